@@ -1,0 +1,111 @@
+// Config: who the servers are and how they talk, as read from one JSON file
+// that all of them share.
+//
+// What it is: a plain struct with the defaults in it, and its reader. A program
+// may as well fill it in by hand; NewServer validates it either way. What it is
+// not: per-server state, or a JSON document.
+//
+// Threads: a value. Errors: kNotFound (no such file) and kInvalidArgument, each
+// naming file, line, JSON path, what was found and what is allowed.
+//
+//   absl::StatusOr<cluster::Config> config =
+//   cluster::LoadConfig("configs/cluster.json"); config->transport = "nng";
+//   auto server = cluster::NewServer(1, *std::move(config));
+
+#ifndef CLUSTER_CONFIG_H_
+#define CLUSTER_CONFIG_H_
+
+#include <cstddef>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "transport/options.h"
+
+namespace cluster {
+
+enum class Delivery {
+  kReliable,    // FIFO per lane, exactly once per pair of incarnations
+  kBestEffort,  // at most once: the bare transport, one envelope a message
+};
+
+// What happens when a peer's queue is full.
+enum class Overflow {
+  kReject,      // Send answers kResourceExhausted
+  kDropOldest,  // the oldest that was never transmitted is dropped and counted
+};
+
+// What happens to transmitted envelopes whose fate is unknown when a peer comes
+// back as a new process.
+enum class OnPeerRestart { kResend, kDrop };
+
+struct ServerAddress {
+  int id = 0;
+  std::string
+      address;  // "host:port", "[v6]:port", "ipc:///path"; port 0: any free one
+};
+
+// The key in the file is the field's name; times are in milliseconds there
+// ("heartbeat_ms").
+struct Config {
+  std::string cluster =
+      "cluster";  // name, 1-255 bytes; servers of other names are refused
+  std::string transport = "zmq";  // zmq, nng, memory
+  std::string codec = "binary";   // binary, json
+  Delivery delivery = Delivery::kReliable;
+  std::vector<ServerAddress> servers;
+
+  // Limits of the reliable delivery.
+  std::size_t frame_bytes =
+      64u << 10;  // a frame is sent when it holds this much; 512 B-4 MiB
+  std::size_t inflight_bytes =
+      512u << 10;  // given to the transport and not yet received
+  std::size_t window_bytes = 4u
+                             << 20;  // received and not yet consumed, per peer
+  std::size_t queue_bytes_max =
+      16u << 20;  // accepted and not yet transmitted, per peer
+  std::size_t payload_bytes_max = 64u
+                                  << 20;  // of one envelope; both deliveries
+  Overflow overflow = Overflow::kReject;
+  OnPeerRestart on_peer_restart = OnPeerRestart::kResend;
+
+  // Times.
+  absl::Duration heartbeat = absl::Milliseconds(
+      500);  // "heartbeat_ms": an idle link says this often that it lives
+  absl::Duration peer_timeout =
+      absl::Seconds(2);  // "peer_timeout_ms": silent for so long is down
+  absl::Duration handshake_timeout =
+      absl::Seconds(5);  // "handshake_timeout_ms"
+  absl::Duration linger =
+      absl::Seconds(1);  // "linger_ms": what Stop may spend on unsent frames
+
+  // What Receive has not taken yet, when the delivery has no window (best
+  // effort, the server's own envelopes).
+  std::size_t inbox_bytes_max = 64u << 20;
+
+  // The backend's own object, by transport name: "zmq": {...}.
+  std::map<std::string, TransportOptions> transport_options;
+
+  std::string origin;  // the file it came from, for error texts; "" if none
+};
+
+// Reads and validates a file: the form of this library, or the seed's
+// `{"Server": [{"Server_Id": 1, "Port_Num": 10000}]}` on host 127.0.0.1.
+absl::StatusOr<Config> LoadConfig(const std::string& file);
+
+// The same from text; `origin` stands where the file's name would in errors.
+absl::StatusOr<Config> ParseConfig(absl::string_view text,
+                                   absl::string_view origin = "config");
+
+// What the reader checks beyond JSON, for a Config that was made by hand:
+// names, ranges, duplicate ids and addresses. Whether transport and codec exist
+// is NewServer's to say.
+absl::Status ValidateConfig(const Config& config);
+
+}  // namespace cluster
+
+#endif  // CLUSTER_CONFIG_H_

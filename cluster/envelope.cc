@@ -1,0 +1,84 @@
+#include "cluster/envelope.h"
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+
+namespace cluster {
+
+bool operator==(const Envelope& a, const Envelope& b) {
+  return a.message_id == b.message_id && a.pid == b.pid &&
+         a.msg_type == b.msg_type && a.sender_id == b.sender_id &&
+         a.term == b.term && a.voted == b.voted && a.payload == b.payload &&
+         a.lane == b.lane;
+}
+
+EnvelopeView::EnvelopeView(const Envelope& envelope)
+    : message_id(envelope.message_id),
+      pid(envelope.pid),
+      msg_type(envelope.msg_type),
+      sender_id(envelope.sender_id),
+      term(envelope.term),
+      voted(envelope.voted),
+      payload(envelope.payload),
+      lane(envelope.lane) {}
+
+Envelope EnvelopeView::ToEnvelope() const {
+  Envelope envelope;
+  envelope.message_id = message_id;
+  envelope.pid = pid;
+  envelope.msg_type = msg_type;
+  envelope.sender_id = sender_id;
+  envelope.term = term;
+  envelope.voted = voted;
+  envelope.payload.assign(payload.data(), payload.size());
+  envelope.lane = lane;
+  return envelope;
+}
+
+std::string MsgTypeName(MsgType type) {
+  switch (type) {
+    case MsgType::kAppendEntriesRequest:
+      return "AppendEntriesRequest";
+    case MsgType::kAppendEntriesResponse:
+      return "AppendEntriesResponse";
+    case MsgType::kRequestVoteRequest:
+      return "RequestVoteRequest";
+    case MsgType::kRequestVoteResponse:
+      return "RequestVoteResponse";
+  }
+  return absl::StrCat("MsgType(", static_cast<int>(type), ")");
+}
+
+absl::string_view LaneName(Lane lane) {
+  switch (lane) {
+    case Lane::kUrgent:
+      return "urgent";
+    case Lane::kNormal:
+      return "normal";
+    case Lane::kBulk:
+      return "bulk";
+  }
+  return "unknown";
+}
+
+std::string ToString(const MessageId& id) {
+  return absl::StrCat(id.incarnation, "-", id.sequence);
+}
+
+std::ostream& operator<<(std::ostream& out, const MessageId& id) {
+  return out << ToString(id);
+}
+
+std::ostream& operator<<(std::ostream& out, const Envelope& envelope) {
+  constexpr std::size_t kShown = 32;
+  out << "{" << envelope.message_id << " " << envelope.sender_id << "->"
+      << envelope.pid << " " << MsgTypeName(envelope.msg_type)
+      << " term=" << envelope.term << (envelope.voted ? " voted" : "") << " "
+      << LaneName(envelope.lane) << " " << envelope.payload.size()
+      << " bytes \""
+      << absl::CHexEscape(absl::string_view(envelope.payload).substr(0, kShown))
+      << "\"";
+  return out << (envelope.payload.size() > kShown ? "...}" : "}");
+}
+
+}  // namespace cluster

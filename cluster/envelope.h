@@ -1,0 +1,115 @@
+// The envelope: one message of the user, and its parts.
+//
+// What it is: plain data. `Envelope` owns its payload and is what a caller
+// fills in and what `Receive` returns; `EnvelopeView` borrows its payload and
+// is what codecs read and `OnEnvelope` handlers get. What it is not: a wire
+// format (see codec/) or an address book (see cluster/config.h).
+//
+// Threads: values, no shared state. Ownership: `Envelope` owns, `EnvelopeView`
+// borrows.
+//
+//   cluster::Envelope vote;
+//   vote.pid = 2;                                         // or kBroadcast
+//   vote.msg_type = cluster::MsgType::kRequestVoteRequest;
+//   vote.term = 7;
+//   server->Send(vote);
+
+#ifndef CLUSTER_ENVELOPE_H_
+#define CLUSTER_ENVELOPE_H_
+
+#include <cstdint>
+#include <ostream>
+#include <string>
+
+#include "absl/strings/string_view.h"
+
+namespace cluster {
+
+// The pid that means every member but the sender.
+inline constexpr int kBroadcast = -1;
+
+// Server ids are 0..kServerIdMax.
+inline constexpr int kServerIdMax = 0x7fffffff;
+
+// What a message is for. 4-63 are the library's to assign; 64 and above are the
+// application's.
+enum class MsgType : std::uint16_t {
+  kAppendEntriesRequest = 0,
+  kAppendEntriesResponse = 1,
+  kRequestVoteRequest = 2,
+  kRequestVoteResponse = 3,
+};
+
+// Which queue of a link an envelope waits in. A lane is FIFO; between lanes
+// there is no order: an urgent envelope overtakes normal ones, and these
+// overtake bulk ones.
+enum class Lane : std::uint8_t { kUrgent = 0, kNormal = 1, kBulk = 2 };
+inline constexpr int kLanes = 3;
+
+// With the sender's id, unique for ever. `incarnation` names one life of the
+// sending process, `sequence` counts within it from 1. The zero value means
+// "none yet".
+struct MessageId {
+  std::uint64_t incarnation = 0;
+  std::uint64_t sequence = 0;
+
+  friend bool operator==(const MessageId& a, const MessageId& b) {
+    return a.incarnation == b.incarnation && a.sequence == b.sequence;
+  }
+  friend bool operator!=(const MessageId& a, const MessageId& b) {
+    return !(a == b);
+  }
+};
+
+struct Envelope {
+  MessageId message_id{};  // assigned by Send; the same at every recipient of a
+                           // broadcast
+  int pid = 0;             // recipient, or kBroadcast
+  MsgType msg_type = MsgType::kAppendEntriesRequest;
+  int sender_id = 0;       // assigned by Send
+  std::uint64_t term = 0;  // of the sender
+  bool voted = false;      // whether the sender has voted in that term
+  std::string payload;
+  Lane lane = Lane::kNormal;
+
+  friend bool operator==(const Envelope& a, const Envelope& b);
+  friend bool operator!=(const Envelope& a, const Envelope& b) {
+    return !(a == b);
+  }
+};
+
+// An envelope whose payload lies in somebody else's buffer. In a handler it is
+// valid until the handler returns.
+struct EnvelopeView {
+  MessageId message_id{};
+  int pid = 0;
+  MsgType msg_type = MsgType::kAppendEntriesRequest;
+  int sender_id = 0;
+  std::uint64_t term = 0;
+  bool voted = false;
+  absl::string_view payload;
+  Lane lane = Lane::kNormal;
+
+  EnvelopeView() = default;
+  // Implicit, so that an Envelope is accepted wherever only reading is needed.
+  EnvelopeView(
+      const Envelope& envelope);  // NOLINT(google-explicit-constructor)
+
+  // Copies the payload.
+  Envelope ToEnvelope() const;
+};
+
+// "AppendEntriesRequest" and so on; "MsgType(70)" for the application's.
+std::string MsgTypeName(MsgType type);
+// "urgent", "normal", "bulk".
+absl::string_view LaneName(Lane lane);
+// "<incarnation>-<sequence>", as in the JSON form.
+std::string ToString(const MessageId& id);
+
+// One line for logs and test failures; the payload is shortened.
+std::ostream& operator<<(std::ostream& out, const MessageId& id);
+std::ostream& operator<<(std::ostream& out, const Envelope& envelope);
+
+}  // namespace cluster
+
+#endif  // CLUSTER_ENVELOPE_H_

@@ -1,0 +1,109 @@
+// Codec: how envelopes become bytes and back.
+//
+// Two forms of the same records. In a *body* many records stand one behind the
+// other, and a record may lean on the one before it (a binary record costs a
+// few bytes when only the id counts on); frames of the reliable delivery carry
+// bodies, behind a header that no codec writes (frame_header.h). A *standalone*
+// message is one envelope that needs nothing else; the best-effort delivery
+// sends these. What it is not: a frame, a session, or a transport.
+//
+// Threads: a Codec is immutable and shared; an EncodeState or DecodeState
+// belongs to one thread at a time. Ownership: the caller's buffers; a decoded
+// view points into the input or into the DecodeState, and is valid until the
+// next call with that state. Errors: encoding cannot fail when the buffer is as
+// large as the bound says. Decoding takes any bytes and answers
+// kInvalidArgument or kDataLoss with what was wrong and at which byte.
+//
+//   const Codec& codec = BinaryCodec();
+//   std::string body(codec.RecordBytesMax(envelope), '\0');
+//   EncodeState encode;
+//   body.resize(codec.AppendRecord(envelope, &encode, &body[0]) - body.data());
+//
+//   absl::string_view rest = body;
+//   DecodeState decode;
+//   EnvelopeView view;
+//   while (!rest.empty()) RETURN_IF_ERROR(codec.NextRecord(&rest, &decode,
+//   &view));
+
+#ifndef CODEC_CODEC_H_
+#define CODEC_CODEC_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "cluster/envelope.h"
+
+namespace cluster {
+
+// What the next record of a body may lean on: the fields, payload aside, of the
+// record before it.
+struct RecordContext {
+  bool first = true;  // no record yet: everything is spelled out
+  MessageId message_id{};
+  int pid = 0;
+  MsgType msg_type = MsgType::kAppendEntriesRequest;
+  int sender_id = 0;
+  std::uint64_t term = 0;
+  bool voted = false;
+  Lane lane = Lane::kNormal;
+};
+
+// A fresh state begins a body, or a stretch of one that leans on nothing before
+// it: a decoder reads the concatenation of two stretches as one body.
+struct EncodeState {
+  RecordContext context;
+};
+
+struct DecodeState {
+  RecordContext context;
+  std::string scratch;  // where a codec that must unescape puts the payload
+};
+
+class Codec {
+ public:
+  virtual ~Codec() = default;
+
+  virtual absl::string_view Name() const = 0;  // as in the config: "binary"
+  virtual std::uint8_t Id()
+      const = 0;  // as in the frame header; 1-63 are the library's
+
+  // An upper bound of what AppendRecord writes for this envelope, in bytes.
+  // Cheap.
+  virtual std::size_t RecordBytesMax(const EnvelopeView& envelope) const = 0;
+
+  // Writes one record at `out`, which has room for RecordBytesMax, and returns
+  // its end.
+  virtual char* AppendRecord(const EnvelopeView& envelope, EncodeState* state,
+                             char* out) const = 0;
+
+  // Takes the record at the front of `body`, which is not empty. After an error
+  // the rest of the body means nothing.
+  virtual absl::Status NextRecord(absl::string_view* body, DecodeState* state,
+                                  EnvelopeView* envelope) const = 0;
+
+  // One envelope alone.
+  virtual void EncodeStandalone(const EnvelopeView& envelope,
+                                std::string* out) const = 0;
+  virtual absl::Status DecodeStandalone(absl::string_view message,
+                                        DecodeState* state,
+                                        EnvelopeView* envelope) const = 0;
+};
+
+// The codec of that name; kNotFound lists the known ones. What it returns lives
+// for ever.
+absl::StatusOr<const Codec*> FindCodec(absl::string_view name);
+
+// The codec with that wire id, or null.
+const Codec* FindCodec(std::uint8_t id);
+
+// In the order in which errors list them.
+std::vector<std::string> CodecNames();
+
+}  // namespace cluster
+
+#endif  // CODEC_CODEC_H_

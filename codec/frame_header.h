@@ -1,0 +1,149 @@
+// The header of every frame of the reliable delivery, whatever the codec of its
+// body.
+//
+// What it is: a struct, its wire form, and the hello that opens a session. What
+// it is not: the session logic (cluster/link/).
+//
+// Wire form, version 1. Integers are little-endian; 80 bytes, then `body_bytes`
+// of body.
+//
+//   offset bytes field
+//        0     4 magic             43 4c 46 31 ("CLF1")
+//        4     1 version           1; others are refused
+//        5     1 kind              1 hello, 2 data, 3 control, 4 goodbye
+//        6     1 flags             see FrameFlag; unknown bits are refused
+//        7     1 codec             of the body of a data frame; else 0
+//        8     4 header_crc        CRC-32C of bytes 0..79 with this field as
+//        zero
+//       12     4 body_crc          CRC-32C of the body
+//       16     4 body_bytes        exactly what follows the header
+//       20     4 records           envelopes that begin in this frame
+//       24     4 sender_id
+//       28     4 destination_id
+//       32     8 session           0 in a hello before there is one
+//       40     8 sequence          of a data frame, from 1 in each session;
+//       else 0 48     8 received_through  every data frame up to this one has
+//       arrived 56     8 consumed_through  every data frame up to this one has
+//       been taken by the application 64     1 lane              0 urgent, 1
+//       normal, 2 bulk 65     1 chunk             0 whole records, 1 first, 2
+//       middle, 3 last part of one record 66     6 zero 72     8
+//       chunk_total_bytes of the record that is cut into chunks; 0 for whole
+//       records
+//
+// A hello's body, all that two servers tell each other before they trust a
+// sequence number:
+//
+//   u64 incarnation, epoch, nonce, echo_nonce, echo_epoch; u64 window_bytes,
+//   frame_bytes_max, payload_bytes_max; u8 codec; u8 cluster_bytes; cluster
+//   name
+//
+// Threads: values. Errors: decoding takes any bytes and says which field was
+// wrong.
+
+#ifndef CODEC_FRAME_HEADER_H_
+#define CODEC_FRAME_HEADER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "cluster/envelope.h"
+
+namespace cluster {
+
+inline constexpr std::size_t kFrameHeaderBytes = 80;
+inline constexpr std::size_t kClusterNameBytesMax = 255;
+
+enum class FrameKind : std::uint8_t {
+  kHello = 1,
+  kData = 2,
+  kControl = 3,
+  kGoodbye = 4
+};
+
+// Bits of FrameHeader::flags.
+enum FrameFlag : std::uint8_t {
+  kAckRequest = 1,  // please acknowledge as soon as the input is drained
+  kGap = 2,         // a frame was skipped: please resend after received_through
+  kHearsYou = 4,    // frames of the addressee arrive here
+  kConsumeRequest =
+      8,  // please tell as soon as what was sent so far is consumed
+};
+
+enum class ChunkState : std::uint8_t {
+  kWhole = 0,
+  kFirst = 1,
+  kMiddle = 2,
+  kLast = 3
+};
+
+struct FrameHeader {
+  FrameKind kind = FrameKind::kControl;
+  std::uint8_t flags = 0;
+  std::uint8_t codec = 0;
+  std::uint32_t body_crc = 0;
+  std::uint32_t body_bytes = 0;
+  std::uint32_t records = 0;
+  std::uint32_t sender_id = 0;
+  std::uint32_t destination_id = 0;
+  std::uint64_t session = 0;
+  std::uint64_t sequence = 0;
+  std::uint64_t received_through = 0;
+  std::uint64_t consumed_through = 0;
+  Lane lane = Lane::kNormal;
+  ChunkState chunk = ChunkState::kWhole;
+  std::uint64_t chunk_total_bytes = 0;
+};
+
+enum class FrameError {
+  kNone,
+  kTruncated,  // shorter than a header, or than its body_bytes say
+  kOverlong,   // longer than its body_bytes say
+  kMagic,
+  kVersion,
+  kHeaderCrc,
+  kBodyCrc,
+  kField,  // an unknown kind, flag, lane or chunk state, or an impossible
+           // combination
+};
+// "truncated", "bad magic", ... for counters and error texts.
+absl::string_view FrameErrorName(FrameError error);
+
+// CRC-32C (Castagnoli, RFC 3720 appendix B.4) of `bytes`; "123456789" has
+// e3069283.
+std::uint32_t Crc32c(absl::string_view bytes);
+// The sum of a concatenation: Crc32cExtend(Crc32c(a), b) == Crc32c(a + b).
+std::uint32_t Crc32cExtend(std::uint32_t crc, absl::string_view bytes);
+
+// Writes the 80 bytes at `out`; computes header_crc. body_crc is the caller's,
+// so that bodies which are shared or sent again are summed once.
+void EncodeFrameHeader(const FrameHeader& header, char* out);
+
+// Reads and checks header and body of one whole frame. On success `body` is
+// what follows the header.
+FrameError DecodeFrame(absl::string_view frame, FrameHeader* header,
+                       absl::string_view* body);
+
+struct Hello {
+  std::uint64_t incarnation = 0;  // of the sender
+  std::uint64_t epoch = 0;        // the sender's half of the session's epoch
+  std::uint64_t nonce = 0;        // fresh; only who echoes it is believed
+  std::uint64_t echo_nonce =
+      0;  // the addressee's last nonce and epoch, 0 if none is known
+  std::uint64_t echo_epoch = 0;
+  std::uint64_t window_bytes =
+      0;  // the sender takes this many bytes unconsumed
+  std::uint64_t frame_bytes_max = 0;    // and frames
+  std::uint64_t payload_bytes_max = 0;  // and payloads of this size
+  std::uint8_t codec = 0;
+  std::string cluster;  // at most kClusterNameBytesMax
+};
+
+std::string EncodeHello(const Hello& hello);
+// False if the bytes are not exactly one hello.
+bool DecodeHello(absl::string_view body, Hello* hello);
+
+}  // namespace cluster
+
+#endif  // CODEC_FRAME_HEADER_H_

@@ -1,0 +1,128 @@
+"""Debian's development packages as Bazel repositories, under the Central Registry's labels.
+
+Each repository symlinks only its own library's headers. An overlay of all of /usr/include would put
+the C headers in front of libstdc++'s wrappers and change what `abs(double)` means.
+"""
+
+def _pkg_config_libs(repository_ctx, module):
+    result = repository_ctx.execute(["pkg-config", "--libs", module])
+    if result.return_code != 0:
+        fail("pkg-config does not know '%s': run tools/setup.sh (%s)" % (module, result.stderr.strip()))
+    return [flag for flag in result.stdout.strip().split(" ") if flag]
+
+def _cc_library(name, linkopts, deps):
+    return """
+cc_library(
+    name = "{name}",
+    linkopts = {linkopts},
+    visibility = ["//visibility:public"],
+    deps = {deps},
+)
+""".format(name = name, linkopts = linkopts, deps = deps)
+
+_HEADERS = """
+cc_library(
+    name = "headers",
+    hdrs = glob(["include/**"]),
+    includes = ["include"],
+    visibility = ["//visibility:public"],
+)
+"""
+
+def _debian_library(repository_ctx):
+    for header in repository_ctx.attr.headers:
+        path = repository_ctx.path("/usr/include/" + header)
+        if not path.exists:
+            fail("/usr/include/%s is missing: run tools/setup.sh" % header)
+        repository_ctx.symlink(path, "include/" + header)
+
+    root = _HEADERS
+    packages = {}
+    for label, libs in repository_ctx.attr.targets.items():
+        linkopts = []
+        for lib in libs:
+            if lib.startswith("-"):
+                linkopts.append(lib)
+            else:
+                linkopts += _pkg_config_libs(repository_ctx, lib)
+        package, name = label.split(":")
+        packages[package] = packages.get(package, "") + _cc_library(
+            name,
+            linkopts,
+            ["//:headers"] + repository_ctx.attr.deps,
+        )
+    for package, text in packages.items():
+        if package:
+            repository_ctx.file(package + "/BUILD.bazel", text)
+        else:
+            root += text
+    repository_ctx.file("BUILD.bazel", root)
+
+debian_library = repository_rule(
+    implementation = _debian_library,
+    doc = "One Debian library: its headers, and a cc_library for each label that users name.",
+    local = True,
+    attrs = {
+        "headers": attr.string_list(doc = "Files and folders below /usr/include."),
+        "targets": attr.string_list_dict(
+            doc = "'package:name' -> pkg-config modules, or link flags where the library has no .pc.",
+        ),
+        "deps": attr.string_list(doc = "Labels of the repositories that the headers include."),
+    },
+)
+
+_ABSEIL = {
+    "absl/algorithm:container": ["absl_algorithm_container"],
+    "absl/base:core_headers": ["absl_core_headers"],
+    "absl/cleanup:cleanup": ["absl_cleanup"],
+    "absl/container:inlined_vector": ["absl_inlined_vector"],
+    "absl/flags:flag": ["absl_flags"],
+    "absl/flags:parse": ["absl_flags_parse"],
+    "absl/flags:usage": ["absl_flags_usage"],
+    "absl/functional:function_ref": ["absl_core_headers"],
+    "absl/memory:memory": ["absl_memory"],
+    "absl/numeric:bits": ["absl_bits"],
+    "absl/random:random": ["absl_random_random"],
+    "absl/status:status": ["absl_status"],
+    "absl/status:statusor": ["absl_statusor"],
+    "absl/strings:str_format": ["absl_str_format"],
+    "absl/strings:strings": ["absl_strings"],
+    "absl/time:time": ["absl_time"],
+    "absl/types:optional": ["absl_optional"],
+    "absl/types:span": ["absl_span"],
+    "absl/types:variant": ["absl_variant"],
+}
+
+def debian_libraries():
+    """Every library that the tree uses; tools/setup.sh installs their packages."""
+    debian_library(name = "abseil-cpp", headers = ["absl"], targets = _ABSEIL)
+    debian_library(
+        name = "googletest",
+        headers = ["gtest", "gmock"],
+        targets = {
+            ":gtest": ["gtest", "gmock"],
+            ":gtest_main": ["gtest_main", "gmock"],
+        },
+    )
+    debian_library(
+        name = "google_benchmark",
+        headers = ["benchmark"],
+        targets = {
+            ":benchmark": ["benchmark"],
+            ":benchmark_main": ["-lbenchmark_main", "-lbenchmark", "-lpthread"],
+        },
+    )
+    debian_library(name = "rapidjson", headers = ["rapidjson"], targets = {":rapidjson": []})
+    debian_library(
+        name = "libzmq",
+        headers = ["zmq.h", "zmq_utils.h"],
+        targets = {":libzmq": ["libzmq"]},
+    )
+    debian_library(
+        name = "cppzmq",
+        headers = ["zmq.hpp", "zmq_addon.hpp"],
+        targets = {":cppzmq": []},
+        deps = ["@libzmq//:libzmq"],
+    )
+    debian_library(name = "nng", headers = ["nng"], targets = {":nng": ["-lnng"]})
+    debian_library(name = "isa-l", headers = ["isa-l"], targets = {":isa-l": ["libisal"]})

@@ -1,0 +1,110 @@
+#include "transport/options.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+namespace cluster {
+namespace {
+
+std::size_t EditDistance(absl::string_view a, absl::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
+    }
+  }
+  return row[b.size()];
+}
+
+std::string TypeName(const OptionValue& value) {
+  static constexpr const char* kNames[] = {"a boolean", "an integer",
+                                           "a number", "a string"};
+  return kNames[value.index()];
+}
+
+}  // namespace
+
+std::string NearestWord(absl::string_view word,
+                        const std::vector<std::string>& candidates) {
+  std::string nearest;
+  std::size_t least = std::max<std::size_t>(2, word.size() / 3) + 1;
+  for (const std::string& candidate : candidates) {
+    const std::size_t distance = EditDistance(word, candidate);
+    if (distance < least) {
+      least = distance;
+      nearest = candidate;
+    }
+  }
+  return nearest;
+}
+
+const OptionValue* OptionReader::Find(absl::string_view key) {
+  known_.emplace_back(key);
+  const auto found = options_.values.find(known_.back());
+  return found == options_.values.end() ? nullptr : &found->second;
+}
+
+void OptionReader::Fail(absl::string_view key, absl::string_view text) {
+  if (!status_.ok()) return;
+  status_ = absl::InvalidArgumentError(absl::StrCat(
+      options_.origin, options_.origin.empty() ? "" : ".", key, ": ", text));
+}
+
+std::int64_t OptionReader::Int(absl::string_view key, std::int64_t fallback,
+                               std::int64_t least, std::int64_t most) {
+  const OptionValue* value = Find(key);
+  if (value == nullptr) return fallback;
+  const std::string allowed =
+      absl::StrCat("an integer from ", least, " to ", most);
+  const std::int64_t* number = absl::get_if<std::int64_t>(value);
+  if (number == nullptr) {
+    Fail(key, absl::StrCat("found ", TypeName(*value), ", want ", allowed));
+    return fallback;
+  }
+  if (*number < least || *number > most) {
+    Fail(key, absl::StrCat("found ", *number, ", want ", allowed));
+    return fallback;
+  }
+  return *number;
+}
+
+bool OptionReader::Bool(absl::string_view key, bool fallback) {
+  const OptionValue* value = Find(key);
+  if (value == nullptr) return fallback;
+  if (const bool* boolean = absl::get_if<bool>(value)) return *boolean;
+  Fail(key, absl::StrCat("found ", TypeName(*value), ", want a boolean"));
+  return fallback;
+}
+
+std::string OptionReader::String(absl::string_view key,
+                                 absl::string_view fallback) {
+  const OptionValue* value = Find(key);
+  if (value == nullptr) return std::string(fallback);
+  if (const std::string* text = absl::get_if<std::string>(value)) return *text;
+  Fail(key, absl::StrCat("found ", TypeName(*value), ", want a string"));
+  return std::string(fallback);
+}
+
+absl::Status OptionReader::Finish() {
+  for (const auto& [key, value] : options_.values) {
+    if (std::find(known_.begin(), known_.end(), key) != known_.end()) continue;
+    const std::string nearest = NearestWord(key, known_);
+    Fail(key, absl::StrCat(
+                  "unknown key",
+                  nearest.empty()
+                      ? ""
+                      : absl::StrCat("; did you mean \"", nearest, "\"?"),
+                  known_.empty() ? "; this transport has no options"
+                                 : "; known: " + absl::StrJoin(known_, ", ")));
+  }
+  return status_;
+}
+
+}  // namespace cluster

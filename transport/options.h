@@ -1,0 +1,68 @@
+// TransportOptions: a backend's own settings, free of any JSON library.
+//
+// The config reader fills it from the backend's object ("zmq": {"io_threads":
+// 2}); the backend takes the keys that it knows, and `Finish` refuses the rest,
+// naming the nearest known key. Errors carry `origin`, which says where the
+// object stands ("configs/a.json:7: $.zmq").
+//
+// Threads: a value. Errors: collected, and told by Finish as kInvalidArgument.
+//
+//   OptionReader reader(config.options);
+//   int io_threads = reader.Int("io_threads", 1, 1, 16);   // default, least,
+//   most absl::Status status = reader.Finish();
+
+#ifndef TRANSPORT_OPTIONS_H_
+#define TRANSPORT_OPTIONS_H_
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/variant.h"
+
+namespace cluster {
+
+using OptionValue = absl::variant<bool, std::int64_t, double, std::string>;
+
+struct TransportOptions {
+  std::string
+      origin;  // where the options stand, for error texts; "" if in no file
+  std::map<std::string, OptionValue> values;
+};
+
+class OptionReader {
+ public:
+  explicit OptionReader(const TransportOptions& options) : options_(options) {}
+
+  // The value of `key`, or `fallback` if it is absent, of the wrong type or out
+  // of range; the last two are errors that Finish tells. Ranges include both
+  // ends.
+  std::int64_t Int(absl::string_view key, std::int64_t fallback,
+                   std::int64_t least, std::int64_t most);
+  bool Bool(absl::string_view key, bool fallback);
+  std::string String(absl::string_view key, absl::string_view fallback);
+
+  // OK, or the first error: a bad value, or a key that was never asked for.
+  // Call it last.
+  absl::Status Finish();
+
+ private:
+  const OptionValue* Find(absl::string_view key);
+  void Fail(absl::string_view key, absl::string_view text);
+
+  const TransportOptions& options_;
+  std::vector<std::string> known_;
+  absl::Status status_;
+};
+
+// The candidate that is nearest to `word` by edit distance, or "" if none is
+// near enough to be meant.
+std::string NearestWord(absl::string_view word,
+                        const std::vector<std::string>& candidates);
+
+}  // namespace cluster
+
+#endif  // TRANSPORT_OPTIONS_H_

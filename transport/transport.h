@@ -1,0 +1,151 @@
+// Transport: how frames travel between servers, and nothing more.
+//
+// What it is: the interface that each backend (zmq, nng, memory, yours)
+// implements, and that the cluster library is written against. A transport
+// carries opaque frames to peers that are named by an integer: whole, at most
+// once, FIFO per connection. It dials again by itself when a connection breaks.
+// What it is not: reliable (sessions above it are), aware of envelopes, or a
+// name service.
+//
+// The definition is the contract suite (transport/contract/contract_suite.h): a
+// backend that passes it can be handed to NewServer.
+//
+// Directions: a server sends only on connections that it dialled (`Connect`),
+// and what arrives on connections that others dialled is only received. So
+// there is never a contest of two connections.
+//
+// Threads: every method may be called from any thread, and at the same time,
+// unless it says otherwise. The handler is called on threads of the transport's
+// own. No method but Stop waits for the network. No method calls the handler
+// before it returns from the same thread (a send never calls back inline).
+// Ownership: the handler is borrowed and must live until Stop has returned.
+// Errors: set-up answers absl::Status with text; the hot path an enum; misuse
+// of the contract aborts.
+//
+//   cluster::TransportConfig config;
+//   config.server_id = 1;
+//   auto transport = cluster::NewZmqTransport(config);             //
+//   StatusOr<unique_ptr<Transport>> CHECK((*transport)->Start(&handler,
+//   "127.0.0.1:0").ok()); CHECK((*transport)->Connect(2,
+//   "127.0.0.1:10002").ok()); if ((*transport)->Send(2, frame) ==
+//   cluster::SendResult::kBackPressured) {
+//     // keep the frame; handler.OnWritable(2) follows exactly once
+//   }
+
+#ifndef TRANSPORT_TRANSPORT_H_
+#define TRANSPORT_TRANSPORT_H_
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "transport/frame.h"
+#include "transport/options.h"
+
+namespace cluster {
+
+enum class SendResult {
+  kSent,  // the transport holds a share of the frame's slices and will send it
+  kBackPressured,  // it took nothing; exactly one OnWritable(peer) follows
+};
+
+enum class FrameVerdict {
+  kAccepted,
+  kMalformed,  // not a frame of ours: close the connection that it came on,
+               // where the backend can
+};
+
+// What a transport calls. Frames of one connection come in order and one at a
+// time; of different connections possibly at the same time on different
+// threads.
+class TransportHandler {
+ public:
+  virtual ~TransportHandler() = default;
+
+  // A frame arrived. Does not block. The slice may be kept as long as one likes
+  // and released on any thread.
+  virtual FrameVerdict OnFrame(ReceivedFrame frame) = 0;
+
+  // Called on a receiving thread after one or more OnFrame calls, when no
+  // further frame is at hand, or at the latest after about a millisecond's
+  // worth of frames. It may block for as long as it likes (user code runs in
+  // it): meanwhile the transport goes on delivering frames, of the same
+  // connections too, on another thread, within about 100 ms, and calls
+  // OnDrained there as well.
+  virtual void OnDrained() = 0;
+
+  // After a kBackPressured: there is room again. Exactly one per kBackPressured
+  // answer, possibly before that Send has returned; none after Disconnect or
+  // Stop. Does not block.
+  virtual void OnWritable(int peer) = 0;
+
+  // The connection that Connect(peer) asked for is there (again); it went, or
+  // an attempt failed, with the reason. Frames that were accepted before may
+  // have been lost with a connection. Repeated failed attempts may be reported
+  // once or each time. Do not block.
+  virtual void OnConnected(int peer) = 0;
+  virtual void OnDisconnected(int peer, absl::string_view reason) = 0;
+};
+
+class Transport {
+ public:
+  virtual ~Transport() = default;  // stops, with no linger
+
+  // Binds `local_address` and begins to call `handler`. Once. Addresses are
+  // "host:port" (port 0: any free one), "[v6]:port" or "ipc:///path", the same
+  // text for every backend. kAlreadyExists: the address is in use.
+  // kInvalidArgument: it does not parse. Others as the system has it.
+  virtual absl::Status Start(TransportHandler* handler,
+                             const std::string& local_address) = 0;
+
+  // The bound address with its port resolved; "" before Start. Readable after
+  // Stop.
+  virtual std::string Address() const = 0;
+
+  // Dials `peer` in the background, again and again with a capped, jittered
+  // delay, the name resolved anew each time, until Disconnect. After Start
+  // only. kInvalidArgument: the address does not parse. A peer that is
+  // connected already is dialled at the new address instead.
+  virtual absl::Status Connect(int peer, const std::string& address) = 0;
+
+  // Forgets the peer and what is queued for it. Unknown peers are ignored.
+  virtual void Disconnect(int peer) = 0;
+
+  // Sends a frame of at most `frame_bytes_max` bytes (more aborts), without
+  // blocking. Before the first connection frames queue up to the backend's
+  // bound. A frame to a peer that was never given to Connect, or after
+  // Disconnect or Stop, is lost: kSent.
+  [[nodiscard]] virtual SendResult Send(int peer, const Frame& frame) = 0;
+
+  // Stops receiving, tries for at most `linger` to get out what was accepted,
+  // closes all. When it returns, within linger and a little, no call of the
+  // handler is running or will come. Not from a callback. Idempotent.
+  virtual void Stop(absl::Duration linger) = 0;
+};
+
+// What a factory is given. `options` is the backend's own object of the config
+// file ("zmq": {...}).
+struct TransportConfig {
+  std::string cluster =
+      "cluster";      // name; the memory transport keeps clusters apart by it
+  int server_id = 0;  // for error texts
+  std::size_t frame_bytes_max =
+      16u << 20;  // larger ones that arrive are dropped with their connection
+  absl::Duration handshake_timeout =
+      absl::Seconds(5);  // a connection that says nothing is closed
+  TransportOptions options;
+};
+
+// Makes a transport, or says which option is wrong and what is allowed.
+using TransportFactory =
+    std::function<absl::StatusOr<std::unique_ptr<Transport>>(
+        const TransportConfig& config)>;
+
+}  // namespace cluster
+
+#endif  // TRANSPORT_TRANSPORT_H_
