@@ -1,0 +1,102 @@
+#include "transport/address.h"
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+
+namespace cluster {
+namespace {
+
+constexpr std::size_t kHostBytesMax =
+    253;  // RFC 1035, section 2.3.4, without the final dot
+
+absl::Status Bad(absl::string_view text, absl::string_view why) {
+  constexpr std::size_t kShown = 80;
+  return absl::InvalidArgumentError(absl::StrCat(
+      "address \"", text.substr(0, kShown), text.size() > kShown ? "..." : "",
+      "\": ", why, "; want \"host:port\", \"[v6]:port\" or \"ipc:///path\""));
+}
+
+absl::StatusOr<Address> ParseIpc(absl::string_view text,
+                                 absl::string_view path) {
+  if (path.size() < 2 || path.front() != '/')
+    return Bad(text, "the path is not absolute");
+  if (path.size() > kIpcPathBytesMax) {
+    return Bad(text,
+               absl::StrCat("the path has ", path.size(), " bytes, at most ",
+                            kIpcPathBytesMax, " fit a socket's name"));
+  }
+  if (path.find('\0') != absl::string_view::npos)
+    return Bad(text, "the path holds a zero byte");
+  Address address;
+  address.kind = Address::Kind::kIpc;
+  address.path = std::string(path);
+  return address;
+}
+
+bool IsHostCharacter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+         (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
+}
+
+bool IsV6Character(char c) {
+  return (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F') ||
+         (c >= '0' && c <= '9') || c == ':' || c == '.';
+}
+
+}  // namespace
+
+absl::StatusOr<Address> ParseAddress(absl::string_view text) {
+  absl::string_view path = text;
+  if (absl::ConsumePrefix(&path, "ipc://")) return ParseIpc(text, path);
+  if (absl::StrContains(text, "://"))
+    return Bad(text, "the scheme is not known");
+
+  const std::size_t colon = text.rfind(':');
+  if (colon == absl::string_view::npos) return Bad(text, "there is no port");
+  absl::string_view host = text.substr(0, colon);
+  const absl::string_view port_text = text.substr(colon + 1);
+
+  int port = -1;
+  const bool digits =
+      !port_text.empty() && port_text.size() <= 5 &&
+      port_text.find_first_not_of("0123456789") == absl::string_view::npos;
+  if (!digits || !absl::SimpleAtoi(port_text, &port) || port > 65535) {
+    return Bad(text, "the port is not a number from 0 to 65535");
+  }
+
+  Address address;
+  address.port = static_cast<std::uint16_t>(port);
+  if (absl::ConsumePrefix(&host, "[")) {
+    if (!absl::ConsumeSuffix(&host, "]") || !absl::StrContains(host, ':')) {
+      return Bad(text, "the brackets hold no IPv6 address");
+    }
+    for (char c : host) {
+      if (!IsV6Character(c))
+        return Bad(text, "the brackets hold no IPv6 address");
+    }
+  } else {
+    if (host.empty()) return Bad(text, "there is no host");
+    if (host.size() > kHostBytesMax)
+      return Bad(text, "the host is longer than 253 bytes");
+    if (absl::StrContains(host, ':'))
+      return Bad(text, "an IPv6 address stands in brackets");
+    for (char c : host) {
+      if (!IsHostCharacter(c) && host != "*")
+        return Bad(text, "the host holds a strange character");
+    }
+  }
+  address.host = std::string(host);
+  return address;
+}
+
+std::string ToString(const Address& address) {
+  if (address.kind == Address::Kind::kIpc)
+    return absl::StrCat("ipc://", address.path);
+  if (address.is_v6())
+    return absl::StrCat("[", address.host, "]:", address.port);
+  return absl::StrCat(address.host, ":", address.port);
+}
+
+}  // namespace cluster

@@ -1,0 +1,46 @@
+// Address: the text form of an endpoint, the same for every backend, taken
+// apart.
+//
+// What it is: "host:port", "[v6]:port" or "ipc:///path", parsed and checked.
+// What it is not: resolved; the backend does that, anew at each dial.
+//
+// Threads: a value. Errors: kInvalidArgument, with the text found and the forms
+// allowed.
+//
+//   absl::StatusOr<cluster::Address> address =
+//   cluster::ParseAddress("[::1]:10001");
+//   // address->host == "::1", address->port == 10001
+
+#ifndef TRANSPORT_ADDRESS_H_
+#define TRANSPORT_ADDRESS_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace cluster {
+
+struct Address {
+  enum class Kind { kTcp, kIpc };
+  Kind kind = Kind::kTcp;
+  std::string host;  // tcp: a name or a numeric address, without brackets; "*"
+                     // is every interface
+  std::uint16_t port = 0;  // tcp: 0 asks the system for a free one
+  std::string path;        // ipc: absolute, at most kIpcPathBytesMax bytes
+
+  bool is_v6() const { return host.find(':') != std::string::npos; }
+};
+
+// What fits a sockaddr_un everywhere, with its terminating zero.
+inline constexpr std::size_t kIpcPathBytesMax = 107;
+
+absl::StatusOr<Address> ParseAddress(absl::string_view text);
+
+// The text that ParseAddress reads.
+std::string ToString(const Address& address);
+
+}  // namespace cluster
+
+#endif  // TRANSPORT_ADDRESS_H_

@@ -1,0 +1,51 @@
+#include "transport/address.h"
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace cluster {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST(AddressTest, ReadsAndWritesEachForm) {
+  for (const char* text : {"127.0.0.1:10001", "db-1.example.org:0",
+                           "[::1]:65535", "*:80", "ipc:///tmp/a b.sock"}) {
+    const absl::StatusOr<Address> address = ParseAddress(text);
+    ASSERT_TRUE(address.ok()) << address.status();
+    EXPECT_EQ(ToString(*address), text);
+  }
+  EXPECT_EQ(ParseAddress("[::1]:7")->host, "::1");
+  EXPECT_EQ(ParseAddress("ipc:///tmp/x")->path, "/tmp/x");
+}
+
+TEST(AddressTest, SaysWhatIsWrong) {
+  const std::pair<std::string, const char*> cases[] = {
+      {"", "no port"},
+      {"localhost", "no port"},
+      {":5", "no host"},
+      {"a:", "the port"},
+      {"a:65536", "the port"},
+      {"a:-1", "the port"},
+      {"a:+1", "the port"},
+      {"a:1x", "the port"},
+      {"::1:5", "stands in brackets"},
+      {"[::1:5", "the brackets"},
+      {"[abc]:5", "the brackets"},
+      {"[::g]:5", "the brackets"},
+      {"a b:5", "strange character"},
+      {"tcp://a:5", "the scheme"},
+      {"ipc://relative", "not absolute"},
+      {"ipc:///" + std::string(200, 'x'), "201 bytes"},
+      {std::string(300, 'h') + ":5", "253"},
+  };
+  for (const auto& [text, why] : cases) {
+    const absl::Status status = ParseAddress(text).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << text;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(why)) << text;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("want \"host:port\""));
+  }
+}
+
+}  // namespace
+}  // namespace cluster
