@@ -1,0 +1,132 @@
+#include "cluster/link/link.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace cluster {
+LinkConfig MakeLinkConfig(const Config& config, int self_id, int peer_id) {
+  LinkConfig link;
+  link.self_id = self_id;
+  link.peer_id = peer_id;
+  link.cluster = config.cluster;
+  link.frame_bytes = config.frame_bytes;
+  link.inflight_bytes = config.inflight_bytes;
+  link.window_bytes = config.window_bytes;
+  link.queue_bytes_max = config.queue_bytes_max;
+  link.payload_bytes_max = config.payload_bytes_max;
+  link.overflow = config.overflow;
+  link.on_peer_restart = config.on_peer_restart;
+  link.heartbeat = config.heartbeat;
+  link.peer_timeout = config.peer_timeout;
+  return link;
+}
+
+Link::Link(const LinkConfig& config, LinkSink* sink)
+    : config_(config),
+      sink_(sink),
+      random_(SeededGenerator(config.random_seed)),
+      handshake_(config_,
+                 [this] { return absl::Uniform<std::uint64_t>(random_); }),
+      queue_(config_),
+      receive_(config_.window_bytes),
+      reassembly_{Reassembly(RecordBytesLimit(config_.payload_bytes_max)),
+                  Reassembly(RecordBytesLimit(config_.payload_bytes_max)),
+                  Reassembly(RecordBytesLimit(config_.payload_bytes_max))} {
+  stats_.peer = config_.peer_id;
+}
+
+AppendResult Link::Append(const EnvelopeView& envelope) {
+  if (handshake_.established() &&
+      envelope.payload.size() > handshake_.peer().payload_bytes_max) {
+    return AppendResult::kTooLarge;
+  }
+  const AppendResult result = queue_.Append(envelope);
+  if (result == AppendResult::kAccepted) ++stats_.accepted;
+  return result;
+}
+
+void Link::Consumed(std::uint64_t session, std::uint64_t sequence) {
+  if (session != handshake_.session()) return;
+  const std::size_t before = receive_.bytes();
+  if (!receive_.Consume(sequence)) return;
+  consumed_untold_bytes_ += before - receive_.bytes();
+  const bool all = receive_.bytes() == 0;
+  if (consumed_untold_bytes_ >= config_.window_bytes / 4 ||
+      (consume_wanted_ && all)) {
+    ack_due_ = true;
+    if (all) consume_wanted_ = false;
+  } else {
+    AckSoon();
+  }
+}
+
+void Link::AckSoon() { ack_at_ = std::min(ack_at_, now_ + kAckDelay); }
+
+void Link::RequestConsumed() {
+  if (!window_.empty()) ask_consumed_ = true;
+}
+
+std::uint64_t Link::Abandon(DropReason reason) {
+  const std::uint64_t unknown_fate = window_.envelopes();
+  stats_.dropped[static_cast<std::size_t>(reason)] +=
+      unknown_fate + queue_.envelopes();
+  window_.Reset();
+  queue_.Clear();
+  return unknown_fate;
+}
+
+void Link::OnConnected(absl::Time now) {
+  now_ = now;
+  connected_ = true;
+  writable_ = true;
+  if (!handshake_.established()) {
+    handshake_.Greet(now);
+    return;
+  }
+  // What was in flight may have gone with the old connection; the peer drops
+  // what it has already.
+  Rewind();
+  ack_due_ = true;
+}
+
+void Link::OnDisconnected(absl::string_view reason) {
+  connected_ = false;
+  stats_.last_trouble = std::string(reason);
+}
+
+void Link::CountRefusal(RefusalReason reason, absl::string_view trouble) {
+  Refuse(reason, trouble);
+}
+
+void Link::Tick(absl::Time now) {
+  now_ = now;
+  if (up_ && now - last_heard_ > config_.peer_timeout) {
+    SetDown(absl::StrCat("not heard for ",
+                         absl::FormatDuration(config_.peer_timeout)));
+  }
+  if (window_.inflight() && now - timer_start_ >= retransmit_timeout_) {
+    Rewind();
+    timer_start_ = now;
+    retransmit_timeout_ =
+        std::min(2 * retransmit_timeout_, kRetransmitTimeoutMax);
+  }
+  if (!handshake_.established()) return;
+  if (now >= ack_at_ || now - last_sent_ >= config_.heartbeat) ack_due_ = true;
+}
+
+PeerStats Link::Stats() const {
+  PeerStats stats = stats_;
+  stats.up = up_;
+  stats.acknowledged = window_.acknowledged_envelopes();
+  stats.queued = queue_.envelopes();
+  stats.queued_bytes = queue_.bytes();
+  stats.in_flight = window_.envelopes();
+  stats.unconsumed_bytes = window_.unconsumed_bytes();
+  stats.dropped[static_cast<std::size_t>(DropReason::kOverflow)] +=
+      queue_.overflowed();
+  return stats;
+}
+
+}  // namespace cluster

@@ -1,0 +1,210 @@
+// Link: all that one server knows of one peer, as a state machine without I/O.
+//
+// What it is: queue, session, windows, acknowledgements, retransmission,
+// heartbeats and failure detection. Inputs are envelopes, frames, transport
+// events and the time; outputs are frames (NextFrame), and deliveries and
+// events (LinkSink). There is no thread, socket or clock in it, so a simulator
+// can run thousands of them with a seed (cluster/sim/), and the server's shell
+// is thin. What it is not: thread-safe; the shell holds a lock of its own
+// around each call.
+//
+// Ownership: the sink is borrowed. Errors: everything that a peer may send is
+// answered with a counter and, where it broke the protocol within its own
+// session, with a new session.
+//
+//   Link link(config, random, &sink);
+//   link.OnConnected(now);
+//   link.Append(envelope);
+//   Frame frame;
+//   while (link.NextFrame(now, &frame)) {
+//     if (transport->Send(peer, frame) == SendResult::kBackPressured) {
+//     link.FrameNotTaken(); break; }
+//   }
+
+#ifndef CLUSTER_LINK_LINK_H_
+#define CLUSTER_LINK_LINK_H_
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "cluster/envelope.h"
+#include "cluster/link/handshake.h"
+#include "cluster/link/link_config.h"
+#include "cluster/link/reassembly.h"
+#include "cluster/link/receive_window.h"
+#include "cluster/link/send_queue.h"
+#include "cluster/link/send_window.h"
+#include "cluster/peer_event.h"
+#include "cluster/stats.h"
+#include "codec/frame_header.h"
+#include "transport/frame.h"
+
+namespace cluster {
+
+// Records that arrived in order. The application takes them and then says
+// Consumed(session, sequence).
+struct Delivery {
+  std::uint64_t session = 0;
+  std::uint64_t sequence = 0;
+  std::uint8_t codec = 0;
+  std::uint32_t records = 0;
+  Lane lane = Lane::kNormal;
+  Slice body;
+};
+
+// What a link calls, from within OnFrame, Tick and the like. It must not call
+// the link.
+class LinkSink {
+ public:
+  virtual ~LinkSink() = default;
+  virtual void OnDelivery(Delivery delivery) = 0;
+  virtual void OnLinkEvent(PeerEvent event) = 0;
+};
+
+class Link {
+ public:
+  // `random` gives nonces and epochs: unpredictable in production, seeded in a simulation.
+  Link(const LinkConfig& config, std::function<std::uint64_t()> random, LinkSink* sink);
+  Link(const Link&) = delete;
+  Link& operator=(const Link&) = delete;
+
+  // --- the application's side ---
+
+  // Takes an envelope for the peer, whether or not there is a session yet.
+  AppendResult Append(const EnvelopeView& envelope);
+
+  // The delivery with this sequence has been taken. In the order of the
+  // deliveries; those of earlier sessions are ignored.
+  void Consumed(std::uint64_t session, std::uint64_t sequence);
+
+  // The records of a delivery of `session` made no sense: the session is worth
+  // nothing any more.
+  void RejectRecords(std::uint64_t session, absl::string_view reason);
+
+  // Asks the peer to tell soon what it has consumed.
+  void RequestConsumed();
+  // Whether all that was accepted is acknowledged or dropped.
+  bool Drained() const { return queue_.Empty() && window_.empty(); }
+
+  // Drops all that is not acknowledged, counted by `reason`, and returns how
+  // many had been transmitted.
+  std::uint64_t Abandon(DropReason reason);
+
+  // From now on the only frame is one goodbye, so that the peer need not wait
+  // for the timeout.
+  void SayGoodbye() { goodbye_ = Goodbye::kDue; }
+
+  // --- the transport's side ---
+
+  void OnConnected(absl::Time now);
+  void OnDisconnected(absl::string_view reason);
+  void OnWritable() { writable_ = true; }
+
+  // A frame whose header names the peer as its sender and whose checksums are
+  // right.
+  void OnFrame(const FrameHeader& header, Slice body, absl::Time now);
+  // A frame that was refused before it got here.
+  void CountRefusal(RefusalReason reason, absl::string_view trouble);
+
+  // Lets time pass: at least every tenth of the shortest time configured.
+  void Tick(absl::Time now);
+
+  // Whether NextFrame might have one: cheap, never false when it has, for the
+  // path of every envelope.
+  bool MayTransmit() const;
+  // The next frame to hand to the transport, if there is one.
+  bool NextFrame(absl::Time now, Frame* frame);
+  // The transport did not take it. No frame until OnWritable.
+  void FrameNotTaken();
+
+  // Whether an acknowledgement should leave now that the input is drained.
+  bool AckDue() const { return ack_due_; }
+
+  // --- facts ---
+
+  bool up() const { return up_; }
+  bool connected() const { return connected_; }
+  std::uint64_t session() const { return handshake_.session(); }
+  PeerStats Stats() const;
+
+ private:
+  enum class Goodbye { kNo, kDue, kSaid };
+
+  // Receiving (link_receive.cc).
+  void OnHello(const FrameHeader& header, absl::string_view body,
+               absl::Time now);
+  void OnData(const FrameHeader& header, Slice body);
+  void OnChunk(const FrameHeader& header, const Slice& body, Delivery delivery);
+  bool OnAcknowledgement(const FrameHeader& header, absl::Time now);
+  void Heard(const FrameHeader& header, absl::Time now);
+  void Refuse(RefusalReason reason, absl::string_view trouble);
+
+  // Sessions (link_session.cc).
+  void BeginSession(HelloResult how);
+  std::uint64_t Requeue(std::vector<SendWindow::Sent> unconsumed);
+  void BreakSession(RefusalReason refusal, absl::string_view reason);
+  void SetUp(std::string reason);
+  void SetDown(std::string reason);
+  void Event(PeerEvent::Type type, std::string reason);
+
+  // Transmitting (link_transmit.cc).
+  bool NextData(absl::Time now, Frame* frame);
+  bool LaneReady(Lane lane) const;
+  std::size_t NextBodyBytes(Lane lane) const;
+  std::size_t WindowFor(Lane lane) const;
+  void Transmit(Lane lane, absl::Time now, Frame* frame);
+  SendWindow::Sent CutChunk(Lane lane, FrameHeader* header);
+  bool DropTooLarge(Lane lane);
+  std::uint8_t DataFlags(Lane lane, std::size_t charge);
+  FrameHeader Header(FrameKind kind, absl::Time now);
+  Frame Lone(FrameHeader header, std::string body);
+  void Rewind();
+  void AckSoon();
+
+  const LinkConfig config_;
+  LinkSink* const sink_;
+  Handshake handshake_;
+  SendQueue queue_;
+  SendWindow window_;
+  ReceiveWindow receive_;
+  std::array<Reassembly, kLanes> reassembly_;
+
+  absl::Time now_ = absl::InfinitePast();  // of the last input that told it
+  bool connected_ = false;
+  bool writable_ = true;
+  bool up_ = false;
+  Goodbye goodbye_ = Goodbye::kNo;
+  absl::Time last_heard_ = absl::InfinitePast();
+  absl::Time last_sent_ = absl::InfinitePast();
+
+  // Acknowledgements to say.
+  bool ack_due_ = false;  // as soon as the input is drained
+  absl::Time ack_at_ =
+      absl::InfiniteFuture();  // else then, unless a frame carries it before
+  bool gap_due_ = false;       // say kGap
+  bool consume_wanted_ =
+      false;                   // the peer asked to be told when all is consumed
+  bool ask_consumed_ = false;  // we ask
+  std::size_t consumed_untold_bytes_ = 0;
+
+  // Acknowledgements to hear.
+  std::size_t unasked_bytes_ = 0;  // transmitted since the last kAckRequest
+  absl::Time timer_start_ = absl::InfinitePast();
+  absl::Duration retransmit_timeout_ = kRetransmitTimeout;
+  std::uint64_t rtt_sequence_ =
+      0;  // the frame whose acknowledgement is timed; 0: none
+  absl::Time rtt_start_;
+
+  FrameKind last_kind_ = FrameKind::kControl;  // of the last NextFrame
+  std::uint8_t last_flags_ = 0;
+  PeerStats stats_;
+};
+
+}  // namespace cluster
+
+#endif  // CLUSTER_LINK_LINK_H_

@@ -1,0 +1,86 @@
+// LinkConfig: what a link is told when it is made, and the constants of the
+// session protocol.
+//
+// Threads: a value. Times are of a monotonic clock whose origin is arbitrary;
+// the link never reads one.
+
+#ifndef CLUSTER_LINK_LINK_CONFIG_H_
+#define CLUSTER_LINK_LINK_CONFIG_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "absl/time/time.h"
+#include "cluster/config.h"
+#include "codec/codec.h"
+
+namespace cluster {
+
+struct LinkConfig {
+  int self_id = 0;
+  int peer_id = 0;
+  std::uint64_t incarnation = 0;  // of this process
+  std::uint64_t random_seed =
+      0;  // nonces, epochs and jitter come from here; secret and unpredictable
+  const Codec* codec = nullptr;
+
+  std::string cluster;
+  std::size_t frame_bytes = 64u << 10;
+  std::size_t inflight_bytes = 512u << 10;
+  std::size_t window_bytes = 4u << 20;
+  std::size_t queue_bytes_max = 16u << 20;
+  std::size_t payload_bytes_max = 64u << 20;
+  Overflow overflow = Overflow::kReject;
+  OnPeerRestart on_peer_restart = OnPeerRestart::kResend;
+  absl::Duration heartbeat = absl::Milliseconds(500);
+  absl::Duration peer_timeout = absl::Seconds(2);
+};
+
+// The limits and times of `config` for the link from `self_id` to `peer_id`.
+LinkConfig MakeLinkConfig(const Config& config, int self_id, int peer_id);
+
+// What a frame of `body_bytes` takes from the window of its receiver: its bytes
+// and what both sides spend on keeping it. Both sides charge the same, so that
+// many tiny frames cannot outgrow the bound.
+inline constexpr std::size_t kFrameChargeBytes = 256;
+inline std::size_t FrameCharge(std::size_t body_bytes) {
+  return body_bytes + kFrameChargeBytes;
+}
+
+// A record larger than this travels in chunks of this size, each a frame.
+// Several frames' worth, so that what is just larger than a frame is not cut.
+inline std::size_t ChunkBytes(std::size_t frame_bytes) {
+  return 4 * frame_bytes;
+}
+
+// The largest frame that a link makes, with room to spare: frame_bytes is at
+// most 4 MiB.
+inline constexpr std::size_t kLinkFrameBytesMax = 17u << 20;
+
+// A JSON string can take six bytes for one.
+inline std::size_t RecordBytesLimit(std::size_t payload_bytes_max) {
+  return 6 * payload_bytes_max + 4096;
+}
+
+// A lane sends frames that are not full only while fewer than this many of its
+// frames are not received.
+inline constexpr int kEagerFrames = 2;
+
+// An acknowledgement that nobody asked for waits this long for a frame to ride
+// on.
+inline constexpr absl::Duration kAckDelay = absl::Milliseconds(20);
+
+// Retransmission timeout: at first, and at most after doubling. Well above
+// kAckDelay.
+inline constexpr absl::Duration kRetransmitTimeout = absl::Milliseconds(200);
+inline constexpr absl::Duration kRetransmitTimeoutMax = absl::Seconds(2);
+
+// A hello that is not answered is said again after this long, at most after
+// doubling.
+inline constexpr absl::Duration kHelloInterval = absl::Milliseconds(50);
+inline constexpr absl::Duration kHelloIntervalMax = absl::Seconds(1);
+
+}  // namespace cluster
+
+#endif  // CLUSTER_LINK_LINK_CONFIG_H_

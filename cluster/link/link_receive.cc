@@ -1,0 +1,178 @@
+// The receiving half of Link: what a frame of the peer does.
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "cluster/link/link.h"
+
+namespace cluster {
+
+void Link::Refuse(RefusalReason reason, absl::string_view trouble) {
+  ++stats_.refused[static_cast<std::size_t>(reason)];
+  stats_.last_trouble.assign(trouble.data(), trouble.size());
+}
+
+void Link::OnFrame(const FrameHeader& header, Slice body, absl::Time now) {
+  now_ = now;
+  ++stats_.frames_received;
+  stats_.bytes_received += kFrameHeaderBytes + body.bytes.size();
+  if (header.destination_id != static_cast<std::uint32_t>(config_.self_id)) {
+    Refuse(RefusalReason::kWrongDestination,
+           absl::StrCat("a frame for server ", header.destination_id));
+    return;
+  }
+  if (header.kind == FrameKind::kHello) {
+    OnHello(header, body.bytes, now);
+    return;
+  }
+  if (!handshake_.established() || header.session != handshake_.session()) {
+    Refuse(RefusalReason::kUnknownSession, "a frame of another session");
+    handshake_.Doubt();
+    return;
+  }
+  if (!OnAcknowledgement(header, now)) return;
+  if (header.kind == FrameKind::kGoodbye) {
+    last_heard_ = now;
+    SetDown("it stopped");
+    return;
+  }
+  Heard(header, now);
+  if (header.flags & kGap) Rewind();
+  if (header.flags & kConsumeRequest) consume_wanted_ = true;
+  if (header.kind == FrameKind::kData) OnData(header, std::move(body));
+  if (header.flags & kAckRequest) ack_due_ = true;
+  if (consume_wanted_ && receive_.bytes() == 0) {
+    consume_wanted_ = false;
+    ack_due_ = true;
+  }
+}
+
+void Link::Heard(const FrameHeader& header, absl::Time now) {
+  last_heard_ = now;
+  const bool hears_us = (header.flags & kHearsYou) != 0;
+  if (!up_ && hears_us) SetUp("heard again");
+  if (up_ && !hears_us) SetDown("it does not hear this server");
+}
+
+void Link::OnHello(const FrameHeader& header, absl::string_view body,
+                   absl::Time now) {
+  Hello hello;
+  if (!DecodeHello(body, &hello)) {
+    Refuse(RefusalReason::kMalformed, "a hello that does not parse");
+    return;
+  }
+  const HelloResult result = handshake_.Receive(hello, header.session, now);
+  switch (result) {
+    case HelloResult::kHeard:
+      return;
+    case HelloResult::kWrongCluster:
+      Refuse(RefusalReason::kWrongCluster,
+             absl::StrCat("a hello of cluster \"", hello.cluster,
+                          "\", this is \"", config_.cluster, "\""));
+      return;
+    case HelloResult::kSame:
+      last_heard_ = now;
+      return;
+    case HelloResult::kFirst:
+    case HelloResult::kRenewed:
+    case HelloResult::kRestarted:
+      last_heard_ = now;
+      BeginSession(result);
+      return;
+  }
+}
+
+bool Link::OnAcknowledgement(const FrameHeader& header, absl::Time now) {
+  switch (
+      window_.Acknowledge(header.received_through, header.consumed_through)) {
+    case AckResult::kImpossible:
+      BreakSession(RefusalReason::kImpossibleAck,
+                   "it acknowledged what was never sent");
+      return false;
+    case AckResult::kNothingNew:
+      return true;
+    case AckResult::kProgress:
+      break;
+  }
+  timer_start_ = now;
+  if (rtt_sequence_ != 0 && window_.received_through() >= rtt_sequence_) {
+    // RFC 6298, section 2: an exponentially weighted mean with a gain of an
+    // eighth.
+    const absl::Duration sample = now - rtt_start_;
+    stats_.rtt = stats_.rtt == absl::ZeroDuration()
+                     ? sample
+                     : stats_.rtt + (sample - stats_.rtt) / 8;
+    rtt_sequence_ = 0;
+  }
+  retransmit_timeout_ =
+      std::clamp(4 * stats_.rtt, kRetransmitTimeout, kRetransmitTimeoutMax);
+  return true;
+}
+
+void Link::OnData(const FrameHeader& header, Slice body) {
+  switch (receive_.Receive(header.sequence, body.bytes.size())) {
+    case ReceiveResult::kDuplicate:
+      Refuse(RefusalReason::kDuplicate, "");
+      // Its acknowledgement was lost, or is on its way.
+      ack_due_ = true;
+      return;
+    case ReceiveResult::kGap:
+      Refuse(RefusalReason::kGap, "");
+      gap_due_ = true;
+      ack_due_ = true;
+      return;
+    case ReceiveResult::kGapAgain:
+      Refuse(RefusalReason::kGap, "");
+      return;
+    case ReceiveResult::kOverrun:
+      BreakSession(RefusalReason::kOverrun, "it sent more than its window");
+      return;
+    case ReceiveResult::kNext:
+      break;
+  }
+  AckSoon();
+  stats_.received += header.records;
+  Delivery delivery;
+  delivery.session = header.session;
+  delivery.sequence = header.sequence;
+  delivery.codec = header.codec;
+  delivery.records = header.records;
+  delivery.lane = header.lane;
+  if (header.chunk != ChunkState::kWhole) {
+    OnChunk(header, body, std::move(delivery));
+    return;
+  }
+  if (reassembly_[static_cast<std::size_t>(header.lane)].unfinished()) {
+    BreakSession(RefusalReason::kBadRecord,
+                 "whole records amid the chunks of another");
+    return;
+  }
+  delivery.body = std::move(body);
+  receive_.Deliver();
+  sink_->OnDelivery(std::move(delivery));
+}
+
+void Link::OnChunk(const FrameHeader& header, const Slice& body,
+                   Delivery delivery) {
+  Reassembly& reassembly = reassembly_[static_cast<std::size_t>(header.lane)];
+  switch (reassembly.Add(header.chunk, header.chunk_total_bytes, body.bytes,
+                         &delivery.body)) {
+    case Reassembly::Result::kBroken:
+      BreakSession(RefusalReason::kBadRecord, "chunks that make no record");
+      return;
+    case Reassembly::Result::kPart:
+      // Taken as soon as it is here: reassembly has a bound of its own, so that
+      // a payload larger than the window completes.
+      consumed_untold_bytes_ += FrameCharge(body.bytes.size());
+      if (consumed_untold_bytes_ >= config_.window_bytes / 4) ack_due_ = true;
+      return;
+    case Reassembly::Result::kWhole:
+      delivery.records = 1;
+      receive_.Deliver();
+      sink_->OnDelivery(std::move(delivery));
+      return;
+  }
+}
+
+}  // namespace cluster

@@ -1,0 +1,101 @@
+// The sessions of Link: how one begins, is taken back, and what becomes of what
+// was in flight.
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "cluster/link/link.h"
+
+namespace cluster {
+
+void Link::Event(PeerEvent::Type type, std::string reason) {
+  PeerEvent event;
+  event.type = type;
+  event.peer = config_.peer_id;
+  event.reason = std::move(reason);
+  sink_->OnLinkEvent(std::move(event));
+}
+
+void Link::SetUp(std::string reason) {
+  if (up_) return;
+  up_ = true;
+  Event(PeerEvent::kUp, std::move(reason));
+}
+
+void Link::SetDown(std::string reason) {
+  if (!up_) return;
+  up_ = false;
+  stats_.last_trouble = reason;
+  Event(PeerEvent::kDown, std::move(reason));
+}
+
+void Link::BeginSession(HelloResult how) {
+  std::vector<SendWindow::Sent> unconsumed = window_.Reset();
+  receive_.Reset();
+  for (Reassembly& reassembly : reassembly_) reassembly.Reset();
+  ack_due_ = true;
+  ack_at_ = absl::InfiniteFuture();
+  gap_due_ = consume_wanted_ = ask_consumed_ = false;
+  consumed_untold_bytes_ = unasked_bytes_ = 0;
+  retransmit_timeout_ = kRetransmitTimeout;
+  rtt_sequence_ = 0;
+  ++stats_.sessions;
+
+  if (how == HelloResult::kFirst) {
+    SetUp("first session");
+    return;
+  }
+  PeerEvent event;
+  event.type = PeerEvent::kRestarted;
+  event.peer = config_.peer_id;
+  event.reason = how == HelloResult::kRestarted
+                     ? "it is another process"
+                     : "a new session with the same process";
+  for (const SendWindow::Sent& sent : unconsumed)
+    event.unknown_fate += sent.envelopes;
+  // The same process may have consumed them in the old session: again would be
+  // twice.
+  const bool resend = how == HelloResult::kRestarted &&
+                      config_.on_peer_restart == OnPeerRestart::kResend;
+  if (resend) {
+    event.resent = Requeue(std::move(unconsumed));
+  } else {
+    stats_.dropped[static_cast<std::size_t>(DropReason::kPeerRestart)] +=
+        event.unknown_fate;
+  }
+  for (Lane lane : {Lane::kUrgent, Lane::kNormal, Lane::kBulk})
+    queue_.RestartFront(lane);
+  SetDown("a new session begins");
+  sink_->OnLinkEvent(std::move(event));
+  SetUp("new session");
+}
+
+std::uint64_t Link::Requeue(std::vector<SendWindow::Sent> unconsumed) {
+  std::uint64_t envelopes = 0;
+  for (auto sent = unconsumed.rbegin(); sent != unconsumed.rend(); ++sent) {
+    envelopes += sent->envelopes;
+    const Lane lane = sent->batch.lane;
+    // The chunks of one record share its buffer: it goes back once, and not at
+    // all if it is still there.
+    const bool there =
+        !queue_.Empty(lane) && queue_.Front(lane).buffer == sent->batch.buffer;
+    if (!there) queue_.PutFront(std::move(sent->batch));
+  }
+  return envelopes;
+}
+
+void Link::BreakSession(RefusalReason refusal, absl::string_view reason) {
+  Refuse(refusal, reason);
+  SetDown(std::string(reason));
+  handshake_.Break();
+}
+
+void Link::RejectRecords(std::uint64_t session, absl::string_view reason) {
+  if (handshake_.established() && session == handshake_.session()) {
+    BreakSession(RefusalReason::kBadRecord, reason);
+  } else {
+    Refuse(RefusalReason::kBadRecord, reason);
+  }
+}
+
+}  // namespace cluster

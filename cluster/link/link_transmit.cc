@@ -1,0 +1,245 @@
+// The transmitting half of Link: which frame leaves next, and when.
+//
+// Ack-clocked batching: while a lane has fewer than kEagerFrames frames on the
+// way, whatever it has leaves at once, on the thread of whoever appended it.
+// While it has more, envelopes gather, and leave when an acknowledgement comes
+// or a batch is full. So an idle link adds no delay, and a busy one fills its
+// frames.
+
+#include <algorithm>
+#include <utility>
+
+#include "cluster/link/link.h"
+
+namespace cluster {
+namespace {
+
+constexpr std::array<Lane, kLanes> kLanesByUrgency = {
+    Lane::kUrgent, Lane::kNormal, Lane::kBulk};
+
+}  // namespace
+
+void Link::Rewind() {
+  window_.Rewind();
+  rtt_sequence_ = 0;
+}
+
+// Some of the window is kept for the lanes that are more urgent.
+std::size_t Link::WindowFor(Lane lane) const {
+  const std::size_t window =
+      static_cast<std::size_t>(handshake_.peer().window_bytes);
+  switch (lane) {
+    case Lane::kUrgent:
+      return window;
+    case Lane::kNormal:
+      return window - window / 16;
+    case Lane::kBulk:
+      return window - window / 8;
+  }
+  return window;
+}
+
+std::size_t Link::NextBodyBytes(Lane lane) const {
+  const Batch& front = queue_.Front(lane);
+  return front.large ? std::min(front.body_bytes - front.cut_bytes,
+                                ChunkBytes(config_.frame_bytes))
+                     : front.body_bytes;
+}
+
+bool Link::LaneReady(Lane lane) const {
+  if (queue_.Empty(lane)) return false;
+  if (!queue_.HasFull(lane) && window_.inflight_frames(lane) >= kEagerFrames)
+    return false;
+  const std::size_t charge = FrameCharge(NextBodyBytes(lane));
+  if (!window_.empty() && window_.unconsumed_bytes() + charge > WindowFor(lane))
+    return false;
+  // An urgent frame may exceed the limit by its own size, and only one at a
+  // time.
+  if (lane == Lane::kUrgent && window_.inflight_frames(lane) == 0) return true;
+  return !window_.inflight() ||
+         window_.inflight_bytes() + charge <= config_.inflight_bytes;
+}
+
+bool Link::MayTransmit() const {
+  if (!connected_ || !writable_) return false;
+  if (ack_due_ || !handshake_.established() || window_.Rewound() != nullptr)
+    return true;
+  for (Lane lane : kLanesByUrgency) {
+    if (LaneReady(lane)) return true;
+  }
+  return false;
+}
+
+bool Link::NextFrame(absl::Time now, Frame* frame) {
+  if (!connected_ || !writable_ || goodbye_ == Goodbye::kSaid) return false;
+  frame->slices.clear();
+  if (handshake_.Due(now) && goodbye_ == Goodbye::kNo) {
+    *frame =
+        Lone(Header(FrameKind::kHello, now), EncodeHello(handshake_.Say(now)));
+  } else if (!handshake_.established()) {
+    return false;
+  } else if (goodbye_ == Goodbye::kDue) {
+    goodbye_ = Goodbye::kSaid;
+    *frame = Lone(Header(FrameKind::kGoodbye, now), "");
+  } else if (!NextData(now, frame)) {
+    if (!ack_due_ && !ask_consumed_) return false;
+    *frame = Lone(Header(FrameKind::kControl, now), "");
+  }
+  ++stats_.frames_sent;
+  stats_.bytes_sent += frame->size();
+  return true;
+}
+
+void Link::FrameNotTaken() {
+  writable_ = false;
+  --stats_.frames_sent;
+  switch (last_kind_) {
+    case FrameKind::kHello:
+      handshake_.Doubt();
+      break;
+    case FrameKind::kData:
+      window_.UndoLast();
+      rtt_sequence_ = 0;
+      ack_due_ = true;
+      break;
+    case FrameKind::kControl:
+      ack_due_ = true;
+      break;
+    case FrameKind::kGoodbye:
+      goodbye_ = Goodbye::kDue;
+      break;
+  }
+  gap_due_ = gap_due_ || (last_flags_ & kGap) != 0;
+  ask_consumed_ = ask_consumed_ || (last_flags_ & kConsumeRequest) != 0;
+}
+
+// Every frame tells how far we are, so making one settles what is due.
+FrameHeader Link::Header(FrameKind kind, absl::Time now) {
+  FrameHeader header;
+  header.kind = kind;
+  header.sender_id = static_cast<std::uint32_t>(config_.self_id);
+  header.destination_id = static_cast<std::uint32_t>(config_.peer_id);
+  header.session = handshake_.session();
+  if (kind != FrameKind::kHello) {
+    header.received_through = receive_.received_through();
+    header.consumed_through = receive_.consumed_through();
+    if (now - last_heard_ < config_.peer_timeout * 3 / 4)
+      header.flags |= kHearsYou;
+    if (gap_due_) header.flags |= kGap;
+    if (ask_consumed_) header.flags |= kConsumeRequest;
+    ack_due_ = gap_due_ = ask_consumed_ = false;
+    ack_at_ = absl::InfiniteFuture();
+    consumed_untold_bytes_ = 0;
+  }
+  last_sent_ = now;
+  last_kind_ = kind;
+  last_flags_ = header.flags;
+  return header;
+}
+
+Frame Link::Lone(FrameHeader header, std::string body) {
+  header.body_bytes = static_cast<std::uint32_t>(body.size());
+  header.body_crc = Crc32c(body);
+  std::string bytes(kFrameHeaderBytes, '\0');
+  EncodeFrameHeader(header, &bytes[0]);
+  bytes += body;
+  return Frame{{MakeSlice(std::move(bytes))}};
+}
+
+bool Link::NextData(absl::Time now, Frame* frame) {
+  if (const SendWindow::Sent* again = window_.Rewound()) {
+    if (window_.inflight() &&
+        window_.inflight_bytes() + FrameCharge(again->body_bytes) >
+            config_.inflight_bytes) {
+      return false;
+    }
+    *frame = SendWindow::ToFrame(*again);
+    if (!window_.inflight()) timer_start_ = now;
+    window_.MarkRetransmitted(now);
+    ++stats_.frames_retransmitted;
+    last_kind_ = FrameKind::kData;
+    last_flags_ = 0;
+    last_sent_ = now;
+    return true;
+  }
+  for (Lane lane : kLanesByUrgency) {
+    if (!LaneReady(lane) || DropTooLarge(lane)) continue;
+    Transmit(lane, now, frame);
+    return true;
+  }
+  return false;
+}
+
+// Accepted before the peer had said how much it takes.
+bool Link::DropTooLarge(Lane lane) {
+  const Batch& front = queue_.Front(lane);
+  if (!front.large ||
+      front.body_bytes <= RecordBytesLimit(handshake_.peer().payload_bytes_max))
+    return false;
+  ++stats_.dropped[static_cast<std::size_t>(DropReason::kTooLarge)];
+  queue_.DropFront(lane);
+  return true;
+}
+
+void Link::Transmit(Lane lane, absl::Time now, Frame* frame) {
+  const bool large = queue_.Front(lane).large;
+  const std::size_t charge = FrameCharge(NextBodyBytes(lane));
+  if (!window_.inflight()) timer_start_ = now;
+
+  FrameHeader header = Header(FrameKind::kData, now);
+  header.codec = config_.codec->Id();
+  header.lane = lane;
+  header.sequence = window_.NextSequence();
+  SendWindow::Sent sent;
+  if (large) {
+    sent = CutChunk(lane, &header);
+  } else {
+    sent.batch = queue_.Take(lane);
+    sent.body_bytes = sent.batch.body_bytes;
+    sent.envelopes = header.records = sent.batch.records;
+  }
+  const absl::string_view body =
+      sent.batch.body().substr(sent.offset, sent.body_bytes);
+  header.body_bytes = static_cast<std::uint32_t>(body.size());
+  header.body_crc = Crc32c(body);
+  char* const place = large ? sent.chunk_header.get() : sent.batch.header();
+  *frame = SendWindow::ToFrame(sent);
+  window_.Add(std::move(sent), now);
+  header.flags |= DataFlags(lane, charge);
+  EncodeFrameHeader(header, place);
+  if ((header.flags & kAckRequest) && rtt_sequence_ == 0) {
+    rtt_sequence_ = header.sequence;
+    rtt_start_ = now;
+  }
+}
+
+SendWindow::Sent Link::CutChunk(Lane lane, FrameHeader* header) {
+  SendWindow::Sent sent;
+  sent.batch = queue_.Front(lane);
+  sent.chunk_header = AllocateBytes(kFrameHeaderBytes);
+  sent.offset = sent.batch.cut_bytes;
+  sent.body_bytes = NextBodyBytes(lane);
+  const bool first = sent.offset == 0;
+  const bool last = sent.offset + sent.body_bytes == sent.batch.body_bytes;
+  sent.envelopes = last ? 1 : 0;
+  header->records = first ? 1 : 0;
+  header->chunk = first  ? ChunkState::kFirst
+                  : last ? ChunkState::kLast
+                         : ChunkState::kMiddle;
+  header->chunk_total_bytes = sent.batch.body_bytes;
+  queue_.CutFront(lane, sent.body_bytes);
+  return sent;
+}
+
+// An acknowledgement is asked for where the lane would have to wait for it, and
+// four times in every inflight_bytes, so that a stream never stands still.
+std::uint8_t Link::DataFlags(Lane lane, std::size_t charge) {
+  unasked_bytes_ += charge;
+  const bool waits =
+      window_.inflight_frames(lane) >= kEagerFrames && !queue_.HasFull(lane);
+  if (!waits && unasked_bytes_ < config_.inflight_bytes / 4) return 0;
+  unasked_bytes_ = 0;
+  return kAckRequest;
+}
+
+}  // namespace cluster

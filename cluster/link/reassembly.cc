@@ -1,0 +1,42 @@
+#include "cluster/link/reassembly.h"
+
+#include <cstring>
+#include <utility>
+
+#include "cluster/link/batch.h"
+
+namespace cluster {
+
+void Reassembly::Reset() {
+  buffer_.reset();
+  total_bytes_ = 0;
+  bytes_ = 0;
+}
+
+Reassembly::Result Reassembly::Add(ChunkState chunk, std::uint64_t total_bytes,
+                                   absl::string_view body, Slice* whole) {
+  if (chunk == ChunkState::kWhole ||
+      (chunk == ChunkState::kFirst) == unfinished()) {
+    return Result::kBroken;
+  }
+  if (chunk == ChunkState::kFirst) {
+    if (total_bytes > record_bytes_max_) return Result::kBroken;
+    total_bytes_ = static_cast<std::size_t>(total_bytes);
+    buffer_ = AllocateBytes(total_bytes_);
+  }
+  if (total_bytes != total_bytes_ || body.empty() ||
+      body.size() > total_bytes_ - bytes_) {
+    return Result::kBroken;
+  }
+  std::memcpy(buffer_.get() + bytes_, body.data(), body.size());
+  bytes_ += body.size();
+  if ((chunk == ChunkState::kLast) != (bytes_ == total_bytes_))
+    return Result::kBroken;
+  if (chunk != ChunkState::kLast) return Result::kPart;
+  whole->bytes = absl::string_view(buffer_.get(), total_bytes_);
+  whole->owner = std::move(buffer_);
+  Reset();
+  return Result::kWhole;
+}
+
+}  // namespace cluster

@@ -1,0 +1,54 @@
+// Reassembly: one large record from the chunks that it travels in.
+//
+// One per lane: the chunks of a record follow each other within a lane, with
+// frames of other lanes in between. Bounded: a record that claims more than the
+// limit is refused, and memory is written only as chunks arrive.
+//
+// Threads: none of its own, not thread-safe. Ownership: the whole record is a
+// slice of its own.
+
+#ifndef CLUSTER_LINK_REASSEMBLY_H_
+#define CLUSTER_LINK_REASSEMBLY_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "absl/strings/string_view.h"
+#include "codec/frame_header.h"
+#include "transport/frame.h"
+
+namespace cluster {
+
+class Reassembly {
+ public:
+  enum class Result {
+    kPart,    // more is to come
+    kWhole,   // `whole` is the record
+    kBroken,  // the chunks contradict each other or the limit; the session is
+              // worth nothing
+  };
+
+  explicit Reassembly(std::size_t record_bytes_max)
+      : record_bytes_max_(record_bytes_max) {}
+
+  // Drops what is there of an unfinished record.
+  void Reset();
+
+  // Takes the next frame of the lane. A frame of whole records is kBroken while
+  // a record is unfinished and is not for here otherwise.
+  Result Add(ChunkState chunk, std::uint64_t total_bytes,
+             absl::string_view body, Slice* whole);
+
+  bool unfinished() const { return buffer_ != nullptr; }
+
+ private:
+  const std::size_t record_bytes_max_;
+  std::shared_ptr<char> buffer_;
+  std::size_t total_bytes_ = 0;
+  std::size_t bytes_ = 0;
+};
+
+}  // namespace cluster
+
+#endif  // CLUSTER_LINK_REASSEMBLY_H_

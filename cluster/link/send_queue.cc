@@ -1,0 +1,169 @@
+#include "cluster/link/send_queue.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "transport/check.h"
+
+namespace cluster {
+
+SendQueue::SendQueue(const LinkConfig& config)
+    : config_(config),
+      // An eighth of the bound, so that dropping the oldest batch drops a small
+      // part of the queue.
+      batch_bytes_(
+          config.overflow == Overflow::kDropOldest
+              ? std::min(config.frame_bytes, config.queue_bytes_max / 8)
+              : config.frame_bytes) {}
+
+AppendResult SendQueue::Append(const EnvelopeView& envelope) {
+  if (envelope.payload.size() > config_.payload_bytes_max)
+    return AppendResult::kTooLarge;
+  const std::size_t record_bytes_max = config_.codec->RecordBytesMax(envelope);
+  if (bytes_ + record_bytes_max > config_.queue_bytes_max &&
+      !MakeRoom(record_bytes_max)) {
+    return AppendResult::kFull;
+  }
+  LaneQueue& queue = At(envelope.lane);
+  ++envelopes_;
+  if (record_bytes_max > ChunkBytes(config_.frame_bytes)) {
+    AppendLarge(envelope, record_bytes_max, &queue);
+    return AppendResult::kAccepted;
+  }
+  if (queue.open &&
+      queue.batches.back().body_bytes + record_bytes_max > batch_bytes_)
+    Close(&queue);
+  if (!queue.open) Open(envelope.lane, record_bytes_max, &queue);
+  Batch& batch = queue.batches.back();
+  if (batch.room() < record_bytes_max) Grow(&batch, record_bytes_max);
+  char* const begin = batch.body_end();
+  const auto written = static_cast<std::size_t>(
+      config_.codec->AppendRecord(envelope, &queue.encode, begin) - begin);
+  batch.body_bytes += written;
+  ++batch.records;
+  bytes_ += written;
+  // No room for another like it: full now, not only when the next one comes.
+  if (batch.body_bytes + record_bytes_max > batch_bytes_) Close(&queue);
+  return AppendResult::kAccepted;
+}
+
+void SendQueue::Open(Lane lane, std::size_t record_bytes_max,
+                     LaneQueue* queue) {
+  queue->batches.push_back(
+      NewBatch(lane, std::max(queue->capacity_next, record_bytes_max)));
+  queue->encode = EncodeState();
+  queue->open = true;
+}
+
+void SendQueue::Close(LaneQueue* queue) {
+  const std::size_t recent = queue->batches.back().body_bytes;
+  queue->capacity_next =
+      std::clamp<std::size_t>(recent + recent / 4, 1024, batch_bytes_);
+  queue->open = false;
+}
+
+void SendQueue::Grow(Batch* batch, std::size_t record_bytes_max) {
+  const std::size_t wanted = batch->body_bytes + record_bytes_max;
+  const std::size_t capacity =
+      std::max(wanted, std::min(4 * batch->capacity, batch_bytes_));
+  Batch larger = NewBatch(batch->lane, capacity);
+  std::memcpy(larger.body_begin(), batch->body_begin(), batch->body_bytes);
+  larger.body_bytes = batch->body_bytes;
+  larger.records = batch->records;
+  *batch = std::move(larger);
+}
+
+void SendQueue::AppendLarge(const EnvelopeView& envelope,
+                            std::size_t record_bytes_max, LaneQueue* queue) {
+  Batch batch = NewBatch(envelope.lane, record_bytes_max);
+  EncodeState encode;
+  char* const end =
+      config_.codec->AppendRecord(envelope, &encode, batch.body_begin());
+  batch.body_bytes = static_cast<std::size_t>(end - batch.body_begin());
+  batch.records = 1;
+  // What a codec turned out to need less than its bound is given back only
+  // where it is much.
+  batch = Compact(std::move(batch));
+  batch.large = batch.body_bytes > ChunkBytes(config_.frame_bytes);
+  bytes_ += batch.body_bytes;
+  if (queue->open) Close(queue);
+  queue->batches.push_back(std::move(batch));
+}
+
+bool SendQueue::MakeRoom(std::size_t bytes) {
+  if (envelopes_ == 0) return true;
+  if (config_.overflow == Overflow::kReject) return false;
+  while (bytes_ + bytes > config_.queue_bytes_max && DropOldest()) {
+  }
+  return bytes_ + bytes <= config_.queue_bytes_max || envelopes_ == 0;
+}
+
+bool SendQueue::DropOldest() {
+  for (Lane lane : {Lane::kBulk, Lane::kNormal, Lane::kUrgent}) {
+    LaneQueue& queue = At(lane);
+    // A record that is cut in part has been transmitted in part: it stays, and
+    // so does its lane.
+    if (queue.batches.empty() || queue.batches.front().cut_bytes > 0) continue;
+    const Batch& oldest = queue.batches.front();
+    bytes_ -= oldest.body_bytes;
+    envelopes_ -= oldest.records;
+    overflowed_ += oldest.records;
+    queue.batches.pop_front();
+    if (queue.batches.empty()) queue.open = false;
+    return true;
+  }
+  return false;
+}
+
+Batch SendQueue::Take(Lane lane) {
+  LaneQueue& queue = At(lane);
+  CLUSTER_CHECK(!queue.batches.empty() && !queue.batches.front().large,
+                "no small batch in front");
+  if (queue.open && queue.batches.size() == 1) Close(&queue);
+  Batch batch = std::move(queue.batches.front());
+  queue.batches.pop_front();
+  bytes_ -= batch.body_bytes;
+  envelopes_ -= batch.records;
+  return Compact(std::move(batch));
+}
+
+void SendQueue::CutFront(Lane lane, std::size_t bytes) {
+  Batch& front = At(lane).batches.front();
+  CLUSTER_CHECK(front.large && front.cut_bytes + bytes <= front.body_bytes,
+                "cut beyond the end");
+  front.cut_bytes += bytes;
+  if (front.cut_bytes == front.body_bytes) DropFront(lane);
+}
+
+void SendQueue::DropFront(Lane lane) {
+  LaneQueue& queue = At(lane);
+  CLUSTER_CHECK(!queue.batches.empty() && queue.batches.front().large,
+                "no large batch in front");
+  bytes_ -= queue.batches.front().body_bytes;
+  envelopes_ -= queue.batches.front().records;
+  queue.batches.pop_front();
+}
+
+void SendQueue::PutFront(Batch batch) {
+  LaneQueue& queue = At(batch.lane);
+  bytes_ += batch.body_bytes;
+  envelopes_ += batch.records;
+  batch.cut_bytes = 0;
+  const bool was_empty = queue.batches.empty();
+  queue.batches.push_front(std::move(batch));
+  if (was_empty) queue.open = false;
+}
+
+void SendQueue::RestartFront(Lane lane) {
+  LaneQueue& queue = At(lane);
+  if (!queue.batches.empty()) queue.batches.front().cut_bytes = 0;
+}
+
+void SendQueue::Clear() {
+  for (LaneQueue& queue : lanes_) queue = LaneQueue();
+  bytes_ = 0;
+  envelopes_ = 0;
+}
+
+}  // namespace cluster

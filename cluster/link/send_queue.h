@@ -1,0 +1,108 @@
+// SendQueue: envelopes that a link has accepted and not yet transmitted.
+//
+// What it is: per lane, a FIFO of batches; the last one is open and takes the
+// next record straight from the caller's envelope (the only copy on the way
+// out). Bounded in bytes over all lanes. What it is not: a window; what was
+// transmitted is in SendWindow.
+//
+// Threads: none of its own, not thread-safe. Errors: Append's result.
+//
+//   SendQueue queue(config);
+//   if (queue.Append(envelope) == AppendResult::kFull) ...
+//   if (queue.HasFull(Lane::kNormal)) Batch batch = queue.Take(Lane::kNormal);
+
+#ifndef CLUSTER_LINK_SEND_QUEUE_H_
+#define CLUSTER_LINK_SEND_QUEUE_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+
+#include "cluster/envelope.h"
+#include "cluster/link/batch.h"
+#include "cluster/link/link_config.h"
+#include "codec/codec.h"
+
+namespace cluster {
+
+enum class AppendResult {
+  kAccepted,
+  kFull,      // overflow is kReject and there is no room
+  kTooLarge,  // the payload is over payload_bytes_max, own or the peer's
+};
+
+class SendQueue {
+ public:
+  explicit SendQueue(const LinkConfig& config);
+
+  // Encodes the envelope at the end of its lane. An empty queue takes any
+  // payload that is within payload_bytes_max, whatever queue_bytes_max is.
+  AppendResult Append(const EnvelopeView& envelope);
+
+  bool Empty(Lane lane) const { return At(lane).batches.empty(); }
+  bool Empty() const { return envelopes_ == 0; }
+
+  // Whether the lane's first batch takes no more records: it is worth a frame
+  // of its own.
+  bool HasFull(Lane lane) const {
+    const LaneQueue& queue = At(lane);
+    return queue.batches.size() > 1 || (!queue.batches.empty() && !queue.open);
+  }
+
+  // The first batch. The lane is not empty.
+  const Batch& Front(Lane lane) const { return At(lane).batches.front(); }
+  // Removes the first batch. It is small; large ones are cut with CutFront.
+  Batch Take(Lane lane);
+  // Marks `bytes` more of the first batch, a large one, as cut; removes it when
+  // none is left.
+  void CutFront(Lane lane, std::size_t bytes);
+  // Removes the first batch, a large one, unsent.
+  void DropFront(Lane lane);
+
+  // Puts a batch back in front of its lane, to be transmitted (again) next, as
+  // the accepted envelope it is; the bound does not apply.
+  void PutFront(Batch batch);
+  // The first batch of the lane, if it is large and cut in part, is to be cut
+  // from its beginning again.
+  void RestartFront(Lane lane);
+
+  void Clear();
+
+  std::size_t bytes() const { return bytes_; }
+  std::uint64_t envelopes() const { return envelopes_; }
+  // Dropped by Overflow::kDropOldest so far.
+  std::uint64_t overflowed() const { return overflowed_; }
+
+ private:
+  struct LaneQueue {
+    std::deque<Batch> batches;
+    bool open = false;  // the last batch takes more records
+    EncodeState encode;
+    std::size_t capacity_next = 1024;  // follows the size of recent batches
+  };
+
+  LaneQueue& At(Lane lane) { return lanes_[static_cast<std::size_t>(lane)]; }
+  const LaneQueue& At(Lane lane) const {
+    return lanes_[static_cast<std::size_t>(lane)];
+  }
+
+  bool MakeRoom(std::size_t bytes);
+  bool DropOldest();
+  void AppendLarge(const EnvelopeView& envelope, std::size_t record_bytes_max,
+                   LaneQueue* queue);
+  void Grow(Batch* batch, std::size_t record_bytes_max);
+  void Open(Lane lane, std::size_t record_bytes_max, LaneQueue* queue);
+  void Close(LaneQueue* queue);
+
+  const LinkConfig& config_;
+  const std::size_t batch_bytes_;  // a batch with this much is full
+  std::array<LaneQueue, kLanes> lanes_;
+  std::size_t bytes_ = 0;
+  std::uint64_t envelopes_ = 0;
+  std::uint64_t overflowed_ = 0;
+};
+
+}  // namespace cluster
+
+#endif  // CLUSTER_LINK_SEND_QUEUE_H_

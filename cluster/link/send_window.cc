@@ -1,0 +1,121 @@
+#include "cluster/link/send_window.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "cluster/link/link_config.h"
+#include "transport/check.h"
+
+namespace cluster {
+
+std::vector<SendWindow::Sent> SendWindow::Reset() {
+  std::vector<Sent> unconsumed(std::make_move_iterator(sent_.begin()),
+                               std::make_move_iterator(sent_.end()));
+  const std::uint64_t acknowledged = acknowledged_envelopes_;
+  *this = SendWindow();
+  acknowledged_envelopes_ = acknowledged;
+  return unconsumed;
+}
+
+const SendWindow::Sent& SendWindow::At(std::uint64_t sequence) const {
+  return sent_[static_cast<std::size_t>(sequence - front_sequence_)];
+}
+
+const SendWindow::Sent* SendWindow::Rewound() const {
+  return next_transmit_ < next_sequence_ ? &At(next_transmit_) : nullptr;
+}
+
+void SendWindow::Count(const Sent& sent, int sign) {
+  const std::size_t charge = FrameCharge(sent.body_bytes);
+  inflight_bytes_ =
+      sign > 0 ? inflight_bytes_ + charge : inflight_bytes_ - charge;
+  inflight_frames_[static_cast<std::size_t>(sent.batch.lane)] += sign;
+}
+
+void SendWindow::Add(Sent sent, absl::Time now) {
+  CLUSTER_CHECK(next_transmit_ == next_sequence_,
+                "a new frame overtakes one to be sent again");
+  sent.transmitted = now;
+  Count(sent, +1);
+  unconsumed_bytes_ += FrameCharge(sent.body_bytes);
+  envelopes_ += sent.envelopes;
+  sent_.push_back(std::move(sent));
+  ++next_sequence_;
+  ++next_transmit_;
+}
+
+void SendWindow::MarkRetransmitted(absl::Time now) {
+  CLUSTER_CHECK(next_transmit_ < next_sequence_, "nothing is to be sent again");
+  Sent& sent =
+      sent_[static_cast<std::size_t>(next_transmit_ - front_sequence_)];
+  sent.transmitted = now;
+  sent.retransmitted = true;
+  Count(sent, +1);
+  ++next_transmit_;
+}
+
+void SendWindow::UndoLast() {
+  CLUSTER_CHECK(inflight(), "nothing is in flight");
+  --next_transmit_;
+  Count(At(next_transmit_), -1);
+}
+
+void SendWindow::Rewind() {
+  next_transmit_ = received_through_ + 1;
+  inflight_bytes_ = 0;
+  inflight_frames_.fill(0);
+}
+
+AckResult SendWindow::Acknowledge(std::uint64_t received_through,
+                                  std::uint64_t consumed_through) {
+  if (consumed_through > received_through ||
+      received_through >= next_sequence_) {
+    return AckResult::kImpossible;
+  }
+  AckResult result = AckResult::kNothingNew;
+  // Acknowledgements are cumulative, so an old one that arrives late says
+  // nothing.
+  while (received_through_ < received_through) {
+    ++received_through_;
+    if (received_through_ < next_transmit_) {
+      Count(At(received_through_), -1);
+    } else {
+      next_transmit_ = received_through_ + 1;
+    }
+    result = AckResult::kProgress;
+  }
+  while (front_sequence_ <= consumed_through) {
+    const Sent& sent = sent_.front();
+    unconsumed_bytes_ -= FrameCharge(sent.body_bytes);
+    envelopes_ -= sent.envelopes;
+    acknowledged_envelopes_ += sent.envelopes;
+    sent_.pop_front();
+    ++front_sequence_;
+    result = AckResult::kProgress;
+  }
+  return result;
+}
+
+Frame SendWindow::ToFrame(const Sent& sent) {
+  Frame frame;
+  if (sent.chunk_header == nullptr) {
+    frame.slices.push_back(
+        Slice{sent.batch.buffer,
+              {sent.batch.header(), kFrameHeaderBytes + sent.body_bytes}});
+    return frame;
+  }
+  frame.slices.push_back(
+      Slice{sent.chunk_header, {sent.chunk_header.get(), kFrameHeaderBytes}});
+  frame.slices.push_back(
+      Slice{sent.batch.buffer,
+            sent.batch.body().substr(sent.offset, sent.body_bytes)});
+  return frame;
+}
+
+absl::Time SendWindow::OldestTransmitted() const {
+  CLUSTER_CHECK(inflight(), "nothing is in flight");
+  return At(received_through_ + 1).transmitted;
+}
+
+}  // namespace cluster

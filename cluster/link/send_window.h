@@ -1,0 +1,108 @@
+// SendWindow: frames that were transmitted and are not known to be consumed.
+//
+// What it is: sequence numbers, retransmission (go-back-N: the receiver takes
+// nothing but the next frame) and the credit in bytes. What it is not: a timer
+// or a queue of envelopes; Link has the clock, SendQueue the rest.
+//
+//   front            received_through          next_transmit next_sequence
+//     |--- received, not consumed ---|--- in flight ---|--- to be sent again
+//     ---|
+//
+// Threads: none of its own, not thread-safe. Errors: AckResult.
+
+#ifndef CLUSTER_LINK_SEND_WINDOW_H_
+#define CLUSTER_LINK_SEND_WINDOW_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "cluster/link/batch.h"
+#include "transport/frame.h"
+
+namespace cluster {
+
+enum class AckResult {
+  kNothingNew,
+  kProgress,    // something was received or consumed that was not before
+  kImpossible,  // it acknowledges what was never sent, or takes an
+                // acknowledgement back into nonsense
+};
+
+class SendWindow {
+ public:
+  struct Sent {
+    std::shared_ptr<char> chunk_header;  // of a chunk, whose records lie in a
+                                         // shared buffer; else null
+    Batch batch;  // small: this frame; large: the record that it is a part of
+    std::size_t offset = 0;  // of this frame's body in the batch's
+    std::size_t body_bytes = 0;
+    std::uint32_t envelopes = 0;                    // that end in this frame
+    absl::Time transmitted = absl::InfinitePast();  // last time
+    bool retransmitted = false;
+  };
+
+  // A new session: sequence numbers begin at 1 again. What was not consumed is
+  // returned in order.
+  std::vector<Sent> Reset();
+
+  // The frame that is to be transmitted next among those that were transmitted
+  // before, or null.
+  const Sent* Rewound() const;
+  // Takes a new frame, as transmitted now, with NextSequence as its sequence.
+  std::uint64_t NextSequence() const { return next_sequence_; }
+  void Add(Sent sent, absl::Time now);
+  // The frame that Rewound returned was transmitted (again).
+  void MarkRetransmitted(absl::Time now);
+  // The transport did not take the frame that was transmitted last (new or
+  // again): it is to be transmitted again.
+  void UndoLast();
+
+  // Everything in flight is to be transmitted again.
+  void Rewind();
+
+  AckResult Acknowledge(std::uint64_t received_through,
+                        std::uint64_t consumed_through);
+
+  static Frame ToFrame(const Sent& sent);
+
+  std::size_t inflight_bytes() const { return inflight_bytes_; }
+  int inflight_frames(Lane lane) const {
+    return inflight_frames_[static_cast<std::size_t>(lane)];
+  }
+  bool inflight() const { return next_transmit_ > received_through_ + 1; }
+  // Charged to the receiver's window.
+  std::size_t unconsumed_bytes() const { return unconsumed_bytes_; }
+  bool empty() const { return sent_.empty(); }
+  std::uint64_t envelopes() const { return envelopes_; }
+  std::uint64_t acknowledged_envelopes() const {
+    return acknowledged_envelopes_;
+  }
+  std::uint64_t received_through() const { return received_through_; }
+  std::uint64_t consumed_through() const { return front_sequence_ - 1; }
+  std::uint64_t last_transmitted() const { return next_transmit_ - 1; }
+  // When the oldest frame in flight was transmitted. There is one.
+  absl::Time OldestTransmitted() const;
+  const Sent& At(std::uint64_t sequence) const;
+
+ private:
+  void Count(const Sent& sent, int sign);
+
+  std::deque<Sent> sent_;             // front_sequence_ .. next_sequence_ - 1
+  std::uint64_t front_sequence_ = 1;  // consumed_through + 1
+  std::uint64_t received_through_ = 0;
+  std::uint64_t next_transmit_ = 1;
+  std::uint64_t next_sequence_ = 1;
+  std::size_t inflight_bytes_ = 0;
+  std::array<int, kLanes> inflight_frames_{};
+  std::size_t unconsumed_bytes_ = 0;
+  std::uint64_t envelopes_ = 0;
+  std::uint64_t acknowledged_envelopes_ = 0;  // in all sessions
+};
+
+}  // namespace cluster
+
+#endif  // CLUSTER_LINK_SEND_WINDOW_H_

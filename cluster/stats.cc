@@ -1,0 +1,66 @@
+#include "cluster/stats.h"
+
+namespace cluster {
+
+const char* DropReasonName(DropReason reason) {
+  static constexpr const char* kNames[kDropReasons] = {
+      "overflow", "peer restart", "removed", "too large", "stopped"};
+  return kNames[static_cast<std::size_t>(reason)];
+}
+
+const char* RefusalReasonName(RefusalReason reason) {
+  static constexpr const char* kNames[kRefusalReasons] = {
+      "malformed",
+      "unknown sender",
+      "wrong destination",
+      "wrong identity",
+      "wrong cluster",
+      "unknown session",
+      "duplicate",
+      "gap",
+      "impossible acknowledgement",
+      "overrun",
+      "bad record",
+      "inbox full"};
+  return kNames[static_cast<std::size_t>(reason)];
+}
+
+const PeerStats* ServerStats::Peer(int id) const {
+  for (const PeerStats& peer : peers) {
+    if (peer.peer == id) return &peer;
+  }
+  return nullptr;
+}
+
+std::ostream& operator<<(std::ostream& out, const PeerStats& stats) {
+  const auto show = [&out](std::uint64_t count, const char* name) {
+    if (count > 0) out << ", " << count << " " << name;
+  };
+  out << "peer " << stats.peer << ": " << (stats.up ? "up" : "down");
+  show(stats.accepted, "accepted");
+  show(stats.acknowledged, "acknowledged");
+  show(stats.queued, "queued");
+  show(stats.in_flight, "in flight");
+  for (int i = 0; i < kDropReasons; ++i) {
+    if (stats.dropped[static_cast<std::size_t>(i)] == 0) continue;
+    out << ", " << stats.dropped[static_cast<std::size_t>(i)] << " dropped ("
+        << DropReasonName(static_cast<DropReason>(i)) << ")";
+  }
+  show(stats.received, "received");
+  for (int i = 0; i < kRefusalReasons; ++i) {
+    if (stats.refused[static_cast<std::size_t>(i)] == 0) continue;
+    out << ", " << stats.refused[static_cast<std::size_t>(i)]
+        << " frames refused ("
+        << RefusalReasonName(static_cast<RefusalReason>(i)) << ")";
+  }
+  show(stats.frames_retransmitted, "frames sent again");
+  if (stats.rtt > absl::ZeroDuration()) {
+    out << ", rtt "
+        << absl::FormatDuration(absl::Trunc(stats.rtt, absl::Microseconds(1)));
+  }
+  if (!stats.last_trouble.empty())
+    out << ", last trouble: " << stats.last_trouble;
+  return out;
+}
+
+}  // namespace cluster

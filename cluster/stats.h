@@ -1,0 +1,115 @@
+// ServerStats: what a server counted since it was made, as Server::Stats
+// returns it.
+//
+// Every envelope that Send accepted for a peer is in exactly one place, at any
+// moment:
+//
+//   accepted == acknowledged + queued + in_flight + sum of dropped (reliable
+//   delivery)
+//
+// and every frame that was refused is counted by its reason. Threads and
+// ownership: a value.
+//
+//   for (const cluster::PeerStats& peer : server->Stats().peers) std::cout <<
+//   peer << "\n";
+
+#ifndef CLUSTER_STATS_H_
+#define CLUSTER_STATS_H_
+
+#include <array>
+#include <cstdint>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+
+namespace cluster {
+
+// Why an accepted envelope was dropped by its sender.
+enum class DropReason {
+  kOverflow,     // the queue was full and overflow is drop_oldest
+  kPeerRestart,  // its fate was unknown when the peer began a new session
+  kRemoved,      // the peer was removed
+  kTooLarge,     // the peer takes smaller payloads than this server
+  kStopped,      // Stop, before it was acknowledged
+};
+inline constexpr int kDropReasons = 5;
+const char* DropReasonName(DropReason reason);
+
+// Why a frame that arrived was not taken.
+enum class RefusalReason {
+  kMalformed,         // no frame of this protocol: truncated, magic, version,
+                      // checksum, field
+  kUnknownSender,     // its sender is not a member
+  kWrongDestination,  // it is meant for another server
+  kWrongIdentity,     // its connection proved to be somebody else
+  kWrongCluster,      // its hello names another cluster
+  kUnknownSession,    // of no session, or of an earlier one
+  kDuplicate,         // it has been here
+  kGap,               // a frame before it is missing
+  kImpossibleAck,     // it acknowledges what was never sent
+  kOverrun,           // more than the window that this server granted
+  kBadRecord,         // its checksum is right and its records are not
+  kInboxFull,         // best effort: Receive does not keep up
+};
+inline constexpr int kRefusalReasons = 12;
+const char* RefusalReasonName(RefusalReason reason);
+
+struct PeerStats {
+  int peer = 0;
+  bool up = false;
+  std::uint64_t sessions = 0;  // begun so far
+  absl::Duration
+      rtt;  // of a frame and its acknowledgement, smoothed; zero if none yet
+  std::string
+      last_trouble;  // the latest refusal or loss of the peer, for people
+
+  // Envelopes to the peer.
+  std::uint64_t accepted = 0;
+  std::uint64_t acknowledged =
+      0;  // consumed by the peer; best effort: given to the transport
+  std::uint64_t queued = 0;
+  std::uint64_t in_flight = 0;  // transmitted, not known to be consumed
+  std::array<std::uint64_t, kDropReasons> dropped{};
+  std::uint64_t queued_bytes = 0;
+  std::uint64_t unconsumed_bytes =
+      0;  // of in_flight, as charged to the peer's window
+
+  std::uint64_t frames_sent = 0;
+  std::uint64_t frames_retransmitted = 0;
+  std::uint64_t bytes_sent = 0;  // of all frames
+
+  // From the peer.
+  std::uint64_t received = 0;  // envelopes, as their frames arrived
+  std::uint64_t frames_received = 0;
+  std::uint64_t bytes_received = 0;
+  std::array<std::uint64_t, kRefusalReasons> refused{};
+
+  std::uint64_t Dropped(DropReason reason) const {
+    return dropped[static_cast<std::size_t>(reason)];
+  }
+  std::uint64_t Refused(RefusalReason reason) const {
+    return refused[static_cast<std::size_t>(reason)];
+  }
+};
+
+struct ServerStats {
+  std::vector<PeerStats> peers;  // by id, removed ones too
+  std::uint64_t delivered =
+      0;  // envelopes that Receive returned or a handler took
+  std::uint64_t self_sent = 0;    // to the own id
+  std::uint64_t inbox_bytes = 0;  // received, not delivered
+  // Frames that could not be laid to a peer's account.
+  std::array<std::uint64_t, kRefusalReasons> refused{};
+
+  const PeerStats* Peer(int id) const;  // null if unknown
+};
+
+// "peer 2: up, 10 accepted, 10 acknowledged, ..." on one line; zero counters
+// are left out.
+std::ostream& operator<<(std::ostream& out, const PeerStats& stats);
+
+}  // namespace cluster
+
+#endif  // CLUSTER_STATS_H_
