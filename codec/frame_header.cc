@@ -1,10 +1,8 @@
 #include "codec/frame_header.h"
 
-#include <algorithm>
 #include <cstring>
 
 #include "codec/little_endian.h"
-#include "isa-l/crc.h"
 
 namespace cluster {
 namespace {
@@ -44,6 +42,18 @@ std::uint32_t HeaderCrc(const char* header) {
   std::memcpy(copy, header, kFrameHeaderBytes);
   StoreLittle<std::uint32_t>(copy + kAtHeaderCrc, 0);
   return Crc32c(absl::string_view(copy, kFrameHeaderBytes));
+}
+
+// Four bytes, and two halves of a word, lowest first.
+template <typename A, typename B>
+std::uint32_t Bytes(A a, B b, std::uint8_t c, std::uint8_t d) {
+  return static_cast<std::uint32_t>(static_cast<std::uint8_t>(a)) |
+         static_cast<std::uint32_t>(static_cast<std::uint8_t>(b)) << 8 |
+         static_cast<std::uint32_t>(c) << 16 |
+         static_cast<std::uint32_t>(d) << 24;
+}
+std::uint64_t Word(std::uint32_t low, std::uint32_t high) {
+  return low | static_cast<std::uint64_t>(high) << 32;
 }
 
 void LoadFields(const char* in, FrameHeader* header) {
@@ -132,46 +142,20 @@ absl::string_view FrameErrorName(FrameError error) {
   return "unknown";
 }
 
-std::uint32_t Crc32c(absl::string_view bytes) { return Crc32cExtend(0, bytes); }
-
-std::uint32_t Crc32cExtend(std::uint32_t crc, absl::string_view bytes) {
-  // The library's length is an int, so what is larger goes in pieces.
-  constexpr std::size_t kPieceBytes = std::size_t{1} << 30;
-  // It takes the buffer as non-const and only reads it.
-  auto* data =
-      reinterpret_cast<unsigned char*>(const_cast<char*>(bytes.data()));
-  std::size_t left = bytes.size();
-  std::uint32_t state = ~crc;
-  while (left > 0) {
-    const std::size_t piece = std::min(left, kPieceBytes);
-    state = crc32_iscsi(data, static_cast<int>(piece), state);
-    data += piece;
-    left -= piece;
-  }
-  return ~state;
-}
-
 void EncodeFrameHeader(const FrameHeader& header, char* out) {
-  std::memcpy(out, kMagic, sizeof(kMagic));
-  out[kAtVersion] = static_cast<char>(kVersion);
-  out[kAtKind] = static_cast<char>(header.kind);
-  out[kAtFlags] = static_cast<char>(header.flags);
-  out[kAtCodec] = static_cast<char>(header.codec);
-  StoreLittle<std::uint32_t>(out + kAtHeaderCrc, 0);
-  StoreLittle(out + kAtBodyCrc, header.body_crc);
-  StoreLittle(out + kAtBodyBytes, header.body_bytes);
-  StoreLittle(out + kAtRecords, header.records);
-  StoreLittle(out + kAtSenderId, header.sender_id);
-  StoreLittle(out + kAtDestinationId, header.destination_id);
+  // In whole words: the checksum reads words, and a word that was just written
+  // in parts has to reach the cache before it can be read.
+  const std::uint32_t traits =
+      Bytes(kVersion, header.kind, header.flags, header.codec);
+  StoreLittle(out, Word(LoadLittle<std::uint32_t>(kMagic), traits));
+  StoreLittle(out + kAtHeaderCrc, Word(0, header.body_crc));
+  StoreLittle(out + kAtBodyBytes, Word(header.body_bytes, header.records));
+  StoreLittle(out + kAtSenderId, Word(header.sender_id, header.destination_id));
   StoreLittle(out + kAtSession, header.session);
   StoreLittle(out + kAtSequence, header.sequence);
   StoreLittle(out + kAtReceivedThrough, header.received_through);
   StoreLittle(out + kAtConsumedThrough, header.consumed_through);
-  // The lane, the chunk state above it, and six zero bytes.
-  const auto lane = static_cast<std::uint8_t>(header.lane);
-  const auto chunk = static_cast<std::uint8_t>(header.chunk);
-  StoreLittle(out + kAtLane,
-              static_cast<std::uint64_t>(lane | (unsigned{chunk} << 8)));
+  StoreLittle(out + kAtLane, Word(Bytes(header.lane, header.chunk, 0, 0), 0));
   StoreLittle(out + kAtChunkTotalBytes, header.chunk_total_bytes);
   StoreLittle(out + kAtHeaderCrc,
               Crc32c(absl::string_view(out, kFrameHeaderBytes)));

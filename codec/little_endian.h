@@ -1,8 +1,8 @@
 // Integers in little-endian byte order, at any alignment.
 //
-// What it is: load and store for unsigned integers, in byte shifts that
-// compilers fold into one move on a little-endian machine. What it is not: a
-// reader with bounds; the caller has checked that the bytes are there.
+// What it is: load and store for unsigned integers, one move each on a
+// little-endian machine. What it is not: a reader with bounds; the caller has
+// checked that the bytes are there.
 //
 // Threads: pure functions. Errors: none.
 //
@@ -19,27 +19,34 @@
 
 namespace cluster {
 
+// The bytes of `value` in the order of the wire, as an integer of this machine;
+// its own inverse.
+template <typename Unsigned>
+inline Unsigned LittleOrder(Unsigned value) {
+  static_assert(std::is_unsigned<Unsigned>::value, "unsigned integers only");
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+  return value;
+#else
+  Unsigned swapped = 0;
+  for (std::size_t i = 0; i < sizeof(Unsigned); ++i) {
+    swapped = static_cast<Unsigned>((swapped << 8) | (value & 0xff));
+    value = static_cast<Unsigned>(value >> 8);
+  }
+  return swapped;
+#endif
+}
+
 template <typename Unsigned>
 inline Unsigned LoadLittle(const char* bytes) {
-  static_assert(std::is_unsigned<Unsigned>::value, "unsigned integers only");
-  unsigned char raw[sizeof(Unsigned)];
-  std::memcpy(raw, bytes, sizeof(raw));
-  Unsigned value = 0;
-  for (std::size_t i = 0; i < sizeof(raw); ++i) {
-    value =
-        static_cast<Unsigned>(value | static_cast<Unsigned>(raw[i]) << (8 * i));
-  }
-  return value;
+  Unsigned value;
+  std::memcpy(&value, bytes, sizeof(value));
+  return LittleOrder(value);
 }
 
 template <typename Unsigned>
 inline void StoreLittle(char* bytes, Unsigned value) {
-  static_assert(std::is_unsigned<Unsigned>::value, "unsigned integers only");
-  unsigned char raw[sizeof(Unsigned)];
-  for (std::size_t i = 0; i < sizeof(raw); ++i) {
-    raw[i] = static_cast<unsigned char>(value >> (8 * i));
-  }
-  std::memcpy(bytes, raw, sizeof(raw));
+  value = LittleOrder(value);
+  std::memcpy(bytes, &value, sizeof(value));
 }
 
 }  // namespace cluster
