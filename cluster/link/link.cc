@@ -23,12 +23,11 @@ LinkConfig MakeLinkConfig(const Config& config, int self_id, int peer_id) {
   return link;
 }
 
-Link::Link(const LinkConfig& config, LinkSink* sink)
+Link::Link(const LinkConfig& config, std::function<std::uint64_t()> random,
+           LinkSink* sink)
     : config_(config),
       sink_(sink),
-      random_(SeededGenerator(config.random_seed)),
-      handshake_(config_,
-                 [this] { return absl::Uniform<std::uint64_t>(random_); }),
+      handshake_(config_, std::move(random)),
       queue_(config_),
       receive_(config_.window_bytes),
       reassembly_{Reassembly(RecordBytesLimit(config_.payload_bytes_max)),

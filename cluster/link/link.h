@@ -48,7 +48,7 @@ namespace cluster {
 
 // Records that arrived in order. The application takes them and then says
 // Consumed(session, sequence).
-struct Delivery {
+struct Arrival {
   std::uint64_t session = 0;
   std::uint64_t sequence = 0;
   std::uint8_t codec = 0;
@@ -62,7 +62,7 @@ struct Delivery {
 class LinkSink {
  public:
   virtual ~LinkSink() = default;
-  virtual void OnDelivery(Delivery delivery) = 0;
+  virtual void OnArrival(Arrival arrival) = 0;
   virtual void OnLinkEvent(PeerEvent event) = 0;
 };
 
@@ -78,11 +78,11 @@ class Link {
   // Takes an envelope for the peer, whether or not there is a session yet.
   AppendResult Append(const EnvelopeView& envelope);
 
-  // The delivery with this sequence has been taken. In the order of the
+  // The arrival with this sequence has been taken. In the order of the
   // deliveries; those of earlier sessions are ignored.
   void Consumed(std::uint64_t session, std::uint64_t sequence);
 
-  // The records of a delivery of `session` made no sense: the session is worth
+  // The records of an arrival of `session` made no sense: the session is worth
   // nothing any more.
   void RejectRecords(std::uint64_t session, absl::string_view reason);
 
@@ -139,7 +139,7 @@ class Link {
   void OnHello(const FrameHeader& header, absl::string_view body,
                absl::Time now);
   void OnData(const FrameHeader& header, Slice body);
-  void OnChunk(const FrameHeader& header, const Slice& body, Delivery delivery);
+  void OnChunk(const FrameHeader& header, const Slice& body, Arrival arrival);
   bool OnAcknowledgement(const FrameHeader& header, absl::Time now);
   void Heard(const FrameHeader& header, absl::Time now);
   void Refuse(RefusalReason reason, absl::string_view trouble);

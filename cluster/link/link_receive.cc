@@ -133,14 +133,14 @@ void Link::OnData(const FrameHeader& header, Slice body) {
   }
   AckSoon();
   stats_.received += header.records;
-  Delivery delivery;
-  delivery.session = header.session;
-  delivery.sequence = header.sequence;
-  delivery.codec = header.codec;
-  delivery.records = header.records;
-  delivery.lane = header.lane;
+  Arrival arrival;
+  arrival.session = header.session;
+  arrival.sequence = header.sequence;
+  arrival.codec = header.codec;
+  arrival.records = header.records;
+  arrival.lane = header.lane;
   if (header.chunk != ChunkState::kWhole) {
-    OnChunk(header, body, std::move(delivery));
+    OnChunk(header, body, std::move(arrival));
     return;
   }
   if (reassembly_[static_cast<std::size_t>(header.lane)].unfinished()) {
@@ -148,16 +148,16 @@ void Link::OnData(const FrameHeader& header, Slice body) {
                  "whole records amid the chunks of another");
     return;
   }
-  delivery.body = std::move(body);
+  arrival.body = std::move(body);
   receive_.Deliver();
-  sink_->OnDelivery(std::move(delivery));
+  sink_->OnArrival(std::move(arrival));
 }
 
 void Link::OnChunk(const FrameHeader& header, const Slice& body,
-                   Delivery delivery) {
+                   Arrival arrival) {
   Reassembly& reassembly = reassembly_[static_cast<std::size_t>(header.lane)];
   switch (reassembly.Add(header.chunk, header.chunk_total_bytes, body.bytes,
-                         &delivery.body)) {
+                         &arrival.body)) {
     case Reassembly::Result::kBroken:
       BreakSession(RefusalReason::kBadRecord, "chunks that make no record");
       return;
@@ -168,9 +168,9 @@ void Link::OnChunk(const FrameHeader& header, const Slice& body,
       if (consumed_untold_bytes_ >= config_.window_bytes / 4) ack_due_ = true;
       return;
     case Reassembly::Result::kWhole:
-      delivery.records = 1;
+      arrival.records = 1;
       receive_.Deliver();
-      sink_->OnDelivery(std::move(delivery));
+      sink_->OnArrival(std::move(arrival));
       return;
   }
 }
