@@ -91,6 +91,9 @@ struct Config {
   std::map<std::string, TransportOptions> transport_options;
 
   std::string origin;  // the file it came from, for error texts; "" if none
+  // The lines of the file's top-level keys ("transport"), for error texts. Who
+  // overwrites a field erases its key here.
+  std::map<std::string, int> lines;
 };
 
 // Reads and validates a file: the form of this library, or the seed's
@@ -105,6 +108,11 @@ absl::StatusOr<Config> ParseConfig(absl::string_view text,
 // names, ranges, duplicate ids and addresses. Whether transport and codec exist
 // is NewServer's to say.
 absl::Status ValidateConfig(const Config& config);
+
+// Where a top-level key stands, to begin an error text with:
+// "configs/a.json:3: $.transport"; without the line if the file does not hold
+// the key, and with "config" for a Config that came from no file.
+std::string PlaceOf(const Config& config, absl::string_view key);
 
 }  // namespace cluster
 

@@ -3,24 +3,49 @@
 set -eu
 
 packages="
-  bazel-bootstrap g++ pkg-config clang clang-format clang-tidy libclang-rt-14-dev
+  bazel-bootstrap g++ pkg-config clang clang-format clang-tidy libclang-rt-dev
   libzmq3-dev cppzmq-dev libnng-dev libabsl-dev rapidjson-dev libisal-dev
   libgtest-dev libgmock-dev libbenchmark-dev
   python3 python3-zmq iproute2
 "
+commands="bazel g++ clang pkg-config python3 ip"
+headers="zmq.h zmq.hpp nng/nng.h absl/status/statusor.h rapidjson/reader.h isa-l.h
+  gtest/gtest.h gmock/gmock.h benchmark/benchmark.h"
 
-installed() {
-  [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
-}
-
-if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+# On other systems everything may have been installed by hand.
+check_by_hand() {
+  missing=
+  for command in $commands; do
+    command -v "$command" >/dev/null || missing="$missing $command"
+  done
+  for header in $headers; do
+    [ -e "/usr/include/$header" ] || missing="$missing /usr/include/$header"
+  done
+  [ -n "$missing" ] || exit 0
   cat >&2 <<END
 tools/setup.sh knows Debian's packages only. On this system, install by hand:
   bazel 4.2 or later 4.x, g++ 12 or clang 14 or later, pkg-config, python3 with pyzmq, iproute2
   and, with headers below /usr/include: libzmq 4.3, cppzmq 4.9, nng 1.5, abseil 20220623,
   RapidJSON 1.1, ISA-L 2.30, GoogleTest and GoogleMock 1.12, Google Benchmark 1.7
+Not found:$missing
 END
   exit 1
+}
+
+installed() {
+  [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+# Waits for another apt, which a fresh machine often runs, rather than fail at its lock.
+install_all() {
+  # sudo clears the environment, so the variable goes behind it.
+  # shellcheck disable=SC2086  # the lists are words on purpose
+  $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+    -o DPkg::Lock::Timeout=300 $missing >/dev/null
+}
+
+if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+  check_by_hand
 fi
 
 missing=
@@ -38,9 +63,8 @@ if [ "$(id -u)" -ne 0 ]; then
   sudo=sudo
 fi
 echo "installing:$missing" >&2
-export DEBIAN_FRONTEND=noninteractive
-# shellcheck disable=SC2086  # the lists are words on purpose
-if ! $sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null 2>&1; then
+# A new machine has no package lists, and an old one has lists that are out of date.
+install_all 2>/dev/null || {
   $sudo apt-get update -qq
-  $sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null
-fi
+  install_all
+}

@@ -1,0 +1,30 @@
+#include "cluster/config.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "cluster/config_check.h"
+
+namespace cluster {
+namespace {
+
+ConfigPlaces PlacesOf(const Config& config) {
+  ConfigPlaces places;
+  places.origin = config.origin;
+  for (const auto& [key, line] : config.lines)
+    places.lines.emplace(absl::StrCat("$.", key), line);
+  if (config.lines.count("Server") != 0) places.UseSeedForm();
+  return places;
+}
+
+}  // namespace
+
+absl::Status ValidateConfig(const Config& config) {
+  return CheckConfig(config, PlacesOf(config));
+}
+
+std::string PlaceOf(const Config& config, absl::string_view key) {
+  return PlacesOf(config).Place(absl::StrCat("$.", key));
+}
+
+}  // namespace cluster

@@ -1,0 +1,161 @@
+// ValidateConfig, for a Config that was made or changed by hand.
+
+#include <string>
+
+#include "cluster/config.h"
+#include "gtest/gtest.h"
+
+namespace cluster {
+namespace {
+
+Config Valid() {
+  Config config;
+  config.servers = {{1, "127.0.0.1:0"}, {2, "127.0.0.1:0"}};
+  return config;
+}
+
+std::string ErrorOf(const Config& config) {
+  const absl::Status status = ValidateConfig(config);
+  if (status.ok()) return "no error";
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  return std::string(status.message());
+}
+
+TEST(ValidateConfigTest, DefaultsWithServersAreValid) {
+  EXPECT_EQ(ErrorOf(Valid()), "no error");
+  EXPECT_EQ(ErrorOf(Config()),
+            "config: $.servers: found 0 servers, want 1 to 10000");
+  Config config = Valid();
+  config.delivery = Delivery::kBestEffort;
+  EXPECT_EQ(ErrorOf(config), "no error");
+}
+
+TEST(ValidateConfigTest, UnknownNamesAreLeftToTheirRegistries) {
+  Config config = Valid();
+  config.transport = "zmp";
+  config.codec = "xml";
+  EXPECT_EQ(ErrorOf(config), "no error");
+}
+
+TEST(ValidateConfigTest, NamesHaveBoundedLengths) {
+  Config config = Valid();
+  config.cluster = "";
+  EXPECT_EQ(ErrorOf(config),
+            "config: $.cluster: found \"\" of 0 bytes, want 1 to 255 bytes");
+  config = Valid();
+  config.transport = std::string(65, 'x');
+  EXPECT_EQ(ErrorOf(config), "config: $.transport: found \"" +
+                                 std::string(65, 'x') +
+                                 "\" of 65 bytes, want 1 to 64 bytes");
+  config = Valid();
+  config.codec = "";
+  EXPECT_EQ(ErrorOf(config),
+            "config: $.codec: found \"\" of 0 bytes, want 1 to 64 bytes");
+}
+
+TEST(ValidateConfigTest, ServersAreChecked) {
+  Config config = Valid();
+  config.servers[1].id = -1;
+  EXPECT_EQ(ErrorOf(config),
+            "config: $.servers[1].id: found -1, want an integer from 0 to "
+            "2147483647");
+  config = Valid();
+  config.servers[1].id = 1;
+  EXPECT_EQ(ErrorOf(config),
+            "config: $.servers[1].id: found 1, the id of $.servers[0] too; "
+            "want every id once");
+  config = Valid();
+  config.servers[0].address = "nowhere";
+  EXPECT_EQ(ErrorOf(config),
+            "config: $.servers[0].address: found \"nowhere\": there is no "
+            "port; want \"host:port\", \"[v6]:port\" or \"ipc:///path\"");
+  config.transport = "memory";
+  EXPECT_EQ(ErrorOf(config), "no error");
+  config = Valid();
+  config.servers = {{1, "ipc:///tmp/a"}, {2, "ipc:///tmp/a"}};
+  EXPECT_EQ(ErrorOf(config),
+            "config: $.servers[1].address: found \"ipc:///tmp/a\", the address "
+            "of $.servers[0] too; want every address once");
+  config = Valid();
+  config.servers.assign(10001, {1, "h:0"});
+  EXPECT_EQ(ErrorOf(config),
+            "config: $.servers: found 10001 servers, want 1 to 10000");
+}
+
+TEST(ValidateConfigTest, NumbersAreInTheirRange) {
+  Config config = Valid();
+  config.frame_bytes = 511;
+  EXPECT_EQ(ErrorOf(config),
+            "config: $.frame_bytes: found 511, want an integer from 512 to "
+            "4194304");
+  config = Valid();
+  config.payload_bytes_max = static_cast<std::size_t>(-1);
+  EXPECT_EQ(ErrorOf(config),
+            "config: $.payload_bytes_max: found 18446744073709551615, want an "
+            "integer from 1 to 1073741824");
+  config = Valid();
+  config.linger = absl::InfiniteDuration();
+  EXPECT_EQ(ErrorOf(config),
+            "config: $.linger_ms: found inf, want 0 ms to 600000 ms");
+  config = Valid();
+  config.heartbeat = -absl::Seconds(1);
+  EXPECT_EQ(ErrorOf(config),
+            "config: $.heartbeat_ms: found -1s, want 10 ms to 600000 ms");
+}
+
+TEST(ValidateConfigTest, NumbersGoTogether) {
+  Config config = Valid();
+  config.inflight_bytes = 1024;
+  EXPECT_EQ(ErrorOf(config),
+            "config: $.inflight_bytes: found 1024, want at least frame_bytes, "
+            "65536");
+  config = Valid();
+  config.peer_timeout = absl::Milliseconds(900);
+  EXPECT_EQ(ErrorOf(config),
+            "config: $.peer_timeout_ms: found 900ms, want at least twice "
+            "heartbeat_ms, 1s");
+}
+
+TEST(ValidateConfigTest, BestEffortLeavesTheReliableFieldsAlone) {
+  const std::string rest =
+      ": found with \"delivery\": \"best_effort\", want it with \"reliable\" "
+      "only, which alone has it";
+  Config config = Valid();
+  config.delivery = Delivery::kBestEffort;
+  config.window_bytes = 1 << 20;
+  EXPECT_EQ(ErrorOf(config), "config: $.window_bytes" + rest);
+  config = Valid();
+  config.delivery = Delivery::kBestEffort;
+  config.heartbeat = absl::Seconds(1);
+  EXPECT_EQ(ErrorOf(config), "config: $.heartbeat_ms" + rest);
+  config = Valid();
+  config.delivery = Delivery::kBestEffort;
+  config.overflow = Overflow::kDropOldest;
+  EXPECT_EQ(ErrorOf(config), "config: $.overflow" + rest);
+  config = Valid();
+  config.delivery = Delivery::kBestEffort;
+  config.on_peer_restart = OnPeerRestart::kDrop;
+  EXPECT_EQ(ErrorOf(config), "config: $.on_peer_restart" + rest);
+}
+
+TEST(ValidateConfigTest, AReadConfigThatWasChangedNamesItsFile) {
+  absl::StatusOr<Config> config = ParseConfig(
+      "{\"Server\": [{\"Server_Id\": 1, \"Port_Num\": 1}],\n\"linger_ms\": 5}",
+      "a.json");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(ErrorOf(*config), "no error");
+  config->linger = absl::Hours(1);
+  EXPECT_EQ(ErrorOf(*config),
+            "a.json:2: $.linger_ms: found 1h, want 0 ms to 600000 ms");
+  config->lines.erase("linger_ms");
+  EXPECT_EQ(ErrorOf(*config),
+            "a.json: $.linger_ms: found 1h, want 0 ms to 600000 ms");
+  config->linger = absl::Seconds(1);
+  config->servers.push_back(config->servers.front());
+  EXPECT_EQ(ErrorOf(*config),
+            "a.json: $.Server[1].Server_Id: found 1, the id of $.Server[0] "
+            "too; want every id once");
+}
+
+}  // namespace
+}  // namespace cluster

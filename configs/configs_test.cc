@@ -1,0 +1,119 @@
+// Every file of this folder loads, and together they show every key.
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cluster/config.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace cluster {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::Pair;
+
+constexpr char kFolder[] = "configs";  // tests start in the runfiles tree
+
+std::map<std::string, std::string> Files() {
+  std::map<std::string, std::string> files;
+  for (const auto& entry : std::filesystem::directory_iterator(kFolder)) {
+    if (entry.path().extension() == ".json")
+      files.emplace(entry.path().filename(), entry.path());
+  }
+  return files;
+}
+
+std::vector<std::string> WordsOf(const std::string& name) {
+  std::ifstream stream(std::string(kFolder) + "/" + name);
+  std::vector<std::string> words;
+  for (std::string word; stream >> word;) words.push_back(word);
+  return words;
+}
+
+Config Loaded(const std::string& name) {
+  absl::StatusOr<Config> config = LoadConfig(std::string(kFolder) + "/" + name);
+  EXPECT_TRUE(config.ok()) << config.status();
+  return config.ok() ? *std::move(config) : Config();
+}
+
+TEST(ConfigsTest, EveryFileLoads) {
+  const std::map<std::string, std::string> files = Files();
+  for (const auto& [name, path] : files) {
+    const absl::StatusOr<Config> config = LoadConfig(path);
+    EXPECT_TRUE(config.ok()) << config.status();
+  }
+  for (const char* name :
+       {"best_effort_json.json", "cluster.json", "cluster_nng.json",
+        "five.json", "ipc.json", "ipv6.json", "json_codec.json", "memory.json",
+        "seed.json", "tuned.json"}) {
+    EXPECT_EQ(files.count(name), 1u) << name;
+  }
+}
+
+TEST(ConfigsTest, ASwapOfTheTransportIsOneWord) {
+  const std::vector<std::string> zmq = WordsOf("cluster.json");
+  const std::vector<std::string> nng = WordsOf("cluster_nng.json");
+  ASSERT_EQ(zmq.size(), nng.size());
+  std::vector<std::pair<std::string, std::string>> changed;
+  for (std::size_t i = 0; i < zmq.size(); ++i)
+    if (zmq[i] != nng[i]) changed.emplace_back(zmq[i], nng[i]);
+  EXPECT_THAT(changed, ElementsAre(Pair("\"zmq\",", "\"nng\",")));
+}
+
+TEST(ConfigsTest, FilesShareNoAddress) {
+  std::map<std::string, std::string> owners;
+  for (const auto& [name, path] : Files()) {
+    if (name == "cluster_nng.json") continue;  // differs in one word only
+    for (const ServerAddress& server : Loaded(name).servers) {
+      const auto [owner, is_new] = owners.emplace(server.address, name);
+      EXPECT_TRUE(is_new) << server.address << " of " << name << " is of "
+                          << owner->second << " too";
+    }
+  }
+}
+
+TEST(ConfigsTest, TunedShowsEveryKey) {
+  const Config config = Loaded("tuned.json");
+  for (const char* key : {"cluster",
+                          "transport",
+                          "codec",
+                          "delivery",
+                          "servers",
+                          "frame_bytes",
+                          "inflight_bytes",
+                          "window_bytes",
+                          "queue_bytes_max",
+                          "payload_bytes_max",
+                          "overflow",
+                          "on_peer_restart",
+                          "heartbeat_ms",
+                          "peer_timeout_ms",
+                          "handshake_timeout_ms",
+                          "linger_ms",
+                          "inbox_bytes_max",
+                          "zmq",
+                          "nng",
+                          "memory"}) {
+    EXPECT_THAT(config.lines, Contains(Pair(key, ::testing::Gt(0))));
+  }
+}
+
+TEST(ConfigsTest, TheSpecialFilesAreWhatTheirNamesSay) {
+  EXPECT_EQ(Loaded("json_codec.json").codec, "json");
+  EXPECT_EQ(Loaded("memory.json").transport, "memory");
+  EXPECT_EQ(Loaded("five.json").servers.size(), 5u);
+  EXPECT_EQ(Loaded("seed.json").lines.count("Server"), 1u);
+  const Config best_effort = Loaded("best_effort_json.json");
+  EXPECT_EQ(best_effort.delivery, Delivery::kBestEffort);
+  EXPECT_EQ(best_effort.codec, "json");
+  EXPECT_EQ(best_effort.transport, "zmq");
+}
+
+}  // namespace
+}  // namespace cluster
