@@ -89,6 +89,24 @@ TEST_P(TransportContract, NoOnWritableAfterDisconnect) {
   EXPECT_EQ(sender->handler.writable(2), 0);
 }
 
+TEST_P(TransportContract, AnOwedOnWritableSurvivesANewAddress) {
+  auto receiver = StartNode(2);
+  auto sender = StartNode(1);
+  const std::string nobody = DeadAddress();
+  ASSERT_TRUE(receiver != nullptr && sender != nullptr && nobody != "");
+  ASSERT_TRUE(sender->transport->Connect(2, nobody).ok());
+  const std::size_t frames_max = GetParam().queue_bytes_bound / kFrameBytes;
+  ASSERT_LT(sender->Fill(2, kFrameBytes, frames_max), frames_max);
+
+  ASSERT_TRUE(
+      sender->transport->Connect(2, receiver->transport->Address()).ok());
+  ASSERT_TRUE(sender->handler.WaitForWritable(2, 1));
+  ASSERT_EQ(sender->Send(2, "last"), SendResult::kSent);
+  ASSERT_TRUE(receiver->handler.WaitFor(
+      [](const Recorded& r) { return r.HasFrame("last"); }));
+  EXPECT_EQ(sender->handler.writable(2), 1);
+}
+
 TEST_P(TransportContract, ADeadPeerDoesNotHoldUpAnother) {
   auto receiver = StartNode(2);
   auto sender = StartNode(1);

@@ -112,17 +112,28 @@ TEST_P(TransportContract, CallbacksMayConnectAndDisconnect) {
   sender->transport->Stop(absl::ZeroDuration());
 }
 
+// Blocks in its first OnDrained until the gate opens; the others return.
+class FirstOnDrained {
+ public:
+  explicit FirstOnDrained(RecordingHandler* handler) {
+    handler->on_drained = [this] {
+      if (!begun_.exchange(true)) gate_.Wait();
+    };
+  }
+  void Return() { gate_.Open(); }
+
+ private:
+  std::atomic<bool> begun_{false};
+  Gate gate_;
+};
+
 TEST_P(TransportContract, DeliveryGoesOnWhileOnDrainedBlocks) {
   constexpr int kFrames = 1000;
   auto receiver = NewNode(9);
   auto first = StartNode(1);
   auto second = StartNode(2);
   ASSERT_TRUE(receiver != nullptr && first != nullptr && second != nullptr);
-  Gate gate;
-  std::atomic<bool> blocked{false};
-  receiver->handler.on_drained = [&] {
-    if (!blocked.exchange(true)) gate.Wait();
-  };
+  FirstOnDrained blocked(&receiver->handler);
   ASSERT_TRUE(
       receiver->transport->Start(&receiver->handler, GetParam().fresh_address())
           .ok());
@@ -133,7 +144,7 @@ TEST_P(TransportContract, DeliveryGoesOnWhileOnDrainedBlocks) {
       [](const Recorded& r) { return r.drained_count == 1; }));
 
   // One OnDrained does not return from here on.
-  ASSERT_TRUE(second->transport->Connect(9, address).ok());
+  EXPECT_TRUE(second->transport->Connect(9, address).ok());
   std::vector<std::string> sent = {"first"};
   bool taken = true;
   for (int i = 0; taken && i < kFrames; ++i) {
@@ -145,7 +156,8 @@ TEST_P(TransportContract, DeliveryGoesOnWhileOnDrainedBlocks) {
   EXPECT_TRUE(receiver->handler.WaitForFrames(1 + kFrames + 1));
   EXPECT_TRUE(receiver->handler.WaitFor(
       [](const Recorded& r) { return r.drained_frames == 1 + kFrames + 1; }));
-  gate.Open();
+  EXPECT_EQ(receiver->handler.Get().running, 1);
+  blocked.Return();
 
   // And it goes on as before when it has returned.
   EXPECT_TRUE(receiver->handler.WaitFor(
@@ -159,6 +171,33 @@ TEST_P(TransportContract, DeliveryGoesOnWhileOnDrainedBlocks) {
   }
   EXPECT_EQ(of_first, sent);
   receiver->transport->Stop(absl::ZeroDuration());
+}
+
+TEST_P(TransportContract, SendingGoesOnWhileOnDrainedBlocks) {
+  constexpr int kFrames = 500;
+  auto node = NewNode(9);
+  auto other = StartNode(1);
+  ASSERT_TRUE(node != nullptr && other != nullptr);
+  FirstOnDrained blocked(&node->handler);
+  ASSERT_TRUE(
+      node->transport->Start(&node->handler, GetParam().fresh_address()).ok());
+  ASSERT_TRUE(other->transport->Connect(9, node->transport->Address()).ok());
+  ASSERT_TRUE(other->SendWaiting(9, "hello"));
+  EXPECT_TRUE(node->handler.WaitFor(
+      [](const Recorded& r) { return r.drained_count == 1; }));
+
+  // Also to a new peer, with its OnConnected and any OnWritable.
+  EXPECT_TRUE(node->transport->Connect(1, other->transport->Address()).ok());
+  EXPECT_TRUE(node->handler.WaitForConnected(1));
+  bool taken = true;
+  for (int i = 0; taken && i < kFrames; ++i) {
+    taken = node->SendWaiting(1, std::string(64 << 10, 'x'));
+  }
+  EXPECT_TRUE(taken);
+  EXPECT_TRUE(other->handler.WaitForFrames(kFrames));
+  EXPECT_EQ(node->handler.Get().running, 1);
+  blocked.Return();
+  node->transport->Stop(absl::ZeroDuration());
 }
 
 }  // namespace
