@@ -1,0 +1,45 @@
+#include "codec/json/json_read.h"
+
+#include "absl/strings/str_cat.h"
+#include "codec/json/json_fields.h"
+#include "rapidjson/error/en.h"
+#include "rapidjson/memorystream.h"
+#include "rapidjson/reader.h"
+
+namespace cluster {
+namespace {
+
+// Iterative, so that nesting costs no stack of ours.
+constexpr unsigned kFlags =
+    rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag;
+
+absl::Status Wrong(absl::string_view what, std::size_t at) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("json record: ", what, " at byte ", at));
+}
+
+}  // namespace
+
+absl::Status ReadJson(absl::string_view text, std::string* scratch,
+                      EnvelopeView* envelope) {
+  *envelope = EnvelopeView();
+  JsonFields fields(scratch, envelope);
+  rapidjson::MemoryStream stream(text.data(), text.size());
+  rapidjson::Reader reader;
+  const rapidjson::ParseResult result = reader.Parse<kFlags>(stream, fields);
+  if (!fields.fault().empty()) {
+    const absl::string_view key = fields.key();
+    return Wrong(absl::StrCat(key, key.empty() ? "" : ": ", fields.fault()),
+                 result.Offset());
+  }
+  if (result.IsError()) {
+    return Wrong(rapidjson::GetParseError_En(result.Code()), result.Offset());
+  }
+  // A zero byte looks like the end to the parser.
+  if (stream.Tell() != text.size()) {
+    return Wrong("a zero byte behind the object", stream.Tell());
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace cluster
