@@ -42,7 +42,7 @@ struct NoStream {
 
 }  // namespace
 
-bool IsUtf8(absl::string_view text) {
+std::size_t Utf8Bytes(absl::string_view text) {
   rapidjson::MemoryStream stream(text.data(), text.size());
   NoStream nowhere;
   while (stream.src_ != stream.end_) {
@@ -52,10 +52,11 @@ bool IsUtf8(absl::string_view text) {
       stream.src_ += sizeof(std::uint64_t);
       continue;
     }
-    // At the end the stream answers zeros, which complete no sequence.
-    if (!rapidjson::UTF8<>::Validate(stream, nowhere)) return false;
+    const std::size_t at = stream.Tell();
+    // At the end the stream answers zeros, which complete no character.
+    if (!rapidjson::UTF8<>::Validate(stream, nowhere)) return at;
   }
-  return true;
+  return text.size();
 }
 
 std::size_t EscapedBytesMax(absl::string_view text) {

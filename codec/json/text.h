@@ -14,9 +14,12 @@
 
 namespace cluster {
 
-// By the same table that the JSON reader checks with, so what is written as
-// text is read back.
-bool IsUtf8(absl::string_view text);
+// How many bytes at the front of `text` are whole UTF-8 characters; all of them
+// if it is UTF-8. Surrogates and overlong forms are not.
+std::size_t Utf8Bytes(absl::string_view text);
+inline bool IsUtf8(absl::string_view text) {
+  return Utf8Bytes(text) == text.size();
+}
 
 // The bytes of a JSON string of `text`, without its quotes, as RapidJSON writes
 // it: two for a quote or a backslash, at most six for a control character.
