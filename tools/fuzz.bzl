@@ -22,7 +22,12 @@ def fuzz_target(name, srcs, deps, corpus):
         srcs = srcs,
         args = ["-seed_inputs=" + ",".join(locations)],
         data = corpus,
-        linkopts = ["-fsanitize=fuzzer"],
+        linkopts = [
+            "-fsanitize=fuzzer",
+            # Bazel links with clang, not clang++, which leaves out the part of the
+            # undefined-behaviour runtime that knows virtual tables.
+            "-fsanitize-link-c++-runtime",
+        ],
         tags = ["manual"],
         deps = deps,
     )
