@@ -1,7 +1,6 @@
 #include "codec/frame_header.h"
 
 #include <functional>
-#include <random>
 #include <string>
 
 #include "absl/strings/escaping.h"

@@ -38,6 +38,16 @@ char* WriteU16(char* out, MsgType type) {
   return out + sizeof(std::uint16_t);
 }
 
+// Without branches: each comparison is a bit of the answer.
+unsigned ChangesSince(const RecordContext& before, const EnvelopeView& now) {
+  const bool sequence =
+      before.message_id.sequence + 1 != now.message_id.sequence;
+  const bool state = (before.lane != now.lane) | (before.voted != now.voted);
+  return sequence * kSequence + (before.pid != now.pid) * kPid +
+         (before.msg_type != now.msg_type) * kType +
+         (before.term != now.term) * kTerm + state * kState;
+}
+
 ABSL_ATTRIBUTE_NOINLINE char* WriteFull(const EnvelopeView& envelope,
                                         char* out) {
   *out++ = static_cast<char>(kFull);
@@ -253,16 +263,7 @@ char* WriteRecordFields(const EnvelopeView& envelope, RecordContext* context,
     Remember(envelope, context);
     return WriteFull(envelope, out);
   }
-  const unsigned flags =
-      (context->message_id.sequence + 1 != envelope.message_id.sequence
-           ? kSequence
-           : 0u) |
-      (context->pid != envelope.pid ? kPid : 0u) |
-      (context->msg_type != envelope.msg_type ? kType : 0u) |
-      (context->term != envelope.term ? kTerm : 0u) |
-      ((context->lane != envelope.lane) | (context->voted != envelope.voted)
-           ? kState
-           : 0u);
+  const unsigned flags = ChangesSince(*context, envelope);
   if (ABSL_PREDICT_FALSE(flags != 0)) {
     out = WriteChanges(envelope, *context, flags, out);
     Remember(envelope, context);
