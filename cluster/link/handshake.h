@@ -63,7 +63,9 @@ class Handshake {
   // there is no session.
   bool Due(absl::Time now) const;
   // Without a clock: false means that no hello is due, whatever the time is.
-  bool MayBeDue() const { return reply_due_ || greet_at_ != absl::InfiniteFuture(); }
+  bool MayBeDue() const {
+    return reply_due_ || greet_at_ != absl::InfiniteFuture();
+  }
   Hello Say(absl::Time now);
 
   bool established() const { return session_ != 0; }

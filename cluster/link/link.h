@@ -68,8 +68,10 @@ class LinkSink {
 
 class Link {
  public:
-  // `random` gives nonces and epochs: unpredictable in production, seeded in a simulation.
-  Link(const LinkConfig& config, std::function<std::uint64_t()> random, LinkSink* sink);
+  // `random` gives nonces and epochs: unpredictable in production, seeded in a
+  // simulation.
+  Link(const LinkConfig& config, std::function<std::uint64_t()> random,
+       LinkSink* sink);
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;
 
@@ -77,6 +79,11 @@ class Link {
 
   // Takes an envelope for the peer, whether or not there is a session yet.
   AppendResult Append(const EnvelopeView& envelope);
+
+  // Whether Append would take this envelope now, as far as room goes.
+  bool HasRoom(const EnvelopeView& envelope) const {
+    return queue_.HasRoom(envelope);
+  }
 
   // The arrival with this sequence has been taken. In the order of the
   // deliveries; those of earlier sessions are ignored.
@@ -124,6 +131,16 @@ class Link {
 
   // Whether an acknowledgement should leave now that the input is drained.
   bool AckDue() const { return ack_due_; }
+
+  // Whether a Tick is wanted soon: something waits for an acknowledgement, or
+  // for one to be said.
+  bool Busy() const {
+    return window_.inflight() || ack_at_ != absl::InfiniteFuture() ||
+           (connected_ && !up_);
+  }
+  // Whether all that was accepted has arrived, though the application there may
+  // not have taken it.
+  bool AllReceived() const { return queue_.Empty() && !window_.inflight(); }
 
   // --- facts ---
 

@@ -40,6 +40,13 @@ class SendQueue {
   // payload that is within payload_bytes_max, whatever queue_bytes_max is.
   AppendResult Append(const EnvelopeView& envelope);
 
+  // Whether it would be taken without dropping anything.
+  bool HasRoom(const EnvelopeView& envelope) const {
+    return envelopes_ == 0 ||
+           bytes_ + config_.codec->RecordBytesMax(envelope) <=
+               config_.queue_bytes_max;
+  }
+
   bool Empty(Lane lane) const { return At(lane).batches.empty(); }
   bool Empty() const { return envelopes_ == 0; }
 

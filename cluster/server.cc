@@ -1,0 +1,127 @@
+#include "cluster/server.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "cluster/server/server_core.h"
+#include "transport/check.h"
+
+namespace cluster {
+
+Server::Server(std::unique_ptr<ServerCore> core) : core_(std::move(core)) {}
+Server::~Server() = default;
+
+absl::Status SendMessage(Server& server) {
+  return server.core_->StartSending();
+}
+absl::Status ReceiveMessage(Server& server) {
+  return server.core_->StartReceiving();
+}
+
+absl::Status Server::Start() {
+  if (absl::Status status = core_->StartSending(); !status.ok()) return status;
+  return core_->StartReceiving();
+}
+
+absl::Status Server::Send(const Envelope& envelope, absl::Duration timeout) {
+  return core_->Send(envelope, timeout).status();
+}
+
+absl::StatusOr<MessageId> Server::SendWithId(const Envelope& envelope,
+                                             absl::Duration timeout) {
+  return core_->Send(envelope, timeout);
+}
+
+MulticastResult Server::Multicast(absl::Span<const int> pids,
+                                  const Envelope& envelope,
+                                  absl::Duration timeout) {
+  return core_->Multicast(pids, envelope, timeout);
+}
+
+absl::StatusOr<Envelope> Server::Receive(absl::Duration timeout) {
+  return core_->Receive(timeout);
+}
+
+absl::Status Server::ReceiveBatch(std::vector<Envelope>* out, int envelopes_max,
+                                  absl::Duration timeout) {
+  return core_->ReceiveBatch(out, envelopes_max, timeout);
+}
+
+void Server::OnEnvelope(std::function<void(const EnvelopeView&)> handler) {
+  CLUSTER_CHECK(core_->SetEnvelopeHandler(std::move(handler)).ok(),
+                "OnEnvelope after Start");
+}
+
+void Server::OnPeerEvent(std::function<void(const PeerEvent&)> handler) {
+  CLUSTER_CHECK(core_->SetEventHandler(std::move(handler)).ok(),
+                "OnPeerEvent after Start");
+}
+
+absl::Status Server::Flush(absl::Duration timeout) {
+  return core_->Flush(timeout);
+}
+ServerStats Server::Stats() const { return core_->Stats(); }
+
+absl::Status Server::AddPeer(int id, const std::string& address) {
+  return core_->AddPeer(id, address);
+}
+
+absl::Status Server::RemovePeer(int id) { return core_->RemovePeer(id); }
+
+absl::Status Server::ReloadSecurity() {
+  return absl::FailedPreconditionError("no security is configured");
+}
+
+int Server::Pid() const { return core_->id(); }
+std::vector<int> Server::Peers() const { return core_->Peers(); }
+std::string Server::Address() const { return core_->Address(); }
+void Server::Stop() { core_->Stop(); }
+
+namespace {
+
+// Envelopes travel in frames of the link, or alone.
+std::size_t FrameBytesMax(const Config& config) {
+  return config.delivery == Delivery::kReliable
+             ? kLinkFrameBytesMax
+             : RecordBytesLimit(config.payload_bytes_max);
+}
+
+bool HasServer(const Config& config, int id) {
+  for (const ServerAddress& server : config.servers) {
+    if (server.id == id) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Server>> NewServer(int server_id, Config config,
+                                                  TransportFactory factory) {
+  if (absl::Status status = ValidateConfig(config); !status.ok()) return status;
+  const std::string origin = config.origin.empty() ? "config" : config.origin;
+  if (!HasServer(config, server_id)) {
+    return absl::NotFoundError(
+        absl::StrCat(origin, ": $.servers: no server has id ", server_id));
+  }
+  absl::StatusOr<const Codec*> codec = FindCodec(config.codec);
+  if (!codec.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(PlaceOf(config, "codec"), ": ", codec.status().message()));
+  }
+  TransportConfig transport_config;
+  transport_config.cluster = config.cluster;
+  transport_config.server_id = server_id;
+  transport_config.frame_bytes_max = FrameBytesMax(config);
+  transport_config.handshake_timeout = config.handshake_timeout;
+  const auto options = config.transport_options.find(config.transport);
+  if (options != config.transport_options.end())
+    transport_config.options = options->second;
+  absl::StatusOr<std::unique_ptr<Transport>> transport =
+      factory(transport_config);
+  if (!transport.ok()) return transport.status();
+  auto core = std::make_unique<ServerCore>(server_id, std::move(config), *codec,
+                                           *std::move(transport));
+  return std::unique_ptr<Server>(new Server(std::move(core)));
+}
+
+}  // namespace cluster

@@ -1,0 +1,175 @@
+// Server: one member of a cluster, and the way in for users.
+//
+// What it is: envelopes to and from the other members, by id, over whatever
+// transport the config names. What it is not: a consensus algorithm, an RPC
+// framework, a broker or a discovery service.
+//
+// Threads: every method may be called from any thread, and at the same time,
+// unless it says otherwise. Callbacks run one at a time per server, on the
+// transport's receiving thread or on one of the server's, with no lock held. In
+// a callback Send never waits; Flush and Receive answer kFailedPrecondition,
+// Stop does nothing, and destroying the server is forbidden. Ownership: the
+// server owns its sockets and threads; envelopes are copied in, and out of
+// Receive; a handler's view dies with the call. Errors: absl::Status with a
+// text that says what to do; no exception crosses this interface.
+//
+//   auto server = cluster::NewServer(1, "configs/cluster.json");
+//   if (!server.ok()) { std::cerr << server.status() << "\n"; return 1; }
+//   (*server)->OnEnvelope([](const cluster::EnvelopeView& envelope) { ... });
+//   absl::Status status = (*server)->Start();
+//   cluster::Envelope vote;
+//   vote.pid = 2;
+//   vote.msg_type = cluster::MsgType::kRequestVoteRequest;
+//   vote.term = 7;
+//   status = (*server)->Send(vote);
+
+#ifndef CLUSTER_SERVER_H_
+#define CLUSTER_SERVER_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "cluster/config.h"
+#include "cluster/envelope.h"
+#include "cluster/peer_event.h"
+#include "cluster/stats.h"
+#include "transport/transport.h"
+
+namespace cluster {
+
+class ServerCore;
+
+// What became of a multicast or broadcast.
+struct MulticastResult {
+  // OK if every recipient's queue took it; else the first recipient's trouble,
+  // with how many more.
+  absl::Status status;
+  MessageId message_id{};  // the same for all; zero if nothing was sent
+  std::vector<std::pair<int, absl::Status>>
+      peers;  // per pid, in the order given
+
+  bool ok() const { return status.ok(); }
+};
+
+class Server {
+ public:
+  ~Server();  // stops
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // SendMessage and ReceiveMessage in one.
+  absl::Status Start();
+
+  // Accepts an envelope for its pid: another member, this server (it is
+  // delivered locally) or kBroadcast (all but this server). The fields
+  // message_id and sender_id are assigned, whatever they hold. An accepted
+  // envelope is delivered, or its loss is reported and counted (see README,
+  // guarantees).
+  //
+  // Does not wait with a zero timeout or in a callback; else for at most
+  // `timeout` for room in the peer's queue. Two servers that both wait here and
+  // never receive wait for each other.
+  //
+  // kNotFound: no such member, the text names them; nothing was sent.
+  // kInvalidArgument: the payload is over payload_bytes_max.
+  // kResourceExhausted: no room, with a zero timeout; kDeadlineExceeded: none
+  // within it. kFailedPrecondition: before SendMessage. kCancelled: after Stop.
+  // A broadcast answers the first recipient's trouble; the others have got
+  // theirs (see Multicast).
+  absl::Status Send(const Envelope& envelope,
+                    absl::Duration timeout = absl::ZeroDuration());
+
+  // The same, and tells the id that it assigned.
+  absl::StatusOr<MessageId> SendWithId(
+      const Envelope& envelope, absl::Duration timeout = absl::ZeroDuration());
+
+  // Sends one envelope to several members, whatever its pid says: to each with
+  // room at once, then it waits for the others. The pids are checked before
+  // anything is sent; duplicates count once; the own id delivers locally. All
+  // get the same message id, each with its own id as pid.
+  MulticastResult Multicast(absl::Span<const int> pids,
+                            const Envelope& envelope,
+                            absl::Duration timeout = absl::ZeroDuration());
+
+  // The next envelope, waiting for at most `timeout`. kDeadlineExceeded: none
+  // came. kFailedPrecondition: before ReceiveMessage, with a handler set, or in
+  // a callback. kCancelled: the server was stopped.
+  absl::StatusOr<Envelope> Receive(
+      absl::Duration timeout = absl::InfiniteDuration());
+
+  // Waits as Receive does for the first, then appends to `out` what is there at
+  // once, at most `envelopes_max` (at least 1) in all.
+  absl::Status ReceiveBatch(std::vector<Envelope>* out, int envelopes_max,
+                            absl::Duration timeout = absl::InfiniteDuration());
+
+  // Called for each envelope, instead of Receive. Before Start.
+  void OnEnvelope(std::function<void(const EnvelopeView&)> handler);
+  // Called when a peer goes up, down, restarts or is removed. Before Start.
+  void OnPeerEvent(std::function<void(const PeerEvent&)> handler);
+
+  // Waits until every accepted envelope is acknowledged (or dropped, and
+  // counted), also those accepted while it waits. kDeadlineExceeded names the
+  // peers that are behind. kFailedPrecondition: best effort, or in a callback.
+  absl::Status Flush(absl::Duration timeout);
+
+  ServerStats Stats() const;  // also after Stop
+
+  // Adds a member, before or after Start; the others must learn of this server
+  // by their own AddPeer or config. Replaces the address of a member whose port
+  // is 0. kAlreadyExists: the id is a member. kInvalidArgument: the id or the
+  // address.
+  absl::Status AddPeer(int id, const std::string& address);
+  // Removes a member: what it has not acknowledged is dropped and counted,
+  // kRemoved says how many had been transmitted. kNotFound: it is none.
+  absl::Status RemovePeer(int id);
+
+  // Reads the keys and the peers' public material again. kFailedPrecondition:
+  // security is not configured.
+  absl::Status ReloadSecurity();
+
+  int Pid() const;
+  std::vector<int> Peers() const;  // sorted, without this server
+  // Where it listens, port resolved; before it does, as configured.
+  std::string Address() const;
+
+  // Tries for at most linger_ms to get out what was accepted, then closes. When
+  // it returns, within linger_ms and a little, no callback is running or will.
+  // Idempotent.
+  void Stop();
+
+ private:
+  friend absl::Status SendMessage(Server& server);
+  friend absl::Status ReceiveMessage(Server& server);
+  friend absl::StatusOr<std::unique_ptr<Server>> NewServer(
+      int server_id, Config config, TransportFactory factory);
+  explicit Server(std::unique_ptr<ServerCore> core);
+
+  std::unique_ptr<ServerCore> core_;
+};
+
+// A server by its id; its address and the other members are in the config.
+// Validates everything, opens nothing. kNotFound: the id or the file,
+// kInvalidArgument: what the config says, or an unknown transport or codec.
+absl::StatusOr<std::unique_ptr<Server>> NewServer(
+    int server_id, const std::string& config_file);
+absl::StatusOr<std::unique_ptr<Server>> NewServer(int server_id, Config config);
+// With a transport of the caller's, whatever config.transport says.
+absl::StatusOr<std::unique_ptr<Server>> NewServer(int server_id, Config config,
+                                                  TransportFactory factory);
+
+// Starts sending, as soon as invoked. The first of the two binds the server's
+// address; both are idempotent. kAlreadyExists: the address is in use.
+absl::Status SendMessage(Server& server);
+// Starts receiving, as soon as invoked.
+absl::Status ReceiveMessage(Server& server);
+
+}  // namespace cluster
+
+#endif  // CLUSTER_SERVER_H_

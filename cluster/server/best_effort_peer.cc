@@ -1,0 +1,120 @@
+#include "cluster/server/best_effort_peer.h"
+
+#include <utility>
+
+namespace cluster {
+
+BestEffortPeer::BestEffortPeer(int id, const Codec* codec,
+                               std::size_t payload_bytes_max,
+                               Transport* transport, Callbacks* callbacks)
+    : id_(id),
+      codec_(codec),
+      payload_bytes_max_(payload_bytes_max),
+      transport_(transport),
+      callbacks_(callbacks) {
+  stats_.peer = id;
+}
+
+SendOutcome BestEffortPeer::Send(const EnvelopeView& envelope) {
+  if (envelope.payload.size() > payload_bytes_max_)
+    return SendOutcome::kTooLarge;
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (removed_) return SendOutcome::kRemoved;
+  if (!writable_) return SendOutcome::kFull;
+  std::string message;
+  codec_->EncodeStandalone(envelope, &message);
+  const std::size_t bytes = message.size();
+  if (transport_->Send(id_, Frame{{MakeSlice(std::move(message))}}) ==
+      SendResult::kBackPressured) {
+    writable_ = false;
+    return SendOutcome::kFull;
+  }
+  ++stats_.accepted;
+  ++stats_.acknowledged;
+  ++stats_.frames_sent;
+  stats_.bytes_sent += bytes;
+  return SendOutcome::kAccepted;
+}
+
+bool BestEffortPeer::WaitForRoom(
+    const EnvelopeView&, std::chrono::steady_clock::time_point deadline) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  return changed_.wait_until(lock, deadline,
+                             [this] { return writable_ || removed_; });
+}
+
+absl::Status BestEffortPeer::Connect(const std::string& address) {
+  return transport_->Connect(id_, address);
+}
+
+void BestEffortPeer::Event(PeerEvent::Type type, absl::string_view reason) {
+  PeerEvent event;
+  event.type = type;
+  event.peer = id_;
+  event.reason = std::string(reason);
+  callbacks_->PushEvent(std::move(event));
+}
+
+void BestEffortPeer::Remove() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (removed_) return;
+  removed_ = true;
+  stats_.up = false;
+  Event(PeerEvent::kRemoved, "RemovePeer");
+  changed_.notify_all();
+}
+
+void BestEffortPeer::Restore() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  removed_ = false;
+  writable_ = true;
+}
+
+bool BestEffortPeer::removed() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return removed_;
+}
+
+void BestEffortPeer::OnConnected() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (removed_ || stats_.up) return;
+  stats_.up = true;
+  ++stats_.sessions;
+  Event(PeerEvent::kUp, "connected");
+}
+
+void BestEffortPeer::OnDisconnected(absl::string_view reason) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (removed_) return;
+  stats_.last_trouble = std::string(reason);
+  if (!stats_.up) return;
+  stats_.up = false;
+  Event(PeerEvent::kDown, reason);
+}
+
+void BestEffortPeer::OnWritable() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  writable_ = true;
+  changed_.notify_all();
+}
+
+void BestEffortPeer::CountReceived(std::size_t message_bytes) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  ++stats_.received;
+  ++stats_.frames_received;
+  stats_.bytes_received += message_bytes;
+}
+
+void BestEffortPeer::CountRefusal(RefusalReason reason,
+                                  absl::string_view trouble) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  ++stats_.refused[static_cast<std::size_t>(reason)];
+  stats_.last_trouble.assign(trouble.data(), trouble.size());
+}
+
+PeerStats BestEffortPeer::Stats() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return stats_;
+}
+
+}  // namespace cluster

@@ -1,0 +1,72 @@
+// BestEffortPeer: a peer without a session: each envelope is one message of the
+// bare transport.
+//
+// At most once; what the transport loses is lost. What Send accepted is counted
+// as acknowledged, since nothing more will be known of it. Threads: safe.
+
+#ifndef CLUSTER_SERVER_BEST_EFFORT_PEER_H_
+#define CLUSTER_SERVER_BEST_EFFORT_PEER_H_
+
+#include <condition_variable>
+#include <mutex>
+#include <string>
+
+#include "cluster/server/callbacks.h"
+#include "cluster/server/peer.h"
+#include "codec/codec.h"
+#include "transport/transport.h"
+
+namespace cluster {
+
+class BestEffortPeer : public Peer {
+ public:
+  // All pointers outlive the peer.
+  BestEffortPeer(int id, const Codec* codec, std::size_t payload_bytes_max,
+                 Transport* transport, Callbacks* callbacks);
+
+  SendOutcome Send(const EnvelopeView& envelope) override;
+  bool WaitForRoom(const EnvelopeView& envelope,
+                   std::chrono::steady_clock::time_point deadline) override;
+  bool WaitDrained(std::chrono::steady_clock::time_point) override {
+    return true;
+  }
+  bool WaitReceived(std::chrono::steady_clock::time_point) override {
+    return true;
+  }
+
+  absl::Status Connect(const std::string& address) override;
+  void Leave() override {}
+  void Remove() override;
+  void Restore() override;
+  bool removed() const override;
+
+  void OnConnected() override;
+  void OnDisconnected(absl::string_view reason) override;
+  void OnWritable() override;
+  void OnDrained() override {}
+  bool Tick() override { return false; }
+  PeerStats Stats() const override;
+
+  // A message of this peer arrived and was taken; or refused.
+  void CountReceived(std::size_t message_bytes);
+  void CountRefusal(RefusalReason reason, absl::string_view trouble);
+
+ private:
+  void Event(PeerEvent::Type type, absl::string_view reason);
+
+  const int id_;
+  const Codec* const codec_;
+  const std::size_t payload_bytes_max_;
+  Transport* const transport_;
+  Callbacks* const callbacks_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  bool writable_ = true;
+  bool removed_ = false;
+  PeerStats stats_;
+};
+
+}  // namespace cluster
+
+#endif  // CLUSTER_SERVER_BEST_EFFORT_PEER_H_

@@ -1,0 +1,144 @@
+#include "cluster/server/callbacks.h"
+
+#include <utility>
+
+namespace cluster {
+namespace {
+
+thread_local const Callbacks* running_here = nullptr;
+
+// Marks this thread as being in a handler of `callbacks`. They nest: a handler
+// may send to another server of the process, whose transport never calls back
+// inline, but a user's own code may do as it likes.
+class HandlerScope {
+ public:
+  explicit HandlerScope(const Callbacks* callbacks) : outer_(running_here) {
+    running_here = callbacks;
+  }
+  ~HandlerScope() { running_here = outer_; }
+
+ private:
+  const Callbacks* const outer_;
+};
+
+}  // namespace
+
+void Callbacks::SetEnvelopeHandler(
+    std::function<void(const EnvelopeView&)> handler) {
+  on_envelope_ = std::move(handler);
+}
+
+void Callbacks::SetEventHandler(std::function<void(const PeerEvent&)> handler) {
+  on_event_ = std::move(handler);
+}
+
+bool Callbacks::InCallback() const { return running_here == this; }
+
+void Callbacks::Start() {
+  if (on_envelope_ == nullptr && on_event_ == nullptr) return;
+  thread_ = std::thread([this] { Loop(); });
+}
+
+void Callbacks::EnableEnvelopes() {
+  enabled_ = true;
+  Wake();
+}
+
+void Callbacks::StopBeginning() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  stopping_ = true;
+  wake_.notify_all();
+  handled_.notify_all();
+}
+
+void Callbacks::Stop() {
+  StopBeginning();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Callbacks::Loop() {
+  std::unique_lock<std::mutex> lock(mutex_);
+  while (!stopping_) {
+    wake_.wait(lock, [this] { return awake_ || stopping_; });
+    awake_ = false;
+    lock.unlock();
+    RunHere();
+    lock.lock();
+  }
+}
+
+void Callbacks::Wake() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  awake_ = true;
+  wake_.notify_one();
+}
+
+void Callbacks::PushEvent(PeerEvent event) {
+  if (on_event_ == nullptr) return;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    events_.push_back(std::move(event));
+    events_pending_ = true;
+  }
+  if (on_envelope_ != nullptr) inbox_->PushMarker();
+}
+
+void Callbacks::RunHere() {
+  if (on_envelope_ != nullptr) {
+    if (enabled_) RunInbox();
+  } else if (events_pending_) {
+    RunEvents();
+  }
+}
+
+void Callbacks::RunInbox() {
+  // Again after giving the role back: who pushed meanwhile saw that it was
+  // taken, and went.
+  while (!stopping_ && inbox_->TryBeginReading()) {
+    HandlerScope scope(this);
+    EnvelopeView envelope;
+    while (!stopping_) {
+      if (inbox_->Next(&envelope)) {
+        on_envelope_(envelope);
+        continue;
+      }
+      if (!inbox_->TakeMarker()) break;
+      PeerEvent event;
+      {
+        std::lock_guard<std::mutex> lock(mutex_);
+        event = std::move(events_.front());
+        events_.pop_front();
+        events_pending_ = !events_.empty();
+      }
+      on_event_(event);
+    }
+    inbox_->EndReading();
+  }
+}
+
+void Callbacks::RunEvents() {
+  std::unique_lock<std::mutex> lock(mutex_);
+  while (!running_event_ && !events_.empty() && !stopping_) {
+    const PeerEvent event = std::move(events_.front());
+    events_.pop_front();
+    running_event_ = true;
+    lock.unlock();
+    {
+      HandlerScope scope(this);
+      on_event_(event);
+    }
+    lock.lock();
+    running_event_ = false;
+    events_pending_ = !events_.empty();
+  }
+  handled_.notify_all();
+}
+
+bool Callbacks::WaitForEvents(std::chrono::steady_clock::time_point deadline) {
+  if (!events_pending_ || on_envelope_ != nullptr) return true;
+  std::unique_lock<std::mutex> lock(mutex_);
+  return handled_.wait_until(lock, deadline,
+                             [this] { return stopping_ || !events_pending_; });
+}
+
+}  // namespace cluster

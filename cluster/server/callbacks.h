@@ -1,0 +1,84 @@
+// Callbacks: runs the user's handlers, one at a time.
+//
+// What it is: the OnEnvelope and OnPeerEvent handlers, and who runs them: the
+// transport's receiving thread where it is at hand (no hop), else a thread of
+// its own. With an OnEnvelope handler, events wait in the inbox between the
+// envelopes of the sessions that they part; without one, they run as soon as
+// they come, and Receive waits for those that are pending (so kUp still
+// precedes a session's first envelope). What it is not: where envelopes wait
+// (Inbox).
+//
+// Threads: safe; SetHandlers before Start. No lock is held over user code.
+
+#ifndef CLUSTER_SERVER_CALLBACKS_H_
+#define CLUSTER_SERVER_CALLBACKS_H_
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <thread>
+
+#include "cluster/envelope.h"
+#include "cluster/peer_event.h"
+#include "cluster/server/inbox.h"
+
+namespace cluster {
+
+class Callbacks {
+ public:
+  explicit Callbacks(Inbox* inbox) : inbox_(inbox) {}
+  ~Callbacks() { Stop(); }
+
+  void SetEnvelopeHandler(std::function<void(const EnvelopeView&)> handler);
+  void SetEventHandler(std::function<void(const PeerEvent&)> handler);
+  bool handles_envelopes() const { return on_envelope_ != nullptr; }
+
+  // Starts the thread, if there is a handler.
+  void Start();
+  // Envelopes may be handled from now on.
+  void EnableEnvelopes();
+  // No handler begins from now on.
+  void StopBeginning();
+  // The same, and none that the own thread runs is running when it returns.
+  void Stop();
+
+  // An event happened. Does not run it; RunHere or Wake must follow.
+  void PushEvent(PeerEvent event);
+  // Runs what is to be run on this thread, unless another one is at it.
+  void RunHere();
+  // The same on the own thread.
+  void Wake();
+  // Waits until the events that are pending now have been handled; false at the
+  // deadline.
+  bool WaitForEvents(std::chrono::steady_clock::time_point deadline);
+
+  // Whether the calling thread is in a handler of this server.
+  bool InCallback() const;
+
+ private:
+  void Loop();
+  void RunInbox();
+  void RunEvents();
+
+  Inbox* const inbox_;
+  std::function<void(const EnvelopeView&)> on_envelope_;
+  std::function<void(const PeerEvent&)> on_event_;
+  std::atomic<bool> enabled_{false};
+  std::atomic<bool> stopping_{false};
+  std::atomic<bool> events_pending_{false};  // not all of events_ were handled
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::condition_variable handled_;
+  std::deque<PeerEvent> events_;
+  bool running_event_ = false;
+  bool awake_ = false;
+  std::thread thread_;
+};
+
+}  // namespace cluster
+
+#endif  // CLUSTER_SERVER_CALLBACKS_H_

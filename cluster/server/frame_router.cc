@@ -1,0 +1,111 @@
+#include "cluster/server/frame_router.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace cluster {
+
+FrameRouter::FrameRouter(int self_id, Delivery delivery, const Codec* codec,
+                         std::function<MessageId()> next_id,
+                         PeerTable<Peer>* peers, Inbox* inbox,
+                         Callbacks* callbacks)
+    : self_id_(self_id),
+      delivery_(delivery),
+      codec_(codec),
+      next_id_(std::move(next_id)),
+      peers_(peers),
+      inbox_(inbox),
+      callbacks_(callbacks) {}
+
+FrameVerdict FrameRouter::OnFrame(ReceivedFrame frame) {
+  return delivery_ == Delivery::kReliable ? OnSessionFrame(std::move(frame))
+                                          : OnMessage(frame);
+}
+
+FrameVerdict FrameRouter::Refuse(RefusalReason reason, FrameVerdict verdict) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  ++refused_[static_cast<std::size_t>(reason)];
+  return verdict;
+}
+
+FrameVerdict FrameRouter::OnSessionFrame(ReceivedFrame frame) {
+  FrameHeader header;
+  Slice body;
+  if (DecodeFrame(frame.slice.bytes, &header, &body.bytes) !=
+      FrameError::kNone) {
+    return Refuse(RefusalReason::kMalformed, FrameVerdict::kMalformed);
+  }
+  body.owner = std::move(frame.slice.owner);
+  Peer* const found = peers_->Find(static_cast<int>(header.sender_id));
+  if (found == nullptr || found->removed()) {
+    return Refuse(RefusalReason::kUnknownSender, FrameVerdict::kAccepted);
+  }
+  // With this delivery the table holds no other kind.
+  auto* const peer = static_cast<ReliablePeer*>(found);
+  if (peer->OnFrame(header, std::move(body))) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (std::find(undrained_.begin(), undrained_.end(), peer) ==
+        undrained_.end()) {
+      undrained_.push_back(peer);
+    }
+  }
+  return FrameVerdict::kAccepted;
+}
+
+FrameVerdict FrameRouter::OnMessage(const ReceivedFrame& frame) {
+  DecodeState state;
+  EnvelopeView envelope;
+  if (!codec_->DecodeStandalone(frame.slice.bytes, &state, &envelope).ok()) {
+    return Refuse(RefusalReason::kMalformed, FrameVerdict::kMalformed);
+  }
+  Peer* const found = peers_->Find(envelope.sender_id);
+  if (found == nullptr || found->removed()) {
+    return Refuse(RefusalReason::kUnknownSender, FrameVerdict::kAccepted);
+  }
+  auto* const peer = static_cast<BestEffortPeer*>(found);
+  if (envelope.pid != self_id_ && envelope.pid != kBroadcast) {
+    peer->CountRefusal(RefusalReason::kWrongDestination,
+                       absl::StrCat("an envelope for server ", envelope.pid));
+    return FrameVerdict::kAccepted;
+  }
+  if (envelope.message_id == MessageId()) envelope.message_id = next_id_();
+  if (!inbox_->PushEnvelope(envelope)) {
+    peer->CountRefusal(RefusalReason::kInboxFull, "Receive does not keep up");
+    return FrameVerdict::kAccepted;
+  }
+  peer->CountReceived(frame.slice.bytes.size());
+  return FrameVerdict::kAccepted;
+}
+
+void FrameRouter::OnDrained() {
+  std::vector<Peer*> undrained;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    undrained.swap(undrained_);
+  }
+  for (Peer* peer : undrained) peer->OnDrained();
+  callbacks_->RunHere();
+}
+
+void FrameRouter::OnWritable(int peer) {
+  if (Peer* const found = peers_->Find(peer)) found->OnWritable();
+}
+
+void FrameRouter::OnConnected(int peer) {
+  if (Peer* const found = peers_->Find(peer)) found->OnConnected();
+  callbacks_->Wake();
+}
+
+void FrameRouter::OnDisconnected(int peer, absl::string_view reason) {
+  if (Peer* const found = peers_->Find(peer)) found->OnDisconnected(reason);
+  callbacks_->Wake();
+}
+
+FrameRouter::Refused FrameRouter::refused() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return refused_;
+}
+
+}  // namespace cluster

@@ -1,0 +1,68 @@
+// FrameRouter: takes what the transport calls to the peer that it is for.
+//
+// What it is: the server's TransportHandler. A frame goes to the peer that it
+// names as its sender, once its header and checksums are right; what cannot be
+// laid to a peer's account is counted here.
+//
+// Threads: the transport's. Ownership: everything is borrowed. Errors:
+// counters, and FrameVerdict.
+
+#ifndef CLUSTER_SERVER_FRAME_ROUTER_H_
+#define CLUSTER_SERVER_FRAME_ROUTER_H_
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "cluster/server/best_effort_peer.h"
+#include "cluster/server/callbacks.h"
+#include "cluster/server/inbox.h"
+#include "cluster/server/peer_table.h"
+#include "cluster/server/reliable_peer.h"
+#include "transport/transport.h"
+
+namespace cluster {
+
+class FrameRouter : public TransportHandler {
+ public:
+  using Refused = std::array<std::uint64_t, kRefusalReasons>;
+
+  // `codec` and `next_id` are for best effort: how messages are decoded, and
+  // what a foreign one without an id gets.
+  FrameRouter(int self_id, Delivery delivery, const Codec* codec,
+              std::function<MessageId()> next_id, PeerTable<Peer>* peers,
+              Inbox* inbox, Callbacks* callbacks);
+
+  FrameVerdict OnFrame(ReceivedFrame frame) override;
+  void OnDrained() override;
+  void OnWritable(int peer) override;
+  void OnConnected(int peer) override;
+  void OnDisconnected(int peer, absl::string_view reason) override;
+
+  // Frames that could not be laid to a peer's account.
+  Refused refused() const;
+
+ private:
+  FrameVerdict OnSessionFrame(ReceivedFrame frame);
+  FrameVerdict OnMessage(const ReceivedFrame& frame);
+  FrameVerdict Refuse(RefusalReason reason, FrameVerdict verdict);
+
+  const int self_id_;
+  const Delivery delivery_;
+  const Codec* const codec_;
+  const std::function<MessageId()> next_id_;
+  PeerTable<Peer>* const peers_;
+  Inbox* const inbox_;
+  Callbacks* const callbacks_;
+
+  mutable std::mutex mutex_;
+  std::vector<Peer*> undrained_;  // want OnDrained
+  Refused refused_{};
+};
+
+}  // namespace cluster
+
+#endif  // CLUSTER_SERVER_FRAME_ROUTER_H_

@@ -1,0 +1,225 @@
+#include "cluster/server/inbox.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace cluster {
+namespace {
+
+// What an envelope costs beyond its payload.
+constexpr std::size_t kEnvelopeChargeBytes = 128;
+
+}  // namespace
+
+Inbox::Inbox(int self_id, std::size_t payload_bytes_max, std::size_t bytes_max)
+    : self_id_(self_id),
+      payload_bytes_max_(payload_bytes_max),
+      bytes_max_(bytes_max) {}
+
+void Inbox::PushItem(Item item) {
+  bytes_ += item.bytes;
+  items_.push_back(std::move(item));
+  if (readers_waiting_ > 0 && !reading_) readable_.notify_one();
+}
+
+void Inbox::Push(ArrivalSource* source, Arrival arrival) {
+  Item item;
+  item.source = source;
+  item.bytes = arrival.body.bytes.size();
+  item.arrival = std::move(arrival);
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (!closed_) PushItem(std::move(item));
+}
+
+// An empty inbox takes an envelope of any size.
+bool Inbox::HasRoom(std::size_t payload_bytes) const {
+  return bytes_ == 0 ||
+         bytes_ + payload_bytes + kEnvelopeChargeBytes <= bytes_max_;
+}
+
+bool Inbox::PushEnvelope(const EnvelopeView& envelope) {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (closed_ || !HasRoom(envelope.payload.size())) return false;
+    // Reserved while the payload is copied without the lock.
+    bytes_ += envelope.payload.size() + kEnvelopeChargeBytes;
+  }
+  Item item;
+  item.kind = Item::Kind::kEnvelope;
+  item.envelope = envelope.ToEnvelope();
+  item.bytes = envelope.payload.size() + kEnvelopeChargeBytes;
+  std::lock_guard<std::mutex> lock(mutex_);
+  bytes_ -= item.bytes;  // PushItem counts it
+  PushItem(std::move(item));
+  return true;
+}
+
+bool Inbox::WaitForRoom(std::size_t payload_bytes,
+                        std::chrono::steady_clock::time_point deadline) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  ++senders_waiting_;
+  room_.wait_until(lock, deadline,
+                   [&] { return closed_ || HasRoom(payload_bytes); });
+  --senders_waiting_;
+  return !closed_ && HasRoom(payload_bytes);
+}
+
+void Inbox::PushMarker() {
+  Item item;
+  item.kind = Item::Kind::kMarker;
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (!closed_) PushItem(std::move(item));
+}
+
+bool Inbox::BeginReading(std::chrono::steady_clock::time_point deadline) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  if (!Readable()) {
+    ++readers_waiting_;
+    readable_.wait_until(lock, deadline,
+                         [this] { return closed_ || Readable(); });
+    --readers_waiting_;
+  }
+  if (!Readable()) return false;
+  reading_ = true;
+  return true;
+}
+
+bool Inbox::TryBeginReading() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (!Readable()) return false;
+  reading_ = true;
+  return true;
+}
+
+bool Inbox::Next(EnvelopeView* envelope) {
+  while (true) {
+    if (has_current_) {
+      if (NextOfCurrent(envelope)) {
+        delivered_.store(delivered_.load(std::memory_order_relaxed) + 1,
+                         std::memory_order_relaxed);
+        return true;
+      }
+      Settle();
+    }
+    if (!NextItem()) return false;
+  }
+}
+
+bool Inbox::NextItem() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (closed_ || items_.empty() || items_.front().kind == Item::Kind::kMarker)
+    return false;
+  current_ = std::move(items_.front());
+  items_.pop_front();
+  has_current_ = true;
+  taken_ = 0;
+  rest_ = current_.arrival.body.bytes;
+  decode_.context = RecordContext();
+  codec_ = current_.kind == Item::Kind::kArrival
+               ? FindCodec(current_.arrival.codec)
+               : nullptr;
+  return true;
+}
+
+bool Inbox::NextOfCurrent(EnvelopeView* envelope) {
+  if (current_.kind == Item::Kind::kEnvelope) {
+    if (taken_ > 0) return false;
+    ++taken_;
+    *envelope = EnvelopeView(current_.envelope);
+    return true;
+  }
+  return DecodeNext(envelope);
+}
+
+bool Inbox::DecodeNext(EnvelopeView* envelope) {
+  if (rest_.empty()) {
+    if (taken_ != current_.arrival.records) {
+      Reject(absl::StrCat("a frame with ", taken_, " records claims ",
+                          current_.arrival.records));
+    }
+    return false;
+  }
+  if (codec_ == nullptr) {
+    Reject(
+        absl::StrCat("a codec with the unknown id ", current_.arrival.codec));
+    return false;
+  }
+  const absl::Status status = codec_->NextRecord(&rest_, &decode_, envelope);
+  if (!status.ok()) {
+    Reject(status.message());
+    return false;
+  }
+  if (envelope->sender_id != current_.source->SenderId()) {
+    Reject(absl::StrCat("an envelope that names ", envelope->sender_id,
+                        " as its sender"));
+    return false;
+  }
+  if (envelope->pid != self_id_ && envelope->pid != kBroadcast) {
+    Reject(absl::StrCat("an envelope for server ", envelope->pid));
+    return false;
+  }
+  if (envelope->payload.size() > payload_bytes_max_) {
+    Reject(absl::StrCat("a payload of ", envelope->payload.size(),
+                        " bytes, over payload_bytes_max"));
+    return false;
+  }
+  ++taken_;
+  return true;
+}
+
+void Inbox::Reject(absl::string_view reason) {
+  rest_ = absl::string_view();
+  taken_ = current_.arrival.records;
+  current_.source->OnBadRecords(current_.arrival, reason);
+}
+
+void Inbox::Settle() {
+  if (current_.source != nullptr) current_.source->OnConsumed(current_.arrival);
+  const std::size_t bytes = current_.bytes;
+  current_ = Item();
+  has_current_ = false;
+  std::lock_guard<std::mutex> lock(mutex_);
+  bytes_ -= bytes;
+  if (senders_waiting_ > 0) room_.notify_all();
+}
+
+bool Inbox::TakeMarker() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (closed_ || items_.empty() || items_.front().kind != Item::Kind::kMarker)
+    return false;
+  items_.pop_front();
+  return true;
+}
+
+void Inbox::EndReading() {
+  const bool exhausted =
+      has_current_ &&
+      (current_.kind == Item::Kind::kEnvelope
+           ? taken_ > 0
+           : rest_.empty() && taken_ == current_.arrival.records);
+  if (exhausted) Settle();
+  std::lock_guard<std::mutex> lock(mutex_);
+  reading_ = false;
+  begun_ = has_current_;
+  if (readers_waiting_ > 0 && Readable()) readable_.notify_one();
+}
+
+void Inbox::Close() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  closed_ = true;
+  readable_.notify_all();
+  room_.notify_all();
+}
+
+bool Inbox::closed() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return closed_;
+}
+
+std::size_t Inbox::bytes() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return bytes_;
+}
+
+}  // namespace cluster

@@ -1,0 +1,137 @@
+// Inbox: what has arrived and was not taken yet, in order.
+//
+// What it is: a queue of whole arrivals (a frame's worth of records each) and
+// of single envelopes, from which envelopes are decoded one by one by whoever
+// reads. Reading is a role that one thread at a time has, so decoding and
+// copying need no lock. What it is not: a bound on peers (their windows are),
+// or the one who calls handlers (Callbacks is).
+//
+// Threads: safe. Ownership: an arrival keeps its frame's bytes until its last
+// record was taken. Errors: records that make no sense are told to their
+// source, and skipped.
+//
+//   inbox.Push(source, std::move(arrival));             // the transport's
+//   thread EnvelopeView view; if (inbox.BeginReading(deadline)) { // any thread
+//     while (inbox.Next(&view)) Use(view);
+//     inbox.EndReading();
+//   }
+
+#ifndef CLUSTER_SERVER_INBOX_H_
+#define CLUSTER_SERVER_INBOX_H_
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+
+#include "absl/strings/string_view.h"
+#include "cluster/envelope.h"
+#include "cluster/link/link.h"
+#include "codec/codec.h"
+
+namespace cluster {
+
+// Where arrivals come from, and who is told what became of them. Called by the
+// reader, with no lock held.
+class ArrivalSource {
+ public:
+  virtual ~ArrivalSource() = default;
+  // Every record of the arrival was taken.
+  virtual void OnConsumed(const Arrival& arrival) = 0;
+  // Its records make no sense.
+  virtual void OnBadRecords(const Arrival& arrival,
+                            absl::string_view reason) = 0;
+  // The only sender that its records may name.
+  virtual int SenderId() const = 0;
+};
+
+class Inbox {
+ public:
+  // `self_id` is whom envelopes must be addressed to; `bytes_max` bounds what
+  // PushEnvelope takes.
+  Inbox(int self_id, std::size_t payload_bytes_max, std::size_t bytes_max);
+
+  // An arrival that a window has room for.
+  void Push(ArrivalSource* source, Arrival arrival);
+  // An envelope that no window bounds: false if there is no room.
+  bool PushEnvelope(const EnvelopeView& envelope);
+  // Waits until PushEnvelope would take `payload_bytes`; false at the deadline
+  // or when closed.
+  bool WaitForRoom(std::size_t payload_bytes,
+                   std::chrono::steady_clock::time_point deadline);
+  // A place in the order at which Next stops.
+  void PushMarker();
+
+  // Takes the reader's role when there is something to read: by `deadline`, or
+  // false. False when closed.
+  bool BeginReading(std::chrono::steady_clock::time_point deadline);
+  // The same without waiting.
+  bool TryBeginReading();
+  // With the role: the next envelope, valid until the next call; false if none
+  // is at hand or a marker is next.
+  bool Next(EnvelopeView* envelope);
+  // With the role: whether a marker is next; it is taken.
+  bool TakeMarker();
+  // Gives the role back.
+  void EndReading();
+
+  // From now on nothing is read or waited for.
+  void Close();
+  bool closed() const;
+
+  std::size_t bytes() const;
+  std::uint64_t delivered() const {
+    return delivered_.load(std::memory_order_relaxed);
+  }
+
+ private:
+  struct Item {
+    enum class Kind { kArrival, kEnvelope, kMarker } kind = Kind::kArrival;
+    ArrivalSource* source = nullptr;
+    Arrival arrival;
+    Envelope envelope;
+    std::size_t bytes = 0;
+  };
+
+  bool HasRoom(std::size_t payload_bytes) const;
+  bool Readable() const {
+    return !closed_ && !reading_ && (begun_ || !items_.empty());
+  }
+  void PushItem(Item item);
+  bool NextItem();
+  bool NextOfCurrent(EnvelopeView* envelope);
+  bool DecodeNext(EnvelopeView* envelope);
+  void Reject(absl::string_view reason);
+  void Settle();
+
+  const int self_id_;
+  const std::size_t payload_bytes_max_;
+  const std::size_t bytes_max_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable readable_;
+  std::condition_variable room_;
+  std::deque<Item> items_;
+  std::size_t bytes_ = 0;
+  int readers_waiting_ = 0;
+  int senders_waiting_ = 0;
+  bool reading_ = false;
+  bool begun_ = false;  // the last reader left records of current_ behind
+  bool closed_ = false;
+  std::atomic<std::uint64_t> delivered_{0};
+
+  // The reader's.
+  Item current_;
+  bool has_current_ = false;
+  const Codec* codec_ = nullptr;
+  DecodeState decode_;
+  absl::string_view rest_;
+  std::uint64_t taken_ = 0;  // of current_
+};
+
+}  // namespace cluster
+
+#endif  // CLUSTER_SERVER_INBOX_H_

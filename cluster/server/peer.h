@@ -1,0 +1,73 @@
+// Peer: one other member, as the server's shell sees it, whatever the delivery.
+//
+// What it is: the interface of ReliablePeer and BestEffortPeer. A peer object
+// lives as long as its server, removed or not, so that nobody who found it has
+// to ask whether it is still there.
+//
+// Threads: safe; each peer has one lock, and nobody holds two. Errors:
+// SendOutcome.
+
+#ifndef CLUSTER_SERVER_PEER_H_
+#define CLUSTER_SERVER_PEER_H_
+
+#include <chrono>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "cluster/envelope.h"
+#include "cluster/stats.h"
+
+namespace cluster {
+
+enum class SendOutcome {
+  kAccepted,
+  kFull,      // no room now
+  kTooLarge,  // over payload_bytes_max, this server's or the peer's
+  kRemoved,   // no member any more
+};
+
+class Peer {
+ public:
+  virtual ~Peer() = default;
+
+  // Never waits.
+  virtual SendOutcome Send(const EnvelopeView& envelope) = 0;
+  // Waits until Send of this envelope may answer something else than kFull;
+  // false at the deadline.
+  virtual bool WaitForRoom(const EnvelopeView& envelope,
+                           std::chrono::steady_clock::time_point deadline) = 0;
+  // Waits until all that was accepted is acknowledged or dropped; false at the
+  // deadline.
+  virtual bool WaitDrained(std::chrono::steady_clock::time_point deadline) = 0;
+  // Waits until all that was accepted is with the peer, if the peer is up; for
+  // a shutdown.
+  virtual bool WaitReceived(std::chrono::steady_clock::time_point deadline) = 0;
+
+  // The transport is there and the address known: dial.
+  virtual absl::Status Connect(const std::string& address) = 0;
+  // Says goodbye and drops the rest, counted as kStopped.
+  virtual void Leave() = 0;
+  // No member any more: drops all, and reports kRemoved.
+  virtual void Remove() = 0;
+  // A member again.
+  virtual void Restore() = 0;
+  virtual bool removed() const = 0;
+
+  // From the transport.
+  virtual void OnConnected() = 0;
+  virtual void OnDisconnected(absl::string_view reason) = 0;
+  virtual void OnWritable() = 0;
+  // The input is drained: acknowledge, and send what was waiting for an
+  // acknowledgement.
+  virtual void OnDrained() = 0;
+
+  // True if it should be called again soon rather than at leisure.
+  virtual bool Tick() = 0;
+
+  virtual PeerStats Stats() const = 0;
+};
+
+}  // namespace cluster
+
+#endif  // CLUSTER_SERVER_PEER_H_

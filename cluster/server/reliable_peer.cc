@@ -1,0 +1,265 @@
+#include "cluster/server/reliable_peer.h"
+
+#include <random>
+#include <utility>
+
+#include "cluster/server/clock.h"
+
+namespace cluster {
+namespace {
+
+// From the system's own generator: sessions are as hard to guess as this.
+std::uint64_t SystemRandom() {
+  static thread_local std::random_device device;
+  return (static_cast<std::uint64_t>(device()) << 32) | device();
+}
+
+}  // namespace
+
+void AddCounters(const PeerStats& more, PeerStats* total) {
+  total->sessions += more.sessions;
+  total->accepted += more.accepted;
+  total->acknowledged += more.acknowledged;
+  for (std::size_t i = 0; i < more.dropped.size(); ++i)
+    total->dropped[i] += more.dropped[i];
+  total->frames_sent += more.frames_sent;
+  total->frames_retransmitted += more.frames_retransmitted;
+  total->bytes_sent += more.bytes_sent;
+  total->received += more.received;
+  total->frames_received += more.frames_received;
+  total->bytes_received += more.bytes_received;
+  for (std::size_t i = 0; i < more.refused.size(); ++i)
+    total->refused[i] += more.refused[i];
+}
+
+ReliablePeer::ReliablePeer(const LinkConfig& config, Transport* transport,
+                           Inbox* inbox, Callbacks* callbacks)
+    : config_(config),
+      transport_(transport),
+      inbox_(inbox),
+      callbacks_(callbacks) {
+  retired_.peer = config.peer_id;
+  NewLink();
+}
+
+void ReliablePeer::NewLink() {
+  LinkSink* const sink = this;  // the base is private
+  link_ = std::make_unique<Link>(config_, SystemRandom, sink);
+}
+
+void ReliablePeer::Pump() {
+  if (!link_->MayTransmit()) return;
+  const absl::Time now = MonotonicNow();
+  Frame frame;
+  while (link_->NextFrame(now, &frame)) {
+    if (transport_->Send(config_.peer_id, frame) ==
+        SendResult::kBackPressured) {
+      link_->FrameNotTaken();
+      return;
+    }
+  }
+}
+
+void ReliablePeer::NotifyWaiters() {
+  if (waiters_ > 0) changed_.notify_all();
+}
+
+template <typename Predicate>
+bool ReliablePeer::WaitUntil(std::chrono::steady_clock::time_point deadline,
+                             Predicate predicate) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  ++waiters_;
+  const bool done = changed_.wait_until(lock, deadline, predicate);
+  --waiters_;
+  return done;
+}
+
+SendOutcome ReliablePeer::Send(const EnvelopeView& envelope) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (link_ == nullptr || left_) return SendOutcome::kRemoved;
+  switch (link_->Append(envelope)) {
+    case AppendResult::kAccepted:
+      Pump();
+      return SendOutcome::kAccepted;
+    case AppendResult::kFull:
+      return SendOutcome::kFull;
+    case AppendResult::kTooLarge:
+      return SendOutcome::kTooLarge;
+  }
+  return SendOutcome::kFull;
+}
+
+bool ReliablePeer::WaitForRoom(const EnvelopeView& envelope,
+                               std::chrono::steady_clock::time_point deadline) {
+  return WaitUntil(
+      deadline, [&] { return link_ == nullptr || link_->HasRoom(envelope); });
+}
+
+bool ReliablePeer::WaitDrained(std::chrono::steady_clock::time_point deadline) {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (link_ == nullptr || link_->Drained()) return true;
+    link_->RequestConsumed();
+    Pump();
+  }
+  return WaitUntil(deadline,
+                   [this] { return link_ == nullptr || link_->Drained(); });
+}
+
+bool ReliablePeer::WaitReceived(
+    std::chrono::steady_clock::time_point deadline) {
+  return WaitUntil(deadline, [this] {
+    return link_ == nullptr || !link_->up() || link_->AllReceived();
+  });
+}
+
+absl::Status ReliablePeer::Connect(const std::string& address) {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    address_ = address;
+    dialled_ = MonotonicNow();
+  }
+  return transport_->Connect(config_.peer_id, address);
+}
+
+void ReliablePeer::Leave() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (link_ == nullptr) return;
+  link_->SayGoodbye();
+  Pump();
+  link_->Abandon(DropReason::kStopped);
+  left_ = true;
+  NotifyWaiters();
+}
+
+void ReliablePeer::Remove() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (link_ == nullptr) return;
+  link_->SayGoodbye();
+  Pump();
+  PeerEvent event;
+  event.type = PeerEvent::kRemoved;
+  event.peer = config_.peer_id;
+  event.reason = "RemovePeer";
+  event.unknown_fate = link_->Abandon(DropReason::kRemoved);
+  AddCounters(link_->Stats(), &retired_);
+  link_.reset();
+  address_.clear();
+  callbacks_->PushEvent(std::move(event));
+  NotifyWaiters();
+}
+
+void ReliablePeer::Restore() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (link_ == nullptr) NewLink();
+}
+
+bool ReliablePeer::removed() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return link_ == nullptr;
+}
+
+void ReliablePeer::OnConnected() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (link_ == nullptr) return;
+  link_->OnConnected(MonotonicNow());
+  Pump();
+}
+
+void ReliablePeer::OnDisconnected(absl::string_view reason) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (link_ != nullptr) link_->OnDisconnected(reason);
+}
+
+void ReliablePeer::OnWritable() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (link_ == nullptr) return;
+  link_->OnWritable();
+  Pump();
+}
+
+bool ReliablePeer::OnFrame(const FrameHeader& header, Slice body) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (link_ == nullptr) return false;
+  link_->OnFrame(header, std::move(body), MonotonicNow());
+  NotifyWaiters();
+  return link_->MayTransmit();
+}
+
+void ReliablePeer::CountRefusal(RefusalReason reason,
+                                absl::string_view trouble) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (link_ != nullptr) link_->CountRefusal(reason, trouble);
+}
+
+void ReliablePeer::OnDrained() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (link_ == nullptr) return;
+  Pump();
+  // What left made room in the queue.
+  NotifyWaiters();
+}
+
+bool ReliablePeer::Tick() {
+  std::string redial;
+  bool busy = false;
+  bool event = false;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (link_ == nullptr) return false;
+    const absl::Time now = MonotonicNow();
+    event_pushed_ = false;
+    link_->Tick(now);
+    Pump();
+    NotifyWaiters();
+    busy = link_->Busy();
+    event = event_pushed_;
+    // The transport believes in a connection on which nobody answers: it may be
+    // half-open.
+    if (link_->connected() && !link_->up() &&
+        now - dialled_ > config_.peer_timeout) {
+      redial = address_;
+      dialled_ = now;
+    }
+  }
+  if (event) callbacks_->Wake();
+  // The address was good when it was given, and the transport dials again by
+  // itself.
+  if (!redial.empty())
+    transport_->Connect(config_.peer_id, redial).IgnoreError();
+  return busy;
+}
+
+PeerStats ReliablePeer::Stats() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (link_ == nullptr) return retired_;
+  PeerStats stats = link_->Stats();
+  AddCounters(retired_, &stats);
+  return stats;
+}
+
+void ReliablePeer::OnConsumed(const Arrival& arrival) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (link_ == nullptr) return;
+  link_->Consumed(arrival.session, arrival.sequence);
+  Pump();
+}
+
+void ReliablePeer::OnBadRecords(const Arrival& arrival,
+                                absl::string_view reason) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (link_ == nullptr) return;
+  link_->RejectRecords(arrival.session, reason);
+  Pump();
+}
+
+void ReliablePeer::OnArrival(Arrival arrival) {
+  inbox_->Push(this, std::move(arrival));
+}
+
+void ReliablePeer::OnLinkEvent(PeerEvent event) {
+  event_pushed_ = true;
+  callbacks_->PushEvent(std::move(event));
+}
+
+}  // namespace cluster

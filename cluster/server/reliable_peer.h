@@ -1,0 +1,90 @@
+// ReliablePeer: a peer with a session: a Link, a lock around it, and a
+// transport to hand its frames to.
+//
+// Threads: safe. The lock is held over encoding an envelope and over the
+// transport's Send, which neither blocks nor calls back; never over user code.
+// What it is not: session logic, which is all in Link.
+
+#ifndef CLUSTER_SERVER_RELIABLE_PEER_H_
+#define CLUSTER_SERVER_RELIABLE_PEER_H_
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "cluster/link/link.h"
+#include "cluster/server/callbacks.h"
+#include "cluster/server/inbox.h"
+#include "cluster/server/peer.h"
+#include "transport/transport.h"
+
+namespace cluster {
+
+class ReliablePeer : public Peer, public ArrivalSource, private LinkSink {
+ public:
+  // The inbox, the callbacks and the transport outlive the peer.
+  ReliablePeer(const LinkConfig& config, Transport* transport, Inbox* inbox,
+               Callbacks* callbacks);
+
+  SendOutcome Send(const EnvelopeView& envelope) override;
+  bool WaitForRoom(const EnvelopeView& envelope,
+                   std::chrono::steady_clock::time_point deadline) override;
+  bool WaitDrained(std::chrono::steady_clock::time_point deadline) override;
+  bool WaitReceived(std::chrono::steady_clock::time_point deadline) override;
+
+  absl::Status Connect(const std::string& address) override;
+  void Leave() override;
+  void Remove() override;
+  void Restore() override;
+  bool removed() const override;
+
+  void OnConnected() override;
+  void OnDisconnected(absl::string_view reason) override;
+  void OnWritable() override;
+  void OnDrained() override;
+  bool Tick() override;
+  PeerStats Stats() const override;
+
+  // A frame that names this peer as its sender. True if OnDrained should be
+  // called when the input is drained.
+  bool OnFrame(const FrameHeader& header, Slice body);
+  void CountRefusal(RefusalReason reason, absl::string_view trouble);
+
+  void OnConsumed(const Arrival& arrival) override;
+  void OnBadRecords(const Arrival& arrival, absl::string_view reason) override;
+  int SenderId() const override { return config_.peer_id; }
+
+ private:
+  void OnArrival(Arrival arrival) override;
+  void OnLinkEvent(PeerEvent event) override;
+
+  void NewLink();
+  void Pump();
+  void NotifyWaiters();
+  template <typename Predicate>
+  bool WaitUntil(std::chrono::steady_clock::time_point deadline,
+                 Predicate predicate);
+
+  const LinkConfig config_;
+  Transport* const transport_;
+  Inbox* const inbox_;
+  Callbacks* const callbacks_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  int waiters_ = 0;
+  std::unique_ptr<Link> link_;  // null while removed
+  PeerStats retired_;           // of the links before
+  std::string address_;
+  absl::Time dialled_ = absl::InfinitePast();
+  bool event_pushed_ = false;
+  bool left_ = false;  // the server stops
+};
+
+// Adds the counters of `more` to `total`.
+void AddCounters(const PeerStats& more, PeerStats* total);
+
+}  // namespace cluster
+
+#endif  // CLUSTER_SERVER_RELIABLE_PEER_H_

@@ -1,0 +1,266 @@
+#include "cluster/server/server_core.h"
+
+#include <algorithm>
+#include <chrono>
+#include <random>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "cluster/server/clock.h"
+
+namespace cluster {
+namespace {
+
+constexpr absl::Duration kTickSoon = absl::Milliseconds(20);
+constexpr absl::Duration kTickAtLeisure = absl::Milliseconds(100);
+
+// What Stop leaves the transport to get the goodbyes out with, even if linger
+// is over.
+constexpr absl::Duration kGoodbyeLinger = absl::Milliseconds(50);
+
+// Milliseconds since 1970 and 20 random bits: greater in every later life, even
+// with two within a millisecond in most cases, and different in any case that
+// matters.
+std::uint64_t NewIncarnation() {
+  const auto since = std::chrono::system_clock::now().time_since_epoch();
+  const auto milliseconds = static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(since).count());
+  std::random_device device;
+  return (milliseconds << 20) | (device() & 0xfffff);
+}
+
+// Port 0 of a peer is not known yet: AddPeer will tell it.
+bool AddressKnown(const std::string& address) {
+  return !address.empty() && !absl::EndsWith(address, ":0");
+}
+
+}  // namespace
+
+ServerCore::ServerCore(int server_id, Config config, const Codec* codec,
+                       std::unique_ptr<Transport> transport)
+    : id_(server_id),
+      codec_(codec),
+      incarnation_(NewIncarnation()),
+      config_(std::move(config)),
+      transport_(std::move(transport)),
+      inbox_(id_, config_.payload_bytes_max, config_.inbox_bytes_max),
+      callbacks_(&inbox_),
+      router_(
+          id_, config_.delivery, codec_, [this] { return NextMessageId(); },
+          &peers_, &inbox_, &callbacks_),
+      ticker_(std::min(kTickSoon, config_.heartbeat / 4),
+              std::min(kTickAtLeisure, config_.heartbeat / 2),
+              [this] { return Tick(); }) {
+  std::vector<int> ids;
+  for (const ServerAddress& server : config_.servers) {
+    if (server.id != id_) ids.push_back(server.id);
+  }
+  InsertPeers(ids);
+}
+
+std::unique_ptr<Peer> ServerCore::NewPeer(int id) {
+  if (config_.delivery == Delivery::kBestEffort) {
+    return std::make_unique<BestEffortPeer>(
+        id, codec_, config_.payload_bytes_max, transport_.get(), &callbacks_);
+  }
+  LinkConfig link = MakeLinkConfig(config_, id_, id);
+  link.incarnation = incarnation_;
+  link.codec = codec_;
+  return std::make_unique<ReliablePeer>(link, transport_.get(), &inbox_,
+                                        &callbacks_);
+}
+
+void ServerCore::InsertPeers(const std::vector<int>& ids) {
+  std::vector<std::pair<int, std::unique_ptr<Peer>>> peers;
+  for (int id : ids) peers.emplace_back(id, NewPeer(id));
+  peers_.Insert(std::move(peers));
+}
+
+ServerAddress* ServerCore::FindAddress(int id) {
+  for (ServerAddress& server : config_.servers) {
+    if (server.id == id) return &server;
+  }
+  return nullptr;
+}
+
+absl::Status ServerCore::SetEnvelopeHandler(
+    std::function<void(const EnvelopeView&)> handler) {
+  std::lock_guard<std::mutex> lock(lifecycle_);
+  if (phase_ != Phase::kNew)
+    return absl::FailedPreconditionError("handlers are set before Start");
+  callbacks_.SetEnvelopeHandler(std::move(handler));
+  return absl::OkStatus();
+}
+
+absl::Status ServerCore::SetEventHandler(
+    std::function<void(const PeerEvent&)> handler) {
+  std::lock_guard<std::mutex> lock(lifecycle_);
+  if (phase_ != Phase::kNew)
+    return absl::FailedPreconditionError("handlers are set before Start");
+  callbacks_.SetEventHandler(std::move(handler));
+  return absl::OkStatus();
+}
+
+absl::Status ServerCore::StartSending() {
+  std::lock_guard<std::mutex> lock(lifecycle_);
+  if (absl::Status status = Run(); !status.ok()) return status;
+  sending_ = true;
+  return absl::OkStatus();
+}
+
+absl::Status ServerCore::StartReceiving() {
+  std::lock_guard<std::mutex> lock(lifecycle_);
+  if (absl::Status status = Run(); !status.ok()) return status;
+  if (!receiving_.exchange(true)) callbacks_.EnableEnvelopes();
+  return absl::OkStatus();
+}
+
+// Binds, dials and lets time pass; once.
+absl::Status ServerCore::Run() {
+  if (phase_ == Phase::kRunning) return absl::OkStatus();
+  if (phase_ == Phase::kStopped)
+    return absl::CancelledError("the server was stopped");
+  absl::Status status = transport_->Start(&router_, FindAddress(id_)->address);
+  if (!status.ok()) {
+    return absl::Status(status.code(),
+                        absl::StrCat("server ", id_, ": ", status.message()));
+  }
+  phase_ = Phase::kRunning;
+  callbacks_.Start();
+  for (const ServerAddress& server : config_.servers) {
+    if (server.id == id_ || !AddressKnown(server.address)) continue;
+    status = peers_.Find(server.id)->Connect(server.address);
+    if (!status.ok()) {
+      return absl::Status(status.code(), absl::StrCat("server ", server.id,
+                                                      ": ", status.message()));
+    }
+  }
+  if (config_.delivery == Delivery::kReliable) ticker_.Start();
+  return absl::OkStatus();
+}
+
+absl::Status ServerCore::AddPeer(int id, const std::string& address) {
+  std::lock_guard<std::mutex> lock(lifecycle_);
+  if (phase_ == Phase::kStopped)
+    return absl::CancelledError("the server was stopped");
+  if (id < 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("server id ", id, ": want 0 to ", kServerIdMax));
+  }
+  if (address.empty())
+    return absl::InvalidArgumentError(
+        absl::StrCat("server ", id, ": no address"));
+  ServerAddress* const known = FindAddress(id);
+  if (known != nullptr && (id == id_ || AddressKnown(known->address))) {
+    return absl::AlreadyExistsError(absl::StrCat(
+        "server ", id, " is a member already, at ", known->address));
+  }
+  Peer* peer = peers_.Find(id);
+  if (peer == nullptr) {
+    InsertPeers({id});
+    peer = peers_.Find(id);
+  }
+  peer->Restore();
+  if (phase_ == Phase::kRunning && AddressKnown(address)) {
+    const absl::Status status = peer->Connect(address);
+    if (!status.ok()) {
+      if (known == nullptr) peer->Remove();
+      return status;
+    }
+  }
+  if (known != nullptr) {
+    known->address = address;
+  } else {
+    config_.servers.push_back({id, address});
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ServerCore::RemovePeer(int id) {
+  {
+    std::unique_lock<std::mutex> lock(lifecycle_);
+    if (id == id_ || FindAddress(id) == nullptr) {
+      lock.unlock();
+      return UnknownPid(id);
+    }
+    config_.servers.erase(
+        std::remove_if(
+            config_.servers.begin(), config_.servers.end(),
+            [id](const ServerAddress& server) { return server.id == id; }),
+        config_.servers.end());
+    peers_.Find(id)->Remove();
+    if (phase_ == Phase::kRunning) transport_->Disconnect(id);
+  }
+  callbacks_.Wake();
+  return absl::OkStatus();
+}
+
+bool ServerCore::Tick() {
+  bool busy = false;
+  for (const auto& [id, peer] : peers_.entries()) {
+    if (peer->Tick()) busy = true;
+  }
+  return busy;
+}
+
+void ServerCore::Stop() {
+  if (callbacks_.InCallback()) return;
+  // The lifecycle's lock is not held while handlers are waited for: they may
+  // ask for Peers.
+  std::lock_guard<std::mutex> stop(stop_);
+  bool ran = false;
+  {
+    std::lock_guard<std::mutex> lock(lifecycle_);
+    if (phase_ == Phase::kStopped) return;
+    ran = phase_ == Phase::kRunning;
+    phase_ = Phase::kStopped;
+    sending_ = false;
+    stopped_ = true;
+  }
+  const auto deadline = Deadline(config_.linger);
+  if (ran) {
+    for (const auto& [id, peer] : peers_.entries())
+      peer->WaitReceived(deadline);
+  }
+  callbacks_.StopBeginning();
+  inbox_.Close();
+  ticker_.Stop();
+  for (const auto& [id, peer] : peers_.entries()) peer->Leave();
+  const absl::Duration left =
+      absl::FromChrono(deadline - std::chrono::steady_clock::now());
+  transport_->Stop(std::max(left, kGoodbyeLinger));
+  callbacks_.Stop();
+}
+
+std::vector<int> ServerCore::Peers() const {
+  std::lock_guard<std::mutex> lock(lifecycle_);
+  std::vector<int> ids;
+  for (const ServerAddress& server : config_.servers) {
+    if (server.id != id_) ids.push_back(server.id);
+  }
+  std::sort(ids.begin(), ids.end());
+  return ids;
+}
+
+std::string ServerCore::Address() const {
+  std::string bound = transport_->Address();
+  if (!bound.empty()) return bound;
+  std::lock_guard<std::mutex> lock(lifecycle_);
+  for (const ServerAddress& server : config_.servers) {
+    if (server.id == id_) return server.address;
+  }
+  return "";
+}
+
+ServerStats ServerCore::Stats() const {
+  ServerStats stats;
+  for (const auto& [id, peer] : peers_.entries())
+    stats.peers.push_back(peer->Stats());
+  stats.delivered = inbox_.delivered();
+  stats.inbox_bytes = inbox_.bytes();
+  stats.refused = router_.refused();
+  return stats;
+}
+
+}  // namespace cluster

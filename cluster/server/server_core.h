@@ -1,0 +1,118 @@
+// ServerCore: what is behind a Server: its parts, their life, and the paths of
+// envelopes between them.
+//
+// The parts: a PeerTable of Peers (each with a lock), a FrameRouter that the
+// transport calls, an Inbox that arrivals wait in, Callbacks that run handlers,
+// a Ticker that lets time pass. What it is not: public; Server is.
+//
+// Threads: as Server says. Order of locks: stop, lifecycle, then one peer's,
+// then the inbox's or the callbacks'.
+
+#ifndef CLUSTER_SERVER_SERVER_CORE_H_
+#define CLUSTER_SERVER_SERVER_CORE_H_
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "cluster/server.h"
+#include "cluster/server/callbacks.h"
+#include "cluster/server/frame_router.h"
+#include "cluster/server/inbox.h"
+#include "cluster/server/peer_table.h"
+#include "cluster/server/ticker.h"
+
+namespace cluster {
+
+class ServerCore {
+ public:
+  // The config is valid and holds the id.
+  ServerCore(int server_id, Config config, const Codec* codec,
+             std::unique_ptr<Transport> transport);
+  ~ServerCore() { Stop(); }
+
+  // Lifecycle (server_core.cc).
+  absl::Status StartSending();
+  absl::Status StartReceiving();
+  void Stop();
+  absl::Status AddPeer(int id, const std::string& address);
+  absl::Status RemovePeer(int id);
+  absl::Status SetEnvelopeHandler(
+      std::function<void(const EnvelopeView&)> handler);
+  absl::Status SetEventHandler(std::function<void(const PeerEvent&)> handler);
+
+  // Envelopes (server_send.cc, server_receive.cc).
+  absl::StatusOr<MessageId> Send(const Envelope& envelope,
+                                 absl::Duration timeout);
+  MulticastResult Multicast(absl::Span<const int> pids,
+                            const Envelope& envelope, absl::Duration timeout);
+  absl::StatusOr<Envelope> Receive(absl::Duration timeout);
+  absl::Status ReceiveBatch(std::vector<Envelope>* out, int envelopes_max,
+                            absl::Duration timeout);
+  absl::Status Flush(absl::Duration timeout);
+
+  // Facts.
+  int id() const { return id_; }
+  std::vector<int> Peers() const;
+  std::string Address() const;
+  ServerStats Stats() const;
+
+ private:
+  enum class Phase { kNew, kRunning, kStopped };
+
+  // Lifecycle.
+  std::unique_ptr<Peer> NewPeer(int id);
+  absl::Status Run();
+  ServerAddress* FindAddress(int id);
+  void InsertPeers(const std::vector<int>& ids);
+  bool Tick();
+
+  // Sending.
+  absl::Status CheckSending() const;
+  absl::Status UnknownPid(int pid) const;
+  MessageId NextMessageId();
+  EnvelopeView Stamp(const Envelope& envelope, int pid, MessageId id) const;
+  absl::Status SendOne(int pid, Peer* peer, const EnvelopeView& view,
+                       std::chrono::steady_clock::time_point deadline,
+                       bool wait);
+  absl::Status SendHere(const EnvelopeView& view,
+                        std::chrono::steady_clock::time_point deadline,
+                        bool wait);
+  MulticastResult SendToAll(const Envelope& envelope, bool broadcast,
+                            std::vector<std::pair<int, Peer*>> recipients,
+                            absl::Duration timeout);
+  bool MayWait(absl::Duration timeout) const;
+
+  // Receiving.
+  absl::Status BeginReceive(std::chrono::steady_clock::time_point deadline);
+
+  const int id_;
+  const Codec* const codec_;
+  const std::uint64_t incarnation_;
+  std::atomic<std::uint64_t> sequence_{0};  // of message ids
+  std::atomic<bool> sending_{false};
+  std::atomic<bool> receiving_{false};
+  std::atomic<bool> stopped_{false};
+
+  mutable std::mutex lifecycle_;  // guards phase_ and config_.servers
+  Phase phase_ = Phase::kNew;
+  std::mutex stop_;  // one Stop at a time; the others wait for it
+  Config config_;
+
+  // The transport outlives the peers, and is stopped before anything is
+  // destroyed.
+  const std::unique_ptr<Transport> transport_;
+  Inbox inbox_;
+  Callbacks callbacks_;
+  PeerTable<Peer> peers_;
+  FrameRouter router_;
+  Ticker ticker_;
+};
+
+}  // namespace cluster
+
+#endif  // CLUSTER_SERVER_SERVER_CORE_H_

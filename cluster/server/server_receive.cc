@@ -1,0 +1,69 @@
+// The receiving half of ServerCore.
+
+#include "absl/strings/str_cat.h"
+#include "cluster/server/clock.h"
+#include "cluster/server/server_core.h"
+
+namespace cluster {
+
+absl::Status ServerCore::BeginReceive(
+    std::chrono::steady_clock::time_point deadline) {
+  if (callbacks_.InCallback())
+    return absl::FailedPreconditionError("Receive in a callback");
+  if (callbacks_.handles_envelopes()) {
+    return absl::FailedPreconditionError(
+        "Receive with an OnEnvelope handler set");
+  }
+  if (stopped_) return absl::CancelledError("the server was stopped");
+  if (!receiving_) {
+    return absl::FailedPreconditionError(
+        "Receive before ReceiveMessage(server) or Start()");
+  }
+  if (inbox_.BeginReading(deadline)) {
+    // An event that precedes what is read has been told before it is.
+    if (callbacks_.WaitForEvents(deadline)) return absl::OkStatus();
+    inbox_.EndReading();
+  }
+  if (inbox_.closed()) return absl::CancelledError("the server was stopped");
+  return absl::DeadlineExceededError("no envelope came in time");
+}
+
+absl::StatusOr<Envelope> ServerCore::Receive(absl::Duration timeout) {
+  const auto deadline = Deadline(timeout);
+  while (true) {
+    if (absl::Status status = BeginReceive(deadline); !status.ok())
+      return status;
+    EnvelopeView view;
+    // What there was to read may have been refused: then there is nothing, and
+    // it waits again.
+    const bool found = inbox_.Next(&view);
+    Envelope envelope;
+    if (found) envelope = view.ToEnvelope();
+    inbox_.EndReading();
+    if (found) return envelope;
+  }
+}
+
+absl::Status ServerCore::ReceiveBatch(std::vector<Envelope>* out,
+                                      int envelopes_max,
+                                      absl::Duration timeout) {
+  if (envelopes_max < 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("envelopes_max ", envelopes_max, ": want 1 or more"));
+  }
+  const auto deadline = Deadline(timeout);
+  int taken = 0;
+  while (taken == 0) {
+    if (absl::Status status = BeginReceive(deadline); !status.ok())
+      return status;
+    EnvelopeView view;
+    while (taken < envelopes_max && inbox_.Next(&view)) {
+      out->push_back(view.ToEnvelope());
+      ++taken;
+    }
+    inbox_.EndReading();
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace cluster

@@ -1,0 +1,201 @@
+// The sending half of ServerCore.
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "cluster/server/clock.h"
+#include "cluster/server/server_core.h"
+
+namespace cluster {
+
+absl::Status ServerCore::CheckSending() const {
+  if (sending_.load(std::memory_order_relaxed)) return absl::OkStatus();
+  if (stopped_) return absl::CancelledError("the server was stopped");
+  return absl::FailedPreconditionError(
+      "Send before SendMessage(server) or Start()");
+}
+
+absl::Status ServerCore::UnknownPid(int pid) const {
+  std::vector<int> known = Peers();
+  known.push_back(id_);
+  std::sort(known.begin(), known.end());
+  return absl::NotFoundError(
+      absl::StrCat("no server ", pid,
+                   " in the cluster; known: ", absl::StrJoin(known, ", ")));
+}
+
+MessageId ServerCore::NextMessageId() {
+  return {incarnation_, sequence_.fetch_add(1, std::memory_order_relaxed) + 1};
+}
+
+EnvelopeView ServerCore::Stamp(const Envelope& envelope, int pid,
+                               MessageId id) const {
+  EnvelopeView view(envelope);
+  view.pid = pid;
+  view.message_id = id;
+  view.sender_id = id_;
+  return view;
+}
+
+bool ServerCore::MayWait(absl::Duration timeout) const {
+  return timeout > absl::ZeroDuration() && !callbacks_.InCallback();
+}
+
+absl::StatusOr<MessageId> ServerCore::Send(const Envelope& envelope,
+                                           absl::Duration timeout) {
+  if (absl::Status status = CheckSending(); !status.ok()) return status;
+  if (envelope.pid == kBroadcast) {
+    std::vector<std::pair<int, Peer*>> recipients;
+    for (const auto& [id, peer] : peers_.entries()) {
+      if (!peer->removed()) recipients.emplace_back(id, peer);
+    }
+    MulticastResult result =
+        SendToAll(envelope, true, std::move(recipients), timeout);
+    if (!result.ok()) return result.status;
+    return result.message_id;
+  }
+  Peer* const peer = envelope.pid == id_ ? nullptr : peers_.Find(envelope.pid);
+  if (peer == nullptr && envelope.pid != id_) return UnknownPid(envelope.pid);
+  const bool wait = MayWait(timeout);
+  const EnvelopeView view = Stamp(envelope, envelope.pid, NextMessageId());
+  absl::Status status = SendOne(
+      envelope.pid, peer, view,
+      wait ? Deadline(timeout) : std::chrono::steady_clock::time_point(), wait);
+  if (!status.ok()) return status;
+  return view.message_id;
+}
+
+absl::Status ServerCore::SendOne(int pid, Peer* peer, const EnvelopeView& view,
+                                 std::chrono::steady_clock::time_point deadline,
+                                 bool wait) {
+  if (peer == nullptr) return SendHere(view, deadline, wait);
+  while (true) {
+    switch (peer->Send(view)) {
+      case SendOutcome::kAccepted:
+        return absl::OkStatus();
+      case SendOutcome::kRemoved:
+        if (stopped_) return absl::CancelledError("the server was stopped");
+        return UnknownPid(pid);
+      case SendOutcome::kTooLarge:
+        return absl::InvalidArgumentError(absl::StrCat(
+            "a payload of ", view.payload.size(), " bytes for server ", pid,
+            ": over payload_bytes_max of this server or of that one (here ",
+            config_.payload_bytes_max, ")"));
+      case SendOutcome::kFull:
+        break;
+    }
+    if (!wait) {
+      return absl::ResourceExhaustedError(
+          absl::StrCat("no room in the queue for server ", pid,
+                       ": it does not keep up, or is down"));
+    }
+    if (!peer->WaitForRoom(view, deadline)) {
+      if (stopped_) return absl::CancelledError("the server was stopped");
+      return absl::DeadlineExceededError(
+          absl::StrCat("no room in the queue for server ", pid, " in time"));
+    }
+  }
+}
+
+absl::Status ServerCore::SendHere(
+    const EnvelopeView& view, std::chrono::steady_clock::time_point deadline,
+    bool wait) {
+  if (view.payload.size() > config_.payload_bytes_max) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "a payload of ", view.payload.size(),
+        " bytes: over payload_bytes_max, ", config_.payload_bytes_max));
+  }
+  while (!inbox_.PushEnvelope(view)) {
+    if (!wait)
+      return absl::ResourceExhaustedError("no room in this server's own inbox");
+    if (!inbox_.WaitForRoom(view.payload.size(), deadline)) {
+      if (stopped_) return absl::CancelledError("the server was stopped");
+      return absl::DeadlineExceededError(
+          "no room in this server's own inbox in time");
+    }
+  }
+  if (callbacks_.handles_envelopes() && !callbacks_.InCallback())
+    callbacks_.Wake();
+  return absl::OkStatus();
+}
+
+MulticastResult ServerCore::Multicast(absl::Span<const int> pids,
+                                      const Envelope& envelope,
+                                      absl::Duration timeout) {
+  MulticastResult result;
+  result.status = CheckSending();
+  std::vector<std::pair<int, Peer*>> recipients;
+  for (int pid : pids) {
+    if (!result.status.ok()) return result;
+    Peer* const peer = pid == id_ ? nullptr : peers_.Find(pid);
+    if (pid != id_ && (peer == nullptr || peer->removed())) {
+      result.status = UnknownPid(pid);
+      return result;
+    }
+    const std::pair<int, Peer*> recipient(pid, peer);
+    if (std::find(recipients.begin(), recipients.end(), recipient) ==
+        recipients.end()) {
+      recipients.push_back(recipient);
+    }
+  }
+  return SendToAll(envelope, false, std::move(recipients), timeout);
+}
+
+MulticastResult ServerCore::SendToAll(
+    const Envelope& envelope, bool broadcast,
+    std::vector<std::pair<int, Peer*>> recipients, absl::Duration timeout) {
+  MulticastResult result;
+  result.message_id = NextMessageId();
+  std::vector<std::size_t> blocked;
+  for (const auto& [pid, peer] : recipients) {
+    const EnvelopeView view =
+        Stamp(envelope, broadcast ? kBroadcast : pid, result.message_id);
+    absl::Status status = SendOne(pid, peer, view, {}, false);
+    if (absl::IsResourceExhausted(status))
+      blocked.push_back(result.peers.size());
+    result.peers.emplace_back(pid, std::move(status));
+  }
+  if (!blocked.empty() && MayWait(timeout)) {
+    const auto deadline = Deadline(timeout);
+    for (std::size_t index : blocked) {
+      const auto& [pid, peer] = recipients[index];
+      const EnvelopeView view =
+          Stamp(envelope, broadcast ? kBroadcast : pid, result.message_id);
+      result.peers[index].second = SendOne(pid, peer, view, deadline, true);
+    }
+  }
+  int failed = 0;
+  for (const auto& [pid, status] : result.peers) {
+    if (!status.ok() && failed++ == 0) result.status = status;
+  }
+  if (failed > 1) {
+    result.status = absl::Status(
+        result.status.code(),
+        absl::StrCat(result.status.message(), "; and ", failed - 1, " more of ",
+                     result.peers.size(), " recipients"));
+  }
+  return result;
+}
+
+absl::Status ServerCore::Flush(absl::Duration timeout) {
+  if (config_.delivery == Delivery::kBestEffort) {
+    return absl::FailedPreconditionError(
+        "Flush: best effort has no acknowledgements");
+  }
+  if (callbacks_.InCallback())
+    return absl::FailedPreconditionError("Flush in a callback");
+  if (absl::Status status = CheckSending(); !status.ok()) return status;
+  const auto deadline = Deadline(timeout);
+  std::vector<int> behind;
+  for (const auto& [id, peer] : peers_.entries()) {
+    if (!peer->WaitDrained(deadline)) behind.push_back(id);
+  }
+  if (stopped_) return absl::CancelledError("the server was stopped");
+  if (behind.empty()) return absl::OkStatus();
+  return absl::DeadlineExceededError(absl::StrCat(
+      "not acknowledged in time by: ", absl::StrJoin(behind, ", ")));
+}
+
+}  // namespace cluster

@@ -1,0 +1,45 @@
+// Ticker: a thread that lets time pass: soon again while somebody is busy, at
+// leisure while nobody is.
+//
+// Threads: its own; Stop joins it. What it is not: a timer wheel; all links are
+// asked each time.
+
+#ifndef CLUSTER_SERVER_TICKER_H_
+#define CLUSTER_SERVER_TICKER_H_
+
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <thread>
+
+#include "absl/time/time.h"
+
+namespace cluster {
+
+class Ticker {
+ public:
+  // `tick` answers whether it wants to be called again after `soon` rather than
+  // after `leisure`.
+  Ticker(absl::Duration soon, absl::Duration leisure,
+         std::function<bool()> tick);
+  ~Ticker() { Stop(); }
+
+  void Start();
+  // Not from `tick`.
+  void Stop();
+
+ private:
+  void Loop();
+
+  const absl::Duration soon_;
+  const absl::Duration leisure_;
+  const std::function<bool()> tick_;
+  std::mutex mutex_;
+  std::condition_variable stop_;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace cluster
+
+#endif  // CLUSTER_SERVER_TICKER_H_
