@@ -1,0 +1,97 @@
+#include "transport/zmq/outbound_message.h"
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <utility>
+
+#include "transport/check.h"
+
+namespace cluster {
+namespace zmq_backend {
+namespace {
+
+// A share on its way through ZeroMQ. Its queues order the two ends anyway; the
+// flag does so in a way that a race detector sees.
+struct Loan {
+  explicit Loan(std::shared_ptr<const void> lent) : share(std::move(lent)) {}
+
+  const std::shared_ptr<const void> share;
+  std::atomic<bool> handed_over{false};
+};
+
+// Called by ZeroMQ, on whichever thread is done with the bytes.
+void EndLoan(void* /*bytes*/, void* argument) {
+  Loan* loan = static_cast<Loan*>(argument);
+  CLUSTER_CHECK(loan->handed_over.load(std::memory_order_acquire),
+                "a frame came back that was not sent");
+  delete loan;
+}
+
+// The slice that is all of the frame, if there is one.
+const Slice* OnlySlice(const Frame& frame, std::size_t bytes) {
+  for (const Slice& slice : frame.slices) {
+    if (slice.bytes.empty()) continue;
+    return slice.bytes.size() == bytes ? &slice : nullptr;
+  }
+  return nullptr;
+}
+
+void Lend(const Slice& slice, zmq_msg_t* message) {
+  auto loan = std::make_unique<Loan>(slice.owner);
+  loan->handed_over.store(true, std::memory_order_release);
+  // ZeroMQ only reads, though its signature does not say so.
+  char* bytes = const_cast<char*>(slice.bytes.data());
+  const int result = zmq_msg_init_data(message, bytes, slice.bytes.size(),
+                                       &EndLoan, loan.get());
+  CLUSTER_CHECK(result == 0, "out of memory");
+  loan.release();
+}
+
+void Copy(const Frame& frame, std::size_t bytes, zmq_msg_t* message) {
+  const int result = zmq_msg_init_size(message, bytes);
+  CLUSTER_CHECK(result == 0, "out of memory");
+  char* out = static_cast<char*>(zmq_msg_data(message));
+  for (const Slice& slice : frame.slices) {
+    if (slice.bytes.empty()) continue;
+    std::memcpy(out, slice.bytes.data(), slice.bytes.size());
+    out += slice.bytes.size();
+  }
+}
+
+}  // namespace
+
+bool SendFrame(zmq::socket_t* push, const Frame& frame, std::size_t bytes) {
+  zmq_msg_t message;
+  const Slice* only =
+      bytes >= kUncopiedBytesMin ? OnlySlice(frame, bytes) : nullptr;
+  if (only != nullptr) {
+    Lend(*only, &message);
+  } else {
+    Copy(frame, bytes, &message);
+  }
+  int result;
+  do {
+    result = zmq_msg_send(&message, push->handle(), ZMQ_DONTWAIT);
+  } while (result < 0 && zmq_errno() == EINTR);
+  if (result >= 0) return true;
+  const int error = zmq_errno();
+  zmq_msg_close(&message);
+  CLUSTER_CHECK(error == EAGAIN, "zmq_msg_send failed");
+  return false;
+}
+
+bool HasRoom(zmq::socket_t* push) {
+  int events = 0;
+  std::size_t size = sizeof(events);
+  int result;
+  do {
+    result = zmq_getsockopt(push->handle(), ZMQ_EVENTS, &events, &size);
+  } while (result < 0 && zmq_errno() == EINTR);
+  CLUSTER_CHECK(result == 0, "ZMQ_EVENTS cannot be read");
+  return (events & ZMQ_POLLOUT) != 0;
+}
+
+}  // namespace zmq_backend
+}  // namespace cluster

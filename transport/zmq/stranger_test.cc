@@ -1,0 +1,156 @@
+// What strangers do to a transport over ZeroMQ: nothing.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+#include "transport/contract/contract_suite.h"
+#include "transport/zmq/raw_tcp.h"
+#include "transport/zmq/zmq_transport.h"
+#include "zmq.hpp"
+
+namespace cluster {
+namespace {
+
+// ZMTP 3.0's greeting, with a mechanism that nobody knows.
+std::string StrangeGreeting() {
+  std::string greeting(64, '\0');
+  greeting[0] = '\xff';
+  greeting[9] = '\x7f';
+  greeting[10] = 3;
+  greeting.replace(12, 5, "BOGUS");
+  return greeting;
+}
+
+class StrangerTest : public testing::Test {
+ protected:
+  static std::unique_ptr<Node> Start(
+      int id, const std::string& address = FreshIpv4Address(),
+      absl::Duration handshake_timeout = absl::Seconds(5)) {
+    auto node = std::make_unique<Node>();
+    TransportConfig config;
+    config.frame_bytes_max = kContractFrameBytesMax;
+    config.server_id = id;
+    config.handshake_timeout = handshake_timeout;
+    node->transport = *NewZmqTransport(config);
+    const absl::Status status = node->transport->Start(&node->handler, address);
+    EXPECT_TRUE(status.ok()) << status;
+    return node;
+  }
+
+  // A frame from a good peer still arrives.
+  static void ExpectAlive(Node& node) {
+    auto friendly = Start(50);
+    ASSERT_TRUE(
+        friendly->transport->Connect(1, node.transport->Address()).ok());
+    ASSERT_TRUE(friendly->SendWaiting(1, "alive"));
+    EXPECT_TRUE(node.handler.WaitFor(
+        [](const Recorded& r) { return r.HasFrame("alive"); }));
+  }
+};
+
+TEST_F(StrangerTest, MessagesOfManyPartsAreDropped) {
+  auto node = Start(1);
+  zmq::context_t context;
+  zmq::socket_t push(context, zmq::socket_type::push);
+  push.set(zmq::sockopt::linger, 0);
+  push.connect("tcp://" + node->transport->Address());
+  const auto more = zmq::send_flags::sndmore;
+  for (int i = 0; i < 100; ++i) {
+    push.send(zmq::str_buffer("first"), more);
+    push.send(zmq::str_buffer("second"), more);
+    push.send(zmq::str_buffer("last"), zmq::send_flags::none);
+  }
+  push.send(zmq::str_buffer("whole"), zmq::send_flags::none);
+  ASSERT_TRUE(node->handler.WaitForFrames(1));
+  EXPECT_EQ(node->handler.Texts(), std::vector<std::string>{"whole"});
+  EXPECT_EQ(node->handler.Get().frame_count, 1u);
+}
+
+TEST_F(StrangerTest, GarbageHarmsNothing) {
+  auto node = Start(1);
+  const std::string address = node->transport->Address();
+  std::vector<RawTcp> clients;
+  for (const std::string& garbage :
+       {std::string("GET / HTTP/1.1\r\n\r\n"), std::string(100000, '\xff'),
+        std::string(100000, '\0'), StrangeGreeting(), std::string("\x05", 1)}) {
+    clients.push_back(RawTcp::Connect(address));
+    clients.back().Write(garbage);
+  }
+  ExpectAlive(*node);
+}
+
+TEST_F(StrangerTest, FinAndResetInTheHandshakeHarmNothing) {
+  auto node = Start(1);
+  const std::string address = node->transport->Address();
+  for (int i = 0; i < 100; ++i) {
+    RawTcp client = RawTcp::Connect(address);
+    if (i % 2 == 0) client.Write(StrangeGreeting().substr(0, i % 64));
+    client.FinishWriting();
+    client.Reset();
+  }
+  ExpectAlive(*node);
+}
+
+TEST_F(StrangerTest, SilenceIsCutOff) {
+  auto node = Start(1, FreshIpv4Address(), absl::Milliseconds(100));
+  RawTcp client = RawTcp::Connect(node->transport->Address());
+  EXPECT_TRUE(client.WaitForEnd());
+  ExpectAlive(*node);
+}
+
+// After an error of its protocol ZeroMQ itself never dials again.
+TEST_F(StrangerTest, AServerThatBreaksTheProtocolIsDialledAgain) {
+  auto node = Start(1);
+  RawTcp listener = RawTcp::Listen(FreshIpv4Address());
+  const std::string address = listener.Address();
+  ASSERT_TRUE(node->transport->Connect(2, address).ok());
+  for (int i = 0; i < 2; ++i) {
+    RawTcp server = listener.Accept();
+    server.Write(StrangeGreeting());
+    EXPECT_TRUE(server.WaitForEnd());
+  }
+  ASSERT_TRUE(node->handler.WaitForDisconnected(2));
+  EXPECT_TRUE(absl::StrContains(node->handler.Get().reason, address));
+  listener.Close();
+
+  auto real = Start(2, address);
+  ASSERT_TRUE(node->handler.WaitForConnected(2));
+  ASSERT_TRUE(node->SendWaiting(2, "at last"));
+  EXPECT_TRUE(real->handler.WaitForFrames(1));
+}
+
+// What was refused while the socket had nobody to send to is told of room by
+// the next one.
+TEST_F(StrangerTest, BackPressureOutlivesABrokenProtocol) {
+  auto node = Start(1);
+  RawTcp listener = RawTcp::Listen(FreshIpv4Address());
+  const std::string address = listener.Address();
+  ASSERT_TRUE(node->transport->Connect(2, address).ok());
+  ASSERT_LT(node->Fill(2, 100, 100000), 100000u);
+  RawTcp server = listener.Accept();
+  server.Write(StrangeGreeting());
+  EXPECT_TRUE(server.WaitForEnd());
+  EXPECT_TRUE(node->handler.WaitForWritable(2, 1));
+}
+
+TEST_F(StrangerTest, AConnectionThatFlapsIsReportedEachTime) {
+  constexpr int kTimes = 30;
+  auto node = Start(1);
+  RawTcp listener = RawTcp::Listen(FreshIpv4Address());
+  ASSERT_TRUE(node->transport->Connect(2, listener.Address()).ok());
+  for (int i = 0; i < kTimes; ++i) listener.Accept().Reset();
+  EXPECT_TRUE(node->handler.WaitForDisconnected(2, kTimes));
+}
+
+TEST_F(StrangerTest, AnUnresolvableNameIsTriedInTheBackground) {
+  auto node = Start(1);
+  ASSERT_TRUE(node->transport->Connect(2, "nobody.invalid:1").ok());
+  EXPECT_TRUE(node->handler.WaitForDisconnected(2, 2));
+}
+
+}  // namespace
+}  // namespace cluster
