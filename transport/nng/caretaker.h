@@ -61,9 +61,9 @@ class Caretaker {
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::vector<std::shared_ptr<Tended>> added_;  // guarded by mutex_
-  bool woken_ = false;                          // guarded by mutex_
-  bool stopping_ = false;                       // guarded by mutex_
+  std::vector<std::shared_ptr<Tended>> added_;   // guarded by mutex_
+  bool woken_ = false;                           // guarded by mutex_
+  bool stopping_ = false;                        // guarded by mutex_
   std::vector<std::shared_ptr<Tended>> tended_;  // the thread's own
   std::thread thread_;
 };

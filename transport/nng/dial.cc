@@ -48,7 +48,7 @@ void Dial::CloseHandles() {
 
 void Dial::FreeHandles() {
   nng_aio_free(aio_);
-  if (dialer_ != nullptr) nng_stream_dialer_free(dialer_);
+  if (dialer_ != nullptr) FreeDialer(dialer_);
 }
 
 }  // namespace nng

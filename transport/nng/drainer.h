@@ -45,7 +45,7 @@ class Drainer {
   TransportHandler* const handler_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  bool wanted_ = false;   // guarded by mutex_
+  bool wanted_ = false;    // guarded by mutex_
   bool stopping_ = false;  // guarded by mutex_
   int waiting_ = 0;        // threads that wait for work; guarded by mutex_
   std::vector<std::thread> threads_;  // guarded by mutex_

@@ -41,6 +41,9 @@ absl::Status OpenListener(const Address& address,
 absl::Status OpenDialer(const Address& address, unsigned attempt,
                         nng_stream_dialer** dialer);
 
+// Frees it, on nng's reaper thread, later. Does not wait.
+void FreeDialer(nng_stream_dialer* dialer);
+
 // What `listener` is bound to, in the form that ParseAddress reads.
 std::string BoundAddress(const Address& address, nng_stream_listener* listener);
 

@@ -65,8 +65,7 @@ FrameSplitter::Step FrameSplitter::TakePreamble() {
 absl::Span<char> FrameSplitter::Room() {
   const std::size_t rest = capacity_ - end_;
   if (has_preamble_ && unread() >= kLengthBytes) {
-    const std::size_t whole =
-        kLengthBytes + LoadLength(buffer_.get() + begin_);
+    const std::size_t whole = kLengthBytes + LoadLength(buffer_.get() + begin_);
     const bool grows_here =
         begin_ == 0 && rest > 0 && capacity_ >= Allowed(whole);
     if (!FrameFits(whole) && !grows_here) {

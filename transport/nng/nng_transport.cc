@@ -34,8 +34,8 @@ absl::StatusOr<Options> ReadOptions(const TransportOptions& from) {
   options.send_queue_bytes = static_cast<std::size_t>(
       reader.Int("send_queue_bytes", 1 << 20, 4 << 10, 1 << 30));
   options.read_buffer_bytes = static_cast<std::size_t>(
-      reader.Int("read_buffer_bytes", 256 << 10,
-                 FrameSplitter::kBufferBytesMin, 16 << 20));
+      reader.Int("read_buffer_bytes", 256 << 10, FrameSplitter::kBufferBytesMin,
+                 16 << 20));
   const absl::Status status = reader.Finish();
   if (!status.ok()) return status;
   return options;
@@ -228,8 +228,7 @@ void NngTransport::Stop(absl::Duration linger) {
 
 absl::StatusOr<std::unique_ptr<Transport>> NewNngTransport(
     const TransportConfig& config) {
-  const absl::StatusOr<nng::Options> options =
-      nng::ReadOptions(config.options);
+  const absl::StatusOr<nng::Options> options = nng::ReadOptions(config.options);
   if (!options.ok()) return options.status();
   return absl::make_unique<nng::NngTransport>(config, *options);
 }

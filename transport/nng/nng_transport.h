@@ -1,13 +1,13 @@
 // The nng backend: frames over nng's byte streams, tcp and ipc.
 //
-// What it is: length-prefixed frames (transport/nng/wire.h) on nng_stream. nng's
-// sockets (pair, push and so on) are not used: in version 1.5.2 one peer that
-// connects and resets stops their listeners for good, and they say nothing of
-// what was lost.
-// What it is not: encrypted.
+// What it is: length-prefixed frames (transport/nng/wire.h) on nng_stream.
+// nng's sockets (pair, push and so on) are not used: in version 1.5.2 one peer
+// that connects and resets stops their listeners for good, and they say nothing
+// of what was lost. What it is not: encrypted.
 //
 // Options ("nng": {...}):
-//   send_queue_bytes   what may wait for one peer beside the write that is under
+//   send_queue_bytes   what may wait for one peer beside the write that is
+//   under
 //                      way; 4 KiB-1 GiB, default 1 MiB. A single frame is
 //                      always taken when nothing waits.
 //   read_buffer_bytes  the largest buffer of a connection; 8 KiB-16 MiB,

@@ -67,8 +67,7 @@ class Outbound final : public Tended,
   void Disconnect();
 
   absl::optional<Clock::time_point> Tend(Clock::time_point now) override;
-  void OnDialled(const Dial* dial,
-                 absl::StatusOr<nng_stream*> stream) override;
+  void OnDialled(const Dial* dial, absl::StatusOr<nng_stream*> stream) override;
   void OnWritten(OutboundConnection* connection, int error) override;
   void OnReadEnd(OutboundConnection* connection, int error) override;
 
