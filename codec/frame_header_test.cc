@@ -1,5 +1,7 @@
 #include "codec/frame_header.h"
 
+#include <sys/mman.h>
+
 #include <functional>
 #include <string>
 
@@ -81,6 +83,23 @@ TEST(Crc32cTest, ExtendsOverEverySplit) {
               Crc32c(text))
         << "cut at " << cut;
   }
+}
+
+TEST(Crc32cTest, TakesMoreThanTheLibraryTakesAtOnce) {
+  // Untouched pages of such a mapping share one page of zeros.
+  constexpr std::size_t kHalf = std::size_t{1} << 29;
+  constexpr std::size_t kBytes = 2 * kHalf + 5;
+  void* const map = mmap(nullptr, kBytes, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  ASSERT_NE(map, MAP_FAILED);
+  char* const bytes = static_cast<char*>(map);
+  bytes[kBytes - 1] = 1;
+  const std::uint32_t halves =
+      Crc32cExtend(Crc32c(absl::string_view(bytes, kHalf)),
+                   absl::string_view(bytes + kHalf, kHalf));
+  EXPECT_EQ(Crc32c(absl::string_view(bytes, kBytes)),
+            Crc32cExtend(halves, absl::string_view("\0\0\0\0\1", 5)));
+  munmap(map, kBytes);
 }
 
 TEST(FrameHeaderTest, HasTheseBytes) {
