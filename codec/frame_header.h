@@ -7,35 +7,44 @@
 // Wire form, version 1. Integers are little-endian; 80 bytes, then `body_bytes`
 // of body.
 //
+// clang-format off
 //   offset bytes field
 //        0     4 magic             43 4c 46 31 ("CLF1")
 //        4     1 version           1; others are refused
 //        5     1 kind              1 hello, 2 data, 3 control, 4 goodbye
 //        6     1 flags             see FrameFlag; unknown bits are refused
 //        7     1 codec             of the body of a data frame; else 0
-//        8     4 header_crc        CRC-32C of bytes 0..79 with this field as
-//        zero
+//        8     4 header_crc        CRC-32C of bytes 0..79, this field as zero
 //       12     4 body_crc          CRC-32C of the body
 //       16     4 body_bytes        exactly what follows the header
-//       20     4 records           envelopes that begin in this frame
+//       20     4 records           envelopes that begin in this data frame
 //       24     4 sender_id
 //       28     4 destination_id
 //       32     8 session           0 in a hello before there is one
 //       40     8 sequence          of a data frame, from 1 in each session;
-//       else 0 48     8 received_through  every data frame up to this one has
-//       arrived 56     8 consumed_through  every data frame up to this one has
-//       been taken by the application 64     1 lane              0 urgent, 1
-//       normal, 2 bulk 65     1 chunk             0 whole records, 1 first, 2
-//       middle, 3 last part of one record 66     6 zero 72     8
-//       chunk_total_bytes of the record that is cut into chunks; 0 for whole
-//       records
+//                                  else 0
+//       48     8 received_through  every data frame up to this one has arrived
+//       56     8 consumed_through  every data frame up to this one has been
+//                                  taken by the application
+//       64     1 lane              0 urgent, 1 normal, 2 bulk
+//       65     1 chunk             0 whole records, 1 first, 2 middle, 3 last
+//                                  part of one record
+//       66     6 zero
+//       72     8 chunk_total_bytes of the record that is cut into chunks;
+//                                  0 for whole records
+// clang-format on
+//
+// So in a data frame `records` is 1 for a first chunk, 0 for a middle or last
+// one and at most body_bytes otherwise; in other kinds it is 0, and so are
+// chunk and chunk_total_bytes. Ids are 0..kServerIdMax. What breaks one of
+// these rules is refused (kField).
 //
 // A hello's body, all that two servers tell each other before they trust a
-// sequence number:
+// sequence number, the cluster's name last and nothing after it:
 //
-//   u64 incarnation, epoch, nonce, echo_nonce, echo_epoch; u64 window_bytes,
-//   frame_bytes_max, payload_bytes_max; u8 codec; u8 cluster_bytes; cluster
-//   name
+//   u64 incarnation, epoch, nonce, echo_nonce, echo_epoch
+//   u64 window_bytes, frame_bytes_max, payload_bytes_max
+//   u8 codec, u8 cluster_bytes, the cluster's name
 //
 // Threads: values. Errors: decoding takes any bytes and says which field was
 // wrong.

@@ -1,0 +1,55 @@
+// The binary codec: compact records for frames, id 1, name "binary".
+//
+// What it is: the codec of the config's `"codec": "binary"`. A record that
+// follows a like one costs two bytes above its payload. What it is not: a
+// format for strangers without this grammar (codec/json is), or a checksum of
+// bodies (the frame's header has it).
+//
+// Wire grammar. Integers are little-endian. A varint holds seven bits a byte,
+// the lowest first, the top bit of a byte saying that another follows; only
+// the shortest form is taken, of at most 64 bits.
+//
+//   body       = *record
+//   record     = full / changes
+//   full       = %x80                    leans on nothing
+//                u64 incarnation, varint sequence, varint sender_id,
+//                varint (pid + 1), u16 type, varint term, u8 state, payload
+//   changes    = u8 flags                all else as in the record before
+//                [varint zigzag(sequence - previous - 1)]    if flags & 1,
+//                                        else the previous sequence + 1
+//                [varint (pid + 1)]      if flags & 2
+//                [u16 type]              if flags & 4
+//                [varint term]           if flags & 8
+//                [u8 state]              if flags & 16
+//                payload
+//   state      = lane (bits 0-1: 0 urgent, 1 normal, 2 bulk), voted (bit 2)
+//   payload    = varint bytes, the bytes
+//   zigzag(n)  = 0, 1, 2, 3, 4 ... for n = 0, -1, 1, -2, 2 ...; differences
+//                wrap at 64 bits
+//   standalone = %xC1 %x01 (version), u32 CRC-32C of what follows, full
+//
+// The first record of a stretch is full, and so is one whose incarnation or
+// sender differs from the record before. Other flag and state bits are refused.
+//
+// Threads: stateless; use it from any. Ownership: a decoded payload points
+// into the input. Errors: kDataLoss where bytes are missing or a checksum is
+// wrong, else kInvalidArgument; the text counts bytes from the start of the
+// record.
+//
+//   const cluster::Codec& codec = cluster::BinaryCodec();
+//   std::string message;
+//   codec.EncodeStandalone(envelope, &message);
+
+#ifndef CODEC_BINARY_BINARY_H_
+#define CODEC_BINARY_BINARY_H_
+
+#include "codec/codec.h"
+
+namespace cluster {
+
+// Lives for ever.
+const Codec& BinaryCodec();
+
+}  // namespace cluster
+
+#endif  // CODEC_BINARY_BINARY_H_

@@ -1,0 +1,298 @@
+#include "codec/binary/record.h"
+
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "absl/base/attributes.h"
+#include "absl/base/optimization.h"
+#include "codec/binary/varint.h"
+#include "codec/little_endian.h"
+
+namespace cluster {
+namespace {
+
+enum RecordFlag : unsigned {
+  kSequence = 1,
+  kPid = 2,
+  kType = 4,
+  kTerm = 8,
+  kState = 16,
+  kFull = 128,
+};
+constexpr unsigned kChangesKnown = kSequence | kPid | kType | kTerm | kState;
+
+constexpr unsigned kLaneBits = 3;
+constexpr unsigned kVotedBit = 4;
+
+std::uint8_t StateByte(Lane lane, bool voted) {
+  return static_cast<std::uint8_t>(static_cast<unsigned>(lane) |
+                                   (voted ? kVotedBit : 0u));
+}
+
+// Unsigned, so that kBroadcast is 0 and no value overflows.
+std::uint32_t CodedPid(int pid) { return static_cast<std::uint32_t>(pid) + 1; }
+
+char* WriteU16(char* out, MsgType type) {
+  StoreLittle(out, static_cast<std::uint16_t>(type));
+  return out + sizeof(std::uint16_t);
+}
+
+// Without branches: each comparison is a bit of the answer.
+unsigned ChangesSince(const RecordContext& before, const EnvelopeView& now) {
+  const bool sequence =
+      before.message_id.sequence + 1 != now.message_id.sequence;
+  const bool state = (before.lane != now.lane) | (before.voted != now.voted);
+  return sequence * kSequence + (before.pid != now.pid) * kPid +
+         (before.msg_type != now.msg_type) * kType +
+         (before.term != now.term) * kTerm + state * kState;
+}
+
+ABSL_ATTRIBUTE_NOINLINE char* WriteFull(const EnvelopeView& envelope,
+                                        char* out) {
+  *out++ = static_cast<char>(kFull);
+  StoreLittle(out, envelope.message_id.incarnation);
+  out += sizeof(std::uint64_t);
+  out = WriteVarint(out, envelope.message_id.sequence);
+  out = WriteVarint(out, static_cast<std::uint32_t>(envelope.sender_id));
+  out = WriteVarint(out, CodedPid(envelope.pid));
+  out = WriteU16(out, envelope.msg_type);
+  out = WriteVarint(out, envelope.term);
+  *out++ = static_cast<char>(StateByte(envelope.lane, envelope.voted));
+  return WriteVarint(out, envelope.payload.size());
+}
+
+ABSL_ATTRIBUTE_NOINLINE char* WriteChanges(const EnvelopeView& envelope,
+                                           const RecordContext& before,
+                                           unsigned flags, char* out) {
+  *out++ = static_cast<char>(flags);
+  if (flags & kSequence) {
+    out = WriteVarint(out, ZigZag(envelope.message_id.sequence -
+                                  before.message_id.sequence - 1));
+  }
+  if (flags & kPid) out = WriteVarint(out, CodedPid(envelope.pid));
+  if (flags & kType) out = WriteU16(out, envelope.msg_type);
+  if (flags & kTerm) out = WriteVarint(out, envelope.term);
+  if (flags & kState) {
+    *out++ = static_cast<char>(StateByte(envelope.lane, envelope.voted));
+  }
+  return WriteVarint(out, envelope.payload.size());
+}
+
+void Remember(const EnvelopeView& envelope, RecordContext* context) {
+  context->first = false;
+  context->message_id = envelope.message_id;
+  context->pid = envelope.pid;
+  context->msg_type = envelope.msg_type;
+  context->sender_id = envelope.sender_id;
+  context->term = envelope.term;
+  context->voted = envelope.voted;
+  context->lane = envelope.lane;
+}
+
+// Reads one record field by field; the first fault sticks, and every later read
+// answers zero.
+class FieldReader {
+ public:
+  explicit FieldReader(absl::string_view record)
+      : begin_(record.data()), in_(begin_), end_(begin_ + record.size()) {}
+
+  template <typename Unsigned>
+  Unsigned Fixed(const char* field) {
+    if (static_cast<std::size_t>(end_ - in_) < sizeof(Unsigned)) {
+      return static_cast<Unsigned>(Missing(field));
+    }
+    const auto value = LoadLittle<Unsigned>(in_);
+    in_ += sizeof(Unsigned);
+    return value;
+  }
+
+  std::uint64_t Varint(const char* field, std::uint64_t most) {
+    std::uint64_t value = 0;
+    const char* const next = ReadVarint(in_, end_, &value);
+    if (ABSL_PREDICT_FALSE(next == nullptr)) return BadVarint(field);
+    if (ABSL_PREDICT_FALSE(value > most)) return OutOfRange(field);
+    in_ = next;
+    return value;
+  }
+
+  int Id(const char* field) {
+    return static_cast<int>(Varint(field, kServerIdMax));
+  }
+
+  int Pid() {
+    constexpr std::uint64_t kMost = std::uint64_t{kServerIdMax} + 1;
+    return static_cast<int>(static_cast<std::int64_t>(Varint("pid", kMost)) -
+                            1);
+  }
+
+  void State(EnvelopeView* envelope) {
+    const char* const at = in_;
+    const auto state = Fixed<std::uint8_t>("state");
+    if ((state & kLaneBits) >= kLanes || state > (kLaneBits | kVotedBit)) {
+      in_ = at;
+      OutOfRange("state");
+      return;
+    }
+    envelope->lane = static_cast<Lane>(state & kLaneBits);
+    envelope->voted = (state & kVotedBit) != 0;
+  }
+
+  absl::string_view Payload() {
+    const std::uint64_t bytes = Varint("payload length", UINT64_MAX);
+    if (bytes > static_cast<std::uint64_t>(end_ - in_)) {
+      Missing("payload");
+      return absl::string_view();
+    }
+    const absl::string_view payload(in_, static_cast<std::size_t>(bytes));
+    in_ += bytes;
+    return payload;
+  }
+
+  absl::string_view Rest() const {
+    return absl::string_view(in_, static_cast<std::size_t>(end_ - in_));
+  }
+
+  ABSL_ATTRIBUTE_NOINLINE ABSL_ATTRIBUTE_COLD std::uint64_t Missing(
+      const char* field) {
+    return Fail(absl::StatusCode::kDataLoss, "cut short in ", field);
+  }
+  ABSL_ATTRIBUTE_NOINLINE ABSL_ATTRIBUTE_COLD std::uint64_t OutOfRange(
+      const char* field) {
+    return Fail(absl::StatusCode::kInvalidArgument, "impossible ", field);
+  }
+  ABSL_ATTRIBUTE_NOINLINE ABSL_ATTRIBUTE_COLD std::uint64_t BadVarint(
+      const char* field) {
+    if (FaultOfVarint(in_, end_) == VarintFault::kTruncated) {
+      return Missing(field);
+    }
+    return Fail(absl::StatusCode::kInvalidArgument, "overlong ", field);
+  }
+
+  absl::Status TakeStatus() { return std::move(status_); }
+  bool ok() const { return status_.ok(); }
+
+ private:
+  std::uint64_t Fail(absl::StatusCode code, const char* what,
+                     const char* field) {
+    if (status_.ok()) {
+      status_ =
+          absl::Status(code, std::string("binary record: ") + what + field +
+                                 " at byte " + std::to_string(in_ - begin_));
+    }
+    in_ = end_;
+    return 0;
+  }
+
+  const char* const begin_;
+  const char* in_;
+  const char* const end_;
+  absl::Status status_;
+};
+
+void ReadFull(FieldReader* reader, EnvelopeView* envelope) {
+  envelope->message_id.incarnation =
+      reader->Fixed<std::uint64_t>("incarnation");
+  envelope->message_id.sequence = reader->Varint("sequence", UINT64_MAX);
+  envelope->sender_id = reader->Id("sender_id");
+  envelope->pid = reader->Pid();
+  envelope->msg_type =
+      static_cast<MsgType>(reader->Fixed<std::uint16_t>("type"));
+  envelope->term = reader->Varint("term", UINT64_MAX);
+  reader->State(envelope);
+}
+
+// `envelope` has the fields of the record before, and its sequence plus one.
+void ReadChanges(FieldReader* reader, unsigned flags, EnvelopeView* envelope) {
+  if (flags & kSequence) {
+    envelope->message_id.sequence +=
+        UnZigZag(reader->Varint("sequence", UINT64_MAX));
+  }
+  if (flags & kPid) envelope->pid = reader->Pid();
+  if (flags & kType) {
+    envelope->msg_type =
+        static_cast<MsgType>(reader->Fixed<std::uint16_t>("type"));
+  }
+  if (flags & kTerm) envelope->term = reader->Varint("term", UINT64_MAX);
+  if (flags & kState) reader->State(envelope);
+}
+
+void CopyBefore(const RecordContext& context, EnvelopeView* envelope) {
+  envelope->message_id.incarnation = context.message_id.incarnation;
+  envelope->message_id.sequence = context.message_id.sequence + 1;
+  envelope->pid = context.pid;
+  envelope->msg_type = context.msg_type;
+  envelope->sender_id = context.sender_id;
+  envelope->term = context.term;
+  envelope->voted = context.voted;
+  envelope->lane = context.lane;
+}
+
+ABSL_ATTRIBUTE_NOINLINE absl::Status ReadAnyRecord(absl::string_view* body,
+                                                   RecordContext* context,
+                                                   EnvelopeView* envelope) {
+  FieldReader reader(*body);
+  const unsigned flags = reader.Fixed<std::uint8_t>("flags");
+  if (flags == kFull) {
+    ReadFull(&reader, envelope);
+  } else if ((flags & ~kChangesKnown) != 0) {
+    return absl::InvalidArgumentError("binary record: unknown flags at byte 0");
+  } else if (context->first) {
+    return absl::InvalidArgumentError(
+        "binary record: leans on a record before it, and there is none, at "
+        "byte 0");
+  } else {
+    CopyBefore(*context, envelope);
+    ReadChanges(&reader, flags, envelope);
+  }
+  envelope->payload = reader.Payload();
+  if (!reader.ok()) return reader.TakeStatus();
+  Remember(*envelope, context);
+  *body = reader.Rest();
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+char* WriteRecordFields(const EnvelopeView& envelope, RecordContext* context,
+                        char* out) {
+  const bool full =
+      context->first | (context->sender_id != envelope.sender_id) |
+      (context->message_id.incarnation != envelope.message_id.incarnation);
+  if (ABSL_PREDICT_FALSE(full)) {
+    Remember(envelope, context);
+    return WriteFull(envelope, out);
+  }
+  const unsigned flags = ChangesSince(*context, envelope);
+  if (ABSL_PREDICT_FALSE(flags != 0)) {
+    out = WriteChanges(envelope, *context, flags, out);
+    Remember(envelope, context);
+    return out;
+  }
+  context->message_id.sequence = envelope.message_id.sequence;
+  *out++ = 0;
+  return WriteVarint(out, envelope.payload.size());
+}
+
+absl::Status ReadRecord(absl::string_view* body, RecordContext* context,
+                        EnvelopeView* envelope) {
+  const char* const in = body->data();
+  const char* const end = in + body->size();
+  // The common record: nothing changed.
+  if (ABSL_PREDICT_TRUE(*in == 0 && !context->first)) {
+    std::uint64_t bytes = 0;
+    const char* const payload = ReadVarint(in + 1, end, &bytes);
+    if (ABSL_PREDICT_TRUE(payload != nullptr &&
+                          bytes <= static_cast<std::uint64_t>(end - payload))) {
+      CopyBefore(*context, envelope);
+      context->message_id.sequence = envelope->message_id.sequence;
+      envelope->payload = absl::string_view(payload, bytes);
+      const char* const rest = payload + bytes;
+      *body = absl::string_view(rest, static_cast<std::size_t>(end - rest));
+      return absl::OkStatus();
+    }
+  }
+  return ReadAnyRecord(body, context, envelope);
+}
+
+}  // namespace cluster

@@ -1,0 +1,226 @@
+#include "codec/frame_header.h"
+
+#include <cstring>
+
+#include "codec/little_endian.h"
+
+namespace cluster {
+namespace {
+
+constexpr char kMagic[4] = {'C', 'L', 'F', '1'};
+constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kFlagsKnown =
+    kAckRequest | kGap | kHearsYou | kConsumeRequest;
+
+// Offsets of the wire form.
+constexpr std::size_t kAtVersion = 4;
+constexpr std::size_t kAtKind = 5;
+constexpr std::size_t kAtFlags = 6;
+constexpr std::size_t kAtCodec = 7;
+constexpr std::size_t kAtHeaderCrc = 8;
+constexpr std::size_t kAtBodyCrc = 12;
+constexpr std::size_t kAtBodyBytes = 16;
+constexpr std::size_t kAtRecords = 20;
+constexpr std::size_t kAtSenderId = 24;
+constexpr std::size_t kAtDestinationId = 28;
+constexpr std::size_t kAtSession = 32;
+constexpr std::size_t kAtSequence = 40;
+constexpr std::size_t kAtReceivedThrough = 48;
+constexpr std::size_t kAtConsumedThrough = 56;
+constexpr std::size_t kAtLane = 64;
+constexpr std::size_t kAtChunk = 65;
+constexpr std::size_t kAtChunkTotalBytes = 72;
+
+// A hello's numbers, before its two length bytes and the cluster's name.
+constexpr std::size_t kHelloAtCodec = 64;
+constexpr std::size_t kHelloAtClusterBytes = 65;
+constexpr std::size_t kHelloAtCluster = 66;
+
+// `header` has kFrameHeaderBytes.
+std::uint32_t HeaderCrc(const char* header) {
+  char copy[kFrameHeaderBytes];
+  std::memcpy(copy, header, kFrameHeaderBytes);
+  StoreLittle<std::uint32_t>(copy + kAtHeaderCrc, 0);
+  return Crc32c(absl::string_view(copy, kFrameHeaderBytes));
+}
+
+// Four bytes, and two halves of a word, lowest first.
+template <typename A, typename B>
+std::uint32_t Bytes(A a, B b, std::uint8_t c, std::uint8_t d) {
+  return static_cast<std::uint32_t>(static_cast<std::uint8_t>(a)) |
+         static_cast<std::uint32_t>(static_cast<std::uint8_t>(b)) << 8 |
+         static_cast<std::uint32_t>(c) << 16 |
+         static_cast<std::uint32_t>(d) << 24;
+}
+std::uint64_t Word(std::uint32_t low, std::uint32_t high) {
+  return low | static_cast<std::uint64_t>(high) << 32;
+}
+
+void LoadFields(const char* in, FrameHeader* header) {
+  header->kind = static_cast<FrameKind>(in[kAtKind]);
+  header->flags = static_cast<std::uint8_t>(in[kAtFlags]);
+  header->codec = static_cast<std::uint8_t>(in[kAtCodec]);
+  header->body_crc = LoadLittle<std::uint32_t>(in + kAtBodyCrc);
+  header->body_bytes = LoadLittle<std::uint32_t>(in + kAtBodyBytes);
+  header->records = LoadLittle<std::uint32_t>(in + kAtRecords);
+  header->sender_id = LoadLittle<std::uint32_t>(in + kAtSenderId);
+  header->destination_id = LoadLittle<std::uint32_t>(in + kAtDestinationId);
+  header->session = LoadLittle<std::uint64_t>(in + kAtSession);
+  header->sequence = LoadLittle<std::uint64_t>(in + kAtSequence);
+  header->received_through = LoadLittle<std::uint64_t>(in + kAtReceivedThrough);
+  header->consumed_through = LoadLittle<std::uint64_t>(in + kAtConsumedThrough);
+  header->lane = static_cast<Lane>(in[kAtLane]);
+  header->chunk = static_cast<ChunkState>(in[kAtChunk]);
+  header->chunk_total_bytes =
+      LoadLittle<std::uint64_t>(in + kAtChunkTotalBytes);
+}
+
+// The rules for a data frame's fields, and for those of the others.
+bool DataFieldsValid(const FrameHeader& header) {
+  if (header.codec == 0 || header.sequence == 0) return false;
+  switch (header.chunk) {
+    case ChunkState::kWhole:
+      // A record has at least one byte.
+      return header.chunk_total_bytes == 0 &&
+             header.records <= header.body_bytes;
+    case ChunkState::kFirst:
+      return header.records == 1 &&
+             header.chunk_total_bytes >= header.body_bytes;
+    case ChunkState::kMiddle:
+    case ChunkState::kLast:
+      return header.records == 0 &&
+             header.chunk_total_bytes >= header.body_bytes;
+  }
+  return false;
+}
+
+bool OtherFieldsValid(const FrameHeader& header) {
+  return header.codec == 0 && header.sequence == 0 && header.records == 0 &&
+         header.chunk == ChunkState::kWhole && header.chunk_total_bytes == 0;
+}
+
+bool FieldsValid(const char* in, const FrameHeader& header) {
+  // Lane, chunk and the six zero bytes are one word of the wire.
+  const auto word = LoadLittle<std::uint64_t>(in + kAtLane);
+  if ((word >> 16) != 0 || (word & 0xff) >= kLanes) return false;
+  if ((header.flags & ~kFlagsKnown) != 0) return false;
+  if (((header.sender_id | header.destination_id) & ~0x7fffffffu) != 0) {
+    return false;
+  }
+  switch (header.kind) {
+    case FrameKind::kData:
+      return DataFieldsValid(header);
+    case FrameKind::kHello:
+    case FrameKind::kControl:
+    case FrameKind::kGoodbye:
+      return OtherFieldsValid(header);
+  }
+  return false;
+}
+
+}  // namespace
+
+absl::string_view FrameErrorName(FrameError error) {
+  switch (error) {
+    case FrameError::kNone:
+      return "none";
+    case FrameError::kTruncated:
+      return "truncated";
+    case FrameError::kOverlong:
+      return "overlong";
+    case FrameError::kMagic:
+      return "bad magic";
+    case FrameError::kVersion:
+      return "unknown version";
+    case FrameError::kHeaderCrc:
+      return "bad header checksum";
+    case FrameError::kBodyCrc:
+      return "bad body checksum";
+    case FrameError::kField:
+      return "bad field";
+  }
+  return "unknown";
+}
+
+void EncodeFrameHeader(const FrameHeader& header, char* out) {
+  // In whole words: the checksum reads words, and a word that was just written
+  // in parts has to reach the cache before it can be read.
+  const std::uint32_t traits =
+      Bytes(kVersion, header.kind, header.flags, header.codec);
+  StoreLittle(out, Word(LoadLittle<std::uint32_t>(kMagic), traits));
+  StoreLittle(out + kAtHeaderCrc, Word(0, header.body_crc));
+  StoreLittle(out + kAtBodyBytes, Word(header.body_bytes, header.records));
+  StoreLittle(out + kAtSenderId, Word(header.sender_id, header.destination_id));
+  StoreLittle(out + kAtSession, header.session);
+  StoreLittle(out + kAtSequence, header.sequence);
+  StoreLittle(out + kAtReceivedThrough, header.received_through);
+  StoreLittle(out + kAtConsumedThrough, header.consumed_through);
+  StoreLittle(out + kAtLane, Word(Bytes(header.lane, header.chunk, 0, 0), 0));
+  StoreLittle(out + kAtChunkTotalBytes, header.chunk_total_bytes);
+  StoreLittle(out + kAtHeaderCrc,
+              Crc32c(absl::string_view(out, kFrameHeaderBytes)));
+}
+
+FrameError DecodeFrame(absl::string_view frame, FrameHeader* header,
+                       absl::string_view* body) {
+  if (frame.size() < kFrameHeaderBytes) return FrameError::kTruncated;
+  const char* in = frame.data();
+  if (std::memcmp(in, kMagic, sizeof(kMagic)) != 0) return FrameError::kMagic;
+  if (static_cast<std::uint8_t>(in[kAtVersion]) != kVersion) {
+    return FrameError::kVersion;
+  }
+  if (LoadLittle<std::uint32_t>(in + kAtHeaderCrc) != HeaderCrc(in)) {
+    return FrameError::kHeaderCrc;
+  }
+  LoadFields(in, header);
+  if (!FieldsValid(in, *header)) return FrameError::kField;
+  const absl::string_view rest = frame.substr(kFrameHeaderBytes);
+  if (rest.size() < header->body_bytes) return FrameError::kTruncated;
+  if (rest.size() > header->body_bytes) return FrameError::kOverlong;
+  if (Crc32c(rest) != header->body_crc) return FrameError::kBodyCrc;
+  *body = rest;
+  return FrameError::kNone;
+}
+
+std::string EncodeHello(const Hello& hello) {
+  const absl::string_view cluster =
+      absl::string_view(hello.cluster).substr(0, kClusterNameBytesMax);
+  std::string out(kHelloAtCluster, '\0');
+  const std::uint64_t numbers[] = {
+      hello.incarnation,     hello.epoch,
+      hello.nonce,           hello.echo_nonce,
+      hello.echo_epoch,      hello.window_bytes,
+      hello.frame_bytes_max, hello.payload_bytes_max};
+  char* at = &out[0];
+  for (const std::uint64_t number : numbers) {
+    StoreLittle(at, number);
+    at += sizeof(number);
+  }
+  out[kHelloAtCodec] = static_cast<char>(hello.codec);
+  out[kHelloAtClusterBytes] = static_cast<char>(cluster.size());
+  out.append(cluster.data(), cluster.size());
+  return out;
+}
+
+bool DecodeHello(absl::string_view body, Hello* hello) {
+  if (body.size() < kHelloAtCluster) return false;
+  const absl::string_view cluster = body.substr(kHelloAtCluster);
+  if (cluster.size() != static_cast<std::uint8_t>(body[kHelloAtClusterBytes])) {
+    return false;
+  }
+  std::uint64_t* const numbers[] = {
+      &hello->incarnation,     &hello->epoch,
+      &hello->nonce,           &hello->echo_nonce,
+      &hello->echo_epoch,      &hello->window_bytes,
+      &hello->frame_bytes_max, &hello->payload_bytes_max};
+  const char* at = body.data();
+  for (std::uint64_t* number : numbers) {
+    *number = LoadLittle<std::uint64_t>(at);
+    at += sizeof(*number);
+  }
+  hello->codec = static_cast<std::uint8_t>(body[kHelloAtCodec]);
+  hello->cluster.assign(cluster.data(), cluster.size());
+  return true;
+}
+
+}  // namespace cluster

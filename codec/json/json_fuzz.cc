@@ -1,0 +1,15 @@
+// See codec_fuzz.h for what is checked.
+
+#include <cstddef>
+#include <cstdint>
+
+#include "codec/codec_fuzz.h"
+#include "codec/json/json.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
+                                      std::size_t bytes) {
+  cluster::FuzzBody(
+      cluster::JsonCodec(),
+      absl::string_view(reinterpret_cast<const char*>(data), bytes));
+  return 0;
+}

@@ -1,0 +1,104 @@
+#include "codec/json/json_write.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdint>
+#include <string>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/string_view.h"
+#include "codec/json/text.h"
+#include "rapidjson/allocators.h"
+#include "rapidjson/writer.h"
+
+namespace cluster {
+namespace {
+
+// All but the payload, with every number at its longest, is below this.
+constexpr std::size_t kFieldsBytesMax = 256;
+
+// Up to this size the worst case is cheaper to reserve than to rule out.
+constexpr std::size_t kSmallPayloadBytes = 128;
+
+// What a rapidjson::Writer writes to: a buffer that is known to be large
+// enough.
+struct BufferStream {
+  typedef char Ch;
+  void Put(char c) { *out++ = c; }
+  void Flush() {}
+  char* out;
+};
+
+using Pool = rapidjson::MemoryPoolAllocator<>;
+using Writer =
+    rapidjson::Writer<BufferStream, rapidjson::UTF8<>, rapidjson::UTF8<>, Pool>;
+
+void WriteText(absl::string_view text, Writer* writer) {
+  // An empty view may have no data, which RapidJSON does not like.
+  writer->String(text.empty() ? "" : text.data(),
+                 static_cast<rapidjson::SizeType>(text.size()));
+}
+
+template <std::size_t bytes>
+void WriteKey(const char (&key)[bytes], Writer* writer) {
+  writer->Key(key, static_cast<rapidjson::SizeType>(bytes - 1));
+}
+
+void WriteMessageId(const MessageId& id, Writer* writer) {
+  constexpr std::size_t kDigitsMax = 20;
+  char text[2 * kDigitsMax + 1];
+  char* end = std::to_chars(text, text + kDigitsMax, id.incarnation).ptr;
+  *end++ = '-';
+  end = std::to_chars(end, end + kDigitsMax, id.sequence).ptr;
+  WriteKey("MessageId", writer);
+  WriteText(absl::string_view(text, static_cast<std::size_t>(end - text)),
+            writer);
+}
+
+void WritePayload(absl::string_view payload, Writer* writer) {
+  if (IsUtf8(payload)) {
+    WriteKey("Payload", writer);
+    WriteText(payload, writer);
+  } else {
+    WriteKey("PayloadBase64", writer);
+    WriteText(absl::Base64Escape(payload), writer);
+  }
+}
+
+}  // namespace
+
+std::size_t JsonBytesMax(const EnvelopeView& envelope) {
+  const std::size_t bytes = envelope.payload.size();
+  if (bytes <= kSmallPayloadBytes) return kFieldsBytesMax + 6 * bytes;
+  return kFieldsBytesMax +
+         std::max(EscapedBytesMax(envelope.payload), Base64Bytes(bytes));
+}
+
+char* WriteJson(const EnvelopeView& envelope, char* out) {
+  // The writer's stack of open objects, so that writing allocates nothing.
+  alignas(std::uint64_t) char levels[1024];
+  Pool pool(levels, sizeof(levels));
+  BufferStream stream{out};
+  Writer writer(stream, &pool);
+  writer.StartObject();
+  WriteMessageId(envelope.message_id, &writer);
+  WriteKey("Pid", &writer);
+  writer.Int(envelope.pid);
+  WriteKey("MsgType", &writer);
+  writer.Uint(static_cast<std::uint16_t>(envelope.msg_type));
+  WriteKey("SenderId", &writer);
+  writer.Int(envelope.sender_id);
+  WriteKey("Term", &writer);
+  writer.Uint64(envelope.term);
+  WriteKey("Voted", &writer);
+  writer.Bool(envelope.voted);
+  WritePayload(envelope.payload, &writer);
+  if (envelope.lane != Lane::kNormal) {
+    WriteKey("Lane", &writer);
+    WriteText(LaneName(envelope.lane), &writer);
+  }
+  writer.EndObject();
+  return stream.out;
+}
+
+}  // namespace cluster
