@@ -1,0 +1,154 @@
+// Contract: connections that come, go and come back.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+#include "transport/contract/contract_suite.h"
+
+namespace cluster {
+namespace {
+
+TEST_P(TransportContract, ConnectReportsTheConnection) {
+  auto receiver = StartNode(2);
+  auto sender = StartNode(1);
+  ASSERT_TRUE(receiver != nullptr && sender != nullptr);
+  ASSERT_TRUE(
+      sender->transport->Connect(2, receiver->transport->Address()).ok());
+  EXPECT_TRUE(sender->handler.WaitForConnected(2));
+  // Who is dialled learns nothing by it.
+  EXPECT_TRUE(receiver->handler.Get().connected.empty());
+}
+
+TEST_P(TransportContract, AFailedAttemptIsReportedWithAReason) {
+  auto sender = StartNode(1);
+  const std::string nobody = DeadAddress();
+  ASSERT_TRUE(sender != nullptr && nobody != "");
+  ASSERT_TRUE(sender->transport->Connect(2, nobody).ok());
+  ASSERT_TRUE(sender->handler.WaitForDisconnected(2));
+  EXPECT_NE(sender->handler.Get().reason, "");
+  EXPECT_TRUE(sender->handler.Get().connected.empty());
+}
+
+TEST_P(TransportContract, FramesSentBeforeThePeerListensArriveOnceItDoes) {
+  auto sender = StartNode(1);
+  auto receiver = NewNode(2);
+  const std::string address = DeadAddress();
+  ASSERT_TRUE(sender != nullptr && receiver != nullptr && address != "");
+  ASSERT_TRUE(sender->transport->Connect(2, address).ok());
+  std::vector<std::string> sent;
+  for (int i = 0; i < 100; ++i) {
+    sent.push_back(absl::StrCat("early", i));
+    ASSERT_EQ(sender->Send(2, sent.back()), SendResult::kSent);
+  }
+  ASSERT_TRUE(sender->handler.WaitForDisconnected(2));
+  ASSERT_TRUE(receiver->transport->Start(&receiver->handler, address).ok());
+  ASSERT_TRUE(sender->handler.WaitForConnected(2));
+  ASSERT_TRUE(receiver->handler.WaitForFrames(100));
+  EXPECT_EQ(receiver->handler.Texts(), sent);
+}
+
+TEST_P(TransportContract, APeerThatRestartsIsDialledAgain) {
+  auto sender = StartNode(1);
+  auto receiver = StartNode(2);
+  ASSERT_TRUE(sender != nullptr && receiver != nullptr);
+  const std::string address = receiver->transport->Address();
+  ASSERT_TRUE(sender->transport->Connect(2, address).ok());
+  for (int life = 1; life <= 3; ++life) {
+    ASSERT_TRUE(sender->handler.WaitForConnected(2, life));
+    ASSERT_TRUE(
+        SendUntilOneArrives(*sender, 2, *receiver, absl::StrCat("life", life)));
+    const int failures = Recorded::Count(sender->handler.Get().disconnected, 2);
+    receiver.reset();
+    ASSERT_TRUE(sender->handler.WaitForDisconnected(2, failures + 1));
+    EXPECT_NE(sender->handler.Get().reason, "");
+    receiver = NewNode(2);
+    ASSERT_NE(receiver, nullptr);
+    const absl::Status started =
+        receiver->transport->Start(&receiver->handler, address);
+    ASSERT_TRUE(started.ok()) << started;
+  }
+  ASSERT_TRUE(SendUntilOneArrives(*sender, 2, *receiver, "in the end"));
+}
+
+TEST_P(TransportContract, AFrameToAnUnknownPeerIsLost) {
+  auto receiver = StartNode(2);
+  auto sender = StartNode(1);
+  ASSERT_TRUE(receiver != nullptr && sender != nullptr);
+  EXPECT_EQ(sender->Send(2, "too early"), SendResult::kSent);
+  EXPECT_EQ(sender->Send(77, "to nobody"), SendResult::kSent);
+  ASSERT_TRUE(
+      sender->transport->Connect(2, receiver->transport->Address()).ok());
+  ASSERT_EQ(sender->Send(2, "hello"), SendResult::kSent);
+  ASSERT_TRUE(receiver->handler.WaitForFrames(1));
+  EXPECT_EQ(receiver->handler.Texts(), std::vector<std::string>{"hello"});
+}
+
+TEST_P(TransportContract, DisconnectForgetsThePeerAndItsQueue) {
+  auto sender = StartNode(1);
+  auto receiver = NewNode(2);
+  const std::string address = DeadAddress();
+  ASSERT_TRUE(sender != nullptr && receiver != nullptr && address != "");
+  ASSERT_TRUE(sender->transport->Connect(2, address).ok());
+  ASSERT_EQ(sender->Send(2, "queued"), SendResult::kSent);
+  sender->transport->Disconnect(2);
+  sender->transport->Disconnect(2);
+  sender->transport->Disconnect(77);
+  EXPECT_EQ(sender->Send(2, "between"), SendResult::kSent);
+
+  ASSERT_TRUE(receiver->transport->Start(&receiver->handler, address).ok());
+  ASSERT_TRUE(sender->transport->Connect(2, address).ok());
+  ASSERT_EQ(sender->Send(2, "after"), SendResult::kSent);
+  ASSERT_TRUE(receiver->handler.WaitForFrames(1));
+  EXPECT_EQ(receiver->handler.Texts(), std::vector<std::string>{"after"});
+}
+
+TEST_P(TransportContract, AConnectedPeerCanBeLeftAndDialledAgain) {
+  auto receiver = StartNode(2);
+  auto sender = StartNode(1);
+  ASSERT_TRUE(receiver != nullptr && sender != nullptr);
+  const std::string address = receiver->transport->Address();
+  for (int i = 1; i <= 5; ++i) {
+    ASSERT_TRUE(sender->transport->Connect(2, address).ok());
+    ASSERT_TRUE(sender->handler.WaitForConnected(2, i)) << i;
+    ASSERT_EQ(sender->Send(2, absl::StrCat(i)), SendResult::kSent);
+    ASSERT_TRUE(receiver->handler.WaitForFrames(i)) << i;
+    sender->transport->Disconnect(2);
+  }
+  EXPECT_EQ(receiver->handler.Texts(),
+            (std::vector<std::string>{"1", "2", "3", "4", "5"}));
+}
+
+TEST_P(TransportContract, ConnectMovesAKnownPeerToANewAddress) {
+  auto first = StartNode(2);
+  auto second = StartNode(2);
+  auto sender = StartNode(1);
+  ASSERT_TRUE(first != nullptr && second != nullptr && sender != nullptr);
+  ASSERT_TRUE(sender->transport->Connect(2, first->transport->Address()).ok());
+  ASSERT_EQ(sender->Send(2, "to the first"), SendResult::kSent);
+  ASSERT_TRUE(first->handler.WaitForFrames(1));
+
+  ASSERT_TRUE(sender->transport->Connect(2, second->transport->Address()).ok());
+  ASSERT_EQ(sender->Send(2, "to the second"), SendResult::kSent);
+  ASSERT_TRUE(second->handler.WaitForFrames(1));
+  EXPECT_EQ(second->handler.Texts(), std::vector<std::string>{"to the second"});
+  EXPECT_EQ(first->handler.Get().frame_count, 1u);
+}
+
+TEST_P(TransportContract, ConnectMovesAPeerThatNeverAnswered) {
+  auto receiver = StartNode(2);
+  auto sender = StartNode(1);
+  const std::string nobody = DeadAddress();
+  ASSERT_TRUE(receiver != nullptr && sender != nullptr && nobody != "");
+  ASSERT_TRUE(sender->transport->Connect(2, nobody).ok());
+  ASSERT_TRUE(
+      sender->transport->Connect(2, receiver->transport->Address()).ok());
+  ASSERT_EQ(sender->Send(2, "found"), SendResult::kSent);
+  EXPECT_TRUE(receiver->handler.WaitFor(
+      [](const Recorded& r) { return r.HasFrame("found"); }));
+}
+
+}  // namespace
+}  // namespace cluster

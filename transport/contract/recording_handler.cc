@@ -1,0 +1,161 @@
+#include "transport/contract/recording_handler.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace cluster {
+namespace {
+
+constexpr std::chrono::seconds kDeadline{30};
+
+}  // namespace
+
+int Recorded::Count(const std::map<int, int>& calls, int peer) {
+  const auto found = calls.find(peer);
+  return found == calls.end() ? 0 : found->second;
+}
+
+bool Recorded::HasFrame(absl::string_view text) const {
+  return std::any_of(
+      frames.begin(), frames.end(),
+      [&](const ReceivedFrame& frame) { return frame.slice.bytes == text; });
+}
+
+bool RecordingHandler::WaitFor(const Condition& condition) const {
+  return WaitFor(kDeadline, condition);
+}
+
+bool RecordingHandler::WaitFor(std::chrono::milliseconds at_most,
+                               const Condition& condition) const {
+  std::unique_lock<std::mutex> lock(mutex_);
+  return changed_.wait_for(lock, at_most, [&] { return condition(recorded_); });
+}
+
+bool RecordingHandler::WaitForFrames(std::size_t count) const {
+  return WaitFor([&](const Recorded& r) { return r.frame_count >= count; });
+}
+
+bool RecordingHandler::WaitForWritable(int peer, int count) const {
+  return WaitFor([&](const Recorded& r) {
+    return Recorded::Count(r.writable, peer) >= count;
+  });
+}
+
+bool RecordingHandler::WaitForConnected(int peer, int count) const {
+  return WaitFor([&](const Recorded& r) {
+    return Recorded::Count(r.connected, peer) >= count;
+  });
+}
+
+bool RecordingHandler::WaitForDisconnected(int peer, int count) const {
+  return WaitFor([&](const Recorded& r) {
+    return Recorded::Count(r.disconnected, peer) >= count;
+  });
+}
+
+Recorded RecordingHandler::Get() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return recorded_;
+}
+
+int RecordingHandler::writable(int peer) const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return Recorded::Count(recorded_.writable, peer);
+}
+
+std::vector<std::string> RecordingHandler::Texts() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  std::vector<std::string> texts;
+  for (const ReceivedFrame& frame : recorded_.frames) {
+    texts.emplace_back(frame.slice.bytes);
+  }
+  return texts;
+}
+
+void RecordingHandler::ClearFrames() {
+  std::vector<ReceivedFrame> frames;
+  std::lock_guard<std::mutex> lock(mutex_);
+  frames.swap(recorded_.frames);
+}
+
+void RecordingHandler::Seal() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  sealed_ = true;
+  recorded_.late += recorded_.running;
+}
+
+FrameVerdict RecordingHandler::OnFrame(ReceivedFrame frame) {
+  Begin([](Recorded*) {});
+  const FrameVerdict verdict =
+      on_frame ? on_frame(frame) : FrameVerdict::kAccepted;
+  End([&](Recorded* r) {
+    r->frames.push_back(std::move(frame));
+    ++r->frame_count;
+  });
+  return verdict;
+}
+
+void RecordingHandler::OnDrained() {
+  Begin([](Recorded* r) {
+    ++r->drained_count;
+    r->drained_frames = r->frame_count;
+  });
+  if (on_drained) on_drained();
+  End([](Recorded*) {});
+}
+
+void RecordingHandler::OnWritable(int peer) {
+  Begin([&](Recorded* r) { ++r->writable[peer]; });
+  if (on_writable) on_writable(peer);
+  End([](Recorded*) {});
+}
+
+void RecordingHandler::OnConnected(int peer) {
+  Begin([&](Recorded* r) { ++r->connected[peer]; });
+  if (on_connected) on_connected(peer);
+  End([](Recorded*) {});
+}
+
+void RecordingHandler::OnDisconnected(int peer, absl::string_view reason) {
+  Begin([&](Recorded* r) {
+    ++r->disconnected[peer];
+    r->reason = std::string(reason);
+  });
+  if (on_disconnected) on_disconnected(peer);
+  End([](Recorded*) {});
+}
+
+void RecordingHandler::Begin(const std::function<void(Recorded*)>& record) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  ++recorded_.running;
+  if (sealed_) ++recorded_.late;
+  record(&recorded_);
+  changed_.notify_all();
+}
+
+// Notifies under the lock: a test may destroy the handler as soon as it sees
+// the record.
+void RecordingHandler::End(const std::function<void(Recorded*)>& record) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  --recorded_.running;
+  record(&recorded_);
+  changed_.notify_all();
+}
+
+void Gate::Open() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  open_ = true;
+  changed_.notify_all();
+}
+
+void Gate::Wait() {
+  std::unique_lock<std::mutex> lock(mutex_);
+  changed_.wait(lock, [this] { return open_; });
+}
+
+bool Gate::is_open() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return open_;
+}
+
+}  // namespace cluster

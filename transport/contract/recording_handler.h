@@ -1,0 +1,120 @@
+// RecordingHandler: a TransportHandler for tests, which keeps all that it is
+// told and lets a test wait for it.
+//
+// What it is: a record with a condition variable, and hooks for tests that want
+// to do something inside a callback. What it is not: a mock; it expects
+// nothing.
+//
+// Threads: everything may be called from any thread; set the hooks before
+// Start. Hooks run without the record's lock. Ownership: it must outlive the
+// transport that it is given to. Errors: a wait that takes longer than 30 s
+// returns false.
+//
+//   cluster::RecordingHandler handler;
+//   ASSERT_TRUE(transport->Start(&handler, "127.0.0.1:0").ok());
+//   ASSERT_TRUE(handler.WaitForFrames(3));
+//   EXPECT_EQ(handler.Texts()[0], "first");
+
+#ifndef TRANSPORT_CONTRACT_RECORDING_HANDLER_H_
+#define TRANSPORT_CONTRACT_RECORDING_HANDLER_H_
+
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "transport/frame.h"
+#include "transport/transport.h"
+
+namespace cluster {
+
+// What has happened so far.
+struct Recorded {
+  std::vector<ReceivedFrame> frames;  // in the order of their arrival
+  std::size_t frame_count = 0;        // of all that came, cleared or not
+  std::size_t drained_count = 0;      // calls of OnDrained that began
+  std::size_t drained_frames = 0;     // frame_count at the last of them
+  std::map<int, int> writable;        // calls, by peer
+  std::map<int, int> connected;
+  std::map<int, int> disconnected;
+  std::string reason;  // of the last OnDisconnected
+  int running = 0;     // callbacks that have begun and not ended
+  int late = 0;        // callbacks that ran when or after Seal was called
+
+  static int Count(const std::map<int, int>& calls, int peer);
+  bool HasFrame(absl::string_view text) const;
+};
+
+class RecordingHandler : public TransportHandler {
+ public:
+  using Condition = std::function<bool(const Recorded&)>;
+
+  // Called with each frame, which is recorded after; the result is the
+  // verdict. Without it all are accepted.
+  std::function<FrameVerdict(const ReceivedFrame&)> on_frame;
+  std::function<void()> on_drained;
+  std::function<void(int peer)> on_writable;
+  std::function<void(int peer)> on_connected;
+  std::function<void(int peer)> on_disconnected;
+
+  // Waits until `condition` holds, and returns whether it does; it is called
+  // under the record's lock, after each callback.
+  bool WaitFor(const Condition& condition) const;
+  bool WaitFor(std::chrono::milliseconds at_most,
+               const Condition& condition) const;
+
+  // Waits until so many have come since the handler was made.
+  bool WaitForFrames(std::size_t count) const;
+  bool WaitForWritable(int peer, int count) const;
+  bool WaitForConnected(int peer, int count = 1) const;
+  bool WaitForDisconnected(int peer, int count = 1) const;
+
+  // A copy, which holds shares of the frames.
+  Recorded Get() const;
+  int writable(int peer) const;
+  std::vector<std::string> Texts() const;
+
+  // Drops the recorded frames, not their count.
+  void ClearFrames();
+
+  // Call it when Stop has returned: each callback that runs then, or ever
+  // after, is counted in Recorded::late.
+  void Seal();
+
+  FrameVerdict OnFrame(ReceivedFrame frame) override;
+  void OnDrained() override;
+  void OnWritable(int peer) override;
+  void OnConnected(int peer) override;
+  void OnDisconnected(int peer, absl::string_view reason) override;
+
+ private:
+  void Begin(const std::function<void(Recorded*)>& record);
+  void End(const std::function<void(Recorded*)>& record);
+
+  mutable std::mutex mutex_;
+  mutable std::condition_variable changed_;
+  Recorded recorded_;
+  bool sealed_ = false;
+};
+
+// Opens once; whoever waits goes on then.
+class Gate {
+ public:
+  void Open();
+  void Wait();
+  bool is_open();
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool open_ = false;
+};
+
+}  // namespace cluster
+
+#endif  // TRANSPORT_CONTRACT_RECORDING_HANDLER_H_

@@ -1,0 +1,151 @@
+#include "transport/memory/channel.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+namespace cluster {
+namespace memory {
+namespace {
+
+// What is delivered before other channels have their turn.
+constexpr std::size_t kTurnFrames = 64;
+constexpr std::size_t kTurnBytes = 1u << 20;
+
+std::size_t Cost(const Slice& frame) {
+  return frame.bytes.size() + Channel::kFrameOverheadBytes;
+}
+
+}  // namespace
+
+Channel::Channel(int peer, std::shared_ptr<Port> sender,
+                 std::size_t queue_bytes_max)
+    : peer_(peer),
+      sender_(std::move(sender)),
+      queue_bytes_max_(queue_bytes_max) {}
+
+SendResult Channel::Push(Slice frame) {
+  const std::size_t cost = Cost(frame);
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (closed_) return SendResult::kSent;
+  if (bytes_ > 0 && bytes_ + cost > queue_bytes_max_) {
+    owes_write_ = true;
+    return SendResult::kBackPressured;
+  }
+  bytes_ += cost;
+  queue_.push_back(std::move(frame));
+  ScheduleLocked();
+  return SendResult::kSent;
+}
+
+void Channel::WaitUntilIdle(std::chrono::steady_clock::time_point deadline) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  idle_.wait_until(lock, deadline,
+                   [this] { return receiver_ == nullptr || bytes_ == 0; });
+}
+
+void Channel::Attach(std::shared_ptr<Port> receiver) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (closed_) return;
+  receiver_ = std::move(receiver);
+  ++epoch_;
+  scheduled_ = false;
+  PostLocked(Job::Kind::kConnected, "");
+  if (!queue_.empty()) ScheduleLocked();
+}
+
+void Channel::Refuse(absl::string_view reason) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  PostLocked(Job::Kind::kDisconnected, reason);
+}
+
+void Channel::Detach(absl::string_view reason) {
+  std::deque<Slice> lost;  // Let go of without the lock.
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (receiver_ != nullptr) lost = DetachLocked(reason);
+}
+
+std::shared_ptr<Port> Channel::DetachFrom(std::uint64_t epoch,
+                                          absl::string_view reason) {
+  std::deque<Slice> lost;
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (receiver_ == nullptr || epoch != epoch_) return nullptr;
+  std::shared_ptr<Port> left = receiver_;
+  lost = DetachLocked(reason);
+  return left;
+}
+
+void Channel::Close() {
+  std::deque<Slice> lost;
+  std::lock_guard<std::mutex> lock(mutex_);
+  closed_.store(true, std::memory_order_release);
+  receiver_ = nullptr;
+  ++epoch_;
+  lost.swap(queue_);
+  bytes_ = 0;
+  idle_.notify_all();
+}
+
+Channel::Turn Channel::Take(std::uint64_t epoch) {
+  Turn turn;
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (epoch != epoch_) return turn;
+  turn.frames.reserve(std::min(queue_.size(), kTurnFrames));
+  while (!queue_.empty() && turn.frames.size() < kTurnFrames &&
+         turn.cost < kTurnBytes) {
+    turn.cost += Cost(queue_.front());
+    turn.frames.push_back(std::move(queue_.front()));
+    queue_.pop_front();
+  }
+  return turn;
+}
+
+void Channel::Delivered(std::uint64_t epoch, std::size_t cost) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (epoch != epoch_) return;
+  bytes_ -= cost;
+  scheduled_ = false;
+  if (!queue_.empty()) ScheduleLocked();
+  MakeRoomLocked();
+}
+
+std::deque<Slice> Channel::DetachLocked(absl::string_view reason) {
+  receiver_ = nullptr;
+  ++epoch_;
+  std::deque<Slice> lost = std::exchange(queue_, {});
+  bytes_ = 0;
+  PostLocked(Job::Kind::kDisconnected, reason);
+  MakeRoomLocked();
+  return lost;
+}
+
+void Channel::ScheduleLocked() {
+  if (receiver_ == nullptr || scheduled_) return;
+  scheduled_ = true;
+  Job job;
+  job.kind = Job::Kind::kFrames;
+  job.channel = shared_from_this();
+  job.epoch = epoch_;
+  receiver_->Post(std::move(job));
+}
+
+// Half of the queue is free before a sender is told, so that it does not come
+// back for each frame.
+void Channel::MakeRoomLocked() {
+  if (owes_write_ && bytes_ <= queue_bytes_max_ / 2) {
+    owes_write_ = false;
+    PostLocked(Job::Kind::kWritable, "");
+  }
+  if (bytes_ == 0) idle_.notify_all();
+}
+
+void Channel::PostLocked(Job::Kind kind, absl::string_view reason) {
+  Job job;
+  job.kind = kind;
+  job.channel = shared_from_this();
+  job.reason = std::string(reason);
+  sender_->Post(std::move(job));
+}
+
+}  // namespace memory
+}  // namespace cluster

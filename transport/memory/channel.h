@@ -1,0 +1,101 @@
+// Channel: the connection that one memory transport dials to one peer, with the
+// frames that wait in it.
+//
+// What it is: a bounded queue that is attached to the port of whoever listens
+// at the address, or to nobody. Each attachment is an epoch; what was not
+// delivered in it is lost when it ends. While it is attached to nobody frames
+// wait for the next one.
+// What it is not: aware of addresses; the exchange attaches and detaches it.
+//
+// Threads: any. Its lock is held for no more than a few moves of pointers, and
+// only a port's lock is taken under it. Ownership: shared by the dialling
+// transport, the exchange, and jobs in ports. Errors: none.
+//
+//   auto channel = std::make_shared<Channel>(2, my_port, 4 << 20);
+//   channel->Attach(their_port);       // the handler hears of it by my_port
+//   channel->Push(MakeSlice("hello"));
+
+#ifndef TRANSPORT_MEMORY_CHANNEL_H_
+#define TRANSPORT_MEMORY_CHANNEL_H_
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "transport/frame.h"
+#include "transport/memory/port.h"
+#include "transport/transport.h"
+
+namespace cluster {
+namespace memory {
+
+class Channel : public std::enable_shared_from_this<Channel> {
+ public:
+  // `sender` is told of what happens. Frames of more than `queue_bytes_max`
+  // bytes, with kFrameOverheadBytes for each, do not wait in it; a single frame
+  // always may.
+  Channel(int peer, std::shared_ptr<Port> sender, std::size_t queue_bytes_max);
+
+  static constexpr std::size_t kFrameOverheadBytes = 64;
+
+  int peer() const { return peer_; }
+  bool closed() const { return closed_.load(std::memory_order_acquire); }
+
+  // The sender's side. After Close frames are lost.
+  SendResult Push(Slice frame);
+  // Until all frames are delivered, or nobody listens, or it is `deadline`.
+  void WaitUntilIdle(std::chrono::steady_clock::time_point deadline);
+
+  // The exchange's side. Refuse tells of an attempt that found nobody. Detach
+  // is a no-op if it is not attached. Close is final: frames are dropped, and
+  // events that are under way must not be told.
+  void Attach(std::shared_ptr<Port> receiver);
+  void Refuse(absl::string_view reason);
+  void Detach(absl::string_view reason);
+  // Only if that attachment stands; returns the port that it led to, or null.
+  std::shared_ptr<Port> DetachFrom(std::uint64_t epoch,
+                                   absl::string_view reason);
+  void Close();
+
+  // The receiver's side. Takes some of the frames of an attachment, fewer than
+  // there are if they are many; none if it has ended. When they are delivered,
+  // Delivered makes room, and posts a job for the rest.
+  struct Turn {
+    std::vector<Slice> frames;
+    std::size_t cost = 0;  // bytes of room that they take up
+  };
+  Turn Take(std::uint64_t epoch);
+  void Delivered(std::uint64_t epoch, std::size_t cost);
+
+ private:
+  std::deque<Slice> DetachLocked(absl::string_view reason);
+  void ScheduleLocked();
+  void MakeRoomLocked();
+  void PostLocked(Job::Kind kind, absl::string_view reason);
+
+  const int peer_;
+  const std::shared_ptr<Port> sender_;
+  const std::size_t queue_bytes_max_;
+  std::atomic<bool> closed_{false};  // written under the lock
+
+  std::mutex mutex_;
+  std::condition_variable idle_;
+  std::shared_ptr<Port> receiver_;
+  std::uint64_t epoch_ = 0;
+  std::deque<Slice> queue_;
+  std::size_t bytes_ = 0;    // in the queue, and taken but not delivered
+  bool scheduled_ = false;   // the receiver has a job for us, or is at it
+  bool owes_write_ = false;  // a kBackPressured was not followed up yet
+};
+
+}  // namespace memory
+}  // namespace cluster
+
+#endif  // TRANSPORT_MEMORY_CHANNEL_H_

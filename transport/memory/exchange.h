@@ -1,0 +1,80 @@
+// Exchange: who listens where in this process, and who dials there.
+//
+// What it is: the one table by which memory transports find each other, keyed
+// by cluster name and address. It attaches channels when a listener comes and
+// detaches them when it goes, so nobody ever polls for a peer.
+// What it is not: on the path of frames.
+//
+// Threads: any. Its lock is taken before those of channels and ports. There is
+// one for the process, which is never destroyed. Ownership: shares in ports and
+// channels, from Listen to Leave and from Dial to HangUp.
+// Errors: kAlreadyExists.
+//
+//   auto bound = Exchange::Get().Listen("cluster", "a:0", port);  // "a:1"
+//   Exchange::Get().Dial({"cluster", *bound}, channel);
+
+#ifndef TRANSPORT_MEMORY_EXCHANGE_H_
+#define TRANSPORT_MEMORY_EXCHANGE_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "transport/memory/channel.h"
+#include "transport/memory/port.h"
+
+namespace cluster {
+namespace memory {
+
+struct Place {
+  std::string cluster;
+  std::string address;
+
+  bool operator<(const Place& other) const {
+    return cluster != other.cluster ? cluster < other.cluster
+                                    : address < other.address;
+  }
+};
+
+class Exchange {
+ public:
+  static Exchange& Get();
+
+  // Puts a port where dialled channels find it, and returns the address: the
+  // same, but for a final ":0", which becomes a number that nobody had before.
+  absl::StatusOr<std::string> Listen(const Place& place,
+                                     std::shared_ptr<Port> port);
+  // Detaches every channel there, which wait for the next listener.
+  void Leave(const Place& place);
+
+  // Attaches a channel as soon as somebody listens, and again and again.
+  void Dial(const Place& place, std::shared_ptr<Channel> channel);
+  // The end of that. What happens to the channel is the caller's to say.
+  void HangUp(const Place& place, const std::shared_ptr<Channel>& channel);
+
+  // Breaks one attachment of a channel, and makes the next.
+  void Break(const std::shared_ptr<Channel>& channel, std::uint64_t epoch,
+             absl::string_view reason);
+
+ private:
+  struct Party {
+    std::shared_ptr<Port> listener;  // null: nobody listens
+    std::vector<std::shared_ptr<Channel>> dialling;
+  };
+
+  void ForgetIfEmptyLocked(const Place& place);
+
+  std::mutex mutex_;
+  std::map<Place, Party> parties_;
+  std::uint64_t last_number_ = 0;  // that stood for a ":0"
+};
+
+}  // namespace memory
+}  // namespace cluster
+
+#endif  // TRANSPORT_MEMORY_EXCHANGE_H_

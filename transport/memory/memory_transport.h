@@ -1,0 +1,37 @@
+// The memory transport: servers of one process, with no socket between them.
+//
+// What it is: a transport for tests, simulations and examples. An address is
+// any text but "", a name within the process and `config.cluster`; one that
+// ends in ":0" gets a number of its own when it is bound. A frame of one slice
+// is handed over uncopied, others are joined by one copy.
+// What it is not: a way between processes, or proof of who sent a frame.
+//
+// Options ("memory": {...}):
+//   queue_bytes_max  4194304  64 Ki-1 Gi; bytes that wait for one peer, with 64
+//                             for each frame, before Send is back-pressured
+//
+// Frames wait for a peer that does not listen yet. A peer that stops loses what
+// it was not given, as one whose handler refuses a frame does.
+//
+// Threads: as Transport says; two per started transport. Ownership: the caller
+// owns it. Errors: kInvalidArgument, of an option.
+//
+//   auto transport = cluster::NewMemoryTransport(config);
+//   CHECK((*transport)->Start(&handler, "server-1").ok());
+
+#ifndef TRANSPORT_MEMORY_MEMORY_TRANSPORT_H_
+#define TRANSPORT_MEMORY_MEMORY_TRANSPORT_H_
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "transport/transport.h"
+
+namespace cluster {
+
+absl::StatusOr<std::unique_ptr<Transport>> NewMemoryTransport(
+    const TransportConfig& config);
+
+}  // namespace cluster
+
+#endif  // TRANSPORT_MEMORY_MEMORY_TRANSPORT_H_

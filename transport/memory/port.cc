@@ -1,0 +1,55 @@
+#include "transport/memory/port.h"
+
+#include <utility>
+
+#include "transport/memory/channel.h"
+
+namespace cluster {
+namespace memory {
+
+void Port::Post(Job job) {
+  bool wake = false;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (closed_) return;
+    (job.kind == Job::Kind::kFrames ? frames_ : events_)
+        .push_back(std::move(job));
+    wake = std::exchange(asleep_, false);
+  }
+  if (wake) awake_.notify_one();
+}
+
+Job Port::Next(bool wait) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  while (true) {
+    std::deque<Job>& jobs = events_.empty() ? frames_ : events_;
+    if (!jobs.empty()) {
+      Job job = std::move(jobs.front());
+      jobs.pop_front();
+      return job;
+    }
+    Job none;
+    if (!wait) return none;
+    if (closed_) {
+      none.kind = Job::Kind::kClosed;
+      return none;
+    }
+    asleep_ = true;
+    awake_.wait(lock);
+  }
+}
+
+void Port::Close() {
+  std::deque<Job> frames;  // Let go of without the lock.
+  std::deque<Job> events;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    closed_ = true;
+    frames.swap(frames_);
+    events.swap(events_);
+  }
+  awake_.notify_all();
+}
+
+}  // namespace memory
+}  // namespace cluster

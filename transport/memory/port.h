@@ -1,0 +1,77 @@
+// Port: where one memory transport's threads find what they have to do.
+//
+// What it is: two queues under one lock, channels that have frames for us and
+// events of the channels that we dialled, and the sleep until there is one.
+// What it is not: where frames wait; they stay in their channel, bounded by it.
+//
+// Threads: any; one at a time calls Next. Its lock is taken last: nothing else
+// is locked under it. Ownership: shared by the transport and by the channels
+// that lead to or from it; Close lets go of them all. Errors: none.
+//
+//   port->Schedule(channel, epoch);           // on the sender's thread
+//   Job job = port->Next(/*wait=*/true);      // on the receiver's
+
+#ifndef TRANSPORT_MEMORY_PORT_H_
+#define TRANSPORT_MEMORY_PORT_H_
+
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+
+namespace cluster {
+namespace memory {
+
+class Channel;
+
+struct Job {
+  enum class Kind {
+    kFrames,        // take them from `channel`
+    kWritable,      // tell our handler of `channel`, which we dialled
+    kConnected,     // the same
+    kDisconnected,  // the same, with `reason`
+    kNothing,
+    kClosed,
+  };
+  Kind kind = Kind::kNothing;
+  std::shared_ptr<Channel> channel;
+  std::uint64_t epoch = 0;  // of kFrames: the attachment that they belong to
+  std::string reason;
+};
+
+class Port {
+ public:
+  // Frames over `frame_bytes_max` break the channel that they come on.
+  explicit Port(std::size_t frame_bytes_max)
+      : frame_bytes_max_(frame_bytes_max) {}
+  Port(const Port&) = delete;
+  Port& operator=(const Port&) = delete;
+
+  std::size_t frame_bytes_max() const { return frame_bytes_max_; }
+
+  // Adds a job. Lost after Close.
+  void Post(Job job);
+
+  // The next job, events first. Without `wait` kNothing if there is none; with
+  // it, waits for one or for Close, which is kClosed.
+  Job Next(bool wait);
+
+  void Close();
+
+ private:
+  const std::size_t frame_bytes_max_;
+  std::mutex mutex_;
+  std::condition_variable awake_;
+  std::deque<Job> frames_;
+  std::deque<Job> events_;
+  bool asleep_ = false;
+  bool closed_ = false;
+};
+
+}  // namespace memory
+}  // namespace cluster
+
+#endif  // TRANSPORT_MEMORY_PORT_H_

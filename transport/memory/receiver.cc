@@ -1,0 +1,90 @@
+#include "transport/memory/receiver.h"
+
+#include <chrono>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "transport/memory/channel.h"
+#include "transport/memory/exchange.h"
+
+namespace cluster {
+namespace memory {
+namespace {
+
+// How long frames may be delivered on and on before OnDrained is called.
+constexpr std::chrono::milliseconds kUndrainedMax{1};
+
+}  // namespace
+
+Receiver::Receiver(std::shared_ptr<Port> port, TransportHandler* handler)
+    : port_(std::move(port)), handler_(handler) {
+  for (int i = 0; i < 2; ++i) threads_.emplace_back([this] { Loop(); });
+}
+
+void Receiver::Stop() {
+  port_->Close();
+  relief_.Close();
+  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
+}
+
+void Receiver::Loop() {
+  while (relief_.Acquire()) {
+    do {
+      if (!ReceiveUntilDrained()) return;
+    } while (relief_.Call([this] { handler_->OnDrained(); }));
+  }
+}
+
+// Returns when OnDrained is due; false: the port is closed.
+bool Receiver::ReceiveUntilDrained() {
+  Job job = port_->Next(/*wait=*/true);
+  while (job.kind != Job::Kind::kFrames) {
+    if (job.kind == Job::Kind::kClosed) return false;
+    Handle(job);
+    job = port_->Next(/*wait=*/true);
+  }
+  const auto due = std::chrono::steady_clock::now() + kUndrainedMax;
+  do {
+    Handle(job);
+    if (std::chrono::steady_clock::now() >= due) break;
+    job = port_->Next(/*wait=*/false);
+  } while (job.kind != Job::Kind::kNothing);
+  return true;
+}
+
+void Receiver::Handle(const Job& job) {
+  if (job.kind == Job::Kind::kFrames) return Deliver(job);
+  if (job.channel->closed()) return;
+  const int peer = job.channel->peer();
+  if (job.kind == Job::Kind::kWritable) handler_->OnWritable(peer);
+  if (job.kind == Job::Kind::kConnected) handler_->OnConnected(peer);
+  if (job.kind == Job::Kind::kDisconnected) {
+    handler_->OnDisconnected(peer, job.reason);
+  }
+}
+
+// One thread at a time is here, so the frames of a channel keep their order.
+void Receiver::Deliver(const Job& job) {
+  Channel::Turn turn = job.channel->Take(job.epoch);
+  for (Slice& frame : turn.frames) {
+    if (frame.bytes.size() > port_->frame_bytes_max()) {
+      Exchange::Get().Break(job.channel, job.epoch,
+                            absl::StrCat("a frame of ", frame.bytes.size(),
+                                         " bytes is over the peer's limit of ",
+                                         port_->frame_bytes_max()));
+      return;
+    }
+    ReceivedFrame received;
+    received.slice = std::move(frame);
+    if (handler_->OnFrame(std::move(received)) == FrameVerdict::kMalformed) {
+      Exchange::Get().Break(job.channel, job.epoch,
+                            "the peer found a frame malformed");
+      return;
+    }
+  }
+  job.channel->Delivered(job.epoch, turn.cost);
+}
+
+}  // namespace memory
+}  // namespace cluster
