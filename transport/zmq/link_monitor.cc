@@ -1,0 +1,106 @@
+#include "transport/zmq/link_monitor.h"
+
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+
+namespace cluster {
+namespace zmq_backend {
+namespace {
+
+constexpr int kWatchedEvents =
+    ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
+    ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
+    ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CONNECT_RETRIED;
+
+// Receives one part; false if there is none.
+bool ReceivePart(zmq::socket_t* socket, zmq::message_t* part) {
+  int result;
+  do {
+    result = zmq_msg_recv(part->handle(), socket->handle(), ZMQ_DONTWAIT);
+  } while (result < 0 && zmq_errno() == EINTR);
+  return result >= 0;
+}
+
+// False: an event that is not asked for.
+bool Translate(std::uint16_t id, std::uint32_t value, LinkEvent* event) {
+  switch (id) {
+    case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
+      *event = {LinkEvent::Kind::kUp, ""};
+      return true;
+    case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
+      *event = {LinkEvent::Kind::kHandshakeFailed,
+                zmq_strerror(static_cast<int>(value))};
+      return true;
+    case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
+      *event = {LinkEvent::Kind::kHandshakeFailed,
+                absl::StrFormat("ZeroMQ protocol error 0x%08x", value)};
+      return true;
+    case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
+      *event = {LinkEvent::Kind::kHandshakeFailed,
+                absl::StrCat("refused by authentication, code ", value)};
+      return true;
+    case ZMQ_EVENT_DISCONNECTED:
+      *event = {LinkEvent::Kind::kLost, ""};
+      return true;
+    case ZMQ_EVENT_CONNECT_RETRIED:
+      *event = {LinkEvent::Kind::kRetry,
+                absl::StrCat("next attempt in ", value, " ms")};
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+LinkMonitor::LinkMonitor(zmq::context_t* context, zmq::socket_t* watched,
+                         const std::string& endpoint)
+    : watched_(watched), reader_(*context, zmq::socket_type::pair) {
+  reader_.set(zmq::sockopt::linger, 0);
+  reader_.set(zmq::sockopt::rcvhwm, 0);
+  if (zmq_socket_monitor(watched->handle(), endpoint.c_str(), kWatchedEvents) !=
+      0) {
+    throw zmq::error_t();
+  }
+  try {
+    reader_.connect(endpoint);
+  } catch (const zmq::error_t&) {
+    zmq_socket_monitor(watched->handle(), nullptr, 0);
+    throw;
+  }
+  // The writer rings only for a reader that has found nothing before.
+  LinkEvent none;
+  Next(&none);
+}
+
+LinkMonitor::~LinkMonitor() {
+  zmq_socket_monitor(watched_->handle(), nullptr, 0);
+}
+
+int LinkMonitor::fd() { return reader_.get(zmq::sockopt::fd); }
+
+bool LinkMonitor::Next(LinkEvent* event) {
+  zmq::message_t part;
+  while (ReceivePart(&reader_, &part)) {
+    std::uint16_t id = 0;
+    std::uint32_t value = 0;
+    const bool is_event = part.size() == sizeof(id) + sizeof(value);
+    if (is_event) {
+      const char* bytes = static_cast<const char*>(part.data());
+      std::memcpy(&id, bytes, sizeof(id));
+      std::memcpy(&value, bytes + sizeof(id), sizeof(value));
+    }
+    // The second part is the endpoint, which the reader knows.
+    while (part.more() && ReceivePart(&reader_, &part)) {
+    }
+    if (is_event && Translate(id, value, event)) return true;
+  }
+  return false;
+}
+
+}  // namespace zmq_backend
+}  // namespace cluster

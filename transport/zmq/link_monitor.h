@@ -1,0 +1,63 @@
+// LinkMonitor: what ZeroMQ tells of the connection of one PUSH socket.
+//
+// What it is: the reading end of the socket's monitor, with its events boiled
+// down to four kinds. It has no bound on unread events, so a reader that is
+// late never stops ZeroMQ's I/O thread, which waits for room in its monitors.
+// What it is not: the judgement of what to report (outbound_peer.h).
+//
+// Threads: one at a time. Ownership: make it before the socket connects, and
+// destroy it before the socket: the end that is written to has to go first, or
+// the I/O thread would write to nobody and wait for ever. Errors: the
+// constructor throws zmq::error_t.
+//
+//   LinkMonitor monitor(&context, &push, "inproc://monitor-7");
+//   poll_set.Add(monitor.fd(), key);
+//   LinkEvent event;
+//   while (monitor.Next(&event)) ...
+
+#ifndef TRANSPORT_ZMQ_LINK_MONITOR_H_
+#define TRANSPORT_ZMQ_LINK_MONITOR_H_
+
+#include <string>
+
+#include "zmq.hpp"
+
+namespace cluster {
+namespace zmq_backend {
+
+struct LinkEvent {
+  enum class Kind {
+    kUp,               // the handshake is done
+    kHandshakeFailed,  // kLost follows
+    kLost,             // the connection broke
+    kRetry,            // the next attempt is scheduled
+  };
+  Kind kind = Kind::kUp;
+  std::string reason;  // of kHandshakeFailed and kRetry
+};
+
+class LinkMonitor {
+ public:
+  // `endpoint` is an inproc one of the context that nothing else uses.
+  LinkMonitor(zmq::context_t* context, zmq::socket_t* watched,
+              const std::string& endpoint);
+  LinkMonitor(const LinkMonitor&) = delete;
+  LinkMonitor& operator=(const LinkMonitor&) = delete;
+  ~LinkMonitor();
+
+  // Readable when there may be events; edge-triggered, so after that call Next
+  // until it returns false.
+  int fd();
+
+  // The next event, or false if there is none now. Does not block.
+  bool Next(LinkEvent* event);
+
+ private:
+  zmq::socket_t* const watched_;
+  zmq::socket_t reader_;
+};
+
+}  // namespace zmq_backend
+}  // namespace cluster
+
+#endif  // TRANSPORT_ZMQ_LINK_MONITOR_H_

@@ -1,0 +1,38 @@
+// Frames as ZeroMQ messages: one frame, one message, one part.
+//
+// What it is: the hand-over of a frame to a PUSH socket, without a copy where
+// that pays. What it is not: thread-safe: the socket is the caller's.
+//
+// Errors: a full queue is false; memory that runs out aborts.
+//
+//   if (!SendFrame(&push, frame, frame.size())) ...   // no room
+
+#ifndef TRANSPORT_ZMQ_OUTBOUND_MESSAGE_H_
+#define TRANSPORT_ZMQ_OUTBOUND_MESSAGE_H_
+
+#include <cstddef>
+
+#include "transport/frame.h"
+#include "zmq.hpp"
+
+namespace cluster {
+namespace zmq_backend {
+
+// A frame that is one slice of at least this many bytes is sent from where it
+// lies; the two allocations and the release on another thread that this costs
+// are dearer than copying less.
+inline constexpr std::size_t kUncopiedBytesMin = 8192;
+
+// Queues `frame`, of `bytes` bytes. Does not block. False: there is no room,
+// and nothing was taken. The last share in an uncopied slice may be dropped on
+// an I/O thread.
+bool SendFrame(zmq::socket_t* push, const Frame& frame, std::size_t bytes);
+
+// Whether a message would fit. Afterwards the socket's descriptor becomes
+// readable when that may have changed.
+bool HasRoom(zmq::socket_t* push);
+
+}  // namespace zmq_backend
+}  // namespace cluster
+
+#endif  // TRANSPORT_ZMQ_OUTBOUND_MESSAGE_H_

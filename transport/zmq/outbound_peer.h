@@ -1,0 +1,127 @@
+// OutboundPeer: one peer that is sent to.
+//
+// What it is: the PUSH socket that dials the peer, its monitor, and the count
+// of OnWritable calls that are owed. Between a kBackPressured and its
+// OnWritable only the receiving thread touches the socket, so that the edge on
+// the socket's descriptor that says "room again" is never taken by a sender.
+// What it is not: the caller of the handler; what has to be called is returned.
+//
+// Threads: all methods from any thread; a mutex per peer, held for as long as
+// it takes to hand over one frame. Nothing blocks. Errors: Dial says what
+// ZeroMQ says.
+//
+//   OutboundPeer peer(2, &sockets);
+//   RETURN_IF_ERROR(peer.Dial(address));
+//   SendResult result = peer.Send(frame, frame.size());
+
+#ifndef TRANSPORT_ZMQ_OUTBOUND_PEER_H_
+#define TRANSPORT_ZMQ_OUTBOUND_PEER_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "transport/address.h"
+#include "transport/frame.h"
+#include "transport/transport.h"
+#include "transport/zmq/link_monitor.h"
+#include "transport/zmq/poll_set.h"
+#include "transport/zmq/settings.h"
+#include "zmq.hpp"
+
+namespace cluster {
+namespace zmq_backend {
+
+// What the peers of one transport share; it outlives them.
+struct Sockets {
+  zmq::context_t context;
+  ZmqSettings settings;
+  std::unique_ptr<PollSet> poll_set;
+  std::atomic<std::uint64_t> monitors{0};  // made so far; names the next
+};
+
+// What a descriptor of the poll set belongs to, as its key.
+enum class Watched : std::uint64_t { kInbound = 0, kMonitor = 1, kRoom = 2 };
+
+inline PollSet::Key WatchKey(Watched what, int peer) {
+  return static_cast<std::uint64_t>(what) << 32 |
+         static_cast<std::uint32_t>(peer);
+}
+inline Watched WhatOf(PollSet::Key key) {
+  return static_cast<Watched>(key >> 32);
+}
+inline int PeerOf(PollSet::Key key) {
+  return static_cast<int>(static_cast<std::uint32_t>(key));
+}
+
+// An OnConnected or OnDisconnected to be called.
+struct LinkReport {
+  bool connected = false;
+  std::string reason;
+};
+
+class OutboundPeer {
+ public:
+  OutboundPeer(int id, Sockets* sockets) : id_(id), sockets_(sockets) {}
+  OutboundPeer(const OutboundPeer&) = delete;
+  OutboundPeer& operator=(const OutboundPeer&) = delete;
+  ~OutboundPeer() { Close(0); }
+
+  int id() const { return id_; }
+
+  // Dials, in place of what was dialled before: its queue is dropped, but what
+  // is owed stays owed. After an error all is as it was.
+  absl::Status Dial(const Address& address);
+
+  // Dials the same address anew, unless closed.
+  absl::Status Redial();
+
+  // Lost if closed.
+  SendResult Send(const Frame& frame, std::size_t bytes);
+
+  // What is queued has at most `linger_ms` to get out, in the background. What
+  // is owed is forgotten.
+  void Close(int linger_ms);
+
+  // How many OnWritable calls are due now: none, or all that are owed.
+  int TakeWritable();
+
+  // Appends what the monitor has to tell. Returns whether the connection is
+  // gone and ZeroMQ has not (yet) said that it tries again: after an error of
+  // the protocol it does not, and somebody has to call Redial.
+  bool TakeReports(std::vector<LinkReport>* reports);
+
+ private:
+  struct Connection {
+    Connection(Sockets* sockets, const Address& address);
+
+    zmq::socket_t push;
+    LinkMonitor monitor;  // goes before the socket
+    bool room_watched = false;
+  };
+
+  absl::Status DialLocked(const Address& address);
+  void CloseLocked(int linger_ms);
+  void Report(const LinkEvent& event, std::vector<LinkReport>* reports);
+
+  const int id_;
+  Sockets* const sockets_;
+
+  std::mutex mutex_;
+  Address address_;
+  std::unique_ptr<Connection> connection_;  // null: closed
+  int owed_ = 0;                            // OnWritable calls
+  bool up_ = false;
+  bool loss_told_ = false;  // the retry that follows is no news
+  bool abandoned_ = false;
+};
+
+}  // namespace zmq_backend
+}  // namespace cluster
+
+#endif  // TRANSPORT_ZMQ_OUTBOUND_PEER_H_

@@ -1,0 +1,68 @@
+// PeerTable: the peers of one transport, by id.
+//
+// What it is: a map under a lock of its own that is never held over anything
+// else; who finds a peer shares it. What it is not: the peers' lock.
+//
+// Threads: all. Errors: none.
+//
+//   if (std::shared_ptr<OutboundPeer> peer = table.Find(2)) peer->Send(...);
+
+#ifndef TRANSPORT_ZMQ_PEER_TABLE_H_
+#define TRANSPORT_ZMQ_PEER_TABLE_H_
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <shared_mutex>
+#include <utility>
+#include <vector>
+
+#include "transport/zmq/outbound_peer.h"
+
+namespace cluster {
+namespace zmq_backend {
+
+class PeerTable {
+ public:
+  using Peer = std::shared_ptr<OutboundPeer>;
+
+  // Null if there is none.
+  Peer Find(int id) const {
+    std::shared_lock<std::shared_mutex> lock(mutex_);
+    const auto found = peers_.find(id);
+    return found == peers_.end() ? nullptr : found->second;
+  }
+
+  // The id is not in the table.
+  void Insert(Peer peer) {
+    std::unique_lock<std::shared_mutex> lock(mutex_);
+    const int id = peer->id();
+    peers_.emplace(id, std::move(peer));
+  }
+
+  // Takes the peer out; null if there is none.
+  Peer Remove(int id) {
+    std::unique_lock<std::shared_mutex> lock(mutex_);
+    const auto found = peers_.find(id);
+    if (found == peers_.end()) return nullptr;
+    Peer peer = std::move(found->second);
+    peers_.erase(found);
+    return peer;
+  }
+
+  std::vector<Peer> All() const {
+    std::shared_lock<std::shared_mutex> lock(mutex_);
+    std::vector<Peer> all;
+    for (const auto& [id, peer] : peers_) all.push_back(peer);
+    return all;
+  }
+
+ private:
+  mutable std::shared_mutex mutex_;
+  std::map<int, Peer> peers_;
+};
+
+}  // namespace zmq_backend
+}  // namespace cluster
+
+#endif  // TRANSPORT_ZMQ_PEER_TABLE_H_

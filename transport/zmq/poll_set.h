@@ -1,0 +1,69 @@
+// PollSet: the descriptors that the receiving thread sleeps on.
+//
+// What it is: a thin layer over epoll and an eventfd. A descriptor stands for a
+// key, which says what to look at when it becomes readable; a wake-up has a key
+// of its own.
+// What it is not: an event loop, or an owner of descriptors. Remove one before
+// its socket is closed; a key that Wait still returns after that is stale, and
+// the reader has to bear it.
+//
+// Threads: Wait and ClearWake belong to one thread at a time, the rest may be
+// called from any. Errors: Open answers kResourceExhausted when no descriptors
+// are left.
+//
+//   absl::StatusOr<std::unique_ptr<PollSet>> set = PollSet::Open();
+//   (*set)->Add(fd, 7);
+//   for (PollSet::Key key : (*set)->Wait(-1)) ...
+
+#ifndef TRANSPORT_ZMQ_POLL_SET_H_
+#define TRANSPORT_ZMQ_POLL_SET_H_
+
+#include <sys/epoll.h>
+
+#include <array>
+#include <cstdint>
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+
+namespace cluster {
+namespace zmq_backend {
+
+class PollSet {
+ public:
+  using Key = std::uint64_t;
+  static constexpr Key kWakeKey = ~Key{0};
+
+  static absl::StatusOr<std::unique_ptr<PollSet>> Open();
+  PollSet(const PollSet&) = delete;
+  PollSet& operator=(const PollSet&) = delete;
+  ~PollSet();
+
+  // Reports `key` as long as `fd` is readable. A descriptor has one key.
+  void Add(int fd, Key key);
+  void Remove(int fd);
+
+  // Makes Wait return kWakeKey until ClearWake.
+  void Wake();
+  void ClearWake();
+
+  // Waits for at most `timeout_ms` (-1: for ever), also less when a signal
+  // interrupts. The result is valid until the next call.
+  absl::Span<const Key> Wait(int timeout_ms);
+
+ private:
+  PollSet(int epoll_fd, int wake_fd);
+
+  static constexpr int kBatch = 64;
+
+  const int epoll_fd_;
+  const int wake_fd_;
+  std::array<epoll_event, kBatch> events_;
+  std::array<Key, kBatch> ready_;
+};
+
+}  // namespace zmq_backend
+}  // namespace cluster
+
+#endif  // TRANSPORT_ZMQ_POLL_SET_H_

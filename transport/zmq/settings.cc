@@ -1,0 +1,130 @@
+#include "transport/zmq/settings.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
+#include <limits>
+
+#include "absl/strings/str_cat.h"
+#include "transport/zmq/endpoint.h"
+
+namespace cluster {
+namespace zmq_backend {
+namespace {
+
+// Three sockets per peer (PUSH and both ends of its monitor), so some 2,700
+// peers; each costs the context twelve bytes.
+constexpr int kSocketsMax = 8192;
+
+// From 20 ms, doubled up to 1 s; ZeroMQ adds its own jitter.
+constexpr int kReconnectMs = 20;
+constexpr int kReconnectMsMax = 1000;
+
+constexpr int kBacklog = 511;
+
+// A silent path is given up after about a minute (15 s and 3 probes); faster
+// detection is the business of the layer above.
+constexpr int kKeepaliveIdleSeconds = 15;
+constexpr int kKeepaliveIntervalSeconds = 15;
+constexpr int kKeepaliveProbes = 3;
+
+// ZeroMQ's handshake counts as messages too, so this much is always let in.
+constexpr std::size_t kHandshakeBytes = 512;
+
+// What a peer may say on a connection that we only send on: its handshake.
+constexpr std::int64_t kReplyBytesMax = 8192;
+
+int Milliseconds(absl::Duration duration) {
+  const std::int64_t ms = absl::ToInt64Milliseconds(duration);
+  return static_cast<int>(
+      std::clamp<std::int64_t>(ms, 1, std::numeric_limits<int>::max()));
+}
+
+void SetUpBoth(const ZmqSettings& settings, const Address& address,
+               zmq::socket_t* socket) {
+  socket->set(zmq::sockopt::linger, 0);
+  socket->set(zmq::sockopt::ipv6, UsesV6(address));
+  socket->set(zmq::sockopt::handshake_ivl, settings.handshake_ms);
+  socket->set(zmq::sockopt::tcp_keepalive, 1);
+  socket->set(zmq::sockopt::tcp_keepalive_idle, kKeepaliveIdleSeconds);
+  socket->set(zmq::sockopt::tcp_keepalive_intvl, kKeepaliveIntervalSeconds);
+  socket->set(zmq::sockopt::tcp_keepalive_cnt, kKeepaliveProbes);
+  if (settings.tcp_buffer_bytes > 0) {
+    socket->set(zmq::sockopt::sndbuf, settings.tcp_buffer_bytes);
+    socket->set(zmq::sockopt::rcvbuf, settings.tcp_buffer_bytes);
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<ZmqSettings> ReadSettings(const TransportConfig& config) {
+  ZmqSettings settings;
+  OptionReader reader(config.options);
+  const auto integer = [&reader](absl::string_view key, int fallback, int least,
+                                 int most) {
+    return static_cast<int>(reader.Int(key, fallback, least, most));
+  };
+  settings.io_threads = integer("io_threads", settings.io_threads, 1, 16);
+  settings.send_hwm = integer("send_hwm", settings.send_hwm, 1, 1000000);
+  settings.receive_hwm =
+      integer("receive_hwm", settings.receive_hwm, 1, 1000000);
+  settings.tcp_buffer_bytes = integer("tcp_buffer_bytes", 0, 0, 1 << 30);
+  if (absl::Status status = reader.Finish(); !status.ok()) return status;
+  settings.frame_bytes_max = config.frame_bytes_max;
+  settings.handshake_ms = Milliseconds(config.handshake_timeout);
+  return settings;
+}
+
+void SetUpContext(const ZmqSettings& settings, zmq::context_t* context) {
+  context->set(zmq::ctxopt::io_threads, settings.io_threads);
+  context->set(zmq::ctxopt::max_sockets, kSocketsMax);
+}
+
+void SetUpPush(const ZmqSettings& settings, const Address& address,
+               zmq::socket_t* socket) {
+  SetUpBoth(settings, address, socket);
+  socket->set(zmq::sockopt::sndhwm, settings.send_hwm);
+  socket->set(zmq::sockopt::rcvhwm, 1);
+  socket->set(zmq::sockopt::maxmsgsize, kReplyBytesMax);
+  socket->set(zmq::sockopt::reconnect_ivl, kReconnectMs);
+  socket->set(zmq::sockopt::reconnect_ivl_max, kReconnectMsMax);
+  // Else a host that swallows packets is dialled once in two minutes.
+  socket->set(zmq::sockopt::connect_timeout, settings.handshake_ms);
+}
+
+void SetUpPull(const ZmqSettings& settings, const Address& address,
+               zmq::socket_t* socket) {
+  SetUpBoth(settings, address, socket);
+  socket->set(zmq::sockopt::rcvhwm, settings.receive_hwm);
+  socket->set(zmq::sockopt::maxmsgsize,
+              static_cast<std::int64_t>(
+                  std::max(settings.frame_bytes_max, kHandshakeBytes)));
+  socket->set(zmq::sockopt::backlog, kBacklog);
+}
+
+absl::Status ZmqError(absl::string_view what, int errno_value) {
+  const std::string text =
+      absl::StrCat("cannot ", what, ": ", zmq_strerror(errno_value));
+  switch (errno_value) {
+    case EMFILE:
+    case ENFILE:
+      return absl::ResourceExhaustedError(text);
+    case EADDRINUSE:
+      return absl::AlreadyExistsError(text);
+    case EACCES:
+    case EPERM:
+      return absl::PermissionDeniedError(text);
+    case EINVAL:
+      return absl::InvalidArgumentError(text);
+    case EADDRNOTAVAIL:
+    case ENODEV:
+    case ENOENT:
+    case ENOTDIR:
+      return absl::FailedPreconditionError(text);
+    default:
+      return absl::InternalError(text);
+  }
+}
+
+}  // namespace zmq_backend
+}  // namespace cluster

@@ -1,0 +1,69 @@
+// The settings of the ZeroMQ backend, and how they reach contexts and sockets.
+//
+// What it is: the backend's options, checked, next to what it takes from
+// TransportConfig; and the functions that set every option whose default would
+// lose messages, hang at exit or trust a stranger.
+// What it is not: addresses (endpoint.h).
+//
+// Threads: a value. Errors: ReadSettings answers kInvalidArgument; the others
+// throw zmq::error_t, which CatchZmq turns into a Status.
+//
+//   absl::StatusOr<ZmqSettings> settings = ReadSettings(config);
+//   absl::Status status = CatchZmq("open a socket", [&] {
+//     push = zmq::socket_t(context, zmq::socket_type::push);
+//     SetUpPush(*settings, address, &push);
+//   });
+
+#ifndef TRANSPORT_ZMQ_SETTINGS_H_
+#define TRANSPORT_ZMQ_SETTINGS_H_
+
+#include <cstddef>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "transport/address.h"
+#include "transport/transport.h"
+#include "zmq.hpp"
+
+namespace cluster {
+namespace zmq_backend {
+
+struct ZmqSettings {
+  int io_threads = 1;
+  int send_hwm = 1000;       // frames
+  int receive_hwm = 64;      // frames, per inbound connection
+  int tcp_buffer_bytes = 0;  // 0: the system's
+  std::size_t frame_bytes_max = 0;
+  int handshake_ms = 0;
+};
+
+absl::StatusOr<ZmqSettings> ReadSettings(const TransportConfig& config);
+
+// Before the context's first socket.
+void SetUpContext(const ZmqSettings& settings, zmq::context_t* context);
+
+// Before connect and bind.
+void SetUpPush(const ZmqSettings& settings, const Address& address,
+               zmq::socket_t* socket);
+void SetUpPull(const ZmqSettings& settings, const Address& address,
+               zmq::socket_t* socket);
+
+// "cannot <what>: <text of errno_value>", with the code that fits.
+absl::Status ZmqError(absl::string_view what, int errno_value);
+
+template <typename Function>
+absl::Status CatchZmq(absl::string_view what, Function&& function) {
+  try {
+    std::forward<Function>(function)();
+    return absl::OkStatus();
+  } catch (const zmq::error_t& error) {
+    return ZmqError(what, error.num());
+  }
+}
+
+}  // namespace zmq_backend
+}  // namespace cluster
+
+#endif  // TRANSPORT_ZMQ_SETTINGS_H_

@@ -1,0 +1,153 @@
+#include "transport/zmq/zmq_transport.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <mutex>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "transport/address.h"
+#include "transport/check.h"
+#include "transport/zmq/inbound_socket.h"
+#include "transport/zmq/outbound_peer.h"
+#include "transport/zmq/peer_table.h"
+#include "transport/zmq/receive_loop.h"
+#include "transport/zmq/settings.h"
+
+namespace cluster {
+namespace zmq_backend {
+namespace {
+
+int LingerMilliseconds(absl::Duration linger) {
+  return static_cast<int>(std::clamp<std::int64_t>(
+      absl::ToInt64Milliseconds(linger), 0, std::numeric_limits<int>::max()));
+}
+
+class ZmqTransport : public Transport {
+ public:
+  explicit ZmqTransport(std::unique_ptr<Sockets> sockets)
+      : sockets_(std::move(sockets)) {}
+  ~ZmqTransport() override { Stop(absl::ZeroDuration()); }
+
+  absl::Status Start(TransportHandler* handler,
+                     const std::string& local_address) override;
+  std::string Address() const override;
+  absl::Status Connect(int peer, const std::string& address) override;
+  void Disconnect(int peer) override;
+  SendResult Send(int peer, const Frame& frame) override;
+  void Stop(absl::Duration linger) override;
+
+ private:
+  enum class State { kNew, kRunning, kStopped };
+
+  const std::unique_ptr<Sockets> sockets_;
+  PeerTable peers_;
+
+  // Held for all of Stop, so that a second caller returns when all is closed.
+  // Taken before mutex_.
+  std::mutex stop_mutex_;
+  // Guards what follows and orders Connect and Disconnect. Callbacks take it,
+  // so nobody waits for one while holding it.
+  mutable std::mutex mutex_;
+  State state_ = State::kNew;
+  std::string address_;
+  std::unique_ptr<InboundSocket> inbound_;
+  std::unique_ptr<ReceiveLoop> loop_;
+};
+
+absl::Status ZmqTransport::Start(TransportHandler* handler,
+                                 const std::string& local_address) {
+  absl::StatusOr<cluster::Address> address = ParseAddress(local_address);
+  if (!address.ok()) return address.status();
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (state_ != State::kNew) {
+    return absl::FailedPreconditionError("the transport was started before");
+  }
+  absl::StatusOr<std::unique_ptr<InboundSocket>> inbound =
+      InboundSocket::Open(&sockets_->context, sockets_->settings, *address);
+  if (!inbound.ok()) return inbound.status();
+  inbound_ = *std::move(inbound);
+  address_ = ToString(inbound_->address());
+  loop_ = std::make_unique<ReceiveLoop>(sockets_.get(), &peers_, inbound_.get(),
+                                        handler);
+  state_ = State::kRunning;
+  loop_->Start();
+  return absl::OkStatus();
+}
+
+std::string ZmqTransport::Address() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return address_;
+}
+
+absl::Status ZmqTransport::Connect(int peer, const std::string& address) {
+  absl::StatusOr<cluster::Address> parsed = ParseAddress(address);
+  if (!parsed.ok()) return parsed.status();
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (state_ != State::kRunning) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("cannot connect peer ", peer, ": the transport is ",
+                     state_ == State::kNew ? "not started" : "stopped"));
+  }
+  if (PeerTable::Peer known = peers_.Find(peer)) return known->Dial(*parsed);
+  auto fresh = std::make_shared<OutboundPeer>(peer, sockets_.get());
+  if (absl::Status status = fresh->Dial(*parsed); !status.ok()) return status;
+  peers_.Insert(std::move(fresh));
+  return absl::OkStatus();
+}
+
+void ZmqTransport::Disconnect(int peer) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (PeerTable::Peer known = peers_.Remove(peer)) known->Close(0);
+}
+
+SendResult ZmqTransport::Send(int peer, const Frame& frame) {
+  const std::size_t bytes = frame.size();
+  CLUSTER_CHECK(bytes <= sockets_->settings.frame_bytes_max,
+                "the frame is larger than frame_bytes_max");
+  const PeerTable::Peer known = peers_.Find(peer);
+  return known == nullptr ? SendResult::kSent : known->Send(frame, bytes);
+}
+
+void ZmqTransport::Stop(absl::Duration linger) {
+  std::lock_guard<std::mutex> stop_lock(stop_mutex_);
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (std::exchange(state_, State::kStopped) != State::kRunning) return;
+  }
+  // From here on nobody else touches loop_ and inbound_, or adds a peer.
+  loop_->Stop();
+  inbound_.reset();
+  // Every socket lingers from its own closing on and all at the same time, so
+  // together they take no longer than one; closing the context waits for them.
+  const int linger_ms = LingerMilliseconds(linger);
+  for (const PeerTable::Peer& peer : peers_.All()) peer->Close(linger_ms);
+  sockets_->context.close();
+}
+
+}  // namespace
+}  // namespace zmq_backend
+
+absl::StatusOr<std::unique_ptr<Transport>> NewZmqTransport(
+    const TransportConfig& config) {
+  absl::StatusOr<zmq_backend::ZmqSettings> settings =
+      zmq_backend::ReadSettings(config);
+  if (!settings.ok()) return settings.status();
+  std::unique_ptr<zmq_backend::Sockets> sockets;
+  const absl::Status status =
+      zmq_backend::CatchZmq("open a ZeroMQ context", [&] {
+        sockets = std::make_unique<zmq_backend::Sockets>();
+        zmq_backend::SetUpContext(*settings, &sockets->context);
+      });
+  if (!status.ok()) return status;
+  sockets->settings = *settings;
+  absl::StatusOr<std::unique_ptr<zmq_backend::PollSet>> poll_set =
+      zmq_backend::PollSet::Open();
+  if (!poll_set.ok()) return poll_set.status();
+  sockets->poll_set = *std::move(poll_set);
+  return std::make_unique<zmq_backend::ZmqTransport>(std::move(sockets));
+}
+
+}  // namespace cluster

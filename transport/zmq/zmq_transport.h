@@ -1,0 +1,46 @@
+// The ZeroMQ backend of the transport.
+//
+// What it is: one PULL socket that is bound, and one PUSH socket per peer that
+// dials, all in one ZeroMQ context per transport. One frame is one message of
+// one part, so a program in any language with a ZeroMQ binding can take part.
+// What it is not: reliable, or able to name the sender of a frame: without
+// security ZeroMQ proves nothing, and `ReceivedFrame::identity` is null.
+//
+// Options (the object "zmq" of the config file), all integers:
+//   io_threads        1     1-16          ZeroMQ's own threads
+//   send_hwm          1000  1-1000000     frames queued per peer
+//   receive_hwm       64    1-1000000     frames queued per inbound connection
+//   tcp_buffer_bytes  0     0-1073741824  kernel buffers; 0: the system decides
+//
+// Threads: as transport.h says; two receiving threads, of which one is awake,
+// and io_threads of ZeroMQ's. `Send` hands the frame to the socket on the
+// caller's thread. Errors: as transport.h says.
+//
+// Limits: a connection whose frame is malformed cannot be closed from outside
+// ZeroMQ, so such frames are only dropped. Host names are resolved on an I/O
+// thread at each dial: where name service may hang, prefer numeric addresses or
+// more than one I/O thread. "localhost" is 127.0.0.1. Start with a name as
+// local address waits for its resolution. A message of many parts is held until
+// its last part has come, however many these are.
+//
+//   auto transport = cluster::NewZmqTransport(config);
+//   if (!transport.ok()) return transport.status();
+
+#ifndef TRANSPORT_ZMQ_ZMQ_TRANSPORT_H_
+#define TRANSPORT_ZMQ_ZMQ_TRANSPORT_H_
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "transport/transport.h"
+
+namespace cluster {
+
+// kInvalidArgument: an option is unknown or out of range. kResourceExhausted:
+// no descriptors left. Opens no socket yet.
+absl::StatusOr<std::unique_ptr<Transport>> NewZmqTransport(
+    const TransportConfig& config);
+
+}  // namespace cluster
+
+#endif  // TRANSPORT_ZMQ_ZMQ_TRANSPORT_H_
