@@ -1,0 +1,109 @@
+// AsyncHandle: the base of whatever starts operations of nng: an acceptor, a
+// dial, a connection. It settles when they may be freed.
+//
+// nng 1.5.2 asks for care in four things, all settled here:
+//   - an operation that is started on a closed stream never calls back, unless
+//     it is aborted;
+//   - waiting and freeing in a callback blocks or aborts;
+//   - an nng_aio must not be freed or started again by two threads at once;
+//   - of one nng_aio, two callbacks may run at once, when the first has started
+//     the next operation. That is allowed, and used.
+//
+// What it is: a count of holds (one for each operation under way or callback
+// that runs, one for the creator until it will begin nothing more from outside)
+// and a closed flag; when closed and without holds, the caretaker frees it.
+// What it is not: a lock; what an object's callbacks share is its own affair.
+//
+// Threads: Close may be called from any thread, callbacks too, and never waits.
+// Begin: whoever owns the aio at the moment. Ownership: the caretaker's share
+// keeps the object alive until its last callback has returned.
+// Errors: those of an operation come to its callback.
+//
+//   void OnRead() {   // the callback of aio_
+//     if (nng_aio_result(aio_) != 0) Close();
+//     else Begin(aio_, [&] { nng_stream_recv(stream_, aio_); });
+//     Release();      // the hold of the operation that this callback ends
+//   }
+
+#ifndef TRANSPORT_NNG_ASYNC_HANDLE_H_
+#define TRANSPORT_NNG_ASYNC_HANDLE_H_
+
+#include <nng/nng.h>
+
+#include <atomic>
+
+#include "absl/types/optional.h"
+#include "transport/check.h"
+#include "transport/nng/caretaker.h"
+
+namespace cluster {
+namespace nng {
+
+class AsyncHandle : public Tended {
+ public:
+  explicit AsyncHandle(Caretaker* caretaker) : caretaker_(caretaker) {}
+
+  // Ends all operations; their callbacks come with an error.
+  void Close() {
+    Hold();
+    if (!closed_.exchange(true)) CloseHandles();
+    Release();
+  }
+  bool closed() const { return closed_.load(); }
+
+  // Gives a hold back: a callback, at its very end, that of the operation which
+  // it ends; the creator, once, its own.
+  void Release() {
+    if (holds_.fetch_sub(1) == 1 && closed_.load()) caretaker_->Wake();
+  }
+
+  absl::optional<Clock::time_point> Tend(Clock::time_point now) final {
+    if (closed_.load() && holds_.load() == 0) {
+      FreeHandles();
+      return absl::nullopt;
+    }
+    return TendOpen(now);
+  }
+
+ protected:
+  // Calls `start`, which starts an operation on `aio`. Its callback comes
+  // exactly once, and ends with Release. The caller has a hold.
+  template <typename Start>
+  void Begin(nng_aio* aio, Start start) {
+    holds_.fetch_add(2);  // the operation's, and this call's
+    start();
+    // Close may have come just before `start`: then nobody else ends it.
+    if (closed_.load()) nng_aio_abort(aio, NNG_ECLOSED);
+    Release();
+  }
+
+  Caretaker* caretaker() const { return caretaker_; }
+
+  // Closes what there is and aborts each aio. Does not wait.
+  virtual void CloseHandles() = 0;
+  // Frees it, on the caretaker's thread. Freeing an aio waits for the very end
+  // of its callback.
+  virtual void FreeHandles() = 0;
+  // What is due while it is not freed; when to come again.
+  virtual Clock::time_point TendOpen(Clock::time_point) {
+    return Clock::time_point::max();
+  }
+
+ private:
+  void Hold() { holds_.fetch_add(1); }
+
+  Caretaker* const caretaker_;
+  std::atomic<int> holds_{1};
+  std::atomic<bool> closed_{false};
+};
+
+inline nng_aio* NewAio(void (*callback)(void*), void* argument) {
+  nng_aio* aio = nullptr;
+  CLUSTER_CHECK(nng_aio_alloc(&aio, callback, argument) == 0, "out of memory");
+  return aio;
+}
+
+}  // namespace nng
+}  // namespace cluster
+
+#endif  // TRANSPORT_NNG_ASYNC_HANDLE_H_

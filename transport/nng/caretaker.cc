@@ -1,0 +1,74 @@
+#include "transport/nng/caretaker.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <utility>
+
+namespace cluster {
+namespace nng {
+namespace {
+
+// How long to sleep when nothing has a time: bounded, since some libraries
+// overflow on time_point::max.
+constexpr std::chrono::hours kLongTime{1};
+
+}  // namespace
+
+Caretaker::Caretaker() : thread_([this] { Run(); }) {}
+
+Caretaker::~Caretaker() { Stop(); }
+
+void Caretaker::Add(std::shared_ptr<Tended> tended) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  added_.push_back(std::move(tended));
+  woken_ = true;
+  changed_.notify_one();
+}
+
+void Caretaker::Wake() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  woken_ = true;
+  changed_.notify_one();
+}
+
+void Caretaker::Stop() {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    stopping_ = true;
+    woken_ = true;
+    changed_.notify_one();
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+void Caretaker::Run() {
+  std::unique_lock<std::mutex> lock(mutex_);
+  while (true) {
+    std::move(added_.begin(), added_.end(), std::back_inserter(tended_));
+    added_.clear();
+    woken_ = false;
+    lock.unlock();
+    const Clock::time_point next = TendAll();
+    lock.lock();
+    if (stopping_ && tended_.empty() && added_.empty()) return;
+    changed_.wait_until(lock, next, [this] { return woken_; });
+  }
+}
+
+Clock::time_point Caretaker::TendAll() {
+  const Clock::time_point now = Clock::now();
+  Clock::time_point next = now + kLongTime;
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < tended_.size(); ++i) {
+    const absl::optional<Clock::time_point> again = tended_[i]->Tend(now);
+    if (!again.has_value()) continue;
+    next = std::min(next, *again);
+    if (kept != i) tended_[kept] = std::move(tended_[i]);
+    ++kept;
+  }
+  tended_.resize(kept);
+  return next;
+}
+
+}  // namespace nng
+}  // namespace cluster

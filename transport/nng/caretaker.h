@@ -1,0 +1,74 @@
+// Caretaker: the one thread that a transport has of its own, for all that may
+// not be done in a callback of nng: freeing, waiting, and doing things later.
+//
+// What it is: a list of things to tend and a loop that looks after each when
+// its time has come or when anybody calls Wake. Dialling again, closing silent
+// connections and freeing closed ones are rare, so one look at all of them
+// each time is cheap.
+// What it is not: on the way of a frame.
+//
+// Threads: Add and Wake may be called from any thread, nng's too; Tend is
+// called on the caretaker's alone. Ownership: it shares each tended thing until
+// that says that it has finished. Errors: none.
+//
+//   Caretaker caretaker;
+//   caretaker.Add(connection);
+//   ...
+//   caretaker.Stop();   // after having told everything to finish
+
+#ifndef TRANSPORT_NNG_CARETAKER_H_
+#define TRANSPORT_NNG_CARETAKER_H_
+
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "absl/types/optional.h"
+
+namespace cluster {
+namespace nng {
+
+using Clock = std::chrono::steady_clock;
+
+class Tended {
+ public:
+  virtual ~Tended() = default;
+
+  // Does what is due and tells when to come again, at the latest (a Wake brings
+  // it earlier); nothing when it has finished and can be let go of.
+  virtual absl::optional<Clock::time_point> Tend(Clock::time_point now) = 0;
+};
+
+class Caretaker {
+ public:
+  Caretaker();
+  ~Caretaker();  // stops
+
+  void Add(std::shared_ptr<Tended> tended);
+  void Wake();
+
+  // Waits until everything has finished, then ends the thread. Idempotent; not
+  // from two threads at once.
+  void Stop();
+
+ private:
+  void Run();
+  // Tends each, drops what has finished, and returns when to come again.
+  Clock::time_point TendAll();
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<std::shared_ptr<Tended>> added_;   // guarded by mutex_
+  bool woken_ = false;                           // guarded by mutex_
+  bool stopping_ = false;                        // guarded by mutex_
+  std::vector<std::shared_ptr<Tended>> tended_;  // the thread's own
+  std::thread thread_;
+};
+
+}  // namespace nng
+}  // namespace cluster
+
+#endif  // TRANSPORT_NNG_CARETAKER_H_

@@ -1,0 +1,76 @@
+#include "transport/nng/drainer.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <utility>
+
+namespace cluster {
+namespace nng {
+namespace {
+
+constexpr std::size_t kThreadsMax = 2;
+
+// nng's threads that are inside an OnDrained, of all transports together.
+std::atomic<int> inside{0};
+
+// Half of nng's callback threads (it makes two a CPU, at most 16).
+int InsideMax() {
+  static const int max = static_cast<int>(
+      std::min(8L, std::max(1L, sysconf(_SC_NPROCESSORS_ONLN))));
+  return max;
+}
+
+}  // namespace
+
+void Drainer::Drain() {
+  if (inside.fetch_add(1) < InsideMax()) {
+    handler_->OnDrained();
+    inside.fetch_sub(1);
+    return;
+  }
+  inside.fetch_sub(1);
+  HandOff();
+}
+
+void Drainer::HandOff() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (stopping_) return;
+  wanted_ = true;
+  if (waiting_ == 0 && threads_.size() < kThreadsMax) {
+    threads_.emplace_back([this] { Run(); });
+  } else {
+    changed_.notify_one();
+  }
+}
+
+void Drainer::Run() {
+  std::unique_lock<std::mutex> lock(mutex_);
+  while (true) {
+    ++waiting_;
+    changed_.wait(lock, [this] { return wanted_ || stopping_; });
+    --waiting_;
+    if (stopping_) return;
+    wanted_ = false;
+    lock.unlock();
+    handler_->OnDrained();
+    lock.lock();
+  }
+}
+
+void Drainer::Stop() {
+  std::vector<std::thread> threads;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    stopping_ = true;
+    threads = std::move(threads_);
+    threads_.clear();
+    changed_.notify_all();
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+}  // namespace nng
+}  // namespace cluster

@@ -1,0 +1,57 @@
+// Endpoints: addresses of the library as nng's, its options, and its errors as
+// absl::Status.
+//
+// What it is: where the schemes (tcp, ipc) are told apart; nothing else in the
+// backend knows them. What it is not: connections.
+//
+// Threads: functions without state. A name is resolved by nng at each dial.
+// Errors: kAlreadyExists (in use), kInvalidArgument, kPermissionDenied,
+// kNotFound, else kUnavailable; each names the address and nng's reason.
+//
+//   nng_stream_listener* listener = nullptr;
+//   absl::Status status = OpenListener(address, &listener);
+//   std::string bound = BoundAddress(address, listener);   // "127.0.0.1:43211"
+
+#ifndef TRANSPORT_NNG_ENDPOINT_H_
+#define TRANSPORT_NNG_ENDPOINT_H_
+
+#include <nng/nng.h>
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "transport/address.h"
+
+namespace cluster {
+namespace nng {
+
+// The n-th attempt to dial a name asks for whatever address family comes first,
+// then for IPv4, then for IPv6, and so on: the first that a resolver tells need
+// not be the one that the peer listens on.
+std::string ListenUrl(const Address& address);
+std::string DialUrl(const Address& address, unsigned attempt);
+
+// Binds and listens. On success the caller owns `*listener`. A socket file that
+// no process listens on is replaced; a file that is no socket is left alone.
+absl::Status OpenListener(const Address& address,
+                          nng_stream_listener** listener);
+
+// On success the caller owns `*dialer`.
+absl::Status OpenDialer(const Address& address, unsigned attempt,
+                        nng_stream_dialer** dialer);
+
+// Frees it, on nng's reaper thread, later. Does not wait.
+void FreeDialer(nng_stream_dialer* dialer);
+
+// What `listener` is bound to, in the form that ParseAddress reads.
+std::string BoundAddress(const Address& address, nng_stream_listener* listener);
+
+// `error` is one of nng's, not zero.
+absl::Status ErrorStatus(int error, absl::string_view doing,
+                         const Address& address);
+
+}  // namespace nng
+}  // namespace cluster
+
+#endif  // TRANSPORT_NNG_ENDPOINT_H_

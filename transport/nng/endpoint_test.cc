@@ -1,0 +1,66 @@
+#include "transport/nng/endpoint.h"
+
+#include <string>
+
+#include "absl/strings/match.h"
+#include "gtest/gtest.h"
+
+namespace cluster {
+namespace nng {
+namespace {
+
+Address Parsed(const std::string& text) {
+  const auto address = ParseAddress(text);
+  EXPECT_TRUE(address.ok()) << address.status();
+  return *address;
+}
+
+TEST(Endpoint, AddressesBecomeUrls) {
+  EXPECT_EQ(ListenUrl(Parsed("127.0.0.1:80")), "tcp://127.0.0.1:80");
+  EXPECT_EQ(ListenUrl(Parsed("[::1]:80")), "tcp://[::1]:80");
+  EXPECT_EQ(ListenUrl(Parsed("*:0")), "tcp://*:0");
+  EXPECT_EQ(ListenUrl(Parsed("ipc:///a/b")), "ipc:///a/b");
+}
+
+TEST(Endpoint, NamesAreTriedInEachAddressFamilyInTurn) {
+  const Address name = Parsed("db1.example:80");
+  EXPECT_EQ(DialUrl(name, 0), "tcp://db1.example:80");
+  EXPECT_EQ(DialUrl(name, 1), "tcp4://db1.example:80");
+  EXPECT_EQ(DialUrl(name, 2), "tcp6://db1.example:80");
+  EXPECT_EQ(DialUrl(name, 3), "tcp://db1.example:80");
+  for (const char* text : {"127.0.0.1:80", "[::1]:80", "ipc:///a"}) {
+    EXPECT_EQ(DialUrl(Parsed(text), 1), ListenUrl(Parsed(text)));
+    EXPECT_EQ(DialUrl(Parsed(text), 2), ListenUrl(Parsed(text)));
+  }
+}
+
+TEST(Endpoint, ABoundPortIsTold) {
+  for (const char* text : {"127.0.0.1:0", "[::1]:0"}) {
+    nng_stream_listener* listener = nullptr;
+    const absl::Status status = OpenListener(Parsed(text), &listener);
+    ASSERT_TRUE(status.ok()) << status;
+    const Address bound = Parsed(BoundAddress(Parsed(text), listener));
+    EXPECT_EQ(bound.host, Parsed(text).host);
+    EXPECT_NE(bound.port, 0);
+
+    nng_stream_listener* second = nullptr;
+    EXPECT_EQ(OpenListener(bound, &second).code(),
+              absl::StatusCode::kAlreadyExists);
+    nng_stream_listener_free(listener);
+  }
+}
+
+TEST(Endpoint, ErrorsNameTheAddressAndTheReason) {
+  const absl::Status status =
+      ErrorStatus(NNG_ECONNREFUSED, "connect to", Parsed("127.0.0.1:80"));
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(status.message(), "connect to 127.0.0.1:80: Connection refused");
+  EXPECT_TRUE(absl::StrContains(
+      ErrorStatus(NNG_EADDRINUSE, "listen on", Parsed("127.0.0.1:80"))
+          .message(),
+      "another address"));
+}
+
+}  // namespace
+}  // namespace nng
+}  // namespace cluster

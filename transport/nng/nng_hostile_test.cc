@@ -1,0 +1,253 @@
+// The nng backend against peers that are broken, hostile or slow.
+
+#include <sys/resource.h>
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+#include "transport/contract/recording_handler.h"
+#include "transport/nng/nng_transport.h"
+#include "transport/nng/raw_stream.h"
+#include "transport/nng/wire.h"
+
+namespace cluster {
+namespace nng {
+namespace {
+
+std::string Greeting() {
+  return std::string(Preamble().data(), Preamble().size());
+}
+
+std::string Wire(const std::string& text) {
+  char length[kLengthBytes];
+  StoreLength(static_cast<std::uint32_t>(text.size()), length);
+  return std::string(length, kLengthBytes) + text;
+}
+
+class NngHostileTest : public testing::Test {
+ protected:
+  void Start(absl::Duration handshake_timeout = absl::Seconds(60)) {
+    TransportConfig config;
+    config.frame_bytes_max = 1 << 20;
+    config.handshake_timeout = handshake_timeout;
+    auto transport = NewNngTransport(config);
+    ASSERT_TRUE(transport.ok()) << transport.status();
+    transport_ = *std::move(transport);
+    const absl::Status started = transport_->Start(&handler_, "127.0.0.1:0");
+    ASSERT_TRUE(started.ok()) << started;
+  }
+
+  // A well-behaved stranger's frame arrives.
+  void ExpectAlive() {
+    RawStream good = RawStream::Dial(transport_->Address());
+    ASSERT_TRUE(good.ok());
+    const std::string text = absl::StrCat("good ", ++good_count_);
+    ASSERT_TRUE(good.Write(Greeting() + Wire(text)));
+    EXPECT_TRUE(
+        handler_.WaitFor([&](const Recorded& r) { return r.HasFrame(text); }));
+  }
+
+  RecordingHandler handler_;
+  int good_count_ = 0;
+  std::unique_ptr<Transport> transport_;
+};
+
+TEST_F(NngHostileTest, PeersThatConnectFinishAndResetHarmNobody) {
+  Start();
+  for (int i = 0; i < 300; ++i) {
+    RawStream stream = RawStream::Dial(transport_->Address());
+    ASSERT_TRUE(stream.ok()) << i;
+    stream.Finish();
+    stream.Reset();
+  }
+  ExpectAlive();
+}
+
+TEST_F(NngHostileTest, PeersThatResetAmidAFrameHarmNobody) {
+  Start();
+  for (int i = 0; i < 100; ++i) {
+    RawStream stream = RawStream::Dial(transport_->Address());
+    ASSERT_TRUE(
+        stream.Write((Greeting() + Wire("whole")).substr(0, 1 + i % 17)));
+    stream.Reset();
+  }
+  ExpectAlive();
+}
+
+TEST_F(NngHostileTest, AStrangerIsRefusedByItsFirstBytes) {
+  Start();
+  for (const char* text : {"G", "GET / HTTP/1.1\r\n\r\n", "CLNS\x02"}) {
+    RawStream stream = RawStream::Dial(transport_->Address());
+    ASSERT_TRUE(stream.Write(text));
+    EXPECT_TRUE(stream.WaitForEnd()) << text;
+  }
+  ExpectAlive();
+  EXPECT_EQ(handler_.Texts().size(), 1u);
+}
+
+TEST_F(NngHostileTest, AnOverlongLengthEndsTheConnectionAfterTheFramesBefore) {
+  Start();
+  RawStream stream = RawStream::Dial(transport_->Address());
+  char length[kLengthBytes];
+  StoreLength((1 << 20) + 1, length);
+  ASSERT_TRUE(stream.Write(Greeting() + Wire("before") +
+                           std::string(length, kLengthBytes)));
+  EXPECT_TRUE(stream.WaitForEnd());
+  EXPECT_TRUE(handler_.WaitForFrames(1));
+  EXPECT_EQ(handler_.Texts()[0], "before");
+  ExpectAlive();
+}
+
+TEST_F(NngHostileTest, AMalformedFrameEndsItsConnection) {
+  handler_.on_frame = [](const ReceivedFrame& frame) {
+    return frame.slice.bytes == "bad" ? FrameVerdict::kMalformed
+                                      : FrameVerdict::kAccepted;
+  };
+  Start();
+  RawStream stream = RawStream::Dial(transport_->Address());
+  ASSERT_TRUE(stream.Write(Greeting() + Wire("bad") + Wire("after")));
+  EXPECT_TRUE(stream.WaitForEnd());
+  ExpectAlive();
+  for (const std::string& text : handler_.Texts()) EXPECT_NE(text, "after");
+}
+
+TEST_F(NngHostileTest, FramesArriveHoweverTheyAreCut) {
+  Start();
+  const std::vector<std::string> texts = {"one", "", std::string(300, 'x'),
+                                          "last"};
+  std::string wire = Greeting();
+  for (const std::string& text : texts) wire += Wire(text);
+
+  RawStream at_once = RawStream::Dial(transport_->Address());
+  ASSERT_TRUE(at_once.Write(wire));
+  ASSERT_TRUE(handler_.WaitForFrames(texts.size()));
+  EXPECT_EQ(handler_.Texts(), texts);
+
+  handler_.ClearFrames();
+  RawStream bytewise = RawStream::Dial(transport_->Address());
+  for (char c : wire) ASSERT_TRUE(bytewise.Write(absl::string_view(&c, 1)));
+  ASSERT_TRUE(handler_.WaitForFrames(2 * texts.size()));
+  EXPECT_EQ(handler_.Texts(), texts);
+}
+
+TEST_F(NngHostileTest, OneFrameArrivesOverManyReads) {
+  Start();
+  const std::string text(1 << 20, 'y');
+  RawStream stream = RawStream::Dial(transport_->Address());
+  const std::string wire = Greeting() + Wire(text);
+  for (std::size_t i = 0; i < wire.size(); i += 3001) {
+    ASSERT_TRUE(stream.Write(absl::string_view(wire).substr(i, 3001)));
+  }
+  ASSERT_TRUE(handler_.WaitForFrames(1));
+  EXPECT_TRUE(handler_.Texts()[0] == text);
+}
+
+TEST_F(NngHostileTest, WhoSaysNothingIsClosedAndWhoGreetedIsNot) {
+  Start(absl::Milliseconds(50));
+  RawStream honest = RawStream::Dial(transport_->Address());
+  ASSERT_TRUE(honest.Write(Greeting()));
+  RawStream silent = RawStream::Dial(transport_->Address());
+  RawStream stammering = RawStream::Dial(transport_->Address());
+  ASSERT_TRUE(stammering.Write(Greeting().substr(0, kPreambleBytes - 1)));
+  EXPECT_TRUE(silent.WaitForEnd());
+  EXPECT_TRUE(stammering.WaitForEnd());
+
+  ASSERT_TRUE(honest.Write(Wire("still here")));
+  EXPECT_TRUE(handler_.WaitForFrames(1));
+}
+
+TEST_F(NngHostileTest, AcceptingGoesOnAfterFilesHaveRunOut) {
+  Start();
+  ExpectAlive();
+  std::vector<RawStream> clients;
+  for (int i = 0; i < 4; ++i) clients.push_back(RawStream::Unconnected());
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  rlimit none = before;
+  none.rlim_cur = 3;  // every number is taken: accept fails
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  for (std::size_t i = 0; i < clients.size(); ++i) {
+    EXPECT_TRUE(clients[i].DialWith(transport_->Address()));
+    EXPECT_TRUE(clients[i].Write(Greeting() + Wire(absl::StrCat("c", i))));
+  }
+  EXPECT_FALSE(
+      handler_.WaitFor(std::chrono::milliseconds(100),
+                       [](const Recorded& r) { return r.frame_count > 1; }));
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_TRUE(handler_.WaitForFrames(1 + clients.size()));
+  ExpectAlive();
+}
+
+TEST_F(NngHostileTest, APeerThatClosesIsNoticedAndDialledAgain) {
+  Start();
+  RawListener peer;
+  ASSERT_TRUE(transport_->Connect(2, peer.address()).ok());
+  for (int i = 1; i <= 3; ++i) {
+    RawStream stream = peer.Accept();
+    std::string preamble;
+    ASSERT_TRUE(stream.Read(kPreambleBytes, &preamble));
+    EXPECT_EQ(preamble, Greeting());
+    ASSERT_TRUE(handler_.WaitForConnected(2, i));
+    if (i == 2) {
+      stream.Reset();
+    } else {
+      stream.Close();
+    }
+    ASSERT_TRUE(handler_.WaitForDisconnected(2, i));
+    EXPECT_NE(handler_.Get().reason, "");
+  }
+}
+
+TEST_F(NngHostileTest, AListenerThatSpeaksIsLeft) {
+  Start();
+  RawListener peer;
+  ASSERT_TRUE(transport_->Connect(2, peer.address()).ok());
+  RawStream stream = peer.Accept();
+  ASSERT_TRUE(stream.Write("220 mail.example ESMTP\r\n"));
+  EXPECT_TRUE(handler_.WaitForDisconnected(2));
+  EXPECT_TRUE(stream.WaitForEnd());
+}
+
+// Frames of which a part was written are not sent again; the others are.
+TEST_F(NngHostileTest, NoFrameIsSentTwiceWhenTheConnectionIsLost) {
+  Start();
+  RawListener peer;
+  ASSERT_TRUE(transport_->Connect(2, peer.address()).ok());
+  RawStream first = peer.Accept();
+  ASSERT_TRUE(handler_.WaitForConnected(2));
+  constexpr int kFrames = 8;
+  const std::size_t frame_bytes = 1 << 20;
+  std::string text(frame_bytes, 'z');
+  int sent = 0;
+  while (sent < kFrames) {
+    text[0] = static_cast<char>('0' + sent);
+    const SendResult result = transport_->Send(2, Frame{{MakeSlice(text)}});
+    if (result == SendResult::kBackPressured) break;
+    ++sent;
+  }
+  std::string received;
+  ASSERT_TRUE(first.Read(kPreambleBytes + 3 * (kLengthBytes + frame_bytes) / 2,
+                         &received));
+  first.Reset();
+
+  RawStream second = peer.Accept();
+  std::string begin;
+  ASSERT_TRUE(second.Read(kPreambleBytes, &begin));
+  std::thread stop([this] { transport_->Stop(absl::Seconds(30)); });
+  char next = '2';  // '0' and '1' have begun to arrive
+  std::string frame;
+  while (second.Read(kLengthBytes + frame_bytes, &frame)) {
+    EXPECT_GE(frame[kLengthBytes], next);
+    next = static_cast<char>(frame[kLengthBytes] + 1);
+  }
+  stop.join();
+}
+
+}  // namespace
+}  // namespace nng
+}  // namespace cluster

@@ -1,0 +1,236 @@
+#include "transport/nng/nng_transport.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <map>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/memory/memory.h"
+#include "absl/strings/str_cat.h"
+#include "transport/address.h"
+#include "transport/check.h"
+#include "transport/nng/acceptor.h"
+#include "transport/nng/caretaker.h"
+#include "transport/nng/drainer.h"
+#include "transport/nng/inbound.h"
+#include "transport/nng/outbound.h"
+#include "transport/options.h"
+
+namespace cluster {
+namespace nng {
+namespace {
+
+struct Options {
+  std::size_t send_queue_bytes = 0;
+  std::size_t read_buffer_bytes = 0;
+};
+
+absl::StatusOr<Options> ReadOptions(const TransportOptions& from) {
+  OptionReader reader(from);
+  Options options;
+  options.send_queue_bytes = static_cast<std::size_t>(
+      reader.Int("send_queue_bytes", 1 << 20, 4 << 10, 1 << 30));
+  options.read_buffer_bytes = static_cast<std::size_t>(
+      reader.Int("read_buffer_bytes", 256 << 10, FrameSplitter::kBufferBytesMin,
+                 16 << 20));
+  const absl::Status status = reader.Finish();
+  if (!status.ok()) return status;
+  return options;
+}
+
+// What there is from Start on.
+struct Running {
+  explicit Running(TransportHandler* handler) : drainer(handler) {}
+
+  Drainer drainer;
+  InboundContext inbound;
+  OutboundContext outbound;
+  std::shared_ptr<Acceptor> acceptor;
+  Caretaker caretaker;  // last: its thread uses the others
+};
+
+class NngTransport final : public Transport {
+ public:
+  NngTransport(const TransportConfig& config, const Options& options)
+      : config_(config), options_(options) {}
+  ~NngTransport() override { Stop(absl::ZeroDuration()); }
+
+  absl::Status Start(TransportHandler* handler,
+                     const std::string& local_address) override;
+  std::string Address() const override;
+  absl::Status Connect(int peer, const std::string& address) override;
+  void Disconnect(int peer) override;
+  SendResult Send(int peer, const Frame& frame) override;
+  void Stop(absl::Duration linger) override;
+
+ private:
+  enum class State { kNew, kStarted, kStopped };
+
+  std::unique_ptr<Running> NewRunning(TransportHandler* handler) const;
+  std::shared_ptr<Outbound> Find(int peer);
+  // Empties the map and returns what was in it.
+  std::vector<std::shared_ptr<Outbound>> TakeOutbounds();
+
+  const TransportConfig config_;
+  const Options options_;
+
+  std::mutex stop_mutex_;  // one Stop at a time; taken before mutex_
+  mutable std::mutex mutex_;
+  // The rest is guarded by mutex_.
+  State state_ = State::kNew;
+  std::string address_;
+  // Kept after Stop, since a Send or Disconnect of another thread may still be
+  // inside.
+  std::unique_ptr<Running> running_;
+  std::map<int, std::shared_ptr<Outbound>> outbounds_;
+};
+
+std::unique_ptr<Running> NngTransport::NewRunning(
+    TransportHandler* handler) const {
+  const auto handshake_timeout =
+      absl::ToChronoNanoseconds(config_.handshake_timeout);
+  auto running = absl::make_unique<Running>(handler);
+  running->inbound.handler = handler;
+  running->inbound.caretaker = &running->caretaker;
+  running->inbound.drainer = &running->drainer;
+  running->inbound.frame_bytes_max = config_.frame_bytes_max;
+  running->inbound.read_buffer_bytes = options_.read_buffer_bytes;
+  running->inbound.handshake_timeout = handshake_timeout;
+  running->outbound.handler = handler;
+  running->outbound.caretaker = &running->caretaker;
+  running->outbound.queue_bytes_max = options_.send_queue_bytes;
+  running->outbound.dial_timeout = handshake_timeout;
+  return running;
+}
+
+absl::Status NngTransport::Start(TransportHandler* handler,
+                                 const std::string& local_address) {
+  const absl::StatusOr<cluster::Address> address = ParseAddress(local_address);
+  if (!address.ok()) return address.status();
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (state_ != State::kNew) {
+    return absl::FailedPreconditionError("the transport was started already");
+  }
+  auto running = NewRunning(handler);
+  InboundContext* const inbound = &running->inbound;
+  auto acceptor = Acceptor::Open(
+      &running->caretaker, *address, [inbound](nng_stream* stream) {
+        auto connection = std::make_shared<Inbound>(inbound, stream);
+        inbound->caretaker->Add(connection);
+        connection->Start();
+      });
+  if (!acceptor.ok()) return acceptor.status();
+  running->acceptor = *std::move(acceptor);
+  address_ = running->acceptor->bound_address();
+  running->caretaker.Add(running->acceptor);
+  running->acceptor->Start();
+  running_ = std::move(running);
+  state_ = State::kStarted;
+  return absl::OkStatus();
+}
+
+std::string NngTransport::Address() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return address_;
+}
+
+absl::Status NngTransport::Connect(int peer, const std::string& address) {
+  absl::StatusOr<cluster::Address> parsed = ParseAddress(address);
+  if (!parsed.ok()) return parsed.status();
+  if (parsed->kind == cluster::Address::Kind::kTcp &&
+      (parsed->port == 0 || parsed->host == "*")) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "address \"", address, "\": can be listened on, but not dialled"));
+  }
+  std::shared_ptr<Outbound> known;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (state_ != State::kStarted) {
+      return absl::FailedPreconditionError("the transport is not running");
+    }
+    std::shared_ptr<Outbound>& outbound = outbounds_[peer];
+    if (outbound == nullptr) {
+      outbound = std::make_shared<Outbound>(running_->outbound, peer,
+                                            *std::move(parsed));
+      running_->caretaker.Add(outbound);
+      return absl::OkStatus();
+    }
+    known = outbound;
+  }
+  known->SetAddress(*std::move(parsed));
+  return absl::OkStatus();
+}
+
+void NngTransport::Disconnect(int peer) {
+  std::shared_ptr<Outbound> outbound;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    const auto found = outbounds_.find(peer);
+    if (found == outbounds_.end()) return;
+    outbound = std::move(found->second);
+    outbounds_.erase(found);
+  }
+  outbound->Disconnect();
+}
+
+std::shared_ptr<Outbound> NngTransport::Find(int peer) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (state_ != State::kStarted) return nullptr;
+  const auto found = outbounds_.find(peer);
+  return found == outbounds_.end() ? nullptr : found->second;
+}
+
+SendResult NngTransport::Send(int peer, const Frame& frame) {
+  CLUSTER_CHECK(frame.size() <= config_.frame_bytes_max,
+                "the frame is over the limit");
+  const std::shared_ptr<Outbound> outbound = Find(peer);
+  return outbound == nullptr ? SendResult::kSent : outbound->Send(frame);
+}
+
+std::vector<std::shared_ptr<Outbound>> NngTransport::TakeOutbounds() {
+  std::vector<std::shared_ptr<Outbound>> outbounds;
+  std::lock_guard<std::mutex> lock(mutex_);
+  for (auto& entry : outbounds_) outbounds.push_back(std::move(entry.second));
+  outbounds_.clear();
+  return outbounds;
+}
+
+void NngTransport::Stop(absl::Duration linger) {
+  std::lock_guard<std::mutex> stop_lock(stop_mutex_);
+  Running* running = nullptr;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (state_ != State::kStarted) return;
+    state_ = State::kStopped;
+    running = running_.get();
+  }
+
+  running->acceptor->Close();
+  running->inbound.stopped.store(true);
+  running->caretaker.Wake();
+
+  constexpr absl::Duration kLingerMax = absl::Hours(24);
+  const Clock::time_point deadline =
+      Clock::now() + absl::ToChronoNanoseconds(std::min(linger, kLingerMax));
+  const auto outbounds = TakeOutbounds();
+  for (const auto& outbound : outbounds) outbound->WaitUntilSent(deadline);
+  for (const auto& outbound : outbounds) outbound->Disconnect();
+
+  running->caretaker.Stop();
+  running->drainer.Stop();
+}
+
+}  // namespace
+}  // namespace nng
+
+absl::StatusOr<std::unique_ptr<Transport>> NewNngTransport(
+    const TransportConfig& config) {
+  const absl::StatusOr<nng::Options> options = nng::ReadOptions(config.options);
+  if (!options.ok()) return options.status();
+  return absl::make_unique<nng::NngTransport>(config, *options);
+}
+
+}  // namespace cluster

@@ -1,0 +1,42 @@
+// The nng backend: frames over nng's byte streams, tcp and ipc.
+//
+// What it is: length-prefixed frames (transport/nng/wire.h) on nng_stream.
+// nng's sockets (pair, push and so on) are not used: in version 1.5.2 one peer
+// that connects and resets stops their listeners for good, and they say nothing
+// of what was lost. What it is not: encrypted.
+//
+// Options ("nng": {...}):
+//   send_queue_bytes   what may wait for one peer beside the write that is
+//   under
+//                      way; 4 KiB-1 GiB, default 1 MiB. A single frame is
+//                      always taken when nothing waits.
+//   read_buffer_bytes  the largest buffer of a connection; 8 KiB-16 MiB,
+//                      default 256 KiB. Quiet connections hold 8 KiB.
+//
+// Threads: callbacks come on nng's threads, OnDrained sometimes on one of the
+// transport's own, OnDisconnected sometimes on its caretaker's. A caller that
+// sends on an idle connection does the system call itself; everybody else's
+// frames leave in larger writes.
+// Ownership and errors: as transport/transport.h says. OnDisconnected comes for
+// each failed attempt; attempts follow each other after 20 ms to 1 s.
+//
+//   auto transport = cluster::NewNngTransport(config);
+
+#ifndef TRANSPORT_NNG_NNG_TRANSPORT_H_
+#define TRANSPORT_NNG_NNG_TRANSPORT_H_
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "transport/transport.h"
+
+namespace cluster {
+
+// kInvalidArgument: an option that is unknown, of the wrong type or out of
+// range.
+absl::StatusOr<std::unique_ptr<Transport>> NewNngTransport(
+    const TransportConfig& config);
+
+}  // namespace cluster
+
+#endif  // TRANSPORT_NNG_NNG_TRANSPORT_H_

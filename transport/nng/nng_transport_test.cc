@@ -1,0 +1,197 @@
+// The nng backend against the contract of all transports, and what only it
+// promises: its options, its files, its threads.
+
+#include "transport/nng/nng_transport.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "gtest/gtest.h"
+#include "transport/contract/contract_suite.h"
+#include "transport/contract/recording_handler.h"
+
+namespace cluster {
+namespace {
+
+INSTANTIATE_TEST_SUITE_P(
+    Nng, TransportContract,
+    testing::Values(
+        TransportUnderTest{"ipv4", NewNngTransport, FreshIpv4Address},
+        TransportUnderTest{"ipv6", NewNngTransport, FreshIpv6Address},
+        TransportUnderTest{"ipc", NewNngTransport, FreshIpcAddress}),
+    TransportUnderTest::Name);
+
+absl::Status OptionStatus(const std::string& key, OptionValue value) {
+  TransportConfig config;
+  config.options.origin = "configs/a.json:7: $.nng";
+  config.options.values[key] = std::move(value);
+  return NewNngTransport(config).status();
+}
+
+TEST(NngTransport, KnownOptionsAreTaken) {
+  EXPECT_TRUE(OptionStatus("send_queue_bytes", std::int64_t{65536}).ok());
+  EXPECT_TRUE(OptionStatus("read_buffer_bytes", std::int64_t{65536}).ok());
+}
+
+TEST(NngTransport, OtherOptionsAndValuesAreRefused) {
+  for (const auto& status :
+       {OptionStatus("send_queue_byte", std::int64_t{65536}),
+        OptionStatus("send_queue_bytes", std::int64_t{1}),
+        OptionStatus("send_queue_bytes", std::string("1 MiB")),
+        OptionStatus("read_buffer_bytes", std::int64_t{1} << 40)}) {
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_TRUE(absl::StrContains(status.message(), "configs/a.json:7"))
+        << status;
+  }
+}
+
+class NngTransportTest : public testing::Test {
+ protected:
+  std::unique_ptr<Node> NewNode(std::int64_t send_queue_bytes = 1 << 20) {
+    auto node = std::make_unique<Node>();
+    TransportConfig config;
+    config.options.values["send_queue_bytes"] = send_queue_bytes;
+    auto transport = NewNngTransport(config);
+    EXPECT_TRUE(transport.ok()) << transport.status();
+    node->transport = *std::move(transport);
+    return node;
+  }
+
+  std::unique_ptr<Node> StartNode(const std::string& address,
+                                  std::int64_t send_queue_bytes = 1 << 20) {
+    auto node = NewNode(send_queue_bytes);
+    const absl::Status status = node->transport->Start(&node->handler, address);
+    EXPECT_TRUE(status.ok()) << status;
+    return node;
+  }
+
+  void ExpectDelivery(Node& from, int peer, Node& to) {
+    const std::string text = absl::StrCat("delivery ", ++deliveries_);
+    ASSERT_EQ(from.Send(peer, text), SendResult::kSent);
+    EXPECT_TRUE(to.handler.WaitFor(
+        [&](const Recorded& r) { return r.HasFrame(text); }));
+  }
+
+  int deliveries_ = 0;
+};
+
+TEST_F(NngTransportTest, TheQueueTakesWhatItsOptionSays) {
+  auto node = StartNode("127.0.0.1:0", 100000);
+  // Nobody is dialled successfully at a port that a stopped node had.
+  std::string nobody;
+  {
+    auto stopped = StartNode(FreshIpv4Address());
+    nobody = stopped->transport->Address();
+  }
+  ASSERT_TRUE(node->transport->Connect(2, nobody).ok());
+  EXPECT_EQ(node->Fill(2, 10000, 1000), 10u);
+  ASSERT_TRUE(node->transport->Connect(3, nobody).ok());
+  EXPECT_EQ(node->Fill(3, 1000000, 1000), 1u);
+}
+
+TEST_F(NngTransportTest, NamesAreDialled) {
+  auto receiver = StartNode("127.0.0.1:0");
+  auto sender = StartNode("127.0.0.1:0");
+  const std::string address = receiver->transport->Address();
+  const std::string port = address.substr(address.rfind(':'));
+  ASSERT_TRUE(sender->transport->Connect(2, "localhost" + port).ok());
+  ExpectDelivery(*sender, 2, *receiver);
+}
+
+TEST_F(NngTransportTest, EveryInterfaceIsListenedOn) {
+  auto receiver = StartNode("*:0");
+  auto sender = StartNode("127.0.0.1:0");
+  const std::string address = receiver->transport->Address();
+  const std::string port = address.substr(address.rfind(':'));
+  EXPECT_NE(port, ":0");
+  ASSERT_TRUE(sender->transport->Connect(2, "127.0.0.1" + port).ok());
+  ExpectDelivery(*sender, 2, *receiver);
+}
+
+TEST_F(NngTransportTest, WhatCannotBeDialledIsRefused) {
+  auto node = StartNode("127.0.0.1:0");
+  for (const char* address : {"127.0.0.1:0", "*:80"}) {
+    EXPECT_EQ(node->transport->Connect(2, address).code(),
+              absl::StatusCode::kInvalidArgument);
+  }
+}
+
+TEST_F(NngTransportTest, ASocketFileOfADeadProcessIsReplaced) {
+  const std::string address = FreshIpcAddress();
+  const std::string path(absl::StripPrefix(address, "ipc://"));
+  sockaddr_un name{};
+  name.sun_family = AF_UNIX;
+  std::strncpy(name.sun_path, path.c_str(), sizeof name.sun_path - 1);
+  const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+  ASSERT_EQ(bind(fd, reinterpret_cast<sockaddr*>(&name), sizeof name), 0);
+  close(fd);
+
+  auto receiver = StartNode(address);
+  auto sender = StartNode("127.0.0.1:0");
+  ASSERT_TRUE(sender->transport->Connect(2, address).ok());
+  ExpectDelivery(*sender, 2, *receiver);
+}
+
+TEST_F(NngTransportTest, AFileThatIsNoSocketIsLeftAlone) {
+  const std::string address = FreshIpcAddress();
+  const std::string path(absl::StripPrefix(address, "ipc://"));
+  std::ofstream(path) << "precious";
+  auto node = NewNode();
+  const absl::Status status = node->transport->Start(&node->handler, address);
+  EXPECT_EQ(status.code(), absl::StatusCode::kAlreadyExists) << status;
+  std::string text;
+  std::ifstream(path) >> text;
+  EXPECT_EQ(text, "precious");
+  unlink(path.c_str());
+}
+
+TEST_F(NngTransportTest, StopRemovesTheSocketFile) {
+  const std::string address = FreshIpcAddress();
+  const std::string path(absl::StripPrefix(address, "ipc://"));
+  auto node = StartNode(address);
+  EXPECT_EQ(access(path.c_str(), F_OK), 0);
+  node->transport->Stop(absl::ZeroDuration());
+  EXPECT_NE(access(path.c_str(), F_OK), 0);
+}
+
+// More than nng has threads, by far.
+TEST_F(NngTransportTest, BlockedHandlersOfManyTransportsHoldUpNoFrame) {
+  constexpr int kNodes = 40;
+  Gate gate;
+  std::vector<std::unique_ptr<Node>> receivers;
+  auto sender = StartNode("127.0.0.1:0");
+  for (int i = 0; i < kNodes; ++i) {
+    auto node = NewNode();
+    node->handler.on_drained = [&gate] { gate.Wait(); };
+    ASSERT_TRUE(
+        node->transport->Start(&node->handler, FreshIpv4Address()).ok());
+    ASSERT_TRUE(sender->transport->Connect(i, node->transport->Address()).ok());
+    receivers.push_back(std::move(node));
+  }
+  for (int round = 1; round <= 3; ++round) {
+    for (int i = 0; i < kNodes; ++i) {
+      ASSERT_EQ(sender->Send(i, "frame"), SendResult::kSent);
+    }
+    for (auto& receiver : receivers) {
+      EXPECT_TRUE(receiver->handler.WaitForFrames(round));
+      // Somebody is told of it, in each.
+      EXPECT_TRUE(receiver->handler.WaitFor(
+          [](const Recorded& r) { return r.drained_count > 0; }));
+    }
+  }
+  gate.Open();
+}
+
+}  // namespace
+}  // namespace cluster

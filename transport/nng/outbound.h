@@ -1,0 +1,122 @@
+// Outbound: all that goes to one peer: its queue, the connection that is there
+// or being dialled, and the promise of OnWritable.
+//
+// What it is: a small state machine (waiting, dialling, announcing, connected,
+// losing) under one lock. A frame to an idle connection is written on the
+// sender's thread; while a write is under way frames queue up and the next
+// write takes as many as fit. When a connection is lost, frames of which no
+// byte was written go to the next one, the others are lost: a frame is never
+// sent twice.
+// What it is not: a judge of whether a frame arrived.
+//
+// Threads: everything from any thread. The handler is called on nng's threads
+// and the caretaker's, without the lock, and for one peer in order: OnConnected
+// and OnDisconnected take turns (a failed attempt is an OnDisconnected too).
+// A call that was about to begin when Disconnect came may still run; none
+// begins later. Ownership: shared by the transport, the caretaker and whatever
+// is under way.
+// Errors: of connections, to the handler as text.
+//
+//   auto outbound = std::make_shared<Outbound>(context, 2, address);
+//   caretaker.Add(outbound);
+//   if (outbound->Send(frame) == SendResult::kBackPressured) ...
+
+#ifndef TRANSPORT_NNG_OUTBOUND_H_
+#define TRANSPORT_NNG_OUTBOUND_H_
+
+#include <condition_variable>
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <random>
+#include <string>
+
+#include "absl/types/optional.h"
+#include "transport/address.h"
+#include "transport/nng/dial.h"
+#include "transport/nng/frame_queue.h"
+#include "transport/nng/outbound_connection.h"
+#include "transport/transport.h"
+
+namespace cluster {
+namespace nng {
+
+struct OutboundContext {
+  TransportHandler* handler = nullptr;
+  Caretaker* caretaker = nullptr;
+  std::size_t queue_bytes_max = 0;
+  Clock::duration dial_timeout{};
+};
+
+class Outbound final : public Tended,
+                       public DialListener,
+                       public ConnectionOwner,
+                       public std::enable_shared_from_this<Outbound> {
+ public:
+  Outbound(const OutboundContext& context, int peer, Address address);
+
+  // Dials at once, whatever is there now.
+  void SetAddress(Address address);
+
+  SendResult Send(const Frame& frame);
+
+  // Waits until nothing is queued or being written; false: not by `deadline`.
+  bool WaitUntilSent(Clock::time_point deadline);
+
+  // Drops everything. The handler hears nothing more. Does not wait.
+  void Disconnect();
+
+  absl::optional<Clock::time_point> Tend(Clock::time_point now) override;
+  void OnDialled(const Dial* dial, absl::StatusOr<nng_stream*> stream) override;
+  void OnWritten(OutboundConnection* connection, int error) override;
+  void OnReadEnd(OutboundConnection* connection, int error) override;
+
+ private:
+  enum class State { kWaiting, kDialling, kAnnouncing, kConnected, kLosing };
+  using Lock = std::unique_lock<std::mutex>;
+
+  void StartDial(Lock lock);
+  void Announce(Lock lock, nng_stream* stream);
+  // Fills the batch and writes it, if there is anything to write. Gives the
+  // lock back.
+  void WriteNext(Lock lock);
+  // After both directions of a lost connection have ended.
+  void FinishLoss(Lock lock);
+  // Tells the handler, then waits until it is time to dial.
+  void Retry(Lock lock, const std::string& reason, Clock::duration delay);
+  void TellWritable(std::size_t times);
+  // With the lock held.
+  Clock::duration NextDelay();
+  std::size_t TakeOwed();
+
+  const OutboundContext context_;
+  const int peer_;
+
+  std::mutex mutex_;
+  // The rest is guarded by mutex_.
+  std::condition_variable sent_;
+  Address address_;
+  State state_ = State::kWaiting;
+  bool gone_ = false;
+  bool address_changed_ = false;
+  FrameQueue queue_;
+  std::size_t writable_owed_ = 0;
+
+  Clock::time_point dial_at_;
+  Clock::time_point dial_deadline_;
+  unsigned attempt_ = 0;
+  Clock::duration delay_;
+  std::minstd_rand random_;
+  std::shared_ptr<Dial> dial_;
+
+  std::shared_ptr<OutboundConnection> connection_;
+  Clock::time_point connected_at_;
+  bool writing_ = false;
+  bool reading_ = false;
+  int loss_error_ = 0;
+};
+
+}  // namespace nng
+}  // namespace cluster
+
+#endif  // TRANSPORT_NNG_OUTBOUND_H_
