@@ -1,0 +1,55 @@
+#include "transport/registry.h"
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace cluster {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+TEST(RegistryTest, KnowsItsTransports) {
+  EXPECT_THAT(TransportNames(), ElementsAre("memory", "nng", "zmq"));
+}
+
+TEST(RegistryTest, EveryNameMakesATransport) {
+  for (const std::string& name : TransportNames()) {
+    const absl::StatusOr<TransportFactory> factory = FindTransport(name);
+    ASSERT_TRUE(factory.ok()) << factory.status();
+    const auto transport = (*factory)(TransportConfig());
+    ASSERT_TRUE(transport.ok()) << name << ": " << transport.status();
+    EXPECT_NE(*transport, nullptr);
+  }
+}
+
+// The option's text shows which backend was asked: each names its own keys.
+TEST(RegistryTest, EveryTransportRefusesAnUnknownOption) {
+  for (const std::string& name : TransportNames()) {
+    TransportConfig config;
+    config.options.origin = "a.json:7: $." + name;
+    config.options.values["no_such_option"] = true;
+    const auto transport = (*FindTransport(name))(config);
+    EXPECT_EQ(transport.status().code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_THAT(std::string(transport.status().message()),
+                HasSubstr("a.json:7: $." + name + ".no_such_option"));
+  }
+}
+
+TEST(RegistryTest, UnknownNamesAreToldWithTheKnownOnes) {
+  const absl::Status status = FindTransport("zmp").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(status.message(),
+            "unknown transport \"zmp\"; did you mean \"zmq\"?; known: memory, "
+            "nng, zmq");
+  EXPECT_EQ(FindTransport("carrier pigeon").status().message(),
+            "unknown transport \"carrier pigeon\"; known: memory, nng, zmq");
+  EXPECT_EQ(FindTransport("ZMQ").status().code(), absl::StatusCode::kNotFound)
+      << "names are matched letter by letter";
+  EXPECT_THAT(
+      std::string(FindTransport(std::string(1000, 'x')).status().message()),
+      HasSubstr(std::string(80, 'x') + "...\"; known: "));
+}
+
+}  // namespace
+}  // namespace cluster
