@@ -62,8 +62,12 @@ bool Link::LaneReady(Lane lane) const {
 
 bool Link::MayTransmit() const {
   if (!connected_ || !writable_) return false;
-  if (ack_due_ || !handshake_.established() || window_.Rewound() != nullptr)
+  if (goodbye_ != Goodbye::kNo)
+    return goodbye_ == Goodbye::kDue && handshake_.established();
+  if (ack_due_ || ask_consumed_ || handshake_.MayBeDue() ||
+      window_.Rewound() != nullptr)
     return true;
+  if (!handshake_.established()) return false;
   for (Lane lane : kLanesByUrgency) {
     if (LaneReady(lane)) return true;
   }
