@@ -167,7 +167,9 @@ bool Link::NextData(absl::Time now, Frame* frame) {
     return true;
   }
   for (Lane lane : kLanesByUrgency) {
-    if (!LaneReady(lane) || DropTooLarge(lane)) continue;
+    while (LaneReady(lane) && DropTooLarge(lane)) {
+    }
+    if (!LaneReady(lane)) continue;
     Transmit(lane, now, frame);
     return true;
   }
