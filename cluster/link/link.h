@@ -161,7 +161,10 @@ class Link {
   SendWindow::Sent CutChunk(Lane lane, FrameHeader* header);
   bool DropTooLarge(Lane lane);
   std::uint8_t DataFlags(Lane lane, std::size_t charge);
+  void TransmitAgain(const SendWindow::Sent& sent, absl::Time now,
+                     Frame* frame);
   FrameHeader Header(FrameKind kind, absl::Time now);
+  void Stamp(absl::Time now, FrameHeader* header);
   Frame Lone(FrameHeader header, std::string body);
   void Rewind();
   void AckSoon();
