@@ -119,7 +119,9 @@ class Link {
   bool MayTransmit() const;
   // The next frame to hand to the transport, if there is one.
   bool NextFrame(absl::Time now, Frame* frame);
-  // The transport did not take it. No frame until OnWritable.
+  // The transport did not take it. No frame until OnWritable. No other call may
+  // lie between NextFrame and this one: hold the lock over both, and over the
+  // transport's Send between them.
   void FrameNotTaken();
 
   // Whether an acknowledgement should leave now that the input is drained.
@@ -205,6 +207,7 @@ class Link {
 
   FrameKind last_kind_ = FrameKind::kControl;  // of the last NextFrame
   std::uint8_t last_flags_ = 0;
+  std::size_t last_bytes_ = 0;
   PeerStats stats_;
 };
 

@@ -90,13 +90,15 @@ bool Link::NextFrame(absl::Time now, Frame* frame) {
     *frame = Lone(Header(FrameKind::kControl, now), "");
   }
   ++stats_.frames_sent;
-  stats_.bytes_sent += frame->size();
+  last_bytes_ = frame->size();
+  stats_.bytes_sent += last_bytes_;
   return true;
 }
 
 void Link::FrameNotTaken() {
   writable_ = false;
   --stats_.frames_sent;
+  stats_.bytes_sent -= last_bytes_;
   switch (last_kind_) {
     case FrameKind::kHello:
       handshake_.Doubt();
