@@ -126,7 +126,9 @@ class Link {
   bool MayTransmit() const;
   // The next frame to hand to the transport, if there is one.
   bool NextFrame(absl::Time now, Frame* frame);
-  // The transport did not take it. No frame until OnWritable.
+  // The transport did not take it. No frame until OnWritable. No other call may
+  // lie between NextFrame and this one: hold the lock over both, and over the
+  // transport's Send between them.
   void FrameNotTaken();
 
   // Whether an acknowledgement should leave now that the input is drained.
@@ -178,7 +180,10 @@ class Link {
   SendWindow::Sent CutChunk(Lane lane, FrameHeader* header);
   bool DropTooLarge(Lane lane);
   std::uint8_t DataFlags(Lane lane, std::size_t charge);
+  void TransmitAgain(const SendWindow::Sent& sent, absl::Time now,
+                     Frame* frame);
   FrameHeader Header(FrameKind kind, absl::Time now);
+  void Stamp(absl::Time now, FrameHeader* header);
   Frame Lone(FrameHeader header, std::string body);
   void Rewind();
   void AckSoon();
@@ -219,6 +224,7 @@ class Link {
 
   FrameKind last_kind_ = FrameKind::kControl;  // of the last NextFrame
   std::uint8_t last_flags_ = 0;
+  std::size_t last_bytes_ = 0;
   PeerStats stats_;
 };
 

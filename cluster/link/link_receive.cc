@@ -162,9 +162,10 @@ void Link::OnChunk(const FrameHeader& header, const Slice& body,
       BreakSession(RefusalReason::kBadRecord, "chunks that make no record");
       return;
     case Reassembly::Result::kPart:
-      // Taken as soon as it is here: reassembly has a bound of its own, so that
-      // a payload larger than the window completes.
-      consumed_untold_bytes_ += FrameCharge(body.bytes.size());
+      // Taken as soon as what lies before it is: reassembly has a bound of its
+      // own, so that a payload larger than the window completes.
+      if (receive_.Skip())
+        consumed_untold_bytes_ += FrameCharge(body.bytes.size());
       if (consumed_untold_bytes_ >= config_.window_bytes / 4) ack_due_ = true;
       return;
     case Reassembly::Result::kWhole:

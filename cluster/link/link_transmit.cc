@@ -62,8 +62,12 @@ bool Link::LaneReady(Lane lane) const {
 
 bool Link::MayTransmit() const {
   if (!connected_ || !writable_) return false;
-  if (ack_due_ || !handshake_.established() || window_.Rewound() != nullptr)
+  if (goodbye_ != Goodbye::kNo)
+    return goodbye_ == Goodbye::kDue && handshake_.established();
+  if (ack_due_ || ask_consumed_ || handshake_.MayBeDue() ||
+      window_.Rewound() != nullptr)
     return true;
+  if (!handshake_.established()) return false;
   for (Lane lane : kLanesByUrgency) {
     if (LaneReady(lane)) return true;
   }
@@ -86,13 +90,15 @@ bool Link::NextFrame(absl::Time now, Frame* frame) {
     *frame = Lone(Header(FrameKind::kControl, now), "");
   }
   ++stats_.frames_sent;
-  stats_.bytes_sent += frame->size();
+  last_bytes_ = frame->size();
+  stats_.bytes_sent += last_bytes_;
   return true;
 }
 
 void Link::FrameNotTaken() {
   writable_ = false;
   --stats_.frames_sent;
+  stats_.bytes_sent -= last_bytes_;
   switch (last_kind_) {
     case FrameKind::kHello:
       handshake_.Doubt();
@@ -120,21 +126,26 @@ FrameHeader Link::Header(FrameKind kind, absl::Time now) {
   header.sender_id = static_cast<std::uint32_t>(config_.self_id);
   header.destination_id = static_cast<std::uint32_t>(config_.peer_id);
   header.session = handshake_.session();
-  if (kind != FrameKind::kHello) {
-    header.received_through = receive_.received_through();
-    header.consumed_through = receive_.consumed_through();
+  Stamp(now, &header);
+  return header;
+}
+
+void Link::Stamp(absl::Time now, FrameHeader* header) {
+  header->flags = 0;
+  if (header->kind != FrameKind::kHello) {
+    header->received_through = receive_.received_through();
+    header->consumed_through = receive_.consumed_through();
     if (now - last_heard_ < config_.peer_timeout * 3 / 4)
-      header.flags |= kHearsYou;
-    if (gap_due_) header.flags |= kGap;
-    if (ask_consumed_) header.flags |= kConsumeRequest;
+      header->flags |= kHearsYou;
+    if (gap_due_) header->flags |= kGap;
+    if (ask_consumed_) header->flags |= kConsumeRequest;
     ack_due_ = gap_due_ = ask_consumed_ = false;
     ack_at_ = absl::InfiniteFuture();
     consumed_untold_bytes_ = 0;
   }
   last_sent_ = now;
-  last_kind_ = kind;
-  last_flags_ = header.flags;
-  return header;
+  last_kind_ = header->kind;
+  last_flags_ = header->flags;
 }
 
 Frame Link::Lone(FrameHeader header, std::string body) {
@@ -153,21 +164,32 @@ bool Link::NextData(absl::Time now, Frame* frame) {
             config_.inflight_bytes) {
       return false;
     }
-    *frame = SendWindow::ToFrame(*again);
-    if (!window_.inflight()) timer_start_ = now;
-    window_.MarkRetransmitted(now);
-    ++stats_.frames_retransmitted;
-    last_kind_ = FrameKind::kData;
-    last_flags_ = 0;
-    last_sent_ = now;
+    TransmitAgain(*again, now, frame);
     return true;
   }
   for (Lane lane : kLanesByUrgency) {
-    if (!LaneReady(lane) || DropTooLarge(lane)) continue;
+    while (LaneReady(lane) && DropTooLarge(lane)) {
+    }
+    if (!LaneReady(lane)) continue;
     Transmit(lane, now, frame);
     return true;
   }
   return false;
+}
+
+// With a header of now: what the first one said of acknowledgements, and of
+// whether the peer is heard, may have become wrong.
+void Link::TransmitAgain(const SendWindow::Sent& sent, absl::Time now,
+                         Frame* frame) {
+  if (!window_.inflight()) timer_start_ = now;
+  FrameHeader header = sent.header;
+  Stamp(now, &header);
+  window_.MarkRetransmitted(now);
+  header.flags |= DataFlags(header.lane, FrameCharge(sent.body_bytes));
+  std::shared_ptr<char> place = AllocateBytes(kFrameHeaderBytes);
+  EncodeFrameHeader(header, place.get());
+  *frame = SendWindow::ToFrame(sent, std::move(place));
+  ++stats_.frames_retransmitted;
 }
 
 // Accepted before the peer had said how much it takes.
@@ -203,6 +225,7 @@ void Link::Transmit(Lane lane, absl::Time now, Frame* frame) {
   header.body_bytes = static_cast<std::uint32_t>(body.size());
   header.body_crc = Crc32c(body);
   char* const place = large ? sent.chunk_header.get() : sent.batch.header();
+  sent.header = header;
   *frame = SendWindow::ToFrame(sent);
   window_.Add(std::move(sent), now);
   header.flags |= DataFlags(lane, charge);

@@ -29,15 +29,24 @@ ReceiveResult ReceiveWindow::Receive(std::uint64_t sequence,
 }
 
 void ReceiveWindow::Deliver() {
-  delivered_.push_back({received_through_, last_charge_});
+  delivered_.push_back({received_through_, last_charge_, false});
   bytes_ += last_charge_;
+}
+
+bool ReceiveWindow::Skip() {
+  if (delivered_.empty()) return true;
+  delivered_.push_back({received_through_, last_charge_, true});
+  bytes_ += last_charge_;
+  return false;
 }
 
 bool ReceiveWindow::Consume(std::uint64_t sequence) {
   if (delivered_.empty() || delivered_.front().sequence != sequence)
     return false;
-  bytes_ -= delivered_.front().charge;
-  delivered_.pop_front();
+  do {
+    bytes_ -= delivered_.front().charge;
+    delivered_.pop_front();
+  } while (!delivered_.empty() && delivered_.front().skipped);
   return true;
 }
 

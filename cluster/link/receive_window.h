@@ -32,12 +32,15 @@ class ReceiveWindow {
   // A new session.
   void Reset();
 
-  // A data frame of the session arrived. After kNext, Deliver follows unless
-  // nothing of the frame waits for the application (a part of a payload, say).
+  // A data frame of the session arrived. After kNext, Deliver or Skip follows.
   ReceiveResult Receive(std::uint64_t sequence, std::size_t body_bytes);
   // The frame (or the payload that it completes) goes to the application, who
   // will take it with Consume.
   void Deliver();
+  // The frame asks nothing of the application (a part of a payload, say): it
+  // counts as taken as soon as all before it is, which is what the sender
+  // reckons with too. True if that is now.
+  bool Skip();
 
   // The application has taken what Deliver gave it, in the same order. False if
   // `sequence` is not the oldest one delivered: it is of an earlier session.
@@ -55,10 +58,11 @@ class ReceiveWindow {
   struct Delivered {
     std::uint64_t sequence;
     std::size_t charge;
+    bool skipped;
   };
 
   const std::size_t window_bytes_;
-  std::deque<Delivered> delivered_;
+  std::deque<Delivered> delivered_;  // the first one is not skipped
   std::uint64_t received_through_ = 0;
   std::size_t bytes_ = 0;
   std::size_t last_charge_ = 0;

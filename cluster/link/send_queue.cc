@@ -58,8 +58,8 @@ void SendQueue::Open(Lane lane, std::size_t record_bytes_max,
 
 void SendQueue::Close(LaneQueue* queue) {
   const std::size_t recent = queue->batches.back().body_bytes;
-  queue->capacity_next =
-      std::clamp<std::size_t>(recent + recent / 4, 1024, batch_bytes_);
+  queue->capacity_next = std::min(
+      std::max<std::size_t>(recent + recent / 4, 1024), batch_bytes_);
   queue->open = false;
 }
 

@@ -98,19 +98,17 @@ AckResult SendWindow::Acknowledge(std::uint64_t received_through,
 }
 
 Frame SendWindow::ToFrame(const Sent& sent) {
-  Frame frame;
-  if (sent.chunk_header == nullptr) {
-    frame.slices.push_back(
-        Slice{sent.batch.buffer,
-              {sent.batch.header(), kFrameHeaderBytes + sent.body_bytes}});
-    return frame;
-  }
-  frame.slices.push_back(
-      Slice{sent.chunk_header, {sent.chunk_header.get(), kFrameHeaderBytes}});
-  frame.slices.push_back(
-      Slice{sent.batch.buffer,
-            sent.batch.body().substr(sent.offset, sent.body_bytes)});
-  return frame;
+  if (sent.chunk_header != nullptr) return ToFrame(sent, sent.chunk_header);
+  return Frame{
+      {Slice{sent.batch.buffer,
+             {sent.batch.header(), kFrameHeaderBytes + sent.body_bytes}}}};
+}
+
+Frame SendWindow::ToFrame(const Sent& sent, std::shared_ptr<char> header) {
+  const absl::string_view bytes(header.get(), kFrameHeaderBytes);
+  return Frame{{Slice{std::move(header), bytes},
+                Slice{sent.batch.buffer,
+                      sent.batch.body().substr(sent.offset, sent.body_bytes)}}};
 }
 
 absl::Time SendWindow::OldestTransmitted() const {

@@ -21,6 +21,7 @@
 
 #include "absl/time/time.h"
 #include "cluster/link/batch.h"
+#include "codec/frame_header.h"
 #include "transport/frame.h"
 
 namespace cluster {
@@ -38,6 +39,7 @@ class SendWindow {
     std::shared_ptr<char> chunk_header;  // of a chunk, whose records lie in a
                                          // shared buffer; else null
     Batch batch;  // small: this frame; large: the record that it is a part of
+    FrameHeader header;  // as it was first; what it acknowledges grows old
     std::size_t offset = 0;  // of this frame's body in the batch's
     std::size_t body_bytes = 0;
     std::uint32_t envelopes = 0;                    // that end in this frame
@@ -68,6 +70,8 @@ class SendWindow {
                         std::uint64_t consumed_through);
 
   static Frame ToFrame(const Sent& sent);
+  // The same behind another header; the first one may still be on its way.
+  static Frame ToFrame(const Sent& sent, std::shared_ptr<char> header);
 
   std::size_t inflight_bytes() const { return inflight_bytes_; }
   int inflight_frames(Lane lane) const {
