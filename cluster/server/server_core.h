@@ -96,6 +96,7 @@ class ServerCore {
   const Codec* const codec_;
   const std::uint64_t incarnation_;
   std::atomic<std::uint64_t> sequence_{0};  // of message ids
+  std::atomic<std::uint64_t> self_sent_{0};
   std::atomic<bool> sending_{false};
   std::atomic<bool> receiving_{false};
   std::atomic<bool> stopped_{false};

@@ -121,6 +121,7 @@ absl::Status ServerCore::SendHere(const EnvelopeView& view,
           "no room in this server's own inbox in time");
     }
   }
+  self_sent_.fetch_add(1, std::memory_order_relaxed);
   if (callbacks_.handles_envelopes() && !callbacks_.InCallback())
     callbacks_.Wake();
   return absl::OkStatus();

@@ -14,10 +14,6 @@ std::uint64_t Sum(const std::array<std::uint64_t, kDropReasons>& counts) {
   return std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
 }
 
-std::string Who(int from, int to) {
-  return absl::StrCat("server ", from, " to ", to, ": ");
-}
-
 std::string Name(const EnvelopeView& envelope) {
   return absl::StrCat("envelope ", ToString(envelope.message_id), " (",
                       LaneName(envelope.lane), ", ", envelope.payload.size(),
@@ -33,6 +29,10 @@ std::uint64_t Checker::Stream::Dropped() const {
 Checker::Checker(const World* world, const LinkConfig& config,
                  absl::Duration patience)
     : world_(world), config_(config), patience_(patience) {}
+
+void Checker::Fail(Way way, const std::string& text) {
+  Fail(absl::StrCat("server ", way.from, " to ", way.to, ": ", text));
+}
 
 void Checker::Fail(std::string text) {
   if (violations_.size() >= kViolationsMax) return;
@@ -72,18 +72,18 @@ void Checker::OnAccepted(const SimLife& self, int peer,
       stream.accepted.emplace(envelope.message_id.sequence, std::move(accepted))
           .second;
   if (!fresh)
-    Fail(Who(self.server, peer) + Name(envelope) +
-         ": this message id was given before");
+    Fail({self.server, peer},
+         Name(envelope) + ": this message id was given before");
 }
 
 void Checker::OnLink(const SimLife& self, int peer,
                      const LinkObservation& seen) {
-  const std::string who = Who(self.server, peer);
+  const Way who{self.server, peer};
   Stream& stream = StreamOf(self, peer);
   for (const PeerEvent& event : seen.events) {
     if (quiet_)
-      Fail(absl::StrCat(who, PeerEventTypeName(event.type), " (", event.reason,
-                        ") though all is well"));
+      Fail(who, absl::StrCat(PeerEventTypeName(event.type), " (", event.reason,
+                             ") though all is well"));
     if (event.type == PeerEvent::kRestarted)
       CheckRestart(who, stream, seen, event);
     const bool session =
@@ -95,19 +95,19 @@ void Checker::OnLink(const SimLife& self, int peer,
   const PeerStats& stats = stream.now;
   if (stats.accepted != stats.acknowledged + stats.queued + stats.in_flight +
                             Sum(stats.dropped)) {
-    Fail(absl::StrCat(who, "the account does not add up: ", stats.accepted,
-                      " accepted, ", stats.acknowledged, " acknowledged, ",
-                      stats.queued, " queued, ", stats.in_flight,
-                      " in flight, ", Sum(stats.dropped), " dropped"));
+    Fail(who, absl::StrCat("the account does not add up: ", stats.accepted,
+                           " accepted, ", stats.acknowledged, " acknowledged, ",
+                           stats.queued, " queued, ", stats.in_flight,
+                           " in flight, ", Sum(stats.dropped), " dropped"));
   }
   if (stream.Acknowledged() > stream.taken) {
-    Fail(absl::StrCat(who, stream.Acknowledged(), " acknowledged, but only ",
-                      stream.taken, " taken"));
+    Fail(who, absl::StrCat(stream.Acknowledged(), " acknowledged, but only ",
+                           stream.taken, " taken"));
   }
   CheckBounds(who, seen);
 }
 
-void Checker::CheckBounds(const std::string& who, const LinkObservation& seen) {
+void Checker::CheckBounds(Way who, const LinkObservation& seen) {
   const PeerStats& stats = seen.stats;
   const std::size_t frame = FrameCharge(ChunkBytes(config_.frame_bytes));
   const std::size_t record = config_.payload_bytes_max + 256;
@@ -117,33 +117,33 @@ void Checker::CheckBounds(const std::string& who, const LinkObservation& seen) {
   const std::size_t queue =
       std::max(config_.queue_bytes_max, record) + window + kLanes * record;
   if (stats.queued_bytes > queue)
-    Fail(absl::StrCat(who, stats.queued_bytes, " bytes queued"));
+    Fail(who, absl::StrCat(stats.queued_bytes, " bytes queued"));
   if (stats.unconsumed_bytes > window)
-    Fail(absl::StrCat(who, stats.unconsumed_bytes,
-                      " bytes unconsumed, the window is ", window));
+    Fail(who, absl::StrCat(stats.unconsumed_bytes,
+                           " bytes unconsumed, the window is ", window));
   if (seen.inbox_bytes > window + kLanes * record)
-    Fail(absl::StrCat(who, seen.inbox_bytes, " bytes received and not taken"));
+    Fail(who, absl::StrCat(seen.inbox_bytes, " bytes received and not taken"));
   if (stats.up && seen.silence > patience_)
-    Fail(absl::StrCat(who, "up, though silent for ",
-                      absl::FormatDuration(seen.silence)));
+    Fail(who, absl::StrCat("up, though silent for ",
+                           absl::FormatDuration(seen.silence)));
   // Servers that keep the protocol never accuse each other.
   for (RefusalReason reason :
        {RefusalReason::kImpossibleAck, RefusalReason::kOverrun,
         RefusalReason::kBadRecord, RefusalReason::kWrongCluster,
         RefusalReason::kWrongDestination}) {
     if (stats.Refused(reason) > 0)
-      Fail(absl::StrCat(who, "refused: ", RefusalReasonName(reason)));
+      Fail(who, absl::StrCat("refused: ", RefusalReasonName(reason)));
   }
 }
 
-void Checker::CheckRestart(const std::string& who, const Stream& stream,
+void Checker::CheckRestart(Way who, const Stream& stream,
                            const LinkObservation& seen,
                            const PeerEvent& event) {
   resent_ += event.resent;
   const PeerStats& before = stream.now;
   if (event.unknown_fate != before.in_flight) {
-    Fail(absl::StrCat(who, event.unknown_fate, " of unknown fate, but ",
-                      before.in_flight, " were in flight"));
+    Fail(who, absl::StrCat(event.unknown_fate, " of unknown fate, but ",
+                           before.in_flight, " were in flight"));
   }
   const bool another = stream.peer_incarnation != seen.hello_incarnation;
   const std::uint64_t resent =
@@ -151,57 +151,58 @@ void Checker::CheckRestart(const std::string& who, const Stream& stream,
           ? event.unknown_fate
           : 0;
   if (event.resent != resent || seen.stats.queued != before.queued + resent) {
-    Fail(absl::StrCat(who, resent, " should be sent again, ", event.resent,
-                      " said to be, the queue grew from ", before.queued,
-                      " to ", seen.stats.queued));
+    Fail(who, absl::StrCat(resent, " should be sent again, ", event.resent,
+                           " said to be, the queue grew from ", before.queued,
+                           " to ", seen.stats.queued));
   }
   const std::uint64_t dropped = seen.stats.Dropped(DropReason::kPeerRestart) -
                                 before.Dropped(DropReason::kPeerRestart);
   if (dropped != event.unknown_fate - resent)
-    Fail(absl::StrCat(who, dropped, " counted as dropped by the restart"));
+    Fail(who, absl::StrCat(dropped, " counted as dropped by the restart"));
 }
 
 void Checker::OnTaken(const SimLife& self, int peer, std::uint64_t session,
                       const EnvelopeView& envelope) {
   ++taken_;
-  const std::string who = Who(peer, self.server);
+  const Way who{peer, self.server};
   Ear& ear = ears_[{self.server, peer}];
   if (session != ear.session) {
-    if (!ear.up) Fail(who + "an envelope before its session is up");
+    if (!ear.was_up) Fail(who, "an envelope before its session is up");
     if (ear.session != 0 && !ear.restarted)
-      Fail(who + "a new session without an event between");
+      Fail(who, "a new session without an event between");
     ear.session = session;
   } else if (ear.restarted) {
-    Fail(who + "an envelope of the old session after the new one began");
+    Fail(who, "an envelope of the old session after the new one began");
   }
   ear.restarted = false;
 
   const auto stream =
       streams_.find({peer, self.server, envelope.message_id.incarnation});
   if (stream == streams_.end()) {
-    Fail(who + Name(envelope) + ": nobody sent it");
+    Fail(who, Name(envelope) + ": nobody sent it");
     return;
   }
   const auto accepted =
       stream->second.accepted.find(envelope.message_id.sequence);
   if (accepted == stream->second.accepted.end()) {
-    Fail(who + Name(envelope) + ": nobody sent it");
+    Fail(who, Name(envelope) + ": nobody sent it");
     return;
   }
   if (accepted->second.envelope != envelope.ToEnvelope()) {
-    Fail(who + Name(envelope) + ": it was changed");
+    Fail(who, Name(envelope) + ": it was changed");
     return;
   }
   CheckOrder(who, &stream->second, &accepted->second, self.life);
 }
 
-void Checker::CheckOrder(const std::string& who, Stream* stream,
-                         Accepted* accepted, std::uint64_t life) {
+void Checker::CheckOrder(Way who, Stream* stream, Accepted* accepted,
+                         std::uint64_t life) {
   const auto lane = static_cast<std::size_t>(accepted->envelope.lane);
   std::uint64_t& last = stream->last[life][lane];
   if (accepted->position <= last) {
-    Fail(absl::StrCat(who, Name(accepted->envelope), ": number ",
-                      accepted->position, " of its lane after number ", last));
+    Fail(who,
+         absl::StrCat(Name(accepted->envelope), ": number ", accepted->position,
+                      " of its lane after number ", last));
   }
   last = accepted->position;
   if (!accepted->taken) ++stream->taken;
@@ -213,28 +214,28 @@ void Checker::CheckOrder(const std::string& who, Stream* stream,
     furthest = accepted->position;
   }
   if (stream->skipped > stream->Dropped()) {
-    Fail(absl::StrCat(who, Name(accepted->envelope), ": ", stream->skipped,
-                      " passed over, but only ", stream->Dropped(),
-                      " dropped"));
+    Fail(who, absl::StrCat(Name(accepted->envelope), ": ", stream->skipped,
+                           " passed over, but only ", stream->Dropped(),
+                           " dropped"));
   }
 }
 
 void Checker::OnEvent(const SimLife& self, int peer, const PeerEvent& event) {
-  const std::string who =
-      absl::StrCat("server ", self.server, " about ", peer, ": ");
+  const Way who{self.server, peer};
   Ear& ear = ears_[{self.server, peer}];
   switch (event.type) {
     case PeerEvent::kUp:
-      if (ear.up) Fail(who + "up twice");
-      ear.up = true;
+      if (ear.up) Fail(who, "up twice");
+      ear.up = ear.was_up = true;
       break;
     case PeerEvent::kDown:
-      if (!ear.up) Fail(who + "down twice");
+      if (!ear.up) Fail(who, "down twice");
       ear.up = false;
       break;
     case PeerEvent::kRestarted:
-      if (ear.up) Fail(who + "restarted while up");
+      if (ear.up) Fail(who, "restarted while up");
       ear.restarted = true;
+      ear.was_up = false;
       break;
     case PeerEvent::kRemoved:
       break;
@@ -242,17 +243,18 @@ void Checker::OnEvent(const SimLife& self, int peer, const PeerEvent& event) {
 }
 
 void Checker::OnSettled(const SimLife& self, int peer) {
-  const std::string who = Who(self.server, peer);
+  const Way who{self.server, peer};
   const Stream& stream = StreamOf(self, peer);
-  if (!stream.now.up) Fail(who + "not up though all is well");
+  if (!stream.now.up) Fail(who, "not up though all is well");
   if (stream.now.queued + stream.now.in_flight > 0) {
-    Fail(absl::StrCat(who, stream.now.queued, " queued and ",
-                      stream.now.in_flight, " in flight though all is well"));
+    Fail(who,
+         absl::StrCat(stream.now.queued, " queued and ", stream.now.in_flight,
+                      " in flight though all is well"));
   }
   const std::uint64_t missing = stream.accepted.size() - stream.taken;
   if (missing > stream.Dropped()) {
-    Fail(absl::StrCat(who, missing, " never arrived, but only ",
-                      stream.Dropped(), " dropped"));
+    Fail(who, absl::StrCat(missing, " never arrived, but only ",
+                           stream.Dropped(), " dropped"));
   }
 }
 

@@ -123,19 +123,27 @@ class Checker {
   // What an application has seen of a peer since its link was made.
   struct Ear {
     bool up = false;
+    bool was_up = false;     // since the session began
     bool restarted = false;  // since the last envelope
     std::uint64_t session = 0;
   };
   using StreamKey = std::tuple<int, int, std::uint64_t>;  // incarnation
   using EarKey = std::pair<int, int>;
 
+  // For error texts, which are made only when there is an error.
+  struct Way {
+    int from;
+    int to;
+  };
+
+  void Fail(Way way, const std::string& text);
   Stream& StreamOf(const SimLife& self, int peer) {
     return streams_[{self.server, peer, self.incarnation}];
   }
-  void CheckBounds(const std::string& who, const LinkObservation& seen);
-  void CheckRestart(const std::string& who, const Stream& stream,
-                    const LinkObservation& seen, const PeerEvent& event);
-  void CheckOrder(const std::string& who, Stream* stream, Accepted* accepted,
+  void CheckBounds(Way who, const LinkObservation& seen);
+  void CheckRestart(Way who, const Stream& stream, const LinkObservation& seen,
+                    const PeerEvent& event);
+  void CheckOrder(Way who, Stream* stream, Accepted* accepted,
                   std::uint64_t life);
 
   const World* const world_;

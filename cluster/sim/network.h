@@ -71,6 +71,7 @@ class SimNetwork {
   void SetFaults(const NetworkFaults& faults) { faults_ = faults; }
   // From now on no byte gets from one to the other; nobody is told.
   void Block(int from, int to) { blocked_.insert({from, to}); }
+  void Unblock(int from, int to) { blocked_.erase({from, to}); }
   void UnblockAll() { blocked_.clear(); }
   // Breaks the connection that `from` dialled; it is dialled again soon.
   void Reset(int from, int to);

@@ -127,8 +127,7 @@ int SimServer::Send(Envelope envelope) {
   for (const auto& entry : links_) {
     Peer* const peer = entry.second.get();
     if (envelope.pid != kBroadcast && envelope.pid != peer->id) continue;
-    const bool taken =
-        peer->link->Append(envelope) == AppendResult::kAccepted;
+    const bool taken = peer->link->Append(envelope) == AppendResult::kAccepted;
     if (taken) around_.checker->OnAccepted(self_, peer->id, envelope);
     accepted += taken ? 1 : 0;
     // A full queue may have dropped its oldest even where it then refused.

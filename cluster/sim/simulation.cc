@@ -124,8 +124,10 @@ void Simulation::Reset() {
 
 void Simulation::Block() {
   const int from = AnyServer().id();
-  network_.Block(from, AnyPeerOf(from));
-  if (world_.Chance(0.3)) network_.UnblockAll();
+  const int to = AnyPeerOf(from);
+  network_.Block(from, to);
+  world_.After(world_.Between(absl::ZeroDuration(), absl::Seconds(2)),
+               [this, from, to] { network_.Unblock(from, to); });
 }
 
 void Simulation::Heal() {

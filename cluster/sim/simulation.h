@@ -33,7 +33,7 @@ namespace cluster {
 struct SimulationOptions {
   std::uint64_t seed = 0;
   int servers = 3;  // at least 2
-  absl::Duration duration = absl::Seconds(3);
+  absl::Duration duration = absl::Seconds(2);
   absl::Duration heal_max = absl::Seconds(60);
   LinkConfig link;  // of every server; the codec must be set
   NetworkFaults faults;

@@ -19,7 +19,7 @@ namespace cluster {
 
 struct SimTrafficOptions {
   absl::Duration pause_max = absl::Milliseconds(40);  // between bursts
-  int burst_max = 24;                                 // envelopes
+  int burst_max = 16;                                 // envelopes
   std::size_t payload_bytes_max = 20u << 10;          // now and then
   double answer = 0.05;  // probability that an envelope is answered at once
 };
