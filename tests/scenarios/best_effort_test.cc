@@ -60,8 +60,8 @@ TEST_P(BestEffortTest, AllArrivesWhereEachIsWaitedFor) {
     load.envelopes_max = 100;
     load.wait_for_each = true;
     RunScenario(scenario, load, &cluster, &ledger);
-    EXPECT_THAT(SettledProblems(cluster), IsEmpty());
     cluster.StopAll();
+    EXPECT_THAT(SettledProblems(cluster), IsEmpty());
     EXPECT_EQ(ledger.arrived(), ledger.sent());
     EXPECT_THAT(ledger.Problems(), IsEmpty());
   }
