@@ -43,7 +43,7 @@ class BestEffortTest : public testing::TestWithParam<Case> {
     Load load;
     load.seed = TestSeed();
     load.payload_bytes = 4u << 20;
-    load.large_payload_bytes = 0;
+    load.large_payloads = 0;
     std::cout << "CLUSTER_TEST_SEED=" << load.seed << "\n";
     return load;
   }
