@@ -46,15 +46,15 @@ class Meter {
 };
 
 // How many items take about `seconds`, by doubling.
-std::int64_t ItemsThatTake(double seconds,
+std::int64_t ItemsThatTake(double seconds, std::int64_t items_least,
                            absl::FunctionRef<void(std::int64_t)> deliver) {
-  for (std::int64_t items = 1;; items *= 2) {
+  for (std::int64_t items = items_least;; items *= 2) {
     const Clock::time_point start = Clock::now();
     deliver(items);
     const double taken = SecondsSince(start);
     if (taken >= seconds / 2) {
       const double scaled = static_cast<double>(items) * seconds / taken;
-      return std::max<std::int64_t>(1, static_cast<std::int64_t>(scaled));
+      return std::max(items_least, static_cast<std::int64_t>(scaled));
     }
   }
 }
@@ -66,11 +66,12 @@ void SetMeasuringTime(absl::Duration time) { measuring_time = time; }
 
 void MeasureDeliveries(benchmark::State& state, std::size_t payload_bytes,
                        int deliveries_per_item,
-                       absl::FunctionRef<void(std::int64_t items)> deliver) {
+                       absl::FunctionRef<void(std::int64_t items)> deliver,
+                       std::int64_t items_least) {
   constexpr double kRoundSeconds = 0.05;
   const double seconds = absl::ToDoubleSeconds(MeasuringTime());
   const std::int64_t items_per_round =
-      ItemsThatTake(std::min(kRoundSeconds, seconds), deliver);
+      ItemsThatTake(std::min(kRoundSeconds, seconds), items_least, deliver);
   const Meter meter;
   std::int64_t items = 0;
   do {

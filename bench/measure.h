@@ -29,12 +29,14 @@ absl::Duration MeasuringTime();
 void SetMeasuringTime(absl::Duration time);
 
 // `deliver(items)` sends so many envelopes and returns when all were delivered,
-// each of them `deliveries_per_item` times. Counters: items_per_second and
-// bytes_per_second (of payload) as delivered, allocs_per_item and
-// cpu_ns_per_item of the whole process, both sides.
+// each of them `deliveries_per_item` times; no round has fewer than
+// `items_least`. Counters: items_per_second and bytes_per_second (of payload)
+// as delivered, allocs_per_item and cpu_ns_per_item of the whole process, both
+// sides.
 void MeasureDeliveries(benchmark::State& state, std::size_t payload_bytes,
                        int deliveries_per_item,
-                       absl::FunctionRef<void(std::int64_t items)> deliver);
+                       absl::FunctionRef<void(std::int64_t items)> deliver,
+                       std::int64_t items_least = 1);
 
 // `round_trips(times, samples)` makes so many round trips, one after the other,
 // and adds the duration of each. Counters: p50_us, p99_us, max_us, and the same
