@@ -10,6 +10,9 @@ namespace {
 
 constexpr std::size_t kViolationsMax = 20;
 
+// No frame of the network is later than this.
+constexpr absl::Duration kLateFrame = absl::Milliseconds(700);
+
 std::uint64_t Sum(const std::array<std::uint64_t, kDropReasons>& counts) {
   return std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
 }
@@ -105,6 +108,23 @@ void Checker::OnLink(const SimLife& self, int peer,
                            stream.taken, " taken"));
   }
   CheckBounds(who, seen);
+  CheckHearing(who, seen);
+}
+
+// Up means that both hear each other, as far as they can know.
+void Checker::CheckHearing(Way who, const LinkObservation& seen) {
+  if (seen.last_frame > absl::InfinitePast())
+    last_heard_[{who.from, who.to}] = seen.last_frame;
+  if (!seen.stats.up) return;
+  const absl::Duration silent = world_->Now() - seen.last_frame;
+  if (silent > patience_)
+    Fail(who,
+         absl::StrCat("up, though silent for ", absl::FormatDuration(silent)));
+  // The peer has to notice first, and its word may come late.
+  const absl::Duration deaf = world_->Now() - last_heard_[{who.to, who.from}];
+  if (deaf > 2 * patience_ + kLateFrame)
+    Fail(who, absl::StrCat("up, though it has heard nothing for ",
+                           absl::FormatDuration(deaf)));
 }
 
 void Checker::CheckBounds(Way who, const LinkObservation& seen) {
@@ -123,9 +143,6 @@ void Checker::CheckBounds(Way who, const LinkObservation& seen) {
                            " bytes unconsumed, the window is ", window));
   if (seen.inbox_bytes > window + kLanes * record)
     Fail(who, absl::StrCat(seen.inbox_bytes, " bytes received and not taken"));
-  if (stats.up && seen.silence > patience_)
-    Fail(who, absl::StrCat("up, though silent for ",
-                           absl::FormatDuration(seen.silence)));
   // Servers that keep the protocol never accuse each other.
   for (RefusalReason reason :
        {RefusalReason::kImpossibleAck, RefusalReason::kOverrun,

@@ -6,8 +6,8 @@
 // changed; one that is missing and was not reported as dropped; an
 // acknowledgement of what no application took; a wrong count of unknown fates;
 // a restart policy that was not honoured; events in the wrong order; a peer
-// that is up though it is silent; queues and windows beyond their bounds;
-// accounts that do not add up. What it is not: part of any server.
+// that is up though it is silent or deaf; queues and windows beyond their
+// bounds; accounts that do not add up. What it is not: part of any server.
 //
 // Threads: all in one. Errors: collected as texts, the first ones are kept.
 //
@@ -52,7 +52,7 @@ struct LinkObservation {
   PeerStats stats;                  // afterwards
   std::vector<PeerEvent> events;    // that it raised
   std::uint64_t hello_incarnation;  // of the hello that came in, else 0
-  absl::Duration silence;           // since a frame of the peer came in
+  absl::Time last_frame;            // of the peer
   std::size_t inbox_bytes;          // of the peer, not taken
 };
 
@@ -141,6 +141,7 @@ class Checker {
     return streams_[{self.server, peer, self.incarnation}];
   }
   void CheckBounds(Way who, const LinkObservation& seen);
+  void CheckHearing(Way who, const LinkObservation& seen);
   void CheckRestart(Way who, const Stream& stream, const LinkObservation& seen,
                     const PeerEvent& event);
   void CheckOrder(Way who, Stream* stream, Accepted* accepted,
@@ -151,6 +152,7 @@ class Checker {
   const absl::Duration patience_;
   std::map<StreamKey, Stream> streams_;
   std::map<EarKey, Ear> ears_;
+  std::map<EarKey, absl::Time> last_heard_;  // of the second by the first
   std::vector<std::string> violations_;
   bool quiet_ = false;
   std::uint64_t accepted_ = 0;

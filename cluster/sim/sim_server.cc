@@ -142,7 +142,7 @@ void SimServer::Observe(Peer* peer, std::uint64_t hello_incarnation) {
   seen.events = std::move(peer->raised);
   peer->raised.clear();
   seen.hello_incarnation = hello_incarnation;
-  seen.silence = around_.world->Now() - peer->last_frame;
+  seen.last_frame = peer->last_frame;
   seen.inbox_bytes = peer->inbox_bytes;
   around_.checker->OnLink(self_, peer->id, seen);
   ScheduleTake();

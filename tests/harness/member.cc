@@ -27,11 +27,9 @@ class CallbackScope {
 
 }  // namespace
 
-std::unique_ptr<Member> Member::Make(int id, const Config& config,
-                                     const TransportFactory& factory,
-                                     Consumption consumption, MemberSink sink) {
-  absl::StatusOr<std::unique_ptr<Server>> server =
-      factory ? NewServer(id, config, factory) : NewServer(id, config);
+std::unique_ptr<Member> Member::Make(
+    absl::StatusOr<std::unique_ptr<Server>> server, Consumption consumption,
+    MemberSink sink) {
   EXPECT_TRUE(server.ok()) << server.status();
   if (!server.ok()) return nullptr;
   return std::unique_ptr<Member>(

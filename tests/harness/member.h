@@ -9,8 +9,9 @@
 // what must not happen (Receive fails but for a stop, a callback comes after
 // Stop) fails the running test.
 //
-//   auto member = Member::Make(1, config, nullptr, Consumption::kHandler, {
-//       [](const EnvelopeView& envelope) { ... }, nullptr});
+//   auto member = Member::Make(NewServer(1, config), Consumption::kHandler,
+//                              {[](const EnvelopeView& envelope) { ... },
+//                              nullptr});
 //   ASSERT_TRUE(member->Start().ok());
 //   member->server().Send(envelope);
 //   member->Stop();
@@ -23,9 +24,8 @@
 #include <memory>
 #include <thread>
 
-#include "cluster/config.h"
+#include "absl/status/statusor.h"
 #include "cluster/server.h"
-#include "transport/transport.h"
 
 namespace cluster {
 
@@ -39,15 +39,15 @@ struct MemberSink {
 
 class Member {
  public:
-  // Without a factory, the transport is the one that the config names. Null,
-  // and a failed test, if NewServer refuses.
-  static std::unique_ptr<Member> Make(int id, const Config& config,
-                                      const TransportFactory& factory,
-                                      Consumption consumption, MemberSink sink);
+  // Null, and a failed test, if there is no server.
+  static std::unique_ptr<Member> Make(
+      absl::StatusOr<std::unique_ptr<Server>> server, Consumption consumption,
+      MemberSink sink);
   ~Member() { Stop(); }
 
   absl::Status Start();
-  // Stops the server and joins the reader. Idempotent.
+  // Stops the server, which can still be asked for its figures, and joins the
+  // reader. Idempotent.
   void Stop();
 
   Server& server() { return *server_; }

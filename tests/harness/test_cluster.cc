@@ -49,8 +49,9 @@ bool TestCluster::StartMember(int id) {
       spec_.on_event(id, event);
     };
   }
-  std::unique_ptr<Member> member =
-      Member::Make(id, config, spec_.factory, consumption, std::move(sink));
+  std::unique_ptr<Member> member = Member::Make(
+      spec_.make_server ? spec_.make_server(id, config) : NewServer(id, config),
+      consumption, std::move(sink));
   if (member == nullptr) return false;
   const absl::Status status = member->Start();
   EXPECT_TRUE(status.ok()) << status;
@@ -75,19 +76,18 @@ bool TestCluster::Start() {
   return true;
 }
 
-void TestCluster::Stop(int id) {
-  const auto found = members_.find(id);
-  if (found == members_.end()) return;
-  found->second->Stop();
-  last_stats_[id] = found->second->server().Stats();
-  members_.erase(found);
-}
+void TestCluster::Stop(int id) { members_.at(id)->Stop(); }
 
 void TestCluster::StopAll() {
-  for (int id : spec_.ids) Stop(id);
+  for (const auto& [id, member] : members_) member->Stop();
 }
 
-bool TestCluster::StartAgain(int id) { return StartMember(id); }
+void TestCluster::Destroy(int id) { members_.erase(id); }
+
+bool TestCluster::Restart(int id) {
+  Destroy(id);
+  return StartMember(id);
+}
 
 bool TestCluster::FlushAll() {
   bool flushed = true;
@@ -97,12 +97,6 @@ bool TestCluster::FlushAll() {
     flushed = flushed && status.ok();
   }
   return flushed;
-}
-
-ServerStats TestCluster::Stats(int id) const {
-  const auto found = members_.find(id);
-  return found == members_.end() ? last_stats_.at(id)
-                                 : found->second->server().Stats();
 }
 
 }  // namespace cluster

@@ -28,6 +28,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "cluster/config.h"
 #include "cluster/server.h"
 #include "tests/harness/fresh_address.h"
@@ -42,7 +43,10 @@ struct ClusterSpec {
   Config config;  // all but its name and servers
   std::vector<int> ids;
   AddressKind address_kind = AddressKind::kIpv4;
-  TransportFactory factory;  // null: what the config names
+  // Makes a server; null: NewServer(id, config).
+  std::function<absl::StatusOr<std::unique_ptr<Server>>(int id,
+                                                        const Config& config)>
+      make_server;
   // How a server takes envelopes; null: another way for each in turn.
   std::function<Consumption(int id)> consumption;
   std::function<void(int receiver, const EnvelopeView&)> on_envelope;
@@ -55,15 +59,13 @@ class TestCluster {
 
   // Starts all and makes them known to each other. False: the test has failed.
   bool Start();
-  // Stops the server and takes its figures; it is gone then.
+  // Stops the server; it can still be asked for its figures.
   void Stop(int id);
   void StopAll();
-  // Starts a stopped server anew, at the address that it had.
-  bool StartAgain(int id);
-  bool Restart(int id) {
-    Stop(id);
-    return StartAgain(id);
-  }
+  // Stops it if it runs; not to be asked for from now on.
+  void Destroy(int id);
+  // Destroys a server, and starts its next life at the address that it had.
+  bool Restart(int id);
 
   // Waits until all that anybody sent is acknowledged; a failure is the test's.
   bool FlushAll();
@@ -71,15 +73,13 @@ class TestCluster {
   const std::vector<int>& ids() const { return spec_.ids; }
   Server& server(int id) { return members_.at(id)->server(); }
   const std::string& address(int id) const { return addresses_.at(id); }
-  // Of a running server now; of a stopped one as it was last.
-  ServerStats Stats(int id) const;
+  ServerStats Stats(int id) const { return members_.at(id)->server().Stats(); }
 
  private:
   bool StartMember(int id);
 
   ClusterSpec spec_;
   std::map<int, std::string> addresses_;
-  std::map<int, ServerStats> last_stats_;
   std::map<int, std::unique_ptr<Member>> members_;
 };
 

@@ -43,7 +43,7 @@ class BestEffortTest : public testing::TestWithParam<Case> {
     Load load;
     load.seed = TestSeed();
     load.payload_bytes = 4u << 20;
-    load.large_payload_bytes = 0;
+    load.large_payloads = 0;
     std::cout << "CLUSTER_TEST_SEED=" << load.seed << "\n";
     return load;
   }
@@ -60,8 +60,8 @@ TEST_P(BestEffortTest, AllArrivesWhereEachIsWaitedFor) {
     load.envelopes_max = 100;
     load.wait_for_each = true;
     RunScenario(scenario, load, &cluster, &ledger);
-    EXPECT_THAT(SettledProblems(cluster), IsEmpty());
     cluster.StopAll();
+    EXPECT_THAT(SettledProblems(cluster), IsEmpty());
     EXPECT_EQ(ledger.arrived(), ledger.sent());
     EXPECT_THAT(ledger.Problems(), IsEmpty());
   }

@@ -55,7 +55,7 @@ void RunScenario(Scenario scenario, const Load& load, TestCluster* cluster,
                                  PartSeed(load.seed, index), ledger));
     Plan(scenario, ids, index, senders.back().get());
   }
-  senders[0]->PlanLarge(ids[1], load.large_payload_bytes);
+  senders[0]->PlanLarge(ids[1]);
   if (load.wait_for_each) {
     for (const auto& sender : senders) sender->Run();
     return;
@@ -66,7 +66,7 @@ void RunScenario(Scenario scenario, const Load& load, TestCluster* cluster,
   for (std::thread& thread : threads) thread.join();
 }
 
-void CheckScenario(Scenario scenario, const Load& load, ClusterSpec spec) {
+Moved CheckScenario(Scenario scenario, const Load& load, ClusterSpec spec) {
   const std::string seed = absl::StrCat("CLUSTER_TEST_SEED=", load.seed);
   std::cout << seed << "\n";
   SCOPED_TRACE(seed);
@@ -75,7 +75,7 @@ void CheckScenario(Scenario scenario, const Load& load, ClusterSpec spec) {
     ledger.Arrived(receiver, envelope);
   };
   TestCluster cluster(std::move(spec));
-  if (!cluster.Start()) return;
+  if (!cluster.Start()) return {};
   RunScenario(scenario, load, &cluster, &ledger);
   ledger.WaitUntilAllArrived();
   EXPECT_THAT(ledger.Problems(), IsEmpty());
@@ -85,6 +85,7 @@ void CheckScenario(Scenario scenario, const Load& load, ClusterSpec spec) {
   // Nothing came that was not sent, up to the end.
   EXPECT_EQ(ledger.arrived(), ledger.sent());
   EXPECT_THAT(ledger.Problems(), IsEmpty());
+  return {ledger.arrived(), ledger.arrived_bytes()};
 }
 
 }  // namespace cluster

@@ -34,14 +34,16 @@ std::string ScenarioName(Scenario scenario);
 
 struct Load {
   std::uint64_t seed = 1;
-  // Each pair (in kMulticast: each sender) draws its number of envelopes from 1
-  // to this.
+  // Each pair (in kMulticast: each sender) draws its number of envelopes from
+  // this range.
+  std::uint64_t envelopes_min = 1;
   std::uint64_t envelopes_max = 1000;
   // Of the random payloads as they are delivered.
   std::size_t payload_bytes = 20u << 20;
-  // One payload of this size goes from the first server to the second, beside
-  // the others; 0: none.
+  // So many payloads of this size go from the first server to the second, among
+  // the others.
   std::size_t large_payload_bytes = 8u << 20;
+  int large_payloads = 1;
   // At most one envelope of each sender is under way.
   bool wait_for_each = false;
 };
@@ -49,10 +51,15 @@ struct Load {
 void RunScenario(Scenario scenario, const Load& load, TestCluster* cluster,
                  DeliveryLedger* ledger);
 
-// Runs it and checks all that the reliable delivery promises: everything
-// arrives once, in order and as sent, nothing else does, and the figures add
-// up. Stops the cluster.
-void CheckScenario(Scenario scenario, const Load& load, ClusterSpec spec);
+struct Moved {
+  std::uint64_t envelopes = 0;
+  std::uint64_t payload_bytes = 0;
+};
+
+// Runs it on a cluster of its own and checks all that the reliable delivery
+// promises: everything arrives once, in order and as sent, nothing else does,
+// and the figures add up. Returns what arrived.
+Moved CheckScenario(Scenario scenario, const Load& load, ClusterSpec spec);
 
 }  // namespace cluster
 

@@ -23,24 +23,26 @@ Sender::Sender(Server* server, std::vector<int> all, const Load& load,
       draws_(seed, 0, 0) {}
 
 std::uint64_t Sender::DrawCount() {
-  return 1 + draws_.Below(load_.envelopes_max);
+  return load_.envelopes_min +
+         draws_.Below(load_.envelopes_max - load_.envelopes_min + 1);
 }
 
 void Sender::PlanUnicasts(int receiver) {
-  steps_.insert(steps_.end(), DrawCount(), Step{Kind::kUnicast, receiver, 0});
+  steps_.insert(steps_.end(), DrawCount(),
+                Step{Kind::kUnicast, receiver, false});
 }
 
 void Sender::PlanMulticasts() {
   for (std::uint64_t left = DrawCount(); left > 0; --left) {
     constexpr Kind kKinds[] = {Kind::kBroadcast, Kind::kMulticastToAll,
                                Kind::kMulticastToSome};
-    steps_.push_back({kKinds[draws_.Below(3)], 0, 0});
+    steps_.push_back({kKinds[draws_.Below(3)], 0, false});
   }
 }
 
-void Sender::PlanLarge(int receiver, std::size_t payload_bytes) {
-  if (payload_bytes > 0)
-    steps_.push_back({Kind::kUnicast, receiver, payload_bytes});
+void Sender::PlanLarge(int receiver) {
+  steps_.insert(steps_.end(), static_cast<std::size_t>(load_.large_payloads),
+                Step{Kind::kUnicast, receiver, true});
 }
 
 // At most: a multicast to some counts as one to all.
@@ -60,11 +62,9 @@ void Sender::Run() {
     std::swap(steps_[draws_.Below(steps_.size())], steps_.back());
     const Step step = steps_.back();
     steps_.pop_back();
-    if (!Do(step, step.large_payload_bytes > 0
-                      ? source.Next(step.large_payload_bytes)
-                      : source.Next())) {
-      return;
-    }
+    Envelope envelope =
+        step.large ? source.Next(load_.large_payload_bytes) : source.Next();
+    if (!Do(step, std::move(envelope))) return;
     if (load_.wait_for_each && !ledger_->WaitUntilAllArrived()) return;
   }
 }

@@ -34,12 +34,12 @@ class Sender {
   Sender(Server* server, std::vector<int> all, const Load& load,
          std::uint64_t seed, DeliveryLedger* ledger);
 
-  // 1 to load.envelopes_max unicasts to `receiver`.
+  // load.envelopes_min to envelopes_max unicasts to `receiver`.
   void PlanUnicasts(int receiver);
   // As many broadcasts and multicasts, mixed.
   void PlanMulticasts();
-  // One unicast with a payload of so many bytes.
-  void PlanLarge(int receiver, std::size_t payload_bytes);
+  // load.large_payloads unicasts.
+  void PlanLarge(int receiver);
 
   // Sends it all, in random order.
   void Run();
@@ -48,7 +48,7 @@ class Sender {
   struct Step {
     Kind kind;
     int receiver;
-    std::size_t large_payload_bytes;  // 0: a random payload
+    bool large;
   };
 
   std::uint64_t DrawCount();
