@@ -50,9 +50,9 @@ inline std::size_t FrameCharge(std::size_t body_bytes) {
 }
 
 // A record larger than this travels in chunks of this size, each a frame.
-// Several frames' worth, so that what is just larger than a frame is not cut, as
-// long as two of them may be in flight: one alone would stand still until it is
-// acknowledged.
+// Several frames' worth, so that what is just larger than a frame is not cut,
+// as long as two of them may be in flight: one alone would stand still until it
+// is acknowledged.
 inline std::size_t ChunkBytes(std::size_t frame_bytes,
                               std::size_t inflight_bytes) {
   return std::max(frame_bytes, std::min(4 * frame_bytes, inflight_bytes / 2)) -

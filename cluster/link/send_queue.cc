@@ -15,6 +15,21 @@ constexpr std::size_t kLaneShare = 8;
 
 }  // namespace
 
+Batch EncodeLarge(const LinkConfig& config, const EnvelopeView& envelope) {
+  Batch batch = NewBatch(envelope.lane, config.codec->RecordBytesMax(envelope));
+  EncodeState encode;
+  char* const end =
+      config.codec->AppendRecord(envelope, &encode, batch.body_begin());
+  batch.body_bytes = static_cast<std::size_t>(end - batch.body_begin());
+  batch.records = 1;
+  // What a codec turned out to need less than its bound is given back only
+  // where it is much.
+  batch = Compact(std::move(batch));
+  batch.large =
+      batch.body_bytes > ChunkBytes(config.frame_bytes, config.inflight_bytes);
+  return batch;
+}
+
 SendQueue::SendQueue(const LinkConfig& config)
     : config_(config),
       // An eighth of the bound, so that dropping the oldest batch drops a small
@@ -47,13 +62,12 @@ AppendResult SendQueue::Append(const EnvelopeView& envelope) {
   if (!Fits(envelope.lane, record_bytes_max) && !MakeRoom(record_bytes_max)) {
     return AppendResult::kFull;
   }
-  LaneQueue& queue = At(envelope.lane);
-  ++envelopes_;
   if (record_bytes_max >
       ChunkBytes(config_.frame_bytes, config_.inflight_bytes)) {
-    AppendLarge(envelope, record_bytes_max, &queue);
-    return AppendResult::kAccepted;
+    return AppendEncoded(EncodeLarge(config_, envelope));
   }
+  LaneQueue& queue = At(envelope.lane);
+  ++envelopes_;
   if (queue.open &&
       queue.batches.back().body_bytes + record_bytes_max > batch_bytes_)
     Close(&queue);
@@ -97,22 +111,15 @@ void SendQueue::Grow(Batch* batch, std::size_t record_bytes_max) {
   *batch = std::move(larger);
 }
 
-void SendQueue::AppendLarge(const EnvelopeView& envelope,
-                            std::size_t record_bytes_max, LaneQueue* queue) {
-  Batch batch = NewBatch(envelope.lane, record_bytes_max);
-  EncodeState encode;
-  char* const end =
-      config_.codec->AppendRecord(envelope, &encode, batch.body_begin());
-  batch.body_bytes = static_cast<std::size_t>(end - batch.body_begin());
-  batch.records = 1;
-  // What a codec turned out to need less than its bound is given back only
-  // where it is much.
-  batch = Compact(std::move(batch));
-  batch.large = batch.body_bytes >
-                ChunkBytes(config_.frame_bytes, config_.inflight_bytes);
-  AddBytes(batch.body_bytes, queue);
-  if (queue->open) Close(queue);
-  queue->batches.push_back(std::move(batch));
+AppendResult SendQueue::AppendEncoded(Batch batch) {
+  if (!Fits(batch.lane, batch.body_bytes) && !MakeRoom(batch.body_bytes))
+    return AppendResult::kFull;
+  LaneQueue& queue = At(batch.lane);
+  ++envelopes_;
+  AddBytes(batch.body_bytes, &queue);
+  if (queue.open) Close(&queue);
+  queue.batches.push_back(std::move(batch));
+  return AppendResult::kAccepted;
 }
 
 bool SendQueue::MakeRoom(std::size_t bytes) {

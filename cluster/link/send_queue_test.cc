@@ -122,6 +122,30 @@ TEST(LinkConfig, TwoChunksMayBeInFlight) {
   EXPECT_GT(chunk, 3 * defaults.frame_bytes);
 }
 
+TEST(SendQueue, WhatWasEncodedAheadIsTheSame) {
+  const LinkConfig config = TestLinkConfig(1, 2);
+  const Envelope large = Text(std::string(50000, 'x'), Lane::kBulk);
+  SendQueue queue(config), ahead(config);
+  ASSERT_EQ(queue.Append(large), AppendResult::kAccepted);
+  ASSERT_EQ(ahead.AppendEncoded(EncodeLarge(config, large)),
+            AppendResult::kAccepted);
+  EXPECT_EQ(ahead.bytes(), queue.bytes());
+  EXPECT_EQ(ahead.envelopes(), 1u);
+  EXPECT_TRUE(ahead.Front(Lane::kBulk).large);
+  EXPECT_EQ(ahead.Front(Lane::kBulk).body(), queue.Front(Lane::kBulk).body());
+}
+
+TEST(SendQueue, WhatWasEncodedAheadIsRefusedWithoutRoom) {
+  LinkConfig config = TestLinkConfig(1, 2);
+  config.queue_bytes_max = 60000;
+  const Envelope large = Text(std::string(50000, 'x'));
+  SendQueue queue(config);
+  ASSERT_EQ(queue.Append(large), AppendResult::kAccepted);
+  EXPECT_EQ(queue.AppendEncoded(EncodeLarge(config, large)),
+            AppendResult::kFull);
+  EXPECT_EQ(queue.envelopes(), 1u);
+}
+
 TEST(SendQueue, TooLargeIsNeverAccepted) {
   const LinkConfig config = TestLinkConfig(1, 2);
   SendQueue queue(config);
