@@ -82,7 +82,9 @@ class Node {
     output_->Prompt();
     ReadCommands(line_bytes_max);
     output_->HidePrompt();
-    if (reliable_ && !signals_->Arrived()) Flush();
+    const absl::Status flushed = Flush();
+    output_->Abandon();
+    Complain(flushed);
     return absl::OkStatus();
   }
 
@@ -177,14 +179,14 @@ class Node {
   }
 
   // Waits for the peers to take what was typed, or for a signal.
-  void Flush() {
+  absl::Status Flush() {
     const absl::Time deadline = absl::Now() + kFlushWait;
     absl::Status status;
-    do {
+    while (reliable_ && !signals_->Arrived()) {
       status = server_->Flush(kFlushStep);
-    } while (absl::IsDeadlineExceeded(status) && absl::Now() < deadline &&
-             !signals_->Arrived());
-    Complain(status);
+      if (!absl::IsDeadlineExceeded(status) || absl::Now() >= deadline) break;
+    }
+    return status;
   }
 
   Server* const server_;
@@ -202,14 +204,14 @@ absl::Status RunNode(int id, Config config) {
   const std::size_t line_bytes_max = config.payload_bytes_max + 4096;
   Signals signals;
   const bool terminal = isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1;
-  Output output(STDOUT_FILENO, terminal ? absl::StrCat(id, "> ") : "");
+  Output output(STDOUT_FILENO, terminal ? absl::StrCat(id, "> ") : "",
+                signals.descriptor());
   absl::StatusOr<std::unique_ptr<Server>> server =
       NewServer(id, std::move(config));
   if (!server.ok()) return server.status();
   Node node(server->get(), &output, &signals, reliable);
   absl::Status status = node.Run(line_bytes_max);
   signals.Release();
-  output.Abandon();
   (*server)->Stop();
   return status;
 }

@@ -165,7 +165,16 @@ class NodeTest(unittest.TestCase):
         node.say("peers")
         self.assertEqual(node.wait(), 0)
 
-    def test_a_signal_ends_it_when_nobody_reads_its_output(self):
+    def test_it_ends_when_nobody_reads_its_output(self):
+        self.ends_unread(lambda node: node.process.send_signal(signal.SIGTERM))
+        self.ends_unread(lambda node: node.end_input())
+
+        def ask_then_signal(node):
+            node.say("peers")
+            node.process.send_signal(signal.SIGINT)
+        self.ends_unread(ask_then_signal)
+
+    def ends_unread(self, end):
         read, write = os.pipe()
         self.addCleanup(os.close, read)
         capacity = fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, 4096)
@@ -178,7 +187,7 @@ class NodeTest(unittest.TestCase):
         while unread_bytes(read) < capacity // 2:
             self.assertLess(time.monotonic(), deadline)
             os.sched_yield()
-        node.process.send_signal(signal.SIGTERM)
+        end(node)
         self.assertEqual(node.wait(), 0)
 
     def fails(self, code, pattern, *arguments):

@@ -31,9 +31,10 @@ void Raise(int event) {
 
 }  // namespace
 
-Output::Output(int descriptor, std::string prompt)
+Output::Output(int descriptor, std::string prompt, int interrupt)
     : descriptor_(descriptor),
       prompt_(std::move(prompt)),
+      interrupt_(interrupt),
       broken_(NewEvent()),
       abandoned_(NewEvent()) {}
 
@@ -49,12 +50,14 @@ void Output::Line(absl::string_view text) {
 }
 
 void Output::Prompt() {
+  if (prompt_.empty()) return;
   std::lock_guard<std::mutex> lock(mutex_);
-  prompted_ = !prompt_.empty();
+  prompted_ = true;
   Write(prompt_);
 }
 
 void Output::HidePrompt() {
+  if (prompt_.empty()) return;
   std::lock_guard<std::mutex> lock(mutex_);
   if (prompted_) Write(kClearLine);
   prompted_ = false;
@@ -64,8 +67,10 @@ void Output::Abandon() { Raise(abandoned_); }
 
 // Waits until a write of PIPE_BUF bytes does not block; false: give up.
 bool Output::WaitForRoom() const {
-  pollfd polled[] = {{descriptor_, POLLOUT, 0}, {abandoned_, POLLIN, 0}};
-  while (poll(polled, 2, -1) < 0 && errno == EINTR) {
+  pollfd polled[] = {{descriptor_, POLLOUT, 0},
+                     {abandoned_, POLLIN, 0},
+                     {interrupt_, POLLIN, 0}};
+  while (poll(polled, 3, -1) < 0 && errno == EINTR) {
   }
   if (polled[0].revents != 0) return true;
   return poll(polled, 1, kAbandonedWaitMs) > 0;

@@ -9,7 +9,7 @@
 // for at most a second, once. Errors: once the reader is
 // gone, `broken()` becomes readable and lines are dropped.
 //
-//   cluster::Output output(STDOUT_FILENO, "1> ");
+//   cluster::Output output(STDOUT_FILENO, "1> ", signals.descriptor());
 //   output.Line("server 1 at 127.0.0.1:10001");
 
 #ifndef CLUSTER_PROGRAMS_OUTPUT_H_
@@ -24,8 +24,9 @@ namespace cluster {
 
 class Output {
  public:
-  // An empty prompt is none.
-  Output(int descriptor, std::string prompt);
+  // An empty prompt is none. When `interrupt` is readable, it is as after
+  // Abandon.
+  Output(int descriptor, std::string prompt, int interrupt);
   ~Output();
   Output(const Output&) = delete;
   Output& operator=(const Output&) = delete;
@@ -50,6 +51,7 @@ class Output {
 
   const int descriptor_;
   const std::string prompt_;
+  const int interrupt_;
   int broken_;
   int abandoned_;
   std::mutex mutex_;  // guards what is on the screen, and the two below
