@@ -146,6 +146,7 @@ TEST(ServerTest, DeliversToItselfInOrder) {
   ASSERT_TRUE(one->Send(To(1, "b")).ok());
   EXPECT_EQ(one->Receive(kLong)->payload, "a");
   EXPECT_EQ(one->Receive(kLong)->payload, "b");
+  EXPECT_EQ(one->Stats().self_sent, 2u);
 }
 
 TEST(ServerTest, OwnInboxIsBounded) {

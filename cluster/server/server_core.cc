@@ -258,6 +258,7 @@ ServerStats ServerCore::Stats() const {
   for (const auto& [id, peer] : peers_.entries())
     stats.peers.push_back(peer->Stats());
   stats.delivered = inbox_.delivered();
+  stats.self_sent = self_sent_;
   stats.inbox_bytes = inbox_.bytes();
   stats.refused = router_.refused();
   return stats;

@@ -1,0 +1,116 @@
+// DeliveryLedger: what was sent, set against what arrived.
+//
+// What it is: an account of envelopes by stream (sender, receiver, lane). Each
+// arrival must be the next one sent on its stream, with every field as sent. It
+// keeps a digest of an envelope from its sending to its arrival, no more, so
+// millions may pass. What it is not: a part of the library, or aware of
+// servers; it is told.
+//
+// Threads: safe. Tell the sends of one stream in the order of their Send calls,
+// from one thread at a time; an arrival may be told before its sending. Errors:
+// collected as text, and told by Problems.
+//
+//   DeliveryLedger ledger;
+//   envelope.message_id = *server.SendWithId(envelope);   // and the sender's
+//   id ledger.Sent(2, envelope); ledger.Arrived(2, view); // in the receiver
+//   EXPECT_TRUE(ledger.WaitUntilAllArrived());
+//   EXPECT_THAT(ledger.Problems(), IsEmpty());
+
+#ifndef TESTS_HARNESS_DELIVERY_LEDGER_H_
+#define TESTS_HARNESS_DELIVERY_LEDGER_H_
+
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "cluster/envelope.h"
+
+namespace cluster {
+
+// An envelope with its payload's size and hash for the payload.
+struct EnvelopeDigest {
+  explicit EnvelopeDigest(const EnvelopeView& envelope);
+
+  MessageId message_id;
+  int pid;
+  MsgType msg_type;
+  int sender_id;
+  std::uint64_t term;
+  bool voted;
+  Lane lane;
+  std::size_t payload_bytes;
+  std::size_t payload_hash;
+};
+
+// "" if they are the same; else each field that differs.
+std::string Differences(const EnvelopeDigest& sent,
+                        const EnvelopeDigest& arrived);
+// One line for people.
+std::string ToString(const EnvelopeDigest& digest);
+
+class DeliveryLedger {
+ public:
+  enum class Promise {
+    kExactlyOnce,  // everything arrives, in order
+    kAtMostOnce,   // what arrives was sent, is in order, and comes once
+  };
+  explicit DeliveryLedger(Promise promise = Promise::kExactlyOnce)
+      : promise_(promise) {}
+
+  // `envelope` was accepted for `receiver`, and should arrive just so.
+  void Sent(int receiver, const EnvelopeView& envelope);
+  void Arrived(int receiver, const EnvelopeView& envelope);
+
+  // Waits until all that was sent has arrived, for as long as something comes
+  // every 30 s. False: it did not, or there is a problem; Problems says what.
+  bool WaitUntilAllArrived();
+  // The same for the `count`-th arrival of all.
+  bool WaitForArrivals(std::uint64_t count);
+
+  std::uint64_t sent() const;
+  std::uint64_t arrived() const;
+  std::uint64_t arrived_bytes() const;
+  // At most once: how many were passed over by a later arrival.
+  std::uint64_t lost() const;
+
+  // Everything that is wrong by now. Under exactly once, what has not arrived
+  // is.
+  std::vector<std::string> Problems() const;
+
+ private:
+  using StreamKey = std::tuple<int, int, Lane>;  // sender, receiver
+  struct Stream {
+    std::deque<EnvelopeDigest> expected;  // sent and not arrived
+    std::deque<EnvelopeDigest> early;     // arrived, and its sending not told
+    std::uint64_t matched = 0;
+    MessageId last_matched{};
+  };
+
+  void Match(const StreamKey& key, Stream* stream);
+  bool MatchNext(const StreamKey& key, Stream* stream);
+  std::string Mismatch(const Stream& stream) const;
+  void Problem(const StreamKey& key, const std::string& text);
+  template <typename Condition>
+  bool WaitWhileArriving(Condition condition);
+
+  const Promise promise_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::map<StreamKey, Stream> streams_;
+  std::uint64_t sent_ = 0;
+  std::uint64_t arrived_ = 0;
+  std::uint64_t arrived_bytes_ = 0;
+  std::uint64_t outstanding_ = 0;  // expected and early ones, of all streams
+  std::uint64_t lost_ = 0;
+  std::vector<std::string> problems_;
+};
+
+}  // namespace cluster
+
+#endif  // TESTS_HARNESS_DELIVERY_LEDGER_H_

@@ -1,0 +1,54 @@
+// Flood: a thread that sends from one server without end, whatever becomes of
+// it and its peers.
+//
+// What it is: load for tests that stop, restart, add and remove servers. A send
+// that fails for want of room, or because the receiver is no member or the
+// server has stopped, is none; any other failure is the test's. What it is not:
+// paced, or counted.
+//
+// Threads: one of its own, which calls `on_accepted`. Ownership: borrows the
+// server, which must outlive it: destroy the flood first. Errors: see above.
+//
+//   Flood flood(&server, {2, 3}, seed, [&](int receiver, const EnvelopeView& e)
+//   {
+//     ledger.Sent(receiver, e);
+//   });
+
+#ifndef TESTS_HARNESS_FLOOD_H_
+#define TESTS_HARNESS_FLOOD_H_
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <thread>
+#include <vector>
+
+#include "cluster/server.h"
+
+namespace cluster {
+
+class Flood {
+ public:
+  // Told with the id and the sender filled in, as the receiver gets it.
+  using Accepted = std::function<void(int receiver, const EnvelopeView&)>;
+
+  Flood(Server* server, std::vector<int> receivers, std::uint64_t seed,
+        Accepted on_accepted);
+  ~Flood() { Stop(); }
+
+  // Ends it. Idempotent.
+  void Stop();
+
+ private:
+  void Run(std::uint64_t seed);
+
+  Server* const server_;
+  const std::vector<int> receivers_;
+  const Accepted on_accepted_;
+  std::atomic<bool> stopping_{false};
+  std::thread thread_;
+};
+
+}  // namespace cluster
+
+#endif  // TESTS_HARNESS_FLOOD_H_

@@ -1,0 +1,71 @@
+// Member: one server under test and what takes envelopes from it.
+//
+// What it is: a Server whose envelopes go to a sink, by Receive or ReceiveBatch
+// in a thread of its own, or by OnEnvelope. What it is not: connected; see
+// TestCluster.
+//
+// Threads: the sink runs on the reader's thread or in the server's callbacks,
+// one call at a time; Stop is one thread's. Ownership: owns the server. Errors:
+// what must not happen (Receive fails but for a stop, a callback comes after
+// Stop) fails the running test.
+//
+//   auto member = Member::Make(NewServer(1, config), Consumption::kHandler,
+//                              {[](const EnvelopeView& envelope) { ... },
+//                              nullptr});
+//   ASSERT_TRUE(member->Start().ok());
+//   member->server().Send(envelope);
+//   member->Stop();
+
+#ifndef TESTS_HARNESS_MEMBER_H_
+#define TESTS_HARNESS_MEMBER_H_
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <thread>
+
+#include "absl/status/statusor.h"
+#include "cluster/server.h"
+
+namespace cluster {
+
+enum class Consumption { kReceive, kReceiveBatch, kHandler };
+inline constexpr int kConsumptions = 3;
+
+struct MemberSink {
+  std::function<void(const EnvelopeView&)> on_envelope;
+  std::function<void(const PeerEvent&)> on_event;  // may be null
+};
+
+class Member {
+ public:
+  // Null, and a failed test, if there is no server.
+  static std::unique_ptr<Member> Make(
+      absl::StatusOr<std::unique_ptr<Server>> server, Consumption consumption,
+      MemberSink sink);
+  ~Member() { Stop(); }
+
+  absl::Status Start();
+  // Stops the server, which can still be asked for its figures, and joins the
+  // reader. Idempotent.
+  void Stop();
+
+  Server& server() { return *server_; }
+
+ private:
+  Member(std::unique_ptr<Server> server, Consumption consumption,
+         MemberSink sink);
+  void Read();
+  void ReadBatches();
+
+  const std::unique_ptr<Server> server_;
+  const Consumption consumption_;
+  const MemberSink sink_;
+  std::atomic<int> in_callback_{0};
+  std::atomic<bool> stopped_{false};
+  std::thread reader_;
+};
+
+}  // namespace cluster
+
+#endif  // TESTS_HARNESS_MEMBER_H_

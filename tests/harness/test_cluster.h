@@ -1,0 +1,88 @@
+// TestCluster: the servers of one cluster in one process, on addresses that
+// nobody else has.
+//
+// What it is: members started on port 0 (or fresh paths) that learn each other
+// by AddPeer, each taking envelopes in another way, and a way to stop one and
+// start its next life at the same address. What it is not: an account of
+// envelopes (DeliveryLedger), or a source of them (EnvelopeSource).
+//
+// Threads: the calls of `spec` come from many; everything else is one thread's,
+// but for the servers themselves. Ownership: owns the members. Errors: what
+// must work fails the running test.
+//
+//   ClusterSpec spec;
+//   spec.config.transport = "nng";
+//   spec.ids = {1, 2, 3};
+//   spec.on_envelope = [&](int receiver, const EnvelopeView& envelope) { ... };
+//   TestCluster cluster(spec);
+//   ASSERT_TRUE(cluster.Start());
+//   cluster.server(1).Send(envelope);
+//   cluster.Restart(2);
+
+#ifndef TESTS_HARNESS_TEST_CLUSTER_H_
+#define TESTS_HARNESS_TEST_CLUSTER_H_
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "cluster/config.h"
+#include "cluster/server.h"
+#include "tests/harness/fresh_address.h"
+#include "tests/harness/member.h"
+
+namespace cluster {
+
+// 1, 2, ... `servers`.
+std::vector<int> FirstIds(int servers);
+
+struct ClusterSpec {
+  Config config;  // all but its name and servers
+  std::vector<int> ids;
+  AddressKind address_kind = AddressKind::kIpv4;
+  // Makes a server; null: NewServer(id, config).
+  std::function<absl::StatusOr<std::unique_ptr<Server>>(int id,
+                                                        const Config& config)>
+      make_server;
+  // How a server takes envelopes; null: another way for each in turn.
+  std::function<Consumption(int id)> consumption;
+  std::function<void(int receiver, const EnvelopeView&)> on_envelope;
+  std::function<void(int observer, const PeerEvent&)> on_event;  // may be null
+};
+
+class TestCluster {
+ public:
+  explicit TestCluster(ClusterSpec spec);
+
+  // Starts all and makes them known to each other. False: the test has failed.
+  bool Start();
+  // Stops the server; it can still be asked for its figures.
+  void Stop(int id);
+  void StopAll();
+  // Stops it if it runs; not to be asked for from now on.
+  void Destroy(int id);
+  // Destroys a server, and starts its next life at the address that it had.
+  bool Restart(int id);
+
+  // Waits until all that anybody sent is acknowledged; a failure is the test's.
+  bool FlushAll();
+
+  const std::vector<int>& ids() const { return spec_.ids; }
+  Server& server(int id) { return members_.at(id)->server(); }
+  const std::string& address(int id) const { return addresses_.at(id); }
+  ServerStats Stats(int id) const { return members_.at(id)->server().Stats(); }
+
+ private:
+  bool StartMember(int id);
+
+  ClusterSpec spec_;
+  std::map<int, std::string> addresses_;
+  std::map<int, std::unique_ptr<Member>> members_;
+};
+
+}  // namespace cluster
+
+#endif  // TESTS_HARNESS_TEST_CLUSTER_H_

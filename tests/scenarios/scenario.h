@@ -1,0 +1,66 @@
+// Scenario: who sends what to whom in a whole cluster.
+//
+// What it is: the four patterns that the library is for, run with random
+// traffic, one sending thread per server, each accepted envelope told to a
+// ledger. What it is not: a check of what arrives; the ledger and the caller do
+// that.
+//
+// Threads: RunScenario starts its own and returns when all have sent; one at a
+// time per cluster. Errors: a Send that fails, fails the running test.
+//
+//   RunScenario(Scenario::kUnicast, load, &cluster, &ledger);
+//   EXPECT_TRUE(ledger.WaitUntilAllArrived());
+
+#ifndef TESTS_SCENARIOS_SCENARIO_H_
+#define TESTS_SCENARIOS_SCENARIO_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "tests/harness/delivery_ledger.h"
+#include "tests/harness/test_cluster.h"
+
+namespace cluster {
+
+enum class Scenario {
+  kUnicast,    // each server to each other one
+  kMulticast,  // each server's broadcasts and multicasts, to all and to some
+  kMixed,      // both
+  kCyclic,     // each server to the next one by id, the last one to the first
+};
+std::string ScenarioName(Scenario scenario);
+
+struct Load {
+  std::uint64_t seed = 1;
+  // Each pair (in kMulticast: each sender) draws its number of envelopes from
+  // this range.
+  std::uint64_t envelopes_min = 1;
+  std::uint64_t envelopes_max = 1000;
+  // Of the random payloads as they are delivered.
+  std::size_t payload_bytes = 20u << 20;
+  // So many payloads of this size go from the first server to the second, among
+  // the others.
+  std::size_t large_payload_bytes = 8u << 20;
+  int large_payloads = 1;
+  // At most one envelope of each sender is under way.
+  bool wait_for_each = false;
+};
+
+void RunScenario(Scenario scenario, const Load& load, TestCluster* cluster,
+                 DeliveryLedger* ledger);
+
+struct Moved {
+  std::uint64_t envelopes = 0;
+  std::uint64_t payload_bytes = 0;
+};
+
+// Runs it on a cluster of its own and checks all that the reliable delivery
+// promises: everything arrives once, in order and as sent, nothing else does,
+// and the figures add up. Returns what arrived.
+Moved CheckScenario(Scenario scenario, const Load& load, ClusterSpec spec);
+
+}  // namespace cluster
+
+#endif  // TESTS_SCENARIOS_SCENARIO_H_
