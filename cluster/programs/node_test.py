@@ -145,8 +145,12 @@ class NodeTest(unittest.TestCase):
                     r"a\\x1b\[31mb\\x00c\\td\\\\e\\x7f\\xc2\\x9b\\xff\u00e9$")
 
     def test_what_precedes_the_end_of_the_input_arrives(self):
-        one, two = start_nodes([1, 2], self.config())
+        config = self.config()
+        one, two = Node(1, config), Node(2, config)
+        two.say("add 1 " + one.address)
+        # They have not met yet when the input ends.
         count = 2000
+        one.say("add 2 " + two.address)
         one.say_bytes(b"".join(b"2 line %d\n" % i for i in range(count)) + b"2 last")
         one.end_input()
         for i in range(count):
