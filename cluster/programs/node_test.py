@@ -8,8 +8,11 @@ import array
 import fcntl
 import json
 import os
+import pty
+import select
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
 import termios
@@ -25,6 +28,16 @@ def unread_bytes(pipe):
     count = array.array("i", [0])
     fcntl.ioctl(pipe, termios.FIONREAD, count)
     return count[0]
+
+
+def read_until(descriptor, end):
+    """What comes from a terminal, up to `end`."""
+    data = b""
+    while end not in data:
+        if not select.select([descriptor], [], [], 30)[0]:
+            raise AssertionError("no %r in %r" % (end, data))
+        data += os.read(descriptor, 4096)
+    return data
 
 
 class Node(Program):
@@ -132,8 +145,12 @@ class NodeTest(unittest.TestCase):
                     r"a\\x1b\[31mb\\x00c\\td\\\\e\\x7f\\xc2\\x9b\\xff\u00e9$")
 
     def test_what_precedes_the_end_of_the_input_arrives(self):
-        one, two = start_nodes([1, 2], self.config())
+        config = self.config()
+        one, two = Node(1, config), Node(2, config)
+        two.say("add 1 " + one.address)
+        # They have not met yet when the input ends.
         count = 2000
+        one.say("add 2 " + two.address)
         one.say_bytes(b"".join(b"2 line %d\n" % i for i in range(count)) + b"2 last")
         one.end_input()
         for i in range(count):
@@ -189,6 +206,21 @@ class NodeTest(unittest.TestCase):
             os.sched_yield()
         end(node)
         self.assertEqual(node.wait(), 0)
+
+    def test_a_terminal_gets_a_prompt(self):
+        screen, terminal = pty.openpty()
+        self.addCleanup(os.close, screen)
+        process = subprocess.Popen([NODE, "--config=" + self.config(), "1"],
+                                   stdin=terminal, stdout=terminal)
+        self.addCleanup(process.kill)
+        os.close(terminal)
+        shown = read_until(screen, b"\r\n1> ")
+        self.assertRegex(shown, rb"^server 1 at [^ ]*\r\n1> $")
+        os.write(screen, b"1 hello\n")
+        # The arrival takes the place of the prompt, which follows it.
+        read_until(screen, b"\r\x1b[K<- 1 AppendEntriesRequest term 0: hello\r\n1> ")
+        os.write(screen, b"\x04")  # ^D
+        self.assertEqual(process.wait(30), 0)
 
     def fails(self, code, pattern, *arguments):
         program = Program([NODE, *arguments])

@@ -17,6 +17,7 @@
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/time/time.h"
 #include "cluster/programs/demo/demo_run.h"
 #include "cluster/programs/demo/demo_server.h"
 #include "cluster/programs/flags.h"
@@ -27,6 +28,8 @@
 ABSL_FLAG(std::int64_t, count, 20000, "rounds of each scenario");
 ABSL_FLAG(std::int64_t, payload_bytes, 64, "bytes of each payload");
 ABSL_FLAG(bool, keep_ports, false, "listen on the config's own addresses");
+ABSL_FLAG(absl::Duration, standstill, absl::Seconds(20),
+          "give up when nothing has moved for so long");
 ABSL_FLAG(int, server_id, -1, "be this server (the demo starts itself so)");
 ABSL_FLAG(std::string, socket_folder, "", "where that server's sockets are");
 
@@ -45,7 +48,8 @@ constexpr char kMoreFlags[] =
     "  --count=N          rounds of each scenario (20000)\n"
     "  --payload_bytes=N  size of each payload, from 24 (64)\n"
     "  --keep_ports       listen on the config's own addresses, not on free "
-    "ones\n";
+    "ones\n"
+    "  --standstill=TIME  give up when nothing moves for so long (20s)\n";
 
 constexpr std::int64_t kCountMax = 1000000000;
 
@@ -147,7 +151,8 @@ int RunCluster(const Config& config) {
       config.codec,
       config.delivery == Delivery::kReliable ? "reliable" : "best effort");
   DemoRun run(ids, ServerArguments(config, folder.path()),
-              static_cast<std::uint64_t>(absl::GetFlag(FLAGS_count)));
+              static_cast<std::uint64_t>(absl::GetFlag(FLAGS_count)),
+              absl::GetFlag(FLAGS_standstill));
   const absl::Status status = run.Run(signals.descriptor());
   const bool right = PrintResults(run.results());
   std::fflush(stdout);

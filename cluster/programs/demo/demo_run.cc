@@ -20,8 +20,6 @@ namespace cluster {
 namespace demo {
 namespace {
 
-// A server that says nothing for so long stands still.
-constexpr absl::Duration kStandstill = absl::Seconds(20);
 // What is left, after an error, for telling how far they got.
 constexpr absl::Duration kLastWords = absl::Seconds(2);
 constexpr absl::Duration kEndWait = absl::Seconds(10);
@@ -44,10 +42,11 @@ std::string DialAddress(const std::string& bound) {
 }  // namespace
 
 DemoRun::DemoRun(std::vector<int> ids, std::vector<std::string> arguments,
-                 std::uint64_t rounds)
+                 std::uint64_t rounds, absl::Duration standstill)
     : ids_(std::move(ids)),
       arguments_(std::move(arguments)),
       rounds_(rounds),
+      standstill_(standstill),
       terminal_(isatty(STDERR_FILENO) == 1),
       results_(Scenarios().size()) {
   for (const Scenario& scenario : Scenarios()) {
@@ -71,7 +70,7 @@ absl::Status DemoRun::Run(int interrupt) {
     Collect(kLastWords).IgnoreError();
     return status;
   }
-  status = Collect(kStandstill);
+  status = Collect(standstill_);
   if (status.ok()) status = EndAll();
   return status;
 }
@@ -87,7 +86,7 @@ absl::Status DemoRun::StartAll() {
     children_.back().id = id;
     children_.back().process = *std::move(process);
   }
-  return WaitUntil("listens", kStandstill,
+  return WaitUntil("listens", standstill_,
                    [](const Child& child) { return !child.address.empty(); });
 }
 
@@ -103,7 +102,7 @@ absl::Status DemoRun::Introduce() {
     }
   }
   std::fflush(stdout);
-  return WaitUntil("is connected", kStandstill,
+  return WaitUntil("is connected", standstill_,
                    [](const Child& child) { return child.connected; });
 }
 
@@ -117,7 +116,7 @@ absl::Status DemoRun::RunScenario(const Scenario& scenario) {
     child.process->Say(absl::StrCat("run ", index));
   }
   absl::Status status =
-      WaitUntil("is done", kStandstill, [&](const Child& child) {
+      WaitUntil("is done", standstill_, [&](const Child& child) {
         const bool awaits = ArrivalsPerRound(scenario, child.id, ids_) > 0;
         return child.sent.count(index) > 0 &&
                (!awaits || child.received.count(index) > 0);

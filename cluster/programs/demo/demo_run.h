@@ -7,7 +7,7 @@
 // Threads: one, and it must be the process's only one (it forks). Errors: the
 // first that went wrong, with the server that it went wrong at.
 //
-//   DemoRun run({1, 2, 3}, arguments, 20000);
+//   DemoRun run({1, 2, 3}, arguments, 20000, absl::Seconds(20));
 //   absl::Status status = run.Run(signals.descriptor());
 //   for (const ScenarioResult& result : run.results()) ...
 
@@ -40,9 +40,9 @@ struct ScenarioResult {
 class DemoRun {
  public:
   // `arguments`: of a server's process, the id aside. `rounds`: of each
-  // scenario.
+  // scenario. When no server says anything for `standstill`, it is over.
   DemoRun(std::vector<int> ids, std::vector<std::string> arguments,
-          std::uint64_t rounds);
+          std::uint64_t rounds, absl::Duration standstill);
 
   // Runs all. Ends early, with an error, when a server fails, ends or stands
   // still, and when `interrupt` becomes readable.
@@ -81,6 +81,7 @@ class DemoRun {
   const std::vector<int> ids_;
   const std::vector<std::string> arguments_;
   const std::uint64_t rounds_;
+  const absl::Duration standstill_;
   const bool terminal_;  // show progress
   int interrupt_ = -1;
   std::vector<Child> children_;

@@ -79,6 +79,20 @@ class DemoTest(unittest.TestCase):
         self.assertRegex(program.errors(),
                          r"^demo: (\w+: )?server 2: ended too early, killed by signal 9\n$")
 
+    def test_loss_is_told(self):
+        # Queues that hold a few envelopes, and drop the oldest.
+        self.config = write_config(self.folder.name, servers=2, overflow="drop_oldest",
+                                   frame_bytes=512, inflight_bytes=512, queue_bytes_max=512)
+        program = Program([DEMO, "--config=" + self.config, "--standstill=1s"])
+        program.expect(r"^scenario +sent +delivered +lost")
+        row = program.expect(r"^unicast +40000 +(\d+) +(\d+) +0 +0 ")
+        self.assertEqual(int(row[1]) + int(row[2]), 40000)
+        self.assertGreater(int(row[2]), 0)
+        program.expect(r"^multicast +not run$")
+        self.assertEqual(program.wait(), 1)
+        self.assertRegex(program.errors(),
+                         r"^demo: unicast: nothing moves for 1s; none of these is done: 1")
+
     def test_a_server_that_cannot_start_is_told(self):
         with open(self.config) as file:
             text = file.read()
