@@ -188,8 +188,15 @@ class NodeTest(unittest.TestCase):
 
         def ask_then_signal(node):
             node.say("peers")
+            self.wait_until(lambda: unread_bytes(node.process.stdin) == 0)
             node.process.send_signal(signal.SIGINT)
         self.ends_unread(ask_then_signal)
+
+    def wait_until(self, condition):
+        deadline = time.monotonic() + 30
+        while not condition():
+            self.assertLess(time.monotonic(), deadline)
+            os.sched_yield()
 
     def ends_unread(self, end):
         read, write = os.pipe()
@@ -200,10 +207,7 @@ class NodeTest(unittest.TestCase):
         node.say_bytes(b"1 " + b"x" * (3 * capacity) + b"\n")
         # Once it has printed more than a pipe holds but a block, it waits in a write.
         self.assertIn(b"server 1 at", os.read(read, capacity))
-        deadline = time.monotonic() + 30
-        while unread_bytes(read) < capacity // 2:
-            self.assertLess(time.monotonic(), deadline)
-            os.sched_yield()
+        self.wait_until(lambda: unread_bytes(read) > capacity // 2)
         end(node)
         self.assertEqual(node.wait(), 0)
 

@@ -110,6 +110,12 @@ class DemoTest(unittest.TestCase):
         for pid in pids.values():
             self.assertRaises(ProcessLookupError, os.kill, pid, 0)
 
+    def test_no_server_outlives_a_demo_that_is_killed(self):
+        program, _ = self.start_for_long()
+        program.process.kill()
+        # The servers share its standard error: that ends with the last of them.
+        self.assertEqual(program.wait(), -signal.SIGKILL)
+
     def test_usage(self):
         for code, pattern, flags in [
                 (2, r"no argument is wanted, found 'nng'", ["nng"]),
