@@ -8,8 +8,10 @@
 #include <vector>
 
 #include "cluster/config.h"
+#include "codec/codec.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "transport/registry.h"
 
 namespace cluster {
 namespace {
@@ -53,6 +55,21 @@ TEST(ConfigsTest, EveryFileLoads) {
         "five.json", "ipc.json", "ipv6.json", "json_codec.json", "memory.json",
         "seed.json", "tuned.json"}) {
     EXPECT_EQ(files.count(name), 1u) << name;
+  }
+}
+
+TEST(ConfigsTest, EveryTransportCodecAndBackendOptionIsKnown) {
+  for (const auto& [name, path] : Files()) {
+    const Config config = Loaded(name);
+    EXPECT_TRUE(FindTransport(config.transport).ok()) << name;
+    EXPECT_TRUE(FindCodec(config.codec).ok()) << name;
+    for (const auto& [backend, options] : config.transport_options) {
+      TransportConfig transport_config;
+      transport_config.options = options;
+      const auto factory = FindTransport(backend);
+      ASSERT_TRUE(factory.ok()) << name << ": " << factory.status();
+      EXPECT_EQ((*factory)(transport_config).status(), absl::OkStatus());
+    }
   }
 }
 

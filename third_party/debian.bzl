@@ -78,6 +78,7 @@ _ABSEIL = {
     "absl/container:inlined_vector": ["absl_inlined_vector"],
     "absl/flags:flag": ["absl_flags"],
     "absl/flags:parse": ["absl_flags_parse"],
+    "absl/flags:reflection": ["absl_flags_reflection"],
     "absl/flags:usage": ["absl_flags_usage"],
     "absl/functional:function_ref": ["absl_core_headers"],
     "absl/memory:memory": ["absl_memory"],

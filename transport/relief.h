@@ -9,10 +9,10 @@
 // What it is not: a thread pool, or a lock against others than the role's two
 // (or more) threads.
 //
-// Threads: any number may call Acquire, Enter, Leave and Call are the holder's.
-// What a holder wrote before a callback is visible to the one that takes over.
-// Cost: a callback costs two uncontended atomic operations, an idle relief 20
-// wake-ups a second. Errors: none.
+// Threads: any number may call Acquire, Look and Close; Enter, Leave and Call
+// are the holder's alone. What a holder wrote before a callback is visible to
+// the one that takes over. Cost: a callback costs two uncontended atomic
+// operations, an idle relief 20 wake-ups a second. Errors: none.
 //
 //   void Loop() {
 //     while (relief_.Acquire()) {

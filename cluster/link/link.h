@@ -124,6 +124,12 @@ class Link {
   // Whether NextFrame might have one: cheap, never false when it has, for the
   // path of every envelope.
   bool MayTransmit() const;
+  // Whether what was appended to this lane may leave now. The same for the rest
+  // is told when its cause comes in.
+  bool MayTransmit(Lane lane) const {
+    return connected_ && writable_ && goodbye_ == Goodbye::kNo &&
+           handshake_.established() && LaneReady(lane);
+  }
   // The next frame to hand to the transport, if there is one.
   bool NextFrame(absl::Time now, Frame* frame);
   // The transport did not take it. No frame until OnWritable. No other call may

@@ -53,6 +53,9 @@ void Link::BeginSession(HelloResult how) {
                      : "a new session with the same process";
   for (const SendWindow::Sent& sent : unconsumed)
     event.unknown_fate += sent.envelopes;
+  // Before anything is put in front of a record that is cut in part.
+  for (Lane lane : {Lane::kUrgent, Lane::kNormal, Lane::kBulk})
+    queue_.RestartFront(lane);
   // The same process may have consumed them in the old session: again would be
   // twice.
   const bool resend = how == HelloResult::kRestarted &&
@@ -63,8 +66,6 @@ void Link::BeginSession(HelloResult how) {
     stats_.dropped[static_cast<std::size_t>(DropReason::kPeerRestart)] +=
         event.unknown_fate;
   }
-  for (Lane lane : {Lane::kUrgent, Lane::kNormal, Lane::kBulk})
-    queue_.RestartFront(lane);
   SetDown("a new session begins");
   sink_->OnLinkEvent(std::move(event));
   SetUp("new session");

@@ -2,7 +2,9 @@
 //
 // What it is: per lane, a FIFO of batches; the last one is open and takes the
 // next record straight from the caller's envelope (the only copy on the way
-// out). Bounded in bytes over all lanes. What it is not: a window; what was
+// out). Bounded in bytes over all lanes; of the bound
+// the urgent and the normal lane may each use an eighth however full the others
+// are, so that a large payload in the bulk lane shuts no vote out. What it is not: a window; what was
 // transmitted is in SendWindow.
 //
 // Threads: none of its own, not thread-safe. Errors: Append's result.
@@ -43,8 +45,7 @@ class SendQueue {
   // Whether it would be taken without dropping anything.
   bool HasRoom(const EnvelopeView& envelope) const {
     return envelopes_ == 0 ||
-           bytes_ + config_.codec->RecordBytesMax(envelope) <=
-               config_.queue_bytes_max;
+           Fits(envelope.lane, config_.codec->RecordBytesMax(envelope));
   }
 
   bool Empty(Lane lane) const { return At(lane).batches.empty(); }
@@ -84,6 +85,7 @@ class SendQueue {
  private:
   struct LaneQueue {
     std::deque<Batch> batches;
+    std::size_t bytes = 0;
     bool open = false;  // the last batch takes more records
     EncodeState encode;
     std::size_t capacity_next = 1024;  // follows the size of recent batches
@@ -94,6 +96,9 @@ class SendQueue {
     return lanes_[static_cast<std::size_t>(lane)];
   }
 
+  bool Fits(Lane lane, std::size_t record_bytes) const;
+  void AddBytes(std::size_t bytes, LaneQueue* queue);
+  void TakeBytes(std::size_t bytes, LaneQueue* queue);
   bool MakeRoom(std::size_t bytes);
   bool DropOldest();
   void AppendLarge(const EnvelopeView& envelope, std::size_t record_bytes_max,

@@ -134,10 +134,10 @@ void Callbacks::RunEvents() {
   handled_.notify_all();
 }
 
-bool Callbacks::WaitForEvents(std::chrono::steady_clock::time_point deadline) {
+bool Callbacks::WaitForEvents(LazyDeadline* deadline) {
   if (!events_pending_ || on_envelope_ != nullptr) return true;
   std::unique_lock<std::mutex> lock(mutex_);
-  return handled_.wait_until(lock, deadline,
+  return handled_.wait_until(lock, deadline->Get(),
                              [this] { return stopping_ || !events_pending_; });
 }
 

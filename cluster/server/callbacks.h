@@ -14,7 +14,6 @@
 #define CLUSTER_SERVER_CALLBACKS_H_
 
 #include <atomic>
-#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -23,6 +22,7 @@
 
 #include "cluster/envelope.h"
 #include "cluster/peer_event.h"
+#include "cluster/server/clock.h"
 #include "cluster/server/inbox.h"
 
 namespace cluster {
@@ -53,7 +53,7 @@ class Callbacks {
   void Wake();
   // Waits until the events that are pending now have been handled; false at the
   // deadline.
-  bool WaitForEvents(std::chrono::steady_clock::time_point deadline);
+  bool WaitForEvents(LazyDeadline* deadline);
 
   // Whether the calling thread is in a handler of this server.
   bool InCallback() const;

@@ -1,5 +1,7 @@
-// MonotonicNow: the time that links are told. It never goes back; its origin is
-// arbitrary.
+// The time that links are told (MonotonicNow: it never goes back, its origin is
+// arbitrary), and deadlines for waiting.
+//
+// Threads: a LazyDeadline belongs to one. Errors: none.
 
 #ifndef CLUSTER_SERVER_CLOCK_H_
 #define CLUSTER_SERVER_CLOCK_H_
@@ -23,6 +25,24 @@ inline std::chrono::steady_clock::time_point Deadline(absl::Duration timeout) {
          absl::ToChronoNanoseconds(
              std::min(std::max(timeout, absl::ZeroDuration()), kFar));
 }
+
+// A deadline that is reckoned when it is first asked for: who finds that it
+// need not wait has not read the clock.
+class LazyDeadline {
+ public:
+  explicit LazyDeadline(absl::Duration timeout) : timeout_(timeout) {}
+
+  std::chrono::steady_clock::time_point Get() {
+    if (!reckoned_) deadline_ = Deadline(timeout_);
+    reckoned_ = true;
+    return deadline_;
+  }
+
+ private:
+  const absl::Duration timeout_;
+  bool reckoned_ = false;
+  std::chrono::steady_clock::time_point deadline_;
+};
 
 }  // namespace cluster
 

@@ -79,7 +79,7 @@ SendOutcome ReliablePeer::Send(const EnvelopeView& envelope) {
   if (link_ == nullptr || left_) return SendOutcome::kRemoved;
   switch (link_->Append(envelope)) {
     case AppendResult::kAccepted:
-      Pump();
+      if (link_->MayTransmit(envelope.lane)) Pump();
       return SendOutcome::kAccepted;
     case AppendResult::kFull:
       return SendOutcome::kFull;

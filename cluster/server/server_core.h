@@ -21,6 +21,7 @@
 
 #include "cluster/server.h"
 #include "cluster/server/callbacks.h"
+#include "cluster/server/clock.h"
 #include "cluster/server/frame_router.h"
 #include "cluster/server/inbox.h"
 #include "cluster/server/peer_table.h"
@@ -76,19 +77,20 @@ class ServerCore {
   absl::Status UnknownPid(int pid) const;
   MessageId NextMessageId();
   EnvelopeView Stamp(const Envelope& envelope, int pid, MessageId id) const;
+  // Without a deadline they do not wait.
   absl::Status SendOne(int pid, Peer* peer, const EnvelopeView& view,
-                       std::chrono::steady_clock::time_point deadline,
-                       bool wait);
-  absl::Status SendHere(const EnvelopeView& view,
-                        std::chrono::steady_clock::time_point deadline,
-                        bool wait);
-  MulticastResult SendToAll(const Envelope& envelope, bool broadcast,
+                       LazyDeadline* deadline);
+  absl::Status SendHere(const EnvelopeView& view, LazyDeadline* deadline);
+  absl::StatusOr<MessageId> Broadcast(const Envelope& envelope,
+                                      absl::Duration timeout);
+  MulticastResult SendToAll(const Envelope& envelope, MessageId id,
+                            bool broadcast,
                             std::vector<std::pair<int, Peer*>> recipients,
                             absl::Duration timeout);
   bool MayWait(absl::Duration timeout) const;
 
   // Receiving.
-  absl::Status BeginReceive(std::chrono::steady_clock::time_point deadline);
+  absl::Status BeginReceive(LazyDeadline* deadline);
 
   const int id_;
   const Codec* const codec_;

@@ -6,8 +6,7 @@
 
 namespace cluster {
 
-absl::Status ServerCore::BeginReceive(
-    std::chrono::steady_clock::time_point deadline) {
+absl::Status ServerCore::BeginReceive(LazyDeadline* deadline) {
   if (callbacks_.InCallback())
     return absl::FailedPreconditionError("Receive in a callback");
   if (callbacks_.handles_envelopes()) {
@@ -19,7 +18,7 @@ absl::Status ServerCore::BeginReceive(
     return absl::FailedPreconditionError(
         "Receive before ReceiveMessage(server) or Start()");
   }
-  if (inbox_.BeginReading(deadline)) {
+  if (inbox_.TryBeginReading() || inbox_.BeginReading(deadline->Get())) {
     // An event that precedes what is read has been told before it is.
     if (callbacks_.WaitForEvents(deadline)) return absl::OkStatus();
     inbox_.EndReading();
@@ -29,9 +28,9 @@ absl::Status ServerCore::BeginReceive(
 }
 
 absl::StatusOr<Envelope> ServerCore::Receive(absl::Duration timeout) {
-  const auto deadline = Deadline(timeout);
+  LazyDeadline deadline(timeout);
   while (true) {
-    if (absl::Status status = BeginReceive(deadline); !status.ok())
+    if (absl::Status status = BeginReceive(&deadline); !status.ok())
       return status;
     EnvelopeView view;
     // What there was to read may have been refused: then there is nothing, and
@@ -51,10 +50,10 @@ absl::Status ServerCore::ReceiveBatch(std::vector<Envelope>* out,
     return absl::InvalidArgumentError(
         absl::StrCat("envelopes_max ", envelopes_max, ": want 1 or more"));
   }
-  const auto deadline = Deadline(timeout);
+  LazyDeadline deadline(timeout);
   int taken = 0;
   while (taken == 0) {
-    if (absl::Status status = BeginReceive(deadline); !status.ok())
+    if (absl::Status status = BeginReceive(&deadline); !status.ok())
       return status;
     EnvelopeView view;
     while (taken < envelopes_max && inbox_.Next(&view)) {

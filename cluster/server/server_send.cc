@@ -46,31 +46,37 @@ bool ServerCore::MayWait(absl::Duration timeout) const {
 absl::StatusOr<MessageId> ServerCore::Send(const Envelope& envelope,
                                            absl::Duration timeout) {
   if (absl::Status status = CheckSending(); !status.ok()) return status;
-  if (envelope.pid == kBroadcast) {
-    std::vector<std::pair<int, Peer*>> recipients;
-    for (const auto& [id, peer] : peers_.entries()) {
-      if (!peer->removed()) recipients.emplace_back(id, peer);
-    }
-    MulticastResult result =
-        SendToAll(envelope, true, std::move(recipients), timeout);
-    if (!result.ok()) return result.status;
-    return result.message_id;
-  }
+  if (envelope.pid == kBroadcast) return Broadcast(envelope, timeout);
   Peer* const peer = envelope.pid == id_ ? nullptr : peers_.Find(envelope.pid);
   if (peer == nullptr && envelope.pid != id_) return UnknownPid(envelope.pid);
-  const bool wait = MayWait(timeout);
   const EnvelopeView view = Stamp(envelope, envelope.pid, NextMessageId());
-  absl::Status status = SendOne(
-      envelope.pid, peer, view,
-      wait ? Deadline(timeout) : std::chrono::steady_clock::time_point(), wait);
+  LazyDeadline deadline(timeout);
+  absl::Status status =
+      SendOne(envelope.pid, peer, view, MayWait(timeout) ? &deadline : nullptr);
   if (!status.ok()) return status;
   return view.message_id;
 }
 
+absl::StatusOr<MessageId> ServerCore::Broadcast(const Envelope& envelope,
+                                                absl::Duration timeout) {
+  const EnvelopeView view = Stamp(envelope, kBroadcast, NextMessageId());
+  std::vector<std::pair<int, Peer*>> others;  // with some trouble
+  for (const auto& [id, peer] : peers_.entries()) {
+    const SendOutcome outcome = peer->Send(view);
+    const bool no_member = outcome == SendOutcome::kRemoved && !stopped_;
+    if (outcome != SendOutcome::kAccepted && !no_member)
+      others.emplace_back(id, peer);
+  }
+  if (others.empty()) return view.message_id;
+  const MulticastResult result =
+      SendToAll(envelope, view.message_id, true, std::move(others), timeout);
+  if (!result.ok()) return result.status;
+  return view.message_id;
+}
+
 absl::Status ServerCore::SendOne(int pid, Peer* peer, const EnvelopeView& view,
-                                 std::chrono::steady_clock::time_point deadline,
-                                 bool wait) {
-  if (peer == nullptr) return SendHere(view, deadline, wait);
+                                 LazyDeadline* deadline) {
+  if (peer == nullptr) return SendHere(view, deadline);
   while (true) {
     switch (peer->Send(view)) {
       case SendOutcome::kAccepted:
@@ -86,12 +92,12 @@ absl::Status ServerCore::SendOne(int pid, Peer* peer, const EnvelopeView& view,
       case SendOutcome::kFull:
         break;
     }
-    if (!wait) {
+    if (deadline == nullptr) {
       return absl::ResourceExhaustedError(
           absl::StrCat("no room in the queue for server ", pid,
                        ": it does not keep up, or is down"));
     }
-    if (!peer->WaitForRoom(view, deadline)) {
+    if (!peer->WaitForRoom(view, deadline->Get())) {
       if (stopped_) return absl::CancelledError("the server was stopped");
       return absl::DeadlineExceededError(
           absl::StrCat("no room in the queue for server ", pid, " in time"));
@@ -99,18 +105,17 @@ absl::Status ServerCore::SendOne(int pid, Peer* peer, const EnvelopeView& view,
   }
 }
 
-absl::Status ServerCore::SendHere(
-    const EnvelopeView& view, std::chrono::steady_clock::time_point deadline,
-    bool wait) {
+absl::Status ServerCore::SendHere(const EnvelopeView& view,
+                                  LazyDeadline* deadline) {
   if (view.payload.size() > config_.payload_bytes_max) {
     return absl::InvalidArgumentError(absl::StrCat(
         "a payload of ", view.payload.size(),
         " bytes: over payload_bytes_max, ", config_.payload_bytes_max));
   }
   while (!inbox_.PushEnvelope(view)) {
-    if (!wait)
+    if (deadline == nullptr)
       return absl::ResourceExhaustedError("no room in this server's own inbox");
-    if (!inbox_.WaitForRoom(view.payload.size(), deadline)) {
+    if (!inbox_.WaitForRoom(view.payload.size(), deadline->Get())) {
       if (stopped_) return absl::CancelledError("the server was stopped");
       return absl::DeadlineExceededError(
           "no room in this server's own inbox in time");
@@ -141,30 +146,31 @@ MulticastResult ServerCore::Multicast(absl::Span<const int> pids,
       recipients.push_back(recipient);
     }
   }
-  return SendToAll(envelope, false, std::move(recipients), timeout);
+  return SendToAll(envelope, NextMessageId(), false, std::move(recipients),
+                   timeout);
 }
 
 MulticastResult ServerCore::SendToAll(
-    const Envelope& envelope, bool broadcast,
+    const Envelope& envelope, MessageId id, bool broadcast,
     std::vector<std::pair<int, Peer*>> recipients, absl::Duration timeout) {
   MulticastResult result;
-  result.message_id = NextMessageId();
+  result.message_id = id;
   std::vector<std::size_t> blocked;
   for (const auto& [pid, peer] : recipients) {
     const EnvelopeView view =
         Stamp(envelope, broadcast ? kBroadcast : pid, result.message_id);
-    absl::Status status = SendOne(pid, peer, view, {}, false);
+    absl::Status status = SendOne(pid, peer, view, nullptr);
     if (absl::IsResourceExhausted(status))
       blocked.push_back(result.peers.size());
     result.peers.emplace_back(pid, std::move(status));
   }
   if (!blocked.empty() && MayWait(timeout)) {
-    const auto deadline = Deadline(timeout);
+    LazyDeadline deadline(timeout);
     for (std::size_t index : blocked) {
       const auto& [pid, peer] = recipients[index];
       const EnvelopeView view =
           Stamp(envelope, broadcast ? kBroadcast : pid, result.message_id);
-      result.peers[index].second = SendOne(pid, peer, view, deadline, true);
+      result.peers[index].second = SendOne(pid, peer, view, &deadline);
     }
   }
   int failed = 0;

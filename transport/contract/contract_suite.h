@@ -28,6 +28,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -60,6 +61,9 @@ struct TransportUnderTest {
   static std::string Name(
       const testing::TestParamInfo<TransportUnderTest>& info) {
     return info.param.name;
+  }
+  friend void PrintTo(const TransportUnderTest& transport, std::ostream* out) {
+    *out << transport.name;
   }
 };
 

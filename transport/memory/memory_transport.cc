@@ -1,5 +1,6 @@
 #include "transport/memory/memory_transport.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <map>

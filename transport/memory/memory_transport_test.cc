@@ -3,7 +3,6 @@
 #include <memory>
 #include <string>
 #include <thread>
-#include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -14,19 +13,13 @@
 namespace cluster {
 namespace {
 
-TransportUnderTest Memory(std::string name, std::string address) {
-  TransportUnderTest memory;
-  memory.name = std::move(name);
-  memory.factory = NewMemoryTransport;
-  memory.fresh_address = [address] { return address; };
-  memory.bad_addresses = {""};
-  return memory;
-}
-
-INSTANTIATE_TEST_SUITE_P(Memory, TransportContract,
-                         testing::Values(Memory("text", "server:0"),
-                                         Memory("ipv6", "[::1]:0")),
-                         TransportUnderTest::Name);
+INSTANTIATE_TEST_SUITE_P(
+    Memory, TransportContract,
+    testing::Values(
+        TransportUnderTest{
+            "text", NewMemoryTransport, [] { return "server:0"; }, {""}},
+        TransportUnderTest{"ipv6", NewMemoryTransport, FreshIpv6Address, {""}}),
+    TransportUnderTest::Name);
 
 std::unique_ptr<Node> Start(const std::string& address,
                             TransportConfig config = TransportConfig()) {

@@ -108,6 +108,9 @@ std::size_t FrameSplitter::UsualBytes() const {
 }
 
 void FrameSplitter::StartBuffer(std::size_t bytes) {
+  // Without anything to move, the buffer goes first: when no frame holds it,
+  // the pool lends the same again, which is in the cache still.
+  if (unread() == 0) buffer_ = nullptr;
   std::shared_ptr<char> buffer = pool_->Lend(bytes);
   if (unread() > 0) {
     std::memcpy(buffer.get(), buffer_.get() + begin_, unread());

@@ -138,7 +138,7 @@ TEST_F(StrangerTest, BackPressureOutlivesABrokenProtocol) {
 }
 
 TEST_F(StrangerTest, AConnectionThatFlapsIsReportedEachTime) {
-  constexpr int kTimes = 30;
+  constexpr int kTimes = 10;
   auto node = Start(1);
   RawTcp listener = RawTcp::Listen(FreshIpv4Address());
   ASSERT_TRUE(node->transport->Connect(2, listener.Address()).ok());

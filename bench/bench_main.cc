@@ -1,0 +1,141 @@
+#include "bench/bench_main.h"
+
+#include <cstdlib>
+#include <iostream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/flags/parse.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/strip.h"
+#include "bench/measure.h"
+#include "bench/process_usage.h"
+#include "benchmark/benchmark.h"
+
+namespace cluster {
+namespace bench {
+namespace {
+
+constexpr char kMinTimeFlag[] = "--benchmark_min_time=";
+
+// Shares of the machine that others may have before figures are worth a
+// warning.
+constexpr double kOthersMost = 0.05;
+constexpr double kStealMost = 0.02;
+
+// A line for each run, as it is done.
+class LineReporter : public benchmark::BenchmarkReporter {
+ public:
+  explicit LineReporter(Results* results) : results_(results) {}
+
+  bool ReportContext(const Context&) override { return true; }
+
+  void ReportRuns(const std::vector<Run>& runs) override {
+    for (const Run& run : runs) ReportRun(run);
+  }
+
+ private:
+  void ReportRun(const Run& run) {
+    std::ostream& out = GetOutputStream();
+    const std::string name = run.run_name.str();
+    out << absl::StreamFormat("%-26s", run.benchmark_name());
+    if (run.error_occurred) out << " ERROR " << run.error_message;
+    // Coefficients of variation are shares, and their names say so.
+    for (const auto& [counter, value] : run.counters) {
+      out << absl::StreamFormat(" %s=%s", counter, Short(value.value));
+      if (run.run_type == Run::RT_Iteration) {
+        results_->Add(name, counter, value.value);
+      }
+    }
+    out << std::endl;
+  }
+
+  Results* const results_;
+};
+
+// A whole measurement is one iteration (measure.h), so the time is ours to
+// keep: it is taken out of what Google Benchmark sees.
+void TakeMinTime(std::vector<char*>* arguments) {
+  static std::string none = std::string(kMinTimeFlag) + "0";
+  for (char*& argument : *arguments) {
+    absl::string_view text = argument;
+    if (!absl::ConsumePrefix(&text, kMinTimeFlag)) continue;
+    absl::ConsumeSuffix(&text, "s");
+    double seconds = 0;
+    if (absl::SimpleAtod(text, &seconds) && seconds > 0) {
+      SetMeasuringTime(absl::Seconds(seconds));
+    }
+  }
+  arguments->push_back(&none[0]);
+}
+
+bool WantsOtherFormat(const std::vector<char*>& arguments) {
+  for (absl::string_view argument : arguments) {
+    if (absl::StartsWith(argument, "--benchmark_format=") &&
+        !absl::EndsWith(argument, "=console")) {
+      return true;
+    }
+  }
+  return false;
+}
+
+void WarnBeforehand() {
+#ifndef NDEBUG
+  std::cerr << "WARNING: built without optimisation; figures mean nothing. Use "
+               "bazel run -c opt.\n";
+#endif
+  const double load = LoadAverage();
+  const unsigned cores = std::thread::hardware_concurrency();
+  std::cerr << absl::StreamFormat("%u cores, load average %.1f\n", cores, load);
+  if (load > 0.5 * cores) {
+    std::cerr << "WARNING: the machine is busy; compare ratios within this run "
+                 "only.\n";
+  }
+}
+
+void WarnAfterwards(const MachineUsage& before) {
+  const Disturbance disturbance = DisturbanceSince(before);
+  std::cerr << absl::StreamFormat(
+      "\nmeanwhile other processes took %.0f%% of the machine, steal was "
+      "%.0f%%\n",
+      100 * disturbance.others, 100 * disturbance.steal);
+  if (disturbance.others > kOthersMost || disturbance.steal > kStealMost) {
+    std::cerr << "WARNING: others disturbed this run; compare ratios within it "
+                 "only, and repeat it.\n";
+  }
+}
+
+}  // namespace
+
+int RunCases(int argc, char** argv, absl::Duration measuring_time,
+             void (*add_cases)(),
+             void (*summarize)(const Results& results, std::ostream& out)) {
+  SetMeasuringTime(measuring_time);
+  std::vector<char*> arguments(argv, argv + argc);
+  const bool other_format = WantsOtherFormat(arguments);
+  TakeMinTime(&arguments);
+  int count = static_cast<int>(arguments.size());
+  arguments.push_back(nullptr);
+  benchmark::Initialize(&count, arguments.data());
+  if (absl::ParseCommandLine(count, arguments.data()).size() > 1) {
+    std::cerr << "unexpected arguments; see --help\n";
+    return 1;
+  }
+  add_cases();
+  WarnBeforehand();
+  const MachineUsage before = MachineUsageNow();
+  Results results;
+  LineReporter reporter(&results);
+  benchmark::RunSpecifiedBenchmarks(other_format ? nullptr : &reporter);
+  benchmark::Shutdown();
+  if (!other_format) summarize(results, std::cout);
+  std::cout.flush();
+  WarnAfterwards(before);
+  return 0;
+}
+
+}  // namespace bench
+}  // namespace cluster

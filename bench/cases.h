@@ -1,0 +1,49 @@
+// Names of cases, and registering them: kind/transport/bytes, as in
+// "unicast/zmq/64".
+//
+// Threads: main, before the benchmarks run. Errors: none.
+
+#ifndef BENCH_CASES_H_
+#define BENCH_CASES_H_
+
+#include <array>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "benchmark/benchmark.h"
+
+namespace cluster {
+namespace bench {
+
+inline constexpr std::array<const char*, 2> kTransports = {"zmq", "nng"};
+inline constexpr std::array<int, 4> kPayloadBytes = {64, 1024, 65536, 1048576};
+inline constexpr std::array<int, 5> kMeshSizes = {2, 4, 8, 16, 32};
+
+inline std::string CaseName(const std::string& kind,
+                            const std::string& transport, int bytes) {
+  return absl::StrCat(kind, "/", transport, "/", bytes);
+}
+
+// `measure(state)` makes one whole measurement (measure.h).
+template <typename Measure>
+void AddCase(const std::string& name, Measure measure) {
+  benchmark::RegisterBenchmark(
+      name.c_str(), [measure = std::move(measure)](benchmark::State& state) {
+        for (auto _ : state) measure(state);
+      });
+}
+
+// Each in a file of its own.
+void AddRawThroughputCases(const std::string& transport, int bytes);
+void AddClusterThroughputCases(const std::string& transport, int bytes);
+void AddMeshCases(const std::string& transport);
+void AddCodecCases();
+void AddRawLatencyCases(const std::string& transport);
+void AddClusterLatencyCases(const std::string& transport);
+void AddLoadedLatencyCases(const std::string& transport);
+
+}  // namespace bench
+}  // namespace cluster
+
+#endif  // BENCH_CASES_H_

@@ -1,0 +1,68 @@
+// DeliveryCount: how many envelopes have reached the application, and waiting
+// for the last of them.
+//
+// What it is: what lets an iteration end when everything that it sent was
+// delivered, at the cost of a load, a store and a comparison per envelope. What
+// it is not: several receivers' counter; each has its own.
+//
+// Threads: Add on one thread at a time (a handler, a receiving thread); Expect
+// and Wait on one other. Expect precedes the sending of what it expects.
+// Errors: Wait aborts after two minutes without progress.
+//
+//   DeliveryCount count;
+//   count.Expect(1000);
+//   for (int i = 0; i < 1000; ++i) Send(envelope);      // the receiver calls
+//   count.Add(1) for each count.Wait();
+
+#ifndef BENCH_DELIVERY_COUNT_H_
+#define BENCH_DELIVERY_COUNT_H_
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+
+#include "transport/check.h"
+
+namespace cluster {
+namespace bench {
+
+class alignas(64) DeliveryCount {
+ public:
+  void Expect(std::int64_t more) {
+    target_.store(target_.load(std::memory_order_relaxed) + more,
+                  std::memory_order_relaxed);
+  }
+
+  void Add(std::int64_t more) {
+    const std::int64_t count = count_.load(std::memory_order_relaxed) + more;
+    count_.store(count, std::memory_order_release);
+    if (count >= target_.load(std::memory_order_relaxed)) Signal();
+  }
+
+  void Wait() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    const bool all = reached_.wait_for(lock, std::chrono::minutes(2), [this] {
+      return count_.load(std::memory_order_acquire) >=
+             target_.load(std::memory_order_relaxed);
+    });
+    CLUSTER_CHECK(all, "not everything that was sent was delivered");
+  }
+
+ private:
+  void Signal() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    reached_.notify_all();
+  }
+
+  std::atomic<std::int64_t> count_{0};
+  std::atomic<std::int64_t> target_{0};
+  std::mutex mutex_;
+  std::condition_variable reached_;
+};
+
+}  // namespace bench
+}  // namespace cluster
+
+#endif  // BENCH_DELIVERY_COUNT_H_

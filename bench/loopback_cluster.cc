@@ -1,0 +1,110 @@
+#include "bench/loopback_cluster.h"
+
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <mutex>
+#include <utility>
+
+#include "absl/flags/flag.h"
+#include "absl/strings/str_cat.h"
+#include "transport/check.h"
+
+ABSL_FLAG(std::size_t, frame_bytes, 0, "As in the config; 0: the default.");
+ABSL_FLAG(std::size_t, inflight_bytes, 0, "As in the config; 0: the default.");
+ABSL_FLAG(std::size_t, window_bytes, 0, "As in the config; 0: the default.");
+ABSL_FLAG(std::size_t, queue_bytes_max, 0, "As in the config; 0: the default.");
+
+namespace cluster {
+namespace bench {
+namespace {
+
+// Counts kUp events, and waits for all of them.
+class UpCount {
+ public:
+  void Add() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    ++up_;
+    changed_.notify_all();
+  }
+  void WaitFor(int wanted) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    const bool all = changed_.wait_for(lock, std::chrono::minutes(1),
+                                       [&] { return up_ >= wanted; });
+    CLUSTER_CHECK(all, "the servers did not find each other");
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  int up_ = 0;
+};
+
+void TakeFlag(std::size_t flag, std::size_t* field) {
+  if (flag != 0) *field = flag;
+}
+
+std::string NewAddress(Scheme scheme) {
+  return scheme == Scheme::kTcp ? "127.0.0.1:0"
+                                : absl::StrCat("ipc://", NewIpcPath());
+}
+
+Config MakeConfig(const std::string& transport, Scheme scheme, int servers) {
+  Config config;
+  config.cluster = "bench";
+  config.transport = transport;
+  TakeFlag(absl::GetFlag(FLAGS_frame_bytes), &config.frame_bytes);
+  TakeFlag(absl::GetFlag(FLAGS_inflight_bytes), &config.inflight_bytes);
+  TakeFlag(absl::GetFlag(FLAGS_window_bytes), &config.window_bytes);
+  TakeFlag(absl::GetFlag(FLAGS_queue_bytes_max), &config.queue_bytes_max);
+  for (int id = 1; id <= servers; ++id) {
+    config.servers.push_back({id, NewAddress(scheme)});
+  }
+  return config;
+}
+
+void CheckOk(const absl::Status& status) {
+  CLUSTER_CHECK(status.ok(), status.ToString().c_str());
+}
+
+}  // namespace
+
+LoopbackCluster::LoopbackCluster(const std::string& transport, Scheme scheme,
+                                 int servers,
+                                 const HandlerFactory& make_handler) {
+  const Config config = MakeConfig(transport, scheme, servers);
+  // Shared, since the servers' handlers outlive this function.
+  const auto ups = std::make_shared<UpCount>();
+  for (int id = 1; id <= servers; ++id) {
+    absl::StatusOr<std::unique_ptr<Server>> server = NewServer(id, config);
+    CheckOk(server.status());
+    if (EnvelopeHandler handler = make_handler(**server)) {
+      (*server)->OnEnvelope(std::move(handler));
+    }
+    (*server)->OnPeerEvent([ups](const PeerEvent& event) {
+      if (event.type == PeerEvent::kUp) ups->Add();
+    });
+    CheckOk((*server)->Start());
+    servers_.push_back(*std::move(server));
+  }
+  if (scheme == Scheme::kTcp) {
+    for (auto& self : servers_) {
+      for (auto& other : servers_) {
+        if (self != other)
+          CheckOk(self->AddPeer(other->Pid(), other->Address()));
+      }
+    }
+  }
+  ups->WaitFor(servers * (servers - 1));
+}
+
+void LoopbackCluster::Stop() {
+  for (auto& server : servers_) server->Stop();
+}
+
+void SendOrDie(Server& server, const Envelope& envelope) {
+  CheckOk(server.Send(envelope, absl::InfiniteDuration()));
+}
+
+}  // namespace bench
+}  // namespace cluster

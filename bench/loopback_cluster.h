@@ -1,0 +1,57 @@
+// LoopbackCluster: some servers of one process, connected to each other and up.
+//
+// What it is: the servers 1 to n of a new cluster on 127.0.0.1 or on sockets in
+// the file system, each on a free port that the others learn by AddPeer. Their
+// limits are the library's defaults unless the flags
+// --frame_bytes, --inflight_bytes, --window_bytes or --queue_bytes_max say
+// otherwise. What it is not: a test fixture; whatever goes wrong aborts.
+//
+// Threads: as Server says. Ownership: the servers live as long as this; what
+// handlers use must live longer.
+//
+//   LoopbackCluster cluster("zmq", Scheme::kTcp, 2, [&](Server& self) {
+//     return [&count](const EnvelopeView& envelope) { count.Add(1); };
+//   });
+//   cluster.server(1).Send(envelope);
+
+#ifndef BENCH_LOOPBACK_CLUSTER_H_
+#define BENCH_LOOPBACK_CLUSTER_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bench/raw_link.h"
+#include "cluster/server.h"
+
+namespace cluster {
+namespace bench {
+
+using EnvelopeHandler = std::function<void(const EnvelopeView&)>;
+// Makes the handler of one server. An empty handler: this one uses Receive.
+using HandlerFactory = std::function<EnvelopeHandler(Server& self)>;
+
+class LoopbackCluster {
+ public:
+  LoopbackCluster(const std::string& transport, Scheme scheme, int servers,
+                  const HandlerFactory& make_handler);
+  ~LoopbackCluster() { Stop(); }
+
+  Server& server(int id) { return *servers_[static_cast<std::size_t>(id - 1)]; }
+  int size() const { return static_cast<int>(servers_.size()); }
+
+  // Ends every Receive. The destructor does it too.
+  void Stop();
+
+ private:
+  std::vector<std::unique_ptr<Server>> servers_;
+};
+
+// Sends, and waits for room as long as it takes.
+void SendOrDie(Server& server, const Envelope& envelope);
+
+}  // namespace bench
+}  // namespace cluster
+
+#endif  // BENCH_LOOPBACK_CLUSTER_H_

@@ -1,0 +1,51 @@
+// The measuring loops that all cases share, and what they report.
+//
+// What it is: one Google Benchmark iteration is one whole measurement: a
+// warm-up that finds out how many items take a twentieth of a second, then as
+// many such rounds as fit into --benchmark_min_time. So a case sets its servers
+// up once, and its name has no suffix. What it is not: a scheduler of cases.
+//
+// Threads: the benchmark's main thread. Errors: none.
+//
+//   for (auto _ : state) MeasureDeliveries(state, 64, 1, [&](std::int64_t
+//   items) { ... });
+
+#ifndef BENCH_MEASURE_H_
+#define BENCH_MEASURE_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "absl/functional/function_ref.h"
+#include "absl/time/time.h"
+#include "bench/samples.h"
+#include "benchmark/benchmark.h"
+
+namespace cluster {
+namespace bench {
+
+// How long a measurement takes, without its warm-up.
+absl::Duration MeasuringTime();
+void SetMeasuringTime(absl::Duration time);
+
+// `deliver(items)` sends so many envelopes and returns when all were delivered,
+// each of them `deliveries_per_item` times; no round has fewer than
+// `items_least`. Counters: items_per_second and bytes_per_second (of payload)
+// as delivered, allocs_per_item and cpu_ns_per_item of the whole process, both
+// sides.
+void MeasureDeliveries(benchmark::State& state, std::size_t payload_bytes,
+                       int deliveries_per_item,
+                       absl::FunctionRef<void(std::int64_t items)> deliver,
+                       std::int64_t items_least = 1);
+
+// `round_trips(times, samples)` makes so many round trips, one after the other,
+// and adds the duration of each. Counters: p50_us, p99_us, max_us, and the same
+// rates as above per round trip.
+void MeasureRoundTrips(
+    benchmark::State& state,
+    absl::FunctionRef<void(int times, Samples* samples)> round_trips);
+
+}  // namespace bench
+}  // namespace cluster
+
+#endif  // BENCH_MEASURE_H_

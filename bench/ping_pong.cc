@@ -1,0 +1,68 @@
+#include "bench/ping_pong.h"
+
+#include "bench/record.h"
+#include "benchmark/benchmark.h"
+#include "transport/check.h"
+
+namespace cluster {
+namespace bench {
+
+PingPong::PingPong(const std::string& transport, std::size_t payload_bytes,
+                   Lane lane)
+    : cluster_(transport, Scheme::kTcp, 2,
+               [this](Server& self) { return Handler(self); }) {
+  ping_.pid = 2;
+  ping_.msg_type = kPing;
+  ping_.lane = lane;
+  ping_.payload.assign(payload_bytes, 'x');
+  pong_ = ping_;
+  pong_.pid = 1;
+}
+
+void PingPong::Run(int times, Samples* samples) {
+  samples_ = samples;
+  left_ = times;
+  rounds_.Expect(1);
+  Ping();
+  rounds_.Wait();
+}
+
+EnvelopeHandler PingPong::Handler(Server& self) {
+  if (self.Pid() == 1) {
+    return [this](const EnvelopeView& envelope) {
+      benchmark::DoNotOptimize(ReadFields(envelope));
+      OnPong();
+    };
+  }
+  return [this, &self](const EnvelopeView& envelope) {
+    benchmark::DoNotOptimize(ReadFields(envelope));
+    if (envelope.msg_type == kPing) {
+      Echo(self, envelope);
+    } else {
+      others_.Add(1);
+    }
+  };
+}
+
+// The first one of a Run may wait for room; those in a handler cannot.
+void PingPong::Ping() {
+  sent_ = std::chrono::steady_clock::now();
+  SendOrDie(cluster_.server(1), ping_);
+}
+
+void PingPong::OnPong() {
+  samples_->Add(std::chrono::steady_clock::now() - sent_);
+  if (--left_ > 0) {
+    Ping();
+  } else {
+    rounds_.Add(1);
+  }
+}
+
+void PingPong::Echo(Server& self, const EnvelopeView& envelope) {
+  pong_.term = envelope.term;
+  SendOrDie(self, pong_);
+}
+
+}  // namespace bench
+}  // namespace cluster

@@ -1,0 +1,48 @@
+#include "bench/raw_link.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "bench/raw_nng.h"
+#include "bench/raw_zmq.h"
+
+namespace cluster {
+namespace bench {
+
+std::string NewIpcPath() {
+  static std::atomic<int> paths{0};
+  const char* const folder = std::getenv("TMPDIR");
+  return absl::StrCat(folder != nullptr ? folder : "/tmp", "/cluster-bench-",
+                      getpid(), "-", ++paths);
+}
+
+std::unique_ptr<RawFanout> NewRawFanout(absl::string_view transport,
+                                        Scheme scheme, int links,
+                                        std::size_t message_bytes,
+                                        RawReceiver receiver) {
+  return transport == "zmq"
+             ? NewZmqFanout(scheme, links, message_bytes, std::move(receiver))
+             : NewNngFanout(scheme, links, message_bytes, std::move(receiver));
+}
+
+std::unique_ptr<RawEcho> NewRawEcho(absl::string_view transport,
+                                    std::size_t message_bytes) {
+  return transport == "zmq" ? NewZmqEcho(message_bytes)
+                            : NewNngEcho(message_bytes);
+}
+
+int RawQueueLength(std::size_t message_bytes, int most) {
+  constexpr std::size_t kQueueBytes = 16u << 20;
+  const std::size_t length =
+      kQueueBytes / std::max<std::size_t>(message_bytes, 1);
+  return static_cast<int>(
+      std::clamp<std::size_t>(length, 8, static_cast<std::size_t>(most)));
+}
+
+}  // namespace bench
+}  // namespace cluster

@@ -1,0 +1,70 @@
+// RawFanout and RawEcho: what the benchmarks ask of a bare messaging library,
+// as baselines.
+//
+// What it is: the smallest interface behind which zmq and nng are measured by
+// the same code: messages one way to one or more receivers, and a round trip.
+// What it is not: reliable, or a Transport; nothing of the library under test
+// is in here.
+//
+// Threads: Begin, Commit and RoundTrip on one thread; receivers are called on
+// threads of their own, one for each link. Ownership: Begin lends a buffer
+// until Commit. Errors: abort; baselines run on loopback.
+//
+//   auto fanout = NewRawFanout("zmq", Scheme::kTcp, 1, 64, [](int link,
+//   absl::string_view message) { ... }); char* message = fanout->Begin(64);
+//   ...
+//   fanout->Commit();
+
+#ifndef BENCH_RAW_LINK_H_
+#define BENCH_RAW_LINK_H_
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/strings/string_view.h"
+
+namespace cluster {
+namespace bench {
+
+enum class Scheme { kTcp, kIpc };
+
+// A path for an ipc endpoint that no other has.
+std::string NewIpcPath();
+
+using RawReceiver = std::function<void(int link, absl::string_view message)>;
+
+class RawFanout {
+ public:
+  virtual ~RawFanout() = default;
+  // A message of `bytes` to be filled in.
+  virtual char* Begin(std::size_t bytes) = 0;
+  // Sends it to every receiver; waits where a queue is full.
+  virtual void Commit() = 0;
+};
+
+class RawEcho {
+ public:
+  virtual ~RawEcho() = default;
+  // Sends a message to the other side, which sends it back, and waits for it.
+  virtual void RoundTrip() = 0;
+};
+
+// The messages will have about `message_bytes`, which is what queues are sized
+// by.
+std::unique_ptr<RawFanout> NewRawFanout(absl::string_view transport,
+                                        Scheme scheme, int links,
+                                        std::size_t message_bytes,
+                                        RawReceiver receiver);
+std::unique_ptr<RawEcho> NewRawEcho(absl::string_view transport,
+                                    std::size_t message_bytes);
+
+// How many messages of that size may be queued: enough to keep a link busy, in
+// bounded memory.
+int RawQueueLength(std::size_t message_bytes, int most);
+
+}  // namespace bench
+}  // namespace cluster
+
+#endif  // BENCH_RAW_LINK_H_

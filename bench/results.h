@@ -1,0 +1,59 @@
+// Results: what the cases of a run reported, by name, and text tables of it.
+//
+// What it is: counters with the median over repetitions, and ratios of them.
+// What it is not: a reporter. Threads: none of its own. Errors: what was not
+// run is NaN, and "-" in a table.
+//
+//   results.Add("raw/zmq/64", "items_per_second", 2.5e6);
+//   TextTable table({"bytes", "unicast/raw"});
+//   table.AddRow({"64", Ratio(results.Rate("unicast/zmq/64") /
+//   results.Rate("raw/zmq/64"))}); table.Print(std::cout);
+
+#ifndef BENCH_RESULTS_H_
+#define BENCH_RESULTS_H_
+
+#include <map>
+#include <ostream>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace cluster {
+namespace bench {
+
+class Results {
+ public:
+  void Add(const std::string& name, const std::string& counter, double value);
+
+  // The median over repetitions.
+  double Median(const std::string& name, const std::string& counter) const;
+  double Rate(const std::string& name) const {
+    return Median(name, "items_per_second");
+  }
+
+ private:
+  std::map<std::pair<std::string, std::string>, std::vector<double>> values_;
+};
+
+// "2.41M", "17.3k", "812", "0.25".
+std::string Short(double value);
+// "4.1x".
+std::string Ratio(double ratio);
+
+class TextTable {
+ public:
+  explicit TextTable(std::vector<std::string> titles);
+
+  // Left out if all cells but the first are "-".
+  void AddRow(std::vector<std::string> cells);
+  // Nothing if no row was added.
+  void Print(std::ostream& out) const;
+
+ private:
+  std::vector<std::vector<std::string>> rows_;
+};
+
+}  // namespace bench
+}  // namespace cluster
+
+#endif  // BENCH_RESULTS_H_

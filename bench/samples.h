@@ -1,0 +1,52 @@
+// Samples: durations, and their percentiles. It keeps every one, so the figures
+// are exact.
+//
+// Threads: none of its own; not thread-safe. Errors: percentiles of nothing are
+// zero.
+//
+//   Samples samples;
+//   samples.Add(now - before);
+//   state.counters["p99_us"] = samples.PercentileUs(0.99);
+
+#ifndef BENCH_SAMPLES_H_
+#define BENCH_SAMPLES_H_
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace cluster {
+namespace bench {
+
+class Samples {
+ public:
+  void Add(std::chrono::steady_clock::duration duration) {
+    samples_ns_.push_back(
+        std::chrono::duration_cast<std::chrono::nanoseconds>(duration).count());
+  }
+  void Clear() { samples_ns_.clear(); }
+  std::size_t size() const { return samples_ns_.size(); }
+
+  // The least sample that is not exceeded by `fraction` (0 to 1) of all, in
+  // microseconds. Reorders them.
+  double PercentileUs(double fraction) {
+    if (samples_ns_.empty()) return 0;
+    const auto rank = static_cast<std::size_t>(
+        fraction * static_cast<double>(samples_ns_.size()));
+    const auto place =
+        samples_ns_.begin() +
+        static_cast<std::ptrdiff_t>(std::min(rank, samples_ns_.size() - 1));
+    std::nth_element(samples_ns_.begin(), place, samples_ns_.end());
+    return static_cast<double>(*place) * 1e-3;
+  }
+
+ private:
+  std::vector<std::int64_t> samples_ns_;
+};
+
+}  // namespace bench
+}  // namespace cluster
+
+#endif  // BENCH_SAMPLES_H_

@@ -1,0 +1,105 @@
+// raw, raw3: an envelope a message on the bare library. batched, batched3:
+// hand-made records in messages of 64 KiB, the most that packing on the bare
+// library can give. Their _ipc forms: over sockets in the file system.
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bench/cases.h"
+#include "bench/delivery_count.h"
+#include "bench/measure.h"
+#include "bench/raw_link.h"
+#include "bench/record.h"
+
+namespace cluster {
+namespace bench {
+namespace {
+
+constexpr std::size_t kBatchBytes = 64u << 10;
+
+struct RawCase {
+  std::string transport;
+  Scheme scheme = Scheme::kTcp;
+  int links = 1;
+  std::size_t payload_bytes = 0;
+  std::int64_t records_per_message = 1;
+};
+
+// Reads every record of the message.
+std::int64_t ReadMessage(absl::string_view message) {
+  const char* in = message.data();
+  const char* const end = in + message.size();
+  std::int64_t records = 0;
+  for (EnvelopeView envelope; in != end; ++records) {
+    in = ReadRecord(in, &envelope);
+    benchmark::DoNotOptimize(ReadFields(envelope));
+  }
+  return records;
+}
+
+void MeasureRaw(benchmark::State& state, const RawCase& test) {
+  const std::size_t record_bytes = RecordBytes(test.payload_bytes);
+  std::vector<std::unique_ptr<DeliveryCount>> counts;
+  for (int link = 0; link < test.links; ++link) {
+    counts.push_back(std::make_unique<DeliveryCount>());
+  }
+  const auto fanout = NewRawFanout(
+      test.transport, test.scheme, test.links,
+      record_bytes * static_cast<std::size_t>(test.records_per_message),
+      [&](int link, absl::string_view message) {
+        counts[static_cast<std::size_t>(link)]->Add(ReadMessage(message));
+      });
+  Envelope envelope;
+  envelope.pid = 2;
+  envelope.sender_id = 1;
+  envelope.term = 7;
+  envelope.payload.assign(test.payload_bytes, 'x');
+  EnvelopeView view(envelope);
+  MeasureDeliveries(
+      state, test.payload_bytes, test.links, [&](std::int64_t items) {
+        for (auto& count : counts) count->Expect(items);
+        for (std::int64_t left = items; left > 0;) {
+          const std::int64_t records = std::min(left, test.records_per_message);
+          char* out =
+              fanout->Begin(record_bytes * static_cast<std::size_t>(records));
+          for (std::int64_t i = 0; i < records; ++i) {
+            ++view.message_id.sequence;
+            out = WriteRecord(view, out);
+          }
+          fanout->Commit();
+          left -= records;
+        }
+        for (auto& count : counts) count->Wait();
+      });
+}
+
+void AddRawCase(const std::string& kind, const RawCase& test) {
+  AddCase(CaseName(kind, test.transport, static_cast<int>(test.payload_bytes)),
+          [test](benchmark::State& state) { MeasureRaw(state, test); });
+}
+
+}  // namespace
+
+void AddRawThroughputCases(const std::string& transport, int bytes) {
+  RawCase raw;
+  raw.transport = transport;
+  raw.payload_bytes = static_cast<std::size_t>(bytes);
+  RawCase batched = raw;
+  batched.records_per_message = static_cast<std::int64_t>(
+      std::max<std::size_t>(1, kBatchBytes / RecordBytes(raw.payload_bytes)));
+  AddRawCase("raw", raw);
+  AddRawCase("batched", batched);
+  if (bytes == 64) {
+    RawCase ipc = batched;
+    ipc.scheme = Scheme::kIpc;
+    AddRawCase("batched_ipc", ipc);
+  }
+  raw.links = batched.links = 3;
+  AddRawCase("raw3", raw);
+  AddRawCase("batched3", batched);
+}
+
+}  // namespace bench
+}  // namespace cluster

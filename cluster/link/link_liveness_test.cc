@@ -1,0 +1,257 @@
+// What links do when frames are lost, peers fall silent or connections push
+// back.
+
+#include <string>
+#include <vector>
+
+#include "cluster/link/link_pair.h"
+#include "gtest/gtest.h"
+
+namespace cluster {
+namespace {
+
+using Strings = std::vector<std::string>;
+
+TEST(LinkLiveness, HeartbeatsKeepAnIdleLinkUp) {
+  LinkPair pair;
+  pair.Connect();
+  const std::uint64_t before = pair.two.frames_heard;
+  pair.Advance(absl::Seconds(10));
+  EXPECT_EQ(pair.one.Events(), "up");
+  EXPECT_EQ(pair.two.Events(), "up");
+  const std::uint64_t beats = pair.two.frames_heard - before;
+  EXPECT_GE(beats, 18u);  // every 500 ms
+  EXPECT_LE(beats, 22u);
+}
+
+TEST(LinkLiveness, SilenceForTheTimeoutIsDown) {
+  LinkPair pair;
+  pair.Connect();
+  pair.two_is_heard = false;
+  pair.Advance(pair.one.config.peer_timeout - absl::Milliseconds(500));
+  EXPECT_EQ(pair.one.Events(), "up");
+  pair.Advance(absl::Milliseconds(600));
+  EXPECT_EQ(pair.one.Events(), "up down");
+  // Its session and its queue are kept.
+  pair.one.Append("kept");
+  pair.two_is_heard = true;
+  pair.Advance(absl::Seconds(3));
+  EXPECT_EQ(pair.one.Events(), "up down up");
+  EXPECT_EQ(pair.two.Payloads(), Strings{"kept"});
+  EXPECT_EQ(pair.one.Stats().sessions, 1u);
+}
+
+// One direction dies: both sides see it, and neither flaps for as long as it
+// lasts, whatever is sent again meanwhile.
+TEST(LinkLiveness, OneWayDeafnessIsDownOnBothSides) {
+  LinkPair pair;
+  pair.Connect();
+  pair.two_is_heard = false;
+  pair.one.Append("never acknowledged");
+  pair.Advance(absl::Seconds(20));
+  EXPECT_EQ(pair.one.Events(), "up down");
+  EXPECT_EQ(pair.two.Events(), "up down");
+  EXPECT_GT(pair.one.Stats().frames_retransmitted, 3u);
+  pair.two_is_heard = true;
+  pair.Advance(absl::Seconds(3));
+  EXPECT_EQ(pair.one.Events(), "up down up");
+  EXPECT_EQ(pair.two.Events(), "up down up");
+  EXPECT_EQ(pair.two.Payloads(), Strings{"never acknowledged"});
+}
+
+TEST(LinkLiveness, AGoodbyeIsDownAtOnce) {
+  LinkPair pair;
+  pair.Connect();
+  pair.one.link->SayGoodbye();
+  EXPECT_TRUE(pair.one.link->MayTransmit());
+  pair.Exchange();
+  EXPECT_EQ(pair.two.Events(), "up down");
+  EXPECT_EQ(pair.two.events[1].reason, "it stopped");
+  EXPECT_FALSE(pair.one.link->MayTransmit());
+  pair.one.Append("unsaid");
+  pair.Advance(absl::Seconds(1));
+  EXPECT_TRUE(pair.two.taken.empty());
+}
+
+TEST(LinkLiveness, LostFramesAreSentAgainInOrder) {
+  LinkPair pair;
+  pair.Connect();
+  Strings sent;
+  for (int i = 0; i < 50; ++i) {
+    sent.push_back(std::to_string(i));
+    pair.one.Append(sent.back());
+    pair.one_is_heard = i % 3 != 0;
+    pair.Exchange();
+  }
+  pair.one_is_heard = true;
+  pair.Advance(absl::Seconds(5));
+  EXPECT_EQ(pair.two.Payloads(), sent);
+  EXPECT_GT(pair.one.Stats().frames_retransmitted, 0u);
+  EXPECT_TRUE(pair.one.link->Drained());
+}
+
+// A gap is told, so the sender need not wait for its timer.
+TEST(LinkLiveness, AGapIsRepairedWithoutTheTimer) {
+  LinkPair pair;
+  pair.Connect();
+  pair.one.Append("lost");
+  ASSERT_EQ(pair.one.Speak().size(), 1u);
+  pair.one.Append("arrives");
+  pair.Exchange();  // no time passes
+  EXPECT_EQ(pair.two.Payloads(), (Strings{"lost", "arrives"}));
+  EXPECT_EQ(pair.two.Stats().Refused(RefusalReason::kGap), 1u);
+}
+
+TEST(LinkLiveness, TheTimerRepairsALostTail) {
+  LinkPair pair;
+  pair.Connect();
+  pair.one.Append("lost");
+  pair.one.Speak();
+  pair.Advance(kRetransmitTimeout - absl::Milliseconds(20));
+  EXPECT_TRUE(pair.two.taken.empty());
+  pair.Advance(absl::Milliseconds(40));
+  EXPECT_EQ(pair.two.Payloads(), Strings{"lost"});
+}
+
+TEST(LinkLiveness, ANewConnectionSendsAgainWhatMayHaveGoneWithTheOldOne) {
+  LinkPair pair;
+  pair.Connect();
+  pair.one.Append("gone");
+  pair.one.Speak();
+  pair.one.link->OnDisconnected("reset");
+  EXPECT_TRUE(pair.one.Speak().empty());
+  pair.one.link->OnConnected(pair.now);
+  pair.Exchange();
+  EXPECT_EQ(pair.two.Payloads(), Strings{"gone"});
+  EXPECT_EQ(pair.one.Events(), "up");
+  EXPECT_EQ(pair.one.Stats().sessions, 1u);
+}
+
+TEST(LinkLiveness, AFrameSentAgainTellsWhatIsSoNow) {
+  LinkPair pair;
+  pair.Connect();
+  pair.one.Append("x");
+  const Strings first = pair.one.Speak();
+  ASSERT_EQ(first.size(), 1u);
+  EXPECT_NE(HeaderOf(first[0]).flags & kHearsYou, 0);
+  EXPECT_EQ(HeaderOf(first[0]).received_through, 0u);
+  pair.two.Append("y");
+  for (const std::string& frame : pair.two.Speak()) pair.one.Hear(frame);
+  pair.now += absl::Seconds(1);
+  pair.one.link->Tick(pair.now);
+  const Strings again = pair.one.Speak();
+  ASSERT_FALSE(again.empty());
+  EXPECT_EQ(HeaderOf(again[0]).sequence, 1u);
+  EXPECT_EQ(HeaderOf(again[0]).received_through, 1u);
+  pair.now += pair.one.config.peer_timeout;
+  pair.one.link->Tick(pair.now);
+  for (const std::string& frame : pair.one.Speak())
+    EXPECT_EQ(HeaderOf(frame).flags & kHearsYou, 0);
+}
+
+// --- back-pressure: no frame is forgotten because the transport refused it ---
+
+// Everything that the pair says until `end` has said a frame of `kind`; that
+// one is not taken.
+std::string RefuseTheFirst(LinkPair* pair, LinkEnd* end, FrameKind kind) {
+  for (int round = 0; round < 20; ++round) {
+    LinkEnd* const other = end == &pair->one ? &pair->two : &pair->one;
+    for (Strings frames = end->Speak(1); !frames.empty();
+         frames = end->Speak(1)) {
+      if (HeaderOf(frames[0]).kind == kind) {
+        end->link->FrameNotTaken();
+        EXPECT_TRUE(end->Speak().empty());
+        EXPECT_FALSE(end->link->MayTransmit());
+        return frames[0];
+      }
+      other->Hear(frames[0]);
+    }
+    for (const std::string& frame : other->Speak()) end->Hear(frame);
+  }
+  ADD_FAILURE() << "no such frame";
+  return "";
+}
+
+TEST(LinkBackPressure, AHelloIsSaidAgain) {
+  LinkPair pair;
+  pair.one.link->OnConnected(pair.now);
+  pair.two.link->OnConnected(pair.now);
+  RefuseTheFirst(&pair, &pair.one, FrameKind::kHello);
+  pair.one.link->OnWritable();
+  pair.Advance(absl::Milliseconds(200));
+  EXPECT_TRUE(pair.one.link->up());
+  EXPECT_TRUE(pair.two.link->up());
+}
+
+TEST(LinkBackPressure, DataAreSentAgainAndNotCountedTwice) {
+  LinkPair pair;
+  pair.Connect();
+  const PeerStats before = pair.one.Stats();
+  pair.one.Append("a");
+  RefuseTheFirst(&pair, &pair.one, FrameKind::kData);
+  EXPECT_EQ(pair.one.Stats().frames_sent, before.frames_sent);
+  EXPECT_EQ(pair.one.Stats().bytes_sent, before.bytes_sent);
+  EXPECT_TRUE(AddsUp(pair.one.Stats()));
+  pair.one.Append("b");
+  pair.one.link->OnWritable();
+  pair.Exchange();
+  EXPECT_EQ(pair.two.Payloads(), (Strings{"a", "b"}));
+}
+
+TEST(LinkBackPressure, AFrameSentAgainIsSentAgain) {
+  LinkPair pair;
+  pair.Connect();
+  pair.one.Append("a");
+  pair.one.Speak();
+  pair.one.link->OnConnected(pair.now);
+  RefuseTheFirst(&pair, &pair.one, FrameKind::kData);
+  pair.one.link->OnWritable();
+  pair.Exchange();
+  EXPECT_EQ(pair.two.Payloads(), Strings{"a"});
+}
+
+TEST(LinkBackPressure, AnAcknowledgementIsSaidAgainWithItsFlags) {
+  LinkPair pair;
+  pair.Connect();
+  pair.one.Append("lost");
+  pair.one.Speak();
+  pair.one.Append("shows the gap");
+  for (const std::string& frame : pair.one.Speak()) pair.two.Hear(frame);
+  const std::string refused =
+      RefuseTheFirst(&pair, &pair.two, FrameKind::kControl);
+  EXPECT_NE(HeaderOf(refused).flags & kGap, 0);
+  pair.two.link->OnWritable();
+  pair.Exchange();
+  EXPECT_EQ(pair.two.Payloads(), (Strings{"lost", "shows the gap"}));
+}
+
+TEST(LinkBackPressure, ARequestIsSaidAgain) {
+  LinkPair pair;
+  pair.two.consumes = false;
+  pair.Connect();
+  pair.one.Append("a");
+  pair.Exchange();
+  pair.one.link->RequestConsumed();
+  const std::string refused =
+      RefuseTheFirst(&pair, &pair.one, FrameKind::kControl);
+  EXPECT_NE(HeaderOf(refused).flags & kConsumeRequest, 0);
+  pair.one.link->OnWritable();
+  pair.Exchange();
+  pair.two.Consume();
+  pair.Exchange();
+  EXPECT_TRUE(pair.one.link->Drained());
+}
+
+TEST(LinkBackPressure, AGoodbyeIsSaidAgain) {
+  LinkPair pair;
+  pair.Connect();
+  pair.one.link->SayGoodbye();
+  RefuseTheFirst(&pair, &pair.one, FrameKind::kGoodbye);
+  EXPECT_EQ(pair.two.Events(), "up");
+  pair.one.link->OnWritable();
+  pair.Exchange();
+  EXPECT_EQ(pair.two.Events(), "up down");
+}
+
+}  // namespace
+}  // namespace cluster

@@ -1,0 +1,222 @@
+#include "cluster/link/send_queue.h"
+
+#include <string>
+#include <vector>
+
+#include "cluster/link/link_pair.h"
+#include "gtest/gtest.h"
+
+namespace cluster {
+namespace {
+
+Envelope Text(const std::string& payload, Lane lane = Lane::kNormal) {
+  Envelope envelope;
+  envelope.message_id = {9, 1};
+  envelope.payload = payload;
+  envelope.lane = lane;
+  return envelope;
+}
+
+std::vector<std::string> PayloadsOf(const LinkConfig& config,
+                                    const Batch& batch) {
+  std::vector<std::string> payloads;
+  absl::string_view rest = batch.body();
+  DecodeState state;
+  EnvelopeView envelope;
+  while (!rest.empty() &&
+         config.codec->NextRecord(&rest, &state, &envelope).ok())
+    payloads.emplace_back(envelope.payload);
+  return payloads;
+}
+
+using Strings = std::vector<std::string>;
+
+TEST(SendQueue, BatchesAreFifoWithinALane) {
+  const LinkConfig config = TestLinkConfig(1, 2);
+  SendQueue queue(config);
+  ASSERT_EQ(queue.Append(Text("a")), AppendResult::kAccepted);
+  ASSERT_EQ(queue.Append(Text("u", Lane::kUrgent)), AppendResult::kAccepted);
+  ASSERT_EQ(queue.Append(Text("b")), AppendResult::kAccepted);
+  EXPECT_EQ(queue.envelopes(), 3u);
+  EXPECT_EQ(PayloadsOf(config, queue.Take(Lane::kNormal)), (Strings{"a", "b"}));
+  EXPECT_EQ(PayloadsOf(config, queue.Take(Lane::kUrgent)), Strings{"u"});
+  EXPECT_TRUE(queue.Empty());
+  EXPECT_EQ(queue.bytes(), 0u);
+}
+
+TEST(SendQueue, ABatchIsFullAtFrameBytes) {
+  const LinkConfig config = TestLinkConfig(1, 2);
+  SendQueue queue(config);
+  const std::string payload(100, 'x');
+  int appended = 0;
+  while (!queue.HasFull(Lane::kNormal)) {
+    ASSERT_EQ(queue.Append(Text(payload)), AppendResult::kAccepted);
+    ++appended;
+  }
+  EXPECT_GE(appended, 8);
+  EXPECT_LE(queue.Front(Lane::kNormal).body_bytes, config.frame_bytes);
+  EXPECT_GE(queue.Front(Lane::kNormal).body_bytes,
+            config.frame_bytes - 2 * 150);
+}
+
+TEST(SendQueue, SmallestFramesWork) {
+  LinkConfig config = TestLinkConfig(1, 2);
+  config.frame_bytes = 512;
+  SendQueue queue(config);
+  for (int i = 0; i < 100; ++i)
+    ASSERT_EQ(queue.Append(Text(std::string(60, 'x'))),
+              AppendResult::kAccepted);
+  std::uint64_t records = 0;
+  while (!queue.Empty()) {
+    const Batch batch = queue.Take(Lane::kNormal);
+    EXPECT_LE(batch.body_bytes, 512u);
+    records += batch.records;
+  }
+  EXPECT_EQ(records, 100u);
+}
+
+TEST(SendQueue, RejectsWhatDoesNotFit) {
+  LinkConfig config = TestLinkConfig(1, 2);
+  config.queue_bytes_max = 1000;
+  SendQueue queue(config);
+  ASSERT_EQ(queue.Append(Text(std::string(600, 'x'))), AppendResult::kAccepted);
+  const std::size_t before = queue.bytes();
+  EXPECT_EQ(queue.Append(Text(std::string(600, 'x'))), AppendResult::kFull);
+  EXPECT_EQ(queue.bytes(), before);
+  EXPECT_EQ(queue.envelopes(), 1u);
+}
+
+TEST(SendQueue, AnEmptyQueueTakesAnyPayload) {
+  LinkConfig config = TestLinkConfig(1, 2);
+  config.queue_bytes_max = 1000;
+  SendQueue queue(config);
+  EXPECT_EQ(queue.Append(Text(std::string(5000, 'x'))),
+            AppendResult::kAccepted);
+  EXPECT_EQ(queue.Append(Text("y")), AppendResult::kFull);
+}
+
+TEST(SendQueue, LessUrgentLanesShutNobodyOut) {
+  LinkConfig config = TestLinkConfig(1, 2);
+  config.queue_bytes_max = 2000;
+  SendQueue queue(config);
+  ASSERT_EQ(queue.Append(Text(std::string(5000, 'b'), Lane::kBulk)),
+            AppendResult::kAccepted);
+  EXPECT_EQ(queue.Append(Text("b", Lane::kBulk)), AppendResult::kFull);
+  for (Lane lane : {Lane::kUrgent, Lane::kNormal}) {
+    EXPECT_TRUE(queue.HasRoom(Text("x", lane)));
+    EXPECT_EQ(queue.Append(Text("x", lane)), AppendResult::kAccepted);
+    // Its share is an eighth, and used up at some time.
+    EXPECT_EQ(queue.Append(Text(std::string(250, 'x'), lane)),
+              AppendResult::kFull);
+    queue.Take(lane);
+    EXPECT_EQ(queue.Append(Text(std::string(150, 'x'), lane)),
+              AppendResult::kAccepted);
+  }
+}
+
+TEST(LinkConfig, TwoChunksMayBeInFlight) {
+  const Config defaults;
+  const std::size_t chunk =
+      ChunkBytes(defaults.frame_bytes, defaults.inflight_bytes);
+  EXPECT_LE(2 * FrameCharge(chunk), defaults.inflight_bytes);
+  EXPECT_GT(chunk, 3 * defaults.frame_bytes);
+}
+
+TEST(SendQueue, TooLargeIsNeverAccepted) {
+  const LinkConfig config = TestLinkConfig(1, 2);
+  SendQueue queue(config);
+  EXPECT_EQ(queue.Append(Text(std::string(config.payload_bytes_max + 1, 'x'))),
+            AppendResult::kTooLarge);
+  EXPECT_EQ(queue.Append(Text(std::string(config.payload_bytes_max, 'x'))),
+            AppendResult::kAccepted);
+}
+
+TEST(SendQueue, DropOldestMakesRoomBulkFirst) {
+  LinkConfig config = TestLinkConfig(1, 2);
+  config.overflow = Overflow::kDropOldest;
+  config.queue_bytes_max = 4000;
+  SendQueue queue(config);
+  ASSERT_EQ(queue.Append(Text(std::string(1500, 'n'))),
+            AppendResult::kAccepted);
+  ASSERT_EQ(queue.Append(Text(std::string(1500, 'b'), Lane::kBulk)),
+            AppendResult::kAccepted);
+  ASSERT_EQ(queue.Append(Text(std::string(1500, 'm'))),
+            AppendResult::kAccepted);
+  EXPECT_EQ(queue.overflowed(), 1u);
+  EXPECT_TRUE(queue.Empty(Lane::kBulk));
+  ASSERT_EQ(queue.Append(Text(std::string(1500, 'o'))),
+            AppendResult::kAccepted);
+  EXPECT_EQ(queue.overflowed(), 2u);
+  EXPECT_EQ(PayloadsOf(config, queue.Take(Lane::kNormal)),
+            Strings{std::string(1500, 'm')});
+}
+
+TEST(SendQueue, WhatWasSentInPartIsNotDropped) {
+  LinkConfig config = TestLinkConfig(1, 2);
+  config.overflow = Overflow::kDropOldest;
+  config.queue_bytes_max = 10000;
+  SendQueue queue(config);
+  ASSERT_EQ(queue.Append(Text(std::string(9000, 'n'))),
+            AppendResult::kAccepted);
+  ASSERT_TRUE(queue.Front(Lane::kNormal).large);
+  queue.CutFront(Lane::kNormal, 100);
+  EXPECT_EQ(queue.Append(Text(std::string(2000, 'm'))), AppendResult::kFull);
+  queue.RestartFront(Lane::kNormal);
+  EXPECT_EQ(queue.Append(Text(std::string(2000, 'm'))),
+            AppendResult::kAccepted);
+  EXPECT_EQ(queue.overflowed(), 1u);
+}
+
+TEST(SendQueue, ALargeRecordIsCutToItsEnd) {
+  const LinkConfig config = TestLinkConfig(1, 2);
+  SendQueue queue(config);
+  ASSERT_EQ(queue.Append(Text("before")), AppendResult::kAccepted);
+  ASSERT_EQ(queue.Append(Text(std::string(9000, 'x'))),
+            AppendResult::kAccepted);
+  ASSERT_EQ(queue.Append(Text("after")), AppendResult::kAccepted);
+  EXPECT_EQ(PayloadsOf(config, queue.Take(Lane::kNormal)), Strings{"before"});
+  ASSERT_TRUE(queue.Front(Lane::kNormal).large);
+  const std::size_t bytes = queue.Front(Lane::kNormal).body_bytes;
+  queue.CutFront(Lane::kNormal, bytes - 1);
+  EXPECT_TRUE(queue.Front(Lane::kNormal).large);
+  queue.CutFront(Lane::kNormal, 1);
+  EXPECT_EQ(PayloadsOf(config, queue.Take(Lane::kNormal)), Strings{"after"});
+  EXPECT_EQ(queue.envelopes(), 0u);
+  EXPECT_EQ(queue.bytes(), 0u);
+}
+
+TEST(SendQueue, WhatIsPutInFrontComesFirstAndTakesNoMore) {
+  const LinkConfig config = TestLinkConfig(1, 2);
+  SendQueue queue(config);
+  ASSERT_EQ(queue.Append(Text("a")), AppendResult::kAccepted);
+  Batch first = queue.Take(Lane::kNormal);
+  ASSERT_EQ(queue.Append(Text("b")), AppendResult::kAccepted);
+  queue.PutFront(std::move(first));
+  ASSERT_EQ(queue.Append(Text("c")), AppendResult::kAccepted);
+  EXPECT_EQ(PayloadsOf(config, queue.Take(Lane::kNormal)), Strings{"a"});
+  EXPECT_EQ(PayloadsOf(config, queue.Take(Lane::kNormal)), (Strings{"b", "c"}));
+
+  // Also when it is alone in its lane.
+  ASSERT_EQ(queue.Append(Text("d")), AppendResult::kAccepted);
+  queue.PutFront(queue.Take(Lane::kNormal));
+  ASSERT_EQ(queue.Append(Text("e")), AppendResult::kAccepted);
+  EXPECT_EQ(PayloadsOf(config, queue.Take(Lane::kNormal)), Strings{"d"});
+  EXPECT_EQ(PayloadsOf(config, queue.Take(Lane::kNormal)), Strings{"e"});
+}
+
+// A frame that is still on its way shares the buffer that its batch had: a
+// batch that is taken again must not write its header there.
+TEST(SendQueue, ABatchTakenAgainHasABufferOfItsOwn) {
+  const LinkConfig config = TestLinkConfig(1, 2);
+  SendQueue queue(config);
+  ASSERT_EQ(queue.Append(Text("a")), AppendResult::kAccepted);
+  Batch batch = queue.Take(Lane::kNormal);
+  const std::shared_ptr<char> on_its_way = batch.buffer;
+  queue.PutFront(std::move(batch));
+  const Batch again = queue.Take(Lane::kNormal);
+  EXPECT_NE(again.buffer, on_its_way);
+  EXPECT_EQ(PayloadsOf(config, again), Strings{"a"});
+}
+
+}  // namespace
+}  // namespace cluster

@@ -1,0 +1,126 @@
+#include "cluster/link/send_window.h"
+
+#include <cstring>
+#include <string>
+
+#include "cluster/link/link_config.h"
+#include "gtest/gtest.h"
+
+namespace cluster {
+namespace {
+
+constexpr std::size_t kBody = 100;
+
+SendWindow::Sent SomeFrame(Lane lane = Lane::kNormal,
+                           std::uint32_t envelopes = 1) {
+  SendWindow::Sent sent;
+  sent.batch = NewBatch(lane, kBody);
+  std::memset(sent.batch.header(), 'h', kFrameHeaderBytes);
+  std::memset(sent.batch.body_begin(), 'b', kBody);
+  sent.batch.body_bytes = sent.body_bytes = kBody;
+  sent.batch.records = sent.envelopes = envelopes;
+  return sent;
+}
+
+absl::Time At(int ms) { return absl::UnixEpoch() + absl::Milliseconds(ms); }
+
+TEST(SendWindow, CountsWhatIsInFlightAndUnconsumed) {
+  SendWindow window;
+  EXPECT_TRUE(window.empty());
+  window.Add(SomeFrame(), At(1));
+  window.Add(SomeFrame(Lane::kUrgent, 3), At(2));
+  EXPECT_EQ(window.inflight_bytes(), 2 * FrameCharge(kBody));
+  EXPECT_EQ(window.inflight_frames(Lane::kNormal), 1);
+  EXPECT_EQ(window.inflight_frames(Lane::kUrgent), 1);
+  EXPECT_EQ(window.envelopes(), 4u);
+  EXPECT_EQ(window.OldestTransmitted(), At(1));
+
+  EXPECT_EQ(window.Acknowledge(1, 0), AckResult::kProgress);
+  EXPECT_EQ(window.inflight_bytes(), FrameCharge(kBody));
+  EXPECT_EQ(window.inflight_frames(Lane::kNormal), 0);
+  EXPECT_EQ(window.unconsumed_bytes(), 2 * FrameCharge(kBody));
+  EXPECT_EQ(window.acknowledged_envelopes(), 0u);
+
+  EXPECT_EQ(window.Acknowledge(2, 2), AckResult::kProgress);
+  EXPECT_FALSE(window.inflight());
+  EXPECT_TRUE(window.empty());
+  EXPECT_EQ(window.unconsumed_bytes(), 0u);
+  EXPECT_EQ(window.acknowledged_envelopes(), 4u);
+}
+
+TEST(SendWindow, OldAcknowledgementsSayNothing) {
+  SendWindow window;
+  for (int i = 0; i < 3; ++i) window.Add(SomeFrame(), At(i));
+  EXPECT_EQ(window.Acknowledge(3, 2), AckResult::kProgress);
+  EXPECT_EQ(window.Acknowledge(1, 0), AckResult::kNothingNew);
+  EXPECT_EQ(window.received_through(), 3u);
+  EXPECT_EQ(window.consumed_through(), 2u);
+}
+
+TEST(SendWindow, ImpossibleAcknowledgementsAreRefused) {
+  SendWindow window;
+  EXPECT_EQ(window.Acknowledge(1, 0), AckResult::kImpossible);
+  window.Add(SomeFrame(), At(0));
+  EXPECT_EQ(window.Acknowledge(2, 0), AckResult::kImpossible);
+  EXPECT_EQ(window.Acknowledge(0, 1), AckResult::kImpossible);
+  EXPECT_EQ(window.inflight_bytes(), FrameCharge(kBody));
+}
+
+TEST(SendWindow, RewindGoesBackToWhatWasNotReceived) {
+  SendWindow window;
+  for (int i = 0; i < 3; ++i) window.Add(SomeFrame(), At(i));
+  window.Acknowledge(1, 0);
+  EXPECT_EQ(window.Rewound(), nullptr);
+  window.Rewind();
+  EXPECT_FALSE(window.inflight());
+  EXPECT_EQ(window.inflight_bytes(), 0u);
+  ASSERT_EQ(window.Rewound(), &window.At(2));
+  window.MarkRetransmitted(At(10));
+  EXPECT_TRUE(window.At(2).retransmitted);
+  EXPECT_EQ(window.OldestTransmitted(), At(10));
+  ASSERT_EQ(window.Rewound(), &window.At(3));
+  // The first transmission arrived after all.
+  EXPECT_EQ(window.Acknowledge(3, 0), AckResult::kProgress);
+  EXPECT_EQ(window.Rewound(), nullptr);
+  EXPECT_EQ(window.inflight_bytes(), 0u);
+  EXPECT_EQ(window.inflight_frames(Lane::kNormal), 0);
+  window.Add(SomeFrame(), At(11));
+  EXPECT_EQ(window.last_transmitted(), 4u);
+}
+
+TEST(SendWindow, WhatWasNotTakenIsToBeTransmittedAgain) {
+  SendWindow window;
+  window.Add(SomeFrame(), At(0));
+  window.UndoLast();
+  EXPECT_FALSE(window.inflight());
+  EXPECT_EQ(window.Rewound(), &window.At(1));
+  EXPECT_EQ(window.unconsumed_bytes(), FrameCharge(kBody));
+}
+
+TEST(SendWindow, ResetReturnsWhatWasNotConsumed) {
+  SendWindow window;
+  for (int i = 0; i < 3; ++i) window.Add(SomeFrame(), At(i));
+  window.Acknowledge(2, 1);
+  EXPECT_EQ(window.Reset().size(), 2u);
+  EXPECT_TRUE(window.empty());
+  EXPECT_EQ(window.NextSequence(), 1u);
+  EXPECT_EQ(window.acknowledged_envelopes(), 1u);
+}
+
+TEST(SendWindow, AFrameIsHeaderAndBody) {
+  const SendWindow::Sent sent = SomeFrame();
+  const Frame frame = SendWindow::ToFrame(sent);
+  ASSERT_EQ(frame.slices.size(), 1u);
+  EXPECT_EQ(std::string(frame.slices[0].bytes),
+            std::string(kFrameHeaderBytes, 'h') + std::string(kBody, 'b'));
+
+  std::shared_ptr<char> header = AllocateBytes(kFrameHeaderBytes);
+  std::memset(header.get(), 'g', kFrameHeaderBytes);
+  const Frame again = SendWindow::ToFrame(sent, header);
+  ASSERT_EQ(again.slices.size(), 2u);
+  EXPECT_EQ(again.slices[0].bytes, std::string(kFrameHeaderBytes, 'g'));
+  EXPECT_EQ(again.slices[1].bytes, std::string(kBody, 'b'));
+}
+
+}  // namespace
+}  // namespace cluster

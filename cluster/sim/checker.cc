@@ -1,0 +1,281 @@
+#include "cluster/sim/checker.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "absl/strings/str_cat.h"
+
+namespace cluster {
+namespace {
+
+constexpr std::size_t kViolationsMax = 20;
+
+// No frame of the network is later than this.
+constexpr absl::Duration kLateFrame = absl::Milliseconds(700);
+
+std::uint64_t Sum(const std::array<std::uint64_t, kDropReasons>& counts) {
+  return std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
+}
+
+std::string Name(const EnvelopeView& envelope) {
+  return absl::StrCat("envelope ", ToString(envelope.message_id), " (",
+                      LaneName(envelope.lane), ", ", envelope.payload.size(),
+                      " bytes)");
+}
+
+}  // namespace
+
+std::uint64_t Checker::Stream::Dropped() const {
+  return gone_dropped + Sum(now.dropped);
+}
+
+Checker::Checker(const World* world, const LinkConfig& config,
+                 absl::Duration patience)
+    : world_(world), config_(config), patience_(patience) {}
+
+void Checker::Fail(Way way, const std::string& text) {
+  Fail(absl::StrCat("server ", way.from, " to ", way.to, ": ", text));
+}
+
+void Checker::Fail(std::string text) {
+  if (violations_.size() >= kViolationsMax) return;
+  violations_.push_back(absl::StrCat(
+      "at ", absl::FormatDuration(world_->Now() - absl::UnixEpoch()), ": ",
+      text));
+}
+
+std::uint64_t Checker::dropped() const {
+  std::uint64_t sum = 0;
+  for (const auto& entry : streams_) sum += entry.second.Dropped();
+  return sum;
+}
+
+void Checker::OnLinkMade(const SimLife& self, int peer) {
+  ears_[{self.server, peer}] = Ear();
+  StreamOf(self, peer);
+}
+
+void Checker::OnLinkGone(const SimLife& self, int peer) {
+  Stream& stream = StreamOf(self, peer);
+  stream.gone_acknowledged += stream.now.acknowledged;
+  stream.gone_dropped += Sum(stream.now.dropped);
+  stream.now = PeerStats();
+  stream.peer_incarnation = 0;
+}
+
+void Checker::OnAccepted(const SimLife& self, int peer,
+                         const Envelope& envelope) {
+  ++accepted_;
+  Stream& stream = StreamOf(self, peer);
+  Accepted accepted;
+  accepted.envelope = envelope;
+  accepted.position =
+      ++stream.positions[static_cast<std::size_t>(envelope.lane)];
+  const bool fresh =
+      stream.accepted.emplace(envelope.message_id.sequence, std::move(accepted))
+          .second;
+  if (!fresh)
+    Fail({self.server, peer},
+         Name(envelope) + ": this message id was given before");
+}
+
+void Checker::OnLink(const SimLife& self, int peer,
+                     const LinkObservation& seen) {
+  const Way who{self.server, peer};
+  Stream& stream = StreamOf(self, peer);
+  for (const PeerEvent& event : seen.events) {
+    if (quiet_)
+      Fail(who, absl::StrCat(PeerEventTypeName(event.type), " (", event.reason,
+                             ") though all is well"));
+    if (event.type == PeerEvent::kRestarted)
+      CheckRestart(who, stream, seen, event);
+    const bool session =
+        event.type == PeerEvent::kRestarted ||
+        (event.type == PeerEvent::kUp && stream.peer_incarnation == 0);
+    if (session) stream.peer_incarnation = seen.hello_incarnation;
+  }
+  stream.now = seen.stats;
+  const PeerStats& stats = stream.now;
+  if (stats.accepted != stats.acknowledged + stats.queued + stats.in_flight +
+                            Sum(stats.dropped)) {
+    Fail(who, absl::StrCat("the account does not add up: ", stats.accepted,
+                           " accepted, ", stats.acknowledged, " acknowledged, ",
+                           stats.queued, " queued, ", stats.in_flight,
+                           " in flight, ", Sum(stats.dropped), " dropped"));
+  }
+  if (stream.Acknowledged() > stream.taken) {
+    Fail(who, absl::StrCat(stream.Acknowledged(), " acknowledged, but only ",
+                           stream.taken, " taken"));
+  }
+  CheckBounds(who, seen);
+  CheckHearing(who, seen);
+}
+
+// Up means that both hear each other, as far as they can know.
+void Checker::CheckHearing(Way who, const LinkObservation& seen) {
+  if (seen.last_frame > absl::InfinitePast())
+    last_heard_[{who.from, who.to}] = seen.last_frame;
+  if (!seen.stats.up) return;
+  const absl::Duration silent = world_->Now() - seen.last_frame;
+  if (silent > patience_)
+    Fail(who,
+         absl::StrCat("up, though silent for ", absl::FormatDuration(silent)));
+  // The peer has to notice first, and its word may come late.
+  const absl::Duration deaf = world_->Now() - last_heard_[{who.to, who.from}];
+  if (deaf > 2 * patience_ + kLateFrame)
+    Fail(who, absl::StrCat("up, though it has heard nothing for ",
+                           absl::FormatDuration(deaf)));
+}
+
+void Checker::CheckBounds(Way who, const LinkObservation& seen) {
+  const PeerStats& stats = seen.stats;
+  const std::size_t frame =
+      FrameCharge(ChunkBytes(config_.frame_bytes, config_.inflight_bytes));
+  const std::size_t record = config_.payload_bytes_max + 256;
+  const std::size_t window = std::max(config_.window_bytes, frame);
+  // An empty queue takes any payload, and two lanes have an eighth of the bound
+  // to themselves; what is resent goes in on top, and of a
+  // payload that was on its way in part all of it.
+  const std::size_t queue =
+      std::max(config_.queue_bytes_max, record) + config_.queue_bytes_max / 4 +
+      window + kLanes * record;
+  if (stats.queued_bytes > queue)
+    Fail(who, absl::StrCat(stats.queued_bytes, " bytes queued"));
+  if (stats.unconsumed_bytes > window)
+    Fail(who, absl::StrCat(stats.unconsumed_bytes,
+                           " bytes unconsumed, the window is ", window));
+  if (seen.inbox_bytes > window + kLanes * record)
+    Fail(who, absl::StrCat(seen.inbox_bytes, " bytes received and not taken"));
+  // Servers that keep the protocol never accuse each other.
+  for (RefusalReason reason :
+       {RefusalReason::kImpossibleAck, RefusalReason::kOverrun,
+        RefusalReason::kBadRecord, RefusalReason::kWrongCluster,
+        RefusalReason::kWrongDestination}) {
+    if (stats.Refused(reason) > 0)
+      Fail(who, absl::StrCat("refused: ", RefusalReasonName(reason)));
+  }
+}
+
+void Checker::CheckRestart(Way who, const Stream& stream,
+                           const LinkObservation& seen,
+                           const PeerEvent& event) {
+  resent_ += event.resent;
+  const PeerStats& before = stream.now;
+  if (event.unknown_fate != before.in_flight) {
+    Fail(who, absl::StrCat(event.unknown_fate, " of unknown fate, but ",
+                           before.in_flight, " were in flight"));
+  }
+  const bool another = stream.peer_incarnation != seen.hello_incarnation;
+  const std::uint64_t resent =
+      another && config_.on_peer_restart == OnPeerRestart::kResend
+          ? event.unknown_fate
+          : 0;
+  if (event.resent != resent || seen.stats.queued != before.queued + resent) {
+    Fail(who, absl::StrCat(resent, " should be sent again, ", event.resent,
+                           " said to be, the queue grew from ", before.queued,
+                           " to ", seen.stats.queued));
+  }
+  const std::uint64_t dropped = seen.stats.Dropped(DropReason::kPeerRestart) -
+                                before.Dropped(DropReason::kPeerRestart);
+  if (dropped != event.unknown_fate - resent)
+    Fail(who, absl::StrCat(dropped, " counted as dropped by the restart"));
+}
+
+void Checker::OnTaken(const SimLife& self, int peer, std::uint64_t session,
+                      const EnvelopeView& envelope) {
+  ++taken_;
+  const Way who{peer, self.server};
+  Ear& ear = ears_[{self.server, peer}];
+  if (session != ear.session) {
+    if (!ear.was_up) Fail(who, "an envelope before its session is up");
+    if (ear.session != 0 && !ear.restarted)
+      Fail(who, "a new session without an event between");
+    ear.session = session;
+  } else if (ear.restarted) {
+    Fail(who, "an envelope of the old session after the new one began");
+  }
+  ear.restarted = false;
+
+  const auto stream =
+      streams_.find({peer, self.server, envelope.message_id.incarnation});
+  if (stream == streams_.end()) {
+    Fail(who, Name(envelope) + ": nobody sent it");
+    return;
+  }
+  const auto accepted =
+      stream->second.accepted.find(envelope.message_id.sequence);
+  if (accepted == stream->second.accepted.end()) {
+    Fail(who, Name(envelope) + ": nobody sent it");
+    return;
+  }
+  if (accepted->second.envelope != envelope.ToEnvelope()) {
+    Fail(who, Name(envelope) + ": it was changed");
+    return;
+  }
+  CheckOrder(who, &stream->second, &accepted->second, self.life);
+}
+
+void Checker::CheckOrder(Way who, Stream* stream, Accepted* accepted,
+                         std::uint64_t life) {
+  const auto lane = static_cast<std::size_t>(accepted->envelope.lane);
+  std::uint64_t& last = stream->last[life][lane];
+  if (accepted->position <= last) {
+    Fail(who,
+         absl::StrCat(Name(accepted->envelope), ": number ", accepted->position,
+                      " of its lane after number ", last));
+  }
+  last = accepted->position;
+  if (!accepted->taken) ++stream->taken;
+  accepted->taken = true;
+  // What was passed over must have been dropped, and counted, before.
+  std::uint64_t& furthest = stream->furthest[lane];
+  if (accepted->position > furthest) {
+    stream->skipped += accepted->position - furthest - 1;
+    furthest = accepted->position;
+  }
+  if (stream->skipped > stream->Dropped()) {
+    Fail(who, absl::StrCat(Name(accepted->envelope), ": ", stream->skipped,
+                           " passed over, but only ", stream->Dropped(),
+                           " dropped"));
+  }
+}
+
+void Checker::OnEvent(const SimLife& self, int peer, const PeerEvent& event) {
+  const Way who{self.server, peer};
+  Ear& ear = ears_[{self.server, peer}];
+  switch (event.type) {
+    case PeerEvent::kUp:
+      if (ear.up) Fail(who, "up twice");
+      ear.up = ear.was_up = true;
+      break;
+    case PeerEvent::kDown:
+      if (!ear.up) Fail(who, "down twice");
+      ear.up = false;
+      break;
+    case PeerEvent::kRestarted:
+      if (ear.up) Fail(who, "restarted while up");
+      ear.restarted = true;
+      ear.was_up = false;
+      break;
+    case PeerEvent::kRemoved:
+      break;
+  }
+}
+
+void Checker::OnSettled(const SimLife& self, int peer) {
+  const Way who{self.server, peer};
+  const Stream& stream = StreamOf(self, peer);
+  if (!stream.now.up) Fail(who, "not up though all is well");
+  if (stream.now.queued + stream.now.in_flight > 0) {
+    Fail(who,
+         absl::StrCat(stream.now.queued, " queued and ", stream.now.in_flight,
+                      " in flight though all is well"));
+  }
+  const std::uint64_t missing = stream.accepted.size() - stream.taken;
+  if (missing > stream.Dropped()) {
+    Fail(who, absl::StrCat(missing, " never arrived, but only ",
+                           stream.Dropped(), " dropped"));
+  }
+}
+
+}  // namespace cluster

@@ -1,0 +1,289 @@
+#include "cluster/sim/sim_server.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace cluster {
+namespace {
+
+// A tenth of the shortest time configured, as Link::Tick asks.
+constexpr absl::Duration kTick = absl::Milliseconds(20);
+
+}  // namespace
+
+SimServer::SimServer(int id, const LinkConfig& config,
+                     const Surroundings& around)
+    : config_(config), around_(around) {
+  self_.server = id;
+}
+
+void SimServer::Peer::OnArrival(Arrival arrival) {
+  inbox_bytes += FrameCharge(arrival.body.bytes.size());
+  InboxItem item;
+  item.peer = id;
+  item.arrival = std::move(arrival);
+  server->inbox_.push_back(std::move(item));
+}
+
+void SimServer::Peer::OnLinkEvent(PeerEvent event) {
+  raised.push_back(event);
+  server->around_.world->Trace(
+      PeerEventTypeName(event.type),
+      {static_cast<std::uint64_t>(server->id()), static_cast<std::uint64_t>(id),
+       event.unknown_fate, event.resent});
+  InboxItem item;
+  item.peer = id;
+  item.is_event = true;
+  item.event = std::move(event);
+  server->inbox_.push_back(std::move(item));
+}
+
+SimServer::Peer* SimServer::Find(int peer) {
+  const auto found = links_.find(peer);
+  return found == links_.end() ? nullptr : found->second.get();
+}
+
+void SimServer::After(absl::Duration delay, void (SimServer::*task)()) {
+  around_.world->After(delay, [this, task, life = self_.life] {
+    if (running_ && life == self_.life) (this->*task)();
+  });
+}
+
+void SimServer::Start() {
+  running_ = true;
+  ++self_.life;
+  self_.incarnation = around_.world->Random() | 1;
+  message_sequence_ = 0;
+  taking_ = pump_scheduled_ = false;
+  around_.world->Trace("start", {static_cast<std::uint64_t>(id()), life()});
+  around_.network->Attach(id(), this);
+  for (int peer : peers_) MakeLink(peer);
+  After(kTick, &SimServer::Tick);
+  around_.application->OnStart(*this);
+}
+
+void SimServer::Crash() {
+  running_ = false;
+  around_.world->Trace("crash", {static_cast<std::uint64_t>(id()), life()});
+  around_.network->Detach(id());
+  for (const auto& entry : links_)
+    around_.checker->OnLinkGone(self_, entry.first);
+  links_.clear();
+  inbox_.clear();
+}
+
+void SimServer::Stop() {
+  for (const auto& entry : links_) entry.second->link->SayGoodbye();
+  PumpAll();
+  for (const auto& entry : links_) {
+    entry.second->link->Abandon(DropReason::kStopped);
+    Observe(entry.second.get());
+  }
+  Crash();
+}
+
+void SimServer::AddPeer(int peer) {
+  if (!peers_.insert(peer).second) return;
+  if (running_) MakeLink(peer);
+}
+
+void SimServer::RemovePeer(int peer) {
+  peers_.erase(peer);
+  Peer* const gone = Find(peer);
+  if (gone == nullptr) return;
+  around_.world->Trace("remove", {static_cast<std::uint64_t>(id()),
+                                  static_cast<std::uint64_t>(peer)});
+  gone->link->Abandon(DropReason::kRemoved);
+  Observe(gone);
+  around_.checker->OnLinkGone(self_, peer);
+  around_.network->Disconnect(id(), peer);
+  links_.erase(peer);
+  inbox_.erase(std::remove_if(
+                   inbox_.begin(), inbox_.end(),
+                   [peer](const InboxItem& item) { return item.peer == peer; }),
+               inbox_.end());
+}
+
+void SimServer::MakeLink(int peer) {
+  LinkConfig config = config_;
+  config.self_id = id();
+  config.peer_id = peer;
+  config.incarnation = self_.incarnation;
+  auto made = std::make_unique<Peer>(this, peer);
+  World* const world = around_.world;
+  made->link = std::make_unique<Link>(
+      config, [world] { return world->Random(); }, made.get());
+  links_[peer] = std::move(made);
+  around_.checker->OnLinkMade(self_, peer);
+  around_.network->Connect(id(), peer);
+}
+
+int SimServer::Send(Envelope envelope) {
+  envelope.sender_id = id();
+  envelope.message_id = {self_.incarnation, ++message_sequence_};
+  int accepted = 0;
+  for (const auto& entry : links_) {
+    Peer* const peer = entry.second.get();
+    if (envelope.pid != kBroadcast && envelope.pid != peer->id) continue;
+    const bool taken = peer->link->Append(envelope) == AppendResult::kAccepted;
+    if (taken) around_.checker->OnAccepted(self_, peer->id, envelope);
+    accepted += taken ? 1 : 0;
+    // A full queue may have dropped its oldest even where it then refused.
+    Pump(peer);
+  }
+  return accepted;
+}
+
+void SimServer::Observe(Peer* peer, std::uint64_t hello_incarnation) {
+  LinkObservation seen;
+  seen.stats = peer->link->Stats();
+  seen.events = std::move(peer->raised);
+  peer->raised.clear();
+  seen.hello_incarnation = hello_incarnation;
+  seen.last_frame = peer->last_frame;
+  seen.inbox_bytes = peer->inbox_bytes;
+  around_.checker->OnLink(self_, peer->id, seen);
+  ScheduleTake();
+}
+
+void SimServer::Pump(Peer* peer) {
+  Link& link = *peer->link;
+  while (true) {
+    const bool may = link.MayTransmit();
+    Frame frame;
+    const bool has = link.NextFrame(around_.world->Now(), &frame);
+    if (has && !may) around_.checker->Fail("a frame that MayTransmit denied");
+    if (!has) break;
+    if (around_.network->Send(id(), peer->id, frame) ==
+        SendResult::kBackPressured) {
+      link.FrameNotTaken();
+      break;
+    }
+  }
+  Observe(peer);
+}
+
+void SimServer::PumpAll() {
+  pump_scheduled_ = false;
+  for (const auto& entry : links_) Pump(entry.second.get());
+}
+
+void SimServer::Tick() {
+  for (const auto& entry : links_) {
+    entry.second->link->Tick(around_.world->Now());
+    Observe(entry.second.get());
+  }
+  PumpAll();
+  After(kTick, &SimServer::Tick);
+}
+
+FrameVerdict SimServer::OnFrame(ReceivedFrame frame) {
+  FrameHeader header;
+  absl::string_view body;
+  if (DecodeFrame(frame.slice.bytes, &header, &body) != FrameError::kNone)
+    return FrameVerdict::kMalformed;
+  Peer* const peer = Find(static_cast<int>(header.sender_id));
+  if (peer == nullptr) return FrameVerdict::kAccepted;
+  Hello hello;
+  if (header.kind == FrameKind::kHello) DecodeHello(body, &hello);
+  peer->last_frame = around_.world->Now();
+  peer->link->OnFrame(header, Slice{frame.slice.owner, body},
+                      around_.world->Now());
+  Observe(peer, hello.incarnation);
+  return FrameVerdict::kAccepted;
+}
+
+void SimServer::OnDrained() {
+  // At once, or a little later together with what else has arrived by then.
+  if (around_.world->Chance(0.5)) {
+    PumpAll();
+  } else if (!pump_scheduled_) {
+    pump_scheduled_ = true;
+    After(absl::Microseconds(500), &SimServer::PumpAll);
+  }
+}
+
+void SimServer::OnWritable(int peer) {
+  Peer* const found = Find(peer);
+  if (found == nullptr) return;
+  found->link->OnWritable();
+  Pump(found);
+}
+
+void SimServer::OnConnected(int peer) {
+  Peer* const found = Find(peer);
+  if (found == nullptr) return;
+  found->link->OnConnected(around_.world->Now());
+  Pump(found);
+}
+
+void SimServer::OnDisconnected(int peer, absl::string_view reason) {
+  Peer* const found = Find(peer);
+  if (found == nullptr) return;
+  found->link->OnDisconnected(reason);
+  Observe(found);
+}
+
+void SimServer::ScheduleTake() {
+  if (taking_ || inbox_.empty()) return;
+  taking_ = true;
+  const bool stall = around_.world->Chance(pace_.stall);
+  After(around_.world->Between(absl::ZeroDuration(),
+                               stall ? pace_.stall_max : pace_.pause_max),
+        &SimServer::Take);
+}
+
+void SimServer::Take() {
+  taking_ = false;
+  if (inbox_.empty()) return;
+  const InboxItem item = std::move(inbox_.front());
+  inbox_.pop_front();
+  if (item.is_event) {
+    around_.checker->OnEvent(self_, item.peer, item.event);
+    around_.application->OnPeerEvent(*this, item.event);
+  } else if (Peer* const peer = Find(item.peer)) {
+    TakeArrival(peer, item.arrival);
+  }
+  ScheduleTake();
+}
+
+void SimServer::TakeArrival(Peer* peer, const Arrival& arrival) {
+  const int peer_id = peer->id;
+  peer->inbox_bytes -= FrameCharge(arrival.body.bytes.size());
+  absl::string_view rest = arrival.body.bytes;
+  DecodeState state;
+  EnvelopeView envelope;
+  std::uint32_t records = 0;
+  for (; !rest.empty(); ++records) {
+    if (!config_.codec->NextRecord(&rest, &state, &envelope).ok()) break;
+    around_.checker->OnTaken(self_, peer_id, arrival.session, envelope);
+    around_.world->Trace("take",
+                         {static_cast<std::uint64_t>(id()),
+                          static_cast<std::uint64_t>(envelope.sender_id),
+                          envelope.message_id.sequence});
+    around_.application->OnEnvelope(*this, envelope);
+  }
+  if (!rest.empty() || records != arrival.records)
+    around_.checker->Fail("an arrival whose records make no sense");
+  // The application may have removed the peer.
+  Peer* const still = Find(peer_id);
+  if (still == nullptr) return;
+  still->link->Consumed(arrival.session, arrival.sequence);
+  Pump(still);
+}
+
+bool SimServer::Drained() const {
+  return inbox_.empty() &&
+         std::all_of(links_.begin(), links_.end(), [](const auto& entry) {
+           return entry.second->link->Drained() && entry.second->link->up();
+         });
+}
+
+void SimServer::Settle() {
+  for (const auto& entry : links_)
+    around_.checker->OnSettled(self_, entry.first);
+}
+
+}  // namespace cluster

@@ -1,0 +1,154 @@
+// SimServer: a server of a simulation, over the same session core as the real
+// one (cluster/link/link.h).
+//
+// What it is: a link to each peer, an inbox that an application empties at its
+// own (random) pace, and lives: it may crash at any moment and come back as a
+// new incarnation that remembers nothing but its id and its peers. What it is
+// not: cluster::Server, which adds threads, a real clock and a transport.
+//
+// Threads: all in one. Ownership: everything is borrowed. Errors: what is wrong
+// is told to the Checker.
+//
+//   cluster::SimServer server(1, config, {&world, &network, &checker, &app});
+//   server.AddPeer(2);
+//   server.Start();
+//   server.Send(envelope);
+
+#ifndef CLUSTER_SIM_SIM_SERVER_H_
+#define CLUSTER_SIM_SIM_SERVER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <set>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "cluster/envelope.h"
+#include "cluster/link/link.h"
+#include "cluster/sim/checker.h"
+#include "cluster/sim/network.h"
+#include "cluster/sim/world.h"
+#include "transport/transport.h"
+
+namespace cluster {
+
+class SimServer;
+
+// What runs on a server. It may call the server that it is given, and schedule
+// tasks in the world; those should check `life()` before they act.
+class SimApplication {
+ public:
+  virtual ~SimApplication() = default;
+  virtual void OnStart(SimServer&) {}
+  virtual void OnEnvelope(SimServer&, const EnvelopeView&) {}
+  virtual void OnPeerEvent(SimServer&, const PeerEvent&) {}
+};
+
+// How fast the application takes what arrives: each arrival after a pause of at
+// most `pause_max`, and with this probability after one of at most `stall_max`.
+struct SimPace {
+  absl::Duration pause_max = absl::Milliseconds(1);
+  double stall = 0;
+  absl::Duration stall_max = absl::Milliseconds(500);
+};
+
+class SimServer final : public TransportHandler {
+ public:
+  struct Surroundings {
+    World* world;
+    SimNetwork* network;
+    Checker* checker;
+    SimApplication* application;
+  };
+
+  // `config` is a template: ids and incarnation are filled in.
+  SimServer(int id, const LinkConfig& config, const Surroundings& around);
+  SimServer(const SimServer&) = delete;
+  SimServer& operator=(const SimServer&) = delete;
+
+  int id() const { return self_.server; }
+  // Counts the starts; a task of an earlier life has nothing to do any more.
+  std::uint64_t life() const { return self_.life; }
+  bool running() const { return running_; }
+
+  void Start();
+  // Without a word, or with a goodbye to each peer.
+  void Crash();
+  void Stop();
+
+  // Running or not.
+  void AddPeer(int peer);
+  void RemovePeer(int peer);
+  const std::set<int>& peers() const { return peers_; }
+
+  // To envelope.pid, or to all peers; the id and the sender are filled in.
+  // Returns how many peers' links accepted it.
+  int Send(Envelope envelope);
+
+  void SetPace(const SimPace& pace) { pace_ = pace; }
+
+  // Nothing is queued, in flight or waiting to be taken.
+  bool Drained() const;
+  // Lets the checker look at the end of a healed simulation.
+  void Settle();
+
+  // TransportHandler:
+  FrameVerdict OnFrame(ReceivedFrame frame) override;
+  void OnDrained() override;
+  void OnWritable(int peer) override;
+  void OnConnected(int peer) override;
+  void OnDisconnected(int peer, absl::string_view reason) override;
+
+ private:
+  // The link to a peer, and what it raised.
+  struct Peer final : LinkSink {
+    Peer(SimServer* owner, int peer_id) : server(owner), id(peer_id) {}
+    void OnArrival(Arrival arrival) override;
+    void OnLinkEvent(PeerEvent event) override;
+
+    SimServer* const server;
+    const int id;
+    std::unique_ptr<Link> link;
+    std::vector<PeerEvent> raised;  // by the present call
+    std::size_t inbox_bytes = 0;
+    absl::Time last_frame = absl::InfinitePast();
+  };
+  // An arrival, or an event if it has no records and no session.
+  struct InboxItem {
+    int peer = 0;
+    bool is_event = false;
+    PeerEvent event;
+    Arrival arrival;
+  };
+
+  Peer* Find(int peer);
+  void MakeLink(int peer);
+  void Observe(Peer* peer, std::uint64_t hello_incarnation = 0);
+  void Pump(Peer* peer);
+  void PumpAll();
+  void Tick();
+  void ScheduleTake();
+  void Take();
+  void TakeArrival(Peer* peer, const Arrival& arrival);
+  // A task that is skipped when this life is over.
+  void After(absl::Duration delay, void (SimServer::*task)());
+
+  SimLife self_;
+  const LinkConfig config_;
+  const Surroundings around_;
+  bool running_ = false;
+  std::set<int> peers_;
+  std::map<int, std::unique_ptr<Peer>> links_;
+  std::deque<InboxItem> inbox_;
+  bool taking_ = false;
+  bool pump_scheduled_ = false;
+  std::uint64_t message_sequence_ = 0;
+  SimPace pace_;
+};
+
+}  // namespace cluster
+
+#endif  // CLUSTER_SIM_SIM_SERVER_H_

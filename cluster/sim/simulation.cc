@@ -1,0 +1,247 @@
+#include "cluster/sim/simulation.h"
+
+#include <algorithm>
+#include <iterator>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "cluster/sim/checker.h"
+#include "cluster/sim/world.h"
+#include "codec/binary/binary.h"
+#include "transport/check.h"
+
+namespace cluster {
+namespace {
+
+// From the seed of the options, but not the engine that the run uses.
+constexpr std::uint64_t kOptionsSalt = 0x6f7074696f6e73;
+
+// Steps in which the simulation looks whether it is over.
+constexpr absl::Duration kStep = absl::Milliseconds(100);
+
+// How much longer than peer_timeout a server may take to notice: two ticks.
+constexpr absl::Duration kNoticeSlack = absl::Milliseconds(40);
+
+class Simulation {
+ public:
+  explicit Simulation(const SimulationOptions& options);
+  SimulationResult Run();
+
+ private:
+  using Deed = void (Simulation::*)();
+
+  void Every(absl::Duration mean, Deed deed);
+  void Crash();
+  void RemoveMember();
+  void Reset();
+  void Block();
+  SimServer& AnyServer();
+  int AnyPeerOf(int id);
+  void Heal();
+  bool Drained() const;
+  void RunWhileOk(absl::Time until);
+
+  const SimulationOptions options_;
+  World world_;
+  SimNetwork network_;
+  Checker checker_;
+  SimTraffic traffic_;
+  std::vector<std::unique_ptr<SimServer>> servers_;
+  bool healed_ = false;
+  std::uint64_t crashes_ = 0;
+};
+
+Simulation::Simulation(const SimulationOptions& options)
+    : options_(options),
+      world_(options.seed, options.keep_trace),
+      network_(&world_),
+      checker_(&world_, options.link, options.link.peer_timeout + kNoticeSlack),
+      traffic_(&world_, options.traffic) {
+  CLUSTER_CHECK(options.servers >= 2, "a simulation needs two servers");
+  CLUSTER_CHECK(options.link.codec != nullptr, "a simulation needs a codec");
+  for (int id = 1; id <= options_.servers; ++id) {
+    servers_.push_back(std::make_unique<SimServer>(
+        id, options_.link,
+        SimServer::Surroundings{&world_, &network_, &checker_, &traffic_}));
+    servers_.back()->SetPace(options_.pace);
+  }
+  for (const auto& server : servers_) {
+    for (int id = 1; id <= options_.servers; ++id) {
+      if (id != server->id()) server->AddPeer(id);
+    }
+  }
+}
+
+// Deeds come on average every `mean`, at random moments, until the end.
+void Simulation::Every(absl::Duration mean, Deed deed) {
+  if (mean == absl::InfiniteDuration()) return;
+  world_.After(world_.Between(absl::ZeroDuration(), 2 * mean),
+               [this, mean, deed] {
+                 if (healed_) return;
+                 (this->*deed)();
+                 Every(mean, deed);
+               });
+}
+
+SimServer& Simulation::AnyServer() {
+  return *servers_[world_.Below(servers_.size())];
+}
+
+int Simulation::AnyPeerOf(int id) {
+  const auto others = static_cast<std::uint64_t>(options_.servers - 1);
+  const int other = 1 + static_cast<int>(world_.Below(others));
+  return other < id ? other : other + 1;
+}
+
+void Simulation::Crash() {
+  SimServer& server = AnyServer();
+  if (!server.running()) return;
+  ++crashes_;
+  if (world_.Chance(0.25)) {
+    server.Stop();
+  } else {
+    server.Crash();
+  }
+  world_.After(world_.Between(absl::ZeroDuration(), absl::Seconds(2)),
+               [this, &server] {
+                 if (!healed_ && !server.running()) server.Start();
+               });
+}
+
+void Simulation::RemoveMember() {
+  SimServer& server = AnyServer();
+  const int peer = AnyPeerOf(server.id());
+  server.RemovePeer(peer);
+  world_.After(world_.Between(absl::ZeroDuration(), absl::Seconds(1)),
+               [&server, peer] { server.AddPeer(peer); });
+}
+
+void Simulation::Reset() {
+  const int from = AnyServer().id();
+  network_.Reset(from, AnyPeerOf(from));
+}
+
+void Simulation::Block() {
+  const int from = AnyServer().id();
+  const int to = AnyPeerOf(from);
+  network_.Block(from, to);
+  world_.After(world_.Between(absl::ZeroDuration(), absl::Seconds(2)),
+               [this, from, to] { network_.Unblock(from, to); });
+}
+
+void Simulation::Heal() {
+  healed_ = true;
+  world_.Trace("heal", {});
+  traffic_.Cease();
+  network_.UnblockAll();
+  network_.SetFaults(NetworkFaults());
+  for (const auto& server : servers_) {
+    server->SetPace(SimPace());
+    if (!server->running()) server->Start();
+  }
+}
+
+bool Simulation::Drained() const {
+  return std::all_of(servers_.begin(), servers_.end(),
+                     [this](const auto& server) {
+                       return server->Drained() &&
+                              server->peers().size() == servers_.size() - 1;
+                     });
+}
+
+void Simulation::RunWhileOk(absl::Time until) {
+  while (checker_.ok() && world_.Now() < until)
+    world_.RunUntil(std::min(until, world_.Now() + kStep));
+}
+
+SimulationResult Simulation::Run() {
+  network_.SetFaults(options_.faults);
+  for (const auto& server : servers_) server->Start();
+  Every(options_.crash_every, &Simulation::Crash);
+  Every(options_.remove_every, &Simulation::RemoveMember);
+  Every(options_.reset_every, &Simulation::Reset);
+  Every(options_.block_every, &Simulation::Block);
+  RunWhileOk(world_.Now() + options_.duration);
+  Heal();
+  const absl::Time deadline = world_.Now() + options_.heal_max;
+  while (checker_.ok() && world_.Now() < deadline && !Drained())
+    RunWhileOk(world_.Now() + kStep);
+  // Late frames may still unsettle a link once; then all is quiet.
+  RunWhileOk(world_.Now() + 2 * options_.link.peer_timeout);
+  if (checker_.ok()) {
+    checker_.ExpectQuiet();
+    RunWhileOk(world_.Now() + 2 * options_.link.peer_timeout);
+  }
+  if (checker_.ok()) {
+    for (const auto& server : servers_) server->Settle();
+  }
+
+  SimulationResult result;
+  result.violations = checker_.violations();
+  result.trace_hash = world_.trace_hash();
+  result.trace_length = world_.trace_length();
+  result.trace_text = world_.trace_text();
+  result.virtual_time = world_.Now() - absl::UnixEpoch();
+  result.envelopes_accepted = checker_.accepted();
+  result.envelopes_taken = checker_.taken();
+  result.envelopes_dropped = checker_.dropped();
+  result.envelopes_resent = checker_.resent();
+  result.frames = network_.frames_delivered();
+  result.crashes = crashes_;
+  return result;
+}
+
+}  // namespace
+
+SimulationOptions RandomSimulation(std::uint64_t seed) {
+  World dice(seed ^ kOptionsSalt);
+  SimulationOptions options;
+  options.seed = seed;
+  options.servers = 2 + static_cast<int>(dice.Below(3));
+  LinkConfig& link = options.link;
+  link.codec = &BinaryCodec();
+  link.cluster = "simulation";
+  link.frame_bytes = 512u << dice.Below(2);
+  link.inflight_bytes = 2048u << dice.Below(3);
+  link.window_bytes = 4096u << dice.Below(3);
+  link.queue_bytes_max = 16384u << dice.Below(3);
+  link.payload_bytes_max = 20u << 10;
+  link.heartbeat = absl::Milliseconds(200);
+  link.peer_timeout = absl::Milliseconds(800);
+  if (dice.Chance(0.3)) link.overflow = Overflow::kDropOldest;
+  if (dice.Chance(0.3)) link.on_peer_restart = OnPeerRestart::kDrop;
+
+  // Each kind of trouble in half of the seeds, from rare to frequent.
+  const auto rate = [&dice](double most) {
+    if (dice.Chance(0.5)) return 0.0;
+    return most / static_cast<double>(1u << dice.Below(6));
+  };
+  const auto period = [&dice](absl::Duration least) {
+    if (dice.Chance(0.5)) return absl::InfiniteDuration();
+    return least * static_cast<int>(1u << dice.Below(4));
+  };
+  NetworkFaults& faults = options.faults;
+  faults.loss = rate(0.2);
+  faults.duplicate = rate(0.2);
+  faults.reorder = rate(0.2);
+  faults.corrupt = rate(0.02);
+  faults.reset = rate(0.02);
+  faults.back_pressure = rate(0.3);
+  faults.leftover = rate(0.5);
+  faults.delay_max = absl::Microseconds(200) * (1 << dice.Below(9));
+  options.crash_every = period(absl::Milliseconds(400));
+  options.remove_every = period(absl::Milliseconds(400));
+  options.reset_every = period(absl::Milliseconds(100));
+  options.block_every = period(absl::Milliseconds(400));
+  options.pace.pause_max = absl::Microseconds(100) * (1 << dice.Below(7));
+  options.pace.stall = rate(0.05);
+  options.traffic.pause_max = absl::Milliseconds(20) * (1 << dice.Below(4));
+  return options;
+}
+
+SimulationResult RunSimulation(const SimulationOptions& options) {
+  return Simulation(options).Run();
+}
+
+}  // namespace cluster

@@ -1,0 +1,74 @@
+// Thousands of seeds through the session core. A failure names the seed; the
+// same seed with the program shows what happened:
+//
+//   bazel run //tests:simulate -- --seed=S --seeds=1 --trace
+
+#include "cluster/sim/simulation.h"
+
+#include <cstdint>
+
+#include "gtest/gtest.h"
+
+namespace cluster {
+namespace {
+
+// Seeds are dealt out to as many tests, so that shards share the work.
+constexpr std::uint64_t kSeeds = 2000;
+constexpr std::uint64_t kHands = 8;
+
+class SimulationSeeds : public testing::TestWithParam<std::uint64_t> {};
+
+TEST_P(SimulationSeeds, KeepEveryPromise) {
+  for (std::uint64_t seed = GetParam(); seed < kSeeds; seed += kHands) {
+    const SimulationResult result = RunSimulation(RandomSimulation(seed));
+    ASSERT_TRUE(result.ok())
+        << "seed " << seed << ": " << result.violations.front()
+        << "\n  replay: bazel run //tests:simulate -- --seeds=1 --trace --seed="
+        << seed;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Hands, SimulationSeeds,
+                         testing::Range<std::uint64_t>(0, kHands));
+
+TEST(Simulation, SameSeedSameTrace) {
+  for (std::uint64_t seed : {3u, 14u, 159u}) {
+    SimulationOptions options = RandomSimulation(seed);
+    options.keep_trace = true;
+    const SimulationResult once = RunSimulation(options);
+    const SimulationResult again = RunSimulation(options);
+    EXPECT_EQ(once.trace_hash, again.trace_hash);
+    EXPECT_EQ(once.trace_text, again.trace_text);
+    EXPECT_GT(once.trace_length, 1000u);
+    // Keeping the text changes nothing.
+    options.keep_trace = false;
+    EXPECT_EQ(RunSimulation(options).trace_hash, once.trace_hash);
+  }
+}
+
+TEST(Simulation, OtherSeedsHaveOtherTraces) {
+  EXPECT_NE(RunSimulation(RandomSimulation(1)).trace_hash,
+            RunSimulation(RandomSimulation(2)).trace_hash);
+}
+
+// What is promised is worth something only if the trouble really occurs.
+TEST(Simulation, SeedsMeetEveryKindOfTrouble) {
+  std::uint64_t taken = 0;
+  std::uint64_t crashes = 0;
+  std::uint64_t dropped = 0;
+  std::uint64_t resent = 0;
+  for (std::uint64_t seed = 0; seed < 100; ++seed) {
+    const SimulationResult result = RunSimulation(RandomSimulation(seed));
+    taken += result.envelopes_taken;
+    crashes += result.crashes;
+    dropped += result.envelopes_dropped;
+    resent += result.envelopes_resent;
+  }
+  EXPECT_GT(taken, 10000u);
+  EXPECT_GT(crashes, 20u);
+  EXPECT_GT(dropped, 100u);
+  EXPECT_GT(resent, 100u);
+}
+
+}  // namespace
+}  // namespace cluster

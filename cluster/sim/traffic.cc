@@ -1,0 +1,52 @@
+#include "cluster/sim/traffic.h"
+
+#include <iterator>
+
+namespace cluster {
+
+void SimTraffic::OnStart(SimServer& server) { Burst(&server, server.life()); }
+
+void SimTraffic::Burst(SimServer* server, std::uint64_t life) {
+  if (ceased_ || !server->running() || server->life() != life) return;
+  if (!server->peers().empty()) {
+    for (std::uint64_t n =
+             world_->Below(static_cast<std::uint64_t>(options_.burst_max) + 1);
+         n > 0; --n) {
+      auto peer = server->peers().begin();
+      std::advance(peer, world_->Below(server->peers().size()));
+      server->Send(RandomEnvelope(world_->Below(8) == 0 ? kBroadcast : *peer));
+    }
+  }
+  world_->After(world_->Between(absl::ZeroDuration(), options_.pause_max),
+                [this, server, life] { Burst(server, life); });
+}
+
+void SimTraffic::OnEnvelope(SimServer& server, const EnvelopeView& envelope) {
+  if (!ceased_ && world_->Chance(options_.answer))
+    server.Send(RandomEnvelope(envelope.sender_id));
+}
+
+// Mostly small ones; one in a hundred travels in chunks.
+std::size_t SimTraffic::RandomPayloadBytes() {
+  const std::uint64_t kind = world_->Below(100);
+  if (kind == 0) return world_->Below(options_.payload_bytes_max + 1);
+  if (kind < 8) return world_->Below(options_.payload_bytes_max / 16 + 1);
+  return world_->Below(65);
+}
+
+Envelope SimTraffic::RandomEnvelope(int pid) {
+  Envelope envelope;
+  envelope.pid = pid;
+  envelope.msg_type = static_cast<MsgType>(world_->Below(80));
+  envelope.term = world_->Below(4) == 0 ? world_->Random() : world_->Below(8);
+  envelope.voted = world_->Below(2) == 0;
+  envelope.lane = static_cast<Lane>(world_->Below(kLanes));
+  // Bytes that tell shifted and mixed up payloads apart, at little cost.
+  const std::uint64_t first = world_->Random();
+  envelope.payload.resize(RandomPayloadBytes());
+  for (std::size_t i = 0; i < envelope.payload.size(); ++i)
+    envelope.payload[i] = static_cast<char>((first >> (i % 57)) + i * 131);
+  return envelope;
+}
+
+}  // namespace cluster

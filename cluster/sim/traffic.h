@@ -1,0 +1,50 @@
+// SimTraffic: an application that sends bursts of random envelopes to random
+// peers, in all lanes and sizes, and answers some of what it takes.
+//
+// What it is: the load of RunSimulation, and an example of a SimApplication.
+// Threads: all in one. Ownership: borrows the world; one may serve all servers.
+// Errors: what a link does not accept is forgotten.
+
+#ifndef CLUSTER_SIM_TRAFFIC_H_
+#define CLUSTER_SIM_TRAFFIC_H_
+
+#include <cstddef>
+#include <string>
+
+#include "absl/time/time.h"
+#include "cluster/sim/sim_server.h"
+#include "cluster/sim/world.h"
+
+namespace cluster {
+
+struct SimTrafficOptions {
+  absl::Duration pause_max = absl::Milliseconds(40);  // between bursts
+  int burst_max = 16;                                 // envelopes
+  std::size_t payload_bytes_max = 20u << 10;          // now and then
+  double answer = 0.05;  // probability that an envelope is answered at once
+};
+
+class SimTraffic final : public SimApplication {
+ public:
+  SimTraffic(World* world, const SimTrafficOptions& options)
+      : world_(world), options_(options) {}
+
+  // No burst begins, and nothing is answered, from now on.
+  void Cease() { ceased_ = true; }
+
+  void OnStart(SimServer& server) override;
+  void OnEnvelope(SimServer& server, const EnvelopeView& envelope) override;
+
+ private:
+  void Burst(SimServer* server, std::uint64_t life);
+  Envelope RandomEnvelope(int pid);
+  std::size_t RandomPayloadBytes();
+
+  World* const world_;
+  const SimTrafficOptions options_;
+  bool ceased_ = false;
+};
+
+}  // namespace cluster
+
+#endif  // CLUSTER_SIM_TRAFFIC_H_

@@ -1,0 +1,49 @@
+// Faults::State: the switchboard itself, which decides each frame's fate.
+// Internal to transport/fault.
+//
+// Threads: safe.
+
+#ifndef TRANSPORT_FAULT_FAULT_STATE_H_
+#define TRANSPORT_FAULT_FAULT_STATE_H_
+
+#include <mutex>
+#include <random>
+#include <set>
+#include <utility>
+
+#include "transport/fault/fault_transport.h"
+
+namespace cluster {
+
+// What happens to one frame.
+struct Fate {
+  int copies = 1;  // 0: lost
+  absl::Duration delay = absl::ZeroDuration();
+};
+
+class Faults::State {
+ public:
+  explicit State(std::uint64_t seed) : random_(seed) {}
+
+  Fate Decide(int from, int to);
+
+  void SetRates(const FaultRates& rates);
+  void Cut(int from, int to);
+  void Isolate(int server);
+  void Heal();
+  FaultCounts Counts() const;
+
+ private:
+  bool Happens(double probability);
+
+  mutable std::mutex mutex_;
+  std::mt19937_64 random_;
+  FaultRates rates_;
+  std::set<std::pair<int, int>> cut_;
+  std::set<int> isolated_;
+  FaultCounts counts_;
+};
+
+}  // namespace cluster
+
+#endif  // TRANSPORT_FAULT_FAULT_STATE_H_

@@ -1,0 +1,141 @@
+#include "transport/fault/fault_transport.h"
+
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "transport/fault/fault_state.h"
+
+namespace cluster {
+namespace {
+
+// Frames that are held back, and the thread that lets them go.
+class DelayLine {
+ public:
+  explicit DelayLine(Transport* inner)
+      : inner_(inner), thread_([this] { Loop(); }) {}
+  ~DelayLine() { Stop(); }
+
+  void Hold(int peer, Frame frame, absl::Duration delay) {
+    const auto due =
+        std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(delay);
+    std::lock_guard<std::mutex> lock(mutex_);
+    held_.emplace(due, Held{peer, std::move(frame)});
+    changed_.notify_one();
+  }
+
+  // What is still held is lost.
+  void Stop() {
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      stopping_ = true;
+      changed_.notify_one();
+    }
+    std::lock_guard<std::mutex> join(join_);  // Stop may be called twice at once
+    if (thread_.joinable()) thread_.join();
+  }
+
+ private:
+  struct Held {
+    int peer;
+    Frame frame;
+  };
+
+  void Loop() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    while (!stopping_) {
+      if (held_.empty()) {
+        changed_.wait(lock);
+        continue;
+      }
+      const auto first = held_.begin();
+      if (std::chrono::steady_clock::now() < first->first) {
+        changed_.wait_until(lock, first->first);
+        continue;
+      }
+      const Held held = std::move(first->second);
+      held_.erase(first);
+      lock.unlock();
+      // A late frame that finds no room is lost, as on any bad network. The
+      // OnWritable that follows is one that nobody waits for.
+      (void)inner_->Send(held.peer, held.frame);
+      lock.lock();
+    }
+  }
+
+  Transport* const inner_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::multimap<std::chrono::steady_clock::time_point, Held> held_;
+  bool stopping_ = false;
+  std::mutex join_;
+  std::thread thread_;
+};
+
+class FaultTransport : public Transport {
+ public:
+  FaultTransport(int self, std::shared_ptr<Faults::State> state,
+                 std::unique_ptr<Transport> inner)
+      : self_(self),
+        state_(std::move(state)),
+        inner_(std::move(inner)),
+        delayed_(inner_.get()) {}
+  ~FaultTransport() override { Stop(absl::ZeroDuration()); }
+
+  absl::Status Start(TransportHandler* handler,
+                     const std::string& local_address) override {
+    return inner_->Start(handler, local_address);
+  }
+  std::string Address() const override { return inner_->Address(); }
+  absl::Status Connect(int peer, const std::string& address) override {
+    return inner_->Connect(peer, address);
+  }
+  void Disconnect(int peer) override { inner_->Disconnect(peer); }
+  void Stop(absl::Duration linger) override {
+    delayed_.Stop();
+    inner_->Stop(linger);
+  }
+
+  SendResult Send(int peer, const Frame& frame) override {
+    const Fate fate = state_->Decide(self_, peer);
+    if (fate.copies == 0) return SendResult::kSent;
+    if (fate.copies > 1) delayed_.Hold(peer, frame, fate.delay);
+    if (fate.delay > absl::ZeroDuration()) {
+      delayed_.Hold(peer, frame, fate.delay);
+      return SendResult::kSent;
+    }
+    return inner_->Send(peer, frame);
+  }
+
+ private:
+  const int self_;
+  const std::shared_ptr<Faults::State> state_;
+  const std::unique_ptr<Transport> inner_;
+  DelayLine delayed_;
+};
+
+}  // namespace
+
+Faults::Faults(std::uint64_t seed) : state_(std::make_shared<State>(seed)) {}
+
+TransportFactory Faults::Around(TransportFactory inner) const {
+  return
+      [state = state_, inner = std::move(inner)](const TransportConfig& config)
+          -> absl::StatusOr<std::unique_ptr<Transport>> {
+        absl::StatusOr<std::unique_ptr<Transport>> transport = inner(config);
+        if (!transport.ok()) return transport.status();
+        return std::make_unique<FaultTransport>(config.server_id, state,
+                                                *std::move(transport));
+      };
+}
+
+void Faults::SetRates(const FaultRates& rates) { state_->SetRates(rates); }
+void Faults::Cut(int from, int to) { state_->Cut(from, to); }
+void Faults::Isolate(int server) { state_->Isolate(server); }
+void Faults::Heal() { state_->Heal(); }
+FaultCounts Faults::Counts() const { return state_->Counts(); }
+
+}  // namespace cluster

@@ -1,0 +1,74 @@
+// Faults: a bad network on demand, around any transport, for tests.
+//
+// What it is: a switchboard that a test holds, and a decorator of transports
+// that obeys it: frames are lost, doubled, delayed (and so reordered), and
+// whole directions cut, while servers run. Use it to see what your own protocol
+// does when messages are late. What it is not: a simulator (cluster/sim/ is,
+// with a virtual clock), or deterministic: the seed fixes the dice, but the
+// threads of real transports decide the order in which they are thrown.
+//
+// Threads: everything is safe from any thread. Ownership: the factory and its
+// transports share the switchboard's state, so it may be destroyed before them.
+// Errors: those of the transport inside. Where frames are held back, an
+// OnWritable may come that nobody waits for.
+//
+//   cluster::Faults faults(/*seed=*/1);
+//   auto server = cluster::NewServer(1, config,
+//   faults.Around(*cluster::FindTransport("zmq"))); faults.SetRates({.lose =
+//   0.05, .repeat = 0.02, .delay = 0.1, .delay_max = absl::Milliseconds(20)});
+//   faults.Cut(1, 2);        // 1 is not heard by 2 any more; 2 is still heard
+//   by 1 faults.Heal();
+
+#ifndef TRANSPORT_FAULT_FAULT_TRANSPORT_H_
+#define TRANSPORT_FAULT_FAULT_TRANSPORT_H_
+
+#include <cstdint>
+#include <memory>
+
+#include "absl/time/time.h"
+#include "transport/transport.h"
+
+namespace cluster {
+
+// Probabilities per frame, from 0 to 1.
+struct FaultRates {
+  double lose = 0;
+  double repeat = 0;  // sent twice
+  double delay = 0;   // held back for up to delay_max; later ones overtake it
+  absl::Duration delay_max = absl::Milliseconds(10);
+};
+
+// How many frames met which fate, over all transports.
+struct FaultCounts {
+  std::uint64_t passed = 0;
+  std::uint64_t lost = 0;
+  std::uint64_t repeated = 0;
+  std::uint64_t delayed = 0;
+};
+
+class Faults {
+ public:
+  explicit Faults(std::uint64_t seed);
+
+  // A factory whose transports are `inner`'s, with these faults.
+  TransportFactory Around(TransportFactory inner) const;
+
+  void SetRates(const FaultRates& rates);
+  // Frames from one server to another are lost from now on; one way.
+  void Cut(int from, int to);
+  // All frames from and to this server.
+  void Isolate(int server);
+  // No faults any more; what is held back is still delivered.
+  void Heal();
+
+  FaultCounts Counts() const;
+
+  class State;  // shared with the transports
+
+ private:
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace cluster
+
+#endif  // TRANSPORT_FAULT_FAULT_TRANSPORT_H_
