@@ -67,7 +67,8 @@ struct Config {
   std::size_t window_bytes = 4u
                              << 20;  // received and not yet consumed, per peer
   std::size_t queue_bytes_max =
-      16u << 20;  // accepted and not yet transmitted, per peer
+      16u << 20;  // accepted and not yet transmitted, per peer; the urgent and
+                  // the normal lane may each add an eighth when it is full
   std::size_t payload_bytes_max = 64u
                                   << 20;  // of one envelope; both deliveries
   Overflow overflow = Overflow::kReject;

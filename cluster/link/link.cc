@@ -46,6 +46,24 @@ AppendResult Link::Append(const EnvelopeView& envelope) {
   return result;
 }
 
+AppendResult Link::MayAppend(const EnvelopeView& envelope) const {
+  const std::size_t bytes = envelope.payload.size();
+  if (bytes > config_.payload_bytes_max ||
+      (handshake_.established() &&
+       bytes > handshake_.peer().payload_bytes_max)) {
+    return AppendResult::kTooLarge;
+  }
+  const bool room =
+      config_.overflow == Overflow::kDropOldest || HasRoom(envelope);
+  return room ? AppendResult::kAccepted : AppendResult::kFull;
+}
+
+AppendResult Link::AppendEncoded(Batch batch) {
+  const AppendResult result = queue_.AppendEncoded(std::move(batch));
+  if (result == AppendResult::kAccepted) ++stats_.accepted;
+  return result;
+}
+
 void Link::Consumed(std::uint64_t session, std::uint64_t sequence) {
   if (session != handshake_.session()) return;
   const std::size_t before = receive_.bytes();

@@ -79,6 +79,10 @@ class Link {
 
   // Takes an envelope for the peer, whether or not there is a session yet.
   AppendResult Append(const EnvelopeView& envelope);
+  // The same in two steps, with no need to hold a lock over EncodeLarge:
+  // whether it is worth encoding, and taking what it became.
+  AppendResult MayAppend(const EnvelopeView& envelope) const;
+  AppendResult AppendEncoded(Batch batch);
 
   // Whether Append would take this envelope now, as far as room goes.
   bool HasRoom(const EnvelopeView& envelope) const {

@@ -7,6 +7,7 @@
 #ifndef CLUSTER_LINK_LINK_CONFIG_H_
 #define CLUSTER_LINK_LINK_CONFIG_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -49,9 +50,13 @@ inline std::size_t FrameCharge(std::size_t body_bytes) {
 }
 
 // A record larger than this travels in chunks of this size, each a frame.
-// Several frames' worth, so that what is just larger than a frame is not cut.
-inline std::size_t ChunkBytes(std::size_t frame_bytes) {
-  return 4 * frame_bytes;
+// Several frames' worth, so that what is just larger than a frame is not cut,
+// as long as two of them may be in flight: one alone would stand still until it
+// is acknowledged.
+inline std::size_t ChunkBytes(std::size_t frame_bytes,
+                              std::size_t inflight_bytes) {
+  return std::max(frame_bytes, std::min(4 * frame_bytes, inflight_bytes / 2)) -
+         kFrameChargeBytes;
 }
 
 // The largest frame that a link makes, with room to spare: frame_bytes is at

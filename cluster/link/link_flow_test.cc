@@ -181,7 +181,8 @@ TEST(LinkFlow, PayloadsOfEverySizeAroundTheLimitsArrive) {
   pair.Connect();
   Strings sent;
   const std::size_t frame = pair.one.config.frame_bytes;
-  for (std::size_t around : {frame, ChunkBytes(frame), 2 * ChunkBytes(frame)}) {
+  const std::size_t chunk = ChunkBytes(frame, pair.one.config.inflight_bytes);
+  for (std::size_t around : {frame, chunk, 2 * chunk}) {
     for (std::size_t bytes = around - 60; bytes < around + 10; ++bytes) {
       sent.emplace_back(bytes, static_cast<char>(bytes));
       ASSERT_EQ(pair.one.Append(sent.back()), AppendResult::kAccepted);

@@ -41,9 +41,10 @@ std::size_t Link::WindowFor(Lane lane) const {
 
 std::size_t Link::NextBodyBytes(Lane lane) const {
   const Batch& front = queue_.Front(lane);
-  return front.large ? std::min(front.body_bytes - front.cut_bytes,
-                                ChunkBytes(config_.frame_bytes))
-                     : front.body_bytes;
+  return front.large
+             ? std::min(front.body_bytes - front.cut_bytes,
+                        ChunkBytes(config_.frame_bytes, config_.inflight_bytes))
+             : front.body_bytes;
 }
 
 bool Link::LaneReady(Lane lane) const {

@@ -7,6 +7,28 @@
 #include "transport/check.h"
 
 namespace cluster {
+namespace {
+
+// The share of the bound that the urgent and the normal lane each have to
+// themselves.
+constexpr std::size_t kLaneShare = 8;
+
+}  // namespace
+
+Batch EncodeLarge(const LinkConfig& config, const EnvelopeView& envelope) {
+  Batch batch = NewBatch(envelope.lane, config.codec->RecordBytesMax(envelope));
+  EncodeState encode;
+  char* const end =
+      config.codec->AppendRecord(envelope, &encode, batch.body_begin());
+  batch.body_bytes = static_cast<std::size_t>(end - batch.body_begin());
+  batch.records = 1;
+  // What a codec turned out to need less than its bound is given back only
+  // where it is much.
+  batch = Compact(std::move(batch));
+  batch.large =
+      batch.body_bytes > ChunkBytes(config.frame_bytes, config.inflight_bytes);
+  return batch;
+}
 
 SendQueue::SendQueue(const LinkConfig& config)
     : config_(config),
@@ -17,20 +39,35 @@ SendQueue::SendQueue(const LinkConfig& config)
               ? std::min(config.frame_bytes, config.queue_bytes_max / 8)
               : config.frame_bytes) {}
 
+bool SendQueue::Fits(Lane lane, std::size_t record_bytes) const {
+  if (bytes_ + record_bytes <= config_.queue_bytes_max) return true;
+  return lane != Lane::kBulk &&
+         At(lane).bytes + record_bytes <= config_.queue_bytes_max / kLaneShare;
+}
+
+void SendQueue::AddBytes(std::size_t bytes, LaneQueue* queue) {
+  bytes_ += bytes;
+  queue->bytes += bytes;
+}
+
+void SendQueue::TakeBytes(std::size_t bytes, LaneQueue* queue) {
+  bytes_ -= bytes;
+  queue->bytes -= bytes;
+}
+
 AppendResult SendQueue::Append(const EnvelopeView& envelope) {
   if (envelope.payload.size() > config_.payload_bytes_max)
     return AppendResult::kTooLarge;
   const std::size_t record_bytes_max = config_.codec->RecordBytesMax(envelope);
-  if (bytes_ + record_bytes_max > config_.queue_bytes_max &&
-      !MakeRoom(record_bytes_max)) {
+  if (!Fits(envelope.lane, record_bytes_max) && !MakeRoom(record_bytes_max)) {
     return AppendResult::kFull;
+  }
+  if (record_bytes_max >
+      ChunkBytes(config_.frame_bytes, config_.inflight_bytes)) {
+    return AppendEncoded(EncodeLarge(config_, envelope));
   }
   LaneQueue& queue = At(envelope.lane);
   ++envelopes_;
-  if (record_bytes_max > ChunkBytes(config_.frame_bytes)) {
-    AppendLarge(envelope, record_bytes_max, &queue);
-    return AppendResult::kAccepted;
-  }
   if (queue.open &&
       queue.batches.back().body_bytes + record_bytes_max > batch_bytes_)
     Close(&queue);
@@ -42,7 +79,7 @@ AppendResult SendQueue::Append(const EnvelopeView& envelope) {
       config_.codec->AppendRecord(envelope, &queue.encode, begin) - begin);
   batch.body_bytes += written;
   ++batch.records;
-  bytes_ += written;
+  AddBytes(written, &queue);
   // No room for another like it: full now, not only when the next one comes.
   if (batch.body_bytes + record_bytes_max > batch_bytes_) Close(&queue);
   return AppendResult::kAccepted;
@@ -58,8 +95,8 @@ void SendQueue::Open(Lane lane, std::size_t record_bytes_max,
 
 void SendQueue::Close(LaneQueue* queue) {
   const std::size_t recent = queue->batches.back().body_bytes;
-  queue->capacity_next = std::min(
-      std::max<std::size_t>(recent + recent / 4, 1024), batch_bytes_);
+  queue->capacity_next =
+      std::min(std::max<std::size_t>(recent + recent / 4, 1024), batch_bytes_);
   queue->open = false;
 }
 
@@ -74,21 +111,15 @@ void SendQueue::Grow(Batch* batch, std::size_t record_bytes_max) {
   *batch = std::move(larger);
 }
 
-void SendQueue::AppendLarge(const EnvelopeView& envelope,
-                            std::size_t record_bytes_max, LaneQueue* queue) {
-  Batch batch = NewBatch(envelope.lane, record_bytes_max);
-  EncodeState encode;
-  char* const end =
-      config_.codec->AppendRecord(envelope, &encode, batch.body_begin());
-  batch.body_bytes = static_cast<std::size_t>(end - batch.body_begin());
-  batch.records = 1;
-  // What a codec turned out to need less than its bound is given back only
-  // where it is much.
-  batch = Compact(std::move(batch));
-  batch.large = batch.body_bytes > ChunkBytes(config_.frame_bytes);
-  bytes_ += batch.body_bytes;
-  if (queue->open) Close(queue);
-  queue->batches.push_back(std::move(batch));
+AppendResult SendQueue::AppendEncoded(Batch batch) {
+  if (!Fits(batch.lane, batch.body_bytes) && !MakeRoom(batch.body_bytes))
+    return AppendResult::kFull;
+  LaneQueue& queue = At(batch.lane);
+  ++envelopes_;
+  AddBytes(batch.body_bytes, &queue);
+  if (queue.open) Close(&queue);
+  queue.batches.push_back(std::move(batch));
+  return AppendResult::kAccepted;
 }
 
 bool SendQueue::MakeRoom(std::size_t bytes) {
@@ -106,7 +137,7 @@ bool SendQueue::DropOldest() {
     // so does its lane.
     if (queue.batches.empty() || queue.batches.front().cut_bytes > 0) continue;
     const Batch& oldest = queue.batches.front();
-    bytes_ -= oldest.body_bytes;
+    TakeBytes(oldest.body_bytes, &queue);
     envelopes_ -= oldest.records;
     overflowed_ += oldest.records;
     queue.batches.pop_front();
@@ -123,7 +154,7 @@ Batch SendQueue::Take(Lane lane) {
   if (queue.open && queue.batches.size() == 1) Close(&queue);
   Batch batch = std::move(queue.batches.front());
   queue.batches.pop_front();
-  bytes_ -= batch.body_bytes;
+  TakeBytes(batch.body_bytes, &queue);
   envelopes_ -= batch.records;
   return Compact(std::move(batch));
 }
@@ -140,14 +171,14 @@ void SendQueue::DropFront(Lane lane) {
   LaneQueue& queue = At(lane);
   CLUSTER_CHECK(!queue.batches.empty() && queue.batches.front().large,
                 "no large batch in front");
-  bytes_ -= queue.batches.front().body_bytes;
+  TakeBytes(queue.batches.front().body_bytes, &queue);
   envelopes_ -= queue.batches.front().records;
   queue.batches.pop_front();
 }
 
 void SendQueue::PutFront(Batch batch) {
   LaneQueue& queue = At(batch.lane);
-  bytes_ += batch.body_bytes;
+  AddBytes(batch.body_bytes, &queue);
   envelopes_ += batch.records;
   batch.cut_bytes = 0;
   const bool was_empty = queue.batches.empty();

@@ -2,8 +2,10 @@
 //
 // What it is: per lane, a FIFO of batches; the last one is open and takes the
 // next record straight from the caller's envelope (the only copy on the way
-// out). Bounded in bytes over all lanes. What it is not: a window; what was
-// transmitted is in SendWindow.
+// out). Bounded in bytes over all lanes; of the bound
+// the urgent and the normal lane may each use an eighth however full the others
+// are, so that a large payload in the bulk lane shuts no vote out. What it is
+// not: a window; what was transmitted is in SendWindow.
 //
 // Threads: none of its own, not thread-safe. Errors: Append's result.
 //
@@ -32,6 +34,10 @@ enum class AppendResult {
   kTooLarge,  // the payload is over payload_bytes_max, own or the peer's
 };
 
+// An envelope that is too large for a frame, as a batch of its own. Apart from
+// the queue, so that nobody has to hold a lock for as long as that takes.
+Batch EncodeLarge(const LinkConfig& config, const EnvelopeView& envelope);
+
 class SendQueue {
  public:
   explicit SendQueue(const LinkConfig& config);
@@ -39,12 +45,13 @@ class SendQueue {
   // Encodes the envelope at the end of its lane. An empty queue takes any
   // payload that is within payload_bytes_max, whatever queue_bytes_max is.
   AppendResult Append(const EnvelopeView& envelope);
+  // The same for what EncodeLarge made.
+  AppendResult AppendEncoded(Batch batch);
 
   // Whether it would be taken without dropping anything.
   bool HasRoom(const EnvelopeView& envelope) const {
     return envelopes_ == 0 ||
-           bytes_ + config_.codec->RecordBytesMax(envelope) <=
-               config_.queue_bytes_max;
+           Fits(envelope.lane, config_.codec->RecordBytesMax(envelope));
   }
 
   bool Empty(Lane lane) const { return At(lane).batches.empty(); }
@@ -84,6 +91,7 @@ class SendQueue {
  private:
   struct LaneQueue {
     std::deque<Batch> batches;
+    std::size_t bytes = 0;
     bool open = false;  // the last batch takes more records
     EncodeState encode;
     std::size_t capacity_next = 1024;  // follows the size of recent batches
@@ -94,10 +102,11 @@ class SendQueue {
     return lanes_[static_cast<std::size_t>(lane)];
   }
 
+  bool Fits(Lane lane, std::size_t record_bytes) const;
+  void AddBytes(std::size_t bytes, LaneQueue* queue);
+  void TakeBytes(std::size_t bytes, LaneQueue* queue);
   bool MakeRoom(std::size_t bytes);
   bool DropOldest();
-  void AppendLarge(const EnvelopeView& envelope, std::size_t record_bytes_max,
-                   LaneQueue* queue);
   void Grow(Batch* batch, std::size_t record_bytes_max);
   void Open(Lane lane, std::size_t record_bytes_max, LaneQueue* queue);
   void Close(LaneQueue* queue);

@@ -95,6 +95,57 @@ TEST(SendQueue, AnEmptyQueueTakesAnyPayload) {
   EXPECT_EQ(queue.Append(Text("y")), AppendResult::kFull);
 }
 
+TEST(SendQueue, LessUrgentLanesShutNobodyOut) {
+  LinkConfig config = TestLinkConfig(1, 2);
+  config.queue_bytes_max = 2000;
+  SendQueue queue(config);
+  ASSERT_EQ(queue.Append(Text(std::string(5000, 'b'), Lane::kBulk)),
+            AppendResult::kAccepted);
+  EXPECT_EQ(queue.Append(Text("b", Lane::kBulk)), AppendResult::kFull);
+  for (Lane lane : {Lane::kUrgent, Lane::kNormal}) {
+    EXPECT_TRUE(queue.HasRoom(Text("x", lane)));
+    EXPECT_EQ(queue.Append(Text("x", lane)), AppendResult::kAccepted);
+    // Its share is an eighth, and used up at some time.
+    EXPECT_EQ(queue.Append(Text(std::string(250, 'x'), lane)),
+              AppendResult::kFull);
+    queue.Take(lane);
+    EXPECT_EQ(queue.Append(Text(std::string(150, 'x'), lane)),
+              AppendResult::kAccepted);
+  }
+}
+
+TEST(LinkConfig, TwoChunksMayBeInFlight) {
+  const Config defaults;
+  const std::size_t chunk =
+      ChunkBytes(defaults.frame_bytes, defaults.inflight_bytes);
+  EXPECT_LE(2 * FrameCharge(chunk), defaults.inflight_bytes);
+  EXPECT_GT(chunk, 3 * defaults.frame_bytes);
+}
+
+TEST(SendQueue, WhatWasEncodedAheadIsTheSame) {
+  const LinkConfig config = TestLinkConfig(1, 2);
+  const Envelope large = Text(std::string(50000, 'x'), Lane::kBulk);
+  SendQueue queue(config), ahead(config);
+  ASSERT_EQ(queue.Append(large), AppendResult::kAccepted);
+  ASSERT_EQ(ahead.AppendEncoded(EncodeLarge(config, large)),
+            AppendResult::kAccepted);
+  EXPECT_EQ(ahead.bytes(), queue.bytes());
+  EXPECT_EQ(ahead.envelopes(), 1u);
+  EXPECT_TRUE(ahead.Front(Lane::kBulk).large);
+  EXPECT_EQ(ahead.Front(Lane::kBulk).body(), queue.Front(Lane::kBulk).body());
+}
+
+TEST(SendQueue, WhatWasEncodedAheadIsRefusedWithoutRoom) {
+  LinkConfig config = TestLinkConfig(1, 2);
+  config.queue_bytes_max = 60000;
+  const Envelope large = Text(std::string(50000, 'x'));
+  SendQueue queue(config);
+  ASSERT_EQ(queue.Append(large), AppendResult::kAccepted);
+  EXPECT_EQ(queue.AppendEncoded(EncodeLarge(config, large)),
+            AppendResult::kFull);
+  EXPECT_EQ(queue.envelopes(), 1u);
+}
+
 TEST(SendQueue, TooLargeIsNeverAccepted) {
   const LinkConfig config = TestLinkConfig(1, 2);
   SendQueue queue(config);

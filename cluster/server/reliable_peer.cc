@@ -75,11 +75,33 @@ bool ReliablePeer::WaitUntil(std::chrono::steady_clock::time_point deadline,
 }
 
 SendOutcome ReliablePeer::Send(const EnvelopeView& envelope) {
+  if (envelope.payload.size() >
+      ChunkBytes(config_.frame_bytes, config_.inflight_bytes)) {
+    return SendLarge(envelope);
+  }
   std::lock_guard<std::mutex> lock(mutex_);
   if (link_ == nullptr || left_) return SendOutcome::kRemoved;
-  switch (link_->Append(envelope)) {
+  return Settle(link_->Append(envelope), envelope.lane);
+}
+
+// Encodes without the lock: acknowledgements and urgent envelopes do not wait
+// for it.
+SendOutcome ReliablePeer::SendLarge(const EnvelopeView& envelope) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  if (link_ == nullptr || left_) return SendOutcome::kRemoved;
+  const AppendResult may = link_->MayAppend(envelope);
+  if (may != AppendResult::kAccepted) return Settle(may, envelope.lane);
+  lock.unlock();
+  Batch batch = EncodeLarge(config_, envelope);
+  lock.lock();
+  if (link_ == nullptr || left_) return SendOutcome::kRemoved;
+  return Settle(link_->AppendEncoded(std::move(batch)), envelope.lane);
+}
+
+SendOutcome ReliablePeer::Settle(AppendResult result, Lane lane) {
+  switch (result) {
     case AppendResult::kAccepted:
-      if (link_->MayTransmit(envelope.lane)) Pump();
+      if (link_->MayTransmit(lane)) Pump();
       return SendOutcome::kAccepted;
     case AppendResult::kFull:
       return SendOutcome::kFull;

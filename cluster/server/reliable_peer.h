@@ -1,9 +1,9 @@
 // ReliablePeer: a peer with a session: a Link, a lock around it, and a
 // transport to hand its frames to.
 //
-// Threads: safe. The lock is held over encoding an envelope and over the
-// transport's Send, which neither blocks nor calls back; never over user code.
-// What it is not: session logic, which is all in Link.
+// Threads: safe. The lock is held over encoding an envelope of up to a chunk
+// and over the transport's Send, which neither blocks nor calls back; never
+// over user code. What it is not: session logic, which is all in Link.
 
 #ifndef CLUSTER_SERVER_RELIABLE_PEER_H_
 #define CLUSTER_SERVER_RELIABLE_PEER_H_
@@ -59,6 +59,8 @@ class ReliablePeer : public Peer, public ArrivalSource, private LinkSink {
   void OnArrival(Arrival arrival) override;
   void OnLinkEvent(PeerEvent event) override;
 
+  SendOutcome Settle(AppendResult result, Lane lane);
+  SendOutcome SendLarge(const EnvelopeView& envelope);
   void NewLink();
   void Pump();
   void NotifyWaiters();

@@ -129,13 +129,16 @@ void Checker::CheckHearing(Way who, const LinkObservation& seen) {
 
 void Checker::CheckBounds(Way who, const LinkObservation& seen) {
   const PeerStats& stats = seen.stats;
-  const std::size_t frame = FrameCharge(ChunkBytes(config_.frame_bytes));
+  const std::size_t frame =
+      FrameCharge(ChunkBytes(config_.frame_bytes, config_.inflight_bytes));
   const std::size_t record = config_.payload_bytes_max + 256;
   const std::size_t window = std::max(config_.window_bytes, frame);
-  // An empty queue takes any payload; what is resent goes in on top, and of a
+  // An empty queue takes any payload, and two lanes have an eighth of the bound
+  // to themselves; what is resent goes in on top, and of a
   // payload that was on its way in part all of it.
   const std::size_t queue =
-      std::max(config_.queue_bytes_max, record) + window + kLanes * record;
+      std::max(config_.queue_bytes_max, record) + config_.queue_bytes_max / 4 +
+      window + kLanes * record;
   if (stats.queued_bytes > queue)
     Fail(who, absl::StrCat(stats.queued_bytes, " bytes queued"));
   if (stats.unconsumed_bytes > window)

@@ -92,7 +92,7 @@ bool TestCluster::Restart(int id) {
 bool TestCluster::FlushAll() {
   bool flushed = true;
   for (const auto& [id, member] : members_) {
-    const absl::Status status = member->server().Flush(absl::Seconds(60));
+    const absl::Status status = member->server().Flush(absl::Seconds(30));
     EXPECT_TRUE(status.ok()) << "server " << id << ": " << status;
     flushed = flushed && status.ok();
   }

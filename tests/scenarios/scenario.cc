@@ -77,9 +77,9 @@ Moved CheckScenario(Scenario scenario, const Load& load, ClusterSpec spec) {
   TestCluster cluster(std::move(spec));
   if (!cluster.Start()) return {};
   RunScenario(scenario, load, &cluster, &ledger);
-  ledger.WaitUntilAllArrived();
+  const bool arrived = ledger.WaitUntilAllArrived();
   EXPECT_THAT(ledger.Problems(), IsEmpty());
-  cluster.FlushAll();
+  if (!arrived || !cluster.FlushAll()) return {};
   EXPECT_THAT(SettledProblems(cluster), IsEmpty());
   cluster.StopAll();
   // Nothing came that was not sent, up to the end.

@@ -9,7 +9,7 @@ namespace cluster {
 namespace {
 
 // The queue is full for as long as the receiver is slow; a sanitizer's is.
-constexpr absl::Duration kSendTimeout = absl::Seconds(60);
+constexpr absl::Duration kSendTimeout = absl::Seconds(30);
 
 }  // namespace
 

@@ -34,6 +34,7 @@ class DelayLine {
       stopping_ = true;
       changed_.notify_one();
     }
+    std::lock_guard<std::mutex> join(join_);  // Stop may be called twice at once
     if (thread_.joinable()) thread_.join();
   }
 
@@ -70,6 +71,7 @@ class DelayLine {
   std::condition_variable changed_;
   std::multimap<std::chrono::steady_clock::time_point, Held> held_;
   bool stopping_ = false;
+  std::mutex join_;
   std::thread thread_;
 };
 

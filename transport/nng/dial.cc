@@ -7,21 +7,17 @@
 namespace cluster {
 namespace nng {
 
-Dial::Dial(Caretaker* caretaker, std::shared_ptr<DialListener> listener)
+Dial::Dial(Caretaker* caretaker, std::shared_ptr<DialListener> listener,
+           Address address, nng_stream_dialer* dialer)
     : AsyncHandle(caretaker),
       listener_(std::move(listener)),
+      address_(std::move(address)),
+      dialer_(dialer),
       aio_(NewAio(&Dial::OnDone, this)) {}
 
-absl::Status Dial::Start(const Address& address, unsigned attempt) {
-  address_ = address;
-  const absl::Status status = OpenDialer(address, attempt, &dialer_);
-  if (status.ok()) {
-    Begin(aio_, [this] { nng_stream_dialer_dial(dialer_, aio_); });
-  } else {
-    Close();
-  }
+void Dial::Start() {
+  Begin(aio_, [this] { nng_stream_dialer_dial(dialer_, aio_); });
   Release();  // the creator's
-  return status;
 }
 
 void Dial::OnDone(void* self) {
@@ -42,13 +38,13 @@ void Dial::Finish() {
 }
 
 void Dial::CloseHandles() {
-  if (dialer_ != nullptr) nng_stream_dialer_close(dialer_);
+  nng_stream_dialer_close(dialer_);
   nng_aio_abort(aio_, NNG_ECLOSED);
 }
 
 void Dial::FreeHandles() {
   nng_aio_free(aio_);
-  if (dialer_ != nullptr) FreeDialer(dialer_);
+  FreeDialer(dialer_);
 }
 
 }  // namespace nng

@@ -9,16 +9,17 @@
 // shares the listener until then.
 // Errors: to the listener.
 //
-//   auto dial = std::make_shared<Dial>(&caretaker, outbound);
+//   nng_stream_dialer* dialer = nullptr;
+//   absl::Status status = OpenDialer(address, attempt, &dialer);
+//   auto dial = std::make_shared<Dial>(&caretaker, outbound, address, dialer);
 //   caretaker.Add(dial);
-//   dial->Start(address, attempt);
+//   dial->Start();
 
 #ifndef TRANSPORT_NNG_DIAL_H_
 #define TRANSPORT_NNG_DIAL_H_
 
 #include <memory>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "transport/address.h"
 #include "transport/nng/async_handle.h"
@@ -37,10 +38,11 @@ class DialListener {
 
 class Dial final : public AsyncHandle {
  public:
-  Dial(Caretaker* caretaker, std::shared_ptr<DialListener> listener);
+  // Takes the dialer; it may be closed from any thread from here on.
+  Dial(Caretaker* caretaker, std::shared_ptr<DialListener> listener,
+       Address address, nng_stream_dialer* dialer);
 
-  // Not OK: the attempt could not even begin; the listener is not called.
-  absl::Status Start(const Address& address, unsigned attempt);
+  void Start();
 
  private:
   static void OnDone(void* self);
@@ -48,9 +50,9 @@ class Dial final : public AsyncHandle {
   void CloseHandles() override;
   void FreeHandles() override;
 
-  std::shared_ptr<DialListener> listener_;
-  Address address_;
-  nng_stream_dialer* dialer_ = nullptr;
+  const std::shared_ptr<DialListener> listener_;
+  const Address address_;
+  nng_stream_dialer* const dialer_;
   nng_aio* const aio_;
 };
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "transport/nng/endpoint.h"
 
 namespace cluster {
 namespace nng {
@@ -222,21 +223,20 @@ absl::optional<Clock::time_point> Outbound::Tend(Clock::time_point now) {
 }
 
 void Outbound::StartDial(Lock lock) {
+  nng_stream_dialer* dialer = nullptr;
+  const absl::Status status = OpenDialer(address_, attempt_++, &dialer);
+  if (!status.ok()) {
+    const Clock::duration delay = NextDelay();
+    Retry(std::move(lock), std::string(status.message()), delay);
+    return;
+  }
+  const auto dial = std::make_shared<Dial>(
+      context_.caretaker, shared_from_this(), address_, dialer);
   state_ = State::kDialling;
-  const auto dial =
-      std::make_shared<Dial>(context_.caretaker, shared_from_this());
   dial_ = dial;
-  const Address address = address_;
-  const unsigned attempt = attempt_++;
   lock.unlock();
   context_.caretaker->Add(dial);
-  const absl::Status status = dial->Start(address, attempt);
-  if (status.ok()) return;
-  lock.lock();
-  if (dial_ != dial) return;
-  dial_ = nullptr;
-  const Clock::duration delay = NextDelay();
-  Retry(std::move(lock), std::string(status.message()), delay);
+  dial->Start();
 }
 
 void Outbound::OnDialled(const Dial* dial, absl::StatusOr<nng_stream*> stream) {

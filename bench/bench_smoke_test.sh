@@ -1,0 +1,63 @@
+#!/bin/sh
+# Every case that README and others name exists, and cases of each kind run and report what they should.
+#
+# What it is not: a measurement; nothing here looks at how fast anything is.
+
+set -eu
+cd "$TEST_SRCDIR/$TEST_WORKSPACE/bench"
+
+fail() {
+  echo "$1" >&2
+  exit 1
+}
+
+# require_cases PROGRAM NAME... : the program lists each of them, by exactly that name.
+require_cases() {
+  program="$1"
+  shift
+  "./$program" --benchmark_list_tests > "$TEST_TMPDIR/$program.names"
+  for name in "$@"; do
+    grep -qx "$name" "$TEST_TMPDIR/$program.names" || fail "$program has no case $name"
+  done
+}
+
+# run_cases PROGRAM FILTER COUNTER NAME... : each of them runs and reports the counter, above zero.
+run_cases() {
+  program="$1"
+  filter="$2"
+  counter="$3"
+  shift 3
+  report="$TEST_TMPDIR/$program.report"
+  "./$program" --benchmark_filter="$filter" --benchmark_min_time=0.002 > "$report" ||
+    fail "$program --benchmark_filter=$filter failed"
+  for name in "$@"; do
+    grep "^$name .* $counter=[0-9.]*[1-9]" "$report" > /dev/null ||
+      fail "$name did not report $counter: $(cat "$report")"
+  done
+}
+
+for t in zmq nng; do
+  for bytes in 64 1024 65536 1048576; do
+    require_cases throughput raw/$t/$bytes batched/$t/$bytes unicast/$t/$bytes receive/$t/$bytes \
+      receive_batch/$t/$bytes broadcast3/$t/$bytes raw3/$t/$bytes batched3/$t/$bytes
+    require_cases latency raw_rtt/$t/$bytes rtt/$t/$bytes
+  done
+  require_cases throughput senders4/$t/64 unicast_ipc/$t/64 batched_ipc/$t/64 mesh2/$t/64 \
+    mesh4/$t/64 mesh8/$t/64 mesh16/$t/64 mesh32/$t/64
+  require_cases latency rtt_receive/$t/64 raw_rtt_pinned/$t/64 rtt_pinned/$t/64 \
+    rtt_under_load/$t rtt_under_bulk/$t
+done
+require_cases throughput encode/64 decode/64
+
+run_cases throughput \
+  '^(raw|batched|unicast|receive|receive_batch|broadcast3|raw3|senders4|unicast_ipc|batched_ipc)/(zmq|nng)/64$' \
+  items_per_second \
+  raw/zmq/64 raw/nng/64 batched/zmq/64 batched/nng/64 unicast/zmq/64 unicast/nng/64 \
+  receive/zmq/64 receive_batch/nng/64 broadcast3/zmq/64 broadcast3/nng/64 raw3/zmq/64 raw3/nng/64 \
+  senders4/zmq/64 unicast_ipc/zmq/64 unicast_ipc/nng/64 batched_ipc/zmq/64 batched_ipc/nng/64
+grep -q 'unicast/raw' "$TEST_TMPDIR/throughput.report" || fail "throughput printed no summary"
+run_cases throughput '^(unicast/zmq/1048576|batched3/nng/65536|mesh2/nng/64|encode/64|decode/64)$' \
+  bytes_per_second unicast/zmq/1048576 batched3/nng/65536 mesh2/nng/64 encode/64 decode/64
+run_cases latency '^(raw_rtt|rtt|rtt_receive|raw_rtt_pinned|rtt_pinned)/(zmq|nng)/64$|^rtt_under_load' \
+  p99_us raw_rtt/zmq/64 raw_rtt/nng/64 rtt/zmq/64 rtt/nng/64 rtt_receive/zmq/64 \
+  raw_rtt_pinned/nng/64 rtt_pinned/zmq/64 rtt_under_load/zmq
