@@ -28,7 +28,7 @@
 ABSL_FLAG(std::int64_t, count, 20000, "rounds of each scenario");
 ABSL_FLAG(std::int64_t, payload_bytes, 64, "bytes of each payload");
 ABSL_FLAG(bool, keep_ports, false, "listen on the config's own addresses");
-ABSL_FLAG(absl::Duration, standstill, absl::Seconds(20),
+ABSL_FLAG(std::int64_t, standstill_ms, 20000,
           "give up when nothing has moved for so long");
 ABSL_FLAG(int, server_id, -1, "be this server (the demo starts itself so)");
 ABSL_FLAG(std::string, socket_folder, "", "where that server's sockets are");
@@ -49,9 +49,10 @@ constexpr char kMoreFlags[] =
     "  --payload_bytes=N  size of each payload, from 24 (64)\n"
     "  --keep_ports       listen on the config's own addresses, not on free "
     "ones\n"
-    "  --standstill=TIME  give up when nothing moves for so long (20s)\n";
+    "  --standstill_ms=N  give up when nothing moves for so long (20000)\n";
 
 constexpr std::int64_t kCountMax = 1000000000;
+constexpr std::int64_t kStandstillMsMax = 3600 * 1000;
 
 absl::Status CheckRange(const char* flag, std::int64_t value,
                         std::int64_t least, std::int64_t most) {
@@ -152,7 +153,7 @@ int RunCluster(const Config& config) {
       config.delivery == Delivery::kReliable ? "reliable" : "best effort");
   DemoRun run(ids, ServerArguments(config, folder.path()),
               static_cast<std::uint64_t>(absl::GetFlag(FLAGS_count)),
-              absl::GetFlag(FLAGS_standstill));
+              absl::Milliseconds(absl::GetFlag(FLAGS_standstill_ms)));
   const absl::Status status = run.Run(signals.descriptor());
   const bool right = PrintResults(run.results());
   std::fflush(stdout);
@@ -171,6 +172,8 @@ int Main(int argc, char** argv) {
         absl::StrCat("no argument is wanted, found '", (*arguments)[0], "'"));
   }
   usage.Update(CheckRange("count", absl::GetFlag(FLAGS_count), 1, kCountMax));
+  usage.Update(CheckRange("standstill_ms", absl::GetFlag(FLAGS_standstill_ms),
+                          1, kStandstillMsMax));
   if (!usage.ok()) return Fail("demo", usage, kExitUsage);
 
   absl::StatusOr<Config> config = LoadProgramConfig();

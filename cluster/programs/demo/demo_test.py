@@ -83,7 +83,7 @@ class DemoTest(unittest.TestCase):
         # Queues that hold a few envelopes, and drop the oldest.
         self.config = write_config(self.folder.name, servers=2, overflow="drop_oldest",
                                    frame_bytes=512, inflight_bytes=512, queue_bytes_max=512)
-        program = Program([DEMO, "--config=" + self.config, "--standstill=1s"])
+        program = Program([DEMO, "--config=" + self.config, "--standstill_ms=1000"])
         program.expect(r"^scenario +sent +delivered +lost")
         row = program.expect(r"^unicast +40000 +(\d+) +(\d+) +0 +0 ")
         self.assertEqual(int(row[1]) + int(row[2]), 40000)
