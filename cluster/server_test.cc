@@ -395,6 +395,16 @@ TEST(ServerTest, PeersComeAndGo) {
   EXPECT_EQ(two->Receive(kLong)->payload, "again");
 }
 
+TEST(ServerTest, StopGetsOutWhatWasAcceptedBeforeTheFirstSession) {
+  Config config = MakeConfig(2);
+  config.linger = kLong;
+  auto two = Started(2, config);
+  auto one = Started(1, config);
+  ASSERT_TRUE(one->Send(To(2, "last words")).ok());
+  one->Stop();
+  EXPECT_EQ(two->Receive(kLong)->payload, "last words");
+}
+
 TEST(ServerTest, MessageIdsDifferAcrossLives) {
   const Config config = MakeConfig(2);
   auto one = Started(1, config);

@@ -40,8 +40,8 @@ class Peer {
   // Waits until all that was accepted is acknowledged or dropped; false at the
   // deadline.
   virtual bool WaitDrained(std::chrono::steady_clock::time_point deadline) = 0;
-  // Waits until all that was accepted is with the peer, if the peer is up; for
-  // a shutdown.
+  // Waits until all that was accepted is with the peer, unless the peer was
+  // there and went; for a shutdown.
   virtual bool WaitReceived(std::chrono::steady_clock::time_point deadline) = 0;
 
   // The transport is there and the address known: dial.

@@ -131,7 +131,10 @@ bool ReliablePeer::WaitDrained(std::chrono::steady_clock::time_point deadline) {
 bool ReliablePeer::WaitReceived(
     std::chrono::steady_clock::time_point deadline) {
   return WaitUntil(deadline, [this] {
-    return link_ == nullptr || !link_->up() || link_->AllReceived();
+    // One that was there and went will hardly come back in time; one that was
+    // not there yet may be about to.
+    return link_ == nullptr || link_->AllReceived() ||
+           (!link_->up() && link_->session() != 0);
   });
 }
 

@@ -15,9 +15,10 @@ namespace {
 constexpr absl::Duration kTickSoon = absl::Milliseconds(20);
 constexpr absl::Duration kTickAtLeisure = absl::Milliseconds(100);
 
-// What Stop leaves the transport to get the goodbyes out with, even if linger
-// is over.
-constexpr absl::Duration kGoodbyeLinger = absl::Milliseconds(50);
+// What the transport gets for goodbyes at the end: at least this, even if
+// linger is over, and at most that.
+constexpr absl::Duration kGoodbyeLingerMin = absl::Milliseconds(50);
+constexpr absl::Duration kGoodbyeLingerMax = absl::Milliseconds(200);
 
 // Milliseconds since 1970 and 20 random bits: greater in every later life, even
 // with two within a millisecond in most cases, and different in any case that
@@ -229,7 +230,12 @@ void ServerCore::Stop() {
   for (const auto& [id, peer] : peers_.entries()) peer->Leave();
   const absl::Duration left =
       absl::FromChrono(deadline - std::chrono::steady_clock::now());
-  transport_->Stop(std::max(left, kGoodbyeLinger));
+  // With sessions, whatever is not acknowledged now is counted as dropped, and
+  // only goodbyes are left; without, the transport is all there is.
+  const bool sessions = config_.delivery == Delivery::kReliable;
+  transport_->Stop(
+      std::clamp(left, kGoodbyeLingerMin,
+                 sessions ? kGoodbyeLingerMax : absl::InfiniteDuration()));
   callbacks_.Stop();
 }
 
