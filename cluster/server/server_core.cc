@@ -216,8 +216,9 @@ void ServerCore::Stop() {
     if (phase_ == Phase::kStopped) return;
     ran = phase_ == Phase::kRunning;
     phase_ = Phase::kStopped;
-    sending_ = false;
+    // In this order: who finds that nothing is sent any more, finds why.
     stopped_ = true;
+    sending_ = false;
   }
   const auto deadline = Deadline(config_.linger);
   if (ran) {

@@ -11,7 +11,7 @@
 namespace cluster {
 
 absl::Status ServerCore::CheckSending() const {
-  if (sending_.load(std::memory_order_relaxed)) return absl::OkStatus();
+  if (sending_.load(std::memory_order_acquire)) return absl::OkStatus();
   if (stopped_) return absl::CancelledError("the server was stopped");
   return absl::FailedPreconditionError(
       "Send before SendMessage(server) or Start()");
