@@ -139,18 +139,26 @@ TEST(LinkFlow, TheWindowStopsTheSenderUntilItIsConsumed) {
   EXPECT_EQ(pair.two.taken.size(), pair.one.Stats().accepted);
 }
 
-TEST(LinkFlow, CreditIsKeptForUrgentEnvelopes) {
+TEST(LinkFlow, CreditIsKeptForMoreUrgentEnvelopes) {
   LinkPair pair([](LinkConfig* config) { config->queue_bytes_max = 1 << 20; });
   pair.two.consumes = false;
   pair.Connect();
-  for (int i = 0; i < 1000; ++i)
-    ASSERT_EQ(pair.one.Append(std::string(90, 'x'), Lane::kBulk),
-              AppendResult::kAccepted);
-  pair.Advance(absl::Seconds(1));
-  const std::uint64_t before = pair.two.Stats().received;
-  pair.one.Append("urgent", Lane::kUrgent);
-  pair.Exchange();
-  EXPECT_EQ(pair.two.Stats().received, before + 1);
+  const std::size_t window = pair.two.config.window_bytes;
+  struct Share {
+    Lane lane;
+    std::size_t bytes;
+  };
+  for (const Share& share : {Share{Lane::kBulk, window - window / 8},
+                             Share{Lane::kNormal, window - window / 16},
+                             Share{Lane::kUrgent, window}}) {
+    const std::size_t before = pair.one.Stats().unconsumed_bytes;
+    for (int i = 0; i < 1000; ++i)
+      ASSERT_EQ(pair.one.Append(std::string(90, 'x'), share.lane),
+                AppendResult::kAccepted);
+    pair.Advance(absl::Seconds(1));
+    EXPECT_LE(pair.one.Stats().unconsumed_bytes, share.bytes);
+    EXPECT_GT(pair.one.Stats().unconsumed_bytes, before);
+  }
 }
 
 TEST(LinkFlow, APayloadLargerThanTheWindowArrives) {
@@ -239,22 +247,23 @@ TEST(LinkFlow, WhatThePeerDoesNotTakeIsDroppedAndTheRestGoesOn) {
   LinkPair pair;
   pair.two.config.payload_bytes_max = 1 << 10;
   pair.two.Restart(2002);
-  ASSERT_EQ(pair.one.Append(std::string(65 << 10, 'x')),
+  // Accepted before the peer has said how much it takes.
+  ASSERT_EQ(pair.one.Append(std::string(50 << 10, 'x')),
             AppendResult::kAccepted);
+  ASSERT_EQ(pair.one.Append("small"), AppendResult::kAccepted);
   pair.one.link->OnConnected(pair.now);
   pair.two.link->OnConnected(pair.now);
-  // Up to the moment when the peer has said how much it takes.
   for (const std::string& frame : pair.two.Speak()) pair.one.Hear(frame);
   for (const std::string& frame : pair.one.Speak(1)) pair.two.Hear(frame);
   for (const std::string& frame : pair.two.Speak()) pair.one.Hear(frame);
   ASSERT_TRUE(pair.one.link->up());
-  ASSERT_EQ(pair.one.Append("small"), AppendResult::kFull);
-  pair.one.Speak(1);  // the hello
-  pair.one.Speak(1);  // finds the large one
-  EXPECT_EQ(pair.one.Append("small"), AppendResult::kAccepted);
   EXPECT_EQ(pair.one.Append(std::string(2 << 10, 'x')),
             AppendResult::kTooLarge);
-  pair.Advance(absl::Seconds(1));
+  // What lies behind it leaves at once, in the very next frame.
+  const Strings frames = pair.one.Speak(1);
+  ASSERT_EQ(frames.size(), 1u);
+  EXPECT_EQ(HeaderOf(frames[0]).kind, FrameKind::kData);
+  pair.two.Hear(frames[0]);
   EXPECT_EQ(pair.two.Payloads(), Strings{"small"});
   EXPECT_EQ(pair.one.Stats().Dropped(DropReason::kTooLarge), 1u);
   EXPECT_TRUE(AddsUp(pair.one.Stats()));

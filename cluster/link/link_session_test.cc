@@ -216,30 +216,47 @@ TEST(LinkSession, AnImpossibleAcknowledgementOfAnotherSessionBreaksNothing) {
   EXPECT_EQ(pair.one.Stats().Refused(RefusalReason::kUnknownSession), 1u);
 }
 
-TEST(LinkSession, ASenderThatExceedsTheWindowLosesItsSession) {
-  LinkPair pair;
-  // The one believes in a larger window than the other has.
-  pair.one.config.window_bytes = 1 << 20;
-  pair.two.consumes = false;
-  pair.Connect();
-  std::uint64_t sequence = 0;
+// Frames of a sender that knows no window, until the receiver has had enough.
+// Behind the first one come whole records, or parts of one large record.
+void ExceedTheWindow(LinkPair* pair, bool in_parts) {
   const std::string body(1000, 'x');
-  while (pair.two.Stats().Refused(RefusalReason::kOverrun) == 0) {
-    ASSERT_LT(sequence, 100u);
+  std::uint64_t sequence = 0;
+  while (pair->two.Stats().Refused(RefusalReason::kOverrun) == 0) {
+    ASSERT_LT(sequence * FrameCharge(body.size()),
+              2 * pair->two.config.window_bytes);
     FrameHeader header;
     header.kind = FrameKind::kData;
     header.codec = 1;
     header.sender_id = 1;
     header.destination_id = 2;
-    header.session = pair.two.link->session();
+    header.session = pair->two.link->session();
     header.sequence = ++sequence;
     header.records = 1;
-    pair.two.link->OnFrame(header, MakeSlice(body), pair.now);
+    if (in_parts && sequence > 1) {
+      header.records = sequence == 2 ? 1 : 0;
+      header.chunk = sequence == 2 ? ChunkState::kFirst : ChunkState::kMiddle;
+      header.chunk_total_bytes = pair->two.config.payload_bytes_max;
+    }
+    pair->two.link->OnFrame(header, MakeSlice(body), pair->now);
   }
-  EXPECT_LE(pair.two.Pending() * FrameCharge(body.size()),
-            pair.two.config.window_bytes);
-  EXPECT_EQ(pair.two.Events(), "up down");
-  EXPECT_EQ(pair.two.link->session(), 0u);
+  EXPECT_LE((sequence - 1) * FrameCharge(body.size()),
+            pair->two.config.window_bytes);
+  EXPECT_EQ(pair->two.Events(), "up down");
+  EXPECT_EQ(pair->two.link->session(), 0u);
+}
+
+TEST(LinkSession, ASenderThatExceedsTheWindowLosesItsSession) {
+  LinkPair pair;
+  pair.two.consumes = false;
+  pair.Connect();
+  ExceedTheWindow(&pair, /*in_parts=*/false);
+}
+
+TEST(LinkSession, ASenderThatExceedsTheWindowByPartsLosesItsSession) {
+  LinkPair pair;
+  pair.two.consumes = false;
+  pair.Connect();
+  ExceedTheWindow(&pair, /*in_parts=*/true);
 }
 
 TEST(LinkSession, FramesForOthersAreRefused) {

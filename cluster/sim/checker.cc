@@ -136,9 +136,9 @@ void Checker::CheckBounds(Way who, const LinkObservation& seen) {
   // An empty queue takes any payload, and two lanes have an eighth of the bound
   // to themselves; what is resent goes in on top, and of a
   // payload that was on its way in part all of it.
-  const std::size_t queue =
-      std::max(config_.queue_bytes_max, record) + config_.queue_bytes_max / 4 +
-      window + kLanes * record;
+  const std::size_t queue = std::max(config_.queue_bytes_max, record) +
+                            config_.queue_bytes_max / 4 + window +
+                            kLanes * record;
   if (stats.queued_bytes > queue)
     Fail(who, absl::StrCat(stats.queued_bytes, " bytes queued"));
   if (stats.unconsumed_bytes > window)

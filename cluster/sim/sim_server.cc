@@ -131,7 +131,11 @@ int SimServer::Send(Envelope envelope) {
     if (taken) around_.checker->OnAccepted(self_, peer->id, envelope);
     accepted += taken ? 1 : 0;
     // A full queue may have dropped its oldest even where it then refused.
-    Pump(peer);
+    if (peer->link->MayTransmit(envelope.lane)) {
+      Pump(peer);
+    } else {
+      Observe(peer);
+    }
   }
   return accepted;
 }

@@ -126,7 +126,7 @@ void Simulation::Block() {
   const int from = AnyServer().id();
   const int to = AnyPeerOf(from);
   network_.Block(from, to);
-  world_.After(world_.Between(absl::ZeroDuration(), absl::Seconds(2)),
+  world_.After(world_.Between(absl::ZeroDuration(), options_.duration),
                [this, from, to] { network_.Unblock(from, to); });
 }
 
@@ -237,6 +237,12 @@ SimulationOptions RandomSimulation(std::uint64_t seed) {
   options.pace.pause_max = absl::Microseconds(100) * (1 << dice.Below(7));
   options.pace.stall = rate(0.05);
   options.traffic.pause_max = absl::Milliseconds(20) * (1 << dice.Below(4));
+  // Some go on for longer, with less to do: deafness outlasts every timeout.
+  if (dice.Chance(0.2)) {
+    options.duration = absl::Seconds(6);
+    options.traffic.pause_max *= 4;
+    options.block_every = absl::Milliseconds(800);
+  }
   return options;
 }
 

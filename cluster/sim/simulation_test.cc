@@ -13,7 +13,7 @@ namespace cluster {
 namespace {
 
 // Seeds are dealt out to as many tests, so that shards share the work.
-constexpr std::uint64_t kSeeds = 2000;
+constexpr std::uint64_t kSeeds = SIMULATION_SEEDS;
 constexpr std::uint64_t kHands = 8;
 
 class SimulationSeeds : public testing::TestWithParam<std::uint64_t> {};
