@@ -92,7 +92,9 @@ void Checker::OnLink(const SimLife& self, int peer,
     const bool session =
         event.type == PeerEvent::kRestarted ||
         (event.type == PeerEvent::kUp && stream.peer_incarnation == 0);
-    if (session) stream.peer_incarnation = seen.hello_incarnation;
+    if (!session) continue;
+    stream.peer_incarnation = seen.hello_incarnation;
+    stream.session_began = world_->Now();
   }
   stream.now = seen.stats;
   const PeerStats& stats = stream.now;
@@ -108,11 +110,12 @@ void Checker::OnLink(const SimLife& self, int peer,
                            stream.taken, " taken"));
   }
   CheckBounds(who, seen);
-  CheckHearing(who, seen);
+  CheckHearing(who, seen, stream.session_began);
 }
 
 // Up means that both hear each other, as far as they can know.
-void Checker::CheckHearing(Way who, const LinkObservation& seen) {
+void Checker::CheckHearing(Way who, const LinkObservation& seen,
+                           absl::Time session_began) {
   if (seen.last_frame > absl::InfinitePast())
     last_heard_[{who.from, who.to}] = seen.last_frame;
   if (!seen.stats.up) return;
@@ -120,8 +123,11 @@ void Checker::CheckHearing(Way who, const LinkObservation& seen) {
   if (silent > patience_)
     Fail(who,
          absl::StrCat("up, though silent for ", absl::FormatDuration(silent)));
-  // The peer has to notice first, and its word may come late.
-  const absl::Duration deaf = world_->Now() - last_heard_[{who.to, who.from}];
+  // The hello that begins a session shows that the peer heard an earlier one,
+  // whenever that was. Later the peer has to notice first, and its word may
+  // come late.
+  const absl::Duration deaf =
+      world_->Now() - std::max(last_heard_[{who.to, who.from}], session_began);
   if (deaf > 2 * patience_ + kLateFrame)
     Fail(who, absl::StrCat("up, though it has heard nothing for ",
                            absl::FormatDuration(deaf)));

@@ -114,6 +114,7 @@ class Checker {
     std::uint64_t gone_dropped = 0;
     PeerStats now;
     std::uint64_t peer_incarnation = 0;  // of the link's session
+    absl::Time session_began = absl::InfinitePast();
 
     std::uint64_t Acknowledged() const {
       return gone_acknowledged + now.acknowledged;
@@ -141,7 +142,8 @@ class Checker {
     return streams_[{self.server, peer, self.incarnation}];
   }
   void CheckBounds(Way who, const LinkObservation& seen);
-  void CheckHearing(Way who, const LinkObservation& seen);
+  void CheckHearing(Way who, const LinkObservation& seen,
+                    absl::Time session_began);
   void CheckRestart(Way who, const Stream& stream, const LinkObservation& seen,
                     const PeerEvent& event);
   void CheckOrder(Way who, Stream* stream, Accepted* accepted,
