@@ -39,7 +39,7 @@ class SendWindow {
     std::shared_ptr<char> chunk_header;  // of a chunk, whose records lie in a
                                          // shared buffer; else null
     Batch batch;  // small: this frame; large: the record that it is a part of
-    FrameHeader header;  // as it was first; what it acknowledges grows old
+    FrameHeader header;      // as it was first; what it acknowledges grows old
     std::size_t offset = 0;  // of this frame's body in the batch's
     std::size_t body_bytes = 0;
     std::uint32_t envelopes = 0;                    // that end in this frame

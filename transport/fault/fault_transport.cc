@@ -34,7 +34,8 @@ class DelayLine {
       stopping_ = true;
       changed_.notify_one();
     }
-    std::lock_guard<std::mutex> join(join_);  // Stop may be called twice at once
+    std::lock_guard<std::mutex> join(
+        join_);  // Stop may be called twice at once
     if (thread_.joinable()) thread_.join();
   }
 
