@@ -287,8 +287,8 @@ class Recorder {
 };
 
 TEST(ServerTest, HandlersSeeUpBeforeTheFirstEnvelope) {
+  Recorder recorder;  // outlives the servers that call it
   const Config config = MakeConfig(2);
-  Recorder recorder;
   auto one = Started(1, config);
   auto two = Make(2, config);
   recorder.Attach(two.get());
@@ -330,9 +330,9 @@ TEST(ServerTest, HandlersMayNotWait) {
 }
 
 TEST(ServerTest, PingPongThroughHandlers) {
+  Recorder recorder;  // outlives the servers that call it
   const Config config = MakeConfig(2);
   auto one = Make(1, config), two = Make(2, config);
-  Recorder recorder;
   two->OnEnvelope([&](const EnvelopeView& view) {
     ASSERT_TRUE(two->Send(To(view.sender_id, std::string(view.payload))).ok());
   });
@@ -351,10 +351,10 @@ TEST(ServerTest, PingPongThroughHandlers) {
 }
 
 TEST(ServerTest, ARestartedPeerIsReportedAndGetsWhatItMissed) {
+  Recorder recorder;  // outlives the servers that call it
   Config config = MakeConfig(2);
   config.linger = absl::ZeroDuration();
   auto one = Make(1, config);
-  Recorder recorder;
   recorder.Attach(one.get());
   ASSERT_TRUE(one->Start().ok());
   auto two = Started(2, config);
@@ -369,9 +369,9 @@ TEST(ServerTest, ARestartedPeerIsReportedAndGetsWhatItMissed) {
 }
 
 TEST(ServerTest, PeersComeAndGo) {
+  Recorder recorder;  // outlives the servers that call it
   Config config = MakeConfig(1);
   auto one = Make(1, config);
-  Recorder recorder;
   recorder.Attach(one.get());
   ASSERT_TRUE(one->Start().ok());
   EXPECT_EQ(one->Send(To(2)).code(), absl::StatusCode::kNotFound);
