@@ -7,17 +7,26 @@
 namespace cluster {
 namespace bench {
 
+namespace {
+
+Envelope Message(int pid, MsgType type, std::size_t payload_bytes, Lane lane) {
+  Envelope envelope;
+  envelope.pid = pid;
+  envelope.msg_type = type;
+  envelope.lane = lane;
+  envelope.payload.assign(payload_bytes, 'x');
+  return envelope;
+}
+
+}  // namespace
+
+// The messages are complete before the servers that read them start.
 PingPong::PingPong(const std::string& transport, std::size_t payload_bytes,
                    Lane lane)
-    : cluster_(transport, Scheme::kTcp, 2,
-               [this](Server& self) { return Handler(self); }) {
-  ping_.pid = 2;
-  ping_.msg_type = kPing;
-  ping_.lane = lane;
-  ping_.payload.assign(payload_bytes, 'x');
-  pong_ = ping_;
-  pong_.pid = 1;
-}
+    : ping_(Message(2, kPing, payload_bytes, lane)),
+      pong_(Message(1, kPing, payload_bytes, lane)),
+      cluster_(transport, Scheme::kTcp, 2,
+               [this](Server& self) { return Handler(self); }) {}
 
 void PingPong::Run(int times, Samples* samples) {
   samples_ = samples;
