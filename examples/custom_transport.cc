@@ -39,6 +39,9 @@ class CountingTransport : public cluster::Transport {
     if (result == cluster::SendResult::kSent) ++frames_sent;
     return result;
   }
+  absl::Status ReloadSecurity(const cluster::SecurityFiles& files) override {
+    return inner_->ReloadSecurity(files);
+  }
   void Stop(absl::Duration linger) override { inner_->Stop(linger); }
 
  private:

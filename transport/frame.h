@@ -25,6 +25,7 @@
 
 #include "absl/container/inlined_vector.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/optional.h"
 
 namespace cluster {
 
@@ -55,9 +56,9 @@ struct Frame {
 // A frame that arrived.
 struct ReceivedFrame {
   Slice slice;
-  // Who the connection proved to be, by the transport's own security; null
-  // where it proves nothing.
-  std::shared_ptr<const std::string> identity;
+  // The server that the connection proved to be, by the transport's own
+  // security; none where it proves nothing.
+  absl::optional<int> identity;
 };
 
 }  // namespace cluster

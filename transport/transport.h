@@ -44,8 +44,10 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "absl/types/optional.h"
 #include "transport/frame.h"
 #include "transport/options.h"
+#include "transport/security.h"
 
 namespace cluster {
 
@@ -90,6 +92,10 @@ class TransportHandler {
   // once or each time. Do not block.
   virtual void OnConnected(int peer) = 0;
   virtual void OnDisconnected(int peer, absl::string_view reason) = 0;
+
+  // The transport itself turned somebody away: a connection, or a message on
+  // one. A flood of them may come. Does not block.
+  virtual void OnRejected(Rejection rejection) = 0;
 };
 
 class Transport {
@@ -122,6 +128,16 @@ class Transport {
   // Disconnect or Stop, is lost: kSent.
   [[nodiscard]] virtual SendResult Send(int peer, const Frame& frame) = 0;
 
+  // Reads the key files anew. New connections use them; those of peers that
+  // are no longer listed, or whose public key is another one, are closed, where
+  // the backend can, and in any case nothing of theirs is delivered from then
+  // on and nothing sent to them. The others keep their connections and lose
+  // nothing. After an error (an unreadable file, say) all is as it was.
+  // kFailedPrecondition: the transport was made without security. Reads files,
+  // and may wait for callbacks that are running; so not from one. May be called
+  // before Start.
+  virtual absl::Status ReloadSecurity(const SecurityFiles& files) = 0;
+
   // Stops receiving, tries for at most `linger` to get out what was accepted,
   // closes all. When it returns, within linger and a little, no call of the
   // handler is running or will come. Not from a callback. Idempotent.
@@ -138,6 +154,9 @@ struct TransportConfig {
       16u << 20;  // larger ones that arrive are dropped with their connection
   absl::Duration handshake_timeout =
       absl::Seconds(5);  // a connection that says nothing is closed
+  // None: plaintext. With it, a connection has to prove who it is before a
+  // frame of it is delivered. A backend that cannot do that refuses it.
+  absl::optional<SecurityFiles> security;
   TransportOptions options;
 };
 

@@ -103,6 +103,19 @@ void FrameRouter::OnDisconnected(int peer, absl::string_view reason) {
   callbacks_->Wake();
 }
 
+void FrameRouter::OnRejected(Rejection rejection) {
+  switch (rejection.kind) {
+    case RejectionKind::kWrongIdentity:
+      Refuse(RefusalReason::kWrongIdentity, FrameVerdict::kAccepted);
+      return;
+    case RejectionKind::kUnauthenticated:
+    case RejectionKind::kMalformed:
+    case RejectionKind::kSilent:
+      Refuse(RefusalReason::kMalformed, FrameVerdict::kAccepted);
+      return;
+  }
+}
+
 FrameRouter::Refused FrameRouter::refused() const {
   std::lock_guard<std::mutex> lock(mutex_);
   return refused_;

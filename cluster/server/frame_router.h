@@ -41,6 +41,7 @@ class FrameRouter : public TransportHandler {
   void OnWritable(int peer) override;
   void OnConnected(int peer) override;
   void OnDisconnected(int peer, absl::string_view reason) override;
+  void OnRejected(Rejection rejection) override;
 
   // Frames that could not be laid to a peer's account.
   Refused refused() const;

@@ -101,6 +101,7 @@ class SimServer final : public TransportHandler {
   void OnWritable(int peer) override;
   void OnConnected(int peer) override;
   void OnDisconnected(int peer, absl::string_view reason) override;
+  void OnRejected(Rejection) override {}  // this network turns nobody away
 
  private:
   // The link to a peer, and what it raised.

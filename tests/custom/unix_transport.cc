@@ -57,6 +57,9 @@ class UnixTransport : public Transport {
   absl::Status Connect(int peer, const std::string& address) override;
   void Disconnect(int peer) override;
   SendResult Send(int peer, const Frame& frame) override;
+  absl::Status ReloadSecurity(const SecurityFiles&) override {
+    return SecurityNotConfigured();
+  }
   void Stop(absl::Duration linger) override;
 
  private:
@@ -316,6 +319,7 @@ void UnixTransport::Tell(const Notice& notice) {
 
 absl::StatusOr<std::unique_ptr<Transport>> NewUnixTransport(
     const TransportConfig& config) {
+  if (config.security) return SecurityUnsupported("unix");
   OptionReader options(config.options);
   const absl::Status status = options.Finish();
   if (!status.ok()) return status;

@@ -21,6 +21,11 @@ bool Recorded::HasFrame(absl::string_view text) const {
       [&](const ReceivedFrame& frame) { return frame.slice.bytes == text; });
 }
 
+bool Recorded::HasRejection(RejectionKind kind) const {
+  return std::any_of(rejections.begin(), rejections.end(),
+                     [kind](const Rejection& r) { return r.kind == kind; });
+}
+
 bool RecordingHandler::WaitFor(const Condition& condition) const {
   return WaitFor(kDeadline, condition);
 }
@@ -51,6 +56,10 @@ bool RecordingHandler::WaitForDisconnected(int peer, int count) const {
   return WaitFor([&](const Recorded& r) {
     return Recorded::Count(r.disconnected, peer) >= count;
   });
+}
+
+bool RecordingHandler::WaitForRejection(RejectionKind kind) const {
+  return WaitFor([&](const Recorded& r) { return r.HasRejection(kind); });
 }
 
 Recorded RecordingHandler::Get() const {
@@ -123,6 +132,11 @@ void RecordingHandler::OnDisconnected(int peer, absl::string_view reason) {
   });
   if (on_disconnected) on_disconnected(peer);
   End([](Recorded*) {});
+}
+
+void RecordingHandler::OnRejected(Rejection rejection) {
+  Begin([](Recorded*) {});
+  End([&](Recorded* r) { r->rejections.push_back(std::move(rejection)); });
 }
 
 void RecordingHandler::Begin(const std::function<void(Recorded*)>& record) {

@@ -43,11 +43,13 @@ struct Recorded {
   std::map<int, int> connected;
   std::map<int, int> disconnected;
   std::string reason;  // of the last OnDisconnected
-  int running = 0;     // callbacks that have begun and not ended
-  int late = 0;        // callbacks that ran when or after Seal was called
+  std::vector<Rejection> rejections;
+  int running = 0;  // callbacks that have begun and not ended
+  int late = 0;     // callbacks that ran when or after Seal was called
 
   static int Count(const std::map<int, int>& calls, int peer);
   bool HasFrame(absl::string_view text) const;
+  bool HasRejection(RejectionKind kind) const;
 };
 
 class RecordingHandler : public TransportHandler {
@@ -73,6 +75,7 @@ class RecordingHandler : public TransportHandler {
   bool WaitForWritable(int peer, int count) const;
   bool WaitForConnected(int peer, int count = 1) const;
   bool WaitForDisconnected(int peer, int count = 1) const;
+  bool WaitForRejection(RejectionKind kind) const;
 
   // A copy, which holds shares of the frames.
   Recorded Get() const;
@@ -91,6 +94,7 @@ class RecordingHandler : public TransportHandler {
   void OnWritable(int peer) override;
   void OnConnected(int peer) override;
   void OnDisconnected(int peer, absl::string_view reason) override;
+  void OnRejected(Rejection rejection) override;
 
  private:
   void Begin(const std::function<void(Recorded*)>& record);

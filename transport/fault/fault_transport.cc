@@ -95,6 +95,9 @@ class FaultTransport : public Transport {
     return inner_->Connect(peer, address);
   }
   void Disconnect(int peer) override { inner_->Disconnect(peer); }
+  absl::Status ReloadSecurity(const SecurityFiles& files) override {
+    return inner_->ReloadSecurity(files);
+  }
   void Stop(absl::Duration linger) override {
     delayed_.Stop();
     inner_->Stop(linger);

@@ -63,6 +63,9 @@ class MemoryTransport : public Transport {
   absl::Status Connect(int peer, const std::string& address) override;
   void Disconnect(int peer) override;
   SendResult Send(int peer, const Frame& frame) override;
+  absl::Status ReloadSecurity(const SecurityFiles&) override {
+    return SecurityNotConfigured();
+  }
   void Stop(absl::Duration linger) override;
 
  private:
@@ -176,6 +179,7 @@ void MemoryTransport::Stop(absl::Duration linger) {
 
 absl::StatusOr<std::unique_ptr<Transport>> NewMemoryTransport(
     const TransportConfig& config) {
+  if (config.security) return SecurityUnsupported("memory");
   OptionReader options(config.options);
   const std::int64_t queue_bytes_max =
       options.Int("queue_bytes_max", 4 << 20, 64 << 10, 1 << 30);

@@ -89,7 +89,7 @@ TEST(MemoryTransport, AFrameOfOneSliceIsNotCopied) {
   const ReceivedFrame received = receiver->handler.Get().frames[0];
   EXPECT_EQ(received.slice.bytes.data(), slice.bytes.data());
   EXPECT_EQ(received.slice.owner, slice.owner);
-  EXPECT_EQ(received.identity, nullptr);
+  EXPECT_EQ(received.identity, absl::nullopt);
 }
 
 TEST(MemoryTransport, TheQueueHoldsTheBytesOfTheOption) {

@@ -64,6 +64,9 @@ class NngTransport final : public Transport {
   absl::Status Connect(int peer, const std::string& address) override;
   void Disconnect(int peer) override;
   SendResult Send(int peer, const Frame& frame) override;
+  absl::Status ReloadSecurity(const SecurityFiles&) override {
+    return SecurityNotConfigured();
+  }
   void Stop(absl::Duration linger) override;
 
  private:
@@ -228,6 +231,7 @@ void NngTransport::Stop(absl::Duration linger) {
 
 absl::StatusOr<std::unique_ptr<Transport>> NewNngTransport(
     const TransportConfig& config) {
+  if (config.security) return SecurityUnsupported("nng");
   const absl::StatusOr<nng::Options> options = nng::ReadOptions(config.options);
   if (!options.ok()) return options.status();
   return absl::make_unique<nng::NngTransport>(config, *options);

@@ -53,7 +53,7 @@ InboundSocket::Result InboundSocket::Receive(ReceivedFrame* frame) {
   const absl::string_view bytes(static_cast<const char*>(message->data()),
                                 message->size());
   frame->slice = Slice{std::move(message), bytes};
-  frame->identity = nullptr;
+  frame->identity = absl::nullopt;
   return Result::kFrame;
 }
 

@@ -37,6 +37,9 @@ class ZmqTransport : public Transport {
   absl::Status Connect(int peer, const std::string& address) override;
   void Disconnect(int peer) override;
   SendResult Send(int peer, const Frame& frame) override;
+  absl::Status ReloadSecurity(const SecurityFiles&) override {
+    return SecurityNotConfigured();
+  }
   void Stop(absl::Duration linger) override;
 
  private:
@@ -132,6 +135,7 @@ void ZmqTransport::Stop(absl::Duration linger) {
 
 absl::StatusOr<std::unique_ptr<Transport>> NewZmqTransport(
     const TransportConfig& config) {
+  if (config.security) return SecurityUnsupported("zmq");
   absl::StatusOr<zmq_backend::ZmqSettings> settings =
       zmq_backend::ReadSettings(config);
   if (!settings.ok()) return settings.status();

@@ -4,7 +4,7 @@
 // dials, all in one ZeroMQ context per transport. One frame is one message of
 // one part, so a program in any language with a ZeroMQ binding can take part.
 // What it is not: reliable, or able to name the sender of a frame: without
-// security ZeroMQ proves nothing, and `ReceivedFrame::identity` is null.
+// security ZeroMQ proves nothing, and `ReceivedFrame::identity` is none.
 //
 // Options (the object "zmq" of the config file), all integers:
 //   io_threads        1     1-16          ZeroMQ's own threads
