@@ -78,19 +78,19 @@ TEST_P(TransportContract, SlicesArriveAsTheirConcatenation) {
 }
 
 TEST_P(TransportContract, OneFrameGoesToManyPeers) {
-  constexpr int kPeers = 3;
+  const std::vector<int> peers = {2, 3, 4};
   auto sender = StartNode(1);
   ASSERT_NE(sender, nullptr);
   std::vector<std::unique_ptr<Node>> receivers;
-  for (int peer = 0; peer < kPeers; ++peer) {
-    receivers.push_back(StartNode(10 + peer));
+  for (const int peer : peers) {
+    receivers.push_back(StartNode(peer));
     ASSERT_NE(receivers.back(), nullptr);
     ASSERT_TRUE(
         sender->transport->Connect(peer, receivers.back()->transport->Address())
             .ok());
   }
   const Frame frame{{MakeSlice("for "), MakeSlice("all")}};
-  for (int peer = 0; peer < kPeers; ++peer) {
+  for (const int peer : peers) {
     ASSERT_TRUE(sender->SendWaiting(peer, frame));
   }
   for (auto& receiver : receivers) {

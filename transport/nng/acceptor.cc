@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "transport/check.h"
 #include "transport/nng/endpoint.h"
 
 namespace cluster {
@@ -14,9 +15,10 @@ constexpr std::chrono::milliseconds kPause{10};
 
 absl::StatusOr<std::shared_ptr<Acceptor>> Acceptor::Open(Caretaker* caretaker,
                                                          const Address& address,
+                                                         nng_tls_config* tls,
                                                          Accepted accepted) {
   nng_stream_listener* listener = nullptr;
-  const absl::Status status = OpenListener(address, &listener);
+  const absl::Status status = OpenListener(address, tls, &listener);
   if (!status.ok()) return status;
   return std::make_shared<Acceptor>(caretaker, listener,
                                     BoundAddress(address, listener),
@@ -36,8 +38,19 @@ void Acceptor::Start() {
   Release();  // the creator's
 }
 
+void Acceptor::SetTls(nng_tls_config* tls, std::uint64_t generation) {
+  const int error =
+      nng_stream_listener_set_ptr(listener_, NNG_OPT_TLS_CONFIG, tls);
+  CLUSTER_CHECK(error == 0, "a TLS listener takes no TLS configuration");
+  generation_.store(generation);
+  // The accept under way has the old one; another begins shortly.
+  nng_aio_abort(aio_, NNG_ECANCELED);
+}
+
 void Acceptor::Accept() {
-  Begin(aio_, [this] { nng_stream_listener_accept(listener_, aio_); });
+  // Before it begins: what it gets is at least as new.
+  accepting_generation_ = generation_.load();
+  Begin([this] { nng_stream_listener_accept(listener_, aio_); });
 }
 
 void Acceptor::OnAccept(void* self) {
@@ -48,7 +61,8 @@ void Acceptor::OnAccept(void* self) {
 
 void Acceptor::TakeAccept() {
   if (nng_aio_result(aio_) == 0) {
-    accepted_(static_cast<nng_stream*>(nng_aio_get_output(aio_, 0)));
+    accepted_(static_cast<nng_stream*>(nng_aio_get_output(aio_, 0)),
+              accepting_generation_);
     if (!closed()) Accept();
     return;
   }

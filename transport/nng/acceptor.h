@@ -5,17 +5,25 @@
 // files" stays for a while.
 // What it is not: the owner of what it accepts.
 //
-// Threads: `accepted` is called on nng's threads, one call at a time, and owns
-// the stream from then on. Ownership: shared by the caretaker; what `accepted`
-// uses must outlive it. Errors: of binding, by Open.
+// Secured: a connection is accepted with the TLS configuration that its accept
+// began with, so `accepted` is told of what generation that was.
 //
-//   auto acceptor = Acceptor::Open(&caretaker, address, accepted);
+// Threads: SetTls from any. `accepted` is called on nng's threads, one call at
+// a time, and owns the stream from then on. Ownership: shared by the caretaker;
+// what `accepted` uses must outlive it. Errors: of binding, by Open.
+//
+//   auto acceptor = Acceptor::Open(&caretaker, address, nullptr, accepted);
 //   caretaker.Add(*acceptor);
 //   (*acceptor)->Start();
 
 #ifndef TRANSPORT_NNG_ACCEPTOR_H_
 #define TRANSPORT_NNG_ACCEPTOR_H_
 
+#include <nng/nng.h>
+#include <nng/supplemental/tls/tls.h>
+
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -30,16 +38,22 @@ namespace nng {
 
 class Acceptor final : public AsyncHandle {
  public:
-  using Accepted = std::function<void(nng_stream* stream)>;
+  using Accepted =
+      std::function<void(nng_stream* stream, std::uint64_t generation)>;
 
+  // `tls`: null for plaintext.
   static absl::StatusOr<std::shared_ptr<Acceptor>> Open(Caretaker* caretaker,
                                                         const Address& address,
+                                                        nng_tls_config* tls,
                                                         Accepted accepted);
 
   Acceptor(Caretaker* caretaker, nng_stream_listener* listener,
            std::string bound_address, Accepted accepted);
 
   void Start();  // once
+
+  // For connections from here on; only if it began with TLS.
+  void SetTls(nng_tls_config* tls, std::uint64_t generation);
 
   const std::string& bound_address() const { return bound_address_; }
 
@@ -56,6 +70,8 @@ class Acceptor final : public AsyncHandle {
   const std::string bound_address_;
   const Accepted accepted_;
   nng_aio* const aio_;
+  std::atomic<std::uint64_t> generation_{0};
+  std::uint64_t accepting_generation_ = 0;  // of the accept under way
   std::mutex mutex_;
   absl::optional<Clock::time_point> again_at_;  // guarded by mutex_
 };

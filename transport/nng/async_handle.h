@@ -3,7 +3,7 @@
 //
 // nng 1.5.2 asks for care in four things, all settled here:
 //   - an operation that is started on a closed stream never calls back, unless
-//     it is aborted;
+//     it is aborted, or with TLS unless the stream is closed again;
 //   - waiting and freeing in a callback blocks or aborts;
 //   - an nng_aio must not be freed or started again by two threads at once;
 //   - of one nng_aio, two callbacks may run at once, when the first has started
@@ -21,7 +21,7 @@
 //
 //   void OnRead() {   // the callback of aio_
 //     if (nng_aio_result(aio_) != 0) Close();
-//     else Begin(aio_, [&] { nng_stream_recv(stream_, aio_); });
+//     else Begin([&] { nng_stream_recv(stream_, aio_); });
 //     Release();      // the hold of the operation that this callback ends
 //   }
 
@@ -66,20 +66,21 @@ class AsyncHandle : public Tended {
   }
 
  protected:
-  // Calls `start`, which starts an operation on `aio`. Its callback comes
-  // exactly once, and ends with Release. The caller has a hold.
+  // Calls `start`, which starts an operation. Its callback comes exactly once,
+  // and ends with Release. The caller has a hold.
   template <typename Start>
-  void Begin(nng_aio* aio, Start start) {
+  void Begin(Start start) {
     holds_.fetch_add(2);  // the operation's, and this call's
     start();
     // Close may have come just before `start`: then nobody else ends it.
-    if (closed_.load()) nng_aio_abort(aio, NNG_ECLOSED);
+    if (closed_.load()) CloseHandles();
     Release();
   }
 
   Caretaker* caretaker() const { return caretaker_; }
 
-  // Closes what there is and aborts each aio. Does not wait.
+  // Closes what there is and aborts each aio. Does not wait. Several calls may
+  // come, also at the same time.
   virtual void CloseHandles() = 0;
   // Frees it, on the caretaker's thread. Freeing an aio waits for the very end
   // of its callback.

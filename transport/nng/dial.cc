@@ -16,7 +16,7 @@ Dial::Dial(Caretaker* caretaker, std::shared_ptr<DialListener> listener,
       aio_(NewAio(&Dial::OnDone, this)) {}
 
 void Dial::Start() {
-  Begin(aio_, [this] { nng_stream_dialer_dial(dialer_, aio_); });
+  Begin([this] { nng_stream_dialer_dial(dialer_, aio_); });
   Release();  // the creator's
 }
 

@@ -16,11 +16,12 @@ bool IsName(const Address& address) {
   return inet_pton(AF_INET, address.host.c_str(), &parsed) != 1;
 }
 
-std::string Url(absl::string_view scheme, const Address& address) {
+std::string Url(absl::string_view scheme, const Address& address,
+                bool secured) {
   if (address.kind == Address::Kind::kIpc) {
     return absl::StrCat("ipc://", address.path);
   }
-  return absl::StrCat(scheme, "://", ToString(address));
+  return absl::StrCat(secured ? "tls+" : "", scheme, "://", ToString(address));
 }
 
 // Without it a dead peer's machine is noticed only by what is above us.
@@ -52,22 +53,36 @@ void FreeReaped(nng_aio* aio, void* dialer, int error) {
 
 }  // namespace
 
-std::string ListenUrl(const Address& address) { return Url("tcp", address); }
-
-std::string DialUrl(const Address& address, unsigned attempt) {
-  static constexpr const char* kSchemes[] = {"tcp", "tcp4", "tcp6"};
-  return Url(IsName(address) ? kSchemes[attempt % 3] : "tcp", address);
+std::string ListenUrl(const Address& address, bool secured) {
+  return Url("tcp", address, secured);
 }
 
-absl::Status OpenListener(const Address& address,
+std::string DialUrl(const Address& address, unsigned attempt, bool secured) {
+  static constexpr const char* kSchemes[] = {"tcp", "tcp4", "tcp6"};
+  return Url(IsName(address) ? kSchemes[attempt % 3] : "tcp", address, secured);
+}
+
+absl::Status CheckSecurable(const Address& address) {
+  if (address.kind == Address::Kind::kTcp) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "address \"", ToString(address),
+      "\": nng has no TLS over ipc; with security use 127.0.0.1:port instead"));
+}
+
+absl::Status OpenListener(const Address& address, nng_tls_config* tls,
                           nng_stream_listener** listener) {
   absl::Status status = CheckReplaceable(address);
+  if (status.ok() && tls != nullptr) status = CheckSecurable(address);
   if (!status.ok()) return status;
   nng_stream_listener* made = nullptr;
-  int error = nng_stream_listener_alloc(&made, ListenUrl(address).c_str());
+  int error = nng_stream_listener_alloc(
+      &made, ListenUrl(address, tls != nullptr).c_str());
   if (error != 0) return ErrorStatus(error, "listen on", address);
   SetTcpOptions(address, made, nng_stream_listener_set_bool);
-  error = nng_stream_listener_listen(made);
+  if (tls != nullptr) {
+    error = nng_stream_listener_set_ptr(made, NNG_OPT_TLS_CONFIG, tls);
+  }
+  if (error == 0) error = nng_stream_listener_listen(made);
   if (error != 0) {
     nng_stream_listener_free(made);
     return ErrorStatus(error, "listen on", address);
@@ -77,12 +92,19 @@ absl::Status OpenListener(const Address& address,
 }
 
 absl::Status OpenDialer(const Address& address, unsigned attempt,
-                        nng_stream_dialer** dialer) {
+                        nng_tls_config* tls, nng_stream_dialer** dialer) {
   nng_stream_dialer* made = nullptr;
-  const int error =
-      nng_stream_dialer_alloc(&made, DialUrl(address, attempt).c_str());
+  int error = nng_stream_dialer_alloc(
+      &made, DialUrl(address, attempt, tls != nullptr).c_str());
   if (error != 0) return ErrorStatus(error, "connect to", address);
   SetTcpOptions(address, made, nng_stream_dialer_set_bool);
+  if (tls != nullptr) {
+    error = nng_stream_dialer_set_ptr(made, NNG_OPT_TLS_CONFIG, tls);
+  }
+  if (error != 0) {
+    nng_stream_dialer_free(made);
+    return ErrorStatus(error, "connect to", address);
+  }
   *dialer = made;
   return absl::OkStatus();
 }
@@ -100,6 +122,26 @@ void FreeDialer(nng_stream_dialer* dialer) {
   nng_aio_reap(aio);
 }
 
+namespace {
+
+// Reads the numeric address into `address`; false: it is none of tcp.
+bool ReadTcp(const nng_sockaddr& from, Address* address) {
+  char text[INET6_ADDRSTRLEN];
+  if (from.s_family == NNG_AF_INET) {
+    inet_ntop(AF_INET, &from.s_in.sa_addr, text, sizeof text);
+    address->port = ntohs(from.s_in.sa_port);
+  } else if (from.s_family == NNG_AF_INET6) {
+    inet_ntop(AF_INET6, from.s_in6.sa_addr, text, sizeof text);
+    address->port = ntohs(from.s_in6.sa_port);
+  } else {
+    return false;
+  }
+  address->host = text;
+  return true;
+}
+
+}  // namespace
+
 std::string BoundAddress(const Address& address,
                          nng_stream_listener* listener) {
   nng_sockaddr bound{};
@@ -109,17 +151,27 @@ std::string BoundAddress(const Address& address,
     return ToString(address);
   }
   Address result = address;
-  char text[INET6_ADDRSTRLEN];
-  if (bound.s_family == NNG_AF_INET) {
-    inet_ntop(AF_INET, &bound.s_in.sa_addr, text, sizeof text);
-    result.host = text;
-    result.port = ntohs(bound.s_in.sa_port);
-  } else if (bound.s_family == NNG_AF_INET6) {
-    inet_ntop(AF_INET6, bound.s_in6.sa_addr, text, sizeof text);
-    result.host = text;
-    result.port = ntohs(bound.s_in6.sa_port);
-  }
+  ReadTcp(bound, &result);
   return ToString(result);
+}
+
+std::string RemoteText(nng_stream* stream) {
+  nng_sockaddr remote{};
+  Address address;
+  if (nng_stream_get_addr(stream, NNG_OPT_REMADDR, &remote) == 0 &&
+      ReadTcp(remote, &address)) {
+    return ToString(address);
+  }
+  return "an unknown address";
+}
+
+bool IsAlive(nng_stream* stream) {
+  nng_sockaddr remote{};
+  return nng_stream_get_addr(stream, NNG_OPT_REMADDR, &remote) == 0;
+}
+
+bool IsTlsRefusal(int error) {
+  return error == NNG_ECRYPTO || error == NNG_EPEERAUTH;
 }
 
 absl::Status ErrorStatus(int error, absl::string_view doing,

@@ -17,17 +17,23 @@ constexpr std::size_t kAlignedFrameBytesMin = 4u << 10;
 // A rest of a buffer that is smaller than this part of it is not read into.
 constexpr std::size_t kRestPart = 8;
 
+// Of what a length that has arrived announces, with the length itself.
+std::size_t WholeBytes(const char* at) {
+  return kLengthBytes + (LoadLength(at) & ~kControlFlag);
+}
+
 }  // namespace
 
 FrameSplitter::FrameSplitter(std::shared_ptr<BufferPool> pool,
                              std::size_t frame_bytes_max,
-                             std::size_t read_buffer_bytes)
+                             std::size_t read_buffer_bytes, bool secured)
     : pool_(std::move(pool)),
       frame_bytes_max_(frame_bytes_max),
-      read_buffer_bytes_(read_buffer_bytes) {}
+      read_buffer_bytes_(read_buffer_bytes),
+      secured_(secured) {}
 
 FrameSplitter::Step FrameSplitter::Next(Slice* frame) {
-  if (bad_) return Step::kBad;
+  if (fault_ != Fault::kNone) return Step::kBad;
   if (!has_preamble_) {
     const Step step = TakePreamble();
     if (step != Step::kFrame) return step;
@@ -36,8 +42,7 @@ FrameSplitter::Step FrameSplitter::Next(Slice* frame) {
   const char* const at = buffer_.get() + begin_;
   const std::size_t length = LoadLength(at);
   if (length > frame_bytes_max_) {
-    bad_ = true;
-    return Step::kBad;
+    return TakeControl(static_cast<std::uint32_t>(length), frame);
   }
   const std::size_t whole = kLengthBytes + length;
   if (unread() < whole) return Step::kMore;
@@ -49,12 +54,34 @@ FrameSplitter::Step FrameSplitter::Next(Slice* frame) {
   return Step::kFrame;
 }
 
+FrameSplitter::Step FrameSplitter::TakeControl(std::uint32_t length,
+                                               Slice* message) {
+  const std::size_t bytes = length & ~kControlFlag;
+  if (!secured_ || bytes == length || bytes > kControlBytesMax) {
+    return Fail(Fault::kTooLong);
+  }
+  if (unread() < kLengthBytes + bytes) return Step::kMore;
+  message->owner = buffer_;
+  message->bytes =
+      absl::string_view(buffer_.get() + begin_ + kLengthBytes, bytes);
+  begin_ += kLengthBytes + bytes;
+  return Step::kControl;
+}
+
+FrameSplitter::Step FrameSplitter::Fail(Fault fault) {
+  fault_ = fault;
+  return Step::kBad;
+}
+
 FrameSplitter::Step FrameSplitter::TakePreamble() {
   const std::size_t known = std::min(unread(), kPreambleBytes);
-  const char* const at = buffer_.get() + begin_;
-  if (known > 0 && std::memcmp(at, kPreambleText, known) != 0) {
-    bad_ = true;
-    return Step::kBad;
+  if (known == 0) return Step::kMore;
+  const absl::string_view begin(buffer_.get() + begin_, known);
+  if (begin != Preamble(secured_).substr(0, known)) {
+    if (begin == Preamble(!secured_).substr(0, known)) {
+      return Fail(Fault::kOtherSecurity);
+    }
+    return Fail(begin[0] == kTlsFirstByte ? Fault::kTls : Fault::kStranger);
   }
   if (known < kPreambleBytes) return Step::kMore;
   begin_ += kPreambleBytes;
@@ -65,7 +92,7 @@ FrameSplitter::Step FrameSplitter::TakePreamble() {
 absl::Span<char> FrameSplitter::Room() {
   const std::size_t rest = capacity_ - end_;
   if (has_preamble_ && unread() >= kLengthBytes) {
-    const std::size_t whole = kLengthBytes + LoadLength(buffer_.get() + begin_);
+    const std::size_t whole = WholeBytes(buffer_.get() + begin_);
     const bool grows_here =
         begin_ == 0 && rest > 0 && capacity_ >= Allowed(whole);
     if (!FrameFits(whole) && !grows_here) {

@@ -16,9 +16,10 @@
 // that this stream has completed, gets memory as its bytes arrive, twice what
 // has arrived at most: a mere claim costs nothing.
 //
-// What it is not: aware of what a frame means.
+// What it is not: aware of what a frame means, or a control message.
 // Threads: one at a time; the slices are free of it. Errors: kBad for ever,
-// from the first wrong byte of the preamble or length over the limit on.
+// from the first wrong byte of the preamble or length over the limit on;
+// `fault` says which.
 //
 //   FrameSplitter splitter(pool, 16 << 20, 256 << 10);
 //   absl::Span<char> room = splitter.Room();
@@ -30,6 +31,7 @@
 #define TRANSPORT_NNG_FRAME_SPLITTER_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 
 #include "absl/types/span.h"
@@ -43,24 +45,46 @@ class FrameSplitter {
  public:
   static constexpr std::size_t kBufferBytesMin = 8u << 10;
 
-  enum class Step { kFrame, kMore, kBad };
+  enum class Step {
+    kFrame,
+    kControl,  // a control message; on secured links only
+    kMore,
+    kBad,
+  };
+  enum class Fault {
+    kNone,
+    kStranger,       // not this protocol
+    kTls,            // TLS
+    kOtherSecurity,  // this protocol, secured where it must not be, or not
+                     // where it must
+    kTooLong,
+  };
 
-  // `read_buffer_bytes` is at least kBufferBytesMin.
+  // `read_buffer_bytes` is at least kBufferBytesMin. `secured`: the stream is
+  // the inside of a secured link.
   FrameSplitter(std::shared_ptr<BufferPool> pool, std::size_t frame_bytes_max,
-                std::size_t read_buffer_bytes);
+                std::size_t read_buffer_bytes, bool secured = false);
 
   // Where the next bytes go; never empty. Call it when Next has said kMore.
   absl::Span<char> Room();
   void Commit(std::size_t bytes);
 
+  // For what comes next. A link that has proven nothing yet gets 0.
+  void set_frame_bytes_max(std::size_t bytes) { frame_bytes_max_ = bytes; }
+
+  // `frame` is the control message after kControl.
   Step Next(Slice* frame);
 
+  Fault fault() const { return fault_; }
   bool has_preamble() const { return has_preamble_; }
   std::size_t buffer_bytes() const { return capacity_; }
 
  private:
   std::size_t unread() const { return end_ - begin_; }
   Step TakePreamble();
+  // Of a length over the limit.
+  Step TakeControl(std::uint32_t length, Slice* message);
+  Step Fail(Fault fault);
   bool FrameFits(std::size_t frame_bytes) const;
   // Memory to have at once for a frame of which so few bytes have arrived.
   std::size_t Allowed(std::size_t frame_bytes) const;
@@ -68,15 +92,16 @@ class FrameSplitter {
   void StartBuffer(std::size_t bytes);
 
   const std::shared_ptr<BufferPool> pool_;
-  const std::size_t frame_bytes_max_;
+  std::size_t frame_bytes_max_;
   const std::size_t read_buffer_bytes_;
+  const bool secured_;
 
   std::shared_ptr<char> buffer_;
   std::size_t capacity_ = 0;
   std::size_t begin_ = 0;  // of what no frame has been made of
   std::size_t end_ = 0;    // of what has been read
   bool has_preamble_ = false;
-  bool bad_ = false;
+  Fault fault_ = Fault::kNone;
   // Both with the length before it.
   std::size_t last_frame_bytes_ = 0;
   std::size_t longest_frame_bytes_ = 0;

@@ -2,17 +2,41 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "transport/nng/endpoint.h"
+
 namespace cluster {
 namespace nng {
+namespace {
+
+// How often a TLS stream is looked at that may have been lost unnoticed.
+constexpr std::chrono::seconds kLookPause{5};
+
+}  // namespace
 
 Inbound::Inbound(InboundContext* context, nng_stream* stream)
     : AsyncHandle(context->caretaker),
       context_(context),
       stream_(stream),
       aio_(NewAio(&Inbound::OnRead, this)),
+      remote_(RemoteText(stream)),
       greeting_deadline_(Clock::now() + context->handshake_timeout),
-      splitter_(context->pool, context->frame_bytes_max,
-                context->read_buffer_bytes) {}
+      splitter_(
+          context->pool,
+          context->authenticator == nullptr ? context->frame_bytes_max : 0,
+          context->read_buffer_bytes, context->authenticator != nullptr),
+      may_tell_(context->authenticator == nullptr) {}
+
+bool Inbound::Admit(std::uint64_t generation) {
+  const absl::optional<InboundId> id =
+      context_->authenticator->Admit(generation, shared_from_this());
+  if (id) {
+    id_.store(*id);
+  } else {
+    Close();
+  }
+  return id.has_value();
+}
 
 void Inbound::Start() {
   Read();
@@ -24,7 +48,7 @@ void Inbound::Read() {
   nng_iov segment{room.data(), room.size()};
   nng_aio_set_iov(aio_, 1, &segment);
   // From here on, the callback may run on another thread.
-  Begin(aio_, [this] { nng_stream_recv(stream_, aio_); });
+  Begin([this] { nng_stream_recv(stream_, aio_); });
 }
 
 void Inbound::OnRead(void* self) {
@@ -34,7 +58,9 @@ void Inbound::OnRead(void* self) {
 }
 
 bool Inbound::TakeRead() {
-  if (nng_aio_result(aio_) != 0 || closed()) {
+  const int error = nng_aio_result(aio_);
+  if (error != 0 || closed()) {
+    if (IsTlsRefusal(error)) RefuseTls(error);
     Close();
     return false;
   }
@@ -45,36 +71,138 @@ bool Inbound::TakeRead() {
 }
 
 bool Inbound::TellFrames() {
+  std::unique_lock<std::mutex> lock(telling_, std::defer_lock);
+  if (context_->authenticator != nullptr) lock.lock();
   bool told = false;
-  ReceivedFrame frame;
+  Slice slice;
   while (!closed()) {
-    const FrameSplitter::Step step = splitter_.Next(&frame.slice);
+    const FrameSplitter::Step step = splitter_.Next(&slice);
     if (step == FrameSplitter::Step::kMore) break;
-    if (step == FrameSplitter::Step::kBad) {
-      Close();
+    if (step == FrameSplitter::Step::kFrame) {
+      if (!TellFrame(std::move(slice))) break;
+      told = true;
+    } else if (step == FrameSplitter::Step::kControl) {
+      TakeControl(slice.bytes);
+    } else {
+      RefuseFault();
       break;
     }
-    told = true;
-    if (context_->handler->OnFrame(std::move(frame)) ==
-        FrameVerdict::kMalformed) {
-      Close();
-    }
   }
-  if (splitter_.has_preamble()) greeted_.store(true);
+  if (may_tell_ && splitter_.has_preamble()) greeted_.store(true);
   return told;
+}
+
+bool Inbound::TellFrame(Slice slice) {
+  if (!may_tell_) {
+    RefuseFault();
+    return false;
+  }
+  ReceivedFrame frame;
+  frame.slice = std::move(slice);
+  frame.identity = identity_;
+  if (context_->handler->OnFrame(std::move(frame)) ==
+      FrameVerdict::kMalformed) {
+    Close();
+  }
+  return true;
+}
+
+void Inbound::TakeControl(absl::string_view message) {
+  const absl::optional<int> proven =
+      context_->authenticator->OnMessage(id_.load(), message);
+  if (!proven) return;
+  identity_ = proven;
+  may_tell_ = true;
+  splitter_.set_frame_bytes_max(context_->frame_bytes_max);
+}
+
+void Inbound::RefuseFault() {
+  switch (splitter_.fault()) {
+    case FrameSplitter::Fault::kTls:
+      Refuse(RejectionKind::kUnauthenticated,
+             "it speaks TLS, but this server has no security configured");
+      return;
+    case FrameSplitter::Fault::kOtherSecurity:
+      Refuse(RejectionKind::kUnauthenticated,
+             context_->authenticator != nullptr
+                 ? "it asks for a link without proof of identity"
+                 : "it asks for a secured link, but this server has no "
+                   "security configured");
+      return;
+    case FrameSplitter::Fault::kStranger:
+      Refuse(RejectionKind::kMalformed, "it does not speak this protocol");
+      return;
+    case FrameSplitter::Fault::kTooLong:
+    case FrameSplitter::Fault::kNone:
+      break;
+  }
+  if (may_tell_) {
+    Refuse(RejectionKind::kMalformed,
+           absl::StrCat("it announces a frame of more than ",
+                        context_->frame_bytes_max, " bytes"));
+  } else {
+    Refuse(RejectionKind::kUnauthenticated,
+           "it sends a frame before it has proven who it is");
+  }
+}
+
+void Inbound::RefuseTls(int error) {
+  if (greeted_.load()) {
+    Refuse(RejectionKind::kMalformed, "what it sends does not decrypt");
+  } else if (error == NNG_EPEERAUTH) {
+    Refuse(RejectionKind::kUnauthenticated,
+           "TLS handshake: it has no certificate");
+  } else {
+    Refuse(RejectionKind::kUnauthenticated,
+           "TLS handshake: its certificate is unknown here or has expired, or "
+           "it does not take this server's, or it does not speak TLS at all");
+  }
+}
+
+void Inbound::Refuse(RejectionKind kind, absl::string_view reason) {
+  Rejection rejection;
+  rejection.kind = kind;
+  rejection.peer = identity_;
+  rejection.reason = std::string(reason);
+  Refuse(std::move(rejection));
+}
+
+void Inbound::Refuse(Rejection rejection) {
+  if (!closed() && !rejected_.exchange(true)) {
+    rejection.reason =
+        absl::StrCat("connection from ", remote_, ": ", rejection.reason);
+    context_->handler->OnRejected(std::move(rejection));
+  }
+  Close();
+}
+
+void Inbound::Revoke() {
+  Close();
+  std::lock_guard<std::mutex> lock(telling_);
 }
 
 Clock::time_point Inbound::TendOpen(Clock::time_point now) {
   if (context_->stopped.load()) Close();
-  if (closed() || greeted_.load()) return Clock::time_point::max();
-  if (now >= greeting_deadline_) {
-    Close();
-    return Clock::time_point::max();
+  if (closed()) return Clock::time_point::max();
+  if (greeted_.load()) {
+    if (context_->authenticator == nullptr) return Clock::time_point::max();
+    if (!IsAlive(stream_)) Close();
+    return now + kLookPause;
   }
-  return greeting_deadline_;
+  if (now < greeting_deadline_) return greeting_deadline_;
+  if (context_->authenticator != nullptr) {
+    Refuse(context_->authenticator->TooLate(id_.load()));
+  } else {
+    Refuse(RejectionKind::kSilent,
+           "it did not greet within the handshake timeout");
+  }
+  return Clock::time_point::max();
 }
 
 void Inbound::CloseHandles() {
+  if (context_->authenticator != nullptr) {
+    context_->authenticator->Closed(id_.load());
+  }
   nng_stream_close(stream_);
   nng_aio_abort(aio_, NNG_ECLOSED);
 }

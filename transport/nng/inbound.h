@@ -4,15 +4,21 @@
 // What it is: nng's stream, one aio and a FrameSplitter. A read's frames are
 // told in one go; then the next read begins, and only then OnDrained is called,
 // so that it may block: the next read's callback comes on another thread.
+// Secured, it has to say whose it is and to prove it
+// (transport/nng/identity_proof.h) within the time for greeting, before its
+// first frame; then each of its frames has that server's identity.
 // What it is not: written to, ever.
 //
-// Threads: all runs in nng's callbacks. Telling frames never overlaps with
-// telling the next, since the read between them begins after the first.
-// Ownership: shared by the caretaker; it keeps itself going until the stream
-// ends, a bad frame comes, no preamble comes in time, or the context stops.
-// Errors: end the connection, in silence.
+// Threads: all runs in nng's callbacks, but for Refuse and Revoke, which may
+// come on any thread. Telling frames never overlaps with telling the next,
+// since the read between them begins after the first. Ownership: shared by the
+// caretaker; it keeps itself going until the stream ends, a bad frame comes, no
+// preamble or proof comes in time, or the context stops.
+// Errors: end the connection; OnRejected tells why, if it was not the peer's
+// wish.
 //
 //   auto inbound = std::make_shared<Inbound>(&context, stream);
+//   if (!inbound->Admit(generation)) ...   // only where it is secured
 //   caretaker.Add(inbound);
 //   inbound->Start();
 
@@ -21,9 +27,15 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <mutex>
+#include <string>
 
+#include "absl/strings/string_view.h"
+#include "absl/types/optional.h"
 #include "transport/nng/async_handle.h"
+#include "transport/nng/authenticator.h"
 #include "transport/nng/buffer_pool.h"
 #include "transport/nng/drainer.h"
 #include "transport/nng/frame_splitter.h"
@@ -37,6 +49,7 @@ struct InboundContext {
   TransportHandler* handler = nullptr;
   Caretaker* caretaker = nullptr;
   Drainer* drainer = nullptr;
+  Authenticator* authenticator = nullptr;  // null: plaintext
   std::shared_ptr<BufferPool> pool = std::make_shared<BufferPool>();
   std::size_t frame_bytes_max = 0;
   std::size_t read_buffer_bytes = 0;
@@ -45,18 +58,33 @@ struct InboundContext {
   std::atomic<bool> stopped{false};
 };
 
-class Inbound final : public AsyncHandle {
+class Inbound final : public AsyncHandle,
+                      public AcceptedLink,
+                      public std::enable_shared_from_this<Inbound> {
  public:
   Inbound(InboundContext* context, nng_stream* stream);
 
+  // Before Start, where there is an authenticator. It is to be started in any
+  // case; false: it was closed, being of an older generation.
+  bool Admit(std::uint64_t generation);
+
   // Once.
   void Start();
+
+  void Refuse(Rejection rejection) override;
+  void Revoke() override;
 
  private:
   static void OnRead(void* self);
   // Takes what a read brought; whether any frame was told.
   bool TakeRead();
   bool TellFrames();
+  // Whether to go on.
+  bool TellFrame(Slice slice);
+  void TakeControl(absl::string_view message);
+  void RefuseFault();
+  void RefuseTls(int error);
+  void Refuse(RejectionKind kind, absl::string_view reason);
   void Read();
 
   Clock::time_point TendOpen(Clock::time_point now) override;
@@ -66,9 +94,18 @@ class Inbound final : public AsyncHandle {
   InboundContext* const context_;
   nng_stream* const stream_;
   nng_aio* const aio_;
+  const std::string remote_;
   const Clock::time_point greeting_deadline_;
-  FrameSplitter splitter_;
   std::atomic<bool> greeted_{false};
+  std::atomic<bool> rejected_{false};
+
+  // Held while frames are told, if the link is secured.
+  std::mutex telling_;
+  FrameSplitter splitter_;
+  bool may_tell_;                 // plaintext, or proven
+  absl::optional<int> identity_;  // that it has proven
+
+  std::atomic<InboundId> id_{0};  // 0: not admitted
 };
 
 }  // namespace nng

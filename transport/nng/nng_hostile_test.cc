@@ -21,7 +21,7 @@ namespace nng {
 namespace {
 
 std::string Greeting() {
-  return std::string(Preamble().data(), Preamble().size());
+  return std::string(Preamble(false).data(), kPreambleBytes);
 }
 
 std::string Wire(const std::string& text) {

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,10 +15,13 @@
 #include "transport/address.h"
 #include "transport/check.h"
 #include "transport/nng/acceptor.h"
+#include "transport/nng/authenticator.h"
 #include "transport/nng/caretaker.h"
 #include "transport/nng/drainer.h"
+#include "transport/nng/endpoint.h"
 #include "transport/nng/inbound.h"
 #include "transport/nng/outbound.h"
+#include "transport/nng/tls_material.h"
 #include "transport/options.h"
 
 namespace cluster {
@@ -54,8 +59,9 @@ struct Running {
 
 class NngTransport final : public Transport {
  public:
-  NngTransport(const TransportConfig& config, const Options& options)
-      : config_(config), options_(options) {}
+  // `material`: null for plaintext.
+  NngTransport(const TransportConfig& config, const Options& options,
+               std::shared_ptr<const TlsMaterial> material);
   ~NngTransport() override { Stop(absl::ZeroDuration()); }
 
   absl::Status Start(TransportHandler* handler,
@@ -64,23 +70,26 @@ class NngTransport final : public Transport {
   absl::Status Connect(int peer, const std::string& address) override;
   void Disconnect(int peer) override;
   SendResult Send(int peer, const Frame& frame) override;
-  absl::Status ReloadSecurity(const SecurityFiles&) override {
-    return SecurityNotConfigured();
-  }
+  absl::Status ReloadSecurity(const SecurityFiles& files) override;
   void Stop(absl::Duration linger) override;
 
  private:
   enum class State { kNew, kStarted, kStopped };
 
   std::unique_ptr<Running> NewRunning(TransportHandler* handler) const;
+  // Where the address can be had with the security that there is.
+  absl::StatusOr<cluster::Address> Parse(const std::string& text) const;
+  nng_tls_config* ListenerTls() const;
   std::shared_ptr<Outbound> Find(int peer);
   // Empties the map and returns what was in it.
   std::vector<std::shared_ptr<Outbound>> TakeOutbounds();
 
   const TransportConfig config_;
   const Options options_;
+  const std::unique_ptr<Authenticator> authenticator_;  // null: plaintext
 
-  std::mutex stop_mutex_;  // one Stop at a time; taken before mutex_
+  // One Stop or ReloadSecurity at a time; taken before mutex_.
+  std::mutex stop_mutex_;
   mutable std::mutex mutex_;
   // The rest is guarded by mutex_.
   State state_ = State::kNew;
@@ -91,6 +100,25 @@ class NngTransport final : public Transport {
   std::map<int, std::shared_ptr<Outbound>> outbounds_;
 };
 
+void TakeStream(InboundContext* context, nng_stream* stream,
+                std::uint64_t generation) {
+  const auto connection = std::make_shared<Inbound>(context, stream);
+  if (context->authenticator != nullptr) connection->Admit(generation);
+  context->caretaker->Add(connection);
+  connection->Start();
+}
+
+NngTransport::NngTransport(const TransportConfig& config,
+                           const Options& options,
+                           std::shared_ptr<const TlsMaterial> material)
+    : config_(config),
+      options_(options),
+      authenticator_(material == nullptr
+                         ? nullptr
+                         : absl::make_unique<Authenticator>(
+                               config.server_id, std::move(material),
+                               [this](int peer) { return Find(peer); })) {}
+
 std::unique_ptr<Running> NngTransport::NewRunning(
     TransportHandler* handler) const {
   const auto handshake_timeout =
@@ -99,19 +127,30 @@ std::unique_ptr<Running> NngTransport::NewRunning(
   running->inbound.handler = handler;
   running->inbound.caretaker = &running->caretaker;
   running->inbound.drainer = &running->drainer;
+  running->inbound.authenticator = authenticator_.get();
   running->inbound.frame_bytes_max = config_.frame_bytes_max;
   running->inbound.read_buffer_bytes = options_.read_buffer_bytes;
   running->inbound.handshake_timeout = handshake_timeout;
   running->outbound.handler = handler;
   running->outbound.caretaker = &running->caretaker;
+  running->outbound.authenticator = authenticator_.get();
   running->outbound.queue_bytes_max = options_.send_queue_bytes;
   running->outbound.dial_timeout = handshake_timeout;
   return running;
 }
 
+absl::StatusOr<cluster::Address> NngTransport::Parse(
+    const std::string& text) const {
+  absl::StatusOr<cluster::Address> address = ParseAddress(text);
+  if (!address.ok() || authenticator_ == nullptr) return address;
+  const absl::Status securable = CheckSecurable(*address);
+  if (!securable.ok()) return securable;
+  return address;
+}
+
 absl::Status NngTransport::Start(TransportHandler* handler,
                                  const std::string& local_address) {
-  const absl::StatusOr<cluster::Address> address = ParseAddress(local_address);
+  const absl::StatusOr<cluster::Address> address = Parse(local_address);
   if (!address.ok()) return address.status();
   std::lock_guard<std::mutex> lock(mutex_);
   if (state_ != State::kNew) {
@@ -119,14 +158,20 @@ absl::Status NngTransport::Start(TransportHandler* handler,
   }
   auto running = NewRunning(handler);
   InboundContext* const inbound = &running->inbound;
-  auto acceptor = Acceptor::Open(
-      &running->caretaker, *address, [inbound](nng_stream* stream) {
-        auto connection = std::make_shared<Inbound>(inbound, stream);
-        inbound->caretaker->Add(connection);
-        connection->Start();
-      });
+  const auto material =
+      authenticator_ == nullptr ? nullptr : authenticator_->material();
+  auto acceptor =
+      Acceptor::Open(&running->caretaker, *address,
+                     material == nullptr ? nullptr : material->listener(),
+                     [inbound](nng_stream* stream, std::uint64_t generation) {
+                       TakeStream(inbound, stream, generation);
+                     });
   if (!acceptor.ok()) return acceptor.status();
   running->acceptor = *std::move(acceptor);
+  if (material != nullptr) {
+    running->acceptor->SetTls(material->listener(),
+                              authenticator_->generation());
+  }
   address_ = running->acceptor->bound_address();
   running->caretaker.Add(running->acceptor);
   running->acceptor->Start();
@@ -141,7 +186,7 @@ std::string NngTransport::Address() const {
 }
 
 absl::Status NngTransport::Connect(int peer, const std::string& address) {
-  absl::StatusOr<cluster::Address> parsed = ParseAddress(address);
+  absl::StatusOr<cluster::Address> parsed = Parse(address);
   if (!parsed.ok()) return parsed.status();
   if (parsed->kind == cluster::Address::Kind::kTcp &&
       (parsed->port == 0 || parsed->host == "*")) {
@@ -201,6 +246,27 @@ std::vector<std::shared_ptr<Outbound>> NngTransport::TakeOutbounds() {
   return outbounds;
 }
 
+absl::Status NngTransport::ReloadSecurity(const SecurityFiles& files) {
+  if (authenticator_ == nullptr) return SecurityNotConfigured();
+  auto material = TlsMaterial::Load(files, config_.cluster, config_.server_id);
+  if (!material.ok()) return material.status();
+  std::lock_guard<std::mutex> stop_lock(stop_mutex_);
+  const std::set<int> revoked = authenticator_->Reload(*material);
+  std::vector<std::shared_ptr<Outbound>> ended;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (state_ != State::kStarted) return absl::OkStatus();
+    running_->acceptor->SetTls((*material)->listener(),
+                               authenticator_->generation());
+    for (const int peer : revoked) {
+      const auto found = outbounds_.find(peer);
+      if (found != outbounds_.end()) ended.push_back(found->second);
+    }
+  }
+  for (const auto& outbound : ended) outbound->Redial();
+  return absl::OkStatus();
+}
+
 void NngTransport::Stop(absl::Duration linger) {
   std::lock_guard<std::mutex> stop_lock(stop_mutex_);
   Running* running = nullptr;
@@ -231,10 +297,17 @@ void NngTransport::Stop(absl::Duration linger) {
 
 absl::StatusOr<std::unique_ptr<Transport>> NewNngTransport(
     const TransportConfig& config) {
-  if (config.security) return SecurityUnsupported("nng");
   const absl::StatusOr<nng::Options> options = nng::ReadOptions(config.options);
   if (!options.ok()) return options.status();
-  return absl::make_unique<nng::NngTransport>(config, *options);
+  std::shared_ptr<const nng::TlsMaterial> material;
+  if (config.security) {
+    auto loaded = nng::TlsMaterial::Load(*config.security, config.cluster,
+                                         config.server_id);
+    if (!loaded.ok()) return loaded.status();
+    material = *std::move(loaded);
+  }
+  return absl::make_unique<nng::NngTransport>(config, *options,
+                                              std::move(material));
 }
 
 }  // namespace cluster

@@ -24,11 +24,26 @@ void Discard(nng_stream* stream) {
   nng_stream_free(stream);
 }
 
-std::string LossText(const Address& address, int error) {
-  return absl::StrCat("connection to ", ToString(address), " lost: ",
-                      error == NNG_EPROTO
-                          ? "it sends bytes, so nobody of this library listens"
-                          : nng_strerror(error));
+// Pushes whatever was written before it out of TLS's buffer, which is smaller.
+constexpr std::size_t kPaddingBytes = 17u << 10;
+
+std::string LossText(const Address& address, int error, bool proving) {
+  const std::string begin =
+      absl::StrCat("connection to ", ToString(address), " lost: ");
+  if (error == NNG_EPROTO) {
+    return begin + "it sends bytes, so nobody of this library listens";
+  }
+  if (IsTlsRefusal(error)) {
+    return begin +
+           "TLS handshake: its certificate is not the one that this server has "
+           "for it, or has expired, or it does not take this server's";
+  }
+  if (proving && error == NNG_ETIMEDOUT) {
+    return begin +
+           "it did not ask for the proof of identity within the handshake "
+           "timeout; it does so over its own connection to this server";
+  }
+  return begin + nng_strerror(error);
 }
 
 }  // namespace
@@ -62,6 +77,13 @@ void Outbound::SetAddress(Address address) {
   context_.caretaker->Wake();
 }
 
+void Outbound::Redial() {
+  Lock lock(mutex_);
+  Address address = address_;
+  lock.unlock();
+  SetAddress(std::move(address));
+}
+
 SendResult Outbound::Send(const Frame& frame) {
   Lock lock(mutex_);
   if (gone_) return SendResult::kSent;
@@ -81,7 +103,8 @@ SendResult Outbound::Send(const Frame& frame) {
 
 void Outbound::WriteNext(Lock lock) {
   const std::shared_ptr<OutboundConnection> connection = connection_;
-  connection->batch()->Fill(&queue_);
+  if (controls_wanted_) AddControls(connection->batch());
+  if (state_ == State::kConnected) connection->batch()->Fill(&queue_);
   writing_ = !connection->batch()->done();
   if (!writing_) {
     sent_.notify_all();
@@ -110,9 +133,16 @@ void Outbound::TellWritable(std::size_t times) {
 
 bool Outbound::WaitUntilSent(Clock::time_point deadline) {
   Lock lock(mutex_);
-  return sent_.wait_until(lock, deadline, [this] {
-    return gone_ || (queue_.empty() && !writing_);
-  });
+  const auto idle = [this] { return gone_ || (queue_.empty() && !writing_); };
+  if (!sent_.wait_until(lock, deadline, idle)) return false;
+  if (context_.authenticator == nullptr || state_ != State::kConnected) {
+    return true;
+  }
+  padding_wanted_ = true;
+  controls_wanted_ = true;
+  WriteNext(std::move(lock));
+  lock = Lock(mutex_);
+  return sent_.wait_until(lock, deadline, idle);
 }
 
 void Outbound::Disconnect() {
@@ -141,13 +171,10 @@ void Outbound::OnWritten(OutboundConnection* connection, int error) {
   }
   Lock lock(mutex_);
   writing_ = false;
-  if (error != 0) {
-    state_ = State::kLosing;
-    if (loss_error_ == 0) loss_error_ = error;
-  }
-  if (!reading_) {
+  if (error != 0) NoteLoss(error);
+  if (LossIsOver()) {
     FinishLoss(std::move(lock));
-  } else if (state_ == State::kConnected) {
+  } else if (state_ != State::kLosing) {
     WriteNext(std::move(lock));
   }
 }
@@ -156,9 +183,14 @@ void Outbound::OnReadEnd(OutboundConnection* connection, int error) {
   connection->Close();
   Lock lock(mutex_);
   reading_ = false;
+  NoteLoss(error);
+  if (LossIsOver()) FinishLoss(std::move(lock));
+}
+
+void Outbound::NoteLoss(int error) {
   state_ = State::kLosing;
-  if (loss_error_ == 0) loss_error_ = error;
-  if (!writing_) FinishLoss(std::move(lock));
+  // The other direction may only have seen the end that this one explains.
+  if (loss_error_ == 0 || IsTlsRefusal(error)) loss_error_ = error;
 }
 
 void Outbound::FinishLoss(Lock lock) {
@@ -166,16 +198,28 @@ void Outbound::FinishLoss(Lock lock) {
   connection_ = nullptr;
   FrameQueue dropped;
   connection->batch()->ReturnUntouched(gone_ ? &dropped : &queue_);
-  if (Clock::now() - connected_at_ > kProvenLife) {
+  const bool was_usable =
+      context_.authenticator == nullptr || std::exchange(proven_, false);
+  if (context_.authenticator != nullptr) {
+    context_.authenticator->Lost(peer_, tag_);
+    proof_.clear();
+  }
+  if (was_usable && Clock::now() - connected_at_ > kProvenLife) {
     delay_ = kDelayMin;
     attempt_ = 0;
   }
   const Clock::duration delay = NextDelay();
-  const std::string reason = LossText(address_, loss_error_);
+  const int error = loss_error_;
+  const std::string reason = LossText(address_, error, !was_usable);
+  const bool rejected = IsTlsRefusal(error) && !gone_;
   sent_.notify_all();
   lock.unlock();
   connection->batch()->Clear();
   connection->Release();
+  if (rejected) {
+    context_.handler->OnRejected(
+        Rejection{RejectionKind::kUnauthenticated, peer_, reason});
+  }
   lock.lock();
   Retry(std::move(lock), reason, delay);
 }
@@ -214,17 +258,36 @@ absl::optional<Clock::time_point> Outbound::Tend(Clock::time_point now) {
     StartDial(std::move(lock));
     return deadline;
   }
-  if (state_ != State::kDialling) return Clock::time_point::max();
+  if (state_ != State::kDialling && state_ != State::kProving) {
+    return Clock::time_point::max();
+  }
   if (now < dial_deadline_) return dial_deadline_;
   const std::shared_ptr<Dial> dial = dial_;
+  const std::shared_ptr<OutboundConnection> connection = connection_;
+  if (loss_error_ == 0) loss_error_ = NNG_ETIMEDOUT;
   lock.unlock();
-  dial->Close();
+  if (dial != nullptr) dial->Close();
+  if (connection != nullptr) connection->Close();
   return Clock::time_point::max();
+}
+
+absl::Status Outbound::OpenNext(nng_stream_dialer** dialer) {
+  if (context_.authenticator == nullptr) {
+    return OpenDialer(address_, attempt_++, nullptr, dialer);
+  }
+  const auto material = context_.authenticator->material();
+  nng_tls_config* const tls = material->dialer(peer_);
+  if (tls == nullptr) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("connect to ", ToString(address_), ": server ", peer_,
+                     " is not among the peers of \"security\""));
+  }
+  return OpenDialer(address_, attempt_++, tls, dialer);
 }
 
 void Outbound::StartDial(Lock lock) {
   nng_stream_dialer* dialer = nullptr;
-  const absl::Status status = OpenDialer(address_, attempt_++, &dialer);
+  const absl::Status status = OpenNext(&dialer);
   if (!status.ok()) {
     const Clock::duration delay = NextDelay();
     Retry(std::move(lock), std::string(status.message()), delay);
@@ -249,7 +312,11 @@ void Outbound::OnDialled(const Dial* dial, absl::StatusOr<nng_stream*> stream) {
   const std::shared_ptr<Dial> finished = std::move(dial_);
   dial_ = nullptr;
   if (stream.ok()) {
-    Announce(std::move(lock), *stream);
+    if (context_.authenticator == nullptr) {
+      Announce(std::move(lock), *stream);
+    } else {
+      BeginProof(std::move(lock), *stream);
+    }
     return;
   }
   const std::string reason =
@@ -258,6 +325,81 @@ void Outbound::OnDialled(const Dial* dial, absl::StatusOr<nng_stream*> stream) {
                          : std::string(stream.status().message());
   const Clock::duration delay = NextDelay();
   Retry(std::move(lock), reason, delay);
+}
+
+void Outbound::BeginProof(Lock lock, nng_stream* stream) {
+  const auto connection = std::make_shared<OutboundConnection>(
+      context_.caretaker, stream, shared_from_this());
+  connection_ = connection;
+  connection->batch()->AddPreamble(/*secured=*/true);
+  connection->batch()->AddControl(
+      context_.authenticator->Dialled(peer_, &tag_));
+  AddControls(connection->batch());
+  state_ = State::kProving;
+  dial_deadline_ = Clock::now() + context_.dial_timeout;
+  loss_error_ = 0;
+  reading_ = true;
+  writing_ = true;
+  lock.unlock();
+  // Which wakes it, for the deadline too.
+  context_.caretaker->Add(connection);
+  connection->WatchEnd();
+  connection->Write();
+}
+
+void Outbound::OnMessagesWaiting() {
+  Lock lock(mutex_);
+  if (gone_) return;
+  if (state_ == State::kWaiting) {
+    // Somebody says that the peer is there.
+    dial_at_ = std::min(dial_at_, Clock::now() + kDelayMin);
+    lock.unlock();
+    context_.caretaker->Wake();
+    return;
+  }
+  controls_wanted_ = true;
+  if (connection_ != nullptr && state_ != State::kLosing && !writing_) {
+    WriteNext(std::move(lock));
+  }
+}
+
+void Outbound::AddControls(WriteBatch* batch) {
+  controls_wanted_ = false;
+  if (!proof_.empty() && state_ == State::kConnected) {
+    batch->AddControl(std::exchange(proof_, std::string()));
+  }
+  for (const std::string& message :
+       context_.authenticator->TakeMessages(peer_)) {
+    batch->AddControl(message);
+  }
+  if (!std::exchange(padding_wanted_, false)) return;
+  const std::string padding = PaddingMessage();
+  for (std::size_t bytes = 0; bytes < kPaddingBytes; bytes += padding.size()) {
+    batch->AddControl(padding);
+  }
+}
+
+void Outbound::OnAnswer(const Verdict::Answer& answer) {
+  Lock lock(mutex_);
+  if (gone_ || state_ != State::kProving || tag_ != answer.tag) return;
+  state_ = State::kAnnouncing;
+  announcing_ = true;
+  lock.unlock();
+  // Before its loss can be told.
+  context_.handler->OnConnected(peer_);
+  lock.lock();
+  announcing_ = false;
+  if (LossIsOver()) {
+    FinishLoss(std::move(lock));
+    return;
+  }
+  if (state_ == State::kLosing) return;
+  connected_at_ = Clock::now();
+  proven_ = true;
+  proof_ = answer.message;
+  controls_wanted_ = true;
+  state_ = State::kConnected;
+  if (!writing_) WriteNext(std::move(lock));
 }
 
 void Outbound::Announce(Lock lock, nng_stream* stream) {

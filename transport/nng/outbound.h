@@ -1,12 +1,15 @@
 // Outbound: all that goes to one peer: its queue, the connection that is there
 // or being dialled, and the promise of OnWritable.
 //
-// What it is: a small state machine (waiting, dialling, announcing, connected,
-// losing) under one lock. A frame to an idle connection is written on the
-// sender's thread; while a write is under way frames queue up and the next
-// write takes as many as fit. When a connection is lost, frames of which no
-// byte was written go to the next one, the others are lost: a frame is never
+// What it is: a small state machine (waiting, dialling, proving, announcing,
+// connected, losing) under one lock. A frame to an idle connection is written
+// on the sender's thread; while a write is under way frames queue up and the
+// next write takes as many as fit. When a connection is lost, frames of which
+// no byte was written go to the next one, the others are lost: a frame is never
 // sent twice.
+// Secured, a connection first says who we are and then waits for the peer to
+// ask for the proof (transport/nng/identity_proof.h); OnConnected comes with
+// that, and frames follow it. Challenges for the peer go out in either state.
 // What it is not: a judge of whether a frame arrived.
 //
 // Threads: everything from any thread. The handler is called on nng's threads
@@ -33,6 +36,7 @@
 
 #include "absl/types/optional.h"
 #include "transport/address.h"
+#include "transport/nng/authenticator.h"
 #include "transport/nng/dial.h"
 #include "transport/nng/frame_queue.h"
 #include "transport/nng/outbound_connection.h"
@@ -44,6 +48,7 @@ namespace nng {
 struct OutboundContext {
   TransportHandler* handler = nullptr;
   Caretaker* caretaker = nullptr;
+  Authenticator* authenticator = nullptr;  // null: plaintext
   std::size_t queue_bytes_max = 0;
   Clock::duration dial_timeout{};
 };
@@ -51,6 +56,7 @@ struct OutboundContext {
 class Outbound final : public Tended,
                        public DialListener,
                        public ConnectionOwner,
+                       public DialledLink,
                        public std::enable_shared_from_this<Outbound> {
  public:
   Outbound(const OutboundContext& context, int peer, Address address);
@@ -58,9 +64,13 @@ class Outbound final : public Tended,
   // Dials at once, whatever is there now.
   void SetAddress(Address address);
 
+  // Closes what is there, so that nothing more is sent on it, and dials again.
+  void Redial();
+
   SendResult Send(const Frame& frame);
 
-  // Waits until nothing is queued or being written; false: not by `deadline`.
+  // Waits until nothing is queued, being written, or in the buffer of TLS;
+  // false: not by `deadline`.
   bool WaitUntilSent(Clock::time_point deadline);
 
   // Drops everything. The handler hears nothing more. Does not wait.
@@ -70,16 +80,33 @@ class Outbound final : public Tended,
   void OnDialled(const Dial* dial, absl::StatusOr<nng_stream*> stream) override;
   void OnWritten(OutboundConnection* connection, int error) override;
   void OnReadEnd(OutboundConnection* connection, int error) override;
+  void OnMessagesWaiting() override;
+  void OnAnswer(const Verdict::Answer& answer) override;
 
  private:
-  enum class State { kWaiting, kDialling, kAnnouncing, kConnected, kLosing };
+  enum class State {
+    kWaiting,
+    kDialling,
+    kProving,  // secured: the connection is there, the proof not asked for yet
+    kAnnouncing,
+    kConnected,
+    kLosing,
+  };
   using Lock = std::unique_lock<std::mutex>;
 
+  absl::Status OpenNext(nng_stream_dialer** dialer);
   void StartDial(Lock lock);
   void Announce(Lock lock, nng_stream* stream);
+  void BeginProof(Lock lock, nng_stream* stream);
   // Fills the batch and writes it, if there is anything to write. Gives the
   // lock back.
   void WriteNext(Lock lock);
+  // Control messages that go before any frame.
+  void AddControls(WriteBatch* batch);
+  void NoteLoss(int error);
+  bool LossIsOver() const {
+    return state_ == State::kLosing && !reading_ && !writing_ && !announcing_;
+  }
   // After both directions of a lost connection have ended.
   void FinishLoss(Lock lock);
   // Tells the handler, then waits until it is time to dial.
@@ -114,6 +141,14 @@ class Outbound final : public Tended,
   bool writing_ = false;
   bool reading_ = false;
   int loss_error_ = 0;
+
+  // Where it is secured.
+  LinkTag tag_{};            // of connection_
+  bool announcing_ = false;  // a proven connection
+  bool proven_ = false;      // this connection became usable
+  bool controls_wanted_ = false;
+  bool padding_wanted_ = false;
+  std::string proof_;  // to be written
 };
 
 }  // namespace nng

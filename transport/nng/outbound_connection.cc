@@ -16,14 +16,14 @@ OutboundConnection::OutboundConnection(Caretaker* caretaker, nng_stream* stream,
 void OutboundConnection::WatchEnd() {
   nng_iov segment{unexpected_, sizeof unexpected_};
   nng_aio_set_iov(receive_aio_, 1, &segment);
-  Begin(receive_aio_, [this] { nng_stream_recv(stream_, receive_aio_); });
+  Begin([this] { nng_stream_recv(stream_, receive_aio_); });
 }
 
 void OutboundConnection::Write() {
   const absl::Span<const nng_iov> segments = batch_.segments();
   nng_aio_set_iov(send_aio_, static_cast<unsigned>(segments.size()),
                   segments.data());
-  Begin(send_aio_, [this] { nng_stream_send(stream_, send_aio_); });
+  Begin([this] { nng_stream_send(stream_, send_aio_); });
 }
 
 void OutboundConnection::OnSent(void* self) {

@@ -3,14 +3,19 @@
 // The side that dialled writes, the other only reads:
 //
 //   bytes
-//     8     preamble   43 4c 4e 53 "CLNS", then 4 bytes version 1,
-//     little-endian; then for each frame
-//     4     length of the frame, little-endian
+//     8       preamble   43 4c 4e 53 "CLNS", version 1, then 1 where the link
+//             is secured, else 0, and two bytes 0; then for each frame
+//     4       length of the frame, little-endian
 //     length  the frame
 //
 // The preamble lets a listener refuse a stranger by its first bytes. Nothing
 // is ever written back, so that closing never turns into a reset that takes
 // frames with it.
+//
+// A secured link is the same inside of TLS, and may carry control messages
+// (transport/nng/proof_message.h) between frames. Their length has its highest
+// bit set and is at most kControlBytesMax. A plaintext link has none: there
+// such a length is over the limit.
 //
 // Threads: functions without state. Errors: none.
 
@@ -25,12 +30,18 @@
 namespace cluster {
 namespace nng {
 
-inline constexpr char kPreambleText[] = {'C', 'L', 'N', 'S', 1, 0, 0, 0};
-inline constexpr std::size_t kPreambleBytes = sizeof(kPreambleText);
+inline constexpr std::size_t kPreambleBytes = 8;
 inline constexpr std::size_t kLengthBytes = 4;
+inline constexpr std::uint32_t kControlFlag = 1u << 31;
+inline constexpr std::size_t kControlBytesMax = 64;
 
-inline absl::string_view Preamble() {
-  return absl::string_view(kPreambleText, kPreambleBytes);
+// The first byte of whoever speaks TLS.
+inline constexpr char kTlsFirstByte = 0x16;
+
+inline absl::string_view Preamble(bool secured) {
+  static constexpr char kPlain[] = {'C', 'L', 'N', 'S', 1, 0, 0, 0};
+  static constexpr char kSecured[] = {'C', 'L', 'N', 'S', 1, 1, 0, 0};
+  return absl::string_view(secured ? kSecured : kPlain, kPreambleBytes);
 }
 
 inline void StoreLength(std::uint32_t length, char* to) {

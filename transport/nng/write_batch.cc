@@ -18,9 +18,21 @@ bool IsCopied(const Slice& slice) {
 
 }  // namespace
 
-void WriteBatch::AddPreamble() {
+void WriteBatch::AddPreamble(bool secured) {
   CLUSTER_CHECK(bytes_ == 0, "the preamble comes first");
-  Stage(kPreambleText, kPreambleBytes);
+  Stage(Preamble(secured).data(), kPreambleBytes);
+}
+
+void WriteBatch::AddControl(absl::string_view message) {
+  CLUSTER_CHECK(entries_.empty(), "control messages come before frames");
+  CLUSTER_CHECK(
+      message.size() <= kControlBytesMax && staged_ <= kStagingBytes / 2,
+      "too long a control message, or too many");
+  char length[kLengthBytes];
+  StoreLength(static_cast<std::uint32_t>(message.size()) | kControlFlag,
+              length);
+  Stage(length, kLengthBytes);
+  Stage(message.data(), message.size());
 }
 
 void WriteBatch::Fill(FrameQueue* queue) {

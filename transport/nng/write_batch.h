@@ -25,6 +25,7 @@
 #include <memory>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "transport/frame.h"
 #include "transport/nng/frame_queue.h"
@@ -43,7 +44,11 @@ class WriteBatch {
   WriteBatch() : staging_(new char[kStagingBytes]) {}
 
   // Puts the preamble first. Only when empty.
-  void AddPreamble();
+  void AddPreamble(bool secured = false);
+
+  // A control message of a secured link; before frames, and together no more
+  // than half of the staging buffer.
+  void AddControl(absl::string_view message);
 
   // Takes frames while they fit; at least one, if there is any and the batch
   // is empty. Only before the first Advance.

@@ -39,7 +39,7 @@ std::string Left(const WriteBatch& batch) {
 
 TEST(WriteBatch, ManySmallFramesAreOneSegment) {
   FrameQueue queue;
-  std::string expected(Preamble().data(), Preamble().size());
+  std::string expected(Preamble(false).data(), kPreambleBytes);
   for (int i = 0; i < 500; ++i) {
     queue.PushBack(OneSlice(Text(i % 50)));
     expected += Wire(Text(i % 50));
@@ -97,7 +97,7 @@ TEST(WriteBatch, AFrameOfTooManyLargeSlicesIsWrittenWhole) {
   EXPECT_TRUE(queue.empty());
   EXPECT_LE(batch.segments().size(), WriteBatch::kSegmentsMax);
   EXPECT_TRUE(Left(batch) ==
-              std::string(Preamble().data(), Preamble().size()) + Wire(text));
+              std::string(Preamble(false).data(), kPreambleBytes) + Wire(text));
 }
 
 TEST(WriteBatch, StagingIsNeverOverrun) {

@@ -1,0 +1,129 @@
+#include "transport/nng/mutual_transport.h"
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <set>
+#include <string>
+#include <utility>
+
+namespace cluster {
+namespace nng {
+namespace {
+
+class MutualTransport;
+
+// All that have started, and the lock for what they know of each other.
+struct Table {
+  std::mutex mutex;
+  std::set<MutualTransport*> running;
+};
+
+Table& TheTable() {
+  static Table* const table = new Table;
+  return *table;
+}
+
+class MutualTransport final : public Transport, private TransportHandler {
+ public:
+  MutualTransport(std::unique_ptr<Transport> inner, int server_id)
+      : inner_(std::move(inner)), server_id_(server_id) {}
+  ~MutualTransport() override { Stop(absl::ZeroDuration()); }
+
+  absl::Status Start(TransportHandler* handler,
+                     const std::string& local_address) override {
+    handler_ = handler;
+    const absl::Status status = inner_->Start(this, local_address);
+    if (!status.ok()) return status;
+    std::lock_guard<std::mutex> lock(TheTable().mutex);
+    TheTable().running.insert(this);
+    for (MutualTransport* other : TheTable().running) other->DialBack(this);
+    return status;
+  }
+
+  std::string Address() const override { return inner_->Address(); }
+
+  absl::Status Connect(int peer, const std::string& address) override {
+    std::lock_guard<std::mutex> lock(TheTable().mutex);
+    const absl::Status status = inner_->Connect(peer, address);
+    if (!status.ok()) return status;
+    wanted_[peer] = address;
+    dialled_back_.erase(peer);
+    for (MutualTransport* other : TheTable().running) DialBack(other);
+    return status;
+  }
+
+  void Disconnect(int peer) override {
+    std::lock_guard<std::mutex> lock(TheTable().mutex);
+    if (wanted_.erase(peer) > 0) inner_->Disconnect(peer);
+  }
+
+  SendResult Send(int peer, const Frame& frame) override {
+    // The link back is not the user's.
+    return IsWanted(peer) ? inner_->Send(peer, frame) : SendResult::kSent;
+  }
+
+  absl::Status ReloadSecurity(const SecurityFiles& files) override {
+    return inner_->ReloadSecurity(files);
+  }
+
+  void Stop(absl::Duration linger) override {
+    {
+      std::lock_guard<std::mutex> lock(TheTable().mutex);
+      TheTable().running.erase(this);
+    }
+    inner_->Stop(linger);
+  }
+
+ private:
+  // If this dials `other`, that dials this. With the table's lock.
+  void DialBack(MutualTransport* other) {
+    const bool dials =
+        std::any_of(wanted_.begin(), wanted_.end(), [other](const auto& entry) {
+          return entry.second == other->Address();
+        });
+    if (!dials || other->wanted_.count(server_id_) > 0) return;
+    std::string& dialled = other->dialled_back_[server_id_];
+    if (std::exchange(dialled, Address()) == dialled) return;
+    other->inner_->Connect(server_id_, dialled).IgnoreError();
+  }
+
+  bool IsWanted(int peer) {
+    std::lock_guard<std::mutex> lock(TheTable().mutex);
+    return wanted_.count(peer) > 0;
+  }
+
+  FrameVerdict OnFrame(ReceivedFrame frame) override {
+    return handler_->OnFrame(std::move(frame));
+  }
+  void OnDrained() override { handler_->OnDrained(); }
+  void OnWritable(int peer) override {
+    if (IsWanted(peer)) handler_->OnWritable(peer);
+  }
+  void OnConnected(int peer) override {
+    if (IsWanted(peer)) handler_->OnConnected(peer);
+  }
+  void OnDisconnected(int peer, absl::string_view reason) override {
+    if (IsWanted(peer)) handler_->OnDisconnected(peer, reason);
+  }
+  void OnRejected(Rejection rejection) override {
+    handler_->OnRejected(std::move(rejection));
+  }
+
+  const std::unique_ptr<Transport> inner_;
+  const int server_id_;
+  TransportHandler* handler_ = nullptr;
+  // By peer; guarded by the table's lock.
+  std::map<int, std::string> wanted_;
+  std::map<int, std::string> dialled_back_;
+};
+
+}  // namespace
+
+std::unique_ptr<Transport> NewMutualTransport(std::unique_ptr<Transport> inner,
+                                              int server_id) {
+  return std::make_unique<MutualTransport>(std::move(inner), server_id);
+}
+
+}  // namespace nng
+}  // namespace cluster

@@ -1,0 +1,140 @@
+// Key files read anew: who stays, who goes, and what is left when it fails.
+
+#include <sys/stat.h>
+
+#include <memory>
+#include <string>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+#include "transport/contract/recording_handler.h"
+#include "transport/nng/nng_transport.h"
+#include "transport/nng/secured_nodes.h"
+
+namespace cluster {
+namespace nng {
+namespace {
+
+// 1 is connected with 2 and 3, both ways.
+class NngReloadTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    one_ = StartSecured(keys_.ConfigOf(1));
+    two_ = StartSecured(keys_.ConfigOf(2));
+    three_ = StartSecured(keys_.ConfigOf(3));
+    ASSERT_TRUE(one_ != nullptr && two_ != nullptr && three_ != nullptr);
+    ConnectBoth(*one_, 1, *two_, 2);
+    ConnectBoth(*one_, 1, *three_, 3);
+    ExpectReached(*two_, 2);
+    ExpectReached(*three_, 3);
+  }
+
+  // 1 and `other` exchange frames.
+  void ExpectReached(TestNode& other, int id) {
+    const std::string text = absl::StrCat("reached ", ++count_);
+    EXPECT_TRUE(Delivers(other, 1, *one_, text)) << id;
+    EXPECT_TRUE(Delivers(*one_, id, other, text)) << id;
+  }
+
+  int Losses(int peer) {
+    return Recorded::Count(one_->handler.Get().disconnected, peer);
+  }
+
+  const TestKeys keys_{{1, 2, 3}};
+  int count_ = 0;
+  std::unique_ptr<TestNode> one_;
+  std::unique_ptr<TestNode> two_;
+  std::unique_ptr<TestNode> three_;
+};
+
+TEST_F(NngReloadTest, WithTheSameFilesNobodyIsDisturbed) {
+  ASSERT_TRUE(one_->transport->ReloadSecurity(keys_.FilesOf(1)).ok());
+  ExpectReached(*two_, 2);
+  ExpectReached(*three_, 3);
+  EXPECT_EQ(Losses(2), 0);
+  EXPECT_EQ(Losses(3), 0);
+}
+
+TEST_F(NngReloadTest, ARevokedPeerIsCutOffBothWaysAndOthersAreNot) {
+  SecurityFiles files = keys_.FilesOf(1);
+  files.peers.erase(2);
+  ASSERT_TRUE(one_->transport->ReloadSecurity(files).ok());
+  one_->handler.ClearFrames();
+  const std::size_t frames_of_two = two_->handler.Get().frame_count;
+  (void)two_->Send(1, "of the revoked");
+  (void)one_->Send(2, "to the revoked");
+  // It is closed, dials again, and is turned away.
+  ASSERT_TRUE(two_->handler.WaitForDisconnected(1, 2));
+  EXPECT_TRUE(one_->handler.WaitForRejection(RejectionKind::kUnauthenticated));
+  ASSERT_TRUE(one_->handler.WaitFor([](const Recorded& r) {
+    return absl::StrContains(r.reason, "not among the peers");
+  }));
+  ExpectReached(*three_, 3);
+  EXPECT_EQ(Losses(3), 0);
+  EXPECT_FALSE(one_->handler.Get().HasFrame("of the revoked"));
+  EXPECT_EQ(two_->handler.Get().frame_count, frames_of_two);
+
+  // And let in again.
+  ASSERT_TRUE(one_->transport->ReloadSecurity(keys_.FilesOf(1)).ok());
+  ExpectReached(*two_, 2);
+}
+
+TEST_F(NngReloadTest, APeerWithANewKeyUsesIt) {
+  const TestKeys fresh({2});
+  SecurityFiles of_two = keys_.FilesOf(2);
+  of_two.identity = fresh.OwnFolder(2);
+  SecurityFiles of_one = keys_.FilesOf(1);
+  of_one.peers[2] = fresh.PublicFolder(2);
+  ASSERT_TRUE(two_->transport->ReloadSecurity(of_two).ok());
+  // What there is goes on with the old key until 1 hears of it too.
+  ExpectReached(*two_, 2);
+  EXPECT_EQ(Losses(2), 0);
+  ASSERT_TRUE(one_->transport->ReloadSecurity(of_one).ok());
+  ASSERT_TRUE(one_->handler.WaitForDisconnected(2));
+  ASSERT_TRUE(one_->handler.WaitForConnected(2, 2));
+  ExpectReached(*two_, 2);
+  ExpectReached(*three_, 3);
+  EXPECT_EQ(Losses(3), 0);
+  // The old one is of no use any more.
+  TransportConfig old = keys_.ConfigOf(2);
+  auto late = StartSecured(old);
+  ASSERT_TRUE(late->transport->Connect(1, one_->transport->Address()).ok());
+  EXPECT_TRUE(late->handler.WaitForDisconnected(1));
+  EXPECT_TRUE(late->handler.Get().connected.empty());
+}
+
+TEST_F(NngReloadTest, AfterAnErrorAllIsAsItWas) {
+  SecurityFiles files = keys_.FilesOf(1);
+  files.peers[2] = "/nowhere";
+  EXPECT_FALSE(one_->transport->ReloadSecurity(files).ok());
+  ExpectReached(*two_, 2);
+  EXPECT_EQ(Losses(2), 0);
+}
+
+TEST_F(NngReloadTest, WhoHasNoSecurityHasNothingToReload) {
+  auto plain = NewNngTransport(TransportConfig());
+  ASSERT_TRUE(plain.ok());
+  EXPECT_EQ((*plain)->ReloadSecurity(keys_.FilesOf(1)).code(),
+            absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(NngReloadTest, AnOpenPrivateKeyIsRefused) {
+  const std::string key = keys_.OwnFolder(1) + "/nng.key";
+  ASSERT_EQ(chmod(key.c_str(), 0640), 0);
+  const absl::Status status = NewNngTransport(keys_.ConfigOf(1)).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kPermissionDenied) << status;
+  EXPECT_TRUE(absl::StrContains(status.message(), "chmod 600 " + key))
+      << status;
+}
+
+TEST_F(NngReloadTest, WhatIsNoKeyIsRefused) {
+  TransportConfig config = keys_.ConfigOf(1);
+  config.security->peers[2] = keys_.OwnFolder(9);
+  EXPECT_EQ(NewNngTransport(config).status().code(),
+            absl::StatusCode::kNotFound);
+}
+
+}  // namespace
+}  // namespace nng
+}  // namespace cluster
