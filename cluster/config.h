@@ -5,7 +5,8 @@
 // may as well fill it in by hand; NewServer validates it either way. What it is
 // not: per-server state, or a JSON document.
 //
-// Threads: a value. Errors: kNotFound (no such file) and kInvalidArgument, each
+// Threads: a value. Errors: kNotFound (no such file), kInvalidArgument and
+// kFailedPrecondition (see ValidateConfig), each
 // naming file, line, JSON path, what was found and what is allowed.
 //
 //   absl::StatusOr<cluster::Config> config =
@@ -49,6 +50,22 @@ struct ServerAddress {
       address;  // "host:port", "[v6]:port", "ipc:///path"; port 0: any free one
 };
 
+// How servers prove to each other who they are ("security": {...}); see
+// docs/security.md. Relative paths start at the folder of the config's file, or
+// at the working directory for a Config that was made by hand.
+struct SecurityConfig {
+  enum class Mode {
+    kNone,    // plaintext, on this machine only unless allow_plaintext
+    kMutual,  // both ends of each connection prove who they are; encrypted
+  };
+  Mode mode = Mode::kNone;
+  std::string identity;  // folder of the own key files; {id} is the own id
+  // One of the two: a folder with one subfolder per id, which ReloadSecurity
+  // lists anew, or the folders by id.
+  std::string peers;
+  std::map<int, std::string> peer_folders;
+};
+
 // The key in the file is the field's name; times are in milliseconds there
 // ("heartbeat_ms").
 struct Config {
@@ -84,6 +101,10 @@ struct Config {
   absl::Duration linger =
       absl::Seconds(1);  // "linger_ms": what Stop may spend on unsent frames
 
+  SecurityConfig security;
+  // Lets a server without security listen where other machines reach it.
+  bool allow_plaintext = false;
+
   // What Receive has not taken yet, when the delivery has no window (best
   // effort, the server's own envelopes).
   std::size_t inbox_bytes_max = 64u << 20;
@@ -106,8 +127,9 @@ absl::StatusOr<Config> ParseConfig(absl::string_view text,
                                    absl::string_view origin = "config");
 
 // What the reader checks beyond JSON, for a Config that was made by hand:
-// names, ranges, duplicate ids and addresses. Whether transport and codec exist
-// is NewServer's to say.
+// names, ranges, duplicate ids and addresses, and (kFailedPrecondition) that
+// nobody listens in plaintext for other machines. Whether transport and codec
+// exist is NewServer's to say.
 absl::Status ValidateConfig(const Config& config);
 
 // Where a top-level key stands, to begin an error text with:

@@ -7,6 +7,7 @@
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
 #include "cluster/config_limits.h"
+#include "cluster/config_security.h"
 #include "cluster/envelope.h"
 #include "codec/positioned_json/positioned_json.h"
 #include "transport/address.h"
@@ -221,6 +222,7 @@ absl::Status CheckConfig(const Config& config, const ConfigPlaces& places) {
   status.Update(CheckServers(config, places));
   status.Update(CheckNumbers(config, places));
   if (status.ok()) status = CheckPairs(config, places);
+  if (status.ok()) status = CheckSecurity(config, places);
   return status;
 }
 

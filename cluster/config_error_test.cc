@@ -22,9 +22,9 @@ std::string ErrorOf(absl::string_view text) {
 
 // The error of a file whose third line is `line`, beside a valid list.
 std::string ErrorOfLine(absl::string_view line) {
-  return ErrorOf(
-      absl::StrCat("{\n  \"servers\": [{\"id\": 1, \"address\": \"h:1\"}],\n  ",
-                   line, "\n}"));
+  return ErrorOf(absl::StrCat(
+      "{\n  \"servers\": [{\"id\": 1, \"address\": \"localhost:1\"}],\n  ",
+      line, "\n}"));
 }
 
 // The error of a list of servers, one in each line from the third.
@@ -63,7 +63,7 @@ TEST(ConfigErrorTest, UnknownKeysNameTheNearestAndTheKnown) {
   EXPECT_THAT(
       ErrorOfLine(absl::StrCat("\"", std::string(1 << 20, 'x'), "\": {}")),
       HasSubstr("x...\"]: unknown key; known: cluster"));
-  EXPECT_EQ(ErrorOfServers({"{\"id\": 1,\n\"adress\": \"h:1\"}"}),
+  EXPECT_EQ(ErrorOfServers({"{\"id\": 1,\n\"adress\": \"localhost:1\"}"}),
             "a.json:4: $.servers[0].adress: unknown key; did you mean "
             "\"address\"?; known: id, address");
 }
@@ -72,9 +72,10 @@ TEST(ConfigErrorTest, RepeatedKeysNameBothLines) {
   EXPECT_EQ(ErrorOfLine("\"codec\": \"json\",\n\"codec\": \"json\""),
             "a.json:4: $.codec: found the key twice, first in line 3, want it "
             "once");
-  EXPECT_EQ(ErrorOfServers({"{\"id\": 1, \"address\": \"h:1\",\n\"id\": 1}"}),
-            "a.json:4: $.servers[0].id: found the key twice, first in line 3, "
-            "want it once");
+  EXPECT_EQ(
+      ErrorOfServers({"{\"id\": 1, \"address\": \"localhost:1\",\n\"id\": 1}"}),
+      "a.json:4: $.servers[0].id: found the key twice, first in line 3, "
+      "want it once");
   EXPECT_EQ(ErrorOfLine("\"zmq\": {\"a\": 1,\n \"a\": 2}"),
             "a.json:4: $.zmq.a: found the key twice, first in line 3, want it "
             "once");
@@ -102,7 +103,7 @@ TEST(ConfigErrorTest, WrongTypesSayWhatWasFound) {
             "a.json:1: $.servers: found an object, want an array");
   EXPECT_EQ(ErrorOfServers({"7"}),
             "a.json:3: $.servers[0]: found 7, want an object");
-  EXPECT_EQ(ErrorOfServers({"{\"id\": \"1\", \"address\": \"h:1\"}"}),
+  EXPECT_EQ(ErrorOfServers({"{\"id\": \"1\", \"address\": \"localhost:1\"}"}),
             "a.json:3: $.servers[0].id: found \"1\", want an integer from 0 to "
             "2147483647");
   EXPECT_EQ(ErrorOfServers({"{\"id\": 1, \"address\": 10001}"}),
@@ -207,9 +208,10 @@ TEST(ConfigErrorTest, ServersAreOneToTenThousand) {
             "a.json:1: $.Server: found 0 servers, want 1 to 10000");
   std::vector<std::string> servers;
   for (int id = 0; id < 10000; ++id)
-    servers.push_back(absl::StrCat("{\"id\":", id, ",\"address\":\"h:0\"}"));
+    servers.push_back(
+        absl::StrCat("{\"id\":", id, ",\"address\":\"localhost:0\"}"));
   EXPECT_EQ(ErrorOfServers(servers), "no error");
-  servers.push_back("{\"id\": 10000, \"address\": \"h:0\"}");
+  servers.push_back("{\"id\": 10000, \"address\": \"localhost:0\"}");
   EXPECT_EQ(ErrorOfServers(servers),
             "a.json:1: $.servers: found 10001 servers, want 1 to 10000");
 }
@@ -217,13 +219,13 @@ TEST(ConfigErrorTest, ServersAreOneToTenThousand) {
 TEST(ConfigErrorTest, IdsAreInRangeAndUnique) {
   for (const char* found : {"-1", "2147483648", "1.5"}) {
     EXPECT_EQ(ErrorOfServers({absl::StrCat("{\"id\": ", found,
-                                           ", \"address\": \"h:1\"}")}),
+                                           ", \"address\": \"localhost:1\"}")}),
               absl::StrCat("a.json:3: $.servers[0].id: found ", found,
                            ", want an integer from 0 to 2147483647"));
   }
-  EXPECT_EQ(ErrorOfServers({"{\"id\": 7, \"address\": \"h:1\"}",
-                            "{\"id\": 8, \"address\": \"h:2\"}",
-                            "{\"id\": 7, \"address\": \"h:3\"}"}),
+  EXPECT_EQ(ErrorOfServers({"{\"id\": 7, \"address\": \"localhost:1\"}",
+                            "{\"id\": 8, \"address\": \"localhost:2\"}",
+                            "{\"id\": 7, \"address\": \"localhost:3\"}"}),
             "a.json:5: $.servers[2].id: found 7, the id of $.servers[0] too; "
             "want every id once");
 }
@@ -232,7 +234,7 @@ TEST(ConfigErrorTest, ServersHaveBothKeys) {
   EXPECT_EQ(ErrorOfServers({"{\"id\": 1}"}),
             "a.json:3: $.servers[0]: found no \"address\", want \"id\" and "
             "\"address\"");
-  EXPECT_EQ(ErrorOfServers({"{\"address\": \"h:1\"}"}),
+  EXPECT_EQ(ErrorOfServers({"{\"address\": \"localhost:1\"}"}),
             "a.json:3: $.servers[0]: found no \"id\", want \"id\" and "
             "\"address\"");
   EXPECT_EQ(ErrorOfServers({"{}"}),
@@ -243,7 +245,7 @@ TEST(ConfigErrorTest, ServersHaveBothKeys) {
 TEST(ConfigErrorTest, AddressesParseWhereTheirFormIsKnown) {
   for (const char* transport : {"zmq", "nng"}) {
     EXPECT_EQ(
-        ErrorOfServers({"{\"id\": 1, \"address\": \"h:1\"}",
+        ErrorOfServers({"{\"id\": 1, \"address\": \"localhost:1\"}",
                         "{\"id\": 2,\n \"address\": \"127.0.0.1:99999\"}"},
                        transport),
         "a.json:5: $.servers[1].address: found \"127.0.0.1:99999\": the port "
@@ -256,10 +258,11 @@ TEST(ConfigErrorTest, AddressesParseWhereTheirFormIsKnown) {
 }
 
 TEST(ConfigErrorTest, AddressesAreUnique) {
-  EXPECT_EQ(ErrorOfServers({"{\"id\": 1, \"address\": \"h:80\"}",
-                            "{\"id\": 2, \"address\": \"h:080\"}"}),
-            "a.json:4: $.servers[1].address: found \"h:080\", the address of "
-            "$.servers[0] too; want every address once");
+  EXPECT_EQ(
+      ErrorOfServers({"{\"id\": 1, \"address\": \"localhost:80\"}",
+                      "{\"id\": 2, \"address\": \"localhost:080\"}"}),
+      "a.json:4: $.servers[1].address: found \"localhost:080\", the address of "
+      "$.servers[0] too; want every address once");
   for (const char* transport : {"memory", "quic"}) {
     EXPECT_EQ(ErrorOfServers({"{\"id\": 1, \"address\": \"left\"}",
                               "{\"id\": 2, \"address\": \"left\"}"},
@@ -305,13 +308,14 @@ TEST(ConfigErrorTest, TheFormsDoNotMix) {
   EXPECT_EQ(ErrorOfLine("\"Server\": [{\"Server_Id\": 2, \"Port_Num\": 2}]"),
             "a.json:3: $.Server: found together with \"servers\", want one of "
             "the two");
-  EXPECT_THAT(ErrorOf("{\"Server\": [{\"id\": 1, \"address\": \"h:1\"}]}"),
-              HasSubstr("$.Server[0].id: unknown key"));
+  EXPECT_THAT(
+      ErrorOf("{\"Server\": [{\"id\": 1, \"address\": \"localhost:1\"}]}"),
+      HasSubstr("$.Server[0].id: unknown key"));
 }
 
 TEST(ConfigErrorTest, EveryTruncationIsAnError) {
   const std::string text = R"({"cluster": "demo", "zmq": {"a": 1.5, "b": true},
-    "servers": [{"id": 1, "address": "h:1"}, {"id": 2, "address": "h:2"}],
+    "servers": [{"id": 1, "address": "localhost:1"}, {"id": 2, "address": "localhost:2"}],
     "frame_bytes": 1024})";
   EXPECT_EQ(ErrorOf(text), "no error");
   for (std::size_t bytes = 0; bytes < text.size(); ++bytes)
@@ -322,7 +326,7 @@ TEST(ConfigErrorTest, EveryTruncationIsAnError) {
 // validates or an error that begins with the origin.
 TEST(ConfigErrorTest, EveryChangedByteIsAnswered) {
   const std::string text =
-      R"({"nng":{"a":-1},"servers":[{"id":1,"address":"h:1"}],"linger_ms":9})";
+      R"({"nng":{"a":-1},"servers":[{"id":1,"address":"localhost:1"}],"linger_ms":9})";
   for (std::size_t i = 0; i < text.size(); ++i) {
     for (int byte = 0; byte < 256; ++byte) {
       std::string changed = text;

@@ -19,8 +19,8 @@ constexpr const char* kBackends[] = {"memory", "nng", "zmq"};
 const std::vector<std::string>& KnownKeys() {
   static const auto* const kKeys = [] {
     auto* keys = new std::vector<std::string>{
-        "cluster", "transport", "codec",           "delivery",
-        "servers", "overflow",  "on_peer_restart", "Server"};
+        "cluster",  "transport",       "codec",    "delivery",        "servers",
+        "overflow", "on_peer_restart", "security", "allow_plaintext", "Server"};
     for (const SizeLimit& limit : kSizeLimits) keys->push_back(limit.key);
     for (const TimeLimit& limit : kTimeLimits) keys->push_back(limit.key);
     keys->insert(keys->end(), std::begin(kBackends), std::end(kBackends));
@@ -64,6 +64,9 @@ absl::Status ConfigReader::ReadMember(const std::string& path,
   if (key == "transport") return ReadString(path, value, &config_.transport);
   if (key == "codec") return ReadString(path, value, &config_.codec);
   if (key == "servers" || key == "Server") return ReadServers(path, value);
+  if (key == "security") return ReadSecurity(path, value);
+  if (key == "allow_plaintext")
+    return ReadBool(path, value, &config_.allow_plaintext);
   if (key == "delivery") {
     return ReadWord(path, value,
                     Words<Delivery>{{"reliable", Delivery::kReliable},

@@ -51,6 +51,14 @@ class ConfigReader {
   absl::Status ReadServers(const std::string& path, const JsonValue& list);
   absl::Status ReadServer(const std::string& path, const JsonValue& value);
   absl::Status ReadSeedServer(const std::string& path, const JsonValue& value);
+  absl::Status ReadSecurity(const std::string& path, const JsonValue& value);
+  absl::Status ReadMode(const std::string& path, const JsonValue& value,
+                        SecurityConfig::Mode* out);
+  absl::Status ReadFolder(const std::string& path, const JsonValue& value,
+                          std::string* out);
+  absl::Status ReadPeerFolders(const std::string& path, const JsonValue& value);
+  absl::Status ReadBool(const std::string& path, const JsonValue& value,
+                        bool* out);
   absl::Status ReadString(const std::string& path, const JsonValue& value,
                           std::string* out);
   absl::Status ReadInteger(const std::string& path, const JsonValue& value,

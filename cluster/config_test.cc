@@ -29,7 +29,8 @@ std::string TestFile(const std::string& name, absl::string_view text) {
   return file;
 }
 
-constexpr char kLeast[] = R"({"servers": [{"id": 1, "address": "h:1"}]})";
+constexpr char kLeast[] =
+    R"({"servers": [{"id": 1, "address": "localhost:1"}]})";
 
 TEST(ConfigTest, DefaultsStandWhereKeysAreAbsent) {
   const Config config = Parsed(kLeast);
@@ -42,7 +43,7 @@ TEST(ConfigTest, DefaultsStandWhereKeysAreAbsent) {
   EXPECT_EQ(config.linger, defaults.linger);
   ASSERT_EQ(config.servers.size(), 1u);
   EXPECT_EQ(config.servers[0].id, 1);
-  EXPECT_EQ(config.servers[0].address, "h:1");
+  EXPECT_EQ(config.servers[0].address, "localhost:1");
   EXPECT_TRUE(config.transport_options.empty());
 }
 
@@ -80,7 +81,8 @@ TEST(ConfigTest, ReadsEveryKey) {
 }
 
 TEST(ConfigTest, ReadsEveryWordOfThePolicies) {
-  const Config config = Parsed(R"({"servers": [{"id": 1, "address": "h:1"}],
+  const Config config =
+      Parsed(R"({"servers": [{"id": 1, "address": "localhost:1"}],
     "delivery": "reliable", "overflow": "reject",
     "on_peer_restart": "resend"})");
   EXPECT_EQ(config.delivery, Delivery::kReliable);
@@ -89,7 +91,8 @@ TEST(ConfigTest, ReadsEveryWordOfThePolicies) {
 }
 
 TEST(ConfigTest, BestEffortHasItsOwnKeys) {
-  const Config config = Parsed(R"({"servers": [{"id": 1, "address": "h:1"}],
+  const Config config =
+      Parsed(R"({"servers": [{"id": 1, "address": "localhost:1"}],
     "delivery": "best_effort", "payload_bytes_max": 100,
     "inbox_bytes_max": 2000, "handshake_timeout_ms": 100, "linger_ms": 50})");
   EXPECT_EQ(config.delivery, Delivery::kBestEffort);
@@ -98,7 +101,8 @@ TEST(ConfigTest, BestEffortHasItsOwnKeys) {
 }
 
 TEST(ConfigTest, BackendObjectsKeepTypesAndPlace) {
-  const Config config = Parsed(R"({"servers": [{"id": 1, "address": "h:1"}],
+  const Config config =
+      Parsed(R"({"servers": [{"id": 1, "address": "localhost:1"}],
     "zmq": {"threads": 2, "ratio": 0.5,
             "fast": true, "name": "x"},
     "nng": {}, "memory": {"delay": -1}})");
@@ -151,7 +155,7 @@ TEST(ConfigTest, PortZeroMayRepeat) {
 
 TEST(ConfigTest, PlaceOfNamesTheLine) {
   const Config config = Parsed(
-      "{\"servers\": [{\"id\": 1, \"address\": \"h:1\"}],\n\n"
+      "{\"servers\": [{\"id\": 1, \"address\": \"localhost:1\"}],\n\n"
       " \"transport\": \"zmp\"}");
   EXPECT_EQ(config.origin, "a.json");
   EXPECT_EQ(PlaceOf(config, "transport"), "a.json:3: $.transport");

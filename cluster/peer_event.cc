@@ -12,17 +12,26 @@ const char* PeerEventTypeName(PeerEvent::Type type) {
       return "restarted";
     case PeerEvent::kRemoved:
       return "removed";
+    case PeerEvent::kRejected:
+      return "rejected";
   }
   return "unknown";
 }
 
 std::ostream& operator<<(std::ostream& out, const PeerEvent& event) {
-  out << "peer " << event.peer << " " << PeerEventTypeName(event.type);
+  if (event.peer == PeerEvent::kNobody) {
+    out << "a stranger";
+  } else {
+    out << "peer " << event.peer;
+  }
+  out << " " << PeerEventTypeName(event.type);
   if (!event.reason.empty()) out << ": " << event.reason;
   if (event.unknown_fate > 0) {
     out << " (" << event.unknown_fate << " of unknown fate, " << event.resent
         << " sent again)";
   }
+  if (event.withheld > 0)
+    out << " (and " << event.withheld << " more since the last report)";
   return out;
 }
 

@@ -25,7 +25,12 @@ struct PeerEvent {
     kRestarted,  // a new session: the peer is another process, or forgot us;
                  // kUp follows
     kRemoved,    // RemovePeer; the last event of this peer
+    kRejected,   // a connection, frame or envelope was turned away that came
+                 // in this peer's name, or in nobody's. It says nothing of the
+                 // peer itself, whose session goes on
   };
+  static constexpr int kNobody = -1;  // of kRejected: no member's id
+
   Type type = kUp;
   int peer = 0;
   std::string reason;  // for people
@@ -35,6 +40,10 @@ struct PeerEvent {
   // (on_peer_restart). The others are dropped and counted.
   std::uint64_t unknown_fate = 0;
   std::uint64_t resent = 0;
+
+  // kRejected: how many like it there were since the last such event. A flood
+  // is one event a second; Stats counts each.
+  std::uint64_t withheld = 0;
 };
 
 const char* PeerEventTypeName(PeerEvent::Type type);

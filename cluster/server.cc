@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "cluster/config_security.h"
 #include "cluster/server/server_core.h"
 #include "transport/check.h"
 
@@ -68,9 +69,7 @@ absl::Status Server::AddPeer(int id, const std::string& address) {
 
 absl::Status Server::RemovePeer(int id) { return core_->RemovePeer(id); }
 
-absl::Status Server::ReloadSecurity() {
-  return absl::FailedPreconditionError("no security is configured");
-}
+absl::Status Server::ReloadSecurity() { return core_->ReloadSecurity(); }
 
 int Server::Pid() const { return core_->id(); }
 std::vector<int> Server::Peers() const { return core_->Peers(); }
@@ -84,6 +83,21 @@ std::size_t FrameBytesMax(const Config& config) {
   return config.delivery == Delivery::kReliable
              ? kLinkFrameBytesMax
              : RecordBytesLimit(config.payload_bytes_max);
+}
+
+absl::Status AtSecurity(const Config& config, const absl::Status& status) {
+  return absl::Status(status.code(), absl::StrCat(PlaceOf(config, "security"),
+                                                  ": ", status.message()));
+}
+
+absl::Status AddSecurity(const Config& config, TransportConfig* transport) {
+  if (config.security.mode == SecurityConfig::Mode::kNone)
+    return absl::OkStatus();
+  absl::StatusOr<SecurityFiles> files =
+      ResolveSecurity(config, transport->server_id);
+  if (!files.ok()) return files.status();
+  transport->security = *std::move(files);
+  return absl::OkStatus();
 }
 
 bool HasServer(const Config& config, int id) {
@@ -113,12 +127,23 @@ absl::StatusOr<std::unique_ptr<Server>> NewServer(int server_id, Config config,
   transport_config.server_id = server_id;
   transport_config.frame_bytes_max = FrameBytesMax(config);
   transport_config.handshake_timeout = config.handshake_timeout;
+  if (absl::Status status = AddSecurity(config, &transport_config);
+      !status.ok()) {
+    return status;
+  }
   const auto options = config.transport_options.find(config.transport);
   if (options != config.transport_options.end())
     transport_config.options = options->second;
   absl::StatusOr<std::unique_ptr<Transport>> transport =
       factory(transport_config);
   if (!transport.ok()) return transport.status();
+  // A transport that was made elsewhere may have overlooked that it is to be
+  // secured, and would say so here.
+  if (transport_config.security) {
+    absl::Status status =
+        (*transport)->ReloadSecurity(*transport_config.security);
+    if (!status.ok()) return AtSecurity(config, status);
+  }
   auto core = std::make_unique<ServerCore>(server_id, std::move(config), *codec,
                                            *std::move(transport));
   return std::unique_ptr<Server>(new Server(std::move(core)));

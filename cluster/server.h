@@ -130,8 +130,12 @@ class Server {
   // kRemoved says how many had been transmitted. kNotFound: it is none.
   absl::Status RemovePeer(int id);
 
-  // Reads the keys and the peers' public material again. kFailedPrecondition:
-  // security is not configured.
+  // Reads the keys and the peers' public material again, a folder of peers with
+  // all that is in it now. New connections use the new; from a peer that is no
+  // longer listed, or whose key changed, nothing is taken from then on over its
+  // old connections, and nothing is sent to it over them; others lose nothing.
+  // Its session and queue are kept: RemovePeer ends those. After an error all
+  // is as it was. kFailedPrecondition: security is not configured.
   absl::Status ReloadSecurity();
 
   int Pid() const;

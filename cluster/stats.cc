@@ -21,7 +21,9 @@ const char* RefusalReasonName(RefusalReason reason) {
       "impossible acknowledgement",
       "overrun",
       "bad record",
-      "inbox full"};
+      "inbox full",
+      "unauthenticated",
+      "silent"};
   return kNames[static_cast<std::size_t>(reason)];
 }
 

@@ -7,7 +7,8 @@
 //   accepted == acknowledged + queued + in_flight + sum of dropped (reliable
 //   delivery)
 //
-// and every frame that was refused is counted by its reason. Threads and
+// and every frame that was refused is counted by its reason, as is every
+// connection that the transport turned away. Threads and
 // ownership: a value.
 //
 //   for (const cluster::PeerStats& peer : server->Stats().peers) std::cout <<
@@ -52,8 +53,10 @@ enum class RefusalReason {
   kOverrun,           // more than the window that this server granted
   kBadRecord,         // its checksum is right and its records are not
   kInboxFull,         // best effort: Receive does not keep up
+  kUnauthenticated,   // its connection proved nothing, or not enough
+  kSilent,            // a connection said nothing, or not enough, in time
 };
-inline constexpr int kRefusalReasons = 12;
+inline constexpr int kRefusalReasons = 14;
 const char* RefusalReasonName(RefusalReason reason);
 
 struct PeerStats {
@@ -100,9 +103,12 @@ struct ServerStats {
       0;  // envelopes that Receive returned or a handler took
   std::uint64_t self_sent = 0;    // to the own id
   std::uint64_t inbox_bytes = 0;  // received, not delivered
-  // Frames that could not be laid to a peer's account.
+  // Frames and connections that could not be laid to a peer's account.
   std::array<std::uint64_t, kRefusalReasons> refused{};
 
+  std::uint64_t Refused(RefusalReason reason) const {
+    return refused[static_cast<std::size_t>(reason)];
+  }
   const PeerStats* Peer(int id) const;  // null if unknown
 };
 

@@ -77,7 +77,7 @@ TEST(ValidateConfigTest, ServersAreChecked) {
             "config: $.servers[1].address: found \"ipc:///tmp/a\", the address "
             "of $.servers[0] too; want every address once");
   config = Valid();
-  config.servers.assign(10001, {1, "h:0"});
+  config.servers.assign(10001, {1, "localhost:0"});
   EXPECT_EQ(ErrorOf(config),
             "config: $.servers: found 10001 servers, want 1 to 10000");
 }

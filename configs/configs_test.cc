@@ -53,7 +53,7 @@ TEST(ConfigsTest, EveryFileLoads) {
   for (const char* name :
        {"best_effort_json.json", "cluster.json", "cluster_nng.json",
         "five.json", "ipc.json", "ipv6.json", "json_codec.json", "memory.json",
-        "seed.json", "tuned.json"}) {
+        "secure.json", "seed.json", "tuned.json"}) {
     EXPECT_EQ(files.count(name), 1u) << name;
   }
 }
@@ -125,6 +125,7 @@ TEST(ConfigsTest, TheSpecialFilesAreWhatTheirNamesSay) {
   EXPECT_EQ(Loaded("json_codec.json").codec, "json");
   EXPECT_EQ(Loaded("memory.json").transport, "memory");
   EXPECT_EQ(Loaded("five.json").servers.size(), 5u);
+  EXPECT_EQ(Loaded("secure.json").security.mode, SecurityConfig::Mode::kMutual);
   EXPECT_EQ(Loaded("seed.json").lines.count("Server"), 1u);
   const Config best_effort = Loaded("best_effort_json.json");
   EXPECT_EQ(best_effort.delivery, Delivery::kBestEffort);

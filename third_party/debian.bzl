@@ -126,4 +126,9 @@ def debian_libraries():
         deps = ["@libzmq//:libzmq"],
     )
     debian_library(name = "nng", headers = ["nng"], targets = {":nng": ["-lnng"]})
+    debian_library(
+        name = "openssl",
+        headers = ["openssl"],
+        targets = {":crypto": ["libcrypto"]},
+    )
     debian_library(name = "isa-l", headers = ["isa-l"], targets = {":isa-l": ["libisal"]})

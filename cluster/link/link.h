@@ -95,7 +95,8 @@ class Link {
 
   // The records of an arrival of `session` made no sense: the session is worth
   // nothing any more.
-  void RejectRecords(std::uint64_t session, absl::string_view reason);
+  void RejectRecords(std::uint64_t session, RefusalReason reason,
+                     absl::string_view text);
 
   // Asks the peer to tell soon what it has consumed.
   void RequestConsumed();

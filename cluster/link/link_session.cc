@@ -91,11 +91,12 @@ void Link::BreakSession(RefusalReason refusal, absl::string_view reason) {
   handshake_.Break();
 }
 
-void Link::RejectRecords(std::uint64_t session, absl::string_view reason) {
+void Link::RejectRecords(std::uint64_t session, RefusalReason reason,
+                         absl::string_view text) {
   if (handshake_.established() && session == handshake_.session()) {
-    BreakSession(RefusalReason::kBadRecord, reason);
+    BreakSession(reason, text);
   } else {
-    Refuse(RefusalReason::kBadRecord, reason);
+    Refuse(reason, text);
   }
 }
 

@@ -287,9 +287,10 @@ TEST(LinkSession, RecordsThatMakeNoSenseCostTheSession) {
   LinkPair pair;
   pair.Connect();
   const std::uint64_t session = pair.two.link->session();
-  pair.two.link->RejectRecords(session ^ 1, "of an earlier session");
+  pair.two.link->RejectRecords(session ^ 1, RefusalReason::kBadRecord,
+                               "of an earlier session");
   EXPECT_EQ(pair.two.link->session(), session);
-  pair.two.link->RejectRecords(session, "nonsense");
+  pair.two.link->RejectRecords(session, RefusalReason::kBadRecord, "nonsense");
   EXPECT_EQ(pair.two.link->session(), 0u);
   pair.Advance(absl::Milliseconds(200));
   EXPECT_EQ(pair.two.Events(), "up down restarted up");

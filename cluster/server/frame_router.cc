@@ -4,20 +4,40 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "cluster/server/clock.h"
 
 namespace cluster {
+namespace {
 
-FrameRouter::FrameRouter(int self_id, Delivery delivery, const Codec* codec,
-                         std::function<MessageId()> next_id,
+RefusalReason ReasonOf(RejectionKind kind) {
+  switch (kind) {
+    case RejectionKind::kUnauthenticated:
+      return RefusalReason::kUnauthenticated;
+    case RejectionKind::kWrongIdentity:
+      return RefusalReason::kWrongIdentity;
+    case RejectionKind::kMalformed:
+      return RefusalReason::kMalformed;
+    case RejectionKind::kSilent:
+      return RefusalReason::kSilent;
+  }
+  return RefusalReason::kMalformed;
+}
+
+}  // namespace
+
+FrameRouter::FrameRouter(int self_id, Delivery delivery, bool secured,
+                         const Codec* codec, std::function<MessageId()> next_id,
                          PeerTable<Peer>* peers, Inbox* inbox,
-                         Callbacks* callbacks)
+                         Callbacks* callbacks, Rejections* rejections)
     : self_id_(self_id),
       delivery_(delivery),
+      secured_(secured),
       codec_(codec),
       next_id_(std::move(next_id)),
       peers_(peers),
       inbox_(inbox),
-      callbacks_(callbacks) {}
+      callbacks_(callbacks),
+      rejections_(rejections) {}
 
 FrameVerdict FrameRouter::OnFrame(ReceivedFrame frame) {
   return delivery_ == Delivery::kReliable ? OnSessionFrame(std::move(frame))
@@ -25,9 +45,30 @@ FrameVerdict FrameRouter::OnFrame(ReceivedFrame frame) {
 }
 
 FrameVerdict FrameRouter::Refuse(RefusalReason reason, FrameVerdict verdict) {
-  std::lock_guard<std::mutex> lock(mutex_);
-  ++refused_[static_cast<std::size_t>(reason)];
+  rejections_->Count(reason);
   return verdict;
+}
+
+void FrameRouter::Report(RefusalReason reason, int peer,
+                         absl::string_view text) {
+  rejections_->Report(reason, peer, text, MonotonicNow());
+  callbacks_->Wake();
+}
+
+bool FrameRouter::MaySpeakFor(int sender, const absl::optional<int>& identity) {
+  if (!secured_ || identity == sender) return true;
+  if (!identity) {
+    rejections_->Count(RefusalReason::kUnauthenticated);
+    Report(RefusalReason::kUnauthenticated, sender,
+           absl::StrCat("a frame in the name of server ", sender,
+                        " on a connection that proved nothing"));
+    return false;
+  }
+  rejections_->Count(RefusalReason::kWrongIdentity);
+  Report(RefusalReason::kWrongIdentity, sender,
+         absl::StrCat("server ", *identity, " sent a frame in the name of ",
+                      "server ", sender));
+  return false;
 }
 
 FrameVerdict FrameRouter::OnSessionFrame(ReceivedFrame frame) {
@@ -37,6 +78,8 @@ FrameVerdict FrameRouter::OnSessionFrame(ReceivedFrame frame) {
       FrameError::kNone) {
     return Refuse(RefusalReason::kMalformed, FrameVerdict::kMalformed);
   }
+  if (!MaySpeakFor(static_cast<int>(header.sender_id), frame.identity))
+    return FrameVerdict::kMalformed;
   body.owner = std::move(frame.slice.owner);
   Peer* const found = peers_->Find(static_cast<int>(header.sender_id));
   if (found == nullptr || found->removed()) {
@@ -60,6 +103,8 @@ FrameVerdict FrameRouter::OnMessage(const ReceivedFrame& frame) {
   if (!codec_->DecodeStandalone(frame.slice.bytes, &state, &envelope).ok()) {
     return Refuse(RefusalReason::kMalformed, FrameVerdict::kMalformed);
   }
+  if (!MaySpeakFor(envelope.sender_id, frame.identity))
+    return FrameVerdict::kMalformed;
   Peer* const found = peers_->Find(envelope.sender_id);
   if (found == nullptr || found->removed()) {
     return Refuse(RefusalReason::kUnknownSender, FrameVerdict::kAccepted);
@@ -104,21 +149,9 @@ void FrameRouter::OnDisconnected(int peer, absl::string_view reason) {
 }
 
 void FrameRouter::OnRejected(Rejection rejection) {
-  switch (rejection.kind) {
-    case RejectionKind::kWrongIdentity:
-      Refuse(RefusalReason::kWrongIdentity, FrameVerdict::kAccepted);
-      return;
-    case RejectionKind::kUnauthenticated:
-    case RejectionKind::kMalformed:
-    case RejectionKind::kSilent:
-      Refuse(RefusalReason::kMalformed, FrameVerdict::kAccepted);
-      return;
-  }
-}
-
-FrameRouter::Refused FrameRouter::refused() const {
-  std::lock_guard<std::mutex> lock(mutex_);
-  return refused_;
+  const RefusalReason reason = ReasonOf(rejection.kind);
+  rejections_->Count(reason);
+  Report(reason, rejection.peer.value_or(PeerEvent::kNobody), rejection.reason);
 }
 
 }  // namespace cluster

@@ -1,8 +1,9 @@
 // FrameRouter: takes what the transport calls to the peer that it is for.
 //
 // What it is: the server's TransportHandler. A frame goes to the peer that it
-// names as its sender, once its header and checksums are right; what cannot be
-// laid to a peer's account is counted here.
+// names as its sender, once its header and checksums are right and, with
+// security, the connection has proved to be that sender; what cannot be laid to
+// a peer's account is counted in Rejections.
 //
 // Threads: the transport's. Ownership: everything is borrowed. Errors:
 // counters, and FrameVerdict.
@@ -10,8 +11,6 @@
 #ifndef CLUSTER_SERVER_FRAME_ROUTER_H_
 #define CLUSTER_SERVER_FRAME_ROUTER_H_
 
-#include <array>
-#include <cstdint>
 #include <functional>
 #include <mutex>
 #include <string>
@@ -21,6 +20,7 @@
 #include "cluster/server/callbacks.h"
 #include "cluster/server/inbox.h"
 #include "cluster/server/peer_table.h"
+#include "cluster/server/rejections.h"
 #include "cluster/server/reliable_peer.h"
 #include "transport/transport.h"
 
@@ -28,13 +28,12 @@ namespace cluster {
 
 class FrameRouter : public TransportHandler {
  public:
-  using Refused = std::array<std::uint64_t, kRefusalReasons>;
-
-  // `codec` and `next_id` are for best effort: how messages are decoded, and
-  // what a foreign one without an id gets.
-  FrameRouter(int self_id, Delivery delivery, const Codec* codec,
+  // `secured`: take nothing from a connection without an identity. `codec` and
+  // `next_id` are for best effort: how messages are decoded, and what a foreign
+  // one without an id gets.
+  FrameRouter(int self_id, Delivery delivery, bool secured, const Codec* codec,
               std::function<MessageId()> next_id, PeerTable<Peer>* peers,
-              Inbox* inbox, Callbacks* callbacks);
+              Inbox* inbox, Callbacks* callbacks, Rejections* rejections);
 
   FrameVerdict OnFrame(ReceivedFrame frame) override;
   void OnDrained() override;
@@ -43,25 +42,27 @@ class FrameRouter : public TransportHandler {
   void OnDisconnected(int peer, absl::string_view reason) override;
   void OnRejected(Rejection rejection) override;
 
-  // Frames that could not be laid to a peer's account.
-  Refused refused() const;
-
  private:
   FrameVerdict OnSessionFrame(ReceivedFrame frame);
   FrameVerdict OnMessage(const ReceivedFrame& frame);
   FrameVerdict Refuse(RefusalReason reason, FrameVerdict verdict);
+  // Whether a connection of this identity may speak for `sender`; if not, that
+  // is counted and reported.
+  bool MaySpeakFor(int sender, const absl::optional<int>& identity);
+  void Report(RefusalReason reason, int peer, absl::string_view text);
 
   const int self_id_;
   const Delivery delivery_;
+  const bool secured_;
   const Codec* const codec_;
   const std::function<MessageId()> next_id_;
   PeerTable<Peer>* const peers_;
   Inbox* const inbox_;
   Callbacks* const callbacks_;
+  Rejections* const rejections_;
 
-  mutable std::mutex mutex_;
+  std::mutex mutex_;
   std::vector<Peer*> undrained_;  // want OnDrained
-  Refused refused_{};
 };
 
 }  // namespace cluster

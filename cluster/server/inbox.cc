@@ -151,8 +151,9 @@ bool Inbox::DecodeNext(EnvelopeView* envelope) {
     return false;
   }
   if (envelope->sender_id != current_.source->SenderId()) {
-    Reject(absl::StrCat("an envelope that names ", envelope->sender_id,
-                        " as its sender"));
+    Reject(
+        absl::StrCat("an envelope in the name of server ", envelope->sender_id),
+        RefusalReason::kWrongIdentity);
     return false;
   }
   if (envelope->pid != self_id_ && envelope->pid != kBroadcast) {
@@ -168,10 +169,10 @@ bool Inbox::DecodeNext(EnvelopeView* envelope) {
   return true;
 }
 
-void Inbox::Reject(absl::string_view reason) {
+void Inbox::Reject(absl::string_view text, RefusalReason reason) {
   rest_ = absl::string_view();
   taken_ = current_.arrival.records;
-  current_.source->OnBadRecords(current_.arrival, reason);
+  current_.source->OnBadRecords(current_.arrival, reason, text);
 }
 
 void Inbox::Settle() {

@@ -41,9 +41,10 @@ class ArrivalSource {
   virtual ~ArrivalSource() = default;
   // Every record of the arrival was taken.
   virtual void OnConsumed(const Arrival& arrival) = 0;
-  // Its records make no sense.
-  virtual void OnBadRecords(const Arrival& arrival,
-                            absl::string_view reason) = 0;
+  // Its records make no sense: kBadRecord, or kWrongIdentity where one names
+  // another server as its sender.
+  virtual void OnBadRecords(const Arrival& arrival, RefusalReason reason,
+                            absl::string_view text) = 0;
   // The only sender that its records may name.
   virtual int SenderId() const = 0;
 };
@@ -104,7 +105,8 @@ class Inbox {
   bool NextItem();
   bool NextOfCurrent(EnvelopeView* envelope);
   bool DecodeNext(EnvelopeView* envelope);
-  void Reject(absl::string_view reason);
+  void Reject(absl::string_view text,
+              RefusalReason reason = RefusalReason::kBadRecord);
   void Settle();
 
   const int self_id_;

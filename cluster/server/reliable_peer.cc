@@ -3,6 +3,7 @@
 #include <random>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "cluster/server/clock.h"
 
 namespace cluster {
@@ -33,11 +34,13 @@ void AddCounters(const PeerStats& more, PeerStats* total) {
 }
 
 ReliablePeer::ReliablePeer(const LinkConfig& config, Transport* transport,
-                           Inbox* inbox, Callbacks* callbacks)
+                           Inbox* inbox, Callbacks* callbacks,
+                           Rejections* rejections)
     : config_(config),
       transport_(transport),
       inbox_(inbox),
-      callbacks_(callbacks) {
+      callbacks_(callbacks),
+      rejections_(rejections) {
   retired_.peer = config.peer_id;
   NewLink();
 }
@@ -270,12 +273,19 @@ void ReliablePeer::OnConsumed(const Arrival& arrival) {
   Pump();
 }
 
-void ReliablePeer::OnBadRecords(const Arrival& arrival,
-                                absl::string_view reason) {
-  std::lock_guard<std::mutex> lock(mutex_);
-  if (link_ == nullptr) return;
-  link_->RejectRecords(arrival.session, reason);
-  Pump();
+void ReliablePeer::OnBadRecords(const Arrival& arrival, RefusalReason reason,
+                                absl::string_view text) {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (link_ == nullptr) return;
+    link_->RejectRecords(arrival.session, reason, text);
+    Pump();
+  }
+  if (reason != RefusalReason::kWrongIdentity) return;
+  rejections_->Report(reason, config_.peer_id,
+                      absl::StrCat("server ", config_.peer_id, " sent ", text),
+                      MonotonicNow());
+  callbacks_->Wake();
 }
 
 void ReliablePeer::OnArrival(Arrival arrival) {

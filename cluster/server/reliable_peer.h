@@ -17,15 +17,16 @@
 #include "cluster/server/callbacks.h"
 #include "cluster/server/inbox.h"
 #include "cluster/server/peer.h"
+#include "cluster/server/rejections.h"
 #include "transport/transport.h"
 
 namespace cluster {
 
 class ReliablePeer : public Peer, public ArrivalSource, private LinkSink {
  public:
-  // The inbox, the callbacks and the transport outlive the peer.
+  // All pointers outlive the peer.
   ReliablePeer(const LinkConfig& config, Transport* transport, Inbox* inbox,
-               Callbacks* callbacks);
+               Callbacks* callbacks, Rejections* rejections);
 
   SendOutcome Send(const EnvelopeView& envelope) override;
   bool WaitForRoom(const EnvelopeView& envelope,
@@ -52,7 +53,8 @@ class ReliablePeer : public Peer, public ArrivalSource, private LinkSink {
   void CountRefusal(RefusalReason reason, absl::string_view trouble);
 
   void OnConsumed(const Arrival& arrival) override;
-  void OnBadRecords(const Arrival& arrival, absl::string_view reason) override;
+  void OnBadRecords(const Arrival& arrival, RefusalReason reason,
+                    absl::string_view text) override;
   int SenderId() const override { return config_.peer_id; }
 
  private:
@@ -72,6 +74,7 @@ class ReliablePeer : public Peer, public ArrivalSource, private LinkSink {
   Transport* const transport_;
   Inbox* const inbox_;
   Callbacks* const callbacks_;
+  Rejections* const rejections_;
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;

@@ -7,6 +7,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "cluster/config_security.h"
 #include "cluster/server/clock.h"
 
 namespace cluster {
@@ -47,9 +48,14 @@ ServerCore::ServerCore(int server_id, Config config, const Codec* codec,
       transport_(std::move(transport)),
       inbox_(id_, config_.payload_bytes_max, config_.inbox_bytes_max),
       callbacks_(&inbox_),
+      rejections_(
+          [this](PeerEvent event) { callbacks_.PushEvent(std::move(event)); },
+          [this](int id) { return peers_.Find(id) != nullptr; }),
       router_(
-          id_, config_.delivery, codec_, [this] { return NextMessageId(); },
-          &peers_, &inbox_, &callbacks_),
+          id_, config_.delivery,
+          config_.security.mode != SecurityConfig::Mode::kNone, codec_,
+          [this] { return NextMessageId(); }, &peers_, &inbox_, &callbacks_,
+          &rejections_),
       ticker_(std::min(kTickSoon, config_.heartbeat / 4),
               std::min(kTickAtLeisure, config_.heartbeat / 2),
               [this] { return Tick(); }) {
@@ -69,7 +75,7 @@ std::unique_ptr<Peer> ServerCore::NewPeer(int id) {
   link.incarnation = incarnation_;
   link.codec = codec_;
   return std::make_unique<ReliablePeer>(link, transport_.get(), &inbox_,
-                                        &callbacks_);
+                                        &callbacks_, &rejections_);
 }
 
 void ServerCore::InsertPeers(const std::vector<int>& ids) {
@@ -197,6 +203,16 @@ absl::Status ServerCore::RemovePeer(int id) {
   return absl::OkStatus();
 }
 
+// Not under the lifecycle's lock: callbacks, which the transport may wait for,
+// take it.
+absl::Status ServerCore::ReloadSecurity() {
+  if (stopped_) return absl::CancelledError("the server was stopped");
+  std::lock_guard<std::mutex> lock(reload_);
+  absl::StatusOr<SecurityFiles> files = ResolveSecurity(config_, id_);
+  if (!files.ok()) return files.status();
+  return transport_->ReloadSecurity(*files);
+}
+
 bool ServerCore::Tick() {
   bool busy = false;
   for (const auto& [id, peer] : peers_.entries()) {
@@ -267,7 +283,7 @@ ServerStats ServerCore::Stats() const {
   stats.delivered = inbox_.delivered();
   stats.self_sent = self_sent_;
   stats.inbox_bytes = inbox_.bytes();
-  stats.refused = router_.refused();
+  stats.refused = rejections_.counts();
   return stats;
 }
 

@@ -25,6 +25,7 @@
 #include "cluster/server/frame_router.h"
 #include "cluster/server/inbox.h"
 #include "cluster/server/peer_table.h"
+#include "cluster/server/rejections.h"
 #include "cluster/server/ticker.h"
 
 namespace cluster {
@@ -42,6 +43,7 @@ class ServerCore {
   void Stop();
   absl::Status AddPeer(int id, const std::string& address);
   absl::Status RemovePeer(int id);
+  absl::Status ReloadSecurity();
   absl::Status SetEnvelopeHandler(
       std::function<void(const EnvelopeView&)> handler);
   absl::Status SetEventHandler(std::function<void(const PeerEvent&)> handler);
@@ -103,7 +105,8 @@ class ServerCore {
 
   mutable std::mutex lifecycle_;  // guards phase_ and config_.servers
   Phase phase_ = Phase::kNew;
-  std::mutex stop_;  // one Stop at a time; the others wait for it
+  std::mutex stop_;    // one Stop at a time; the others wait for it
+  std::mutex reload_;  // one ReloadSecurity at a time
   Config config_;
 
   // The transport outlives the peers, and is stopped before anything is
@@ -112,6 +115,7 @@ class ServerCore {
   Inbox inbox_;
   Callbacks callbacks_;
   PeerTable<Peer> peers_;
+  Rejections rejections_;
   FrameRouter router_;
   Ticker ticker_;
 };

@@ -265,6 +265,9 @@ void Checker::OnEvent(const SimLife& self, int peer, const PeerEvent& event) {
       break;
     case PeerEvent::kRemoved:
       break;
+    case PeerEvent::kRejected:
+      Fail(who, "rejected on a network without strangers");
+      break;
   }
 }
 

@@ -1,41 +1,120 @@
 #include "transport/zmq/inbound_socket.h"
 
+#include <poll.h>
+
 #include <cerrno>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "transport/check.h"
 #include "transport/zmq/endpoint.h"
 
 namespace cluster {
 namespace zmq_backend {
+namespace {
+
+constexpr char kMonitorEndpoint[] = "inproc://monitor-inbound";
+
+// How long ListenAnew tries: ZeroMQ closes a listener on another thread.
+constexpr int kRebindTries = 2000;
+constexpr int kRebindPauseMs = 1;
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<InboundSocket>> InboundSocket::Open(
     zmq::context_t* context, const ZmqSettings& settings,
-    const Address& address) {
-  zmq::socket_t pull;
-  absl::StatusOr<Address> bound = address;
-  const absl::Status status = CatchZmq("open the receiving socket", [&] {
-    pull = zmq::socket_t(*context, zmq::socket_type::pull);
-    SetUpPull(settings, address, &pull);
-    bound = Bind(address, &pull);
+    const CurveKeyRing* keys, const Address& address) {
+  std::unique_ptr<InboundSocket> inbound;
+  absl::Status status = CatchZmq("open the receiving socket", [&] {
+    inbound.reset(new InboundSocket(context, settings, keys, address));
   });
+  if (status.ok()) status = inbound->BindAndNote();
   if (!status.ok()) return status;
-  if (!bound.ok()) return bound.status();
-  return std::unique_ptr<InboundSocket>(new InboundSocket(
-      std::move(pull), *std::move(bound), settings.frame_bytes_max));
+  return inbound;
 }
 
-InboundSocket::InboundSocket(zmq::socket_t pull, Address address,
-                             std::size_t frame_bytes_max)
-    : pull_(std::move(pull)),
-      address_(std::move(address)),
-      frame_bytes_max_(frame_bytes_max) {}
+InboundSocket::InboundSocket(zmq::context_t* context,
+                             const ZmqSettings& settings,
+                             const CurveKeyRing* keys, const Address& address)
+    : frame_bytes_max_(settings.frame_bytes_max),
+      keys_(keys),
+      pull_(*context, zmq::socket_type::pull),
+      monitor_(context, &pull_, kMonitorEndpoint,
+               LinkMonitor::Scope::kAccepted),
+      address_(address) {
+  SetUpPull(settings, address, &pull_);
+  if (keys_ != nullptr) SecurePull(*keys_->Get(), &pull_);
+}
 
-InboundSocket::~InboundSocket() { RemoveSocketFile(address_); }
+InboundSocket::~InboundSocket() {
+  if (listening_) RemoveSocketFile(address_);
+}
+
+absl::Status InboundSocket::BindAndNote() {
+  absl::StatusOr<Address> bound = address_;
+  absl::Status status = CatchZmq("open the receiving socket",
+                                 [&] { bound = Bind(address_, &pull_); });
+  if (!status.ok()) return status;
+  if (!bound.ok()) return bound.status();
+  address_ = *std::move(bound);
+  listening_ = true;
+  return absl::OkStatus();
+}
+
+absl::Status InboundSocket::ListenAnew() {
+  absl::Status status = CatchZmq("listen with other keys", [&] {
+    if (listening_) pull_.unbind(pull_.get(zmq::sockopt::last_endpoint));
+    listening_ = false;
+    SecurePull(*keys_->Get(), &pull_);
+  });
+  for (int i = 0; status.ok() && !listening_; ++i) {
+    status = BindAndNote();
+    if (absl::IsAlreadyExists(status) && i < kRebindTries) {
+      poll(nullptr, 0, kRebindPauseMs);
+      status = absl::OkStatus();
+    }
+  }
+  return status;
+}
 
 int InboundSocket::fd() { return pull_.get(zmq::sockopt::fd); }
 
-InboundSocket::Result InboundSocket::Receive(ReceivedFrame* frame) {
+bool InboundSocket::NextRejection(Rejection* rejection) {
+  LinkEvent event;
+  while (monitor_.Next(&event)) {
+    if (!event.rejection) continue;
+    *rejection = {*event.rejection, absl::nullopt,
+                  absl::StrCat("a connection was closed in its handshake: ",
+                               event.reason)};
+    return true;
+  }
+  return false;
+}
+
+bool InboundSocket::Identify(absl::optional<int>* identity,
+                             Rejection* rejection) {
+  *identity = absl::nullopt;
+  if (keys_ == nullptr) return true;
+  const char* const text = zmq_msg_gets(incoming_.handle(), "User-Id");
+  const absl::optional<UserId> user =
+      text == nullptr ? absl::nullopt : ParseUserId(text);
+  if (!user) {
+    *rejection = {RejectionKind::kUnauthenticated, absl::nullopt,
+                  "a message came on a connection that proved nothing"};
+    return false;
+  }
+  if (!keys_->Get()->IsCurrent(*user)) {
+    *rejection = {RejectionKind::kUnauthenticated, user->peer,
+                  absl::StrCat("a message came on a connection of server ",
+                               user->peer, " with a key that is revoked")};
+    return false;
+  }
+  *identity = user->peer;
+  return true;
+}
+
+InboundSocket::Result InboundSocket::Receive(ReceivedFrame* frame,
+                                             Rejection* rejection) {
   int result;
   do {
     result = zmq_msg_recv(incoming_.handle(), pull_.handle(), ZMQ_DONTWAIT);
@@ -47,13 +126,18 @@ InboundSocket::Result InboundSocket::Receive(ReceivedFrame* frame) {
   const bool more = incoming_.more();
   const bool whole = !more && !inside_parts_;
   inside_parts_ = more;
-  if (!whole || incoming_.size() > frame_bytes_max_) return Result::kDropped;
+  if (!Identify(&frame->identity, rejection)) return Result::kRejected;
+  if (!whole || incoming_.size() > frame_bytes_max_) {
+    *rejection = {
+        RejectionKind::kMalformed, frame->identity,
+        whole ? "a message over the limit" : "a message of many parts"};
+    return more ? Result::kDropped : Result::kRejected;
+  }
 
   auto message = std::make_shared<zmq::message_t>(std::move(incoming_));
   const absl::string_view bytes(static_cast<const char*>(message->data()),
                                 message->size());
   frame->slice = Slice{std::move(message), bytes};
-  frame->identity = absl::nullopt;
   return Result::kFrame;
 }
 

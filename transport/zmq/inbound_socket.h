@@ -1,7 +1,9 @@
 // InboundSocket: the PULL socket on which every peer's frames arrive.
 //
-// What it is: the bound socket, and its messages as frames that share their
-// buffer. Messages of many parts, and ones over the limit, are thrown away.
+// What it is: the bound socket, its messages as frames that share their buffer,
+// and the news of connections that ZeroMQ turned away. Messages of many parts,
+// and ones over the limit, are thrown away; with security, so is every message
+// whose connection is not one of a present peer's key.
 // What it is not: a thread.
 //
 // Threads: one at a time; a lock in between hands it over. A received frame may
@@ -9,9 +11,11 @@
 // as endpoint.h's Bind.
 //
 //   absl::StatusOr<std::unique_ptr<InboundSocket>> inbound =
-//       InboundSocket::Open(&context, settings, address);
+//       InboundSocket::Open(&context, settings, nullptr, address);
 //   ReceivedFrame frame;
-//   while ((*inbound)->Receive(&frame) != InboundSocket::Result::kEmpty) ...
+//   Rejection rejection;
+//   while ((*inbound)->Receive(&frame, &rejection) !=
+//          InboundSocket::Result::kEmpty) ...
 
 #ifndef TRANSPORT_ZMQ_INBOUND_SOCKET_H_
 #define TRANSPORT_ZMQ_INBOUND_SOCKET_H_
@@ -22,6 +26,9 @@
 #include "absl/status/statusor.h"
 #include "transport/address.h"
 #include "transport/frame.h"
+#include "transport/security.h"
+#include "transport/zmq/curve_keys.h"
+#include "transport/zmq/link_monitor.h"
 #include "transport/zmq/settings.h"
 #include "zmq.hpp"
 
@@ -32,13 +39,15 @@ class InboundSocket {
  public:
   enum class Result {
     kFrame,
-    kDropped,  // something that is no frame came
-    kEmpty,    // nothing is at hand, and fd() tells when that changes
+    kRejected,  // something came that is no frame, or nobody's
+    kDropped,   // a part of a message that will be rejected with its last
+    kEmpty,     // nothing is at hand, and fd() tells when that changes
   };
 
+  // `keys` is borrowed; null: no security.
   static absl::StatusOr<std::unique_ptr<InboundSocket>> Open(
       zmq::context_t* context, const ZmqSettings& settings,
-      const Address& address);
+      const CurveKeyRing* keys, const Address& address);
   InboundSocket(const InboundSocket&) = delete;
   InboundSocket& operator=(const InboundSocket&) = delete;
   ~InboundSocket();
@@ -50,15 +59,32 @@ class InboundSocket {
   int fd();
 
   // Takes one message. Does not block.
-  Result Receive(ReceivedFrame* frame);
+  Result Receive(ReceivedFrame* frame, Rejection* rejection);
+
+  // The same for connections: edge-triggered, so after it NextRejection until
+  // that returns false.
+  int monitor_fd() { return monitor_.fd(); }
+  bool NextRejection(Rejection* rejection);
+
+  // Listens with the keys that are in force now. ZeroMQ closes all connections
+  // with the old listener; their peers dial again. If the address cannot be
+  // bound again, nobody can connect until a later call succeeds.
+  absl::Status ListenAnew();
+  bool listening() const { return listening_; }
 
  private:
-  InboundSocket(zmq::socket_t pull, Address address,
-                std::size_t frame_bytes_max);
+  InboundSocket(zmq::context_t* context, const ZmqSettings& settings,
+                const CurveKeyRing* keys, const Address& address);
 
-  zmq::socket_t pull_;
-  const Address address_;
+  absl::Status BindAndNote();
+  // Whose message it is, or why it is nobody's.
+  bool Identify(absl::optional<int>* identity, Rejection* rejection);
   const std::size_t frame_bytes_max_;
+  const CurveKeyRing* const keys_;
+  zmq::socket_t pull_;
+  LinkMonitor monitor_;  // goes before the socket
+  Address address_;
+  bool listening_ = false;
   zmq::message_t incoming_;
   bool inside_parts_ = false;  // the next part goes on with a dropped message
 };

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -11,10 +12,12 @@ namespace cluster {
 namespace zmq_backend {
 namespace {
 
-constexpr int kWatchedEvents =
-    ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
-    ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
-    ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CONNECT_RETRIED;
+constexpr int kAcceptedEvents =
+    ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL;
+constexpr int kDialledEvents = kAcceptedEvents | ZMQ_EVENT_HANDSHAKE_SUCCEEDED |
+                               ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
+                               ZMQ_EVENT_DISCONNECTED |
+                               ZMQ_EVENT_CONNECT_RETRIED;
 
 // Receives one part; false if there is none.
 bool ReceivePart(zmq::socket_t* socket, zmq::message_t* part) {
@@ -25,30 +28,67 @@ bool ReceivePart(zmq::socket_t* socket, zmq::message_t* part) {
   return result >= 0;
 }
 
+LinkEvent HandshakeFailed(RejectionKind rejection, std::string reason) {
+  LinkEvent event;
+  event.kind = LinkEvent::Kind::kHandshakeFailed;
+  event.reason = std::move(reason);
+  event.rejection = rejection;
+  return event;
+}
+
+// The other end was silent until the timer ran out (EAGAIN is what the last
+// look for input had said), or hung up.
+LinkEvent HandshakeEnded(int error) {
+  if (error == EAGAIN) {
+    return HandshakeFailed(RejectionKind::kSilent,
+                           "not done within handshake_timeout");
+  }
+  LinkEvent event =
+      HandshakeFailed(RejectionKind::kMalformed, zmq_strerror(error));
+  if (error == EPIPE || error == ECONNRESET) event.rejection = absl::nullopt;
+  return event;
+}
+
+LinkEvent ProtocolError(std::uint32_t code) {
+  switch (code) {
+    case ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH:
+      return HandshakeFailed(
+          RejectionKind::kUnauthenticated,
+          "one end has security and the other is plaintext, or no ZeroMQ");
+    case ZMQ_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC:
+      return HandshakeFailed(RejectionKind::kUnauthenticated,
+                             "it was meant for another server key");
+    default:
+      return HandshakeFailed(
+          RejectionKind::kMalformed,
+          absl::StrFormat("ZeroMQ protocol error 0x%08x", code));
+  }
+}
+
 // False: an event that is not asked for.
 bool Translate(std::uint16_t id, std::uint32_t value, LinkEvent* event) {
   switch (id) {
     case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
-      *event = {LinkEvent::Kind::kUp, ""};
+      *event = {LinkEvent::Kind::kUp, "", {}};
       return true;
     case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
-      *event = {LinkEvent::Kind::kHandshakeFailed,
-                zmq_strerror(static_cast<int>(value))};
+      *event = HandshakeEnded(static_cast<int>(value));
       return true;
     case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
-      *event = {LinkEvent::Kind::kHandshakeFailed,
-                absl::StrFormat("ZeroMQ protocol error 0x%08x", value)};
+      *event = ProtocolError(value);
       return true;
     case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
-      *event = {LinkEvent::Kind::kHandshakeFailed,
-                absl::StrCat("refused by authentication, code ", value)};
+      *event = HandshakeFailed(
+          RejectionKind::kUnauthenticated,
+          absl::StrCat("refused by authentication, code ", value));
       return true;
     case ZMQ_EVENT_DISCONNECTED:
-      *event = {LinkEvent::Kind::kLost, ""};
+      *event = {LinkEvent::Kind::kLost, "", {}};
       return true;
     case ZMQ_EVENT_CONNECT_RETRIED:
       *event = {LinkEvent::Kind::kRetry,
-                absl::StrCat("next attempt in ", value, " ms")};
+                absl::StrCat("next attempt in ", value, " ms"),
+                {}};
       return true;
     default:
       return false;
@@ -58,12 +98,13 @@ bool Translate(std::uint16_t id, std::uint32_t value, LinkEvent* event) {
 }  // namespace
 
 LinkMonitor::LinkMonitor(zmq::context_t* context, zmq::socket_t* watched,
-                         const std::string& endpoint)
+                         const std::string& endpoint, Scope scope)
     : watched_(watched), reader_(*context, zmq::socket_type::pair) {
   reader_.set(zmq::sockopt::linger, 0);
   reader_.set(zmq::sockopt::rcvhwm, 0);
-  if (zmq_socket_monitor(watched->handle(), endpoint.c_str(), kWatchedEvents) !=
-      0) {
+  const int events =
+      scope == Scope::kDialled ? kDialledEvents : kAcceptedEvents;
+  if (zmq_socket_monitor(watched->handle(), endpoint.c_str(), events) != 0) {
     throw zmq::error_t();
   }
   try {

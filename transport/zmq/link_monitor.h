@@ -1,4 +1,5 @@
-// LinkMonitor: what ZeroMQ tells of the connection of one PUSH socket.
+// LinkMonitor: what ZeroMQ tells of the connection of one PUSH socket, or of
+// those that a PULL socket turned away.
 //
 // What it is: the reading end of the socket's monitor, with its events boiled
 // down to four kinds. It has no bound on unread events, so a reader that is
@@ -20,6 +21,8 @@
 
 #include <string>
 
+#include "absl/types/optional.h"
+#include "transport/security.h"
 #include "zmq.hpp"
 
 namespace cluster {
@@ -34,13 +37,21 @@ struct LinkEvent {
   };
   Kind kind = Kind::kUp;
   std::string reason;  // of kHandshakeFailed and kRetry
+  // Of kHandshakeFailed; none where the other end hung up by itself.
+  absl::optional<RejectionKind> rejection;
 };
 
 class LinkMonitor {
  public:
+  enum class Scope {
+    kDialled,   // all kinds
+    kAccepted,  // kHandshakeFailed only, and not where ZAP was asked: its
+                // handler knows more (zap.h)
+  };
+
   // `endpoint` is an inproc one of the context that nothing else uses.
   LinkMonitor(zmq::context_t* context, zmq::socket_t* watched,
-              const std::string& endpoint);
+              const std::string& endpoint, Scope scope = Scope::kDialled);
   LinkMonitor(const LinkMonitor&) = delete;
   LinkMonitor& operator=(const LinkMonitor&) = delete;
   ~LinkMonitor();

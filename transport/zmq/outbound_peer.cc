@@ -9,11 +9,15 @@
 namespace cluster {
 namespace zmq_backend {
 
-OutboundPeer::Connection::Connection(Sockets* sockets, const Address& address)
+OutboundPeer::Connection::Connection(Sockets* sockets, const Address& address,
+                                     const CurveKeys* keys,
+                                     const CurvePeer* peer)
     : push(sockets->context, zmq::socket_type::push),
       monitor(&sockets->context, &push,
-              absl::StrCat("inproc://monitor-", ++sockets->monitors)) {
+              absl::StrCat("inproc://monitor-", ++sockets->monitors)),
+      serial(peer == nullptr ? 0 : peer->serial) {
   SetUpPush(sockets->settings, address, &push);
+  if (keys != nullptr) SecurePush(*keys, *peer, &push);
 }
 
 absl::Status OutboundPeer::Dial(const Address& address) {
@@ -30,9 +34,18 @@ absl::Status OutboundPeer::Redial() {
 absl::Status OutboundPeer::DialLocked(const Address& address) {
   absl::StatusOr<std::string> endpoint = DialEndpoint(address);
   if (!endpoint.ok()) return endpoint.status();
+  std::shared_ptr<const CurveKeys> keys;
+  if (sockets_->keys != nullptr) keys = sockets_->keys->Get();
+  const CurvePeer* const peer = keys == nullptr ? nullptr : keys->FindPeer(id_);
+  if (keys != nullptr && peer == nullptr) {
+    address_ = address;
+    HangUpLocked();
+    return absl::OkStatus();
+  }
   std::unique_ptr<Connection> connection;
   absl::Status status = CatchZmq(absl::StrCat("dial ", *endpoint), [&] {
-    connection = std::make_unique<Connection>(sockets_, address);
+    connection =
+        std::make_unique<Connection>(sockets_, address, keys.get(), peer);
     connection->push.connect(*endpoint);
   });
   if (!status.ok()) return status;
@@ -42,9 +55,34 @@ absl::Status OutboundPeer::DialLocked(const Address& address) {
                           WatchKey(Watched::kMonitor, id_));
   connection_ = std::move(connection);
   address_ = address;
-  up_ = loss_told_ = abandoned_ = false;
+  up_ = loss_told_ = abandoned_ = shut_out_ = false;
   if (owed_ > 0) sockets_->poll_set->Wake();
   return absl::OkStatus();
+}
+
+// To a peer without a key. Whoever waits for room may as well go on: what it
+// sends is lost.
+void OutboundPeer::HangUpLocked() {
+  CloseLocked(0);
+  up_ = abandoned_ = false;
+  shut_out_ = true;
+  untold_.push_back({false, absl::StrCat("not connected: server ", id_,
+                                         " has no public key here")});
+  sockets_->poll_set->Wake();
+}
+
+absl::Status OutboundPeer::UseKeys(bool own_changed) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (connection_ == nullptr && !shut_out_) return absl::OkStatus();
+  const std::shared_ptr<const CurveKeys> keys = sockets_->keys->Get();
+  const CurvePeer* const peer = keys->FindPeer(id_);
+  if (peer == nullptr) {
+    if (!shut_out_) HangUpLocked();
+    return absl::OkStatus();
+  }
+  const bool same = connection_ != nullptr &&
+                    connection_->serial == peer->serial && !own_changed;
+  return same ? absl::OkStatus() : DialLocked(address_);
 }
 
 SendResult OutboundPeer::Send(const Frame& frame, std::size_t bytes) {
@@ -69,6 +107,8 @@ SendResult OutboundPeer::Send(const Frame& frame, std::size_t bytes) {
 void OutboundPeer::Close(int linger_ms) {
   std::lock_guard<std::mutex> lock(mutex_);
   CloseLocked(linger_ms);
+  shut_out_ = false;
+  untold_.clear();
   owed_ = 0;
 }
 
@@ -85,7 +125,9 @@ void OutboundPeer::CloseLocked(int linger_ms) {
 
 int OutboundPeer::TakeWritable() {
   std::lock_guard<std::mutex> lock(mutex_);
-  if (owed_ == 0 || !HasRoom(&connection_->push)) return 0;
+  if (owed_ == 0) return 0;
+  if (connection_ == nullptr) return std::exchange(owed_, 0);
+  if (!HasRoom(&connection_->push)) return 0;
   if (connection_->room_watched) {
     sockets_->poll_set->Remove(connection_->push.get(zmq::sockopt::fd));
     connection_->room_watched = false;
@@ -95,6 +137,8 @@ int OutboundPeer::TakeWritable() {
 
 bool OutboundPeer::TakeReports(std::vector<LinkReport>* reports) {
   std::lock_guard<std::mutex> lock(mutex_);
+  for (LinkReport& report : untold_) reports->push_back(std::move(report));
+  untold_.clear();
   if (connection_ == nullptr) return false;
   LinkEvent event;
   while (connection_->monitor.Next(&event)) Report(event, reports);

@@ -29,6 +29,7 @@
 #include "transport/address.h"
 #include "transport/frame.h"
 #include "transport/transport.h"
+#include "transport/zmq/curve_keys.h"
 #include "transport/zmq/link_monitor.h"
 #include "transport/zmq/poll_set.h"
 #include "transport/zmq/settings.h"
@@ -42,11 +43,17 @@ struct Sockets {
   zmq::context_t context;
   ZmqSettings settings;
   std::unique_ptr<PollSet> poll_set;
+  std::unique_ptr<CurveKeyRing> keys;      // null: no security
   std::atomic<std::uint64_t> monitors{0};  // made so far; names the next
 };
 
 // What a descriptor of the poll set belongs to, as its key.
-enum class Watched : std::uint64_t { kInbound = 0, kMonitor = 1, kRoom = 2 };
+enum class Watched : std::uint64_t {
+  kInbound = 0,
+  kMonitor = 1,
+  kRoom = 2,
+  kInboundMonitor = 3,
+};
 
 inline PollSet::Key WatchKey(Watched what, int peer) {
   return static_cast<std::uint64_t>(what) << 32 |
@@ -80,6 +87,9 @@ class OutboundPeer {
 
   // Dials the same address anew, unless closed.
   absl::Status Redial();
+  // The keys are others: dials anew if the peer's is, or `own_changed`; hangs
+  // up if it has none.
+  absl::Status UseKeys(bool own_changed);
 
   // Lost if closed.
   SendResult Send(const Frame& frame, std::size_t bytes);
@@ -98,14 +108,18 @@ class OutboundPeer {
 
  private:
   struct Connection {
-    Connection(Sockets* sockets, const Address& address);
+    // `keys` and `peer` are null without security.
+    Connection(Sockets* sockets, const Address& address, const CurveKeys* keys,
+               const CurvePeer* peer);
 
     zmq::socket_t push;
     LinkMonitor monitor;  // goes before the socket
     bool room_watched = false;
+    const std::uint64_t serial;  // of the peer's key; 0 without security
   };
 
   absl::Status DialLocked(const Address& address);
+  void HangUpLocked();
   void CloseLocked(int linger_ms);
   void Report(const LinkEvent& event, std::vector<LinkReport>* reports);
 
@@ -114,8 +128,10 @@ class OutboundPeer {
 
   std::mutex mutex_;
   Address address_;
-  std::unique_ptr<Connection> connection_;  // null: closed
-  int owed_ = 0;                            // OnWritable calls
+  std::unique_ptr<Connection> connection_;  // null: closed, or shut out
+  bool shut_out_ = false;  // the peer has no key: nothing is sent to it
+  std::vector<LinkReport> untold_;  // by the monitor, which is gone
+  int owed_ = 0;                    // OnWritable calls
   bool up_ = false;
   bool loss_told_ = false;  // the retry that follows is no news
   bool abandoned_ = false;

@@ -31,6 +31,8 @@ ReceiveLoop::ReceiveLoop(Sockets* sockets, PeerTable* peers,
 
 void ReceiveLoop::Start() {
   sockets_->poll_set->Add(inbound_->fd(), WatchKey(Watched::kInbound, 0));
+  sockets_->poll_set->Add(inbound_->monitor_fd(),
+                          WatchKey(Watched::kInboundMonitor, 0));
   // Signals are the application's; its handlers run on its own threads.
   sigset_t all;
   sigset_t before;
@@ -42,10 +44,35 @@ void ReceiveLoop::Start() {
 
 void ReceiveLoop::Stop() {
   stopping_.store(true);
+  {
+    std::lock_guard<std::mutex> lock(task_mutex_);
+    tasks_closed_ = true;
+    task_changed_.notify_all();
+  }
   relief_.Close();
   sockets_->poll_set->Wake();
   for (std::thread& thread : threads_) thread.join();
   sockets_->poll_set->Remove(inbound_->fd());
+  sockets_->poll_set->Remove(inbound_->monitor_fd());
+}
+
+bool ReceiveLoop::Perform(const std::function<void()>& task) {
+  std::unique_lock<std::mutex> lock(task_mutex_);
+  if (tasks_closed_) return false;
+  task_ = &task;
+  sockets_->poll_set->Wake();
+  task_changed_.wait(lock,
+                     [this] { return task_ == nullptr || tasks_closed_; });
+  return std::exchange(task_, nullptr) == nullptr;
+}
+
+// Under the lock, so that a task that is running is waited for.
+void ReceiveLoop::ServeTask() {
+  std::lock_guard<std::mutex> lock(task_mutex_);
+  if (task_ == nullptr) return;
+  (*task_)();
+  task_ = nullptr;
+  task_changed_.notify_all();
 }
 
 void ReceiveLoop::Run() {
@@ -73,7 +100,8 @@ int ReceiveLoop::Burst() {
   int frames = 0;
   for (int i = 1; i <= kBurstFramesMax; ++i) {
     ReceivedFrame frame;
-    const InboundSocket::Result result = inbound_->Receive(&frame);
+    Rejection rejection;
+    const InboundSocket::Result result = inbound_->Receive(&frame, &rejection);
     if (result == InboundSocket::Result::kEmpty) {
       inbound_ready_ = false;
       break;
@@ -84,6 +112,8 @@ int ReceiveLoop::Burst() {
       // after a kMalformed.
       (void)handler_->OnFrame(std::move(frame));
     }
+    if (result == InboundSocket::Result::kRejected)
+      handler_->OnRejected(std::move(rejection));
     if (i % kFramesPerClockReading == 0 && Clock::now() >= end) break;
   }
   return frames;
@@ -94,7 +124,11 @@ void ReceiveLoop::Serve(PollSet::Key key) {
     // While stopping it stays, so that whoever holds the role sees it.
     if (stopping_.load()) return;
     sockets_->poll_set->ClearWake();
-    for (const PeerTable::Peer& peer : peers_->All()) ServeRoom(peer.get());
+    ServeTask();
+    for (const PeerTable::Peer& peer : peers_->All()) {
+      ServeMonitor(peer.get());
+      ServeRoom(peer.get());
+    }
     return;
   }
   const Watched what = WhatOf(key);
@@ -102,6 +136,7 @@ void ReceiveLoop::Serve(PollSet::Key key) {
     inbound_ready_ = true;
     return;
   }
+  if (what == Watched::kInboundMonitor) return ServeInboundMonitor();
   const PeerTable::Peer peer = peers_->Find(PeerOf(key));
   if (peer == nullptr) return;  // gone since
   if (what == Watched::kMonitor) ServeMonitor(peer.get());
@@ -122,6 +157,12 @@ void ReceiveLoop::ServeMonitor(OutboundPeer* peer) {
       handler_->OnDisconnected(peer->id(), report.reason);
     }
   }
+}
+
+void ReceiveLoop::ServeInboundMonitor() {
+  Rejection rejection;
+  while (inbound_->NextRejection(&rejection))
+    handler_->OnRejected(std::move(rejection));
 }
 
 void ReceiveLoop::ServeRoom(OutboundPeer* peer) {

@@ -21,7 +21,10 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
+#include <functional>
 #include <map>
+#include <mutex>
 #include <random>
 #include <thread>
 #include <vector>
@@ -45,6 +48,11 @@ class ReceiveLoop {
   void Start();
   void Stop();
 
+  // Runs `task` on the receiving thread, where it may use the inbound socket,
+  // and waits for it: no frame is being delivered meanwhile. One at a time; not
+  // from OnFrame. False: Stop came first.
+  bool Perform(const std::function<void()>& task);
+
  private:
   using Clock = std::chrono::steady_clock;
 
@@ -59,6 +67,8 @@ class ReceiveLoop {
   void Serve(PollSet::Key key);
   void ServeMonitor(OutboundPeer* peer);
   void ServeRoom(OutboundPeer* peer);
+  void ServeInboundMonitor();
+  void ServeTask();
 
   // Dials peers that ZeroMQ has given up.
   void RedialDue();
@@ -73,6 +83,11 @@ class ReceiveLoop {
   std::atomic<bool> stopping_{false};
   Relief relief_;
   std::array<std::thread, 2> threads_;
+
+  std::mutex task_mutex_;
+  std::condition_variable task_changed_;
+  const std::function<void()>* task_ = nullptr;  // asked for and not done
+  bool tasks_closed_ = false;
 
   // All below belong to the thread that holds the role.
   bool inbound_ready_ = true;  // the last burst did not see the end

@@ -25,6 +25,7 @@
 #include "absl/strings/string_view.h"
 #include "transport/address.h"
 #include "transport/transport.h"
+#include "transport/zmq/curve_keys.h"
 #include "zmq.hpp"
 
 namespace cluster {
@@ -37,6 +38,7 @@ struct ZmqSettings {
   int tcp_buffer_bytes = 0;  // 0: the system's
   std::size_t frame_bytes_max = 0;
   int handshake_ms = 0;
+  bool secured = false;
 };
 
 absl::StatusOr<ZmqSettings> ReadSettings(const TransportConfig& config);
@@ -49,6 +51,13 @@ void SetUpPush(const ZmqSettings& settings, const Address& address,
                zmq::socket_t* socket);
 void SetUpPull(const ZmqSettings& settings, const Address& address,
                zmq::socket_t* socket);
+
+// With security, on top of these and before connect and bind: only who knows
+// that secret key is spoken to, and only whom ZAP knows is let in; without a
+// ZAP handler that is nobody.
+void SecurePush(const CurveKeys& keys, const CurvePeer& peer,
+                zmq::socket_t* socket);
+void SecurePull(const CurveKeys& keys, zmq::socket_t* socket);
 
 // "cannot <what>: <text of errno_value>", with the code that fits.
 absl::Status ZmqError(absl::string_view what, int errno_value);

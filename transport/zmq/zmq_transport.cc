@@ -10,11 +10,13 @@
 #include "absl/strings/str_cat.h"
 #include "transport/address.h"
 #include "transport/check.h"
+#include "transport/zmq/curve_keys.h"
 #include "transport/zmq/inbound_socket.h"
 #include "transport/zmq/outbound_peer.h"
 #include "transport/zmq/peer_table.h"
 #include "transport/zmq/receive_loop.h"
 #include "transport/zmq/settings.h"
+#include "transport/zmq/zap.h"
 
 namespace cluster {
 namespace zmq_backend {
@@ -37,19 +39,19 @@ class ZmqTransport : public Transport {
   absl::Status Connect(int peer, const std::string& address) override;
   void Disconnect(int peer) override;
   SendResult Send(int peer, const Frame& frame) override;
-  absl::Status ReloadSecurity(const SecurityFiles&) override {
-    return SecurityNotConfigured();
-  }
+  absl::Status ReloadSecurity(const SecurityFiles& files) override;
   void Stop(absl::Duration linger) override;
 
  private:
   enum class State { kNew, kRunning, kStopped };
 
+  absl::Status UseKeys(std::shared_ptr<const CurveKeys> keys);
+
   const std::unique_ptr<Sockets> sockets_;
   PeerTable peers_;
 
-  // Held for all of Stop, so that a second caller returns when all is closed.
-  // Taken before mutex_.
+  // Held for all of Start, Stop and ReloadSecurity: one at a time, and a second
+  // caller of Stop returns when all is closed. Taken before mutex_.
   std::mutex stop_mutex_;
   // Guards what follows and orders Connect and Disconnect. Callbacks take it,
   // so nobody waits for one while holding it.
@@ -58,19 +60,32 @@ class ZmqTransport : public Transport {
   std::string address_;
   std::unique_ptr<InboundSocket> inbound_;
   std::unique_ptr<ReceiveLoop> loop_;
+  std::unique_ptr<ZapHandler> zap_;  // null without security
 };
 
 absl::Status ZmqTransport::Start(TransportHandler* handler,
                                  const std::string& local_address) {
   absl::StatusOr<cluster::Address> address = ParseAddress(local_address);
   if (!address.ok()) return address.status();
+  std::lock_guard<std::mutex> stop_lock(stop_mutex_);
   std::lock_guard<std::mutex> lock(mutex_);
   if (state_ != State::kNew) {
     return absl::FailedPreconditionError("the transport was started before");
   }
-  absl::StatusOr<std::unique_ptr<InboundSocket>> inbound =
-      InboundSocket::Open(&sockets_->context, sockets_->settings, *address);
+  const CurveKeyRing* const keys = sockets_->keys.get();
+  std::unique_ptr<ZapHandler> zap;
+  if (keys != nullptr) {
+    auto started = ZapHandler::Start(
+        &sockets_->context, keys, [handler](Rejection rejection) {
+          handler->OnRejected(std::move(rejection));
+        });
+    if (!started.ok()) return started.status();
+    zap = *std::move(started);
+  }
+  absl::StatusOr<std::unique_ptr<InboundSocket>> inbound = InboundSocket::Open(
+      &sockets_->context, sockets_->settings, keys, *address);
   if (!inbound.ok()) return inbound.status();
+  zap_ = std::move(zap);
   inbound_ = *std::move(inbound);
   address_ = ToString(inbound_->address());
   loop_ = std::make_unique<ReceiveLoop>(sockets_.get(), &peers_, inbound_.get(),
@@ -114,6 +129,38 @@ SendResult ZmqTransport::Send(int peer, const Frame& frame) {
   return known == nullptr ? SendResult::kSent : known->Send(frame, bytes);
 }
 
+absl::Status ZmqTransport::ReloadSecurity(const SecurityFiles& files) {
+  std::lock_guard<std::mutex> stop_lock(stop_mutex_);
+  if (sockets_->keys == nullptr) return SecurityNotConfigured();
+  absl::StatusOr<std::shared_ptr<const CurveKeys>> keys =
+      LoadCurveKeys(files, sockets_->keys->Get().get());
+  if (!keys.ok()) return keys.status();
+  return UseKeys(*std::move(keys));
+}
+
+absl::Status ZmqTransport::UseKeys(std::shared_ptr<const CurveKeys> keys) {
+  const bool own_changed =
+      keys->own_public() != sockets_->keys->Get()->own_public();
+  absl::Status status;
+  const auto swap = [&] {
+    sockets_->keys->Set(keys);
+    if (inbound_ != nullptr && (own_changed || !inbound_->listening()))
+      status = inbound_->ListenAnew();
+  };
+  State state;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    state = state_;
+  }
+  if (state != State::kRunning || !loop_->Perform(swap)) swap();
+  // A Connect that runs meanwhile either is in the table already, or will find
+  // the new keys.
+  std::lock_guard<std::mutex> lock(mutex_);
+  for (const PeerTable::Peer& peer : peers_.All())
+    status.Update(peer->UseKeys(own_changed));
+  return status;
+}
+
 void ZmqTransport::Stop(absl::Duration linger) {
   std::lock_guard<std::mutex> stop_lock(stop_mutex_);
   {
@@ -123,6 +170,7 @@ void ZmqTransport::Stop(absl::Duration linger) {
   // From here on nobody else touches loop_ and inbound_, or adds a peer.
   loop_->Stop();
   inbound_.reset();
+  zap_.reset();
   // Every socket lingers from its own closing on and all at the same time, so
   // together they take no longer than one; closing the context waits for them.
   const int linger_ms = LingerMilliseconds(linger);
@@ -135,7 +183,6 @@ void ZmqTransport::Stop(absl::Duration linger) {
 
 absl::StatusOr<std::unique_ptr<Transport>> NewZmqTransport(
     const TransportConfig& config) {
-  if (config.security) return SecurityUnsupported("zmq");
   absl::StatusOr<zmq_backend::ZmqSettings> settings =
       zmq_backend::ReadSettings(config);
   if (!settings.ok()) return settings.status();
@@ -147,6 +194,12 @@ absl::StatusOr<std::unique_ptr<Transport>> NewZmqTransport(
       });
   if (!status.ok()) return status;
   sockets->settings = *settings;
+  if (config.security) {
+    auto keys = zmq_backend::LoadCurveKeys(*config.security, nullptr);
+    if (!keys.ok()) return keys.status();
+    sockets->keys =
+        std::make_unique<zmq_backend::CurveKeyRing>(*std::move(keys));
+  }
   absl::StatusOr<std::unique_ptr<zmq_backend::PollSet>> poll_set =
       zmq_backend::PollSet::Open();
   if (!poll_set.ok()) return poll_set.status();

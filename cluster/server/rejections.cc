@@ -1,0 +1,40 @@
+#include "cluster/server/rejections.h"
+
+#include <cstddef>
+
+#include "absl/strings/str_cat.h"
+
+namespace cluster {
+
+constexpr absl::Duration Rejections::kEventInterval;
+
+void Rejections::Count(RefusalReason reason) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  ++counts_[static_cast<std::size_t>(reason)];
+}
+
+void Rejections::Report(RefusalReason reason, int peer, absl::string_view text,
+                        absl::Time now) {
+  PeerEvent event;
+  event.type = PeerEvent::kRejected;
+  event.peer = is_member_(peer) ? peer : PeerEvent::kNobody;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    Ration& ration = rations_[{reason, event.peer}];
+    if (now - ration.last < kEventInterval) {
+      ++ration.withheld;
+      return;
+    }
+    event.withheld = ration.withheld;
+    ration = {now, 0};
+  }
+  event.reason = absl::StrCat(RefusalReasonName(reason), ": ", text);
+  push_(std::move(event));
+}
+
+Rejections::Counts Rejections::counts() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return counts_;
+}
+
+}  // namespace cluster

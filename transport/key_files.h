@@ -1,0 +1,73 @@
+// Key files: how a transport reads them, and their names.
+//
+// What it is: reads of small files out of the folders of SecurityFiles, a
+// holder for secrets that wipes them, and the names that tools/keygen and the
+// backends have in common. What it is not: aware of what is in a file.
+//
+// A private file is refused where others than its owner may read it or its
+// folder, as is one that is no regular file.
+//
+// Threads: functions without state; a Secret is one thread's at a time. Errors:
+// kNotFound, kPermissionDenied (the text has the chmod to run) and
+// kInvalidArgument. No text holds a byte of what was read.
+//
+//   absl::StatusOr<Secret> secret = ReadPrivateFile("keys/1", kZmqSecretFile);
+//   if (secret.ok()) Use(secret->text());
+
+#ifndef TRANSPORT_KEY_FILES_H_
+#define TRANSPORT_KEY_FILES_H_
+
+#include <cstddef>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace cluster {
+
+inline constexpr char kZmqSecretFile[] = "zmq.secret";
+inline constexpr char kZmqPublicFile[] = "zmq.public";
+inline constexpr char kNngKeyFile[] = "nng.key";
+inline constexpr char kNngCertificateFile[] = "nng.crt";
+
+inline constexpr std::size_t kKeyFileBytesMax = 64u << 10;
+
+// Bytes that are wiped when they are no longer held, and that nothing prints.
+class Secret {
+ public:
+  Secret() = default;
+  // Of `bytes` zero bytes, to be filled in through data().
+  explicit Secret(std::size_t bytes) : bytes_(bytes, '\0') {}
+  Secret(Secret&& other) noexcept { *this = std::move(other); }
+  Secret& operator=(Secret&& other) noexcept;
+  Secret(const Secret&) = delete;
+  Secret& operator=(const Secret&) = delete;
+  ~Secret() { Wipe(); }
+
+  char* data() { return &bytes_[0]; }
+  std::size_t size() const { return bytes_.size(); }
+  absl::string_view text() const { return bytes_; }
+  const char* c_str() const { return bytes_.c_str(); }
+
+  // Keeps the first `bytes`, at most size(), and wipes the rest.
+  void Truncate(std::size_t bytes);
+
+ private:
+  void Wipe();
+
+  std::string bytes_;
+};
+
+absl::StatusOr<Secret> ReadPrivateFile(const std::string& folder,
+                                       absl::string_view name);
+absl::StatusOr<std::string> ReadPublicFile(const std::string& folder,
+                                           absl::string_view name);
+
+// The name in a server's certificate: "server-1.demo". Of the cluster's name it
+// takes what a host's name may hold, and at most 40 bytes.
+std::string CertificateName(absl::string_view cluster, int server_id);
+
+}  // namespace cluster
+
+#endif  // TRANSPORT_KEY_FILES_H_

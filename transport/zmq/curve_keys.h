@@ -1,0 +1,113 @@
+// CurveKeys: the CURVE keys of one server and of the peers that it lets in.
+//
+// What it is: what the key files hold, checked, as a value that never changes;
+// a reload makes another one. Each pair of a peer and a public key has a serial
+// number, which authenticated connections carry (UserId), so that a connection
+// that was made with a key which is no longer the peer's can be told from one
+// that was made with the present one. What it is not: cryptography, which is
+// libzmq's.
+//
+// Threads: a value; a CurveKeyRing is safe. Errors: those of key_files.h, and
+// kInvalidArgument for what is no key. No text holds a byte of a key.
+//
+//   absl::StatusOr<std::shared_ptr<const CurveKeys>> keys =
+//       LoadCurveKeys(files, nullptr);
+//   const CurvePeer* peer = (*keys)->FindKey(credentials);
+
+#ifndef TRANSPORT_ZMQ_CURVE_KEYS_H_
+#define TRANSPORT_ZMQ_CURVE_KEYS_H_
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/optional.h"
+#include "transport/key_files.h"
+#include "transport/security.h"
+
+namespace cluster {
+namespace zmq_backend {
+
+using CurveKey = std::array<std::uint8_t, 32>;
+
+// A key file's text: 40 characters of Z85, and perhaps a line's end. None for
+// anything else.
+absl::optional<CurveKey> ParseCurveKey(absl::string_view text);
+
+struct CurvePeer {
+  int id = 0;
+  std::uint64_t serial = 0;
+  CurveKey key{};
+};
+
+// What an authenticated connection's messages carry: "<id>.<serial>".
+struct UserId {
+  int peer = 0;
+  std::uint64_t serial = 0;
+};
+std::string ToString(const UserId& user);
+absl::optional<UserId> ParseUserId(absl::string_view text);
+
+class CurveKeys {
+ public:
+  // `own_secret` is Z85 text.
+  CurveKeys(Secret own_secret, const CurveKey& own_public)
+      : own_secret_(std::move(own_secret)), own_public_(own_public) {}
+
+  const Secret& own_secret() const { return own_secret_; }
+  const CurveKey& own_public() const { return own_public_; }
+
+  // Null if there is none.
+  const CurvePeer* FindPeer(int id) const;
+  const CurvePeer* FindKey(const CurveKey& key) const;
+  // Whether a connection that was let in as `user` still is who it was.
+  bool IsCurrent(const UserId& user) const;
+
+ private:
+  friend absl::StatusOr<std::shared_ptr<const CurveKeys>> LoadCurveKeys(
+      const SecurityFiles& files, const CurveKeys* before);
+
+  absl::Status AddPeer(int id, const CurveKey& key, const CurveKeys* before);
+
+  const Secret own_secret_;
+  const CurveKey own_public_;
+  std::map<int, CurvePeer> peers_;
+  std::map<CurveKey, int> ids_;
+  std::uint64_t next_serial_ = 1;
+};
+
+// Reads the files. A peer whose key is the one that it has in `before` (which
+// may be null) keeps its serial number; any other gets one that none had.
+absl::StatusOr<std::shared_ptr<const CurveKeys>> LoadCurveKeys(
+    const SecurityFiles& files, const CurveKeys* before);
+
+// The keys in force.
+class CurveKeyRing {
+ public:
+  explicit CurveKeyRing(std::shared_ptr<const CurveKeys> keys)
+      : keys_(std::move(keys)) {}
+
+  std::shared_ptr<const CurveKeys> Get() const {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return keys_;
+  }
+  void Set(std::shared_ptr<const CurveKeys> keys) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    keys_.swap(keys);
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::shared_ptr<const CurveKeys> keys_;
+};
+
+}  // namespace zmq_backend
+}  // namespace cluster
+
+#endif  // TRANSPORT_ZMQ_CURVE_KEYS_H_

@@ -1,0 +1,84 @@
+// ZAP: who is let in (ZeroMQ's authentication protocol, RFC 27).
+//
+// What it is: the handler that libzmq asks, at inproc://zeromq.zap.01 of its
+// context, about each connection that has proved that it holds the secret of
+// some public key: whose key is it? Known keys get their server's UserId, which
+// libzmq attaches to each of the connection's messages. What it is not: needed
+// for a refusal: as the sockets are set up (settings.h), nobody is let in while
+// there is no handler, or one that does not answer.
+//
+// Threads: one of its own, which calls `on_rejected`. Ownership: borrows the
+// context and the keys. Errors: Start says what ZeroMQ says; a request that
+// makes no sense is refused.
+//
+//   auto zap = ZapHandler::Start(&context, &key_ring, [&](Rejection r) {...});
+
+#ifndef TRANSPORT_ZMQ_ZAP_H_
+#define TRANSPORT_ZMQ_ZAP_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "transport/security.h"
+#include "transport/zmq/curve_keys.h"
+#include "zmq.hpp"
+
+namespace cluster {
+namespace zmq_backend {
+
+inline constexpr char kZapEndpoint[] = "inproc://zeromq.zap.01";
+// The domain of our sockets: with none, libzmq would not ask.
+inline constexpr char kZapDomain[] = "cluster";
+
+// What is answered to a request, and why.
+struct ZapVerdict {
+  bool accepted = false;
+  std::string user_id;  // of who was accepted
+  std::string reason;   // of a refusal, for people; holds no key
+};
+
+// Judges the frames of a request, which may be anything.
+ZapVerdict JudgeZapRequest(const CurveKeys& keys,
+                           const std::vector<absl::string_view>& request);
+
+// The frames of the reply.
+std::vector<std::string> ZapReply(const std::vector<absl::string_view>& request,
+                                  const ZapVerdict& verdict);
+
+class ZapHandler {
+ public:
+  using OnRejected = std::function<void(Rejection)>;
+
+  static absl::StatusOr<std::unique_ptr<ZapHandler>> Start(
+      zmq::context_t* context, const CurveKeyRing* keys,
+      OnRejected on_rejected);
+  ZapHandler(const ZapHandler&) = delete;
+  ZapHandler& operator=(const ZapHandler&) = delete;
+  // Answers nobody from then on.
+  ~ZapHandler();
+
+ private:
+  ZapHandler(zmq::socket_t socket, int stop_fd, const CurveKeyRing* keys,
+             OnRejected on_rejected);
+
+  void Run();
+  // Answers what is at hand.
+  void Serve();
+  void Answer(const std::vector<zmq::message_t>& request);
+
+  zmq::socket_t socket_;
+  const int stop_fd_;
+  const CurveKeyRing* const keys_;
+  const OnRejected on_rejected_;
+  std::thread thread_;
+};
+
+}  // namespace zmq_backend
+}  // namespace cluster
+
+#endif  // TRANSPORT_ZMQ_ZAP_H_
