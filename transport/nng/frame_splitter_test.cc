@@ -123,7 +123,7 @@ TEST_F(FrameSplitterTest, AWrongPreambleIsBadAtItsFirstWrongByte) {
   for (std::size_t at = 0; at < kPreambleBytes; ++at) {
     FrameSplitter splitter(pool_, kFrameBytesMax, kReadBufferBytes);
     std::string wire(Preamble(false).data(), at);
-    wire += static_cast<char>(Preamble(false)[at] + 2);
+    wire += static_cast<char>(Preamble(false)[at] + 1);
     std::memcpy(splitter.Room().data(), wire.data(), wire.size());
     splitter.Commit(wire.size());
     Slice frame;
@@ -230,6 +230,102 @@ TEST_F(FrameSplitterTest, AFrameOutlivesSplitterAndPool) {
     ASSERT_EQ(splitter.Next(&kept), FrameSplitter::Step::kFrame);
   }
   EXPECT_EQ(kept.bytes, "kept");
+}
+
+std::string Announce(std::uint32_t length) {
+  char text[kLengthBytes];
+  StoreLength(length, text);
+  return std::string(text, kLengthBytes);
+}
+
+// What one splitter makes of a wire: "f" and "c" with the text of each frame
+// and control message.
+class SecuredSplitterTest : public testing::Test {
+ protected:
+  std::vector<std::string> Split(const std::string& wire, std::size_t part) {
+    std::vector<std::string> steps;
+    for (std::size_t fed = 0; fed < wire.size(); fed += part) {
+      const std::size_t bytes = std::min(part, wire.size() - fed);
+      const absl::Span<char> room = splitter_.Room();
+      EXPECT_GE(room.size(), bytes);
+      std::memcpy(room.data(), wire.data() + fed, bytes);
+      splitter_.Commit(bytes);
+      Slice slice;
+      FrameSplitter::Step step;
+      while ((step = splitter_.Next(&slice)) == FrameSplitter::Step::kFrame ||
+             step == FrameSplitter::Step::kControl) {
+        steps.push_back((step == FrameSplitter::Step::kFrame ? "f" : "c") +
+                        std::string(slice.bytes));
+      }
+      if (step == FrameSplitter::Step::kBad) break;
+    }
+    return steps;
+  }
+
+  const std::string greeting_{Preamble(true)};
+  FrameSplitter splitter_{std::make_shared<BufferPool>(), 1000,
+                          kReadBufferBytes, /*secured=*/true};
+};
+
+TEST_F(SecuredSplitterTest, ControlMessagesComeBetweenFrames) {
+  const std::string longest(kControlBytesMax, 'l');
+  const std::string wire = greeting_ + Announce(kControlFlag | 3) + "one" +
+                           Announce(3) + "two" + Announce(kControlFlag) +
+                           Announce(0) +
+                           Announce(kControlFlag | kControlBytesMax) + longest +
+                           Announce(5) + "three";
+  const std::vector<std::string> steps = {"cone", "ftwo",        "c",
+                                          "f",    "c" + longest, "fthree"};
+  EXPECT_EQ(Split(wire, wire.size()), steps);
+}
+
+TEST_F(SecuredSplitterTest, ControlMessagesMayComeInPieces) {
+  const std::string wire = greeting_ + Announce(kControlFlag | 3) + "one" +
+                           Announce(3) + "two" + Announce(kControlFlag | 2) +
+                           "ab";
+  EXPECT_EQ(Split(wire, 1), (std::vector<std::string>{"cone", "ftwo", "cab"}));
+}
+
+TEST_F(SecuredSplitterTest, AnOverlongControlMessageIsBad) {
+  EXPECT_TRUE(
+      Split(greeting_ + Announce(kControlFlag | (kControlBytesMax + 1)), 100)
+          .empty());
+  EXPECT_EQ(splitter_.fault(), FrameSplitter::Fault::kTooLong);
+}
+
+TEST_F(SecuredSplitterTest, AFrameOverTheLimitIsBadUntilTheLimitIsRaised) {
+  splitter_.set_frame_bytes_max(0);
+  EXPECT_EQ(Split(greeting_ + Announce(kControlFlag), 100),
+            std::vector<std::string>{"c"});
+  splitter_.set_frame_bytes_max(3);
+  EXPECT_EQ(Split(Announce(3) + "two", 100), std::vector<std::string>{"ftwo"});
+  EXPECT_TRUE(Split(Announce(4), 100).empty());
+  EXPECT_EQ(splitter_.fault(), FrameSplitter::Fault::kTooLong);
+}
+
+TEST_F(SecuredSplitterTest, TheOtherKindOfLinkIsToldFromAStranger) {
+  EXPECT_TRUE(Split(std::string(Preamble(false)), 100).empty());
+  EXPECT_EQ(splitter_.fault(), FrameSplitter::Fault::kOtherSecurity);
+}
+
+TEST_F(FrameSplitterTest, APlaintextLinkHasNoControlMessages) {
+  Feed(Wire({"one"}) + Announce(kControlFlag | 3));
+  EXPECT_TRUE(bad_);
+  EXPECT_EQ(splitter_->fault(), FrameSplitter::Fault::kTooLong);
+  EXPECT_EQ(Texts(), std::vector<std::string>{"one"});
+}
+
+TEST_F(FrameSplitterTest, WhoIsTurnedAwayIsTold) {
+  Feed(std::string(Preamble(true)));
+  EXPECT_EQ(splitter_->fault(), FrameSplitter::Fault::kOtherSecurity);
+  Restart();
+  bad_ = false;
+  Feed("\x16\x03\x01");
+  EXPECT_EQ(splitter_->fault(), FrameSplitter::Fault::kTls);
+  Restart();
+  bad_ = false;
+  Feed("GET /");
+  EXPECT_EQ(splitter_->fault(), FrameSplitter::Fault::kStranger);
 }
 
 }  // namespace

@@ -254,7 +254,7 @@ TEST_F(NngSecurityTest, GarbageIsRefused) {
   StartTwo();
   for (const std::string& garbage :
        {std::string("GET / HTTP/1.1\r\n\r\n"), std::string(1000, '\0'),
-        std::string("\x16\x03\x01\x02\x00garbage within a record") +
+        std::string("\x16\x03\x01\x01\x01garbage within a record") +
             std::string(600, 'g')}) {
     RawStream stream = RawStream::Dial(one_->transport->Address());
     ASSERT_TRUE(stream.Write(garbage));

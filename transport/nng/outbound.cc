@@ -71,6 +71,8 @@ void Outbound::SetAddress(Address address) {
     dial_at_ = Clock::now();
     address_changed_ = state_ != State::kWaiting;
     connection = connection_;
+    // A closed TLS stream takes bytes and says that it has written them.
+    if (connection != nullptr) NoteLoss(NNG_ECLOSED);
   }
   if (dial != nullptr) dial->Close();
   if (connection != nullptr) connection->Close();

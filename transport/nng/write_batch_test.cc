@@ -52,6 +52,23 @@ TEST(WriteBatch, ManySmallFramesAreOneSegment) {
   EXPECT_EQ(Left(batch), expected);
 }
 
+TEST(WriteBatch, ControlMessagesComeBeforeFramesAndAreNotGivenBack) {
+  FrameQueue queue;
+  queue.PushBack(OneSlice("frame"));
+  WriteBatch batch;
+  batch.AddPreamble(/*secured=*/true);
+  batch.AddControl("hello");
+  batch.Fill(&queue);
+  char length[kLengthBytes];
+  StoreLength(kControlFlag | 5, length);
+  EXPECT_EQ(Left(batch), std::string(Preamble(true)) +
+                             std::string(length, kLengthBytes) + "hello" +
+                             Wire("frame"));
+  batch.Advance(kPreambleBytes + 3);
+  batch.ReturnUntouched(&queue);
+  EXPECT_EQ(queue.size(), 1u);
+}
+
 TEST(WriteBatch, LargeSlicesAreNotCopied) {
   FrameQueue queue;
   const Slice body = MakeSlice(Text(100000));
