@@ -15,8 +15,9 @@
 namespace cluster {
 namespace {
 
-constexpr int kPauseMs = 10;
-constexpr int kWaitTries = 6000;
+// Who is turned away comes back ten times a second.
+constexpr int kPauseMs = 100;
+constexpr int kWaitTries = 600;
 
 // Of ZMTP with each mechanism, of TLS, of HTTP, of nothing.
 std::vector<std::string> Garbage() {

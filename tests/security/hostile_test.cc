@@ -102,7 +102,7 @@ class HostileTest : public testing::Test {
     }
     Load load;
     load.seed = TestSeed();
-    load.envelopes_min = load.envelopes_max = 3000;
+    load.envelopes_min = load.envelopes_max = 10000;
     const auto start = std::chrono::steady_clock::now();
     RunScenario(scenario, load, &cluster, &ledger);
     EXPECT_TRUE(ledger.WaitUntilAllArrived());

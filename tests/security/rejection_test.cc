@@ -8,6 +8,7 @@
 #include <fstream>
 #include <functional>
 #include <memory>
+#include <set>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -19,6 +20,7 @@
 #include "tests/harness/fresh_address.h"
 #include "tests/harness/test_cluster.h"
 #include "tests/security/event_log.h"
+#include "tests/security/recording_relay.h"
 #include "tools/keys/keys.h"
 #include "transport/zmq/raw_tcp.h"
 
@@ -71,7 +73,7 @@ class RejectionTest : public testing::Test {
     spec.secured = secured;
     spec.on_event = log_.Sink();
     spec.on_envelope = [this](int, const EnvelopeView& envelope) {
-      EXPECT_EQ(envelope.sender_id, kFriend);
+      EXPECT_EQ(expected_senders_.count(envelope.sender_id), 1u);
       ++delivered_;
     };
     cluster_ = std::make_unique<TestCluster>(std::move(spec));
@@ -94,12 +96,14 @@ class RejectionTest : public testing::Test {
 
   // A server with the stranger's id that dials the victim, and sends to it.
   void StartStranger(const SecurityConfig& security,
-                     const std::string& cluster_name = "") {
+                     const std::string& cluster_name = "",
+                     const std::string& address = "") {
     Config config = cluster_->config();
     if (!cluster_name.empty()) config.cluster = cluster_name;
     config.security = security;
-    config.servers = {{kStranger, FreshAddress(AddressKind::kIpv4)},
-                      {kVictim, cluster_->address(kVictim)}};
+    config.servers = {
+        {kStranger, FreshAddress(AddressKind::kIpv4)},
+        {kVictim, address.empty() ? cluster_->address(kVictim) : address}};
     auto server = NewServer(kStranger, config);
     ASSERT_TRUE(server.ok()) << server.status();
     stranger_ = *std::move(server);
@@ -162,6 +166,7 @@ class RejectionTest : public testing::Test {
   EventLog log_;
   EventLog stranger_log_;
   std::atomic<int> delivered_{0};
+  std::set<int> expected_senders_ = {kFriend};
   KeyRequest foreign_;
   std::unique_ptr<TestCluster> cluster_;
   std::unique_ptr<Server> stranger_;
@@ -213,6 +218,35 @@ TEST_F(RejectionTest, AnotherClustersName) {
   stranger_->Stop();
   EXPECT_EQ(cluster_->Stats(kVictim).Peer(kStranger)->received, 0u);
   EXPECT_EQ(delivered_, 0);
+}
+
+// All that a member ever said on a connection, said again by somebody else.
+TEST_F(RejectionTest, AReplayedHandshake) {
+  expected_senders_ = {kFriend, kStranger};
+  StartCluster(true);
+  RecordingRelay relay(cluster_->address(kVictim));
+  StartStranger(
+      Keys(absl::StrCat(cluster_->keys().folder, "/3"), TruePublic(kVictim)),
+      "", relay.address());
+  ASSERT_TRUE(WaitUntil([this] { return delivered_ == 1; }));
+  const std::string said = relay.Stop();
+  stranger_->Stop();
+  ASSERT_GT(said.size(), 100u);
+  const auto received = [this] {
+    return cluster_->Stats(kVictim).Peer(kStranger)->received;
+  };
+  const std::uint64_t before = received();
+  const auto rejected = [this] {
+    return Refused(RefusalReason::kUnauthenticated) +
+           Refused(RefusalReason::kMalformed) + Refused(RefusalReason::kSilent);
+  };
+  const std::uint64_t rejected_before = rejected();
+  RawTcp replay = RawTcp::Connect(cluster_->address(kVictim));
+  replay.Write(said);
+  EXPECT_TRUE(replay.WaitForEnd());
+  EXPECT_TRUE(WaitUntil([&] { return rejected() > rejected_before; }));
+  EXPECT_EQ(received(), before);
+  EXPECT_EQ(delivered_, 1);
 }
 
 TEST_F(RejectionTest, Silence) {

@@ -12,7 +12,9 @@
 namespace cluster {
 namespace {
 
-constexpr int kIdMax = 100;  // of the contract's nodes
+// Of the contract's nodes.
+constexpr int kIdMax = 12;
+constexpr int kDeadId = 99;
 
 // Made once in this process, for all nodes that the tests start.
 const KeyRequest& Keys() {
@@ -21,6 +23,7 @@ const KeyRequest& Keys() {
     request->cluster = TransportConfig().cluster;
     request->folder = absl::StrCat(ScratchFolder(), "/contract");
     for (int id = 0; id <= kIdMax; ++id) request->server_ids.push_back(id);
+    request->server_ids.push_back(kDeadId);
     const absl::Status status = MakeKeys(*request);
     EXPECT_TRUE(status.ok()) << status;
     return request;

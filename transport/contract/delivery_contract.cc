@@ -82,15 +82,15 @@ TEST_P(TransportContract, OneFrameGoesToManyPeers) {
   auto sender = StartNode(1);
   ASSERT_NE(sender, nullptr);
   std::vector<std::unique_ptr<Node>> receivers;
-  for (int peer = 0; peer < kPeers; ++peer) {
-    receivers.push_back(StartNode(10 + peer));
+  for (int peer = 10; peer < 10 + kPeers; ++peer) {
+    receivers.push_back(StartNode(peer));
     ASSERT_NE(receivers.back(), nullptr);
     ASSERT_TRUE(
         sender->transport->Connect(peer, receivers.back()->transport->Address())
             .ok());
   }
   const Frame frame{{MakeSlice("for "), MakeSlice("all")}};
-  for (int peer = 0; peer < kPeers; ++peer) {
+  for (int peer = 10; peer < 10 + kPeers; ++peer) {
     ASSERT_TRUE(sender->SendWaiting(peer, frame));
   }
   for (auto& receiver : receivers) {
