@@ -103,6 +103,12 @@ class IdentityTest : public testing::TestWithParam<Delivery> {
       rejected_ = event;
       changed_.notify_all();
     });
+  }
+
+  // With connections that prove to server 1 that they are of `identity`; -1:
+  // nothing.
+  void Start(int identity) {
+    seen_by_one_ = identity;
     for (auto& server : servers_) ASSERT_TRUE(server->Start().ok());
   }
 
@@ -129,6 +135,7 @@ class IdentityTest : public testing::TestWithParam<Delivery> {
 };
 
 TEST_P(IdentityTest, TheTrueSenderIsHeard) {
+  Start(2);
   SendFromTwo();
   const auto envelope = servers_[0]->Receive(kLong);
   ASSERT_TRUE(envelope.ok()) << envelope.status();
@@ -136,7 +143,7 @@ TEST_P(IdentityTest, TheTrueSenderIsHeard) {
 }
 
 TEST_P(IdentityTest, AnotherMemberIsNot) {
-  seen_by_one_ = 3;
+  Start(3);
   SendFromTwo();
   const PeerEvent event = WaitForRejection();
   EXPECT_EQ(event.peer, 2);
@@ -149,7 +156,7 @@ TEST_P(IdentityTest, AnotherMemberIsNot) {
 }
 
 TEST_P(IdentityTest, NobodyIsNot) {
-  seen_by_one_ = -1;
+  Start(-1);
   SendFromTwo();
   EXPECT_THAT(WaitForRejection().reason,
               HasSubstr("on a connection that proved nothing"));
