@@ -47,17 +47,21 @@ for t in zmq nng; do
   require_cases latency rtt_receive/$t/64 raw_rtt_pinned/$t/64 rtt_pinned/$t/64 \
     rtt_under_load/$t rtt_under_bulk/$t
 done
+for t in zmq; do # those that have security
+  require_cases throughput unicast_secure/$t/64 unicast_secure/$t/1024 unicast_secure/$t/65536
+  require_cases latency rtt_secure/$t/64
+done
 require_cases throughput encode/64 decode/64
 
 run_cases throughput \
-  '^(raw|batched|unicast|receive|receive_batch|broadcast3|raw3|senders4|unicast_ipc|batched_ipc)/(zmq|nng)/64$' \
+  '^(raw|batched|unicast|receive|receive_batch|broadcast3|raw3|senders4|unicast_ipc|batched_ipc|unicast_secure)/(zmq|nng)/64$' \
   items_per_second \
   raw/zmq/64 raw/nng/64 batched/zmq/64 batched/nng/64 unicast/zmq/64 unicast/nng/64 \
   receive/zmq/64 receive_batch/nng/64 broadcast3/zmq/64 broadcast3/nng/64 raw3/zmq/64 raw3/nng/64 \
-  senders4/zmq/64 unicast_ipc/zmq/64 unicast_ipc/nng/64 batched_ipc/zmq/64 batched_ipc/nng/64
+  unicast_secure/zmq/64 senders4/zmq/64 unicast_ipc/zmq/64 unicast_ipc/nng/64 batched_ipc/zmq/64 batched_ipc/nng/64
 grep -q 'unicast/raw' "$TEST_TMPDIR/throughput.report" || fail "throughput printed no summary"
 run_cases throughput '^(unicast/zmq/1048576|batched3/nng/65536|mesh2/nng/64|encode/64|decode/64)$' \
   bytes_per_second unicast/zmq/1048576 batched3/nng/65536 mesh2/nng/64 encode/64 decode/64
-run_cases latency '^(raw_rtt|rtt|rtt_receive|raw_rtt_pinned|rtt_pinned)/(zmq|nng)/64$|^rtt_under_load' \
-  p99_us raw_rtt/zmq/64 raw_rtt/nng/64 rtt/zmq/64 rtt/nng/64 rtt_receive/zmq/64 \
+run_cases latency '^(raw_rtt|rtt|rtt_receive|raw_rtt_pinned|rtt_pinned|rtt_secure)/(zmq|nng)/64$|^rtt_under_load' \
+  p99_us raw_rtt/zmq/64 raw_rtt/nng/64 rtt/zmq/64 rtt/nng/64 rtt_receive/zmq/64 rtt_secure/zmq/64 \
   raw_rtt_pinned/nng/64 rtt_pinned/zmq/64 rtt_under_load/zmq

@@ -6,6 +6,7 @@
 #ifndef BENCH_CASES_H_
 #define BENCH_CASES_H_
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <utility>
@@ -17,8 +18,15 @@ namespace cluster {
 namespace bench {
 
 inline constexpr std::array<const char*, 2> kTransports = {"zmq", "nng"};
+// Those that have security.
+inline constexpr std::array<const char*, 1> kSecureTransports = {"zmq"};
 inline constexpr std::array<int, 4> kPayloadBytes = {64, 1024, 65536, 1048576};
 inline constexpr std::array<int, 5> kMeshSizes = {2, 4, 8, 16, 32};
+
+inline bool HasSecurity(const std::string& transport) {
+  return std::find(kSecureTransports.begin(), kSecureTransports.end(),
+                   transport) != kSecureTransports.end();
+}
 
 inline std::string CaseName(const std::string& kind,
                             const std::string& transport, int bytes) {

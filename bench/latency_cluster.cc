@@ -1,6 +1,6 @@
 // rtt: a round trip of an envelope from handler to handler. rtt_receive: from
 // Receive to Receive, which costs each side a thread more to wake. rtt_pinned:
-// with the whole process on one core.
+// with the whole process on one core. rtt_secure: with security.
 
 #include <string>
 #include <thread>
@@ -18,10 +18,12 @@ namespace bench {
 namespace {
 
 void MeasureHandlers(benchmark::State& state, const std::string& transport,
-                     int bytes, bool pinned) {
+                     int bytes, bool pinned,
+                     Secrecy secrecy = Secrecy::kPlaintext) {
   absl::optional<PinnedToOneCore> one_core;
   if (pinned) one_core.emplace();
-  PingPong ping_pong(transport, static_cast<std::size_t>(bytes), Lane::kNormal);
+  PingPong ping_pong(transport, static_cast<std::size_t>(bytes), Lane::kNormal,
+                     secrecy);
   MeasureRoundTrips(state, [&](int times, Samples* samples) {
     ping_pong.Run(times, samples);
   });
@@ -70,6 +72,12 @@ void AddClusterLatencyCases(const std::string& transport) {
           [transport](benchmark::State& state) {
             MeasureHandlers(state, transport, 64, true);
           });
+  if (HasSecurity(transport)) {
+    AddCase(CaseName("rtt_secure", transport, 64),
+            [transport](benchmark::State& state) {
+              MeasureHandlers(state, transport, 64, false, Secrecy::kMutual);
+            });
+  }
   AddCase(CaseName("rtt_receive", transport, 64),
           [transport](benchmark::State& state) {
             MeasureReceive(state, transport, 64);

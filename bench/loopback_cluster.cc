@@ -3,11 +3,15 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
+#include <cstdlib>
+#include <filesystem>
 #include <mutex>
+#include <system_error>
 #include <utility>
 
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
+#include "tools/keys/keys.h"
 #include "transport/check.h"
 
 ABSL_FLAG(std::size_t, frame_bytes, 0, "As in the config; 0: the default.");
@@ -67,12 +71,45 @@ void CheckOk(const absl::Status& status) {
   CLUSTER_CHECK(status.ok(), status.ToString().c_str());
 }
 
+// A folder for keys, which goes with the process.
+const std::string& KeyFolder() {
+  static const struct Folder {
+    Folder() {
+      CLUSTER_CHECK(mkdtemp(&path[0]) != nullptr, "no folder for keys");
+    }
+    ~Folder() {
+      std::error_code ignored;
+      std::filesystem::remove_all(path, ignored);
+    }
+    std::string path = "/tmp/bench_keys_XXXXXX";
+  } folder;
+  return folder.path;
+}
+
+// Each cluster's keys take the place of the last one's.
+void Secure(int servers, Config* config) {
+  KeyRequest request;
+  request.cluster = config->cluster;
+  request.folder = KeyFolder();
+  request.replace = true;
+  for (int id = 1; id <= servers; ++id) request.server_ids.push_back(id);
+  CheckOk(MakeKeys(request));
+  config->security.mode = SecurityConfig::Mode::kMutual;
+  config->security.identity = absl::StrCat(request.folder, "/{id}");
+  for (int id : request.server_ids) {
+    config->security.peer_folders[id] =
+        absl::StrCat(request.folder, "/public/", id);
+  }
+}
+
 }  // namespace
 
 LoopbackCluster::LoopbackCluster(const std::string& transport, Scheme scheme,
                                  int servers,
-                                 const HandlerFactory& make_handler) {
-  const Config config = MakeConfig(transport, scheme, servers);
+                                 const HandlerFactory& make_handler,
+                                 Secrecy secrecy) {
+  Config config = MakeConfig(transport, scheme, servers);
+  if (secrecy == Secrecy::kMutual) Secure(servers, &config);
   // Shared, since the servers' handlers outlive this function.
   const auto ups = std::make_shared<UpCount>();
   for (int id = 1; id <= servers; ++id) {

@@ -1,4 +1,5 @@
-// LoopbackCluster: some servers of one process, connected to each other and up.
+// LoopbackCluster: some servers of one process, connected to each other and up,
+// in plaintext or with keys that are made for them.
 //
 // What it is: the servers 1 to n of a new cluster on 127.0.0.1 or on sockets in
 // the file system, each on a free port that the others learn by AddPeer. Their
@@ -32,10 +33,13 @@ using EnvelopeHandler = std::function<void(const EnvelopeView&)>;
 // Makes the handler of one server. An empty handler: this one uses Receive.
 using HandlerFactory = std::function<EnvelopeHandler(Server& self)>;
 
+enum class Secrecy { kPlaintext, kMutual };
+
 class LoopbackCluster {
  public:
   LoopbackCluster(const std::string& transport, Scheme scheme, int servers,
-                  const HandlerFactory& make_handler);
+                  const HandlerFactory& make_handler,
+                  Secrecy secrecy = Secrecy::kPlaintext);
   ~LoopbackCluster() { Stop(); }
 
   Server& server(int id) { return *servers_[static_cast<std::size_t>(id - 1)]; }

@@ -22,11 +22,12 @@ Envelope Message(int pid, MsgType type, std::size_t payload_bytes, Lane lane) {
 
 // The messages are complete before the servers that read them start.
 PingPong::PingPong(const std::string& transport, std::size_t payload_bytes,
-                   Lane lane)
+                   Lane lane, Secrecy secrecy)
     : ping_(Message(2, kPing, payload_bytes, lane)),
       pong_(Message(1, kPing, payload_bytes, lane)),
-      cluster_(transport, Scheme::kTcp, 2,
-               [this](Server& self) { return Handler(self); }) {}
+      cluster_(
+          transport, Scheme::kTcp, 2,
+          [this](Server& self) { return Handler(self); }, secrecy) {}
 
 void PingPong::Run(int times, Samples* samples) {
   samples_ = samples;

@@ -28,7 +28,8 @@ namespace bench {
 
 class PingPong {
  public:
-  PingPong(const std::string& transport, std::size_t payload_bytes, Lane lane);
+  PingPong(const std::string& transport, std::size_t payload_bytes, Lane lane,
+           Secrecy secrecy = Secrecy::kPlaintext);
 
   void Run(int times, Samples* samples);
 

@@ -1,6 +1,7 @@
 // Envelopes of the library: to one peer by each way to receive (unicast,
 // receive, receive_batch), to three (broadcast3), from four threads (senders4),
-// over sockets in the file system (unicast_ipc).
+// over sockets in the file system (unicast_ipc), with security
+// (unicast_secure).
 
 #include <memory>
 #include <string>
@@ -17,12 +18,15 @@ namespace cluster {
 namespace bench {
 namespace {
 
+constexpr int kSecureBytesMax = 65536;
+
 enum class Way { kHandler, kReceive, kReceiveBatch };
 
 struct ClusterCase {
   std::string transport;
   Scheme scheme = Scheme::kTcp;
   Way way = Way::kHandler;
+  Secrecy secrecy = Secrecy::kPlaintext;
   int recipients = 1;
   int senders = 1;  // threads
   std::size_t payload_bytes = 0;
@@ -77,7 +81,7 @@ void MeasureCluster(benchmark::State& state, const ClusterCase& test) {
     };
   };
   LoopbackCluster cluster(test.transport, test.scheme, 1 + test.recipients,
-                          make_handler);
+                          make_handler, test.secrecy);
   std::thread receiver;
   if (test.way != Way::kHandler) {
     receiver = std::thread(
@@ -113,6 +117,12 @@ void AddClusterThroughputCases(const std::string& transport, int bytes) {
   plain.transport = transport;
   plain.payload_bytes = static_cast<std::size_t>(bytes);
   AddClusterCase("unicast", plain);
+
+  if (HasSecurity(transport) && bytes <= kSecureBytesMax) {
+    ClusterCase secure = plain;
+    secure.secrecy = Secrecy::kMutual;
+    AddClusterCase("unicast_secure", secure);
+  }
 
   ClusterCase receive = plain;
   receive.way = Way::kReceive;

@@ -52,7 +52,8 @@ TEST(ConfigErrorTest, UnknownKeysNameTheNearestAndTheKnown) {
   EXPECT_EQ(ErrorOfLine("\"transprot\": \"nng\""),
             "a.json:3: $.transprot: unknown key; did you mean \"transport\"?; "
             "known: cluster, transport, codec, delivery, servers, overflow, "
-            "on_peer_restart, Server, frame_bytes, inflight_bytes, "
+            "on_peer_restart, security, allow_plaintext, Server, frame_bytes, "
+            "inflight_bytes, "
             "window_bytes, queue_bytes_max, payload_bytes_max, "
             "inbox_bytes_max, heartbeat_ms, peer_timeout_ms, "
             "handshake_timeout_ms, linger_ms, memory, nng, zmq");
@@ -340,6 +341,30 @@ TEST(ConfigErrorTest, EveryChangedByteIsAnswered) {
       }
     }
   }
+}
+
+TEST(ConfigErrorTest, SecurityIsReadStrictly) {
+  EXPECT_EQ(ErrorOfLine("\"security\": true"),
+            "a.json:3: $.security: found true, want an object");
+  EXPECT_EQ(ErrorOfLine("\"security\": {\"mode\": \"mutal\"}"),
+            "a.json:3: $.security.mode: found \"mutal\", want \"mutual\" or "
+            "\"none\"");
+  EXPECT_EQ(ErrorOfLine("\"security\": {\"mod\": \"mutual\"}"),
+            "a.json:3: $.security.mod: unknown key; did you mean \"mode\"?; "
+            "known: mode, identity, peers");
+  EXPECT_EQ(ErrorOfLine("\"security\": {\"identity\": \"\"}"),
+            "a.json:3: $.security.identity: found \"\", want the path of a "
+            "folder");
+  EXPECT_EQ(ErrorOfLine("\"security\": {\"peers\": {}}"),
+            "a.json:3: $.security.peers: found an object, want at least one "
+            "server's folder");
+  for (const char* id : {"x", "-1", "01", "1.0", "2147483648"}) {
+    EXPECT_THAT(ErrorOfLine(absl::StrCat("\"security\": {\"peers\": {\"", id,
+                                         "\": \"f\"}}")),
+                HasSubstr("found the key, want a server id from 0 to"));
+  }
+  EXPECT_EQ(ErrorOfLine("\"allow_plaintext\": 1"),
+            "a.json:3: $.allow_plaintext: found 1, want true or false");
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <map>
 #include <string>
 
 #include "gmock/gmock.h"
@@ -237,6 +238,25 @@ TEST(LoadConfigTest, HugeFilesAreErrors) {
   EXPECT_EQ(status.message(),
             file + ": found more than 4194304 bytes, want at most so many");
   EXPECT_TRUE(LoadConfig(TestFile("large.json", text.substr(0, 4 << 20))).ok());
+}
+
+TEST(ConfigTest, ReadsSecurity) {
+  Config config = Parsed(R"({"servers": [{"id": 1, "address": "10.0.0.1:1"}],
+    "security": {"mode": "mutual", "identity": "keys/{id}", "peers": "public"}})");
+  EXPECT_EQ(config.security.mode, SecurityConfig::Mode::kMutual);
+  EXPECT_EQ(config.security.identity, "keys/{id}");
+  EXPECT_EQ(config.security.peers, "public");
+
+  config = Parsed(R"({"servers": [{"id": 1, "address": "10.0.0.1:1"}],
+    "security": {"mode": "mutual", "identity": "own",
+                 "peers": {"0": "zero", "7": "seven"}}})");
+  EXPECT_EQ(config.security.peer_folders,
+            (std::map<int, std::string>{{0, "zero"}, {7, "seven"}}));
+
+  config = Parsed(R"({"servers": [{"id": 1, "address": "10.0.0.1:1"}],
+    "security": {"mode": "none"}, "allow_plaintext": true})");
+  EXPECT_EQ(config.security.mode, SecurityConfig::Mode::kNone);
+  EXPECT_TRUE(config.allow_plaintext);
 }
 
 }  // namespace

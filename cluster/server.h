@@ -7,11 +7,12 @@
 // Threads: every method may be called from any thread, and at the same time,
 // unless it says otherwise. Callbacks run one at a time per server, on the
 // transport's receiving thread or on one of the server's, with no lock held. In
-// a callback Send never waits; Flush and Receive answer kFailedPrecondition,
-// Stop does nothing, and destroying the server is forbidden. Ownership: the
-// server owns its sockets and threads; envelopes are copied in, and out of
-// Receive; a handler's view dies with the call. Errors: absl::Status with a
-// text that says what to do; no exception crosses this interface.
+// a callback Send never waits; Flush, Receive and ReloadSecurity answer
+// kFailedPrecondition, Stop does nothing, and destroying the server is
+// forbidden. Ownership: the server owns its sockets and threads; envelopes are
+// copied in, and out of Receive; a handler's view dies with the call. Errors:
+// absl::Status with a text that says what to do; no exception crosses this
+// interface.
 //
 //   auto server = cluster::NewServer(1, "configs/cluster.json");
 //   if (!server.ok()) { std::cerr << server.status() << "\n"; return 1; }
@@ -135,7 +136,8 @@ class Server {
   // longer listed, or whose key changed, nothing is taken from then on over its
   // old connections, and nothing is sent to it over them; others lose nothing.
   // Its session and queue are kept: RemovePeer ends those. After an error all
-  // is as it was. kFailedPrecondition: security is not configured.
+  // is as it was. kFailedPrecondition: security is not configured, or in a
+  // callback.
   absl::Status ReloadSecurity();
 
   int Pid() const;

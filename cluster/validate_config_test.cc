@@ -157,5 +157,91 @@ TEST(ValidateConfigTest, AReadConfigThatWasChangedNamesItsFile) {
             "too; want every id once");
 }
 
+std::string ListenerError(const std::string& address,
+                          const std::string& transport = "zmq") {
+  Config config = Valid();
+  config.transport = transport;
+  config.servers[1].address = address;
+  const absl::Status status = ValidateConfig(config);
+  if (status.ok()) return "no error";
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  return std::string(status.message());
+}
+
+TEST(ValidateConfigTest, PlaintextStaysOnThisMachine) {
+  for (const char* address : {"127.0.0.1:1", "127.255.255.254:1", "[::1]:1",
+                              "localhost:1", "ipc:///tmp/x"}) {
+    EXPECT_EQ(ListenerError(address), "no error") << address;
+  }
+  for (const char* address :
+       {"*:1", "0.0.0.0:1", "[::]:1", "10.0.0.1:1", "128.0.0.1:1",
+        "126.255.255.255:1", "[::2]:1", "[::ffff:127.0.0.1]:1", "[fe80::1]:1",
+        "db1.example.com:1", "localhost.example.com:1",
+        "127.0.0.1.example.com:1", "127.1:1"}) {
+    EXPECT_NE(ListenerError(address), "no error") << address;
+    EXPECT_NE(ListenerError(address, "nng"), "no error") << address;
+  }
+  EXPECT_EQ(
+      ListenerError("*:1"),
+      "config: $.servers[1].address: found \"*:1\", which other machines can "
+      "reach, and no security; want \"security\": {\"mode\": \"mutual\", "
+      "...} with keys that bazel run //tools:keygen makes, or "
+      "\"allow_plaintext\": true where the network is trusted");
+  // A transport that leaves the process has no say in this, and what an address
+  // means to a stranger's is not known unless it is one of ours.
+  EXPECT_EQ(ListenerError("*:1", "memory"), "no error");
+  EXPECT_EQ(ListenerError("pigeon-7", "pigeon"), "no error");
+  EXPECT_NE(ListenerError("10.0.0.1:1", "pigeon"), "no error");
+}
+
+Config Secured() {
+  Config config = Valid();
+  config.security.mode = SecurityConfig::Mode::kMutual;
+  config.security.identity = "keys/{id}";
+  config.security.peers = "keys/public";
+  return config;
+}
+
+TEST(ValidateConfigTest, SecurityOrAWordOpensListeners) {
+  Config config = Secured();
+  config.servers[1].address = "10.0.0.1:1";
+  EXPECT_EQ(ErrorOf(config), "no error");
+  config = Valid();
+  config.servers[1].address = "10.0.0.1:1";
+  config.allow_plaintext = true;
+  EXPECT_EQ(ErrorOf(config), "no error");
+}
+
+TEST(ValidateConfigTest, SecurityIsWholeOrNotThere) {
+  Config config = Secured();
+  config.security.identity.clear();
+  EXPECT_EQ(ErrorOf(config),
+            "config: $.security: found no \"identity\", want the folder of the "
+            "own key files, such as \"keys/{id}\"");
+  const std::string no_peers =
+      "config: $.security: found no \"peers\", want the folder of the peers' "
+      "public files, such as \"keys/public\", or a map from ids to folders";
+  config = Secured();
+  config.security.peers.clear();
+  EXPECT_EQ(ErrorOf(config), no_peers);
+  config.security.peer_folders[2] = "keys/public/2";
+  EXPECT_EQ(ErrorOf(config), "no error");
+  config = Secured();
+  config.security.mode = SecurityConfig::Mode::kNone;
+  EXPECT_EQ(ErrorOf(config),
+            "config: $.security: found key files with \"mode\": \"none\", want "
+            "\"mode\": \"mutual\"");
+  config = Secured();
+  config.allow_plaintext = true;
+  EXPECT_EQ(ErrorOf(config),
+            "config: $.allow_plaintext: found true together with \"security\", "
+            "want one of the two");
+  config = Secured();
+  config.transport = "memory";
+  EXPECT_EQ(ErrorOf(config),
+            "config: $.security: found with \"transport\": \"memory\", which "
+            "has no security, want it with zmq or nng");
+}
+
 }  // namespace
 }  // namespace cluster

@@ -58,8 +58,8 @@ enum class SendResult {
 
 enum class FrameVerdict {
   kAccepted,
-  kMalformed,  // not a frame of ours: close the connection that it came on,
-               // where the backend can
+  kMalformed,  // not a frame of ours, or in another's name: close the
+               // connection that it came on, where the backend can
 };
 
 // What a transport calls. Frames of one connection come in order and one at a

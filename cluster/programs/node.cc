@@ -57,7 +57,7 @@ std::string Text(const T& value) {
 
 class Node {
  public:
-  Node(Server* server, Output* output, const Signals* signals, bool reliable)
+  Node(Server* server, Output* output, Signals* signals, bool reliable)
       : server_(server),
         output_(output),
         signals_(signals),
@@ -93,10 +93,12 @@ class Node {
     LineReader input(STDIN_FILENO, line_bytes_max);
     pollfd polled[] = {{STDIN_FILENO, POLLIN, 0},
                        {signals_->descriptor(), POLLIN, 0},
-                       {output_->broken(), POLLIN, 0}};
+                       {output_->broken(), POLLIN, 0},
+                       {signals_->reload_descriptor(), POLLIN, 0}};
     while (!input.ended()) {
-      if (poll(polled, 3, -1) < 0) continue;  // EINTR
+      if (poll(polled, 4, -1) < 0) continue;  // EINTR
       if (polled[1].revents != 0 || polled[2].revents != 0) return;
+      if (polled[3].revents != 0) Reload();
       if (polled[0].revents == 0) continue;
       input.Fill();
       std::string line;
@@ -155,6 +157,13 @@ class Node {
     return server_->Send(command.envelope, kSendWait);
   }
 
+  void Reload() {
+    signals_->TakeReload();
+    const absl::Status status = server_->ReloadSecurity();
+    Complain(status);
+    if (status.ok()) output_->Line("-- keys and peers reloaded");
+  }
+
   void PrintPeers() {
     const ServerStats stats = server_->Stats();
     const std::vector<int> peers = server_->Peers();
@@ -171,6 +180,13 @@ class Node {
     for (const PeerStats& peer : stats.peers)
       output_->Line(absl::StrCat("   ", Text(peer)));
     output_->Line(absl::StrCat("   ", stats.delivered, " delivered here"));
+    for (int i = 0; i < kRefusalReasons; ++i) {
+      const auto reason = static_cast<RefusalReason>(i);
+      if (stats.Refused(reason) == 0) continue;
+      output_->Line(absl::StrCat("   ", stats.Refused(reason),
+                                 " turned away (", RefusalReasonName(reason),
+                                 ")"));
+    }
   }
 
   void Complain(const absl::Status& status) {
@@ -191,7 +207,7 @@ class Node {
 
   Server* const server_;
   Output* const output_;
-  const Signals* const signals_;
+  Signals* const signals_;
   const bool reliable_;
 };
 
@@ -202,7 +218,10 @@ constexpr char kUsage[] =
 absl::Status RunNode(int id, Config config) {
   const bool reliable = config.delivery == Delivery::kReliable;
   const std::size_t line_bytes_max = config.payload_bytes_max + 4096;
-  Signals signals;
+  // Without keys to reload it means that the terminal went.
+  Signals signals(config.security.mode == SecurityConfig::Mode::kNone
+                      ? Hangup::kEnds
+                      : Hangup::kReloads);
   const bool terminal = isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1;
   Output output(STDOUT_FILENO, terminal ? absl::StrCat(id, "> ") : "",
                 signals.descriptor());

@@ -22,6 +22,7 @@ import unittest
 from cluster.programs.program import Program, write_config
 
 NODE = "cluster/programs/node"
+KEYGEN = "tools/keygen"
 
 
 def unread_bytes(pipe):
@@ -94,6 +95,35 @@ class NodeTest(unittest.TestCase):
 
     def test_best_effort_json(self):
         self.exchange(delivery="best_effort", codec="json")
+
+    def secured(self):
+        """A config with keys as keygen makes them."""
+        config = self.config(security={"mode": "mutual", "identity": "keys/{id}",
+                                       "peers": "keys/public"})
+        subprocess.run([KEYGEN, "--config=" + config, "--out=" + self.folder.name + "/keys"],
+                       check=True, stdout=subprocess.DEVNULL)
+        return config
+
+    def test_keys_and_their_reload_by_sighup(self):
+        one, two = start_nodes([1, 2], self.secured())
+        one.say("2 hello")
+        two.expect(r"^<- 1 AppendEntriesRequest term 0: hello$")
+        one.process.send_signal(signal.SIGHUP)
+        one.expect(r"^-- keys and peers reloaded$")
+        one.say("2 hello again")
+        two.expect(r"^<- 1 AppendEntriesRequest term 0: hello again$")
+        os.chmod(self.folder.name + "/keys/1/zmq.secret", 0o644)
+        one.process.send_signal(signal.SIGHUP)
+        one.expect(r"^!! .*zmq.secret: .* chmod 600 ")
+        one.say("2 still here")
+        two.expect(r"^<- 1 AppendEntriesRequest term 0: still here$")
+
+    def test_a_private_key_that_others_may_read_is_refused(self):
+        config = self.secured()
+        os.chmod(self.folder.name + "/keys/1", 0o755)
+        node = Program([NODE, "--config=" + config, "1"])
+        self.assertNotEqual(node.wait(), 0)
+        self.assertIn("chmod 700 ", node.errors())
 
     def test_commands(self):
         one, two = start_nodes([1, 2], self.config())

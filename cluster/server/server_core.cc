@@ -206,6 +206,8 @@ absl::Status ServerCore::RemovePeer(int id) {
 // Not under the lifecycle's lock: callbacks, which the transport may wait for,
 // take it.
 absl::Status ServerCore::ReloadSecurity() {
+  if (callbacks_.InCallback())
+    return absl::FailedPreconditionError("ReloadSecurity in a callback");
   if (stopped_) return absl::CancelledError("the server was stopped");
   std::lock_guard<std::mutex> lock(reload_);
   absl::StatusOr<SecurityFiles> files = ResolveSecurity(config_, id_);

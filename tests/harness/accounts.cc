@@ -8,11 +8,12 @@
 namespace cluster {
 namespace {
 
-// What a retransmission, a connection that came late or a hello that crossed
-// another one can cause.
+// What a retransmission, a connection that came late, a hello that crossed
+// another one or a handshake that a busy machine was too slow for can cause.
 bool IsHarmless(RefusalReason reason) {
   return reason == RefusalReason::kDuplicate || reason == RefusalReason::kGap ||
-         reason == RefusalReason::kUnknownSession;
+         reason == RefusalReason::kUnknownSession ||
+         reason == RefusalReason::kSilent;
 }
 
 std::string Show(int id, const PeerStats& stats) {

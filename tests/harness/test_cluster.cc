@@ -28,13 +28,31 @@ TestCluster::TestCluster(ClusterSpec spec) : spec_(std::move(spec)) {
   std::sort(spec_.ids.begin(), spec_.ids.end());
   spec_.config.cluster = FreshName();
   for (int id : spec_.ids) addresses_[id] = FreshAddress(spec_.address_kind);
+  if (spec_.secured) MakeClusterKeys();
 }
 
-bool TestCluster::StartMember(int id) {
+void TestCluster::MakeClusterKeys() {
+  keys_.cluster = spec_.config.cluster;
+  keys_.server_ids = spec_.ids;
+  keys_.folder = absl::StrCat(ScratchFolder(), "/", keys_.cluster);
+  const absl::Status status = MakeKeys(keys_);
+  EXPECT_TRUE(status.ok()) << status;
+  SecurityConfig& security = spec_.config.security;
+  security.mode = SecurityConfig::Mode::kMutual;
+  security.identity = absl::StrCat(keys_.folder, "/{id}");
+  security.peers = absl::StrCat(keys_.folder, "/public");
+}
+
+Config TestCluster::config() const {
   Config config = spec_.config;
   config.servers.clear();
   for (const auto& [server, address] : addresses_)
     config.servers.push_back({server, address});
+  return config;
+}
+
+bool TestCluster::StartMember(int id) {
+  const Config config = this->config();
   const auto index = static_cast<int>(
       std::find(spec_.ids.begin(), spec_.ids.end(), id) - spec_.ids.begin());
   const Consumption consumption =

@@ -33,6 +33,7 @@
 #include "cluster/server.h"
 #include "tests/harness/fresh_address.h"
 #include "tests/harness/member.h"
+#include "tools/keys/keys.h"
 
 namespace cluster {
 
@@ -47,6 +48,8 @@ struct ClusterSpec {
   std::function<absl::StatusOr<std::unique_ptr<Server>>(int id,
                                                         const Config& config)>
       make_server;
+  // With keys that are made for this cluster (see keys).
+  bool secured = false;
   // How a server takes envelopes; null: another way for each in turn.
   std::function<Consumption(int id)> consumption;
   std::function<void(int receiver, const EnvelopeView&)> on_envelope;
@@ -73,12 +76,18 @@ class TestCluster {
   const std::vector<int>& ids() const { return spec_.ids; }
   Server& server(int id) { return members_.at(id)->server(); }
   const std::string& address(int id) const { return addresses_.at(id); }
+  // What all of them are configured with.
+  Config config() const;
+  // Of a secured cluster: what tools/keys made, with all ids' folders.
+  const KeyRequest& keys() const { return keys_; }
   ServerStats Stats(int id) const { return members_.at(id)->server().Stats(); }
 
  private:
+  void MakeClusterKeys();
   bool StartMember(int id);
 
   ClusterSpec spec_;
+  KeyRequest keys_;
   std::map<int, std::string> addresses_;
   std::map<int, std::unique_ptr<Member>> members_;
 };

@@ -3,8 +3,10 @@
 // What it is: one PULL socket that is bound, and one PUSH socket per peer that
 // dials, all in one ZeroMQ context per transport. One frame is one message of
 // one part, so a program in any language with a ZeroMQ binding can take part.
-// What it is not: reliable, or able to name the sender of a frame: without
-// security ZeroMQ proves nothing, and `ReceivedFrame::identity` is none.
+// With security, each connection is encrypted by CURVE, a dialler knows the key
+// of the one that it means, and a ZAP handler says whose key it was that dialled
+// (zap.h): that is `ReceivedFrame::identity`. What it is not: reliable, or able
+// to name the sender of a frame without security: then the identity is none.
 //
 // Options (the object "zmq" of the config file), all integers:
 //   io_threads        1     1-16          ZeroMQ's own threads
@@ -13,7 +15,7 @@
 //   tcp_buffer_bytes  0     0-1073741824  kernel buffers; 0: the system decides
 //
 // Threads: as transport.h says; two receiving threads, of which one is awake,
-// and io_threads of ZeroMQ's. `Send` hands the frame to the socket on the
+// with security one for ZAP, and io_threads of ZeroMQ's. `Send` hands the frame to the socket on the
 // caller's thread. Errors: as transport.h says.
 //
 // Limits: a connection whose frame is malformed cannot be closed from outside
@@ -21,7 +23,12 @@
 // thread at each dial: where name service may hang, prefer numeric addresses or
 // more than one I/O thread. "localhost" is 127.0.0.1. Start with a name as
 // local address waits for its resolution. A message of many parts is held until
-// its last part has come, however many these are.
+// its last part has come, however many these are. A connection of a peer that
+// was revoked cannot be closed either: its frames are dropped. A reload with
+// another own key closes all connections that others dialled; they dial again.
+// The number of half-open connections is bounded by the process's descriptors
+// only. Garbage that ZeroMQ takes for its oldest protocol is closed without an
+// OnRejected.
 //
 //   auto transport = cluster::NewZmqTransport(config);
 //   if (!transport.ok()) return transport.status();
@@ -36,7 +43,8 @@
 
 namespace cluster {
 
-// kInvalidArgument: an option is unknown or out of range. kResourceExhausted:
+// kInvalidArgument: an option is unknown or out of range, or a key file holds no
+// key; kNotFound, kPermissionDenied: a key file (key_files.h). kResourceExhausted:
 // no descriptors left. Opens no socket yet.
 absl::StatusOr<std::unique_ptr<Transport>> NewZmqTransport(
     const TransportConfig& config);

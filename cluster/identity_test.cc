@@ -1,0 +1,207 @@
+// That the core takes from a connection only what is in the name of the server
+// that the connection proved to be, on both deliveries; over the memory
+// transport with identities put in between.
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "cluster/server.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "transport/memory/memory_transport.h"
+
+namespace cluster {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr absl::Duration kLong = absl::Seconds(30);
+
+// Says of every frame that its connection proved `identity`.
+class StampingTransport : public Transport, private TransportHandler {
+ public:
+  StampingTransport(std::unique_ptr<Transport> inner,
+                    const std::atomic<int>* identity)
+      : inner_(std::move(inner)), identity_(identity) {}
+
+  absl::Status Start(TransportHandler* handler,
+                     const std::string& local_address) override {
+    handler_ = handler;
+    return inner_->Start(this, local_address);
+  }
+  std::string Address() const override { return inner_->Address(); }
+  absl::Status Connect(int peer, const std::string& address) override {
+    return inner_->Connect(peer, address);
+  }
+  void Disconnect(int peer) override { inner_->Disconnect(peer); }
+  SendResult Send(int peer, const Frame& frame) override {
+    return inner_->Send(peer, frame);
+  }
+  absl::Status ReloadSecurity(const SecurityFiles&) override {
+    return absl::OkStatus();
+  }
+  void Stop(absl::Duration linger) override { inner_->Stop(linger); }
+
+ private:
+  FrameVerdict OnFrame(ReceivedFrame frame) override {
+    if (*identity_ >= 0) frame.identity = *identity_;
+    return handler_->OnFrame(std::move(frame));
+  }
+  void OnDrained() override { handler_->OnDrained(); }
+  void OnWritable(int peer) override { handler_->OnWritable(peer); }
+  void OnConnected(int peer) override { handler_->OnConnected(peer); }
+  void OnDisconnected(int peer, absl::string_view reason) override {
+    handler_->OnDisconnected(peer, reason);
+  }
+  void OnRejected(Rejection rejection) override {
+    handler_->OnRejected(std::move(rejection));
+  }
+
+  const std::unique_ptr<Transport> inner_;
+  const std::atomic<int>* const identity_;
+  TransportHandler* handler_ = nullptr;
+};
+
+class IdentityTest : public testing::TestWithParam<Delivery> {
+ protected:
+  void SetUp() override {
+    static int clusters = 0;
+    config_.cluster = absl::StrCat("identity-test-", ++clusters);
+    config_.transport = "a transport with security";
+    config_.delivery = GetParam();
+    config_.servers = {{1, "i1"}, {2, "i2"}, {3, "i3"}};
+    config_.security.mode = SecurityConfig::Mode::kMutual;
+    config_.security.identity = "keys/{id}";
+    config_.security.peer_folders = {{1, "a"}, {2, "b"}, {3, "c"}};
+    for (int id : {1, 2}) {
+      auto server =
+          NewServer(id, config_,
+                    [this](const TransportConfig& config)
+                        -> absl::StatusOr<std::unique_ptr<Transport>> {
+                      TransportConfig plain = config;
+                      plain.security.reset();
+                      auto inner = NewMemoryTransport(plain);
+                      if (!inner.ok()) return inner.status();
+                      // Server 1 sees what the test says, server 2 sees 1.
+                      return std::make_unique<StampingTransport>(
+                          *std::move(inner),
+                          config.server_id == 1 ? &seen_by_one_ : &one_);
+                    });
+      ASSERT_TRUE(server.ok()) << server.status();
+      servers_.push_back(*std::move(server));
+    }
+    servers_[0]->OnPeerEvent([this](const PeerEvent& event) {
+      if (event.type != PeerEvent::kRejected) return;
+      std::lock_guard<std::mutex> lock(mutex_);
+      rejected_ = event;
+      changed_.notify_all();
+    });
+  }
+
+  // With connections that prove to server 1 that they are of `identity`; -1:
+  // nothing.
+  void Start(int identity) {
+    seen_by_one_ = identity;
+    for (auto& server : servers_) ASSERT_TRUE(server->Start().ok());
+  }
+
+  void SendFromTwo() {
+    Envelope envelope;
+    envelope.pid = 1;
+    ASSERT_TRUE(servers_[1]->Send(envelope).ok());
+  }
+  PeerEvent WaitForRejection() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    EXPECT_TRUE(changed_.wait_for(lock, std::chrono::seconds(30), [this] {
+      return rejected_.type == PeerEvent::kRejected;
+    }));
+    return rejected_;
+  }
+
+  Config config_;
+  std::atomic<int> seen_by_one_{2};
+  const std::atomic<int> one_{1};
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  PeerEvent rejected_;
+  std::vector<std::unique_ptr<Server>> servers_;  // go first
+};
+
+TEST_P(IdentityTest, TheTrueSenderIsHeard) {
+  Start(2);
+  SendFromTwo();
+  const auto envelope = servers_[0]->Receive(kLong);
+  ASSERT_TRUE(envelope.ok()) << envelope.status();
+  EXPECT_EQ(envelope->sender_id, 2);
+}
+
+TEST_P(IdentityTest, AnotherMemberIsNot) {
+  Start(3);
+  SendFromTwo();
+  const PeerEvent event = WaitForRejection();
+  EXPECT_EQ(event.peer, 2);
+  EXPECT_THAT(event.reason,
+              HasSubstr("server 3 sent a frame in the name of server 2"));
+  const ServerStats stats = servers_[0]->Stats();
+  EXPECT_GT(stats.Refused(RefusalReason::kWrongIdentity), 0u);
+  EXPECT_EQ(stats.Peer(2)->frames_received, 0u);
+  EXPECT_EQ(stats.Peer(3)->frames_received, 0u);
+}
+
+TEST_P(IdentityTest, NobodyIsNot) {
+  Start(-1);
+  SendFromTwo();
+  EXPECT_THAT(WaitForRejection().reason,
+              HasSubstr("on a connection that proved nothing"));
+  const ServerStats stats = servers_[0]->Stats();
+  EXPECT_GT(stats.Refused(RefusalReason::kUnauthenticated), 0u);
+  EXPECT_EQ(stats.Peer(2)->frames_received, 0u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Deliveries, IdentityTest,
+                         testing::Values(Delivery::kReliable,
+                                         Delivery::kBestEffort),
+                         [](const testing::TestParamInfo<Delivery>& info) {
+                           return info.param == Delivery::kReliable
+                                      ? "reliable"
+                                      : "best_effort";
+                         });
+
+TEST(SecurityOfServersTest, ATransportThatHasNoneIsRefused) {
+  Config config;
+  config.transport = "a transport of one's own";
+  config.servers = {{1, "i1"}};
+  config.security.mode = SecurityConfig::Mode::kMutual;
+  config.security.identity = "keys/{id}";
+  config.security.peer_folders = {{2, "b"}};
+  EXPECT_THAT(
+      std::string(NewServer(1, config, NewMemoryTransport).status().message()),
+      HasSubstr("the transport \"memory\" has no security"));
+  // One that did not look at what it was asked for.
+  const auto forgetful = [](const TransportConfig& asked) {
+    TransportConfig plain = asked;
+    plain.security.reset();
+    return NewMemoryTransport(plain);
+  };
+  EXPECT_THAT(std::string(NewServer(1, config, forgetful).status().message()),
+              HasSubstr("config: $.security: there is no security to reload"));
+}
+
+TEST(SecurityOfServersTest, ReloadNeedsSecurity) {
+  Config config;
+  config.transport = "memory";
+  config.servers = {{1, "i1"}};
+  auto server = NewServer(1, config, NewMemoryTransport);
+  ASSERT_TRUE(server.ok());
+  EXPECT_TRUE(absl::IsFailedPrecondition((*server)->ReloadSecurity()));
+}
+
+}  // namespace
+}  // namespace cluster

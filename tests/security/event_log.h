@@ -1,0 +1,78 @@
+// EventLog: the PeerEvents of some servers, to be waited for and searched.
+//
+// Threads: safe. Errors: a wait that takes longer than 60 s is false.
+//
+//   EventLog log;
+//   spec.on_event = log.Sink();
+//   EXPECT_TRUE(log.WaitForRejection(1, "unauthenticated"));
+
+#ifndef TESTS_SECURITY_EVENT_LOG_H_
+#define TESTS_SECURITY_EVENT_LOG_H_
+
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/string_view.h"
+#include "cluster/peer_event.h"
+
+namespace cluster {
+
+class EventLog {
+ public:
+  using Entry = std::pair<int, PeerEvent>;  // observer, event
+
+  std::function<void(int, const PeerEvent&)> Sink() {
+    return [this](int observer, const PeerEvent& event) {
+      std::lock_guard<std::mutex> lock(mutex_);
+      entries_.emplace_back(observer, event);
+      changed_.notify_all();
+    };
+  }
+
+  // Of `observer`, with `text` in its reason.
+  bool WaitForRejection(int observer, absl::string_view text) {
+    return WaitFor([&](const Entry& entry) {
+      return entry.first == observer &&
+             entry.second.type == PeerEvent::kRejected &&
+             absl::StrContains(entry.second.reason, text);
+    });
+  }
+
+  bool WaitFor(const std::function<bool(const Entry&)>& wanted) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    return changed_.wait_for(lock, std::chrono::seconds(60), [&] {
+      for (const Entry& entry : entries_)
+        if (wanted(entry)) return true;
+      return false;
+    });
+  }
+
+  std::vector<Entry> Entries() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return entries_;
+  }
+
+  // All, a line each.
+  std::string Text() {
+    std::ostringstream text;
+    for (const auto& [observer, event] : Entries())
+      text << observer << ": " << event << "\n";
+    return text.str();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<Entry> entries_;
+};
+
+}  // namespace cluster
+
+#endif  // TESTS_SECURITY_EVENT_LOG_H_

@@ -1,0 +1,53 @@
+// ForgingTransport: a member that lies about who it is.
+//
+// What it is: a decorator around a backend that changes frames as they are
+// sent, header or body, and makes their checksums right again. So a real
+// server, with keys of its own and sessions that stand, becomes an impostor
+// from one frame to the next. What it is not: a forger of connections; those
+// are the backend's, and honest.
+//
+// Threads: `forge` is called on any. Errors: those of the backend.
+//
+//   Forgery forgery;
+//   spec.make_server = [&](int id, const Config& config) {
+//     return NewServer(id, config, forgery.Around(NewZmqTransport));
+//   };
+//   forgery.Begin([](FrameHeader* header, std::string*) {
+//     header->sender_id = 2;
+//   });
+
+#ifndef TESTS_SECURITY_FORGING_TRANSPORT_H_
+#define TESTS_SECURITY_FORGING_TRANSPORT_H_
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "codec/frame_header.h"
+#include "transport/transport.h"
+
+namespace cluster {
+
+class Forgery {
+ public:
+  using Forge = std::function<void(FrameHeader* header, std::string* body)>;
+
+  // From now on every frame is changed, until End.
+  void Begin(Forge forge);
+  void End() { Begin(nullptr); }
+
+  // A factory of transports that this forges for. Borrows this.
+  TransportFactory Around(TransportFactory inner);
+
+  // Used by the transport: the frame as it is to leave.
+  Frame Apply(const Frame& frame);
+
+ private:
+  std::mutex mutex_;
+  Forge forge_;
+};
+
+}  // namespace cluster
+
+#endif  // TESTS_SECURITY_FORGING_TRANSPORT_H_

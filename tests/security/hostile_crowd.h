@@ -1,0 +1,49 @@
+// HostileCrowd: strangers that keep a server's address busy.
+//
+// What it is: so many TCP connections, each dialled again whenever the server
+// closes it; half of them say nothing, half send garbage of several kinds. What
+// it is not: strangers with keys; a test starts those as servers.
+//
+// Threads: one of its own. Errors: connections that fail are tried again.
+//
+//   HostileCrowd crowd({cluster.address(1)}, 300);
+//   EXPECT_TRUE(crowd.WaitForConnections(300));
+
+#ifndef TESTS_SECURITY_HOSTILE_CROWD_H_
+#define TESTS_SECURITY_HOSTILE_CROWD_H_
+
+#include <atomic>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace cluster {
+
+class HostileCrowd {
+ public:
+  HostileCrowd(std::vector<std::string> addresses, int connections);
+  ~HostileCrowd();
+
+  // How often they connected so far, in all.
+  long connections() const { return connections_; }
+  bool WaitForConnections(long count) const;
+
+ private:
+  struct Stranger {
+    int fd = -1;
+    std::string address;
+    std::string says;
+  };
+
+  void Run();
+  void Dial(Stranger* stranger);
+
+  std::vector<Stranger> strangers_;
+  std::atomic<bool> stopping_{false};
+  std::atomic<long> connections_{0};
+  std::thread thread_;
+};
+
+}  // namespace cluster
+
+#endif  // TESTS_SECURITY_HOSTILE_CROWD_H_

@@ -1,0 +1,147 @@
+// 500 strangers, silent, garbled, plaintext or with keys of their own, at the
+// doors of a cluster that runs the four scenarios: all that was promised holds.
+
+#include <sys/resource.h>
+
+#include <chrono>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/harness/seed.h"
+#include "tests/scenarios/scenario.h"
+#include "tests/security/hostile_crowd.h"
+#include "tools/keys/keys.h"
+#include "transport/contract/recording_handler.h"
+#include "transport/registry.h"
+
+namespace cluster {
+namespace {
+
+using ::testing::IsEmpty;
+
+constexpr int kRawStrangers = 400;
+constexpr int kKeyedStrangers = 4;  // each with this many connections:
+constexpr int kConnectionsEach = 25;
+
+// One that has good manners, and keys that nobody here knows.
+class KeyedStranger {
+ public:
+  // `keys` are foreign: the first of its servers is who dials, and it takes the
+  // others for the cluster's servers, whose keys are others.
+  KeyedStranger(const KeyRequest& keys, const std::vector<std::string>& doors) {
+    TransportConfig config;
+    config.cluster = keys.cluster;
+    config.server_id = keys.server_ids[0];
+    config.security.emplace();
+    config.security->identity =
+        absl::StrCat(keys.folder, "/", keys.server_ids[0]);
+    for (std::size_t i = 1; i < keys.server_ids.size(); ++i) {
+      config.security->peers[keys.server_ids[i]] =
+          absl::StrCat(keys.folder, "/public/", keys.server_ids[i]);
+    }
+    auto transport = (*FindTransport(SECURITY_BACKEND))(config);
+    EXPECT_TRUE(transport.ok()) << transport.status();
+    transport_ = *std::move(transport);
+    EXPECT_TRUE(
+        transport_->Start(&handler_, FreshAddress(AddressKind::kIpv4)).ok());
+    for (std::size_t i = 1; i < keys.server_ids.size(); ++i) {
+      EXPECT_TRUE(
+          transport_->Connect(keys.server_ids[i], doors[i % doors.size()])
+              .ok());
+    }
+  }
+
+ private:
+  RecordingHandler handler_;
+  std::unique_ptr<Transport> transport_;
+};
+
+class HostileTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    // Both ends of each connection are in this process.
+    rlimit files;
+    ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &files), 0);
+    files.rlim_cur = files.rlim_max;
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &files), 0);
+
+    for (int i = 0; i <= kConnectionsEach; ++i)
+      foreign_.server_ids.push_back(1 + i);
+    foreign_.cluster = "foreign";
+    foreign_.folder = absl::StrCat(ScratchFolder(), "/foreign");
+    ASSERT_TRUE(MakeKeys(foreign_).ok());
+  }
+
+  // Runs a scenario on a cluster of its own; returns envelopes per second.
+  double Run(Scenario scenario, bool hostile) {
+    DeliveryLedger ledger;
+    ClusterSpec spec;
+    spec.config.transport = SECURITY_BACKEND;
+    spec.ids = FirstIds(3);
+    spec.secured = true;
+    spec.on_envelope = [&](int receiver, const EnvelopeView& envelope) {
+      ledger.Arrived(receiver, envelope);
+    };
+    TestCluster cluster(std::move(spec));
+    EXPECT_TRUE(cluster.Start());
+    std::vector<std::string> doors;
+    for (int id : cluster.ids()) doors.push_back(cluster.address(id));
+    std::unique_ptr<HostileCrowd> crowd;
+    std::vector<std::unique_ptr<KeyedStranger>> keyed;
+    if (hostile) {
+      crowd = std::make_unique<HostileCrowd>(doors, kRawStrangers);
+      for (int i = 0; i < kKeyedStrangers; ++i)
+        keyed.push_back(std::make_unique<KeyedStranger>(foreign_, doors));
+      EXPECT_TRUE(crowd->WaitForConnections(kRawStrangers));
+    }
+    Load load;
+    load.seed = TestSeed();
+    load.envelopes_min = load.envelopes_max = 10000;
+    const auto start = std::chrono::steady_clock::now();
+    RunScenario(scenario, load, &cluster, &ledger);
+    EXPECT_TRUE(ledger.WaitUntilAllArrived());
+    const std::chrono::duration<double> took =
+        std::chrono::steady_clock::now() - start;
+    EXPECT_THAT(ledger.Problems(), IsEmpty());
+    if (hostile) ExpectNobodyCameIn(cluster);
+    return static_cast<double>(ledger.arrived()) / took.count();
+  }
+
+  static void ExpectNobodyCameIn(const TestCluster& cluster) {
+    std::uint64_t refused = 0;
+    for (int id : cluster.ids()) {
+      const ServerStats stats = cluster.Stats(id);
+      for (std::uint64_t count : stats.refused) refused += count;
+      for (const PeerStats& peer : stats.peers)
+        EXPECT_EQ(peer.sessions, 1u) << id << " with " << peer;
+    }
+    EXPECT_GT(refused, 0u);
+  }
+
+  KeyRequest foreign_;
+};
+
+TEST_F(HostileTest, TheFourScenariosRunAllTheSame) {
+  double quiet_sum = 0;
+  double hostile_sum = 0;
+  for (Scenario scenario : {Scenario::kUnicast, Scenario::kMulticast,
+                            Scenario::kMixed, Scenario::kCyclic}) {
+    const double quiet = Run(scenario, false);
+    const double hostile = Run(scenario, true);
+    std::cout << ScenarioName(scenario) << ": " << quiet
+              << " envelopes/s alone, " << hostile << " among strangers ("
+              << hostile / quiet << ")\n";
+    quiet_sum += 1 / quiet;
+    hostile_sum += 1 / hostile;
+  }
+  std::cout << "in all: " << quiet_sum / hostile_sum << "\n";
+}
+
+}  // namespace
+}  // namespace cluster

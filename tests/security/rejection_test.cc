@@ -1,0 +1,283 @@
+// Who is not let in, and what the one who does not let them in says: nothing of
+// theirs is delivered, each is counted by its reason and reported, and no text
+// about it holds a secret.
+
+#include <poll.h>
+
+#include <atomic>
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <set>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+#include "tests/harness/fresh_address.h"
+#include "tests/harness/test_cluster.h"
+#include "tests/security/event_log.h"
+#include "tests/security/recording_relay.h"
+#include "tools/keys/keys.h"
+#include "transport/zmq/raw_tcp.h"
+
+namespace cluster {
+namespace {
+
+constexpr int kVictim = 1;
+constexpr int kFriend = 2;
+constexpr int kStranger = 3;
+constexpr int kWaitTries = 6000;
+constexpr int kWaitPauseMs = 10;
+
+bool WaitUntil(const std::function<bool()>& condition) {
+  for (int i = 0; i < kWaitTries; ++i) {
+    if (condition()) return true;
+    poll(nullptr, 0, kWaitPauseMs);
+  }
+  return false;
+}
+
+// The lines of a private key file that are the key.
+std::vector<std::string> SecretLines(const std::string& file) {
+  std::ifstream stream(file);
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(stream, line);) {
+    if (!absl::StartsWith(line, "-----")) lines.push_back(line);
+  }
+  EXPECT_FALSE(lines.empty()) << file;
+  return lines;
+}
+
+void ExpectNoSecretIn(const std::string& text, const KeyRequest& keys) {
+  for (int id : keys.server_ids) {
+    for (const char* name : {"zmq.secret", "nng.key"}) {
+      const std::string file = absl::StrCat(keys.folder, "/", id, "/", name);
+      for (const std::string& line : SecretLines(file))
+        EXPECT_FALSE(absl::StrContains(text, line)) << file;
+    }
+  }
+}
+
+// Servers 1 and 2 belong together; server 3 has an id of the cluster too.
+class RejectionTest : public testing::Test {
+ protected:
+  void StartCluster(bool secured) {
+    ClusterSpec spec;
+    spec.config.transport = SECURITY_BACKEND;
+    spec.config.handshake_timeout = absl::Milliseconds(500);
+    spec.ids = {kVictim, kFriend, kStranger};
+    spec.secured = secured;
+    spec.on_event = log_.Sink();
+    spec.on_envelope = [this](int, const EnvelopeView& envelope) {
+      EXPECT_EQ(expected_senders_.count(envelope.sender_id), 1u);
+      ++delivered_;
+    };
+    cluster_ = std::make_unique<TestCluster>(std::move(spec));
+    ASSERT_TRUE(cluster_->Start());
+    cluster_->Destroy(kStranger);
+    foreign_ = cluster_->keys();
+    foreign_.cluster = cluster_->config().cluster;
+    foreign_.server_ids = {kVictim, kFriend, kStranger};
+    foreign_.folder =
+        absl::StrCat(ScratchFolder(), "/foreign-", cluster_->config().cluster);
+    ASSERT_TRUE(MakeKeys(foreign_).ok());
+  }
+
+  std::string TruePublic(int id) const {
+    return absl::StrCat(cluster_->keys().folder, "/public/", id);
+  }
+  std::string ForeignPublic(int id) const {
+    return absl::StrCat(foreign_.folder, "/public/", id);
+  }
+
+  // A server with the stranger's id that dials the victim, and sends to it.
+  void StartStranger(const SecurityConfig& security,
+                     const std::string& cluster_name = "",
+                     const std::string& address = "") {
+    Config config = cluster_->config();
+    if (!cluster_name.empty()) config.cluster = cluster_name;
+    config.security = security;
+    config.servers = {
+        {kStranger, FreshAddress(AddressKind::kIpv4)},
+        {kVictim, address.empty() ? cluster_->address(kVictim) : address}};
+    auto server = NewServer(kStranger, config);
+    ASSERT_TRUE(server.ok()) << server.status();
+    stranger_ = *std::move(server);
+    stranger_->OnPeerEvent([this](const PeerEvent& event) {
+      stranger_log_.Sink()(kStranger, event);
+    });
+    ASSERT_TRUE(stranger_->Start().ok());
+    Envelope envelope;
+    envelope.pid = kVictim;
+    envelope.payload = "from a stranger";
+    ASSERT_TRUE(stranger_->Send(envelope).ok());
+  }
+
+  std::uint64_t Refused(RefusalReason reason) {
+    return cluster_->Stats(kVictim).Refused(reason);
+  }
+
+  // The victim counts and reports it, and has taken nothing; its friend still
+  // reaches it; and none of the texts about it holds a secret.
+  void ExpectRejected(RefusalReason reason) {
+    EXPECT_TRUE(log_.WaitForRejection(kVictim, RefusalReasonName(reason)))
+        << log_.Text();
+    EXPECT_GT(Refused(reason), 0u);
+    EXPECT_EQ(cluster_->Stats(kVictim).Peer(kStranger)->received, 0u);
+    Envelope envelope;
+    envelope.pid = kVictim;
+    ASSERT_TRUE(cluster_->server(kFriend).Send(envelope).ok());
+    ASSERT_TRUE(cluster_->server(kFriend).Flush(absl::Seconds(60)).ok());
+    if (stranger_ != nullptr) stranger_->Stop();
+    cluster_->StopAll();
+    EXPECT_EQ(delivered_, 1);
+    if (!cluster_->keys().folder.empty())
+      ExpectNoSecretIn(AllTexts(), cluster_->keys());
+    ExpectNoSecretIn(AllTexts(), foreign_);
+  }
+
+  std::string AllTexts() {
+    std::ostringstream texts;
+    texts << log_.Text() << stranger_log_.Text();
+    for (int id : {kVictim, kFriend}) {
+      for (const PeerStats& peer : cluster_->Stats(id).peers)
+        texts << peer << "\n";
+    }
+    if (stranger_ != nullptr) {
+      for (const PeerStats& peer : stranger_->Stats().peers)
+        texts << peer << "\n";
+    }
+    return texts.str();
+  }
+
+  static SecurityConfig Keys(const std::string& identity,
+                             const std::string& victims_public) {
+    SecurityConfig security;
+    security.mode = SecurityConfig::Mode::kMutual;
+    security.identity = identity;
+    security.peer_folders[kVictim] = victims_public;
+    return security;
+  }
+
+  EventLog log_;
+  EventLog stranger_log_;
+  std::atomic<int> delivered_{0};
+  std::set<int> expected_senders_ = {kFriend};
+  KeyRequest foreign_;
+  std::unique_ptr<TestCluster> cluster_;
+  std::unique_ptr<Server> stranger_;
+};
+
+TEST_F(RejectionTest, AnUnknownKey) {
+  StartCluster(true);
+  StartStranger(Keys(absl::StrCat(foreign_.folder, "/3"), TruePublic(kVictim)));
+  ExpectRejected(RefusalReason::kUnauthenticated);
+}
+
+TEST_F(RejectionTest, PlaintextToASecuredListener) {
+  StartCluster(true);
+  StartStranger(SecurityConfig());
+  ExpectRejected(RefusalReason::kUnauthenticated);
+}
+
+TEST_F(RejectionTest, SecuredToAPlaintextListener) {
+  StartCluster(false);
+  StartStranger(
+      Keys(absl::StrCat(foreign_.folder, "/3"), ForeignPublic(kVictim)));
+  ExpectRejected(RefusalReason::kUnauthenticated);
+}
+
+// Whoever dials finds another server than it wanted: it says nothing to it.
+TEST_F(RejectionTest, AServerThatIsNotTheOneThatWasDialled) {
+  StartCluster(true);
+  StartStranger(Keys(absl::StrCat(cluster_->keys().folder, "/3"),
+                     ForeignPublic(kVictim)));
+  ASSERT_TRUE(WaitUntil([this] {
+    return !stranger_->Stats().Peer(kVictim)->last_trouble.empty();
+  }));
+  EXPECT_FALSE(stranger_->Stats().Peer(kVictim)->up);
+  ExpectRejected(RefusalReason::kUnauthenticated);
+}
+
+// Good keys, for another cluster.
+TEST_F(RejectionTest, AnotherClustersName) {
+  StartCluster(true);
+  StartStranger(
+      Keys(absl::StrCat(cluster_->keys().folder, "/3"), TruePublic(kVictim)),
+      "another");
+  ASSERT_TRUE(WaitUntil([this] {
+    const ServerStats stats = cluster_->Stats(kVictim);
+    return stats.Peer(kStranger)->Refused(RefusalReason::kWrongCluster) +
+               stats.Refused(RefusalReason::kUnauthenticated) >
+           0;
+  }));
+  stranger_->Stop();
+  EXPECT_EQ(cluster_->Stats(kVictim).Peer(kStranger)->received, 0u);
+  EXPECT_EQ(delivered_, 0);
+}
+
+// All that a member ever said on a connection, said again by somebody else.
+TEST_F(RejectionTest, AReplayedHandshake) {
+  expected_senders_ = {kFriend, kStranger};
+  StartCluster(true);
+  RecordingRelay relay(cluster_->address(kVictim));
+  StartStranger(
+      Keys(absl::StrCat(cluster_->keys().folder, "/3"), TruePublic(kVictim)),
+      "", relay.address());
+  ASSERT_TRUE(WaitUntil([this] { return delivered_ == 1; }));
+  const std::string said = relay.Stop();
+  stranger_->Stop();
+  ASSERT_GT(said.size(), 100u);
+  const auto received = [this] {
+    return cluster_->Stats(kVictim).Peer(kStranger)->received;
+  };
+  const std::uint64_t before = received();
+  const auto rejected = [this] {
+    return Refused(RefusalReason::kUnauthenticated) +
+           Refused(RefusalReason::kMalformed) + Refused(RefusalReason::kSilent);
+  };
+  const std::uint64_t rejected_before = rejected();
+  RawTcp replay = RawTcp::Connect(cluster_->address(kVictim));
+  replay.Write(said);
+  EXPECT_TRUE(replay.WaitForEnd());
+  EXPECT_TRUE(WaitUntil([&] { return rejected() > rejected_before; }));
+  EXPECT_EQ(received(), before);
+  EXPECT_EQ(delivered_, 1);
+}
+
+TEST_F(RejectionTest, Silence) {
+  StartCluster(true);
+  RawTcp silent = RawTcp::Connect(cluster_->address(kVictim));
+  EXPECT_TRUE(silent.WaitForEnd());
+  ExpectRejected(RefusalReason::kSilent);
+}
+
+// What is wrong with a key file is said without saying what is in it.
+TEST_F(RejectionTest, ErrorsAboutKeyFilesHoldNoKey) {
+  StartCluster(true);
+  const std::string folder = cluster_->keys().folder;
+  std::string texts;
+  for (const char* name : {"zmq.secret", "nng.key", "zmq.public", "nng.crt"}) {
+    const std::string file = absl::StrCat(folder, "/1/", name);
+    std::ifstream stream(file);
+    std::stringstream good;
+    good << stream.rdbuf();
+    for (const std::string& bad :
+         {good.str() + good.str(), good.str().substr(1), "x" + good.str()}) {
+      std::ofstream(file) << bad;
+      const absl::Status status = cluster_->server(kVictim).ReloadSecurity();
+      absl::StrAppend(&texts, status.ToString(), "\n");
+    }
+    std::ofstream(file) << good.str();
+  }
+  EXPECT_TRUE(absl::StrContains(texts, folder)) << texts;
+  ExpectNoSecretIn(texts, cluster_->keys());
+  EXPECT_EQ(cluster_->server(kVictim).ReloadSecurity(), absl::OkStatus());
+}
+
+}  // namespace
+}  // namespace cluster

@@ -1,0 +1,163 @@
+// Keys that are replaced and peers that are revoked while all servers send at
+// full load.
+
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/harness/delivery_ledger.h"
+#include "tests/harness/flood.h"
+#include "tests/harness/seed.h"
+#include "tests/harness/test_cluster.h"
+#include "tests/security/event_log.h"
+#include "tools/keys/keys.h"
+
+namespace cluster {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::IsEmpty;
+
+constexpr std::uint64_t kSomeArrivals = 500;
+
+class RotationTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    ClusterSpec spec;
+    spec.config.transport = SECURITY_BACKEND;
+    spec.ids = FirstIds(3);
+    spec.secured = true;
+    spec.on_event = log_.Sink();
+    spec.on_envelope = [this](int receiver, const EnvelopeView& envelope) {
+      ledger_.Arrived(receiver, envelope);
+      if (receiver != 3 && envelope.sender_id != 3) ++honest_;
+    };
+    cluster_ = std::make_unique<TestCluster>(std::move(spec));
+    ASSERT_TRUE(cluster_->Start());
+    for (int id : cluster_->ids()) {
+      std::vector<int> others;
+      for (int other : cluster_->ids())
+        if (other != id) others.push_back(other);
+      floods_.push_back(std::make_unique<Flood>(
+          &cluster_->server(id), others,
+          PartSeed(TestSeed(), static_cast<std::uint64_t>(id)),
+          [this](int receiver, const EnvelopeView& envelope) {
+            ledger_.Sent(receiver, envelope);
+          }));
+    }
+    ASSERT_TRUE(ledger_.WaitForArrivals(kSomeArrivals));
+  }
+
+  void Reload(const std::vector<int>& ids) {
+    for (int id : ids) {
+      const absl::Status status = cluster_->server(id).ReloadSecurity();
+      EXPECT_TRUE(status.ok()) << id << ": " << status;
+    }
+  }
+
+  bool MoreArrive() {
+    return ledger_.WaitForArrivals(ledger_.arrived() + kSomeArrivals);
+  }
+  // Between the two that nothing happens to.
+  bool MoreHonestArrive() {
+    const std::uint64_t goal = honest_ + kSomeArrivals;
+    while (honest_ < goal)
+      if (!ledger_.WaitForArrivals(ledger_.arrived() + 1)) return false;
+    return true;
+  }
+
+  // All that was ever sent comes, once and in order, in the first session.
+  void ExpectNothingLost() {
+    floods_.clear();
+    EXPECT_TRUE(ledger_.WaitUntilAllArrived());
+    EXPECT_THAT(ledger_.Problems(), IsEmpty());
+    for (int id : cluster_->ids()) {
+      for (const PeerStats& peer : cluster_->Stats(id).peers)
+        EXPECT_EQ(peer.sessions, 1u) << id << " with " << peer;
+    }
+  }
+
+  std::string Public(int id) const {
+    return absl::StrCat(cluster_->keys().folder, "/public/", id);
+  }
+
+  EventLog log_;
+  DeliveryLedger ledger_;
+  std::atomic<std::uint64_t> honest_{0};
+  std::unique_ptr<TestCluster> cluster_;
+  std::vector<std::unique_ptr<Flood>> floods_;
+};
+
+TEST_F(RotationTest, EveryServersKeysCanBeReplacedUnderLoad) {
+  for (int id : cluster_->ids()) {
+    KeyRequest request = cluster_->keys();
+    request.server_ids = {id};
+    request.replace = true;
+    ASSERT_TRUE(MakeKeys(request).ok());
+    Reload(cluster_->ids());
+    EXPECT_TRUE(MoreArrive());
+  }
+  ExpectNothingLost();
+}
+
+TEST_F(RotationTest, AReloadOfTheSameKeysChangesNothing) {
+  for (int i = 0; i < 10; ++i) Reload(cluster_->ids());
+  EXPECT_TRUE(MoreArrive());
+  ExpectNothingLost();
+  for (const EventLog::Entry& entry : log_.Entries())
+    EXPECT_EQ(entry.second.type, PeerEvent::kUp) << entry.second;
+}
+
+TEST_F(RotationTest, FromARevokedPeerNothingIsTakenAndToItNothingIsSent) {
+  const std::string kept = absl::StrCat(cluster_->keys().folder, "/kept");
+  fs::rename(Public(3), kept);
+  Reload({1, 2});
+  const std::uint64_t frames = cluster_->Stats(1).Peer(3)->frames_received;
+  const std::uint64_t received = cluster_->Stats(1).Peer(3)->received;
+  EXPECT_TRUE(MoreHonestArrive());
+  EXPECT_TRUE(log_.WaitFor([](const EventLog::Entry& entry) {
+    return entry.first == 1 && entry.second.type == PeerEvent::kDown &&
+           entry.second.peer == 3;
+  }));
+  EXPECT_TRUE(log_.WaitForRejection(1, "unauthenticated")) << log_.Text();
+  EXPECT_TRUE(MoreHonestArrive());
+  EXPECT_EQ(cluster_->Stats(1).Peer(3)->frames_received, frames);
+  EXPECT_EQ(cluster_->Stats(1).Peer(3)->received, received);
+  // Nobody talks to 3 any more, so to it the others are down.
+  EXPECT_TRUE(log_.WaitFor([](const EventLog::Entry& entry) {
+    return entry.first == 3 && entry.second.type == PeerEvent::kDown;
+  }));
+
+  // Its queue and session were kept; it goes on where it stood.
+  fs::rename(kept, Public(3));
+  Reload({1, 2});
+  EXPECT_TRUE(MoreArrive());
+  ExpectNothingLost();
+}
+
+TEST_F(RotationTest, AReloadThatFailsChangesNothing) {
+  for (const char* name : {"zmq.public", "nng.crt"}) {
+    const std::string file = absl::StrCat(Public(2), "/", name);
+    fs::rename(file, absl::StrCat(file, ".kept"));
+    std::ofstream(file) << "no key\n";
+  }
+  EXPECT_FALSE(cluster_->server(1).ReloadSecurity().ok());
+  EXPECT_TRUE(MoreArrive());
+  for (const char* name : {"zmq.public", "nng.crt"}) {
+    const std::string file = absl::StrCat(Public(2), "/", name);
+    fs::rename(absl::StrCat(file, ".kept"), file);
+  }
+  Reload({1});
+  EXPECT_TRUE(MoreArrive());
+  ExpectNothingLost();
+}
+
+}  // namespace
+}  // namespace cluster

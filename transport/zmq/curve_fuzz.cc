@@ -1,0 +1,52 @@
+// What strangers have a say in before they are let in: requests to the ZAP
+// handler; and what lies in key files.
+//
+// The input's lines are a request's frames. Nothing that it holds is accepted,
+// since no key is known; and what reads as a key or a UserId does so again.
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
+#include "transport/check.h"
+#include "transport/zmq/curve_keys.h"
+#include "transport/zmq/zap.h"
+
+namespace cluster {
+namespace zmq_backend {
+namespace {
+
+void CheckRequest(absl::string_view input) {
+  static const CurveKeys* const nobody = new CurveKeys(Secret(), CurveKey{});
+  const std::vector<absl::string_view> request = absl::StrSplit(input, '\n');
+  const ZapVerdict verdict = JudgeZapRequest(*nobody, request);
+  CLUSTER_CHECK(!verdict.accepted, "a stranger was let in");
+  CLUSTER_CHECK(verdict.user_id.empty(), "a stranger got a name");
+  const std::vector<std::string> reply = ZapReply(request, verdict);
+  CLUSTER_CHECK(reply.size() == 6 && reply[2] == "400", "no refusal");
+}
+
+void CheckUserId(absl::string_view input) {
+  const absl::optional<UserId> user = ParseUserId(input);
+  if (!user) return;
+  const absl::optional<UserId> again = ParseUserId(ToString(*user));
+  CLUSTER_CHECK(again && again->peer == user->peer &&
+                    again->serial == user->serial && user->peer >= 0,
+                "a UserId changed");
+}
+
+}  // namespace
+}  // namespace zmq_backend
+}  // namespace cluster
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
+                                      std::size_t size) {
+  const absl::string_view input(reinterpret_cast<const char*>(data), size);
+  cluster::zmq_backend::CheckRequest(input);
+  cluster::zmq_backend::CheckUserId(input);
+  cluster::zmq_backend::ParseCurveKey(input);
+  return 0;
+}
