@@ -46,6 +46,9 @@ class FrameRouter : public TransportHandler {
   Refused refused() const;
 
  private:
+  // As many as are usual at once, so that draining allocates nothing.
+  using Undrained = absl::InlinedVector<Peer*, 16>;
+
   FrameVerdict OnSessionFrame(ReceivedFrame frame);
   FrameVerdict OnMessage(const ReceivedFrame& frame);
   FrameVerdict Refuse(RefusalReason reason, FrameVerdict verdict);
@@ -59,7 +62,7 @@ class FrameRouter : public TransportHandler {
   Callbacks* const callbacks_;
 
   mutable std::mutex mutex_;
-  std::vector<Peer*> undrained_;  // want OnDrained
+  Undrained undrained_;  // want OnDrained
   Refused refused_{};
 };
 

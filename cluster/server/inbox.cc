@@ -19,7 +19,7 @@ Inbox::Inbox(int self_id, std::size_t payload_bytes_max, std::size_t bytes_max)
 
 void Inbox::PushItem(Item item) {
   bytes_ += item.bytes;
-  items_.push_back(std::move(item));
+  items_.PushBack(std::move(item));
   if (readers_waiting_ > 0 && !reading_) readable_.notify_one();
 }
 
@@ -110,8 +110,7 @@ bool Inbox::NextItem() {
   std::lock_guard<std::mutex> lock(mutex_);
   if (closed_ || items_.empty() || items_.front().kind == Item::Kind::kMarker)
     return false;
-  current_ = std::move(items_.front());
-  items_.pop_front();
+  current_ = items_.PopFront();
   has_current_ = true;
   taken_ = 0;
   rest_ = current_.arrival.body.bytes;
@@ -188,7 +187,7 @@ bool Inbox::TakeMarker() {
   std::lock_guard<std::mutex> lock(mutex_);
   if (closed_ || items_.empty() || items_.front().kind != Item::Kind::kMarker)
     return false;
-  items_.pop_front();
+  items_.PopFront();
   return true;
 }
 

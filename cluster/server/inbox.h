@@ -24,13 +24,13 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <mutex>
 
 #include "absl/strings/string_view.h"
 #include "cluster/envelope.h"
 #include "cluster/link/link.h"
 #include "codec/codec.h"
+#include "transport/ring.h"
 
 namespace cluster {
 
@@ -114,7 +114,7 @@ class Inbox {
   mutable std::mutex mutex_;
   std::condition_variable readable_;
   std::condition_variable room_;
-  std::deque<Item> items_;
+  Ring<Item> items_;
   std::size_t bytes_ = 0;
   int readers_waiting_ = 0;
   int senders_waiting_ = 0;

@@ -23,8 +23,8 @@
 #include <cstddef>
 #include <memory>
 
+#include "transport/buffer_pool.h"
 #include "transport/nng/async_handle.h"
-#include "transport/nng/buffer_pool.h"
 #include "transport/nng/drainer.h"
 #include "transport/nng/frame_splitter.h"
 #include "transport/transport.h"

@@ -49,7 +49,8 @@ InboundSocket::Result InboundSocket::Receive(ReceivedFrame* frame) {
   inside_parts_ = more;
   if (!whole || incoming_.size() > frame_bytes_max_) return Result::kDropped;
 
-  auto message = std::make_shared<zmq::message_t>(std::move(incoming_));
+  auto message = std::allocate_shared<zmq::message_t>(
+      buffers_->For<zmq::message_t>(), std::move(incoming_));
   const absl::string_view bytes(static_cast<const char*>(message->data()),
                                 message->size());
   frame->slice = Slice{std::move(message), bytes};

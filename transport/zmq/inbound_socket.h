@@ -21,6 +21,7 @@
 
 #include "absl/status/statusor.h"
 #include "transport/address.h"
+#include "transport/buffer_pool.h"
 #include "transport/frame.h"
 #include "transport/zmq/settings.h"
 #include "zmq.hpp"
@@ -59,6 +60,7 @@ class InboundSocket {
   zmq::socket_t pull_;
   const Address address_;
   const std::size_t frame_bytes_max_;
+  const std::shared_ptr<BufferPool> buffers_ = std::make_shared<BufferPool>();
   zmq::message_t incoming_;
   bool inside_parts_ = false;  // the next part goes on with a dropped message
 };

@@ -27,6 +27,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "transport/address.h"
+#include "transport/buffer_pool.h"
 #include "transport/frame.h"
 #include "transport/transport.h"
 #include "transport/zmq/link_monitor.h"
@@ -42,6 +43,7 @@ struct Sockets {
   zmq::context_t context;
   ZmqSettings settings;
   std::unique_ptr<PollSet> poll_set;
+  const std::shared_ptr<BufferPool> buffers = std::make_shared<BufferPool>();
   std::atomic<std::uint64_t> monitors{0};  // made so far; names the next
 };
 
