@@ -72,5 +72,19 @@ void TextTable::Print(std::ostream& out) const {
   }
 }
 
+void TextTable::PrintMarkdown(std::ostream& out) const {
+  if (rows_.size() == 1) return;
+  out << "\n";
+  for (std::size_t row = 0; row < rows_.size(); ++row) {
+    for (const std::string& cell : rows_[row]) out << "| " << cell << " ";
+    out << "|\n";
+    if (row != 0) continue;
+    for (std::size_t i = 0; i < rows_[0].size(); ++i) {
+      out << (i == 0 ? "|---" : "|---:");
+    }
+    out << "|\n";
+  }
+}
+
 }  // namespace bench
 }  // namespace cluster
