@@ -33,7 +33,7 @@ std::string Short(double value) {
   for (const auto& [unit, name] : kUnits) {
     if (value >= unit) return absl::StrFormat("%.3g%s", value / unit, name);
   }
-  if (value < 1e-4) return "0";
+  if (std::abs(value) < 1e-4) return "0";
   return absl::StrFormat("%.3g", value);
 }
 

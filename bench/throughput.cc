@@ -13,13 +13,13 @@ namespace bench {
 namespace {
 
 void AddCases() {
+  for (const char* transport : kTransports) AddIdleCases(transport);
   for (const char* transport : kTransports) {
     for (int bytes : kPayloadBytes) {
       AddRawThroughputCases(transport, bytes);
       AddClusterThroughputCases(transport, bytes);
     }
     AddMeshCases(transport);
-    AddIdleCases(transport);
   }
   AddCodecCases();
 }
