@@ -8,16 +8,19 @@ TRANSPORTS = ("zmq", "nng")
 # A heading, then its rows: the case, its colour, its label.
 GROUPS = (
     ("64 B", (("raw_rtt/{}/64", "raw", "raw {}"),
-              ("rtt/{}/64", "handler", "handler"),
-              ("rtt_receive/{}/64", "receive", "Receive"))),
+              ("rtt/{}/64", "handler", "cluster, handler"),
+              ("rtt_receive/{}/64", "receive", "cluster, Receive"))),
     ("64 B, all on one core", (("raw_rtt_pinned/{}/64", "raw", "raw {}"),
-                               ("rtt_pinned/{}/64", "handler", "handler"),
-                               ("rtt_receive_pinned/{}/64", "receive", "Receive"))),
-    ("64 B, the link busy", (("rtt_under_load/{}", "handler", "half of the maximum"),
-                             ("rtt_under_bulk/{}", "handler", "urgent, beside bulk"))),
-    ("1 KiB", (("raw_rtt/{}/1024", "raw", "raw {}"), ("rtt/{}/1024", "handler", "handler"))),
-    ("64 KiB", (("raw_rtt/{}/65536", "raw", "raw {}"), ("rtt/{}/65536", "handler", "handler"))),
-    ("1 MiB", (("raw_rtt/{}/1048576", "raw", "raw {}"), ("rtt/{}/1048576", "handler", "handler"))),
+                               ("rtt_pinned/{}/64", "handler", "cluster, handler"),
+                               ("rtt_receive_pinned/{}/64", "receive", "cluster, Receive"))),
+    ("64 B, the link busy", (("rtt_under_load/{}", "handler", "half of the maximum rate"),
+                             ("rtt_under_bulk/{}", "handler", "urgent, beside 64 MiB bulk"))),
+    ("1 KiB", (("raw_rtt/{}/1024", "raw", "raw {}"),
+               ("rtt/{}/1024", "handler", "cluster, handler"))),
+    ("64 KiB", (("raw_rtt/{}/65536", "raw", "raw {}"),
+                ("rtt/{}/65536", "handler", "cluster, handler"))),
+    ("1 MiB", (("raw_rtt/{}/1048576", "raw", "raw {}"),
+               ("rtt/{}/1048576", "handler", "cluster, handler"))),
 )
 
 
@@ -26,8 +29,8 @@ def draw(figures, svg_file):
     page, axes = pyplot.subplots(1, 2, figsize=(10, 6.4), sharex=True)
     for panel, transport in zip(axes, TRANSPORTS):
         _draw_panel(panel, figures, transport)
-    page.text(0.012, 0.985, "Round trips, TCP loopback: \u25cf median, \u25cb 99th percentile; "
-              "the median over repetitions, bars are its quartiles.", va="top", color=style.FAINT)
+    page.text(0.012, 0.985, "Round trips, TCP loopback: \u25cf median, \u25cb 99th percentile. "
+              "Median and quartiles over repetitions.", va="top", color=style.FAINT)
     page.tight_layout(rect=(0, 0, 1, 0.965), w_pad=2.5)
     style.save(page, svg_file)
 
@@ -66,9 +69,10 @@ def _draw_row(panel, figures, case, row, colour):
                                                  [spread.high - spread.median]],
                        color=colour, marker="o", markersize=5.5, markerfacecolor=fill,
                        elinewidth=1.2, capsize=2.5)
-    panel.annotate("%.3g" % median.median, (median.median, row), (0, 5),
+    text = "%.0f" if median.median >= 100 else "%.3g"
+    panel.annotate(text % median.median, (median.median, row), (0, 5),
                    textcoords="offset points", ha="center", color=colour, fontsize=7)
 
 
 def _duration(us, _):
-    return "%g ms" % (us / 1000) if us >= 1000 else "%g us" % us
+    return "%g ms" % (us / 1000) if us >= 1000 else "%g \u00b5s" % us

@@ -50,6 +50,14 @@ def save(figure, svg_file):
     pyplot.close(figure)
 
 
+def short(value):
+    """Three digits and a unit: "2.41 M", "812 "."""
+    for unit, name in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= unit:
+            return "%.3g %s" % (value / unit, name)
+    return "%.3g " % value
+
+
 def apart(places, distance):
     """The places, in their order, moved as little as it takes to be that far from each other."""
     order = sorted(range(len(places)), key=lambda i: places[i])

@@ -11,33 +11,38 @@ SIZES = (64, 1024, 65536, 1048576)
 SIZE_NAMES = ("64 B", "1 KiB", "64 KiB", "1 MiB")
 # Kind of case, its colour, its label; the bare library first, so that ours lies over it.
 TO_ONE = (("raw", "raw", "raw {}"),
-          ("batched", "batched", "raw {}, batched by hand"),
-          ("receive", "receive", "cluster, Receive"),
-          ("receive_batch", "receive_batch", "cluster, ReceiveBatch"),
-          ("unicast", "handler", "cluster, handler"))
+          ("batched", "batched", "batched by hand"),
+          ("receive", "receive", "Receive"),
+          ("receive_batch", "receive_batch", "ReceiveBatch"),
+          ("unicast", "handler", "handler"))
 TO_THREE = (("raw3", "raw", "raw {}"),
-            ("batched3", "batched", "raw {}, batched by hand"),
-            ("broadcast3", "handler", "cluster, handler"))
-LABEL_DISTANCE = 0.105  # decades
-LABEL_ROOM = 64.0  # the axis begins at that fraction of the least size
+            ("batched3", "batched", "batched by hand"),
+            ("broadcast3", "handler", "handler"))
+LABEL_HEIGHT = 0.045  # of a panel
+LABEL_OCTAVES = 11  # room for labels, left of the least size
 
 
 def draw(figures, svg_file):
     style.apply()
     page, axes = pyplot.subplots(2, 2, figsize=(10, 7.6), sharex=True, sharey="row")
     for row, kinds, title in ((0, TO_ONE, "to one"), (1, TO_THREE, "to three, delivered to all")):
-        for panel, transport in zip(axes[row], TRANSPORTS):
-            _draw_panel(panel, figures, kinds, transport)
+        labels = [_draw_lines(panel, figures, kinds, transport)
+                  for panel, transport in zip(axes[row], TRANSPORTS)]
+        # The panels of a row share their scale, which is settled now.
+        for panel, transport, texts in zip(axes[row], TRANSPORTS, labels):
             panel.set_title("%s: %s" % (transport, title), loc="left", fontweight="bold")
+            _draw_labels(panel, texts)
     for panel in axes[1]:
         panel.set_xlabel("payload of an envelope")
-    page.text(0.012, 0.985, "Payload delivered per second, TCP loopback. "
-              "Median; the bars are the quartiles over repetitions.", va="top", color=style.FAINT)
-    page.tight_layout(rect=(0, 0, 1, 0.965), h_pad=2.0, w_pad=2.5)
+    page.text(0.012, 0.985, "Payload delivered per second, TCP loopback. Colours: cluster; greys: "
+              "the bare library. Median and quartiles over repetitions;\n"
+              "beside the names: envelopes of 64 B per second.", va="top", color=style.FAINT)
+    page.tight_layout(rect=(0, 0, 1, 0.95), h_pad=2.0, w_pad=2.5)
     style.save(page, svg_file)
 
 
-def _draw_panel(panel, figures, kinds, transport):
+def _draw_lines(panel, figures, kinds, transport):
+    """Returns the labels of the lines: what they belong to, their text, their colour."""
     labels = []
     for kind, colour, label in kinds:
         points = [(size, figures.spread("%s/%s/%d" % (kind, transport, size), "bytes_per_second"))
@@ -47,9 +52,11 @@ def _draw_panel(panel, figures, kinds, transport):
             continue
         colour = style.COLOURS[colour]
         _draw_line(panel, points, colour)
-        labels.append((points[0], label.format(transport), colour))
+        size, spread = points[0]
+        rate = style.short(spread.median / size) + "/s"
+        labels.append((points[0], "%s  %s" % (label.format(transport), rate), colour))
     _scale(panel)
-    _draw_labels(panel, labels)
+    return labels
 
 
 def _draw_line(panel, points, colour):
@@ -63,11 +70,13 @@ def _draw_line(panel, points, colour):
 
 def _draw_labels(panel, labels):
     """Left of each line's first point; lines lie apart there, and meet at the right."""
+    low, high = panel.get_ylim()
     places = style.apart([math.log10(spread.median) for (_, spread), _, _ in labels],
-                         LABEL_DISTANCE)
+                         LABEL_HEIGHT * math.log10(high / low))
     for ((size, spread), text, colour), place in zip(labels, places):
         panel.annotate(text, (size, spread.median), (size / 2, 10**place), color=colour,
                        ha="right", va="center", fontsize=8.5,
+                       bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
                        arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.6,
                                    "shrinkA": 1, "shrinkB": 3})
 
@@ -75,9 +84,10 @@ def _draw_labels(panel, labels):
 def _scale(panel):
     panel.set_xscale("log", base=2)
     panel.set_yscale("log")
-    panel.set_xlim(SIZES[0] / LABEL_ROOM**1.6, SIZES[-1] * 1.6)
+    panel.set_xlim(SIZES[0] / 2**LABEL_OCTAVES, SIZES[-1] * 1.6)
     panel.set_xticks(SIZES, SIZE_NAMES)
     panel.xaxis.set_minor_locator(ticker.NullLocator())
+    panel.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
     panel.yaxis.set_major_formatter(ticker.FuncFormatter(_bytes_per_second))
     panel.yaxis.set_tick_params(labelleft=True)
     panel.yaxis.set_minor_locator(ticker.NullLocator())
@@ -85,7 +95,4 @@ def _scale(panel):
 
 
 def _bytes_per_second(value, _):
-    for unit, name in ((1e9, "GB/s"), (1e6, "MB/s"), (1e3, "kB/s")):
-        if value >= unit:
-            return "%g %s" % (value / unit, name)
-    return "%g B/s" % value
+    return style.short(value) + "B/s"
