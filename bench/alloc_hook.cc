@@ -7,7 +7,6 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
-#include <new>
 
 #if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && \
     !defined(__SANITIZE_THREAD__)
@@ -104,7 +103,7 @@ AllocationCount AllocationsSoFar() { return {}; }
 #ifdef CLUSTER_BENCH_COUNTS_ALLOCATIONS
 
 // The C library's own functions, under the names that it keeps for whoever
-// replaces the public ones. `free` and operator delete need no replacement.
+// replaces the public ones. `free` needs no replacement.
 extern "C" {
 void* __libc_malloc(std::size_t bytes);
 void* __libc_calloc(std::size_t count, std::size_t bytes);
@@ -114,88 +113,46 @@ void* __libc_memalign(std::size_t alignment, std::size_t bytes);
 
 namespace {
 
-// Each of these is told its caller's caller, whom only the replaced function
-// itself can see.
-
-void* Malloc(std::size_t bytes, const void* caller) {
-  cluster::bench::CountAllocation(caller);
-  return __libc_malloc(bytes);
-}
-
+// Told its caller's caller, whom only the replaced function itself can see.
 void* Memalign(std::size_t alignment, std::size_t bytes, const void* caller) {
   cluster::bench::CountAllocation(caller);
   return __libc_memalign(alignment, bytes);
 }
 
-void* OrThrow(void* memory) {
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-
 }  // namespace
-
-#define CLUSTER_BENCH_CALLER __builtin_return_address(0)
 
 extern "C" {
 
-void* malloc(std::size_t bytes) { return Malloc(bytes, CLUSTER_BENCH_CALLER); }
+void* malloc(std::size_t bytes) {
+  cluster::bench::CountAllocation(__builtin_return_address(0));
+  return __libc_malloc(bytes);
+}
 
 void* calloc(std::size_t count, std::size_t bytes) {
-  cluster::bench::CountAllocation(CLUSTER_BENCH_CALLER);
+  cluster::bench::CountAllocation(__builtin_return_address(0));
   return __libc_calloc(count, bytes);
 }
 
 void* realloc(void* old, std::size_t bytes) {
-  cluster::bench::CountAllocation(CLUSTER_BENCH_CALLER);
+  cluster::bench::CountAllocation(__builtin_return_address(0));
   return __libc_realloc(old, bytes);
 }
 
 void* memalign(std::size_t alignment, std::size_t bytes) {
-  return Memalign(alignment, bytes, CLUSTER_BENCH_CALLER);
+  return Memalign(alignment, bytes, __builtin_return_address(0));
 }
 
 void* aligned_alloc(std::size_t alignment, std::size_t bytes) {
-  return Memalign(alignment, bytes, CLUSTER_BENCH_CALLER);
+  return Memalign(alignment, bytes, __builtin_return_address(0));
 }
 
 int posix_memalign(void** out, std::size_t alignment, std::size_t bytes) {
-  void* const memory = Memalign(alignment, bytes, CLUSTER_BENCH_CALLER);
+  void* const memory = Memalign(alignment, bytes, __builtin_return_address(0));
   if (memory == nullptr) return ENOMEM;
   *out = memory;
   return 0;
 }
 
 }  // extern "C"
-
-void* operator new(std::size_t bytes) {
-  return OrThrow(Malloc(bytes, CLUSTER_BENCH_CALLER));
-}
-void* operator new[](std::size_t bytes) {
-  return OrThrow(Malloc(bytes, CLUSTER_BENCH_CALLER));
-}
-void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {
-  return Malloc(bytes, CLUSTER_BENCH_CALLER);
-}
-void* operator new[](std::size_t bytes, const std::nothrow_t&) noexcept {
-  return Malloc(bytes, CLUSTER_BENCH_CALLER);
-}
-void* operator new(std::size_t bytes, std::align_val_t alignment) {
-  return OrThrow(Memalign(static_cast<std::size_t>(alignment), bytes,
-                          CLUSTER_BENCH_CALLER));
-}
-void* operator new[](std::size_t bytes, std::align_val_t alignment) {
-  return OrThrow(Memalign(static_cast<std::size_t>(alignment), bytes,
-                          CLUSTER_BENCH_CALLER));
-}
-void* operator new(std::size_t bytes, std::align_val_t alignment,
-                   const std::nothrow_t&) noexcept {
-  return Memalign(static_cast<std::size_t>(alignment), bytes,
-                  CLUSTER_BENCH_CALLER);
-}
-void* operator new[](std::size_t bytes, std::align_val_t alignment,
-                     const std::nothrow_t&) noexcept {
-  return Memalign(static_cast<std::size_t>(alignment), bytes,
-                  CLUSTER_BENCH_CALLER);
-}
 
 #endif

@@ -1,18 +1,17 @@
 // AllocationsSoFar: how many blocks of memory this process has asked for, and
 // who asked.
 //
-// What it is: a count of malloc, calloc, realloc, aligned allocations and
-// operator new, in our code and in the libraries alike; linking alloc_hook.cc
-// replaces the C and C++ libraries' functions by counting ones. For benchmark
-// binaries only. What it is not: a profiler, or a count of bytes.
+// What it is: a count of malloc, calloc, realloc and aligned allocations, and
+// so of operator new, in our code and in the libraries alike; linking
+// alloc_hook.cc replaces the C library's functions by counting ones. For
+// benchmark binaries only. What it is not: a profiler, or a count of bytes.
 //
 // Who asked is told by the return address: an allocation is libzmq's or
-// libnng's own if the call stands in the code of that shared object. Both
-// allocate for each message that they are given, which no caller can avoid.
-// Every form of operator new is replaced too, so that its caller is seen and
-// not libstdc++, to which it would otherwise belong. What libzmq or nng has the
-// C library allocate, or a std::string's growth inside libstdc++, still counts
-// as `own`; neither happens per message.
+// libnng's if the call stands in the code of that shared object. Both allocate
+// for each message that they are given, which no caller can avoid. Operator new
+// calls malloc from libstdc++, so what libzmq creates by it counts as `own`,
+// and so does what either has the C library allocate. Neither happens per
+// message, as the raw cases show beside ours: their `own` count is zero.
 //
 // Threads: safe; each thread counts in a place of its own as a rule, so that
 // counting does not slow down what is measured. Ownership: none. Errors: under

@@ -69,6 +69,25 @@ TextTable RoundTrips(const Results& results) {
   return table;
 }
 
+// Whether the load was what it should be: as much as was wanted, and even.
+TextTable Loads(const Results& results) {
+  TextTable table({"stream beside rtt_under_load", "wanted/s", "sent/s",
+                   "items/burst", "p50 by time", "p50 by time/idle"});
+  for (const char* transport : kTransports) {
+    const std::string name = absl::StrCat("rtt_under_load/", transport);
+    const auto figure = [&](const char* counter) {
+      return results.Median(name, counter);
+    };
+    const double by_time = figure("p50_by_time_us");
+    table.AddRow({transport, Short(figure("load_wanted_per_second")),
+                  Short(figure("load_per_second")),
+                  Short(figure("load_items_per_burst")), Short(by_time),
+                  Ratio(by_time / results.Median(CaseName("rtt", transport, 64),
+                                                 "p50_by_time_us"))});
+  }
+  return table;
+}
+
 // Free, and pinned to one core.
 void AddRawGoals(const Results& results, const std::string& transport,
                  const std::string& suffix, Goals* goals) {
@@ -104,7 +123,7 @@ TextTable LatencyGoals(const Results& results) {
 }
 
 std::vector<TextTable> LatencyTables(const Results& results) {
-  return {RoundTrips(results), LatencyGoals(results)};
+  return {RoundTrips(results), Loads(results), LatencyGoals(results)};
 }
 
 }  // namespace

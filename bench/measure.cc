@@ -110,6 +110,7 @@ void MeasureRoundTrips(
   } while (meter.Seconds() < seconds);
   meter.Report(state, static_cast<double>(samples.size()));
   state.counters["p50_us"] = samples.PercentileUs(0.5);
+  state.counters["p50_by_time_us"] = samples.MedianByTimeUs();
   state.counters["p99_us"] = samples.PercentileUs(0.99);
   state.counters["max_us"] = samples.PercentileUs(1);
 }

@@ -45,8 +45,8 @@ void MeasureDeliveries(benchmark::State& state, std::size_t payload_bytes,
                        std::int64_t items_least = 1);
 
 // `round_trips(times, samples)` makes so many round trips, one after the other,
-// and adds the duration of each. Counters: p50_us, p99_us, max_us, and the same
-// rates as above per round trip.
+// and adds the duration of each. Counters: p50_us, p50_by_time_us (samples.h),
+// p99_us, max_us, and the same rates as above per round trip.
 void MeasureRoundTrips(
     benchmark::State& state,
     absl::FunctionRef<void(int times, Samples* samples)> round_trips);

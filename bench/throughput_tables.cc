@@ -11,6 +11,28 @@ namespace cluster {
 namespace bench {
 namespace {
 
+// What matters most, as ratios to the bare library.
+TextTable Overview(const Results& results) {
+  TextTable table({"envelopes of", "handler / raw", "handler / batched",
+                   "Receive / raw", "to three / raw to three", "CPU / raw"});
+  for (const char* transport : kTransports) {
+    for (int bytes : kPayloadBytes) {
+      const auto ratio = [&](const char* kind, const char* base,
+                             const char* counter) {
+        return Ratio(results.Median(CaseName(kind, transport, bytes), counter) /
+                     results.Median(CaseName(base, transport, bytes), counter));
+      };
+      table.AddRow({absl::StrCat(transport, ", ", bytes, " B"),
+                    ratio("unicast", "raw", "items_per_second"),
+                    ratio("unicast", "batched", "items_per_second"),
+                    ratio("receive", "raw", "items_per_second"),
+                    ratio("broadcast3", "raw3", "items_per_second"),
+                    ratio("unicast", "raw", "cpu_ns_per_item")});
+    }
+  }
+  return table;
+}
+
 // Rates of some kinds of cases, then ratios of pairs of them.
 struct Columns {
   std::vector<std::string> kinds;
@@ -162,6 +184,7 @@ TextTable ThroughputGoals(const Results& results) {
 
 std::vector<TextTable> ThroughputTables(const Results& results) {
   return {
+      Overview(results),
       Rates(results, {{"raw", "batched", "unicast", "receive", "receive_batch"},
                       {{"unicast", "raw"},
                        {"unicast", "batched"},

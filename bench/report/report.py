@@ -12,6 +12,7 @@ It needs Debian's python3-matplotlib, which tools/setup.sh installs.
 """
 
 import argparse
+import importlib.util
 import json
 import os
 import sys
@@ -65,19 +66,16 @@ def write_report(tables, folder):
                 context = json.load(file)["context"]
             report.write("\n## %s\n\n![%s](%s.svg)\n\n" % (program.title(), program, program))
             report.write("%s; %d cores of %d MHz; median of %d repetitions of %g s, interleaved at "
-                         "random\n" % (context["date"], context["num_cpus"],
-                                       context["mhz_per_cpu"], context["repetitions"],
-                                       context["seconds"]))
-            report.write("".join("- %s\n" % note for note in [""] + context["notes"])[3:])
+                         "random.\n\n" % (context["date"], context["num_cpus"],
+                                         context["mhz_per_cpu"], context["repetitions"],
+                                         context["seconds"]))
+            report.writelines("- %s\n" % note for note in context["notes"])
             report.write(text)
 
 
 def draw(folder):
-    try:
-        from bench.report import figures, latency_plot, throughput_plot
-    except ImportError as error:
-        sys.exit("report: %s; apt-get install python3-matplotlib, or run tools/setup.sh, and then "
-                 "--draw_only" % error)
+    # Not before it is known that matplotlib is there.
+    from bench.report import figures, latency_plot, throughput_plot
     for program, plot in (("throughput", throughput_plot), ("latency", latency_plot)):
         measured = os.path.join(folder, program + ".json")
         if os.path.exists(measured):
@@ -86,6 +84,9 @@ def draw(folder):
 
 def main():
     options = parse_arguments()
+    if importlib.util.find_spec("matplotlib") is None:
+        sys.exit("report: matplotlib is missing: run tools/setup.sh, or apt-get install "
+                 "python3-matplotlib")
     folder = out_folder(options.out)
     os.makedirs(folder, exist_ok=True)
     try:

@@ -8,6 +8,7 @@ statistics (figures.py).
 import json
 import subprocess
 import sys
+import tempfile
 import time
 
 # What tells of the machine without naming it, or whoever uses it.
@@ -68,22 +69,27 @@ def run(program, options, json_file, tables_file):
     cases = case_count(program, flags)
     if cases == 0:
         return False
+    # Not beside what is kept: until it is read here it names the machine.
+    with tempfile.NamedTemporaryFile(suffix=".json") as raw_file:
+        notes = _measure(program, flags, options, tables_file, raw_file.name, cases)
+        measured = keep(json.load(raw_file))
+    measured["context"].update(repetitions=options.repetitions, seconds=options.min_time,
+                               notes=notes)
+    write(measured, json_file)
+    return True
+
+
+def _measure(program, flags, options, tables_file, raw_file, cases):
     command = [program] + flags + [
         "--announce",
         "--tables_out=" + tables_file,
         "--benchmark_min_time=%g" % options.min_time,
         "--benchmark_repetitions=%d" % options.repetitions,
         "--benchmark_enable_random_interleaving=true",
-        "--benchmark_out=" + json_file,
+        "--benchmark_out=" + raw_file,
         "--benchmark_out_format=json",
     ]
-    notes = _watch(command, Progress(cases * options.repetitions))
-    with open(json_file, encoding="utf-8") as file:
-        measured = keep(json.load(file))
-    measured["context"].update(repetitions=options.repetitions, seconds=options.min_time,
-                               notes=notes)
-    write(measured, json_file)
-    return True
+    return _watch(command, Progress(cases * options.repetitions))
 
 
 def _watch(command, progress):

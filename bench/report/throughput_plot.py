@@ -19,7 +19,7 @@ TO_THREE = (("raw3", "raw", "raw {}"),
             ("batched3", "batched", "batched by hand"),
             ("broadcast3", "handler", "handler"))
 LABEL_HEIGHT = 0.045  # of a panel
-LABEL_OCTAVES = 11  # room for labels, left of the least size
+LABEL_OCTAVES = 12  # room for labels, left of the least size
 
 
 def draw(figures, svg_file):
