@@ -1,6 +1,7 @@
 #!/usr/bin/python3 -B
-"""Runs the report on a few cases of the real programs, for a moment each, and reads what it wrote."""
+"""Runs the report on a few cases of the real programs, for a moment each, and reads its files."""
 
+import argparse
 import json
 import os
 import re
@@ -54,7 +55,7 @@ class ReportTest(unittest.TestCase):
                          ["latency.json", "latency.svg", "report.md", "throughput.json",
                           "throughput.svg"])
 
-    def test_keeps_each_repetition_in_mixed_order(self):
+    def test_keeps_each_repetition_and_no_summary_of_them(self):
         for program, cases in CASES.items():
             kept = json.loads(self.read(program + ".json"))["benchmarks"]
             self.assertEqual(sorted(benchmark["name"] for benchmark in kept),
@@ -98,14 +99,39 @@ class ReportTest(unittest.TestCase):
             self.assertEqual(os.listdir(folder), [])
 
 
-class RefusalTest(unittest.TestCase):
+class RunsTest(unittest.TestCase):
+    """On scripts that stand for a benchmark program."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(dir=os.environ.get("TEST_TMPDIR"))
+        self.addCleanup(folder.cleanup)
+        self.program = os.path.join(folder.name, "program")
+        self.options = argparse.Namespace(filter="", anyway=False, min_time=0.5, repetitions=5)
+
+    def run_script(self, script):
+        with open(self.program, "w", encoding="utf-8") as program:
+            program.write("#!/bin/sh\n" + script)
+        os.chmod(self.program, 0o755)
+        return runs.run(self.program, self.options, self.program + ".json", self.program + ".md")
+
     def test_a_build_without_optimisation_is_refused_by_name(self):
-        with tempfile.NamedTemporaryFile("w", suffix=".sh", delete=False,
-                                         dir=os.environ.get("TEST_TMPDIR")) as program:
-            program.write("#!/bin/sh\nexit 3\n")
-        os.chmod(program.name, 0o755)
         with self.assertRaisesRegex(runs.RunFailed, "without optimisation.*-c opt"):
-            runs.case_count(program.name, ["--refuse_unoptimised"])
+            self.run_script('[ "$3" = --refuse_unoptimised ] && exit 3')
+
+    def test_repetitions_are_interleaved(self):
+        with self.assertRaises(runs.RunFailed):
+            self.run_script("""echo a
+                echo "$*" >> "$0.flags"
+                [ "$1" = --benchmark_list_tests ]""")
+        with open(self.program + ".flags", encoding="utf-8") as flags:
+            measuring = flags.read().splitlines()[1]
+        self.assertIn("--benchmark_repetitions=5", measuring)
+        self.assertIn("--benchmark_enable_random_interleaving=true", measuring)
+
+    def test_a_program_that_fails_leaves_nothing(self):
+        with self.assertRaisesRegex(runs.RunFailed, "program ended with 7"):
+            self.run_script("""[ "$1" = --benchmark_list_tests ] || exit 7; echo a""")
+        self.assertEqual(os.listdir(os.path.dirname(self.program)), ["program"])
 
 
 class FiguresTest(unittest.TestCase):
