@@ -25,17 +25,19 @@ class ReplayTest : public testing::TestWithParam<const char*> {
   // frames of 1 for that reason: news of a refusal does not come by itself.
   static void SendUntilRefused(ChaosCluster* cluster, RefusalReason reason,
                                std::uint64_t count) {
-    while (cluster->Stats(2, 1).Refused(reason) < count) {
+    constexpr int kEnvelopesMax = 20000;
+    for (int sent = 0; cluster->Stats(2, 1).Refused(reason) < count; ++sent) {
+      ASSERT_LT(sent, kEnvelopesMax) << "what was replayed is not refused";
       cluster->SendOne(1, 2);
       ASSERT_TRUE(cluster->ledger().WaitUntilAllArrived());
     }
   }
 
-  // What 1 has said to 2, a text per connection.
-  static std::vector<std::string> Recorded(ChaosCluster* cluster) {
-    std::vector<std::string> recordings = cluster->proxy(1, 2).Recordings();
+  // What 1 has said to 2, by connection.
+  static std::vector<Recording> Recorded(ChaosCluster* cluster) {
+    std::vector<Recording> recordings = cluster->proxy(1, 2).Recordings();
     EXPECT_FALSE(recordings.empty());
-    for (const std::string& recording : recordings) {
+    for (const Recording& recording : recordings) {
       EXPECT_GT(recording.size(), 1000u);
       EXPECT_LT(recording.size(), kRecordBytes) << "cut short";
     }
@@ -43,8 +45,8 @@ class ReplayTest : public testing::TestWithParam<const char*> {
   }
 
   static void Replay(ChaosCluster* cluster,
-                     const std::vector<std::string>& recordings) {
-    for (const std::string& recording : recordings)
+                     const std::vector<Recording>& recordings) {
+    for (const Recording& recording : recordings)
       cluster->proxy(1, 2).Replay(recording);
   }
 
@@ -57,7 +59,7 @@ TEST_P(ReplayTest, ASessionSaidAgainWhileItLivesIsRefused) {
   ASSERT_TRUE(cluster.Start());
   cluster.Exchange(100, seed_);
   cluster.ExpectAllOnce();
-  const std::vector<std::string> recordings = Recorded(&cluster);
+  const std::vector<Recording> recordings = Recorded(&cluster);
   const std::uint64_t before =
       cluster.Stats(2, 1).Refused(RefusalReason::kDuplicate);
   for (int times = 1; times <= 3; ++times) {
@@ -75,7 +77,7 @@ TEST_P(ReplayTest, ASessionSaidAgainAfterTheNextBeganIsRefused) {
   cluster.Exchange(100, seed_);
   cluster.ExpectAllOnce();
   cluster.cluster().Stop(1);  // its goodbye is in the recording
-  const std::vector<std::string> recordings = Recorded(&cluster);
+  const std::vector<Recording> recordings = Recorded(&cluster);
   ASSERT_TRUE(cluster.cluster().Restart(1));
   cluster.SendOne(1, 2);
   cluster.SendOne(2, 1);

@@ -71,6 +71,7 @@ TEST_P(SlowNetworkTest, StopReturnsThoughNothingReachesThePeer) {
   for (const NetworkConditions& conditions : {stall, hole}) {
     Config config = ChaosConfig(GetParam());
     config.linger = absl::Milliseconds(100);
+    config.queue_bytes_max = 64u << 20;
     ChaosCluster cluster(config, 2);
     ASSERT_TRUE(cluster.Start());
     cluster.mesh().SetAll(conditions);

@@ -23,16 +23,27 @@ void SendAtOnce(int socket) {
 
 }  // namespace
 
+std::size_t Recording::size() const {
+  std::size_t bytes = 0;
+  for (const Part& part : parts) bytes += part.bytes.size();
+  return bytes;
+}
+
 ProxiedConnection::ProxiedConnection(int dialler, int target,
                                      ProxyFigures* figures)
     : figures_(figures),
       sockets_{dialler, target},
       pipes_{ProxyPipe(Way::kForward, figures),
              ProxyPipe(Way::kBackward, figures)} {
-  for (std::size_t side = 0; side < kSides; ++side) {
-    SendAtOnce(sockets_[side]);
-    if (sockets_[side] < 0) pipes_[Other(side)].SwallowAll();
-  }
+  for (int socket : sockets_) SendAtOnce(socket);
+}
+
+ProxiedConnection::ProxiedConnection(Recording script, int target,
+                                     ProxyFigures* figures)
+    : ProxiedConnection(-1, target, figures) {
+  script_ = std::move(script);
+  pipe(Way::kBackward).SwallowAll();
+  FollowScript(Clock::now());
 }
 
 ProxiedConnection::~ProxiedConnection() {
@@ -109,7 +120,29 @@ void ProxiedConnection::Move(const std::array<short, kSides>& events,
     if (state_ == State::kLive && (events[side] & ~POLLIN))
       GiveTo(side, conditions, now);
   }
-  if (state_ == State::kLive && !conditions.stalled) PassEndsOn();
+  if (state_ != State::kLive) return;
+  FollowScript(now);
+  if (!conditions.stalled) PassEndsOn();
+}
+
+void ProxiedConnection::KeepRecord() {
+  const std::string& recorded = pipe(Way::kForward).recorded();
+  const std::size_t kept = recording_.size();
+  if (kept == recorded.size()) return;
+  const std::uint64_t heard = pipe(Way::kBackward).taken();
+  std::vector<Recording::Part>& parts = recording_.parts;
+  if (parts.empty() || parts.back().heard != heard)
+    parts.push_back({heard, ""});
+  parts.back().bytes += recorded.substr(kept);
+}
+
+void ProxiedConnection::FollowScript(Clock::time_point now) {
+  while (script_said_ < script_.parts.size()) {
+    Recording::Part& next = script_.parts[script_said_];
+    if (pipe(Way::kBackward).taken() < next.heard) return;
+    pipe(Way::kForward).Put(std::move(next.bytes), now);
+    ++script_said_;
+  }
 }
 
 void ProxiedConnection::TakeFrom(std::size_t side,
@@ -118,6 +151,7 @@ void ProxiedConnection::TakeFrom(std::size_t side,
   if (ended_[side]) return;
   const ProxyPipe::Result result =
       pipes_[side].Take(sockets_[side], now, conditions);
+  KeepRecord();
   if (result == ProxyPipe::Result::kGoesOn) return;
   ended_[side] = true;
   if (result == ProxyPipe::Result::kBroken) broken_ = true;

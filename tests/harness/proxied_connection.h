@@ -24,12 +24,26 @@
 
 namespace cluster {
 
+// What a dialler said, each part with how many bytes it had been told before: a
+// handshake that is said too soon is another one.
+struct Recording {
+  struct Part {
+    std::uint64_t heard = 0;
+    std::string bytes;
+  };
+  std::vector<Part> parts;
+
+  std::size_t size() const;
+};
+
 class ProxiedConnection {
  public:
   using Clock = ProxyPipe::Clock;
 
-  // Takes both; -1 for a side that is lost from the beginning.
+  // Takes both.
   ProxiedConnection(int dialler, int target, ProxyFigures* figures);
+  // Without a dialler: it says what `script` has.
+  ProxiedConnection(Recording script, int target, ProxyFigures* figures);
   ~ProxiedConnection();  // resets what is still there
   ProxiedConnection(const ProxiedConnection&) = delete;
   ProxiedConnection& operator=(const ProxiedConnection&) = delete;
@@ -37,6 +51,9 @@ class ProxiedConnection {
   ProxyPipe& pipe(Way way) { return pipes_[static_cast<std::size_t>(way)]; }
   // How it is cut when a pipe reaches its limit.
   void SetCut(CutBy how) { limit_cut_ = how; }
+
+  void Record(std::size_t bytes) { pipe(Way::kForward).Record(bytes); }
+  const Recording& recording() const { return recording_; }
 
   // Ends it, with all that is on its way.
   void Cut(CutBy how);
@@ -72,6 +89,8 @@ class ProxiedConnection {
   void GiveTo(std::size_t side, const NetworkConditions& conditions,
               Clock::time_point now);
   void Drain(std::size_t side);
+  void KeepRecord();
+  void FollowScript(Clock::time_point now);
   void PassEndsOn();
   void Close(std::size_t side);
   void Reset(std::size_t side);
@@ -82,6 +101,9 @@ class ProxiedConnection {
   std::array<ProxyPipe, kWays> pipes_;  // by the side that each begins at
   std::array<bool, kWays> ended_{};     // the source has said its last
   std::array<bool, kWays> end_told_{};
+  Recording recording_;
+  Recording script_;
+  std::size_t script_said_ = 0;  // parts
   bool broken_ = false;
   CutBy limit_cut_ = CutBy::kReset;
 };

@@ -43,6 +43,7 @@ ProxyPipe::Result ProxyPipe::Take(int source, Clock::time_point now,
     if (got == 0) return Result::kEnded;
     if (got < 0) return WouldBlock() ? Result::kGoesOn : Result::kBroken;
     const auto count = static_cast<std::size_t>(got);
+    taken_ += count;
     figures_->taken[index_] += count;
     if (recorded_.size() < record_bytes_max_) {
       recorded_.append(bytes,

@@ -38,6 +38,7 @@ class ProxyPipe {
   void SetLimit(std::uint64_t bytes) { limit_ = bytes; }
   // From now on, whatever the conditions are; what waits is dropped.
   void SwallowAll();
+  // Keeps a copy of the first so many bytes.
   void Record(std::size_t bytes_max) { record_bytes_max_ = bytes_max; }
   const std::string& recorded() const { return recorded_; }
 
@@ -55,6 +56,7 @@ class ProxyPipe {
   Clock::time_point GiveAt(const NetworkConditions& conditions) const;
 
   bool empty() const { return pieces_.empty(); }
+  std::uint64_t taken() const { return taken_; }
   // The conditions have swallowed bytes of the stream.
   bool has_hole() const { return has_hole_; }
 
@@ -72,6 +74,7 @@ class ProxyPipe {
   ProxyFigures* const figures_;
   std::deque<Piece> pieces_;
   std::size_t buffered_ = 0;
+  std::uint64_t taken_ = 0;
   std::uint64_t given_ = 0;
   std::uint64_t limit_ = std::numeric_limits<std::uint64_t>::max();
   Clock::time_point paced_until_{};

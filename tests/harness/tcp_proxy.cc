@@ -168,21 +168,20 @@ void TcpProxy::Record(std::size_t bytes) {
   Do([&] { record_bytes_ = bytes; });
 }
 
-std::vector<std::string> TcpProxy::Recordings() {
-  std::vector<std::string> recordings;
+std::vector<Recording> TcpProxy::Recordings() {
+  std::vector<Recording> recordings;
   Do([&] {
     recordings = recordings_;
     for (const auto& connection : connections_)
-      recordings.push_back(connection->pipe(Way::kForward).recorded());
+      recordings.push_back(connection->recording());
   });
   return recordings;
 }
 
-void TcpProxy::Replay(std::string bytes) {
+void TcpProxy::Replay(Recording recording) {
   Do([&] {
-    connections_.push_back(
-        std::make_unique<ProxiedConnection>(-1, DialTarget(), &figures_));
-    connections_.back()->pipe(Way::kForward).Put(std::move(bytes), {});
+    connections_.push_back(std::make_unique<ProxiedConnection>(
+        std::move(recording), DialTarget(), &figures_));
   });
 }
 
@@ -253,7 +252,7 @@ void TcpProxy::Move(const std::vector<pollfd>& watched) {
   }
   for (const auto& connection : connections_) {
     if (connection->gone() && record_bytes_ > 0)
-      recordings_.push_back(connection->pipe(Way::kForward).recorded());
+      recordings_.push_back(connection->recording());
   }
   connections_.erase(
       std::remove_if(connections_.begin(), connections_.end(),
@@ -269,7 +268,7 @@ void TcpProxy::Accept() {
     ++figures_.connections;
     auto connection =
         std::make_unique<ProxiedConnection>(dialler, DialTarget(), &figures_);
-    connection->pipe(Way::kForward).Record(record_bytes_);
+    connection->Record(record_bytes_);
     if (cuts_left_ > 0) {
       --cuts_left_;
       connection->pipe(cut_way_).SetLimit(cut_bytes_);

@@ -71,10 +71,10 @@ class TcpProxy {
 
   // Keeps the first so many forward bytes of each connection to come.
   void Record(std::size_t bytes);
-  std::vector<std::string> Recordings();
-  // Says these bytes to the target, on a connection of their own that stays
+  std::vector<Recording> Recordings();
+  // Says it to the target once more, on a connection of its own that stays
   // until the target ends it.
-  void Replay(std::string bytes);
+  void Replay(Recording recording);
 
   ProxyFigures Figures();
   // Waits until the figures are so; false: not within a minute.
@@ -110,7 +110,7 @@ class TcpProxy {
   ProxyFigures figures_;
   std::vector<std::unique_ptr<ProxiedConnection>> connections_;
   std::size_t record_bytes_ = 0;
-  std::vector<std::string> recordings_;  // of connections that are gone
+  std::vector<Recording> recordings_;  // of connections that are gone
   Way cut_way_ = Way::kForward;
   std::uint64_t cut_bytes_ = 0;
   CutBy cut_by_ = CutBy::kReset;

@@ -179,18 +179,24 @@ TEST_F(TcpProxyTest, CutsAgainAndAgain) {
   ExpectPasses(&dialler_, &target_, "in peace");
 }
 
-TEST_F(TcpProxyTest, ReplaysWhatItRecorded) {
-  proxy_.Record(6);
+TEST_F(TcpProxyTest, ReplaysWhatItRecordedPartByPart) {
+  proxy_.Record(16);
   Connect();
-  ExpectPasses(&dialler_, &target_, "recorded");
-  const std::vector<std::string> recordings = proxy_.Recordings();
+  ExpectPasses(&dialler_, &target_, "hello");
+  ExpectPasses(&target_, &dialler_, "who is there?");
+  ExpectPasses(&dialler_, &target_, "the recorder, cut short");
+  const std::vector<Recording> recordings = proxy_.Recordings();
   ASSERT_EQ(recordings.size(), 1u);
-  EXPECT_EQ(recordings[0], "record");
+  EXPECT_EQ(recordings[0].size(), 16u);
   proxy_.Replay(recordings[0]);
   RawStream replayed = listener_.Accept();
   std::string got;
-  EXPECT_TRUE(replayed.Read(6, &got));
-  EXPECT_EQ(got, "record");
+  EXPECT_TRUE(replayed.Read(5, &got));
+  EXPECT_EQ(got, "hello");
+  EXPECT_EQ(Forward(proxy_.Figures().given), 28u + 5u);
+  EXPECT_TRUE(replayed.Write("who is there?"));
+  EXPECT_TRUE(replayed.Read(11, &got));
+  EXPECT_EQ(got, "the recorde");
 }
 
 }  // namespace
