@@ -1,7 +1,14 @@
 // What a TcpProxy does to the bytes that pass it: the words that it, its
 // connections and their pipes share.
 //
-// Threads: values.
+// What it is: plain values. What it is not: the faults that happen at one
+// moment (cuts, lost sides): those are calls of the proxy.
+//
+// Threads and ownership: values. Errors: none.
+//
+//   NetworkConditions far;
+//   far.delay = absl::Milliseconds(30);
+//   proxy.Set(far);
 
 #ifndef TESTS_HARNESS_NETWORK_CONDITIONS_H_
 #define TESTS_HARNESS_NETWORK_CONDITIONS_H_

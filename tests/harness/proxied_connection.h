@@ -7,6 +7,11 @@
 //
 // Threads: the proxy's own. Ownership: owns the sockets. Errors: of a socket,
 // end the connection.
+//
+//   ProxiedConnection connection(dialler, target, &figures);
+//   connection.Watch(conditions, now, &watched);
+//   poll(...);
+//   connection.Move({watched[0].revents, watched[1].revents}, conditions, now);
 
 #ifndef TESTS_HARNESS_PROXIED_CONNECTION_H_
 #define TESTS_HARNESS_PROXIED_CONNECTION_H_

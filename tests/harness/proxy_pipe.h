@@ -6,6 +6,9 @@
 // (ProxiedConnection).
 //
 // Threads: the proxy's own. Ownership: borrows the figures. Errors: Result.
+//
+//   if (pipe.CanTake(conditions)) pipe.Take(dialler, now, conditions);
+//   if (pipe.GiveAt(conditions) <= now) pipe.Give(target, now, conditions);
 
 #ifndef TESTS_HARNESS_PROXY_PIPE_H_
 #define TESTS_HARNESS_PROXY_PIPE_H_
