@@ -112,6 +112,9 @@ bool Inbox::NextItem() {
     return false;
   current_ = items_.PopFront();
   has_current_ = true;
+  // Read from here on: who takes it may look at bytes() at once.
+  if (current_.kind == Item::Kind::kEnvelope)
+    GiveBack(std::exchange(current_.bytes, 0));
   taken_ = 0;
   rest_ = current_.arrival.body.bytes;
   decode_.context = RecordContext();
@@ -173,14 +176,20 @@ void Inbox::Reject(absl::string_view reason) {
   current_.source->OnBadRecords(current_.arrival, reason);
 }
 
-void Inbox::Settle() {
-  if (current_.source != nullptr) current_.source->OnConsumed(current_.arrival);
-  const std::size_t bytes = current_.bytes;
-  current_ = Item();
-  has_current_ = false;
-  std::lock_guard<std::mutex> lock(mutex_);
+void Inbox::GiveBack(std::size_t bytes) {
   bytes_ -= bytes;
   if (senders_waiting_ > 0) room_.notify_all();
+}
+
+// The bytes first: once the peer hears that all was consumed, none are left.
+void Inbox::Settle() {
+  if (current_.bytes > 0) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    GiveBack(current_.bytes);
+  }
+  if (current_.source != nullptr) current_.source->OnConsumed(current_.arrival);
+  current_ = Item();
+  has_current_ = false;
 }
 
 bool Inbox::TakeMarker() {

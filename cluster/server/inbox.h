@@ -82,6 +82,8 @@ class Inbox {
   void Close();
   bool closed() const;
 
+  // Of what is not taken: a single envelope is as soon as Next returns it, an
+  // arrival before its source hears of it.
   std::size_t bytes() const;
   std::uint64_t delivered() const {
     return delivered_.load(std::memory_order_relaxed);
@@ -106,6 +108,7 @@ class Inbox {
   bool DecodeNext(EnvelopeView* envelope);
   void Reject(absl::string_view reason);
   void Settle();
+  void GiveBack(std::size_t bytes);  // with the lock held
 
   const int self_id_;
   const std::size_t payload_bytes_max_;

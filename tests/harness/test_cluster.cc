@@ -30,11 +30,16 @@ TestCluster::TestCluster(ClusterSpec spec) : spec_(std::move(spec)) {
   for (int id : spec_.ids) addresses_[id] = FreshAddress(spec_.address_kind);
 }
 
+std::string TestCluster::Route(int from, int to) const {
+  const bool routed = spec_.route && addresses_known_ && from != to;
+  return routed ? spec_.route(from, to, address(to)) : address(to);
+}
+
 bool TestCluster::StartMember(int id) {
   Config config = spec_.config;
   config.servers.clear();
-  for (const auto& [server, address] : addresses_)
-    config.servers.push_back({server, address});
+  for (int server : spec_.ids)
+    config.servers.push_back({server, Route(id, server)});
   const auto index = static_cast<int>(
       std::find(spec_.ids.begin(), spec_.ids.end(), id) - spec_.ids.begin());
   const Consumption consumption =
@@ -65,10 +70,11 @@ bool TestCluster::Start() {
   }
   if (spec_.address_kind == AddressKind::kIpc) return true;
   for (int id : spec_.ids) addresses_[id] = server(id).Address();
+  addresses_known_ = true;
   for (int id : spec_.ids) {
     for (int peer : spec_.ids) {
       if (peer == id) continue;
-      const absl::Status status = server(id).AddPeer(peer, address(peer));
+      const absl::Status status = server(id).AddPeer(peer, Route(id, peer));
       EXPECT_TRUE(status.ok()) << status;
       if (!status.ok()) return false;
     }

@@ -47,6 +47,9 @@ struct ClusterSpec {
   std::function<absl::StatusOr<std::unique_ptr<Server>>(int id,
                                                         const Config& config)>
       make_server;
+  // Where server `from` dials `to`, which listens at `address`; null: there.
+  std::function<std::string(int from, int to, const std::string& address)>
+      route;
   // How a server takes envelopes; null: another way for each in turn.
   std::function<Consumption(int id)> consumption;
   std::function<void(int receiver, const EnvelopeView&)> on_envelope;
@@ -77,9 +80,12 @@ class TestCluster {
 
  private:
   bool StartMember(int id);
+  // Where `from` dials `to`.
+  std::string Route(int from, int to) const;
 
   ClusterSpec spec_;
   std::map<int, std::string> addresses_;
+  bool addresses_known_ = false;  // no port is 0 any more
   std::map<int, std::unique_ptr<Member>> members_;
 };
 
