@@ -43,6 +43,7 @@ struct TakenStream {
 struct SentStream {
   Counter begun;     // the number that Send was last called with
   Counter accepted;  // the number that Send last answered OK for
+  Counter no_room;   // Sends that waited in vain
 };
 
 // Of Server::Stats, when it was last asked to report.
@@ -68,7 +69,6 @@ struct JournalPage {
   Counter arrived;   // envelopes, of all streams
   Counter disorder;  // of them, not the one after the last of their stream
   Counter strange;   // of them, not as any process sends them
-  Counter no_room;   // Sends that waited in vain
   std::array<PeerFigures, kJournalIds> peers;
   Counter inbox_bytes;
 };

@@ -202,7 +202,7 @@ TEST_P(KillTest, ASenderLeavesAPrefixOfItsBroadcasts) {
     }
     if (life == kKills) break;
     const auto watched = receivers[Between(0, receivers.size() - 1)];
-    cluster[watched].Say(absl::StrCat("mark ", Between(1, 20000)));
+    cluster[watched].MarkArrivals(Between(1, 20000));
     cluster[kMortal].Say("flood 100 all");
     cluster[watched].Await("mark");
     cluster[kMortal].Kill();

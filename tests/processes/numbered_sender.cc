@@ -84,7 +84,7 @@ bool NumberedSender::SendNext(Lane lane) {
       on_trouble_(absl::StrCat("Send: ", status.message()));
       return false;
     }
-    ++(*journal_)->no_room;
+    ++stream.no_room;
   }
   return false;
 }

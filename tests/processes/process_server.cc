@@ -167,18 +167,21 @@ class ProcessServer {
     } else {
       ++journal_->strange;
     }
-    const std::uint64_t arrived = ++journal_->arrived;
+    ++journal_->arrived;
     std::lock_guard<std::mutex> lock(mark_mutex_);
-    if (arrived >= mark_) {
-      mark_ = kEndless;
-      Say("mark");
-    }
+    SayMarkIfDue();
   }
 
-  // Says "mark" when so many more have arrived.
-  void Mark(std::uint64_t more) {
+  // Says "mark" when so many have arrived in all.
+  void Mark(std::uint64_t arrivals) {
     std::lock_guard<std::mutex> lock(mark_mutex_);
-    mark_ = journal_->arrived + more;
+    mark_ = arrivals;
+    SayMarkIfDue();
+  }
+  void SayMarkIfDue() {
+    if (journal_->arrived < mark_) return;
+    mark_ = kEndless;
+    Say("mark");
   }
 
   void StartReading() {
@@ -230,7 +233,7 @@ class ProcessServer {
   Journal journal_;
   Output output_;
   std::mutex mark_mutex_;
-  std::uint64_t mark_ = kEndless;
+  std::uint64_t mark_ = kEndless;  // guarded by it
   std::thread reader_;
   std::vector<std::unique_ptr<NumberedSender>> senders_;
 };

@@ -95,8 +95,13 @@ PeerEvent ServerProcess::AwaitEvent(PeerEvent::Type type, int peer) {
   return event;
 }
 
+void ServerProcess::MarkArrivals(std::uint64_t more) {
+  Say(absl::StrCat("mark ", journal().arrived + more));
+}
+
 void ServerProcess::AwaitArrivals(std::uint64_t more) {
-  Ask(absl::StrCat("mark ", more), "mark");
+  MarkArrivals(more);
+  Await("mark");
 }
 
 bool ServerProcess::Listen(const std::function<bool()>& satisfied) {

@@ -58,7 +58,9 @@ class ServerProcess {
   }
   // Waits for an event that was not awaited so far.
   PeerEvent AwaitEvent(PeerEvent::Type type, int peer);
-  // Waits for the mark while it takes so many more envelopes.
+  // Asks for a "mark" when it has taken so many more envelopes.
+  void MarkArrivals(std::uint64_t more);
+  // The same, and awaits it.
   void AwaitArrivals(std::uint64_t more);
 
   void Signal(int signal);
