@@ -42,6 +42,8 @@ TEST_P(FilesTest, StrangersThatTakeAllCostMembersNothing) {
     for (int id : {1, 2}) cluster[id].AwaitArrivals(1000);
     ASSERT_FALSE(HasFailure());
   } while (cluster[1].OpenFiles() < limit);
+  // A member that there is no descriptor for is refused at most.
+  cluster[1].Ask(absl::StrCat("try-peer 4 ", cluster.address(2)), "tried");
   // Accepting has failed by now, or fails in the course of these.
   for (int id : {1, 2}) cluster[id].AwaitArrivals(100000);
 

@@ -203,6 +203,9 @@ bool LeaveMachine() {
   Write("/proc/self/setgroups", "deny");
   Write("/proc/self/uid_map", absl::StrCat("0 ", user, " 1"));
   Write("/proc/self/gid_map", absl::StrCat("0 ", group, " 1"));
+  // Where the tools are, which Bazel leaves out.
+  setenv("PATH", "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin",
+         1);
   return std::system(
              "ip link add trial1 type veth peer name trial2 && "
              "ip link del trial1 && command -v nsenter >/dev/null") == 0;

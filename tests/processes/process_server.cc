@@ -96,6 +96,7 @@ class ProcessServer {
             {"unshare", [this](const Words&) { LeaveNetwork(); }},
             {"start", [this](const Words&) { Start(); }},
             {"peer", [this](const Words& w) { AddPeer(w); }},
+            {"try-peer", [this](const Words& w) { TryPeer(w); }},
             {"send", [this](const Words& w) { Send(Number(w[1]), w, 2); }},
             {"flood", [this](const Words& w) { Send(kEndless, w, 1); }},
             {"halt", [this](const Words&) { Halt(); }},
@@ -120,12 +121,19 @@ class ProcessServer {
     Say(absl::StrCat("address ", server_->Address()));
   }
 
-  // peer ID ADDRESS
+  // peer ID ADDRESS; one that is a member already is none of its business
   void AddPeer(const Words& words) {
     const absl::Status status =
         server_->AddPeer(static_cast<int>(Number(words[1])), words[2]);
     if (!absl::IsAlreadyExists(status)) Check("AddPeer", status);
     Say("added");
+  }
+
+  // The same, and whether it works does not matter.
+  void TryPeer(const Words& words) {
+    server_->AddPeer(static_cast<int>(Number(words[1])), words[2])
+        .IgnoreError();
+    Say("tried");
   }
 
   // send COUNT BYTES PID... or flood BYTES PID..., with "all" for a broadcast
