@@ -42,7 +42,7 @@ constexpr std::size_t kConstantBytes = 24u << 20;
 
 // Per server, in a turn.
 constexpr std::uint64_t kWarmUp = 5000;
-constexpr std::uint64_t kTurn = 50000;
+constexpr std::uint64_t kTurn = PROCESS_TURN_ENVELOPES;
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr bool kSanitized = true;  // and the memory is the sanitizer's
