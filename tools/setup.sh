@@ -6,7 +6,7 @@ packages="
   bazel-bootstrap g++ pkg-config clang clang-format clang-tidy libclang-rt-dev
   libzmq3-dev cppzmq-dev libnng-dev libabsl-dev rapidjson-dev libisal-dev
   libgtest-dev libgmock-dev libbenchmark-dev
-  python3 python3-zmq python3-matplotlib iproute2
+  python3 python3-zmq python3-matplotlib iproute2 nftables
 "
 commands="bazel g++ clang pkg-config python3 ip"
 headers="zmq.h zmq.hpp nng/nng.h absl/status/statusor.h rapidjson/reader.h isa-l.h
