@@ -21,7 +21,10 @@
 // thread at each dial: where name service may hang, prefer numeric addresses or
 // more than one I/O thread. "localhost" is 127.0.0.1. Start with a name as
 // local address waits for its resolution. A message of many parts is held until
-// its last part has come, however many these are.
+// its last part has come, however many these are. While the process has no
+// descriptors left, ZeroMQ tries to accept whoever waits without a pause:
+// connections that are there go on, at the price of up to a core, until
+// handshake_timeout frees the descriptors of strangers that say nothing.
 //
 //   auto transport = cluster::NewZmqTransport(config);
 //   if (!transport.ok()) return transport.status();
