@@ -18,6 +18,7 @@ namespace {
 using ::testing::IsEmpty;
 
 constexpr int kServers = 3;
+constexpr int kRoundsMax = 2000;
 constexpr std::uint64_t kEnvelopes = 10000;
 constexpr std::size_t kPayloadBytes = 8 << 20;
 
@@ -65,6 +66,12 @@ void BesiegedCluster::Exchange(int envelopes) {
   Send(envelopes);
   EXPECT_TRUE(ledger_.WaitUntilAllArrived());
   EXPECT_TRUE(cluster_->FlushAll());
+}
+
+bool BesiegedCluster::WaitForFiles(int files) {
+  for (int round = 0; round < kRoundsMax && OpenFiles() > files; ++round)
+    Exchange(1);
+  return OpenFiles() <= files;
 }
 
 void BesiegedCluster::ExpectUnharmed() {

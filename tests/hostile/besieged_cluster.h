@@ -42,6 +42,10 @@ class BesiegedCluster {
   // The same, until they have arrived and are acknowledged.
   void Exchange(int envelopes);
 
+  // Exchanges envelopes until no more than so many files are open: a backend
+  // may close them when it gets to it. False: it never does.
+  bool WaitForFiles(int files);
+
   // All is up in the session that it began with, everything that was sent has
   // arrived once and in order, and the accounts add up.
   void ExpectUnharmed();
