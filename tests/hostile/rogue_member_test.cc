@@ -245,6 +245,15 @@ TEST_P(RogueMemberTest, ACountThatLiesEndsTheSession) {
   ExpectHonestUnharmed();
 }
 
+TEST_P(RogueMemberTest, BadRecordsAreCountedAfterARemovalToo) {
+  Say(MakeFrame(Data(*rogue_, 1), "no record"));
+  ASSERT_TRUE(victim_->RemovePeer(kRogue).ok());
+  EXPECT_EQ(victim_->Receive(absl::ZeroDuration()).status().code(),
+            absl::StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(SeenOfRogue().Refused(RefusalReason::kBadRecord), 1u);
+  ExpectHonestUnharmed();
+}
+
 TEST_P(RogueMemberTest, AHelloOfAnotherClusterIsRefused) {
   Hello hello;
   hello.nonce = 1;
