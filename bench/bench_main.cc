@@ -1,11 +1,13 @@
 #include "bench/bench_main.h"
 
 #include <cstdlib>
+#include <fstream>
 #include <iostream>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
@@ -15,9 +17,21 @@
 #include "bench/process_usage.h"
 #include "benchmark/benchmark.h"
 
+ABSL_FLAG(bool, announce, false, "A line on stderr before each measurement.");
+ABSL_FLAG(std::string, tables_out, "",
+          "A file for the tables, as Markdown; they are printed anyway.");
+ABSL_FLAG(bool, refuse_unoptimised, false,
+          "Measure nothing if built without optimisation, rather than warn.");
+
 namespace cluster {
 namespace bench {
 namespace {
+
+#ifdef NDEBUG
+constexpr bool kOptimised = true;
+#else
+constexpr bool kOptimised = false;
+#endif
 
 constexpr char kMinTimeFlag[] = "--benchmark_min_time=";
 
@@ -83,10 +97,10 @@ bool WantsOtherFormat(const std::vector<char*>& arguments) {
 }
 
 void WarnBeforehand() {
-#ifndef NDEBUG
-  std::cerr << "WARNING: built without optimisation; figures mean nothing. Use "
-               "bazel run -c opt.\n";
-#endif
+  if (!kOptimised) {
+    std::cerr << "WARNING: built without optimisation; figures mean nothing. "
+                 "Use bazel run -c opt.\n";
+  }
   const double load = LoadAverage();
   const unsigned cores = std::thread::hardware_concurrency();
   std::cerr << absl::StreamFormat("%u cores, load average %.1f\n", cores, load);
@@ -108,11 +122,24 @@ void WarnAfterwards(const MachineUsage& before) {
   }
 }
 
+// False if the file for them cannot be written.
+bool PrintTables(const std::vector<TextTable>& tables) {
+  for (const TextTable& table : tables) table.Print(std::cout);
+  std::cout.flush();
+  const std::string file = absl::GetFlag(FLAGS_tables_out);
+  if (file.empty()) return true;
+  std::ofstream out(file);
+  for (const TextTable& table : tables) table.PrintMarkdown(out);
+  out.close();
+  if (!out) std::cerr << file << ": cannot be written\n";
+  return static_cast<bool>(out);
+}
+
 }  // namespace
 
 int RunCases(int argc, char** argv, absl::Duration measuring_time,
              void (*add_cases)(),
-             void (*summarize)(const Results& results, std::ostream& out)) {
+             std::vector<TextTable> (*summarize)(const Results& results)) {
   SetMeasuringTime(measuring_time);
   std::vector<char*> arguments(argv, argv + argc);
   const bool other_format = WantsOtherFormat(arguments);
@@ -124,6 +151,12 @@ int RunCases(int argc, char** argv, absl::Duration measuring_time,
     std::cerr << "unexpected arguments; see --help\n";
     return 1;
   }
+  if (!kOptimised && absl::GetFlag(FLAGS_refuse_unoptimised)) {
+    std::cerr << "built without optimisation, figures would mean nothing; use "
+                 "bazel run -c opt\n";
+    return 3;
+  }
+  AnnounceMeasurements(absl::GetFlag(FLAGS_announce));
   add_cases();
   WarnBeforehand();
   const MachineUsage before = MachineUsageNow();
@@ -131,10 +164,9 @@ int RunCases(int argc, char** argv, absl::Duration measuring_time,
   LineReporter reporter(&results);
   benchmark::RunSpecifiedBenchmarks(other_format ? nullptr : &reporter);
   benchmark::Shutdown();
-  if (!other_format) summarize(results, std::cout);
-  std::cout.flush();
+  const bool printed = other_format || PrintTables(summarize(results));
   WarnAfterwards(before);
-  return 0;
+  return printed ? 0 : 1;
 }
 
 }  // namespace bench

@@ -6,27 +6,21 @@
 #ifndef BENCH_CASES_H_
 #define BENCH_CASES_H_
 
-#include <algorithm>
 #include <array>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "bench/measure.h"
 #include "benchmark/benchmark.h"
 
 namespace cluster {
 namespace bench {
 
 inline constexpr std::array<const char*, 2> kTransports = {"zmq", "nng"};
-// Those that have security.
-inline constexpr std::array<const char*, 1> kSecureTransports = {"zmq"};
 inline constexpr std::array<int, 4> kPayloadBytes = {64, 1024, 65536, 1048576};
 inline constexpr std::array<int, 5> kMeshSizes = {2, 4, 8, 16, 32};
-
-inline bool HasSecurity(const std::string& transport) {
-  return std::find(kSecureTransports.begin(), kSecureTransports.end(),
-                   transport) != kSecureTransports.end();
-}
+inline constexpr int kIdleServers = 32;
 
 inline std::string CaseName(const std::string& kind,
                             const std::string& transport, int bytes) {
@@ -37,7 +31,9 @@ inline std::string CaseName(const std::string& kind,
 template <typename Measure>
 void AddCase(const std::string& name, Measure measure) {
   benchmark::RegisterBenchmark(
-      name.c_str(), [measure = std::move(measure)](benchmark::State& state) {
+      name.c_str(),
+      [name, measure = std::move(measure)](benchmark::State& state) {
+        BeginMeasurement(name);
         for (auto _ : state) measure(state);
       });
 }
@@ -46,10 +42,12 @@ void AddCase(const std::string& name, Measure measure) {
 void AddRawThroughputCases(const std::string& transport, int bytes);
 void AddClusterThroughputCases(const std::string& transport, int bytes);
 void AddMeshCases(const std::string& transport);
+void AddIdleCases(const std::string& transport);
 void AddCodecCases();
 void AddRawLatencyCases(const std::string& transport);
 void AddClusterLatencyCases(const std::string& transport);
 void AddLoadedLatencyCases(const std::string& transport);
+void AddHopCases();
 
 }  // namespace bench
 }  // namespace cluster

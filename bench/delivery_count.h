@@ -6,8 +6,8 @@
 // it is not: several receivers' counter; each has its own.
 //
 // Threads: Add on one thread at a time (a handler, a receiving thread); Expect
-// and Wait on one other. Expect precedes the sending of what it expects.
-// Errors: Wait aborts after two minutes without progress.
+// and Wait on one other; Count on any. Expect precedes the sending of what it
+// expects. Errors: Wait aborts after two minutes without progress.
 //
 //   DeliveryCount count;
 //   count.Expect(1000);
@@ -40,6 +40,9 @@ class DeliveryCount {
     count_.store(count, std::memory_order_release);
     if (count >= target_.load(std::memory_order_relaxed)) Signal();
   }
+
+  // As far as this thread can know.
+  std::int64_t Count() const { return count_.load(std::memory_order_relaxed); }
 
   void Wait() {
     std::unique_lock<std::mutex> lock(mutex_);

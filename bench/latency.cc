@@ -4,11 +4,12 @@
 //   bazel run -c opt //bench:latency
 //   bazel run -c opt //bench:latency -- --benchmark_filter=pinned
 
-#include <ostream>
 #include <string>
+#include <vector>
 
 #include "bench/bench_main.h"
 #include "bench/cases.h"
+#include "bench/goals.h"
 #include "bench/results.h"
 
 namespace cluster {
@@ -21,10 +22,12 @@ void AddCases() {
     AddClusterLatencyCases(transport);
     AddLoadedLatencyCases(transport);
   }
+  AddHopCases();
 }
 
 void AddLatencyRow(const Results& results, const std::string& name,
-                   const std::string& raw_name, TextTable* table) {
+                   const std::string& raw_name, const std::string& idle_name,
+                   TextTable* table) {
   const auto figure = [&](const char* counter) {
     return results.Median(name, counter);
   };
@@ -32,29 +35,95 @@ void AddLatencyRow(const Results& results, const std::string& name,
                  Short(figure("max_us")),
                  Ratio(figure("p50_us") / results.Median(raw_name, "p50_us")),
                  Ratio(figure("p99_us") / results.Median(raw_name, "p99_us")),
-                 Short(figure("cpu_ns_per_item"))});
+                 Ratio(figure("p50_us") / results.Median(idle_name, "p50_us")),
+                 Short(figure("cpu_ns_per_item")),
+                 Short(figure("allocs_per_item")),
+                 Short(figure("own_allocs_per_item"))});
 }
 
-void Summarize(const Results& results, std::ostream& out) {
-  TextTable table(
-      {"round trip, us", "p50", "p99", "max", "p50/raw", "p99/raw", "cpu ns"});
+TextTable RoundTrips(const Results& results) {
+  TextTable table({"round trip, us", "p50", "p99", "max", "p50/raw", "p99/raw",
+                   "p50/idle", "cpu ns", "allocs", "own allocs"});
   for (const char* transport : kTransports) {
     for (int bytes : kPayloadBytes) {
       const std::string raw = CaseName("raw_rtt", transport, bytes);
-      AddLatencyRow(results, raw, "", &table);
-      AddLatencyRow(results, CaseName("rtt", transport, bytes), raw, &table);
+      AddLatencyRow(results, raw, "", "", &table);
+      AddLatencyRow(results, CaseName("rtt", transport, bytes), raw, "",
+                    &table);
     }
     const std::string raw = CaseName("raw_rtt", transport, 64);
-    const std::string pinned = CaseName("raw_rtt_pinned", transport, 64);
-    AddLatencyRow(results, CaseName("rtt_receive", transport, 64), raw, &table);
-    AddLatencyRow(results, pinned, "", &table);
-    AddLatencyRow(results, CaseName("rtt_pinned", transport, 64), pinned,
+    const std::string raw_pinned = CaseName("raw_rtt_pinned", transport, 64);
+    const std::string idle = CaseName("rtt", transport, 64);
+    AddLatencyRow(results, CaseName("rtt_receive", transport, 64), raw, idle,
                   &table);
+    AddLatencyRow(results, raw_pinned, "", "", &table);
+    for (const char* kind : {"rtt_pinned", "rtt_receive_pinned"}) {
+      AddLatencyRow(results, CaseName(kind, transport, 64), raw_pinned, "",
+                    &table);
+    }
     for (const char* kind : {"rtt_under_load/", "rtt_under_bulk/"}) {
-      AddLatencyRow(results, absl::StrCat(kind, transport), raw, &table);
+      AddLatencyRow(results, absl::StrCat(kind, transport), raw, idle, &table);
     }
   }
-  table.Print(out);
+  AddLatencyRow(results, "thread_hop_pinned", "", "", &table);
+  return table;
+}
+
+// Whether the load was what it should be: as much as was wanted, and even.
+TextTable Loads(const Results& results) {
+  TextTable table({"stream beside rtt_under_load", "wanted/s", "sent/s",
+                   "items/burst", "p50 by time", "p50 by time/idle"});
+  for (const char* transport : kTransports) {
+    const std::string name = absl::StrCat("rtt_under_load/", transport);
+    const auto figure = [&](const char* counter) {
+      return results.Median(name, counter);
+    };
+    const double by_time = figure("p50_by_time_us");
+    table.AddRow({transport, Short(figure("load_wanted_per_second")),
+                  Short(figure("load_per_second")),
+                  Short(figure("load_items_per_burst")), Short(by_time),
+                  Ratio(by_time / results.Median(CaseName("rtt", transport, 64),
+                                                 "p50_by_time_us"))});
+  }
+  return table;
+}
+
+// Free, and pinned to one core.
+void AddRawGoals(const Results& results, const std::string& transport,
+                 const std::string& suffix, Goals* goals) {
+  const std::string name = CaseName("rtt" + suffix, transport, 64);
+  const std::string raw = CaseName("raw_rtt" + suffix, transport, 64);
+  const auto ratio = [&](const char* counter) {
+    return results.Median(name, counter) / results.Median(raw, counter);
+  };
+  const double p50_most = transport == "nng" ? 1.0 : 1.1;
+  goals->AtMost(absl::StrCat(name, " / raw, p50"), ratio("p50_us"), p50_most);
+  goals->AtMost(absl::StrCat(name, " / raw, p99"), ratio("p99_us"), 1.3);
+}
+
+TextTable LatencyGoals(const Results& results) {
+  Goals goals;
+  const auto p50 = [&](const std::string& name) {
+    return results.Median(name, "p50_us");
+  };
+  for (const char* transport : kTransports) {
+    AddRawGoals(results, transport, "", &goals);
+    AddRawGoals(results, transport, "_pinned", &goals);
+    const std::string receive = CaseName("rtt_receive_pinned", transport, 64);
+    goals.AtMost(absl::StrCat(receive, " - rtt_pinned, hops of each side, p50"),
+                 (p50(receive) - p50(CaseName("rtt_pinned", transport, 64))) /
+                     p50("thread_hop_pinned"),
+                 1);
+    const std::string idle = CaseName("rtt", transport, 64);
+    const std::string loaded = absl::StrCat("rtt_under_load/", transport);
+    goals.AtMost(absl::StrCat(loaded, " / idle, p50"), p50(loaded) / p50(idle),
+                 3);
+  }
+  return goals.Table();
+}
+
+std::vector<TextTable> LatencyTables(const Results& results) {
+  return {RoundTrips(results), Loads(results), LatencyGoals(results)};
 }
 
 }  // namespace
@@ -64,5 +133,5 @@ void Summarize(const Results& results, std::ostream& out) {
 int main(int argc, char** argv) {
   return cluster::bench::RunCases(argc, argv, absl::Seconds(0.7),
                                   cluster::bench::AddCases,
-                                  cluster::bench::Summarize);
+                                  cluster::bench::LatencyTables);
 }

@@ -1,6 +1,7 @@
 // rtt: a round trip of an envelope from handler to handler. rtt_receive: from
-// Receive to Receive, which costs each side a thread more to wake. rtt_pinned:
-// with the whole process on one core. rtt_secure: with security.
+// Receive to Receive, which costs each side a thread more to wake. Their
+// _pinned forms: with the whole process on one core. rtt_secure: with
+// security.
 
 #include <string>
 #include <thread>
@@ -38,7 +39,9 @@ void EchoAll(Server& server, int to) {
 }
 
 void MeasureReceive(benchmark::State& state, const std::string& transport,
-                    int bytes) {
+                    int bytes, bool pinned) {
+  absl::optional<PinnedToOneCore> one_core;
+  if (pinned) one_core.emplace();
   LoopbackCluster cluster(transport, Scheme::kTcp, 2,
                           [](Server&) { return nullptr; });
   std::thread echo([&] { EchoAll(cluster.server(2), 1); });
@@ -72,15 +75,17 @@ void AddClusterLatencyCases(const std::string& transport) {
           [transport](benchmark::State& state) {
             MeasureHandlers(state, transport, 64, true);
           });
-  if (HasSecurity(transport)) {
-    AddCase(CaseName("rtt_secure", transport, 64),
-            [transport](benchmark::State& state) {
-              MeasureHandlers(state, transport, 64, false, Secrecy::kMutual);
-            });
-  }
+  AddCase(CaseName("rtt_secure", transport, 64),
+          [transport](benchmark::State& state) {
+            MeasureHandlers(state, transport, 64, false, Secrecy::kMutual);
+          });
   AddCase(CaseName("rtt_receive", transport, 64),
           [transport](benchmark::State& state) {
-            MeasureReceive(state, transport, 64);
+            MeasureReceive(state, transport, 64, false);
+          });
+  AddCase(CaseName("rtt_receive_pinned", transport, 64),
+          [transport](benchmark::State& state) {
+            MeasureReceive(state, transport, 64, true);
           });
 }
 

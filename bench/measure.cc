@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iostream>
 
 #include "bench/alloc_hook.h"
 #include "bench/process_usage.h"
@@ -13,6 +14,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 absl::Duration measuring_time = absl::Seconds(0.5);
+bool announce = false;
 
 double SecondsSince(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -34,15 +36,18 @@ class Meter {
     state.counters["cpu_ns_per_item"] =
         static_cast<double>(ProcessCpuNs() - cpu_ns_) / items;
     if (AllocationsCounted()) {
+      const AllocationCount now = AllocationsSoFar();
       state.counters["allocs_per_item"] =
-          static_cast<double>(AllocationsSoFar() - allocations_) / items;
+          static_cast<double>(now.all - allocations_.all) / items;
+      state.counters["own_allocs_per_item"] =
+          static_cast<double>(now.own - allocations_.own) / items;
     }
   }
 
  private:
   const Clock::time_point start_;
   const std::int64_t cpu_ns_;
-  const std::uint64_t allocations_;
+  const AllocationCount allocations_;
 };
 
 // How many items take about `seconds`, by doubling.
@@ -63,6 +68,11 @@ std::int64_t ItemsThatTake(double seconds, std::int64_t items_least,
 
 absl::Duration MeasuringTime() { return measuring_time; }
 void SetMeasuringTime(absl::Duration time) { measuring_time = time; }
+
+void AnnounceMeasurements(bool yes) { announce = yes; }
+void BeginMeasurement(const std::string& name) {
+  if (announce) std::cerr << "measuring " << name << std::endl;
+}
 
 void MeasureDeliveries(benchmark::State& state, std::size_t payload_bytes,
                        int deliveries_per_item,
@@ -100,6 +110,7 @@ void MeasureRoundTrips(
   } while (meter.Seconds() < seconds);
   meter.Report(state, static_cast<double>(samples.size()));
   state.counters["p50_us"] = samples.PercentileUs(0.5);
+  state.counters["p50_by_time_us"] = samples.MedianByTimeUs();
   state.counters["p99_us"] = samples.PercentileUs(0.99);
   state.counters["max_us"] = samples.PercentileUs(1);
 }

@@ -15,6 +15,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "absl/functional/function_ref.h"
 #include "absl/time/time.h"
@@ -28,19 +29,24 @@ namespace bench {
 absl::Duration MeasuringTime();
 void SetMeasuringTime(absl::Duration time);
 
+// Whether a line on stderr says that a measurement begins, and its case. With
+// interleaved repetitions, results come only at the end.
+void AnnounceMeasurements(bool yes);
+void BeginMeasurement(const std::string& name);
+
 // `deliver(items)` sends so many envelopes and returns when all were delivered,
 // each of them `deliveries_per_item` times; no round has fewer than
 // `items_least`. Counters: items_per_second and bytes_per_second (of payload)
-// as delivered, allocs_per_item and cpu_ns_per_item of the whole process, both
-// sides.
+// as delivered; cpu_ns_per_item, allocs_per_item and own_allocs_per_item
+// (alloc_hook.h) of the whole process, both sides.
 void MeasureDeliveries(benchmark::State& state, std::size_t payload_bytes,
                        int deliveries_per_item,
                        absl::FunctionRef<void(std::int64_t items)> deliver,
                        std::int64_t items_least = 1);
 
 // `round_trips(times, samples)` makes so many round trips, one after the other,
-// and adds the duration of each. Counters: p50_us, p99_us, max_us, and the same
-// rates as above per round trip.
+// and adds the duration of each. Counters: p50_us, p50_by_time_us (samples.h),
+// p99_us, max_us, and the same rates as above per round trip.
 void MeasureRoundTrips(
     benchmark::State& state,
     absl::FunctionRef<void(int times, Samples* samples)> round_trips);

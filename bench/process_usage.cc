@@ -1,6 +1,7 @@
 #include "bench/process_usage.h"
 
 #include <dirent.h>
+#include <malloc.h>
 #include <sched.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -39,6 +40,15 @@ std::int64_t ProcessCpuNs() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   return Nanoseconds(usage.ru_utime) + Nanoseconds(usage.ru_stime);
+}
+
+std::int64_t ResidentBytes() {
+  malloc_trim(0);
+  std::ifstream statm("/proc/self/statm");
+  std::int64_t all_pages = 0;
+  std::int64_t resident_pages = 0;
+  statm >> all_pages >> resident_pages;
+  return resident_pages * sysconf(_SC_PAGESIZE);
 }
 
 double LoadAverage() {

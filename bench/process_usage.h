@@ -1,5 +1,5 @@
-// What the process and the machine spend: processor time, and signs that others
-// disturb the measurement.
+// What the process and the machine spend: processor time, memory, and signs
+// that others disturb the measurement.
 //
 // Threads: safe. Ownership: none. Errors: what /proc does not tell is zero.
 //
@@ -17,6 +17,10 @@ namespace bench {
 
 // User and system time of all threads of this process so far, in nanoseconds.
 std::int64_t ProcessCpuNs();
+
+// Memory of this process that is resident, in bytes. What was freed before, and
+// would be used again without becoming visible here, is given back first.
+std::int64_t ResidentBytes();
 
 // The mean number of runnable threads over the last minute.
 double LoadAverage();

@@ -33,7 +33,7 @@ std::string Short(double value) {
   for (const auto& [unit, name] : kUnits) {
     if (value >= unit) return absl::StrFormat("%.3g%s", value / unit, name);
   }
-  if (value < 1e-4) return "0";
+  if (std::abs(value) < 1e-4) return "0";
   return absl::StrFormat("%.3g", value);
 }
 
@@ -69,6 +69,20 @@ void TextTable::Print(std::ostream& out) const {
       out << absl::StreamFormat(i == 0 ? "%-*s" : "  %*s", width, row[i]);
     }
     out << "\n";
+  }
+}
+
+void TextTable::PrintMarkdown(std::ostream& out) const {
+  if (rows_.size() == 1) return;
+  out << "\n";
+  for (std::size_t row = 0; row < rows_.size(); ++row) {
+    for (const std::string& cell : rows_[row]) out << "| " << cell << " ";
+    out << "|\n";
+    if (row != 0) continue;
+    for (std::size_t i = 0; i < rows_[0].size(); ++i) {
+      out << (i == 0 ? "|---" : "|---:");
+    }
+    out << "|\n";
   }
 }
 

@@ -1,4 +1,5 @@
-// Results: what the cases of a run reported, by name, and text tables of it.
+// Results: what the cases of a run reported, by name, and tables of it, as text
+// or as Markdown.
 //
 // What it is: counters with the median over repetitions, and ratios of them.
 // What it is not: a reporter. Threads: none of its own. Errors: what was not
@@ -48,6 +49,7 @@ class TextTable {
   void AddRow(std::vector<std::string> cells);
   // Nothing if no row was added.
   void Print(std::ostream& out) const;
+  void PrintMarkdown(std::ostream& out) const;
 
  private:
   std::vector<std::vector<std::string>> rows_;

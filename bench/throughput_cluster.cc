@@ -118,7 +118,7 @@ void AddClusterThroughputCases(const std::string& transport, int bytes) {
   plain.payload_bytes = static_cast<std::size_t>(bytes);
   AddClusterCase("unicast", plain);
 
-  if (HasSecurity(transport) && bytes <= kSecureBytesMax) {
+  if (bytes <= kSecureBytesMax) {
     ClusterCase secure = plain;
     secure.secrecy = Secrecy::kMutual;
     AddClusterCase("unicast_secure", secure);

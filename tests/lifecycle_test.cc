@@ -16,8 +16,10 @@
 #include "tests/harness/accounts.h"
 #include "tests/harness/delivery_ledger.h"
 #include "tests/harness/flood.h"
+#include "tests/harness/process_resources.h"
 #include "tests/harness/seed.h"
 #include "tests/harness/test_cluster.h"
+#include "tests/harness/watchdog.h"
 
 namespace cluster {
 namespace {
@@ -94,8 +96,12 @@ std::vector<int> Others(const std::vector<int>& ids, int self) {
   return others;
 }
 
+// Far more than linger, even for a sanitizer on a busy machine.
+constexpr absl::Duration kStopLimit = absl::Seconds(30);
+
 // Member fails the test if a callback comes after Stop.
 TEST_P(LifecycleTest, StopAndDestroyUnderLoad) {
+  ProcessResources first;
   for (int round = 0; round < kStopRounds; ++round) {
     ClusterSpec spec = Spec(3);
     spec.consumption = [](int) { return Consumption::kHandler; };
@@ -117,12 +123,19 @@ TEST_P(LifecycleTest, StopAndDestroyUnderLoad) {
         ASSERT_TRUE(arrivals.at(id).WaitForMore(sender, 50));
     }
     for (int id : cluster.ids()) {
-      cluster.Stop(id);
+      {
+        Watchdog watchdog("Stop", kStopLimit);
+        cluster.Stop(id);
+      }
       EXPECT_THAT(BalanceProblems(id, cluster.Stats(id)), IsEmpty());
       floods.erase(id);
       cluster.Destroy(id);
     }
+    // What the libraries keep for the whole process is there by now.
+    if (round == 0) first = CountResources();
   }
+  EXPECT_TRUE(WaitForResources(first))
+      << first << " after the first round, now " << CountResources();
 }
 
 TEST_P(LifecycleTest, ARestartingPeerCostsTheOthersNothing) {

@@ -20,12 +20,9 @@
 #include "absl/strings/string_view.h"
 #include "cluster/envelope.h"
 #include "codec/frame_header.h"
+#include "transport/buffer_pool.h"
 
 namespace cluster {
-
-// Uninitialised bytes, from malloc, so that a page that is never written costs
-// no memory.
-std::shared_ptr<char> AllocateBytes(std::size_t bytes);
 
 struct Batch {
   std::shared_ptr<char> buffer;  // kFrameHeaderBytes of room, then the records
@@ -45,11 +42,11 @@ struct Batch {
 };
 
 // A batch with room for at least `capacity` bytes of records.
-Batch NewBatch(Lane lane, std::size_t capacity);
+Batch NewBatch(BufferPool* buffers, Lane lane, std::size_t capacity);
 
 // The batch in a buffer that nobody else holds and that is not much larger than
 // it needs: itself if it is so already, else a copy.
-Batch Compact(Batch batch);
+Batch Compact(BufferPool* buffers, Batch batch);
 
 }  // namespace cluster
 

@@ -6,6 +6,15 @@
 #include "absl/strings/str_cat.h"
 
 namespace cluster {
+namespace {
+
+Reassembly NewReassembly(const LinkConfig& config) {
+  return Reassembly(config.buffers.get(),
+                    RecordBytesLimit(config.payload_bytes_max));
+}
+
+}  // namespace
+
 LinkConfig MakeLinkConfig(const Config& config, int self_id, int peer_id) {
   LinkConfig link;
   link.self_id = self_id;
@@ -30,9 +39,8 @@ Link::Link(const LinkConfig& config, std::function<std::uint64_t()> random,
       handshake_(config_, std::move(random)),
       queue_(config_),
       receive_(config_.window_bytes),
-      reassembly_{Reassembly(RecordBytesLimit(config_.payload_bytes_max)),
-                  Reassembly(RecordBytesLimit(config_.payload_bytes_max)),
-                  Reassembly(RecordBytesLimit(config_.payload_bytes_max))} {
+      reassembly_{NewReassembly(config_), NewReassembly(config_),
+                  NewReassembly(config_)} {
   stats_.peer = config_.peer_id;
 }
 

@@ -195,7 +195,7 @@ class Link {
                      Frame* frame);
   FrameHeader Header(FrameKind kind, absl::Time now);
   void Stamp(absl::Time now, FrameHeader* header);
-  Frame Lone(FrameHeader header, std::string body);
+  Frame Lone(FrameHeader header, absl::string_view body);
   void Rewind();
   void AckSoon();
 

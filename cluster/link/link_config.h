@@ -10,11 +10,13 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "absl/time/time.h"
 #include "cluster/config.h"
 #include "codec/codec.h"
+#include "transport/buffer_pool.h"
 
 namespace cluster {
 
@@ -25,6 +27,8 @@ struct LinkConfig {
   std::uint64_t random_seed =
       0;  // nonces, epochs and jitter come from here; secret and unpredictable
   const Codec* codec = nullptr;
+  // Where frames are built; one for all links of a server.
+  std::shared_ptr<BufferPool> buffers = std::make_shared<BufferPool>();
 
   std::string cluster;
   std::size_t frame_bytes = 64u << 10;

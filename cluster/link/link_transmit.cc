@@ -7,6 +7,7 @@
 // frames.
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "cluster/link/link.h"
@@ -49,8 +50,11 @@ std::size_t Link::NextBodyBytes(Lane lane) const {
 
 bool Link::LaneReady(Lane lane) const {
   if (queue_.Empty(lane)) return false;
-  if (!queue_.HasFull(lane) && window_.inflight_frames(lane) >= kEagerFrames)
+  // A frame that leaves anyway, to acknowledge, takes along what there is.
+  if (!ack_due_ && !queue_.HasFull(lane) &&
+      window_.inflight_frames(lane) >= kEagerFrames) {
     return false;
+  }
   const std::size_t charge = FrameCharge(NextBodyBytes(lane));
   if (!window_.empty() && window_.unconsumed_bytes() + charge > WindowFor(lane))
     return false;
@@ -149,13 +153,15 @@ void Link::Stamp(absl::Time now, FrameHeader* header) {
   last_flags_ = header->flags;
 }
 
-Frame Link::Lone(FrameHeader header, std::string body) {
+Frame Link::Lone(FrameHeader header, absl::string_view body) {
   header.body_bytes = static_cast<std::uint32_t>(body.size());
   header.body_crc = Crc32c(body);
-  std::string bytes(kFrameHeaderBytes, '\0');
-  EncodeFrameHeader(header, &bytes[0]);
-  bytes += body;
-  return Frame{{MakeSlice(std::move(bytes))}};
+  const std::size_t bytes = kFrameHeaderBytes + body.size();
+  std::shared_ptr<char> buffer = config_.buffers->Lend(bytes);
+  EncodeFrameHeader(header, buffer.get());
+  std::memcpy(buffer.get() + kFrameHeaderBytes, body.data(), body.size());
+  const absl::string_view all(buffer.get(), bytes);
+  return Frame{{Slice{std::move(buffer), all}}};
 }
 
 bool Link::NextData(absl::Time now, Frame* frame) {
@@ -187,7 +193,7 @@ void Link::TransmitAgain(const SendWindow::Sent& sent, absl::Time now,
   Stamp(now, &header);
   window_.MarkRetransmitted(now);
   header.flags |= DataFlags(header.lane, FrameCharge(sent.body_bytes));
-  std::shared_ptr<char> place = AllocateBytes(kFrameHeaderBytes);
+  std::shared_ptr<char> place = config_.buffers->Lend(kFrameHeaderBytes);
   EncodeFrameHeader(header, place.get());
   *frame = SendWindow::ToFrame(sent, std::move(place));
   ++stats_.frames_retransmitted;
@@ -240,7 +246,7 @@ void Link::Transmit(Lane lane, absl::Time now, Frame* frame) {
 SendWindow::Sent Link::CutChunk(Lane lane, FrameHeader* header) {
   SendWindow::Sent sent;
   sent.batch = queue_.Front(lane);
-  sent.chunk_header = AllocateBytes(kFrameHeaderBytes);
+  sent.chunk_header = config_.buffers->Lend(kFrameHeaderBytes);
   sent.offset = sent.batch.cut_bytes;
   sent.body_bytes = NextBodyBytes(lane);
   const bool first = sent.offset == 0;

@@ -3,8 +3,6 @@
 #include <cstring>
 #include <utility>
 
-#include "cluster/link/batch.h"
-
 namespace cluster {
 
 void Reassembly::Reset() {
@@ -22,7 +20,7 @@ Reassembly::Result Reassembly::Add(ChunkState chunk, std::uint64_t total_bytes,
   if (chunk == ChunkState::kFirst) {
     if (total_bytes > record_bytes_max_) return Result::kBroken;
     total_bytes_ = static_cast<std::size_t>(total_bytes);
-    buffer_ = AllocateBytes(total_bytes_);
+    buffer_ = buffers_->Lend(total_bytes_);
   }
   if (total_bytes != total_bytes_ || body.empty() ||
       body.size() > total_bytes_ - bytes_) {

@@ -16,6 +16,7 @@
 
 #include "absl/strings/string_view.h"
 #include "codec/frame_header.h"
+#include "transport/buffer_pool.h"
 #include "transport/frame.h"
 
 namespace cluster {
@@ -29,8 +30,9 @@ class Reassembly {
               // worth nothing
   };
 
-  explicit Reassembly(std::size_t record_bytes_max)
-      : record_bytes_max_(record_bytes_max) {}
+  // Borrows the pool.
+  Reassembly(BufferPool* buffers, std::size_t record_bytes_max)
+      : buffers_(buffers), record_bytes_max_(record_bytes_max) {}
 
   // Drops what is there of an unfinished record.
   void Reset();
@@ -43,6 +45,7 @@ class Reassembly {
   bool unfinished() const { return buffer_ != nullptr; }
 
  private:
+  BufferPool* const buffers_;
   const std::size_t record_bytes_max_;
   std::shared_ptr<char> buffer_;
   std::size_t total_bytes_ = 0;

@@ -1,5 +1,6 @@
 #include "cluster/link/reassembly.h"
 
+#include <memory>
 #include <string>
 
 #include "gtest/gtest.h"
@@ -9,8 +10,14 @@ namespace {
 
 using Result = Reassembly::Result;
 
+BufferPool* Buffers() {
+  static const auto* const kPool =
+      new std::shared_ptr<BufferPool>(std::make_shared<BufferPool>());
+  return kPool->get();
+}
+
 TEST(Reassembly, JoinsChunksInOrder) {
-  Reassembly reassembly(100);
+  Reassembly reassembly(Buffers(), 100);
   Slice whole;
   EXPECT_EQ(reassembly.Add(ChunkState::kFirst, 6, "ab", &whole), Result::kPart);
   EXPECT_TRUE(reassembly.unfinished());
@@ -25,7 +32,7 @@ TEST(Reassembly, JoinsChunksInOrder) {
 }
 
 TEST(Reassembly, RefusesMoreThanItsLimit) {
-  Reassembly reassembly(100);
+  Reassembly reassembly(Buffers(), 100);
   Slice whole;
   EXPECT_EQ(reassembly.Add(ChunkState::kFirst, 101, "a", &whole),
             Result::kBroken);
@@ -50,7 +57,7 @@ TEST(Reassembly, ChunksThatContradictEachOtherAreBroken) {
         Case{"a last one too soon", ChunkState::kLast, 6, "cd"},
         Case{"a middle one at the end", ChunkState::kMiddle, 6, "cdef"},
         Case{"a whole one", ChunkState::kWhole, 0, "cdef"}}) {
-    Reassembly reassembly(100);
+    Reassembly reassembly(Buffers(), 100);
     Slice whole;
     ASSERT_EQ(reassembly.Add(ChunkState::kFirst, 6, "ab", &whole),
               Result::kPart);
@@ -61,7 +68,7 @@ TEST(Reassembly, ChunksThatContradictEachOtherAreBroken) {
 }
 
 TEST(Reassembly, OnlyAFirstChunkBegins) {
-  Reassembly reassembly(100);
+  Reassembly reassembly(Buffers(), 100);
   Slice whole;
   EXPECT_EQ(reassembly.Add(ChunkState::kMiddle, 6, "ab", &whole),
             Result::kBroken);
@@ -72,7 +79,7 @@ TEST(Reassembly, OnlyAFirstChunkBegins) {
 }
 
 TEST(Reassembly, ResetForgetsWhatIsUnfinished) {
-  Reassembly reassembly(100);
+  Reassembly reassembly(Buffers(), 100);
   Slice whole;
   reassembly.Add(ChunkState::kFirst, 6, "ab", &whole);
   reassembly.Reset();

@@ -5,7 +5,7 @@
 namespace cluster {
 
 void ReceiveWindow::Reset() {
-  delivered_.clear();
+  delivered_.Clear();
   received_through_ = 0;
   bytes_ = 0;
   gap_told_ = false;
@@ -29,13 +29,13 @@ ReceiveResult ReceiveWindow::Receive(std::uint64_t sequence,
 }
 
 void ReceiveWindow::Deliver() {
-  delivered_.push_back({received_through_, last_charge_, false});
+  delivered_.PushBack({received_through_, last_charge_, false});
   bytes_ += last_charge_;
 }
 
 bool ReceiveWindow::Skip() {
   if (delivered_.empty()) return true;
-  delivered_.push_back({received_through_, last_charge_, true});
+  delivered_.PushBack({received_through_, last_charge_, true});
   bytes_ += last_charge_;
   return false;
 }
@@ -44,8 +44,7 @@ bool ReceiveWindow::Consume(std::uint64_t sequence) {
   if (delivered_.empty() || delivered_.front().sequence != sequence)
     return false;
   do {
-    bytes_ -= delivered_.front().charge;
-    delivered_.pop_front();
+    bytes_ -= delivered_.PopFront().charge;
   } while (!delivered_.empty() && delivered_.front().skipped);
   return true;
 }

@@ -12,7 +12,8 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
+
+#include "transport/ring.h"
 
 namespace cluster {
 
@@ -62,7 +63,7 @@ class ReceiveWindow {
   };
 
   const std::size_t window_bytes_;
-  std::deque<Delivered> delivered_;  // the first one is not skipped
+  Ring<Delivered> delivered_;  // the first one is not skipped
   std::uint64_t received_through_ = 0;
   std::size_t bytes_ = 0;
   std::size_t last_charge_ = 0;

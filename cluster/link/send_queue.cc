@@ -16,7 +16,8 @@ constexpr std::size_t kLaneShare = 8;
 }  // namespace
 
 Batch EncodeLarge(const LinkConfig& config, const EnvelopeView& envelope) {
-  Batch batch = NewBatch(envelope.lane, config.codec->RecordBytesMax(envelope));
+  Batch batch = NewBatch(config.buffers.get(), envelope.lane,
+                         config.codec->RecordBytesMax(envelope));
   EncodeState encode;
   char* const end =
       config.codec->AppendRecord(envelope, &encode, batch.body_begin());
@@ -24,7 +25,7 @@ Batch EncodeLarge(const LinkConfig& config, const EnvelopeView& envelope) {
   batch.records = 1;
   // What a codec turned out to need less than its bound is given back only
   // where it is much.
-  batch = Compact(std::move(batch));
+  batch = Compact(config.buffers.get(), std::move(batch));
   batch.large =
       batch.body_bytes > ChunkBytes(config.frame_bytes, config.inflight_bytes);
   return batch;
@@ -87,8 +88,9 @@ AppendResult SendQueue::Append(const EnvelopeView& envelope) {
 
 void SendQueue::Open(Lane lane, std::size_t record_bytes_max,
                      LaneQueue* queue) {
-  queue->batches.push_back(
-      NewBatch(lane, std::max(queue->capacity_next, record_bytes_max)));
+  queue->batches.PushBack(
+      NewBatch(config_.buffers.get(), lane,
+               std::max(queue->capacity_next, record_bytes_max)));
   queue->encode = EncodeState();
   queue->open = true;
 }
@@ -104,7 +106,7 @@ void SendQueue::Grow(Batch* batch, std::size_t record_bytes_max) {
   const std::size_t wanted = batch->body_bytes + record_bytes_max;
   const std::size_t capacity =
       std::max(wanted, std::min(4 * batch->capacity, batch_bytes_));
-  Batch larger = NewBatch(batch->lane, capacity);
+  Batch larger = NewBatch(config_.buffers.get(), batch->lane, capacity);
   std::memcpy(larger.body_begin(), batch->body_begin(), batch->body_bytes);
   larger.body_bytes = batch->body_bytes;
   larger.records = batch->records;
@@ -118,7 +120,7 @@ AppendResult SendQueue::AppendEncoded(Batch batch) {
   ++envelopes_;
   AddBytes(batch.body_bytes, &queue);
   if (queue.open) Close(&queue);
-  queue.batches.push_back(std::move(batch));
+  queue.batches.PushBack(std::move(batch));
   return AppendResult::kAccepted;
 }
 
@@ -140,7 +142,7 @@ bool SendQueue::DropOldest() {
     TakeBytes(oldest.body_bytes, &queue);
     envelopes_ -= oldest.records;
     overflowed_ += oldest.records;
-    queue.batches.pop_front();
+    queue.batches.PopFront();
     if (queue.batches.empty()) queue.open = false;
     return true;
   }
@@ -152,11 +154,10 @@ Batch SendQueue::Take(Lane lane) {
   CLUSTER_CHECK(!queue.batches.empty() && !queue.batches.front().large,
                 "no small batch in front");
   if (queue.open && queue.batches.size() == 1) Close(&queue);
-  Batch batch = std::move(queue.batches.front());
-  queue.batches.pop_front();
+  Batch batch = queue.batches.PopFront();
   TakeBytes(batch.body_bytes, &queue);
   envelopes_ -= batch.records;
-  return Compact(std::move(batch));
+  return Compact(config_.buffers.get(), std::move(batch));
 }
 
 void SendQueue::CutFront(Lane lane, std::size_t bytes) {
@@ -173,7 +174,7 @@ void SendQueue::DropFront(Lane lane) {
                 "no large batch in front");
   TakeBytes(queue.batches.front().body_bytes, &queue);
   envelopes_ -= queue.batches.front().records;
-  queue.batches.pop_front();
+  queue.batches.PopFront();
 }
 
 void SendQueue::PutFront(Batch batch) {
@@ -182,7 +183,7 @@ void SendQueue::PutFront(Batch batch) {
   envelopes_ += batch.records;
   batch.cut_bytes = 0;
   const bool was_empty = queue.batches.empty();
-  queue.batches.push_front(std::move(batch));
+  queue.batches.PushFront(std::move(batch));
   if (was_empty) queue.open = false;
 }
 

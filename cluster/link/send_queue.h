@@ -19,12 +19,12 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 
 #include "cluster/envelope.h"
 #include "cluster/link/batch.h"
 #include "cluster/link/link_config.h"
 #include "codec/codec.h"
+#include "transport/ring.h"
 
 namespace cluster {
 
@@ -90,7 +90,7 @@ class SendQueue {
 
  private:
   struct LaneQueue {
-    std::deque<Batch> batches;
+    Ring<Batch> batches;
     std::size_t bytes = 0;
     bool open = false;  // the last batch takes more records
     EncodeState encode;

@@ -1,7 +1,6 @@
 #include "cluster/link/send_window.h"
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include "cluster/link/link_config.h"
@@ -10,8 +9,8 @@
 namespace cluster {
 
 std::vector<SendWindow::Sent> SendWindow::Reset() {
-  std::vector<Sent> unconsumed(std::make_move_iterator(sent_.begin()),
-                               std::make_move_iterator(sent_.end()));
+  std::vector<Sent> unconsumed;
+  while (!sent_.empty()) unconsumed.push_back(sent_.PopFront());
   const std::uint64_t acknowledged = acknowledged_envelopes_;
   *this = SendWindow();
   acknowledged_envelopes_ = acknowledged;
@@ -40,7 +39,7 @@ void SendWindow::Add(Sent sent, absl::Time now) {
   Count(sent, +1);
   unconsumed_bytes_ += FrameCharge(sent.body_bytes);
   envelopes_ += sent.envelopes;
-  sent_.push_back(std::move(sent));
+  sent_.PushBack(std::move(sent));
   ++next_sequence_;
   ++next_transmit_;
 }
@@ -86,11 +85,10 @@ AckResult SendWindow::Acknowledge(std::uint64_t received_through,
     result = AckResult::kProgress;
   }
   while (front_sequence_ <= consumed_through) {
-    const Sent& sent = sent_.front();
+    const Sent sent = sent_.PopFront();
     unconsumed_bytes_ -= FrameCharge(sent.body_bytes);
     envelopes_ -= sent.envelopes;
     acknowledged_envelopes_ += sent.envelopes;
-    sent_.pop_front();
     ++front_sequence_;
     result = AckResult::kProgress;
   }

@@ -16,13 +16,13 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <vector>
 
 #include "absl/time/time.h"
 #include "cluster/link/batch.h"
 #include "codec/frame_header.h"
 #include "transport/frame.h"
+#include "transport/ring.h"
 
 namespace cluster {
 
@@ -95,7 +95,7 @@ class SendWindow {
  private:
   void Count(const Sent& sent, int sign);
 
-  std::deque<Sent> sent_;             // front_sequence_ .. next_sequence_ - 1
+  Ring<Sent> sent_;                   // front_sequence_ .. next_sequence_ - 1
   std::uint64_t front_sequence_ = 1;  // consumed_through + 1
   std::uint64_t received_through_ = 0;
   std::uint64_t next_transmit_ = 1;

@@ -20,7 +20,7 @@ SendOutcome BestEffortPeer::Send(const EnvelopeView& envelope) {
     return SendOutcome::kTooLarge;
   std::lock_guard<std::mutex> lock(mutex_);
   if (removed_) return SendOutcome::kRemoved;
-  if (!writable_) return SendOutcome::kFull;
+  if (!dialled_ || !writable_) return SendOutcome::kFull;
   std::string message;
   codec_->EncodeStandalone(envelope, &message);
   const std::size_t bytes = message.size();
@@ -39,12 +39,17 @@ SendOutcome BestEffortPeer::Send(const EnvelopeView& envelope) {
 bool BestEffortPeer::WaitForRoom(
     const EnvelopeView&, std::chrono::steady_clock::time_point deadline) {
   std::unique_lock<std::mutex> lock(mutex_);
-  return changed_.wait_until(lock, deadline,
-                             [this] { return writable_ || removed_; });
+  return changed_.wait_until(
+      lock, deadline, [this] { return (dialled_ && writable_) || removed_; });
 }
 
 absl::Status BestEffortPeer::Connect(const std::string& address) {
-  return transport_->Connect(id_, address);
+  absl::Status status = transport_->Connect(id_, address);
+  if (!status.ok()) return status;
+  std::lock_guard<std::mutex> lock(mutex_);
+  dialled_ = true;
+  changed_.notify_all();
+  return status;
 }
 
 void BestEffortPeer::Event(PeerEvent::Type type, absl::string_view reason) {
@@ -59,6 +64,7 @@ void BestEffortPeer::Remove() {
   std::lock_guard<std::mutex> lock(mutex_);
   if (removed_) return;
   removed_ = true;
+  dialled_ = false;
   stats_.up = false;
   Event(PeerEvent::kRemoved, "RemovePeer");
   changed_.notify_all();

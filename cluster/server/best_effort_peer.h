@@ -62,6 +62,7 @@ class BestEffortPeer : public Peer {
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
+  bool dialled_ = false;  // else the transport would lose what it is given
   bool writable_ = true;
   bool removed_ = false;
   PeerStats stats_;

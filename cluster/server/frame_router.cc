@@ -125,7 +125,7 @@ FrameVerdict FrameRouter::OnMessage(const ReceivedFrame& frame) {
 }
 
 void FrameRouter::OnDrained() {
-  std::vector<Peer*> undrained;
+  Undrained undrained;
   {
     std::lock_guard<std::mutex> lock(mutex_);
     undrained.swap(undrained_);

@@ -43,6 +43,9 @@ class FrameRouter : public TransportHandler {
   void OnRejected(Rejection rejection) override;
 
  private:
+  // As many as are usual at once, so that draining allocates nothing.
+  using Undrained = absl::InlinedVector<Peer*, 16>;
+
   FrameVerdict OnSessionFrame(ReceivedFrame frame);
   FrameVerdict OnMessage(const ReceivedFrame& frame);
   FrameVerdict Refuse(RefusalReason reason, FrameVerdict verdict);
@@ -62,7 +65,7 @@ class FrameRouter : public TransportHandler {
   Rejections* const rejections_;
 
   std::mutex mutex_;
-  std::vector<Peer*> undrained_;  // want OnDrained
+  Undrained undrained_;  // want OnDrained
 };
 
 }  // namespace cluster

@@ -19,7 +19,7 @@ Inbox::Inbox(int self_id, std::size_t payload_bytes_max, std::size_t bytes_max)
 
 void Inbox::PushItem(Item item) {
   bytes_ += item.bytes;
-  items_.push_back(std::move(item));
+  items_.PushBack(std::move(item));
   if (readers_waiting_ > 0 && !reading_) readable_.notify_one();
 }
 
@@ -110,9 +110,11 @@ bool Inbox::NextItem() {
   std::lock_guard<std::mutex> lock(mutex_);
   if (closed_ || items_.empty() || items_.front().kind == Item::Kind::kMarker)
     return false;
-  current_ = std::move(items_.front());
-  items_.pop_front();
+  current_ = items_.PopFront();
   has_current_ = true;
+  // Read from here on: who takes it may look at bytes() at once.
+  if (current_.kind == Item::Kind::kEnvelope)
+    GiveBack(std::exchange(current_.bytes, 0));
   taken_ = 0;
   rest_ = current_.arrival.body.bytes;
   decode_.context = RecordContext();
@@ -175,21 +177,27 @@ void Inbox::Reject(absl::string_view text, RefusalReason reason) {
   current_.source->OnBadRecords(current_.arrival, reason, text);
 }
 
-void Inbox::Settle() {
-  if (current_.source != nullptr) current_.source->OnConsumed(current_.arrival);
-  const std::size_t bytes = current_.bytes;
-  current_ = Item();
-  has_current_ = false;
-  std::lock_guard<std::mutex> lock(mutex_);
+void Inbox::GiveBack(std::size_t bytes) {
   bytes_ -= bytes;
   if (senders_waiting_ > 0) room_.notify_all();
+}
+
+// The bytes first: once the peer hears that all was consumed, none are left.
+void Inbox::Settle() {
+  if (current_.bytes > 0) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    GiveBack(current_.bytes);
+  }
+  if (current_.source != nullptr) current_.source->OnConsumed(current_.arrival);
+  current_ = Item();
+  has_current_ = false;
 }
 
 bool Inbox::TakeMarker() {
   std::lock_guard<std::mutex> lock(mutex_);
   if (closed_ || items_.empty() || items_.front().kind != Item::Kind::kMarker)
     return false;
-  items_.pop_front();
+  items_.PopFront();
   return true;
 }
 

@@ -24,13 +24,13 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <mutex>
 
 #include "absl/strings/string_view.h"
 #include "cluster/envelope.h"
 #include "cluster/link/link.h"
 #include "codec/codec.h"
+#include "transport/ring.h"
 
 namespace cluster {
 
@@ -83,6 +83,8 @@ class Inbox {
   void Close();
   bool closed() const;
 
+  // Of what is not taken: a single envelope is as soon as Next returns it, an
+  // arrival before its source hears of it.
   std::size_t bytes() const;
   std::uint64_t delivered() const {
     return delivered_.load(std::memory_order_relaxed);
@@ -108,6 +110,7 @@ class Inbox {
   void Reject(absl::string_view text,
               RefusalReason reason = RefusalReason::kBadRecord);
   void Settle();
+  void GiveBack(std::size_t bytes);  // with the lock held
 
   const int self_id_;
   const std::size_t payload_bytes_max_;
@@ -116,7 +119,7 @@ class Inbox {
   mutable std::mutex mutex_;
   std::condition_variable readable_;
   std::condition_variable room_;
-  std::deque<Item> items_;
+  Ring<Item> items_;
   std::size_t bytes_ = 0;
   int readers_waiting_ = 0;
   int senders_waiting_ = 0;

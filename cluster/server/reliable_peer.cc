@@ -208,7 +208,10 @@ void ReliablePeer::OnWritable() {
 
 bool ReliablePeer::OnFrame(const FrameHeader& header, Slice body) {
   std::lock_guard<std::mutex> lock(mutex_);
-  if (link_ == nullptr) return false;
+  if (link_ == nullptr) {
+    CountRetired(RefusalReason::kUnknownSender);
+    return false;
+  }
   link_->OnFrame(header, std::move(body), MonotonicNow());
   NotifyWaiters();
   return link_->MayTransmit();
@@ -217,7 +220,13 @@ bool ReliablePeer::OnFrame(const FrameHeader& header, Slice body) {
 void ReliablePeer::CountRefusal(RefusalReason reason,
                                 absl::string_view trouble) {
   std::lock_guard<std::mutex> lock(mutex_);
-  if (link_ != nullptr) link_->CountRefusal(reason, trouble);
+  if (link_ == nullptr) return CountRetired(reason);
+  link_->CountRefusal(reason, trouble);
+}
+
+// The peer was removed while its frame was on its way through the server.
+void ReliablePeer::CountRetired(RefusalReason reason) {
+  ++retired_.refused[static_cast<std::size_t>(reason)];
 }
 
 void ReliablePeer::OnDrained() {
@@ -277,7 +286,7 @@ void ReliablePeer::OnBadRecords(const Arrival& arrival, RefusalReason reason,
                                 absl::string_view text) {
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    if (link_ == nullptr) return;
+    if (link_ == nullptr) return CountRetired(reason);
     link_->RejectRecords(arrival.session, reason, text);
     Pump();
   }

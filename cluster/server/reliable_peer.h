@@ -64,6 +64,7 @@ class ReliablePeer : public Peer, public ArrivalSource, private LinkSink {
   SendOutcome Settle(AppendResult result, Lane lane);
   SendOutcome SendLarge(const EnvelopeView& envelope);
   void NewLink();
+  void CountRetired(RefusalReason reason);
   void Pump();
   void NotifyWaiters();
   template <typename Predicate>

@@ -16,6 +16,11 @@ namespace {
 constexpr absl::Duration kTickSoon = absl::Milliseconds(20);
 constexpr absl::Duration kTickAtLeisure = absl::Milliseconds(100);
 
+// A full queue's memory stays at hand for the next burst, and goes when there
+// is none.
+constexpr std::size_t kFreeBytesMax = 32u << 20;
+constexpr absl::Duration kTrimInterval = absl::Seconds(1);
+
 // What the transport gets for goodbyes at the end: at least this, even if
 // linger is over, and at most that.
 constexpr absl::Duration kGoodbyeLingerMin = absl::Milliseconds(50);
@@ -44,6 +49,8 @@ ServerCore::ServerCore(int server_id, Config config, const Codec* codec,
     : id_(server_id),
       codec_(codec),
       incarnation_(NewIncarnation()),
+      buffers_(std::make_shared<BufferPool>(
+          std::min(config.queue_bytes_max, kFreeBytesMax))),
       config_(std::move(config)),
       transport_(std::move(transport)),
       inbox_(id_, config_.payload_bytes_max, config_.inbox_bytes_max),
@@ -74,6 +81,7 @@ std::unique_ptr<Peer> ServerCore::NewPeer(int id) {
   LinkConfig link = MakeLinkConfig(config_, id_, id);
   link.incarnation = incarnation_;
   link.codec = codec_;
+  link.buffers = buffers_;
   return std::make_unique<ReliablePeer>(link, transport_.get(), &inbox_,
                                         &callbacks_, &rejections_);
 }
@@ -216,6 +224,10 @@ absl::Status ServerCore::ReloadSecurity() {
 }
 
 bool ServerCore::Tick() {
+  if (const absl::Time now = MonotonicNow(); now >= trim_at_) {
+    buffers_->Trim();
+    trim_at_ = now + kTrimInterval;
+  }
   bool busy = false;
   for (const auto& [id, peer] : peers_.entries()) {
     if (peer->Tick()) busy = true;

@@ -97,7 +97,10 @@ class ServerCore {
   const int id_;
   const Codec* const codec_;
   const std::uint64_t incarnation_;
-  std::atomic<std::uint64_t> sequence_{0};  // of message ids
+  // Where the frames of all links are built.
+  const std::shared_ptr<BufferPool> buffers_;
+  absl::Time trim_at_ = absl::InfinitePast();  // the ticker's
+  std::atomic<std::uint64_t> sequence_{0};     // of message ids
   std::atomic<std::uint64_t> self_sent_{0};
   std::atomic<bool> sending_{false};
   std::atomic<bool> receiving_{false};

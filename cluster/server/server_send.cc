@@ -95,7 +95,8 @@ absl::Status ServerCore::SendOne(int pid, Peer* peer, const EnvelopeView& view,
     if (deadline == nullptr) {
       return absl::ResourceExhaustedError(
           absl::StrCat("no room in the queue for server ", pid,
-                       ": it does not keep up, or is down"));
+                       ": it does not keep up, is down, or was given no "
+                       "address to dial (port 0) yet"));
     }
     if (!peer->WaitForRoom(view, deadline->Get())) {
       if (stopped_) return absl::CancelledError("the server was stopped");

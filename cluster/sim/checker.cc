@@ -50,6 +50,15 @@ std::uint64_t Checker::dropped() const {
   return sum;
 }
 
+void Checker::OnLife(const SimLife& self) {
+  const bool fresh =
+      lives_.emplace(LifeKey{self.server, self.incarnation}, self.life).second;
+  if (!fresh) {
+    Fail(absl::StrCat("server ", self.server, ", life ", self.life,
+                      ": its incarnation was an earlier one's"));
+  }
+}
+
 void Checker::OnLinkMade(const SimLife& self, int peer) {
   ears_[{self.server, peer}] = Ear();
   StreamOf(self, peer);
@@ -60,7 +69,7 @@ void Checker::OnLinkGone(const SimLife& self, int peer) {
   stream.gone_acknowledged += stream.now.acknowledged;
   stream.gone_dropped += Sum(stream.now.dropped);
   stream.now = PeerStats();
-  stream.peer_incarnation = 0;
+  stream.peer_life = 0;
 }
 
 void Checker::OnAccepted(const SimLife& self, int peer,
@@ -87,13 +96,14 @@ void Checker::OnLink(const SimLife& self, int peer,
     if (quiet_)
       Fail(who, absl::StrCat(PeerEventTypeName(event.type), " (", event.reason,
                              ") though all is well"));
-    if (event.type == PeerEvent::kRestarted)
-      CheckRestart(who, stream, seen, event);
     const bool session =
         event.type == PeerEvent::kRestarted ||
-        (event.type == PeerEvent::kUp && stream.peer_incarnation == 0);
+        (event.type == PeerEvent::kUp && stream.peer_life == 0);
     if (!session) continue;
-    stream.peer_incarnation = seen.hello_incarnation;
+    const std::uint64_t peer_life = LifeOf(who, seen.hello_incarnation);
+    if (event.type == PeerEvent::kRestarted)
+      CheckRestart(who, stream, peer_life, seen, event);
+    stream.peer_life = peer_life;
     stream.session_began = world_->Now();
   }
   stream.now = seen.stats;
@@ -162,8 +172,17 @@ void Checker::CheckBounds(Way who, const LinkObservation& seen) {
   }
 }
 
+// What the checker knows for sure, and the server only by the hello.
+std::uint64_t Checker::LifeOf(Way who, std::uint64_t incarnation) {
+  const auto life = lives_.find({who.to, incarnation});
+  if (life != lives_.end()) return life->second;
+  Fail(who, absl::StrCat("a session with an incarnation that it never had, ",
+                         incarnation));
+  return 0;
+}
+
 void Checker::CheckRestart(Way who, const Stream& stream,
-                           const LinkObservation& seen,
+                           std::uint64_t peer_life, const LinkObservation& seen,
                            const PeerEvent& event) {
   resent_ += event.resent;
   const PeerStats& before = stream.now;
@@ -171,7 +190,7 @@ void Checker::CheckRestart(Way who, const Stream& stream,
     Fail(who, absl::StrCat(event.unknown_fate, " of unknown fate, but ",
                            before.in_flight, " were in flight"));
   }
-  const bool another = stream.peer_incarnation != seen.hello_incarnation;
+  const bool another = stream.peer_life != peer_life;
   const std::uint64_t resent =
       another && config_.on_peer_restart == OnPeerRestart::kResend
           ? event.unknown_fate

@@ -7,7 +7,8 @@
 // acknowledgement of what no application took; a wrong count of unknown fates;
 // a restart policy that was not honoured; events in the wrong order; a peer
 // that is up though it is silent or deaf; queues and windows beyond their
-// bounds; accounts that do not add up. What it is not: part of any server.
+// bounds; accounts that do not add up; a life under an
+// incarnation that was another's. What it is not: part of any server.
 //
 // Threads: all in one. Errors: collected as texts, the first ones are kept.
 //
@@ -63,6 +64,9 @@ class Checker {
   Checker(const World* world, const LinkConfig& config,
           absl::Duration patience);
 
+  // A life begins.
+  void OnLife(const SimLife& self);
+
   // --- the sender's side ---
 
   // A link was made for `peer`, with counters at zero.
@@ -113,7 +117,7 @@ class Checker {
     std::uint64_t gone_acknowledged = 0;
     std::uint64_t gone_dropped = 0;
     PeerStats now;
-    std::uint64_t peer_incarnation = 0;  // of the link's session
+    std::uint64_t peer_life = 0;  // in the link's session, 0 before the first
     absl::Time session_began = absl::InfinitePast();
 
     std::uint64_t Acknowledged() const {
@@ -129,6 +133,7 @@ class Checker {
     std::uint64_t session = 0;
   };
   using StreamKey = std::tuple<int, int, std::uint64_t>;  // incarnation
+  using LifeKey = std::pair<int, std::uint64_t>;          // incarnation
   using EarKey = std::pair<int, int>;
 
   // For error texts, which are made only when there is an error.
@@ -141,17 +146,19 @@ class Checker {
   Stream& StreamOf(const SimLife& self, int peer) {
     return streams_[{self.server, peer, self.incarnation}];
   }
+  std::uint64_t LifeOf(Way who, std::uint64_t incarnation);
   void CheckBounds(Way who, const LinkObservation& seen);
   void CheckHearing(Way who, const LinkObservation& seen,
                     absl::Time session_began);
-  void CheckRestart(Way who, const Stream& stream, const LinkObservation& seen,
-                    const PeerEvent& event);
+  void CheckRestart(Way who, const Stream& stream, std::uint64_t peer_life,
+                    const LinkObservation& seen, const PeerEvent& event);
   void CheckOrder(Way who, Stream* stream, Accepted* accepted,
                   std::uint64_t life);
 
   const World* const world_;
   const LinkConfig config_;
   const absl::Duration patience_;
+  std::map<LifeKey, std::uint64_t> lives_;
   std::map<StreamKey, Stream> streams_;
   std::map<EarKey, Ear> ears_;
   std::map<EarKey, absl::Time> last_heard_;  // of the second by the first

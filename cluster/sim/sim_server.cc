@@ -58,6 +58,7 @@ void SimServer::Start() {
   message_sequence_ = 0;
   taking_ = pump_scheduled_ = false;
   around_.world->Trace("start", {static_cast<std::uint64_t>(id()), life()});
+  around_.checker->OnLife(self_);
   around_.network->Attach(id(), this);
   for (int peer : peers_) MakeLink(peer);
   After(kTick, &SimServer::Tick);
@@ -95,7 +96,12 @@ void SimServer::RemovePeer(int peer) {
   if (gone == nullptr) return;
   around_.world->Trace("remove", {static_cast<std::uint64_t>(id()),
                                   static_cast<std::uint64_t>(peer)});
-  gone->link->Abandon(DropReason::kRemoved);
+  InboxItem told;
+  told.peer = peer;
+  told.is_event = true;
+  told.event.type = PeerEvent::kRemoved;
+  told.event.peer = peer;
+  told.event.unknown_fate = gone->link->Abandon(DropReason::kRemoved);
   Observe(gone);
   around_.checker->OnLinkGone(self_, peer);
   around_.network->Disconnect(id(), peer);
@@ -104,6 +110,8 @@ void SimServer::RemovePeer(int peer) {
                    inbox_.begin(), inbox_.end(),
                    [peer](const InboxItem& item) { return item.peer == peer; }),
                inbox_.end());
+  inbox_.push_back(std::move(told));
+  ScheduleTake();
 }
 
 void SimServer::MakeLink(int peer) {

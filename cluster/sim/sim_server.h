@@ -10,7 +10,7 @@
 // is told to the Checker.
 //
 //   cluster::SimServer server(1, config, {&world, &network, &checker, &app});
-//   server.AddPeer(2);
+//   server.AddPeer(2);     // SimCluster does all this for several
 //   server.Start();
 //   server.Send(envelope);
 
@@ -37,8 +37,10 @@ namespace cluster {
 
 class SimServer;
 
-// What runs on a server. It may call the server that it is given, and schedule
-// tasks in the world; those should check `life()` before they act.
+// What runs on servers: one object for all of them, which outlives crashes, so
+// that what a server keeps on disk may be in it. It may call the server that it
+// is given, and schedule tasks in its world; those should check `running()` and
+// `life()` before they act.
 class SimApplication {
  public:
   virtual ~SimApplication() = default;
@@ -70,6 +72,8 @@ class SimServer final : public TransportHandler {
   SimServer& operator=(const SimServer&) = delete;
 
   int id() const { return self_.server; }
+  // Its clock and its dice.
+  World& world() const { return *around_.world; }
   // Counts the starts; a task of an earlier life has nothing to do any more.
   std::uint64_t life() const { return self_.life; }
   bool running() const { return running_; }

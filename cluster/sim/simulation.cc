@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "cluster/sim/checker.h"
+#include "cluster/sim/sim_cluster.h"
 #include "cluster/sim/world.h"
 #include "codec/binary/binary.h"
 #include "transport/check.h"
@@ -19,9 +20,6 @@ constexpr std::uint64_t kOptionsSalt = 0x6f7074696f6e73;
 
 // Steps in which the simulation looks whether it is over.
 constexpr absl::Duration kStep = absl::Milliseconds(100);
-
-// How much longer than peer_timeout a server may take to notice: two ticks.
-constexpr absl::Duration kNoticeSlack = absl::Milliseconds(40);
 
 class Simulation {
  public:
@@ -43,34 +41,20 @@ class Simulation {
   void RunWhileOk(absl::Time until);
 
   const SimulationOptions options_;
-  World world_;
-  SimNetwork network_;
-  Checker checker_;
+  SimCluster cluster_;
+  World& world_ = cluster_.world();
+  Checker& checker_ = cluster_.checker();
   SimTraffic traffic_;
-  std::vector<std::unique_ptr<SimServer>> servers_;
   bool healed_ = false;
   std::uint64_t crashes_ = 0;
 };
 
 Simulation::Simulation(const SimulationOptions& options)
     : options_(options),
-      world_(options.seed, options.keep_trace),
-      network_(&world_),
-      checker_(&world_, options.link, options.link.peer_timeout + kNoticeSlack),
+      cluster_(options.seed, options.servers, options.link, &traffic_,
+               options.keep_trace),
       traffic_(&world_, options.traffic) {
-  CLUSTER_CHECK(options.servers >= 2, "a simulation needs two servers");
-  CLUSTER_CHECK(options.link.codec != nullptr, "a simulation needs a codec");
-  for (int id = 1; id <= options_.servers; ++id) {
-    servers_.push_back(std::make_unique<SimServer>(
-        id, options_.link,
-        SimServer::Surroundings{&world_, &network_, &checker_, &traffic_}));
-    servers_.back()->SetPace(options_.pace);
-  }
-  for (const auto& server : servers_) {
-    for (int id = 1; id <= options_.servers; ++id) {
-      if (id != server->id()) server->AddPeer(id);
-    }
-  }
+  for (const auto& server : cluster_.servers()) server->SetPace(options_.pace);
 }
 
 // Deeds come on average every `mean`, at random moments, until the end.
@@ -85,7 +69,7 @@ void Simulation::Every(absl::Duration mean, Deed deed) {
 }
 
 SimServer& Simulation::AnyServer() {
-  return *servers_[world_.Below(servers_.size())];
+  return *cluster_.servers()[world_.Below(cluster_.servers().size())];
 }
 
 int Simulation::AnyPeerOf(int id) {
@@ -119,34 +103,31 @@ void Simulation::RemoveMember() {
 
 void Simulation::Reset() {
   const int from = AnyServer().id();
-  network_.Reset(from, AnyPeerOf(from));
+  cluster_.network().Reset(from, AnyPeerOf(from));
 }
 
 void Simulation::Block() {
   const int from = AnyServer().id();
   const int to = AnyPeerOf(from);
-  network_.Block(from, to);
+  cluster_.network().Block(from, to);
   world_.After(world_.Between(absl::ZeroDuration(), options_.duration),
-               [this, from, to] { network_.Unblock(from, to); });
+               [this, from, to] { cluster_.network().Unblock(from, to); });
 }
 
 void Simulation::Heal() {
   healed_ = true;
   world_.Trace("heal", {});
   traffic_.Cease();
-  network_.UnblockAll();
-  network_.SetFaults(NetworkFaults());
-  for (const auto& server : servers_) {
-    server->SetPace(SimPace());
-    if (!server->running()) server->Start();
-  }
+  for (const auto& server : cluster_.servers()) server->SetPace(SimPace());
+  cluster_.Heal();
 }
 
 bool Simulation::Drained() const {
-  return std::all_of(servers_.begin(), servers_.end(),
-                     [this](const auto& server) {
+  const auto& servers = cluster_.servers();
+  return std::all_of(servers.begin(), servers.end(),
+                     [&servers](const auto& server) {
                        return server->Drained() &&
-                              server->peers().size() == servers_.size() - 1;
+                              server->peers().size() == servers.size() - 1;
                      });
 }
 
@@ -156,8 +137,8 @@ void Simulation::RunWhileOk(absl::Time until) {
 }
 
 SimulationResult Simulation::Run() {
-  network_.SetFaults(options_.faults);
-  for (const auto& server : servers_) server->Start();
+  cluster_.network().SetFaults(options_.faults);
+  cluster_.Start();
   Every(options_.crash_every, &Simulation::Crash);
   Every(options_.remove_every, &Simulation::RemoveMember);
   Every(options_.reset_every, &Simulation::Reset);
@@ -174,7 +155,7 @@ SimulationResult Simulation::Run() {
     RunWhileOk(world_.Now() + 2 * options_.link.peer_timeout);
   }
   if (checker_.ok()) {
-    for (const auto& server : servers_) server->Settle();
+    for (const auto& server : cluster_.servers()) server->Settle();
   }
 
   SimulationResult result;
@@ -187,7 +168,7 @@ SimulationResult Simulation::Run() {
   result.envelopes_taken = checker_.taken();
   result.envelopes_dropped = checker_.dropped();
   result.envelopes_resent = checker_.resent();
-  result.frames = network_.frames_delivered();
+  result.frames = cluster_.network().frames_delivered();
   result.crashes = crashes_;
   return result;
 }

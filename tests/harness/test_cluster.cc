@@ -43,16 +43,21 @@ void TestCluster::MakeClusterKeys() {
   security.peers = absl::StrCat(keys_.folder, "/public");
 }
 
-Config TestCluster::config() const {
+std::string TestCluster::Route(int from, int to) const {
+  const bool routed = spec_.route && addresses_known_ && from != to;
+  return routed ? spec_.route(from, to, address(to)) : address(to);
+}
+
+Config TestCluster::ConfigOf(int id) const {
   Config config = spec_.config;
   config.servers.clear();
-  for (const auto& [server, address] : addresses_)
-    config.servers.push_back({server, address});
+  for (int server : spec_.ids)
+    config.servers.push_back({server, Route(id, server)});
   return config;
 }
 
 bool TestCluster::StartMember(int id) {
-  const Config config = this->config();
+  const Config config = ConfigOf(id);
   const auto index = static_cast<int>(
       std::find(spec_.ids.begin(), spec_.ids.end(), id) - spec_.ids.begin());
   const Consumption consumption =
@@ -83,10 +88,11 @@ bool TestCluster::Start() {
   }
   if (spec_.address_kind == AddressKind::kIpc) return true;
   for (int id : spec_.ids) addresses_[id] = server(id).Address();
+  addresses_known_ = true;
   for (int id : spec_.ids) {
     for (int peer : spec_.ids) {
       if (peer == id) continue;
-      const absl::Status status = server(id).AddPeer(peer, address(peer));
+      const absl::Status status = server(id).AddPeer(peer, Route(id, peer));
       EXPECT_TRUE(status.ok()) << status;
       if (!status.ok()) return false;
     }

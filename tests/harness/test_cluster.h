@@ -50,6 +50,9 @@ struct ClusterSpec {
       make_server;
   // With keys that are made for this cluster (see keys).
   bool secured = false;
+  // Where server `from` dials `to`, which listens at `address`; null: there.
+  std::function<std::string(int from, int to, const std::string& address)>
+      route;
   // How a server takes envelopes; null: another way for each in turn.
   std::function<Consumption(int id)> consumption;
   std::function<void(int receiver, const EnvelopeView&)> on_envelope;
@@ -76,8 +79,8 @@ class TestCluster {
   const std::vector<int>& ids() const { return spec_.ids; }
   Server& server(int id) { return members_.at(id)->server(); }
   const std::string& address(int id) const { return addresses_.at(id); }
-  // What all of them are configured with.
-  Config config() const;
+  // What it is configured with.
+  Config ConfigOf(int id) const;
   // Of a secured cluster: what tools/keys made, with all ids' folders.
   const KeyRequest& keys() const { return keys_; }
   ServerStats Stats(int id) const { return members_.at(id)->server().Stats(); }
@@ -85,10 +88,13 @@ class TestCluster {
  private:
   void MakeClusterKeys();
   bool StartMember(int id);
+  // Where `from` dials `to`.
+  std::string Route(int from, int to) const;
 
   ClusterSpec spec_;
   KeyRequest keys_;
   std::map<int, std::string> addresses_;
+  bool addresses_known_ = false;  // no port is 0 any more
   std::map<int, std::unique_ptr<Member>> members_;
 };
 

@@ -80,10 +80,10 @@ class RejectionTest : public testing::Test {
     ASSERT_TRUE(cluster_->Start());
     cluster_->Destroy(kStranger);
     foreign_ = cluster_->keys();
-    foreign_.cluster = cluster_->config().cluster;
+    foreign_.cluster = cluster_->ConfigOf(1).cluster;
     foreign_.server_ids = {kVictim, kFriend, kStranger};
     foreign_.folder =
-        absl::StrCat(ScratchFolder(), "/foreign-", cluster_->config().cluster);
+        absl::StrCat(ScratchFolder(), "/foreign-", cluster_->ConfigOf(1).cluster);
     ASSERT_TRUE(MakeKeys(foreign_).ok());
   }
 
@@ -98,7 +98,7 @@ class RejectionTest : public testing::Test {
   void StartStranger(const SecurityConfig& security,
                      const std::string& cluster_name = "",
                      const std::string& address = "") {
-    Config config = cluster_->config();
+    Config config = cluster_->ConfigOf(1);
     if (!cluster_name.empty()) config.cluster = cluster_name;
     config.security = security;
     config.servers = {

@@ -1,8 +1,8 @@
 // FrameQueue: frames that wait, first in first out, with the sum of their
 // bytes.
 //
-// What it is: a ring that grows and is reused, so that a steady flow allocates
-// nothing. What it is not: bounded or thread-safe; its owner sees to both.
+// What it is: a Ring of frames, so that a steady flow allocates nothing. What
+// it is not: bounded or thread-safe; its owner sees to both.
 //
 // Threads: one at a time. Ownership: it holds shares of the frames' slices.
 // Errors: taking from an empty queue aborts.
@@ -16,69 +16,40 @@
 
 #include <cstddef>
 #include <utility>
-#include <vector>
 
-#include "transport/check.h"
 #include "transport/frame.h"
+#include "transport/ring.h"
 
 namespace cluster {
 namespace nng {
 
 class FrameQueue {
  public:
-  bool empty() const { return count_ == 0; }
-  std::size_t size() const { return count_; }
+  bool empty() const { return ring_.empty(); }
+  std::size_t size() const { return ring_.size(); }
   std::size_t bytes() const { return bytes_; }
 
-  const Frame& front() const {
-    CLUSTER_CHECK(count_ > 0, "the queue is empty");
-    return ring_[first_];
-  }
+  const Frame& front() const { return ring_.front(); }
 
   void PushBack(Frame frame) {
-    Grow();
     bytes_ += frame.size();
-    ring_[Place(count_)] = std::move(frame);
-    ++count_;
+    ring_.PushBack(std::move(frame));
   }
 
   // For what was taken and not sent after all.
   void PushFront(Frame frame) {
-    Grow();
     bytes_ += frame.size();
-    first_ = Place(ring_.size() - 1);
-    ring_[first_] = std::move(frame);
-    ++count_;
+    ring_.PushFront(std::move(frame));
   }
 
   Frame PopFront() {
-    CLUSTER_CHECK(count_ > 0, "the queue is empty");
-    Frame frame = std::move(ring_[first_]);
-    ring_[first_].slices.clear();
+    Frame frame = ring_.PopFront();
     bytes_ -= frame.size();
-    first_ = Place(1);
-    --count_;
     return frame;
   }
 
  private:
-  std::size_t Place(std::size_t index) const {
-    return (first_ + index) & (ring_.size() - 1);
-  }
-
-  void Grow() {
-    if (count_ < ring_.size()) return;
-    std::vector<Frame> larger(ring_.empty() ? 8 : 2 * ring_.size());
-    for (std::size_t i = 0; i < count_; ++i) {
-      larger[i] = std::move(ring_[Place(i)]);
-    }
-    ring_ = std::move(larger);
-    first_ = 0;
-  }
-
-  std::vector<Frame> ring_;  // its size is zero or a power of two
-  std::size_t first_ = 0;
-  std::size_t count_ = 0;
+  Ring<Frame> ring_;
   std::size_t bytes_ = 0;
 };
 

@@ -35,8 +35,8 @@
 #include <memory>
 
 #include "absl/types/span.h"
+#include "transport/buffer_pool.h"
 #include "transport/frame.h"
-#include "transport/nng/buffer_pool.h"
 
 namespace cluster {
 namespace nng {

@@ -34,9 +34,9 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/types/optional.h"
+#include "transport/buffer_pool.h"
 #include "transport/nng/async_handle.h"
 #include "transport/nng/authenticator.h"
-#include "transport/nng/buffer_pool.h"
 #include "transport/nng/drainer.h"
 #include "transport/nng/frame_splitter.h"
 #include "transport/transport.h"

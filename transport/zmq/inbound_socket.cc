@@ -134,7 +134,8 @@ InboundSocket::Result InboundSocket::Receive(ReceivedFrame* frame,
     return more ? Result::kDropped : Result::kRejected;
   }
 
-  auto message = std::make_shared<zmq::message_t>(std::move(incoming_));
+  auto message = std::allocate_shared<zmq::message_t>(
+      buffers_->For<zmq::message_t>(), std::move(incoming_));
   const absl::string_view bytes(static_cast<const char*>(message->data()),
                                 message->size());
   frame->slice = Slice{std::move(message), bytes};

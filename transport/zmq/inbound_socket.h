@@ -25,6 +25,7 @@
 
 #include "absl/status/statusor.h"
 #include "transport/address.h"
+#include "transport/buffer_pool.h"
 #include "transport/frame.h"
 #include "transport/security.h"
 #include "transport/zmq/curve_keys.h"
@@ -85,6 +86,7 @@ class InboundSocket {
   LinkMonitor monitor_;  // goes before the socket
   Address address_;
   bool listening_ = false;
+  const std::shared_ptr<BufferPool> buffers_ = std::make_shared<BufferPool>();
   zmq::message_t incoming_;
   bool inside_parts_ = false;  // the next part goes on with a dropped message
 };

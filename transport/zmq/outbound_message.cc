@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <new>
 #include <utility>
 
 #include "transport/check.h"
@@ -15,9 +16,11 @@ namespace {
 // A share on its way through ZeroMQ. Its queues order the two ends anyway; the
 // flag does so in a way that a race detector sees.
 struct Loan {
-  explicit Loan(std::shared_ptr<const void> lent) : share(std::move(lent)) {}
+  Loan(std::shared_ptr<const void> lent, BufferPool::Allocator<Loan> memory)
+      : share(std::move(lent)), allocator(std::move(memory)) {}
 
   const std::shared_ptr<const void> share;
+  BufferPool::Allocator<Loan> allocator;  // that it came from
   std::atomic<bool> handed_over{false};
 };
 
@@ -26,7 +29,9 @@ void EndLoan(void* /*bytes*/, void* argument) {
   Loan* loan = static_cast<Loan*>(argument);
   CLUSTER_CHECK(loan->handed_over.load(std::memory_order_acquire),
                 "a frame came back that was not sent");
-  delete loan;
+  BufferPool::Allocator<Loan> allocator = loan->allocator;
+  loan->~Loan();
+  allocator.deallocate(loan, 1);
 }
 
 // The slice that is all of the frame, if there is one.
@@ -38,15 +43,16 @@ const Slice* OnlySlice(const Frame& frame, std::size_t bytes) {
   return nullptr;
 }
 
-void Lend(const Slice& slice, zmq_msg_t* message) {
-  auto loan = std::make_unique<Loan>(slice.owner);
+void Lend(const Slice& slice, const std::shared_ptr<BufferPool>& buffers,
+          zmq_msg_t* message) {
+  auto allocator = buffers->For<Loan>();
+  Loan* const loan = new (allocator.allocate(1)) Loan(slice.owner, allocator);
   loan->handed_over.store(true, std::memory_order_release);
   // ZeroMQ only reads, though its signature does not say so.
   char* bytes = const_cast<char*>(slice.bytes.data());
-  const int result = zmq_msg_init_data(message, bytes, slice.bytes.size(),
-                                       &EndLoan, loan.get());
+  const int result =
+      zmq_msg_init_data(message, bytes, slice.bytes.size(), &EndLoan, loan);
   CLUSTER_CHECK(result == 0, "out of memory");
-  loan.release();
 }
 
 void Copy(const Frame& frame, std::size_t bytes, zmq_msg_t* message) {
@@ -62,12 +68,13 @@ void Copy(const Frame& frame, std::size_t bytes, zmq_msg_t* message) {
 
 }  // namespace
 
-bool SendFrame(zmq::socket_t* push, const Frame& frame, std::size_t bytes) {
+bool SendFrame(zmq::socket_t* push, const Frame& frame, std::size_t bytes,
+               const std::shared_ptr<BufferPool>& buffers) {
   zmq_msg_t message;
   const Slice* only =
       bytes >= kUncopiedBytesMin ? OnlySlice(frame, bytes) : nullptr;
   if (only != nullptr) {
-    Lend(*only, &message);
+    Lend(*only, buffers, &message);
   } else {
     Copy(frame, bytes, &message);
   }

@@ -5,13 +5,15 @@
 //
 // Errors: a full queue is false; memory that runs out aborts.
 //
-//   if (!SendFrame(&push, frame, frame.size())) ...   // no room
+//   if (!SendFrame(&push, frame, frame.size(), buffers)) ...   // no room
 
 #ifndef TRANSPORT_ZMQ_OUTBOUND_MESSAGE_H_
 #define TRANSPORT_ZMQ_OUTBOUND_MESSAGE_H_
 
 #include <cstddef>
+#include <memory>
 
+#include "transport/buffer_pool.h"
 #include "transport/frame.h"
 #include "zmq.hpp"
 
@@ -26,7 +28,8 @@ inline constexpr std::size_t kUncopiedBytesMin = 8192;
 // Queues `frame`, of `bytes` bytes. Does not block. False: there is no room,
 // and nothing was taken. The last share in an uncopied slice may be dropped on
 // an I/O thread.
-bool SendFrame(zmq::socket_t* push, const Frame& frame, std::size_t bytes);
+bool SendFrame(zmq::socket_t* push, const Frame& frame, std::size_t bytes,
+               const std::shared_ptr<BufferPool>& buffers);
 
 // Whether a message would fit. Afterwards the socket's descriptor becomes
 // readable when that may have changed.

@@ -90,10 +90,11 @@ SendResult OutboundPeer::Send(const Frame& frame, std::size_t bytes) {
   if (connection_ == nullptr) return SendResult::kSent;
   if (owed_ == 0) {
     zmq::socket_t& push = connection_->push;
-    if (SendFrame(&push, frame, bytes)) return SendResult::kSent;
+    if (SendFrame(&push, frame, bytes, sockets_->buffers))
+      return SendResult::kSent;
     // ZeroMQ looks for news of room only now and then; asking makes it look.
     // From then on the next news is an edge on the descriptor.
-    if (HasRoom(&push) && SendFrame(&push, frame, bytes)) {
+    if (HasRoom(&push) && SendFrame(&push, frame, bytes, sockets_->buffers)) {
       return SendResult::kSent;
     }
     sockets_->poll_set->Add(push.get(zmq::sockopt::fd),

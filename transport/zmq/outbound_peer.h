@@ -27,6 +27,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "transport/address.h"
+#include "transport/buffer_pool.h"
 #include "transport/frame.h"
 #include "transport/transport.h"
 #include "transport/zmq/curve_keys.h"
@@ -44,6 +45,7 @@ struct Sockets {
   ZmqSettings settings;
   std::unique_ptr<PollSet> poll_set;
   std::unique_ptr<CurveKeyRing> keys;      // null: no security
+  const std::shared_ptr<BufferPool> buffers = std::make_shared<BufferPool>();
   std::atomic<std::uint64_t> monitors{0};  // made so far; names the next
 };
 

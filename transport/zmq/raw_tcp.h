@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cstddef>
 #include <string>
 #include <utility>
 
@@ -74,6 +75,18 @@ class RawTcp {
   // May fail, when the other end has had enough.
   void Write(const std::string& bytes) {
     (void)!send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  }
+
+  // Reads so many bytes, and skips them; waits for at most 30 s for each part.
+  bool Skip(std::size_t bytes) {
+    std::string skipped(bytes, '\0');
+    pollfd ready{fd_, POLLIN, 0};
+    while (bytes > 0 && poll(&ready, 1, 30000) == 1) {
+      const ssize_t got = recv(fd_, &skipped[0], bytes, 0);
+      if (got <= 0) return false;
+      bytes -= static_cast<std::size_t>(got);
+    }
+    return bytes == 0;
   }
 
   // Whether the other end closes within 20 s, which is less than ZeroMQ takes

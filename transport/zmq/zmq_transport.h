@@ -15,8 +15,8 @@
 //   tcp_buffer_bytes  0     0-1073741824  kernel buffers; 0: the system decides
 //
 // Threads: as transport.h says; two receiving threads, of which one is awake,
-// with security one for ZAP, and io_threads of ZeroMQ's. `Send` hands the frame to the socket on the
-// caller's thread. Errors: as transport.h says.
+// with security one for ZAP, and io_threads of ZeroMQ's. `Send` hands the frame
+// to the socket on the caller's thread. Errors: as transport.h says.
 //
 // Limits: a connection whose frame is malformed cannot be closed from outside
 // ZeroMQ, so such frames are only dropped. Host names are resolved on an I/O
@@ -28,7 +28,10 @@
 // another own key closes all connections that others dialled; they dial again.
 // The number of half-open connections is bounded by the process's descriptors
 // only. Garbage that ZeroMQ takes for its oldest protocol is closed without an
-// OnRejected.
+// OnRejected. While the process has no descriptors left, ZeroMQ tries to accept
+// whoever waits without a pause: connections that are there go on, at the price
+// of up to a core, until handshake_timeout frees the descriptors of strangers
+// that say nothing.
 //
 //   auto transport = cluster::NewZmqTransport(config);
 //   if (!transport.ok()) return transport.status();

@@ -23,7 +23,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
-#include "cluster/programs/demo/child_process.h"
+#include "cluster/programs/child_process.h"
 #include "cluster/programs/demo/scenario.h"
 #include "cluster/programs/demo/tally.h"
 

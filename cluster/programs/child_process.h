@@ -1,18 +1,19 @@
-// ChildProcess: this program once more, with other arguments, and two pipes.
+// ChildProcess: another program, or this one once more, and two pipes.
 //
 // What it is: fork and exec, lines to and from the child, and the certainty
 // that it is gone with the object. What it is not: for a program that has
 // threads already and needs them in the child.
 //
 // Threads: one at a time. Errors: kUnavailable with the system's reason; a
-// write to a child that is gone is ignored, its end shows in what it says.
+// program that cannot be run ends with exit code 127; a write to a child that
+// is gone is ignored if SIGPIPE is, its end shows in what it says.
 //
 //   absl::StatusOr<std::unique_ptr<ChildProcess>> child =
 //       ChildProcess::Start({"demo", "--server_id=2"});
 //   (*child)->Say("report");
 
-#ifndef CLUSTER_PROGRAMS_DEMO_CHILD_PROCESS_H_
-#define CLUSTER_PROGRAMS_DEMO_CHILD_PROCESS_H_
+#ifndef CLUSTER_PROGRAMS_CHILD_PROCESS_H_
+#define CLUSTER_PROGRAMS_CHILD_PROCESS_H_
 
 #include <sys/types.h>
 
@@ -26,13 +27,14 @@
 #include "cluster/programs/line_reader.h"
 
 namespace cluster {
-namespace demo {
 
 class ChildProcess {
  public:
-  // `arguments` as main gets them, the program's name first.
+  // `arguments` as main gets them, the program's name first; `file` is the
+  // program, by default this one.
   static absl::StatusOr<std::unique_ptr<ChildProcess>> Start(
-      const std::vector<std::string>& arguments);
+      const std::vector<std::string>& arguments,
+      const std::string& file = "/proc/self/exe");
 
   ~ChildProcess();  // kills
   ChildProcess(const ChildProcess&) = delete;
@@ -59,7 +61,6 @@ class ChildProcess {
   std::string end_;
 };
 
-}  // namespace demo
 }  // namespace cluster
 
-#endif  // CLUSTER_PROGRAMS_DEMO_CHILD_PROCESS_H_
+#endif  // CLUSTER_PROGRAMS_CHILD_PROCESS_H_

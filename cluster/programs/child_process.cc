@@ -1,4 +1,4 @@
-#include "cluster/programs/demo/child_process.h"
+#include "cluster/programs/child_process.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -13,7 +13,6 @@
 #include "absl/time/clock.h"
 
 namespace cluster {
-namespace demo {
 namespace {
 
 constexpr std::size_t kLineBytesMax = 4096;
@@ -24,14 +23,15 @@ absl::Status SystemError(const char* call) {
 
 // In the child, between fork and exec: nothing but system calls. Interrupts
 // from the terminal are the parent's to deal with.
-[[noreturn]] void BecomeChild(int input, int output, char* const* arguments) {
+[[noreturn]] void BecomeChild(const char* file, int input, int output,
+                              char* const* arguments) {
   dup2(input, STDIN_FILENO);
   dup2(output, STDOUT_FILENO);
   signal(SIGINT, SIG_IGN);
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
-  execv("/proc/self/exe", arguments);
+  execv(file, arguments);
   _exit(127);
 }
 
@@ -46,7 +46,7 @@ std::string Describe(int status) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<ChildProcess>> ChildProcess::Start(
-    const std::vector<std::string>& arguments) {
+    const std::vector<std::string>& arguments, const std::string& file) {
   std::vector<char*> pointers;
   for (const std::string& argument : arguments)
     pointers.push_back(const_cast<char*>(argument.c_str()));
@@ -62,7 +62,7 @@ absl::StatusOr<std::unique_ptr<ChildProcess>> ChildProcess::Start(
     return status;
   }
   const pid_t pid = fork();
-  if (pid == 0) BecomeChild(input[0], output[1], pointers.data());
+  if (pid == 0) BecomeChild(file.c_str(), input[0], output[1], pointers.data());
   const absl::Status status = pid < 0 ? SystemError("fork") : absl::OkStatus();
   close(input[0]);
   close(output[1]);
@@ -128,5 +128,4 @@ std::string ChildProcess::WaitForEnd(absl::Duration timeout) {
   return end_;
 }
 
-}  // namespace demo
 }  // namespace cluster

@@ -1,0 +1,66 @@
+// thread_hop_pinned: two threads of one core wake each other in turn through a
+// condition variable. A round trip of it is two hops, the unit in which
+// Receive's extra cost is told: each side wakes one thread more than with a
+// handler. Only on one core does a hop always cost the same.
+
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "bench/cases.h"
+#include "bench/measure.h"
+#include "bench/process_usage.h"
+
+namespace cluster {
+namespace bench {
+namespace {
+
+class Turns {
+ public:
+  enum Turn { kNear, kFar, kOver };
+
+  void Give(Turn turn) {
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      turn_ = turn;
+    }
+    given_.notify_all();
+  }
+  // False when it is over.
+  bool Wait(Turn turn) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    given_.wait(lock, [&] { return turn_ == turn || turn_ == kOver; });
+    return turn_ == turn;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable given_;
+  Turn turn_ = kNear;
+};
+
+void MeasureHop(benchmark::State& state) {
+  const PinnedToOneCore one_core;
+  Turns turns;
+  std::thread far([&] {
+    while (turns.Wait(Turns::kFar)) turns.Give(Turns::kNear);
+  });
+  MeasureRoundTrips(state, [&](int times, Samples* samples) {
+    for (int i = 0; i < times; ++i) {
+      const auto start = std::chrono::steady_clock::now();
+      turns.Give(Turns::kFar);
+      turns.Wait(Turns::kNear);
+      samples->Add(std::chrono::steady_clock::now() - start);
+    }
+  });
+  turns.Give(Turns::kOver);
+  far.join();
+}
+
+}  // namespace
+
+void AddHopCases() { AddCase("thread_hop_pinned", MeasureHop); }
+
+}  // namespace bench
+}  // namespace cluster

@@ -1,0 +1,78 @@
+"""Percentiles of round trips: a panel for each transport, a row for each case."""
+
+from matplotlib import pyplot, ticker
+
+from bench.report import style
+
+TRANSPORTS = ("zmq", "nng")
+# A heading, then its rows: the case, its colour, its label.
+GROUPS = (
+    ("64 B", (("raw_rtt/{}/64", "raw", "raw {}"),
+              ("rtt/{}/64", "handler", "cluster, handler"),
+              ("rtt_receive/{}/64", "receive", "cluster, Receive"))),
+    ("64 B, all on one core", (("raw_rtt_pinned/{}/64", "raw", "raw {}"),
+                               ("rtt_pinned/{}/64", "handler", "cluster, handler"),
+                               ("rtt_receive_pinned/{}/64", "receive", "cluster, Receive"))),
+    ("64 B, the link busy", (("rtt_under_load/{}", "handler", "half of the maximum rate"),
+                             ("rtt_under_bulk/{}", "handler", "urgent, beside 64 MiB bulk"))),
+    ("1 KiB", (("raw_rtt/{}/1024", "raw", "raw {}"),
+               ("rtt/{}/1024", "handler", "cluster, handler"))),
+    ("64 KiB", (("raw_rtt/{}/65536", "raw", "raw {}"),
+                ("rtt/{}/65536", "handler", "cluster, handler"))),
+    ("1 MiB", (("raw_rtt/{}/1048576", "raw", "raw {}"),
+               ("rtt/{}/1048576", "handler", "cluster, handler"))),
+)
+
+
+def draw(figures, svg_file):
+    style.apply()
+    page, axes = pyplot.subplots(1, 2, figsize=(10, 6.4), sharex=True)
+    for panel, transport in zip(axes, TRANSPORTS):
+        _draw_panel(panel, figures, transport)
+    page.text(0.012, 0.985, "Round trips, TCP loopback: \u25cf median, \u25cb 99th percentile. "
+              "Median and quartiles over repetitions.", va="top", color=style.FAINT)
+    page.tight_layout(rect=(0, 0, 1, 0.965), w_pad=2.5)
+    style.save(page, svg_file)
+
+
+def _draw_panel(panel, figures, transport):
+    panel.set_title(transport, loc="left", fontweight="bold")
+    panel.set_xscale("log")
+    places, labels = [], []
+    row = 0
+    for heading, cases in GROUPS:
+        places.append(row)
+        labels.append((heading, "bold", style.INK))
+        for case, colour, label in cases:
+            row += 1
+            places.append(row)
+            labels.append((label.format(transport), "normal", style.COLOURS[colour]))
+            _draw_row(panel, figures, case.format(transport), row, style.COLOURS[colour])
+        row += 1.5
+    panel.set_ylim(row - 0.5, -0.8)
+    panel.set_yticks(places, [text for text, _, _ in labels])
+    for tick, (_, weight, colour) in zip(panel.get_yticklabels(), labels):
+        tick.set_fontweight(weight)
+        tick.set_color(colour)
+    panel.xaxis.set_major_formatter(ticker.FuncFormatter(_duration))
+    panel.grid(axis="y", visible=False)
+
+
+def _draw_row(panel, figures, case, row, colour):
+    median = figures.spread(case, "p50_us")
+    tail = figures.spread(case, "p99_us")
+    if not median or not tail:
+        return
+    panel.plot([median.median, tail.median], [row, row], color=colour, linewidth=1, alpha=0.45)
+    for spread, fill in ((median, colour), (tail, "white")):
+        panel.errorbar(spread.median, row, xerr=[[spread.median - spread.low],
+                                                 [spread.high - spread.median]],
+                       color=colour, marker="o", markersize=5.5, markerfacecolor=fill,
+                       elinewidth=1.2, capsize=2.5)
+    text = "%.0f" if median.median >= 100 else "%.3g"
+    panel.annotate(text % median.median, (median.median, row), (0, 5),
+                   textcoords="offset points", ha="center", color=colour, fontsize=7)
+
+
+def _duration(us, _):
+    return "%g ms" % (us / 1000) if us >= 1000 else "%g \u00b5s" % us

@@ -1,0 +1,102 @@
+#!/usr/bin/python3 -B
+"""Runs both benchmarks and draws what they measured.
+
+    bazel run -c opt //bench:report
+    bazel run -c opt //bench:report -- --filter='/64$' --repetitions=3 --min_time=0.2 --out=/tmp/out
+
+Into the folder of --out (bench/results of the workspace) it writes throughput.json and
+latency.json, every repetition's figures; throughput.svg and latency.svg, the plots; and report.md,
+the tables. With --draw_only it draws anew what lies there.
+
+It needs Debian's python3-matplotlib, which tools/setup.sh installs.
+"""
+
+import argparse
+import importlib.util
+import json
+import os
+import sys
+
+from bench.report import runs
+
+PROGRAMS = ("throughput", "latency")
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(
+        prog="report", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repetitions", type=int, default=5, help="of each case; default: 5")
+    parser.add_argument("--min_time", type=float, default=0.5, metavar="SECONDS",
+                        help="of each repetition; default: 0.5")
+    parser.add_argument("--filter", default="", metavar="REGEX", help="of cases; default: all")
+    parser.add_argument("--out", default="", metavar="FOLDER", help="default: bench/results")
+    parser.add_argument("--anyway", action="store_true",
+                        help="measure even without optimisation, where figures mean nothing")
+    parser.add_argument("--draw_only", action="store_true", help="measure nothing")
+    return parser.parse_args()
+
+
+def out_folder(wanted):
+    """`bazel run` starts us in a folder of its own, and says where the user and the tree are."""
+    if wanted:
+        return os.path.join(os.environ.get("BUILD_WORKING_DIRECTORY", ""), wanted)
+    return os.path.join(os.environ.get("BUILD_WORKSPACE_DIRECTORY", ""), "bench", "results")
+
+
+def measure(options, folder):
+    """Returns whether anything was measured."""
+    tables = {}
+    for program in PROGRAMS:
+        tables_file = os.path.join(folder, program + ".md")
+        if runs.run(os.path.join("bench", program), options,
+                    os.path.join(folder, program + ".json"), tables_file):
+            with open(tables_file, encoding="utf-8") as file:
+                tables[program] = file.read()
+            os.remove(tables_file)
+    if tables:
+        write_report(tables, folder)
+    return bool(tables)
+
+
+def write_report(tables, folder):
+    with open(os.path.join(folder, "report.md"), "w", encoding="utf-8") as report:
+        report.write("# Figures of one run\n")
+        for program, text in tables.items():
+            with open(os.path.join(folder, program + ".json"), encoding="utf-8") as file:
+                context = json.load(file)["context"]
+            report.write("\n## %s\n\n![%s](%s.svg)\n\n" % (program.title(), program, program))
+            report.write("%s; %d cores of %d MHz; median of %d repetitions of %g s, interleaved at "
+                         "random.\n\n" % (context["date"], context["num_cpus"],
+                                         context["mhz_per_cpu"], context["repetitions"],
+                                         context["seconds"]))
+            report.writelines("- %s\n" % note for note in context["notes"])
+            report.write(text)
+
+
+def draw(folder):
+    # Not before it is known that matplotlib is there.
+    from bench.report import figures, latency_plot, throughput_plot
+    for program, plot in (("throughput", throughput_plot), ("latency", latency_plot)):
+        measured = os.path.join(folder, program + ".json")
+        if os.path.exists(measured):
+            plot.draw(figures.Figures.load(measured), os.path.join(folder, program + ".svg"))
+
+
+def main():
+    options = parse_arguments()
+    if importlib.util.find_spec("matplotlib") is None:
+        sys.exit("report: matplotlib is missing: run tools/setup.sh, or apt-get install "
+                 "python3-matplotlib")
+    folder = out_folder(options.out)
+    os.makedirs(folder, exist_ok=True)
+    try:
+        if not options.draw_only and not measure(options, folder):
+            sys.exit("report: no case matches --filter=" + options.filter)
+    except runs.RunFailed as error:
+        sys.exit("report: %s" % error)
+    draw(folder)
+    print("written to " + folder)
+
+
+if __name__ == "__main__":
+    main()

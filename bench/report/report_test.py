@@ -1,0 +1,155 @@
+#!/usr/bin/python3 -B
+"""Runs the report on a few cases of the real programs, for a moment each, and reads its files."""
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import tempfile
+import unittest
+from xml.etree import ElementTree
+
+# Where matplotlib keeps its list of fonts; it would complain of a home that it cannot write to.
+os.environ["MPLCONFIGDIR"] = os.environ.get("TEST_TMPDIR", tempfile.gettempdir())
+from bench.report import figures, runs, style  # pylint: disable=wrong-import-position
+
+FILTER = "^(raw|unicast)/zmq/(64|1024)$|^(raw_rtt|rtt)/nng/64$"
+CASES = {"throughput": ["raw/zmq/64", "raw/zmq/1024", "unicast/zmq/64", "unicast/zmq/1024"],
+         "latency": ["raw_rtt/nng/64", "rtt/nng/64"]}
+REPETITIONS = 3
+
+
+def report(*flags):
+    return subprocess.run(["bench/report/report", *flags], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, check=False)
+
+
+def colours(svg_file):
+    """Of what is drawn; fails if the file is no well-formed XML."""
+    text = ElementTree.tostring(ElementTree.parse(svg_file).getroot(), encoding="unicode")
+    return set(re.findall(r"stroke: (#[0-9a-f]{6})", text))
+
+
+class ReportTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        # pylint: disable=consider-using-with
+        cls.folder = tempfile.TemporaryDirectory(dir=os.environ.get("TEST_TMPDIR"))
+        cls.addClassCleanup(cls.folder.cleanup)
+        # The test is built as all tests are, without optimisation.
+        cls.ran = report("--anyway", "--filter=" + FILTER, "--repetitions=%d" % REPETITIONS,
+                         "--min_time=0.001", "--out=" + cls.folder.name)
+
+    def path(self, name):
+        return os.path.join(self.folder.name, name)
+
+    def read(self, name):
+        with open(self.path(name), encoding="utf-8") as file:
+            return file.read()
+
+    def test_succeeds_with_progress(self):
+        self.assertEqual(self.ran.returncode, 0, self.ran.stderr)
+        self.assertIn("[12/12] 0:0", self.ran.stderr)  # of throughput: 4 cases, 3 times
+        self.assertEqual(sorted(os.listdir(self.folder.name)),
+                         ["latency.json", "latency.svg", "report.md", "throughput.json",
+                          "throughput.svg"])
+
+    def test_keeps_each_repetition_and_no_summary_of_them(self):
+        for program, cases in CASES.items():
+            kept = json.loads(self.read(program + ".json"))["benchmarks"]
+            self.assertEqual(sorted(benchmark["name"] for benchmark in kept),
+                             sorted(cases * REPETITIONS))
+            counter = "p50_us" if program == "latency" else "bytes_per_second"
+            self.assertTrue(all(benchmark[counter] > 0 for benchmark in kept))
+
+    def test_names_no_machine_and_no_path(self):
+        for name in os.listdir(self.folder.name):
+            text = self.read(name)
+            for secret in (os.uname().nodename, os.getcwd(), self.folder.name, "bench/throughput"):
+                self.assertNotIn(secret, text, name)
+
+    def test_draws_what_was_measured_and_nothing_else(self):
+        drawn = colours(self.path("throughput.svg"))
+        self.assertLessEqual({style.COLOURS["raw"], style.COLOURS["handler"]}, drawn)
+        self.assertNotIn(style.COLOURS["receive_batch"], drawn)
+        self.assertLessEqual({style.COLOURS["raw"], style.COLOURS["handler"]},
+                             colours(self.path("latency.svg")))
+
+    def test_tables_have_ratios_and_goals(self):
+        text = self.read("report.md")
+        self.assertRegex(text, r"\| envelopes/s \|.* unicast/raw \|")
+        self.assertRegex(text, r"\n\| zmq 1024 B \|.* [0-9.]+x \|")
+        self.assertRegex(text, r"\| goals \| measured \| wanted \| met \|")
+        self.assertRegex(text, r"\n\| rtt/nng/64 / raw, p50 \| [0-9.]+ \| <= 1 \| (yes|NO) \|")
+        self.assertIn("median of %d repetitions" % REPETITIONS, text)
+
+    def test_draws_again_from_the_files_to_the_same_bytes(self):
+        before = self.read("latency.svg")
+        os.remove(self.path("latency.svg"))
+        again = report("--draw_only", "--out=" + self.folder.name)
+        self.assertEqual(again.returncode, 0, again.stderr)
+        self.assertEqual(self.read("latency.svg"), before)
+
+    def test_a_filter_that_matches_nothing_is_an_error(self):
+        with tempfile.TemporaryDirectory(dir=os.environ.get("TEST_TMPDIR")) as folder:
+            nothing = report("--anyway", "--filter=^nothing$", "--out=" + folder)
+            self.assertNotEqual(nothing.returncode, 0)
+            self.assertIn("no case matches --filter=^nothing$", nothing.stderr)
+            self.assertEqual(os.listdir(folder), [])
+
+
+class RunsTest(unittest.TestCase):
+    """On scripts that stand for a benchmark program."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(dir=os.environ.get("TEST_TMPDIR"))
+        self.addCleanup(folder.cleanup)
+        self.program = os.path.join(folder.name, "program")
+        self.options = argparse.Namespace(filter="", anyway=False, min_time=0.5, repetitions=5)
+
+    def run_script(self, script):
+        with open(self.program, "w", encoding="utf-8") as program:
+            program.write("#!/bin/sh\n" + script)
+        os.chmod(self.program, 0o755)
+        return runs.run(self.program, self.options, self.program + ".json", self.program + ".md")
+
+    def test_a_build_without_optimisation_is_refused_by_name(self):
+        with self.assertRaisesRegex(runs.RunFailed, "without optimisation.*-c opt"):
+            self.run_script('[ "$3" = --refuse_unoptimised ] && exit 3')
+
+    def test_repetitions_are_interleaved(self):
+        with self.assertRaises(runs.RunFailed):
+            self.run_script("""echo a
+                echo "$*" >> "$0.flags"
+                [ "$1" = --benchmark_list_tests ]""")
+        with open(self.program + ".flags", encoding="utf-8") as flags:
+            measuring = flags.read().splitlines()[1]
+        self.assertIn("--benchmark_repetitions=5", measuring)
+        self.assertIn("--benchmark_enable_random_interleaving=true", measuring)
+
+    def test_a_program_that_fails_leaves_nothing(self):
+        with self.assertRaisesRegex(runs.RunFailed, "program ended with 7"):
+            self.run_script("""[ "$1" = --benchmark_list_tests ] || exit 7; echo a""")
+        self.assertEqual(os.listdir(os.path.dirname(self.program)), ["program"])
+
+
+class FiguresTest(unittest.TestCase):
+    def test_spread_is_the_median_between_its_quartiles(self):
+        measured = {"benchmarks": [{"name": "a", "x": value} for value in (5, 1, 4, 2, 3)]}
+        self.assertEqual(figures.Figures(measured).spread("a", "x"), (2, 3, 4))
+
+    def test_what_was_not_run_has_no_spread(self):
+        self.assertIsNone(figures.Figures({"benchmarks": []}).spread("a", "x"))
+
+
+class StyleTest(unittest.TestCase):
+    def test_labels_that_would_overlap_move_apart_in_their_order(self):
+        self.assertEqual(style.apart([5, 1, 1.5], 1), [5, 0.75, 1.75])
+
+    def test_labels_with_room_stay(self):
+        self.assertEqual(style.apart([1, 3, 2], 1), [1, 3, 2])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,131 @@
+"""Runs a benchmark program, with progress, and keeps what it measured.
+
+What it is: the caller of //bench:throughput and //bench:latency, and the form in which a run is
+kept: the raw figures of every repetition, without names and paths of the machine. What it is not:
+statistics (figures.py).
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+
+# What tells of the machine without naming it, or whoever uses it.
+CONTEXT_KEYS = ("date", "num_cpus", "mhz_per_cpu", "cpu_scaling_enabled", "load_avg")
+# What Google Benchmark times is a whole measurement with its set-up, which means nothing.
+NO_FIGURES = ("family_index", "per_family_instance_index", "run_name", "run_type", "repetitions",
+              "threads", "iterations", "real_time", "cpu_time", "time_unit")
+UNOPTIMISED = 3  # the exit code that says so
+
+
+class RunFailed(Exception):
+    pass
+
+
+class Progress:
+    """A line on stderr: how much is done, what runs, how long the rest will take."""
+
+    def __init__(self, total):
+        self._total = total
+        self._done = -1  # the first one only begins
+        self._start = time.monotonic()
+
+    def begin(self, case):
+        self._done += 1
+        left = "?"
+        if self._done > 0:
+            seconds = (time.monotonic() - self._start) / self._done * (self._total - self._done)
+            left = "%d:%02d" % divmod(round(seconds), 60)
+        line = "[%d/%d] %s left, measuring %s" % (self._done + 1, self._total, left, case)
+        if sys.stderr.isatty():
+            sys.stderr.write("\r\033[K" + line)
+            sys.stderr.flush()
+        elif self._done % max(1, self._total // 20) == 0:
+            print(line, file=sys.stderr)
+
+    @staticmethod
+    def end():
+        if sys.stderr.isatty():
+            sys.stderr.write("\r\033[K")
+
+
+def case_count(program, flags):
+    listed = subprocess.run([program, "--benchmark_list_tests"] + flags, stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, text=True, check=False)
+    if listed.returncode == UNOPTIMISED:
+        raise RunFailed("built without optimisation, so figures would mean nothing: use bazel "
+                        "run -c opt, or --anyway")
+    if listed.returncode != 0:
+        raise RunFailed("%s: %s" % (program, listed.stderr))
+    return len(listed.stdout.splitlines())
+
+
+def run(program, options, json_file, tables_file):
+    """Writes both files; returns whether any case matched the filter."""
+    flags = ["--benchmark_filter=" + options.filter]
+    if not options.anyway:
+        flags.append("--refuse_unoptimised")
+    cases = case_count(program, flags)
+    if cases == 0:
+        return False
+    # Not beside what is kept: until it is read here it names the machine.
+    with tempfile.NamedTemporaryFile(suffix=".json") as raw_file:
+        notes = _measure(program, flags, options, tables_file, raw_file.name, cases)
+        measured = keep(json.load(raw_file))
+    measured["context"].update(repetitions=options.repetitions, seconds=options.min_time,
+                               notes=notes)
+    write(measured, json_file)
+    return True
+
+
+def _measure(program, flags, options, tables_file, raw_file, cases):
+    command = [program] + flags + [
+        "--announce",
+        "--tables_out=" + tables_file,
+        "--benchmark_min_time=%g" % options.min_time,
+        "--benchmark_repetitions=%d" % options.repetitions,
+        "--benchmark_enable_random_interleaving=true",
+        "--benchmark_out=" + raw_file,
+        "--benchmark_out_format=json",
+    ]
+    return _watch(command, Progress(cases * options.repetitions))
+
+
+def _watch(command, progress):
+    """Runs it; returns what it had to say beside its progress, with every warning."""
+    notes = []
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                          text=True) as process:
+        for line in process.stderr:
+            line = line.strip()
+            if line.startswith("measuring "):
+                progress.begin(line[len("measuring "):])
+            elif line:
+                progress.end()
+                print(line, file=sys.stderr)
+                notes.append(line)
+    progress.end()
+    if process.returncode != 0:
+        raise RunFailed("%s ended with %d" % (command[0], process.returncode))
+    return notes
+
+
+def keep(measured):
+    """What is worth keeping of Google Benchmark's report, and may be shown to anybody."""
+    context = measured["context"]
+    return {
+        "context": {key: context[key] for key in CONTEXT_KEYS if key in context},
+        "benchmarks": [
+            {key: value for key, value in benchmark.items() if key not in NO_FIGURES}
+            for benchmark in measured["benchmarks"] if benchmark["run_type"] == "iteration"
+        ],
+    }
+
+
+def write(measured, json_file):
+    """A line for each repetition of each case, so that runs can be compared line by line."""
+    with open(json_file, "w", encoding="utf-8") as file:
+        file.write('{"context": %s,\n"benchmarks": [\n' % json.dumps(measured["context"]))
+        file.write(",\n".join(json.dumps(benchmark) for benchmark in measured["benchmarks"]))
+        file.write("\n]}\n")

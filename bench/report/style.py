@@ -1,0 +1,79 @@
+"""How the plots look: one colour for each system in all of them, direct labels, no frame."""
+
+import matplotlib
+
+matplotlib.use("svg")
+# After the choice of a backend, which needs no display.
+from matplotlib import pyplot  # pylint: disable=wrong-import-position
+
+INK = "#222222"
+FAINT = "#8b8b8b"
+GRID = "#e6e6e6"
+
+# By kind of case; kinds of the bare libraries are grey.
+COLOURS = {
+    "raw": "#9a9a9a",
+    "batched": "#4d4d4d",
+    "handler": "#0b62a8",
+    "receive": "#e08214",
+    "receive_batch": "#1b9e77",
+}
+
+
+def apply():
+    pyplot.rcParams.update({
+        "font.family": "DejaVu Sans",
+        "font.size": 9,
+        "text.color": INK,
+        "axes.labelcolor": INK,
+        "axes.edgecolor": FAINT,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.spines.left": False,
+        "axes.grid": True,
+        "axes.axisbelow": True,
+        "grid.color": GRID,
+        "xtick.color": FAINT,
+        "xtick.labelcolor": INK,
+        "ytick.color": FAINT,
+        "ytick.labelcolor": INK,
+        "xtick.minor.size": 0,
+        "ytick.minor.size": 0,
+        "ytick.major.size": 0,
+        # The same figures give the same bytes.
+        "svg.hashsalt": "cluster",
+    })
+
+
+def save(figure, svg_file):
+    figure.savefig(svg_file, metadata={"Date": None, "Creator": None})
+    pyplot.close(figure)
+
+
+def short(value):
+    """Three digits and a unit: "2.41 M", "812 "."""
+    for unit, name in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= unit:
+            return "%.3g %s" % (value / unit, name)
+    return "%.3g " % value
+
+
+def apart(places, distance):
+    """The places, in their order, moved as little as it takes to be that far from each other."""
+    order = sorted(range(len(places)), key=lambda i: places[i])
+    groups = []  # of indexes, and where their centre is
+    for i in order:
+        groups.append(([i], places[i]))
+        while len(groups) > 1 and _overlap(groups[-2], groups[-1], distance):
+            last, before = groups.pop(), groups.pop()
+            members = before[0] + last[0]
+            groups.append((members, sum(places[j] for j in members) / len(members)))
+    moved = list(places)
+    for members, centre in groups:
+        for rank, i in enumerate(members):
+            moved[i] = centre + (rank - (len(members) - 1) / 2) * distance
+    return moved
+
+
+def _overlap(lower, upper, distance):
+    return upper[1] - lower[1] < (len(lower[0]) + len(upper[0])) / 2 * distance

@@ -1,0 +1,209 @@
+#include "bench/throughput_tables.h"
+
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "bench/cases.h"
+#include "bench/goals.h"
+
+namespace cluster {
+namespace bench {
+namespace {
+
+// What matters most, as ratios to the bare library.
+TextTable Overview(const Results& results) {
+  TextTable table({"envelopes of", "handler / raw", "handler / batched",
+                   "Receive / raw", "to three / raw to three", "CPU / raw"});
+  for (const char* transport : kTransports) {
+    for (int bytes : kPayloadBytes) {
+      const auto ratio = [&](const char* kind, const char* base,
+                             const char* counter) {
+        return Ratio(results.Median(CaseName(kind, transport, bytes), counter) /
+                     results.Median(CaseName(base, transport, bytes), counter));
+      };
+      table.AddRow({absl::StrCat(transport, ", ", bytes, " B"),
+                    ratio("unicast", "raw", "items_per_second"),
+                    ratio("unicast", "batched", "items_per_second"),
+                    ratio("receive", "raw", "items_per_second"),
+                    ratio("broadcast3", "raw3", "items_per_second"),
+                    ratio("unicast", "raw", "cpu_ns_per_item")});
+    }
+  }
+  return table;
+}
+
+// Rates of some kinds of cases, then ratios of pairs of them.
+struct Columns {
+  std::vector<std::string> kinds;
+  std::vector<std::pair<std::string, std::string>> ratios;
+};
+
+TextTable Rates(const Results& results, const Columns& columns) {
+  std::vector<std::string> titles = {"envelopes/s"};
+  for (const auto& kind : columns.kinds) titles.push_back(kind);
+  for (const auto& [kind, base] : columns.ratios) {
+    titles.push_back(absl::StrCat(kind, "/", base));
+  }
+  TextTable table(titles);
+  for (const char* transport : kTransports) {
+    for (int bytes : kPayloadBytes) {
+      const auto rate = [&](const std::string& kind) {
+        return results.Rate(CaseName(kind, transport, bytes));
+      };
+      std::vector<std::string> row = {
+          absl::StrCat(transport, " ", bytes, " B")};
+      for (const auto& kind : columns.kinds) row.push_back(Short(rate(kind)));
+      for (const auto& [kind, base] : columns.ratios) {
+        row.push_back(Ratio(rate(kind) / rate(base)));
+      }
+      table.AddRow(std::move(row));
+    }
+  }
+  return table;
+}
+
+// One counter of some kinds of cases.
+TextTable Costs(const Results& results, const std::string& title,
+                const std::string& counter) {
+  constexpr std::array<const char*, 6> kKinds = {
+      "raw", "batched", "unicast", "receive", "receive_batch", "broadcast3"};
+  std::vector<std::string> titles = {title};
+  titles.insert(titles.end(), kKinds.begin(), kKinds.end());
+  TextTable table(titles);
+  for (const char* transport : kTransports) {
+    for (int bytes : kPayloadBytes) {
+      std::vector<std::string> row = {
+          absl::StrCat(transport, " ", bytes, " B")};
+      for (const char* kind : kKinds) {
+        row.push_back(
+            Short(results.Median(CaseName(kind, transport, bytes), counter)));
+      }
+      table.AddRow(std::move(row));
+    }
+  }
+  return table;
+}
+
+TextTable Meshes(const Results& results) {
+  TextTable table({"mesh, 64 B", "2", "4", "8", "16", "32"});
+  for (const char* transport : kTransports) {
+    for (const char* counter : {"items_per_second", "items_per_cpu_second"}) {
+      std::vector<std::string> row = {absl::StrCat(transport, " ", counter)};
+      for (int servers : kMeshSizes) {
+        row.push_back(Short(results.Median(
+            CaseName(absl::StrCat("mesh", servers), transport, 64), counter)));
+      }
+      table.AddRow(std::move(row));
+    }
+  }
+  return table;
+}
+
+TextTable Idle(const Results& results) {
+  TextTable table({absl::StrCat(kIdleServers, " idle servers"), "% of one core",
+                   "bytes/link"});
+  for (const char* transport : kTransports) {
+    const std::string name = CaseName("idle", transport, kIdleServers);
+    table.AddRow({transport, Short(results.Median(name, "cpu_percent")),
+                  Short(results.Median(name, "bytes_per_link"))});
+  }
+  return table;
+}
+
+TextTable Codec(const Results& results) {
+  TextTable table({"binary codec, 64 B", "encode/s", "decode/s"});
+  table.AddRow({"one core", Short(results.Rate("encode/64")),
+                Short(results.Rate("decode/64"))});
+  return table;
+}
+
+void AddRateGoals(const Results& results, const std::string& transport,
+                  Goals* goals) {
+  struct Bound {
+    const char* kind;
+    const char* base;
+    int bytes;
+    double least;
+  };
+  constexpr std::array<Bound, 9> kBounds = {{
+      {"unicast", "batched", 64, 0.8},
+      {"receive", "batched", 64, 0.5},
+      {"receive_batch", "batched", 64, 0.7},
+      {"unicast", "batched", 1024, 0.8},
+      {"unicast", "raw", 65536, 0.9},
+      {"unicast", "raw", 1048576, 0.9},
+      {"broadcast3", "batched3", 64, 0.7},
+      {"senders4", "unicast", 64, 0.9},
+      {"unicast_ipc", "batched_ipc", 64, 0.8},
+  }};
+  for (const Bound& bound : kBounds) {
+    const auto rate = [&](const char* kind) {
+      return results.Rate(CaseName(kind, transport, bound.bytes));
+    };
+    goals->AtLeast(absl::StrCat(transport, " ", bound.bytes, " B: ", bound.kind,
+                                " / ", bound.base),
+                   rate(bound.kind) / rate(bound.base), bound.least);
+  }
+}
+
+void AddCostGoals(const Results& results, const std::string& transport,
+                  Goals* goals) {
+  for (int bytes : {64, 1024}) {
+    const std::string name = CaseName("unicast", transport, bytes);
+    for (const char* counter : {"allocs_per_item", "own_allocs_per_item"}) {
+      goals->AtMost(absl::StrCat(transport, " ", bytes, " B: ", counter),
+                    results.Median(name, counter), 0.01);
+    }
+  }
+  const auto mesh = [&](const char* kind) {
+    return results.Median(CaseName(kind, transport, 64),
+                          "items_per_cpu_second");
+  };
+  goals->AtLeast(absl::StrCat(transport, " 64 B: mesh32 / mesh2, per CPU time"),
+                 mesh("mesh32") / mesh("mesh2"), 0.6);
+  const std::string idle = CaseName("idle", transport, kIdleServers);
+  goals->AtMost(absl::StrCat(transport, ": idle servers, % of one core"),
+                results.Median(idle, "cpu_percent"), 3);
+  goals->Known(absl::StrCat(transport, ": memory of an idle link, bytes"),
+               results.Median(idle, "bytes_per_link"));
+}
+
+TextTable ThroughputGoals(const Results& results) {
+  Goals goals;
+  for (const char* transport : kTransports) {
+    AddRateGoals(results, transport, &goals);
+    AddCostGoals(results, transport, &goals);
+  }
+  goals.AtLeast("codec, 64 B: encode/s", results.Rate("encode/64"), 30e6);
+  goals.AtLeast("codec, 64 B: decode/s", results.Rate("decode/64"), 50e6);
+  return goals.Table();
+}
+
+}  // namespace
+
+std::vector<TextTable> ThroughputTables(const Results& results) {
+  return {
+      Overview(results),
+      Rates(results, {{"raw", "batched", "unicast", "receive", "receive_batch"},
+                      {{"unicast", "raw"},
+                       {"unicast", "batched"},
+                       {"receive", "raw"},
+                       {"receive_batch", "raw"}}}),
+      Rates(results, {{"raw3", "batched3", "broadcast3"},
+                      {{"broadcast3", "raw3"}, {"broadcast3", "batched3"}}}),
+      Rates(results,
+            {{"senders4", "batched_ipc", "unicast_ipc"},
+             {{"senders4", "unicast"}, {"unicast_ipc", "batched_ipc"}}}),
+      Meshes(results),
+      Idle(results),
+      Costs(results, "CPU ns per envelope", "cpu_ns_per_item"),
+      Costs(results, "allocations per envelope", "allocs_per_item"),
+      Costs(results, "of those, not by zmq or nng", "own_allocs_per_item"),
+      Codec(results),
+      ThroughputGoals(results),
+  };
+}
+
+}  // namespace bench
+}  // namespace cluster

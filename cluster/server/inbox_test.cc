@@ -1,0 +1,119 @@
+#include "cluster/server/inbox.h"
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "gtest/gtest.h"
+
+namespace cluster {
+namespace {
+
+constexpr int kSelf = 1;
+constexpr int kPeer = 2;
+constexpr std::size_t kPayloadBytesMax = 1 << 20;
+
+EnvelopeView Addressed(int sender_id) {
+  EnvelopeView envelope;
+  envelope.pid = kSelf;
+  envelope.sender_id = sender_id;
+  envelope.payload = "payload";
+  return envelope;
+}
+
+// An arrival of `records` records.
+Arrival ArrivalOf(std::uint32_t records) {
+  const Codec* const codec = *FindCodec("binary");
+  const EnvelopeView envelope = Addressed(kPeer);
+  std::string body(records * codec->RecordBytesMax(envelope), '\0');
+  EncodeState state;
+  char* end = &body[0];
+  for (std::uint32_t i = 0; i < records; ++i)
+    end = codec->AppendRecord(envelope, &state, end);
+  body.resize(static_cast<std::size_t>(end - body.data()));
+  Arrival arrival;
+  arrival.codec = codec->Id();
+  arrival.records = records;
+  arrival.body = MakeSlice(std::move(body));
+  return arrival;
+}
+
+// What the inbox holds when it says that an arrival was consumed.
+class ByteWatch : public ArrivalSource {
+ public:
+  explicit ByteWatch(const Inbox* inbox) : inbox_(inbox) {}
+  void OnConsumed(const Arrival&) override {
+    ++consumed;
+    bytes_when_consumed = inbox_->bytes();
+  }
+  void OnBadRecords(const Arrival&, RefusalReason,
+                    absl::string_view reason) override {
+    ADD_FAILURE() << reason;
+  }
+  int SenderId() const override { return kPeer; }
+
+  int consumed = 0;
+  std::size_t bytes_when_consumed = 0;
+
+ private:
+  const Inbox* const inbox_;
+};
+
+TEST(InboxTest, AnEnvelopeInHandIsNoLongerCounted) {
+  Inbox inbox(kSelf, kPayloadBytesMax, kPayloadBytesMax);
+  ASSERT_TRUE(inbox.PushEnvelope(Addressed(kSelf)));
+  EXPECT_GT(inbox.bytes(), 0u);
+  ASSERT_TRUE(inbox.TryBeginReading());
+  EnvelopeView envelope;
+  ASSERT_TRUE(inbox.Next(&envelope));
+  EXPECT_EQ(envelope.payload, "payload");
+  EXPECT_EQ(inbox.bytes(), 0u);
+  EXPECT_EQ(inbox.delivered(), 1u);
+  EXPECT_FALSE(inbox.Next(&envelope));
+  inbox.EndReading();
+  EXPECT_EQ(inbox.bytes(), 0u);
+}
+
+TEST(InboxTest, AnEnvelopeInHandLeavesRoomForTheNext) {
+  constexpr std::size_t kBytesMax = 200;  // one, with what is charged for it
+  Inbox inbox(kSelf, kPayloadBytesMax, kBytesMax);
+  ASSERT_TRUE(inbox.PushEnvelope(Addressed(kSelf)));
+  EXPECT_FALSE(inbox.PushEnvelope(Addressed(kSelf)));
+  ASSERT_TRUE(inbox.TryBeginReading());
+  EnvelopeView envelope;
+  ASSERT_TRUE(inbox.Next(&envelope));
+  EXPECT_TRUE(inbox.PushEnvelope(Addressed(kSelf)));
+  inbox.EndReading();
+}
+
+TEST(InboxTest, AnArrivalIsCountedUntilJustBeforeItsSourceHears) {
+  Inbox inbox(kSelf, kPayloadBytesMax, kPayloadBytesMax);
+  ByteWatch source(&inbox);
+  Arrival arrival = ArrivalOf(2);
+  const std::size_t bytes = arrival.body.bytes.size();
+  inbox.Push(&source, std::move(arrival));
+  ASSERT_TRUE(inbox.TryBeginReading());
+  EnvelopeView envelope;
+  ASSERT_TRUE(inbox.Next(&envelope));
+  ASSERT_TRUE(inbox.Next(&envelope));
+  EXPECT_EQ(inbox.bytes(), bytes);
+  EXPECT_EQ(source.consumed, 0);
+  inbox.EndReading();
+  EXPECT_EQ(source.consumed, 1);
+  EXPECT_EQ(source.bytes_when_consumed, 0u);
+}
+
+TEST(InboxTest, AMarkerStopsTheReader) {
+  Inbox inbox(kSelf, kPayloadBytesMax, kPayloadBytesMax);
+  inbox.PushMarker();
+  ASSERT_TRUE(inbox.PushEnvelope(Addressed(kSelf)));
+  ASSERT_TRUE(inbox.TryBeginReading());
+  EnvelopeView envelope;
+  EXPECT_FALSE(inbox.Next(&envelope));
+  EXPECT_TRUE(inbox.TakeMarker());
+  EXPECT_TRUE(inbox.Next(&envelope));
+  inbox.EndReading();
+}
+
+}  // namespace
+}  // namespace cluster

@@ -1,0 +1,121 @@
+// The lives of a Server and of its peers, over the memory transport. The same
+// at full load and over real sockets is in //tests:lifecycle_test.
+
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "cluster/server.h"
+#include "cluster/test_server.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "transport/memory/memory_transport.h"
+
+namespace cluster {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST(ServerLifecycleTest, OrderOfLifeIsChecked) {
+  auto one = Make(1, MakeConfig(2));
+  EXPECT_EQ(one->Send(To(2)).code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(one->Receive(absl::ZeroDuration()).status().code(),
+            absl::StatusCode::kFailedPrecondition);
+  ASSERT_TRUE(SendMessage(*one).ok());
+  EXPECT_TRUE(one->Send(To(2)).ok());
+  EXPECT_EQ(one->Receive(absl::ZeroDuration()).status().code(),
+            absl::StatusCode::kFailedPrecondition);
+  ASSERT_TRUE(ReceiveMessage(*one).ok());
+  EXPECT_EQ(one->Receive(absl::ZeroDuration()).status().code(),
+            absl::StatusCode::kDeadlineExceeded);
+  one->Stop();
+  EXPECT_EQ(one->Send(To(2)).code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(one->Receive(kLong).status().code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(one->Start().code(), absl::StatusCode::kCancelled);
+}
+
+TEST(ServerLifecycleTest, AReceiverIsWokenByStop) {
+  auto one = Started(1, MakeConfig(2));
+  std::thread receiver([&] {
+    EXPECT_EQ(one->Receive().status().code(), absl::StatusCode::kCancelled);
+  });
+  one->Stop();
+  receiver.join();
+}
+
+TEST(ServerLifecycleTest, ARestartedPeerIsReportedAndGetsWhatItMissed) {
+  Recorder recorder;  // outlives the servers that call it
+  Config config = MakeConfig(2);
+  config.linger = absl::ZeroDuration();
+  auto one = Make(1, config);
+  recorder.Attach(one.get());
+  ASSERT_TRUE(one->Start().ok());
+  auto two = Started(2, config);
+  ASSERT_TRUE(one->Send(To(2, "first")).ok());
+  EXPECT_EQ(two->Receive(kLong)->payload, "first");
+  ASSERT_TRUE(one->Flush(kLong).ok());
+  ASSERT_TRUE(one->Send(To(2, "second")).ok());
+  two.reset();  // whether or not it arrived, it was not taken
+  two = Started(2, config);
+  EXPECT_EQ(two->Receive(kLong)->payload, "second");
+  recorder.WaitFor("<restarted 2>");
+}
+
+TEST(ServerLifecycleTest, PeersComeAndGo) {
+  Recorder recorder;  // outlives the servers that call it
+  Config config = MakeConfig(1);
+  auto one = Make(1, config);
+  recorder.Attach(one.get());
+  ASSERT_TRUE(one->Start().ok());
+  EXPECT_EQ(one->Send(To(2)).code(), absl::StatusCode::kNotFound);
+
+  Config both = config;
+  both.servers.push_back({2, "m2"});
+  auto two = Started(2, both);
+  ASSERT_TRUE(one->AddPeer(2, "m2").ok());
+  EXPECT_EQ(one->AddPeer(2, "m2").code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_EQ(one->Peers(), std::vector<int>{2});
+  ASSERT_TRUE(one->Send(To(2, "hello")).ok());
+  EXPECT_EQ(two->Receive(kLong)->payload, "hello");
+
+  ASSERT_TRUE(one->RemovePeer(2).ok());
+  EXPECT_EQ(one->RemovePeer(2).code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(one->Send(To(2)).code(), absl::StatusCode::kNotFound);
+  recorder.WaitFor("<removed 2>");
+
+  ASSERT_TRUE(one->AddPeer(2, "m2").ok());
+  ASSERT_TRUE(one->Send(To(2, "again")).ok());
+  EXPECT_EQ(two->Receive(kLong)->payload, "again");
+}
+
+TEST(ServerLifecycleTest, StopGetsOutWhatWasAcceptedBeforeTheFirstSession) {
+  Config config = MakeConfig(2);
+  config.linger = kLong;
+  auto two = Started(2, config);
+  auto one = Started(1, config);
+  ASSERT_TRUE(one->Send(To(2, "last words")).ok());
+  one->Stop();
+  EXPECT_EQ(two->Receive(kLong)->payload, "last words");
+}
+
+TEST(ServerLifecycleTest, AnAddressInUseIsSaid) {
+  const Config config = MakeConfig(2);
+  auto one = Started(1, config);
+  auto again = Make(1, config);
+  EXPECT_EQ(again->Start().code(), absl::StatusCode::kAlreadyExists);
+}
+
+TEST(NewServerTest, SaysWhatIsWrong) {
+  const Config config = MakeConfig(2);
+  EXPECT_EQ(NewServer(9, config, NewMemoryTransport).status().code(),
+            absl::StatusCode::kNotFound);
+  Config bad = config;
+  bad.codec = "binray";
+  const absl::Status status = NewServer(1, bad, NewMemoryTransport).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("binary, json"));
+}
+
+}  // namespace
+}  // namespace cluster

@@ -1,0 +1,82 @@
+// ChaosCluster: a TestCluster whose servers reach each other through proxies,
+// with an account of what they send.
+//
+// What it is: cluster, proxies, ledger and events wired together, and the
+// checks that hold however the network behaved. What it is not: a fault; those
+// are the proxies'.
+//
+// Threads: one. Ownership: owns all of it. Errors: fail the running test.
+//
+//   ChaosCluster cluster(config, 2);
+//   ASSERT_TRUE(cluster.Start());
+//   cluster.proxy(1, 2).Cut(CutBy::kReset);
+//   cluster.Exchange(1000, seed);
+//   cluster.ExpectAllOnce();
+
+#ifndef TESTS_CHAOS_CHAOS_CLUSTER_H_
+#define TESTS_CHAOS_CHAOS_CLUSTER_H_
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "tests/chaos/peer_watch.h"
+#include "tests/harness/delivery_ledger.h"
+#include "tests/harness/proxy_mesh.h"
+#include "tests/harness/test_cluster.h"
+#include "tests/scenarios/scenario.h"
+
+namespace cluster {
+
+// Times that find a silent peer soon, small frames, chunks of 32 KiB, and a
+// queue that a slow network fills.
+Config ChaosConfig(const std::string& transport);
+
+class ChaosCluster {
+ public:
+  // `config.delivery` says what the ledger expects. `prepare` as ProxyMesh has
+  // it.
+  ChaosCluster(const Config& config, int servers,
+               std::function<void(TcpProxy*)> prepare = nullptr);
+
+  // Starts all servers; returns when each has told that the others are up.
+  bool Start();
+  // The same without waiting for anything.
+  bool StartOnly() { return cluster_.Start(); }
+
+  // Each server sends so many random envelopes of all lanes to each other one,
+  // small ones for the most part.
+  void Exchange(std::uint64_t envelopes, std::uint64_t seed);
+  void Exchange(const Load& load);
+  // One envelope.
+  void SendOne(int from, int to);
+
+  // Everything that was sent arrived once and in order, in one session and with
+  // nothing left over.
+  void ExpectAllOnce();
+
+  TcpProxy& proxy(int from, int to) { return mesh_.proxy(from, to); }
+  ProxyMesh& mesh() { return mesh_; }
+  DeliveryLedger& ledger() { return ledger_; }
+  PeerWatch& watch() { return watch_; }
+  TestCluster& cluster() { return cluster_; }
+  // What `observer` counts of `peer`.
+  PeerStats Stats(int observer, int peer) {
+    return *cluster_.Stats(observer).Peer(peer);
+  }
+
+ private:
+  ClusterSpec Spec(const Config& config, int servers);
+
+  DeliveryLedger ledger_;
+  PeerWatch watch_;
+  ProxyMesh mesh_;
+  TestCluster cluster_;
+};
+
+// What a load of small envelopes is.
+Load SmallLoad(std::uint64_t envelopes, std::uint64_t seed);
+
+}  // namespace cluster
+
+#endif  // TESTS_CHAOS_CHAOS_CLUSTER_H_

@@ -1,0 +1,53 @@
+// PeerWatch: what each server was told of its peers, to be waited for.
+//
+// What it is: counts of events by observer and peer, and whether the last one
+// says that the peer is up. What it is not: a record of their order.
+//
+// Threads: safe. Errors: a wait of more than a minute is given up, and fails
+// the running test with what was waited for.
+//
+//   PeerWatch watch;
+//   spec.on_event = [&](int observer, const PeerEvent& event) {
+//     watch.Add(observer, event);
+//   };
+//   const int downs = watch.Downs(1, 2);
+//   ...
+//   EXPECT_TRUE(watch.WaitForDowns(1, 2, downs + 1));
+//   EXPECT_TRUE(watch.WaitUntilUp(1, 2));
+
+#ifndef TESTS_CHAOS_PEER_WATCH_H_
+#define TESTS_CHAOS_PEER_WATCH_H_
+
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <utility>
+
+#include "cluster/peer_event.h"
+
+namespace cluster {
+
+class PeerWatch {
+ public:
+  void Add(int observer, const PeerEvent& event);
+
+  int Downs(int observer, int peer);
+  bool WaitForDowns(int observer, int peer, int downs);
+  bool WaitUntilUp(int observer, int peer);
+
+ private:
+  struct Seen {
+    bool up = false;
+    int downs = 0;
+  };
+  template <typename Condition>
+  bool WaitUntil(int observer, int peer, const char* what, Condition condition);
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::map<std::pair<int, int>, Seen> seen_;
+};
+
+}  // namespace cluster
+
+#endif  // TESTS_CHAOS_PEER_WATCH_H_

@@ -1,0 +1,130 @@
+// What was said once and is said again, by nobody knows whom: replayed and late
+// connections change no session and deliver nothing twice.
+
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/chaos/chaos_cluster.h"
+#include "tests/harness/seed.h"
+
+namespace cluster {
+namespace {
+
+using ::testing::IsEmpty;
+
+constexpr std::size_t kRecordBytes = 1u << 20;
+
+class ReplayTest : public testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override { std::cout << "CLUSTER_TEST_SEED=" << seed_ << "\n"; }
+
+  // Sends one envelope after the other from 1 to 2 until 2 has refused so many
+  // frames of 1 for that reason: news of a refusal does not come by itself.
+  static void SendUntilRefused(ChaosCluster* cluster, RefusalReason reason,
+                               std::uint64_t count) {
+    constexpr int kEnvelopesMax = 20000;
+    for (int sent = 0; cluster->Stats(2, 1).Refused(reason) < count; ++sent) {
+      ASSERT_LT(sent, kEnvelopesMax) << "what was replayed is not refused";
+      cluster->SendOne(1, 2);
+      ASSERT_TRUE(cluster->ledger().WaitUntilAllArrived());
+    }
+  }
+
+  // What 1 has said to 2, by connection.
+  static std::vector<Recording> Recorded(ChaosCluster* cluster) {
+    std::vector<Recording> recordings = cluster->proxy(1, 2).Recordings();
+    EXPECT_FALSE(recordings.empty());
+    for (const Recording& recording : recordings) {
+      EXPECT_GT(recording.size(), 1000u);
+      EXPECT_LT(recording.size(), kRecordBytes) << "cut short";
+    }
+    return recordings;
+  }
+
+  static void Replay(ChaosCluster* cluster,
+                     const std::vector<Recording>& recordings) {
+    for (const Recording& recording : recordings)
+      cluster->proxy(1, 2).Replay(recording);
+  }
+
+  const std::uint64_t seed_ = TestSeed();
+};
+
+TEST_P(ReplayTest, ASessionSaidAgainWhileItLivesIsRefused) {
+  ChaosCluster cluster(ChaosConfig(GetParam()), 2,
+                       [](TcpProxy* proxy) { proxy->Record(kRecordBytes); });
+  ASSERT_TRUE(cluster.Start());
+  cluster.Exchange(100, seed_);
+  cluster.ExpectAllOnce();
+  const std::vector<Recording> recordings = Recorded(&cluster);
+  const std::uint64_t before =
+      cluster.Stats(2, 1).Refused(RefusalReason::kDuplicate);
+  for (int times = 1; times <= 3; ++times) {
+    Replay(&cluster, recordings);
+    SendUntilRefused(&cluster, RefusalReason::kDuplicate, before + times);
+    cluster.Exchange(100, seed_ + times);
+    cluster.ExpectAllOnce();
+  }
+}
+
+TEST_P(ReplayTest, ASessionSaidAgainAfterTheNextBeganIsRefused) {
+  ChaosCluster cluster(ChaosConfig(GetParam()), 2,
+                       [](TcpProxy* proxy) { proxy->Record(kRecordBytes); });
+  ASSERT_TRUE(cluster.Start());
+  cluster.Exchange(100, seed_);
+  cluster.ExpectAllOnce();
+  cluster.cluster().Stop(1);  // its goodbye is in the recording
+  const std::vector<Recording> recordings = Recorded(&cluster);
+  ASSERT_TRUE(cluster.cluster().Restart(1));
+  cluster.SendOne(1, 2);
+  cluster.SendOne(2, 1);
+  ASSERT_TRUE(cluster.ledger().WaitUntilAllArrived());
+  ASSERT_TRUE(cluster.cluster().FlushAll());
+  ASSERT_EQ(cluster.Stats(2, 1).sessions, 2u);
+
+  const std::uint64_t before =
+      cluster.Stats(2, 1).Refused(RefusalReason::kUnknownSession);
+  for (int times = 1; times <= 3; ++times) {
+    Replay(&cluster, recordings);
+    SendUntilRefused(&cluster, RefusalReason::kUnknownSession, before + times);
+    cluster.Exchange(100, seed_ + times);
+    EXPECT_TRUE(cluster.ledger().WaitUntilAllArrived());
+  }
+  EXPECT_THAT(cluster.ledger().Problems(), IsEmpty());
+  EXPECT_EQ(cluster.Stats(2, 1).sessions, 2u);
+  EXPECT_EQ(cluster.Stats(1, 2).sessions, 1u);
+}
+
+// The dialler has given a connection up and uses another, when what the network
+// held of the first arrives after all.
+TEST_P(ReplayTest, LateBytesOfAConnectionThatWasGivenUpHarmNobody) {
+  ChaosCluster cluster(ChaosConfig(GetParam()), 2);
+  ASSERT_TRUE(cluster.Start());
+  NetworkConditions stall;
+  stall.stalled = true;
+  for (int times = 0; times < 5; ++times) {
+    cluster.Exchange(100, seed_ + 2 * times);
+    ASSERT_TRUE(cluster.ledger().WaitUntilAllArrived());
+    TcpProxy& proxy = cluster.proxy(1, 2);
+    constexpr auto kForward = static_cast<std::size_t>(Way::kForward);
+    proxy.Set(stall);
+    const std::uint64_t taken = proxy.Figures().taken[kForward];
+    cluster.Exchange(100, seed_ + 2 * times + 1);
+    ASSERT_TRUE(proxy.WaitUntil(
+        [&](const ProxyFigures& now) { return now.taken[kForward] > taken; }));
+    proxy.Lose(Side::kDialler);
+    proxy.Set({});
+  }
+  cluster.ExpectAllOnce();
+}
+
+INSTANTIATE_TEST_SUITE_P(Backends, ReplayTest, testing::Values("zmq", "nng"),
+                         [](const testing::TestParamInfo<const char*>& info) {
+                           return std::string(info.param);
+                         });
+
+}  // namespace
+}  // namespace cluster

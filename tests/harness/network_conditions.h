@@ -1,0 +1,59 @@
+// What a TcpProxy does to the bytes that pass it: the words that it, its
+// connections and their pipes share.
+//
+// What it is: plain values. What it is not: the faults that happen at one
+// moment (cuts, lost sides): those are calls of the proxy.
+//
+// Threads and ownership: values. Errors: none.
+//
+//   NetworkConditions far;
+//   far.delay = absl::Milliseconds(30);
+//   proxy.Set(far);
+
+#ifndef TESTS_HARNESS_NETWORK_CONDITIONS_H_
+#define TESTS_HARNESS_NETWORK_CONDITIONS_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "absl/time/time.h"
+
+namespace cluster {
+
+// From the one who dialled to whom the proxy stands for, and back. Between
+// servers all frames travel forward; on the way back there are at most the
+// transport's own handshakes.
+enum class Way { kForward, kBackward };
+inline constexpr int kWays = 2;
+
+// The end of a connection that a way begins at.
+enum class Side { kDialler, kTarget };
+inline constexpr int kSides = 2;
+
+enum class CutBy {
+  kReset,   // RST
+  kFinish,  // FIN
+};
+
+struct NetworkConditions {
+  // Nothing is passed on, and neither is the end of a connection. As much as
+  // the proxy's buffer holds is still taken; connections that come wait.
+  bool stalled = false;
+  // A one-way black hole: what travels so is taken and dropped. When it ends,
+  // connections that lost bytes are reset, since their streams have holes.
+  std::array<bool, kWays> swallows{};
+  absl::Duration delay = absl::ZeroDuration();
+  std::uint64_t bytes_per_second = 0;  // of each way of a connection; 0: any
+};
+
+struct ProxyFigures {
+  std::uint64_t connections = 0;  // accepted so far
+  std::uint64_t cuts = 0;         // of connections, by the proxy's own doing
+  std::array<std::uint64_t, kWays> taken{};  // bytes
+  std::array<std::uint64_t, kWays> given{};
+};
+
+}  // namespace cluster
+
+#endif  // TESTS_HARNESS_NETWORK_CONDITIONS_H_

@@ -1,0 +1,35 @@
+// ProcessResources: what this process holds of the system, to tell a leak.
+//
+// What it is: open descriptors and running threads, as /proc counts them. What
+// it is not: memory, which the address sanitizer checks.
+//
+// Threads: any. Errors: a system without /proc aborts.
+//
+//   const ProcessResources before = CountResources();
+//   ... make and destroy servers ...
+//   EXPECT_TRUE(WaitForResources(before)) << CountResources();
+
+#ifndef TESTS_HARNESS_PROCESS_RESOURCES_H_
+#define TESTS_HARNESS_PROCESS_RESOURCES_H_
+
+#include <cstddef>
+#include <ostream>
+
+namespace cluster {
+
+struct ProcessResources {
+  std::size_t descriptors = 0;
+  std::size_t threads = 0;
+};
+
+ProcessResources CountResources();
+std::ostream& operator<<(std::ostream& out, const ProcessResources& resources);
+
+// Waits until the process holds no more than `most`: the kernel may list a
+// thread for a moment after it was joined. False: it still does after half a
+// minute.
+bool WaitForResources(const ProcessResources& most);
+
+}  // namespace cluster
+
+#endif  // TESTS_HARNESS_PROCESS_RESOURCES_H_

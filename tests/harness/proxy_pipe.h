@@ -1,0 +1,92 @@
+// ProxyPipe: one way of a proxied connection: bytes that were taken from one
+// socket and not given to the other yet.
+//
+// What it is: a bounded buffer with a due time on each piece, a pace, and a
+// limit after which nothing passes. What it is not: the owner of the sockets
+// (ProxiedConnection).
+//
+// Threads: the proxy's own. Ownership: borrows the figures. Errors: Result.
+//
+//   if (pipe.CanTake(conditions)) pipe.Take(dialler, now, conditions);
+//   if (pipe.GiveAt(conditions) <= now) pipe.Give(target, now, conditions);
+
+#ifndef TESTS_HARNESS_PROXY_PIPE_H_
+#define TESTS_HARNESS_PROXY_PIPE_H_
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <limits>
+#include <string>
+
+#include "tests/harness/network_conditions.h"
+
+namespace cluster {
+
+class ProxyPipe {
+ public:
+  using Clock = std::chrono::steady_clock;
+  enum class Result {
+    kGoesOn,
+    kEnded,   // the source has said its last
+    kBroken,  // the socket is of no more use
+    kLimit,   // as many bytes were given as may be
+  };
+
+  ProxyPipe(Way way, ProxyFigures* figures)
+      : index_(static_cast<std::size_t>(way)), figures_(figures) {}
+
+  // Nothing passes behind the first so many bytes.
+  void SetLimit(std::uint64_t bytes) { limit_ = bytes; }
+  // From now on, whatever the conditions are; what waits is dropped.
+  void SwallowAll();
+  // Keeps a copy of the first so many bytes.
+  void Record(std::size_t bytes_max) { record_bytes_max_ = bytes_max; }
+  const std::string& recorded() const { return recorded_; }
+
+  // Puts bytes in as if they had been taken.
+  void Put(std::string bytes, Clock::time_point due);
+
+  bool CanTake(const NetworkConditions& conditions) const;
+  // Takes what the socket has, as far as there is room.
+  Result Take(int source, Clock::time_point now,
+              const NetworkConditions& conditions);
+  // Gives what is due, as far as the socket takes it.
+  Result Give(int sink, Clock::time_point now,
+              const NetworkConditions& conditions);
+  // When there is something to give; Clock::time_point::max(): nothing.
+  Clock::time_point GiveAt(const NetworkConditions& conditions) const;
+
+  bool empty() const { return pieces_.empty(); }
+  std::uint64_t taken() const { return taken_; }
+  // The conditions have swallowed bytes of the stream.
+  bool has_hole() const { return has_hole_; }
+
+ private:
+  struct Piece {
+    std::string bytes;
+    Clock::time_point due;
+  };
+
+  bool Swallows(const NetworkConditions& conditions) const {
+    return swallows_all_ || conditions.swallows[index_];
+  }
+
+  const std::size_t index_;
+  ProxyFigures* const figures_;
+  std::deque<Piece> pieces_;
+  std::size_t buffered_ = 0;
+  std::uint64_t taken_ = 0;
+  std::uint64_t given_ = 0;
+  std::uint64_t limit_ = std::numeric_limits<std::uint64_t>::max();
+  Clock::time_point paced_until_{};
+  bool swallows_all_ = false;
+  bool has_hole_ = false;
+  std::size_t record_bytes_max_ = 0;
+  std::string recorded_;
+};
+
+}  // namespace cluster
+
+#endif  // TESTS_HARNESS_PROXY_PIPE_H_

@@ -1,0 +1,127 @@
+// TcpProxy: a stretch of bad network in front of one address.
+//
+// What it is: a listener on a port of its own that passes each connection on to
+// the target, byte by byte, and does to it on demand what networks do: resets,
+// stalls, black holes, half-open connections, delay, want of bandwidth. Servers
+// dial each other, so one proxy stands for one ordered pair: hand its address
+// to the dialler's AddPeer. What it is not: aware of frames, or for anything
+// but TCP over IPv4.
+//
+// Threads: safe; a thread of its own does the work, and each call returns when
+// it has been done. Ownership: owns its sockets; goes after the servers that
+// dial it. Errors: what must work aborts; a target that refuses resets the
+// dialler.
+//
+//   TcpProxy proxy(server2.Address());
+//   server1.AddPeer(2, proxy.address());
+//   proxy.Cut(CutBy::kReset);             // what is on its way is lost
+//   NetworkConditions hole;
+//   hole.swallows[static_cast<int>(Way::kForward)] = true;
+//   proxy.Set(hole);                      // 2 hears nothing of 1 any more
+//   proxy.Set({});                        // all is well again
+
+#ifndef TESTS_HARNESS_TCP_PROXY_H_
+#define TESTS_HARNESS_TCP_PROXY_H_
+
+#include <poll.h>
+
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <mutex>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "tests/harness/network_conditions.h"
+#include "tests/harness/proxied_connection.h"
+
+namespace cluster {
+
+class TcpProxy {
+ public:
+  // To "host:port" with a numeric host.
+  explicit TcpProxy(const std::string& target);
+  ~TcpProxy();
+  TcpProxy(const TcpProxy&) = delete;
+  TcpProxy& operator=(const TcpProxy&) = delete;
+
+  const std::string& address() const { return address_; }
+
+  // Of all connections, those to come too.
+  void Set(const NetworkConditions& conditions);
+
+  // Ends at most so many connections, the oldest first.
+  void Cut(CutBy how, int connections = std::numeric_limits<int>::max());
+  // Ends all connections, by RST or FIN at random, again and again after
+  // `least` to `most`, until CutNoMore.
+  void CutEvery(absl::Duration least, absl::Duration most, std::uint64_t seed);
+  void CutNoMore();
+  // Ends each of the next `connections` connections as soon as it has carried
+  // exactly `bytes` (at least 1) that way.
+  void CutAfter(Way way, std::uint64_t bytes, CutBy how, int connections);
+  // Half-open: resets one side of all connections, without a word to the other.
+  // What was on its way there still arrives.
+  void Lose(Side side);
+
+  // Keeps the first so many forward bytes of each connection to come.
+  void Record(std::size_t bytes);
+  std::vector<Recording> Recordings();
+  // Says it to the target once more, on a connection of its own that stays
+  // until the target ends it.
+  void Replay(Recording recording);
+
+  ProxyFigures Figures();
+  // Waits until the figures are so; false: not within a minute.
+  bool WaitUntil(const std::function<bool(const ProxyFigures&)>& condition);
+
+ private:
+  using Clock = ProxiedConnection::Clock;
+
+  void Do(const std::function<void()>& task);
+  void Loop();
+  void RunTask();
+  void Watch(std::vector<pollfd>* watched, Clock::time_point now) const;
+  int TimeoutMs(Clock::time_point now) const;
+  void Move(const std::vector<pollfd>& watched);
+  void Accept();
+  void CutIfDue(Clock::time_point now);
+  int DialTarget() const;
+  void Publish();
+
+  const std::string target_;
+  const int listener_;
+  const int wake_;
+  std::string address_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  const std::function<void()>* task_ = nullptr;  // guarded by mutex_
+  bool stopping_ = false;                        // guarded by mutex_
+  ProxyFigures published_;                       // guarded by mutex_
+
+  // The thread's own.
+  NetworkConditions conditions_;
+  ProxyFigures figures_;
+  std::vector<std::unique_ptr<ProxiedConnection>> connections_;
+  std::size_t record_bytes_ = 0;
+  std::vector<Recording> recordings_;  // of connections that are gone
+  Way cut_way_ = Way::kForward;
+  std::uint64_t cut_bytes_ = 0;
+  CutBy cut_by_ = CutBy::kReset;
+  int cuts_left_ = 0;
+  Clock::time_point cut_at_ = Clock::time_point::max();
+  absl::Duration cut_least_, cut_most_;
+  std::mt19937_64 random_;
+
+  std::thread thread_;
+};
+
+}  // namespace cluster
+
+#endif  // TESTS_HARNESS_TCP_PROXY_H_

@@ -1,0 +1,31 @@
+#include "tests/harness/watchdog.h"
+
+#include <cstdlib>
+#include <iostream>
+#include <utility>
+
+namespace cluster {
+
+Watchdog::Watchdog(std::string what, absl::Duration limit)
+    : what_(std::move(what)), limit_(limit), thread_([this] { Run(); }) {}
+
+Watchdog::~Watchdog() {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    returned_ = true;
+  }
+  changed_.notify_all();
+  thread_.join();
+}
+
+void Watchdog::Run() {
+  std::unique_lock<std::mutex> lock(mutex_);
+  const bool returned = changed_.wait_for(
+      lock, absl::ToChronoMilliseconds(limit_), [this] { return returned_; });
+  if (returned) return;
+  std::cerr << what_ << " has not returned after "
+            << absl::FormatDuration(limit_) << std::endl;
+  std::abort();
+}
+
+}  // namespace cluster

@@ -1,0 +1,34 @@
+// Forgeries of frames: their checksums are right, whatever they say.
+//
+// What it is: functions from bytes to bytes. What it is not: a wire (Stranger).
+//
+// Threads: any. Errors: a frame that is none where one is wanted aborts.
+
+#ifndef TESTS_HOSTILE_FORGERY_H_
+#define TESTS_HOSTILE_FORGERY_H_
+
+#include <functional>
+#include <string>
+
+#include "codec/frame_header.h"
+
+namespace cluster {
+
+// A whole frame; body_bytes and body_crc are filled in.
+std::string MakeFrame(FrameHeader header, const std::string& body);
+
+// The header and the body of a good frame.
+FrameHeader HeaderOf(const std::string& frame);
+std::string BodyOf(const std::string& frame);
+
+// A good frame with a header that says something else.
+std::string Forged(const std::string& frame,
+                   const std::function<void(FrameHeader*)>& change);
+
+// At least a header's bytes, of which any may be wrong: with both checksums
+// that belong to them.
+std::string Restamped(std::string frame);
+
+}  // namespace cluster
+
+#endif  // TESTS_HOSTILE_FORGERY_H_

@@ -1,0 +1,99 @@
+#include "tests/hostile/rogue_member.h"
+
+#include <chrono>
+#include <utility>
+
+#include "gtest/gtest.h"
+#include "tests/harness/fresh_address.h"
+#include "tests/hostile/forgery.h"
+#include "transport/registry.h"
+
+namespace cluster {
+namespace {
+
+constexpr std::uint64_t kIncarnation = 4711;
+constexpr std::uint64_t kEpoch = 0x1234567890abcdef;
+constexpr std::uint64_t kNonce = 99;
+
+}  // namespace
+
+RogueMember::RogueMember(int id, const std::string& backend,
+                         const std::string& cluster)
+    : id_(id), cluster_(cluster) {
+  TransportConfig config;
+  config.cluster = cluster;
+  config.server_id = id;
+  config.frame_bytes_max = 17u << 20;
+  transport_ = *(*FindTransport(backend))(config);
+  const absl::Status status =
+      transport_->Start(this, FreshAddress(AddressKind::kIpv4));
+  EXPECT_TRUE(status.ok()) << status;
+}
+
+void RogueMember::Join(int server, const std::string& address) {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    server_ = server;
+  }
+  const absl::Status status = transport_->Connect(server, address);
+  EXPECT_TRUE(status.ok()) << status;
+}
+
+bool RogueMember::WaitForSessions(int count) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  return changed_.wait_for(lock, std::chrono::seconds(30),
+                           [&] { return sessions_ >= count; });
+}
+
+FrameHeader RogueMember::Header(FrameKind kind) const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  FrameHeader header;
+  header.kind = kind;
+  header.flags = kHearsYou;
+  header.sender_id = static_cast<std::uint32_t>(id_);
+  header.destination_id = static_cast<std::uint32_t>(server_);
+  header.session = session_;
+  return header;
+}
+
+void RogueMember::Say(const std::string& frame) {
+  EXPECT_EQ(transport_->Send(server_, Frame{{MakeSlice(frame)}}),
+            SendResult::kSent);
+}
+
+// A frame of another session than the last is the first of a new one.
+FrameVerdict RogueMember::OnFrame(ReceivedFrame frame) {
+  FrameHeader header;
+  absl::string_view body;
+  EXPECT_EQ(DecodeFrame(frame.slice.bytes, &header, &body), FrameError::kNone);
+  Hello hello;
+  if (header.kind == FrameKind::kHello && DecodeHello(body, &hello))
+    Answer(hello);
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (header.session != 0 && header.session != session_) {
+    session_ = header.session;
+    ++sessions_;
+    changed_.notify_all();
+  }
+  return FrameVerdict::kAccepted;
+}
+
+void RogueMember::Answer(const Hello& hello) {
+  Hello answer;
+  answer.incarnation = kIncarnation;
+  answer.epoch = kEpoch;
+  answer.nonce = kNonce;
+  answer.echo_nonce = hello.nonce;
+  answer.echo_epoch = hello.epoch;
+  answer.window_bytes = 1u << 20;
+  answer.frame_bytes_max = 1u << 20;
+  answer.payload_bytes_max = 1u << 20;
+  answer.codec = 1;
+  answer.cluster = cluster_;
+  FrameHeader header = Header(FrameKind::kHello);
+  header.flags = 0;
+  header.session = kEpoch ^ hello.epoch;
+  Say(MakeFrame(header, EncodeHello(answer)));
+}
+
+}  // namespace cluster

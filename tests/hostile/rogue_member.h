@@ -1,0 +1,70 @@
+// RogueMember: a member of the cluster that keeps the handshake and nothing
+// else.
+//
+// What it is: a real transport of a backend, and frames made by hand: it
+// answers every hello with one that proves that it heard it, so that the server
+// begins a session with it, and then says whatever the test wants. What it is
+// not: a Server, or a stranger: the others have it in their config.
+//
+// Threads: the transport's, and one of the test. Errors: failed expectations.
+//
+//   RogueMember rogue(9, "nng", config.cluster);
+//   rogue.Join(1, server.Address());              // and server.AddPeer(9, ...)
+//   ASSERT_TRUE(rogue.WaitForSessions(1));
+//   FrameHeader header = rogue.Header(FrameKind::kControl);
+//   header.received_through = 1;                  // of what was never sent
+//   rogue.Say(MakeFrame(header, ""));
+
+#ifndef TESTS_HOSTILE_ROGUE_MEMBER_H_
+#define TESTS_HOSTILE_ROGUE_MEMBER_H_
+
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "codec/frame_header.h"
+#include "transport/transport.h"
+
+namespace cluster {
+
+class RogueMember final : private TransportHandler {
+ public:
+  // Of the cluster of that name; it listens at an address of its own.
+  RogueMember(int id, const std::string& backend, const std::string& cluster);
+  ~RogueMember() override { transport_->Stop(absl::ZeroDuration()); }
+
+  std::string Address() const { return transport_->Address(); }
+  // The one server that it talks to.
+  void Join(int server, const std::string& address);
+  // Waits for at most 30 s until the server has begun so many sessions with it.
+  bool WaitForSessions(int count);
+
+  // Of a frame in the present session.
+  FrameHeader Header(FrameKind kind) const;
+  void Say(const std::string& frame);
+
+ private:
+  FrameVerdict OnFrame(ReceivedFrame frame) override;
+  void OnDrained() override {}
+  void OnWritable(int) override {}
+  void OnConnected(int) override {}
+  void OnDisconnected(int, absl::string_view) override {}
+  void OnRejected(Rejection) override {}
+  void Answer(const Hello& hello);
+
+  const int id_;
+  const std::string cluster_;
+  std::unique_ptr<Transport> transport_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  int server_ = 0;
+  std::uint64_t session_ = 0;  // as the server names it
+  int sessions_ = 0;
+};
+
+}  // namespace cluster
+
+#endif  // TESTS_HOSTILE_ROGUE_MEMBER_H_

@@ -1,0 +1,274 @@
+// A member that breaks the protocol within its own session: it is counted by
+// its reason, loses that session where it cannot be trusted any more, and costs
+// nobody else anything.
+
+#include "tests/hostile/rogue_member.h"
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cluster/server.h"
+#include "codec/binary/binary.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/harness/accounts.h"
+#include "tests/harness/fresh_address.h"
+#include "tests/hostile/forgery.h"
+#include "tests/hostile/wire_tap.h"
+#include "transport/registry.h"
+
+namespace cluster {
+namespace {
+
+using ::testing::IsEmpty;
+
+constexpr int kVictim = 1;
+constexpr int kHonest = 2;
+constexpr int kRogue = 9;
+constexpr absl::Duration kLong = absl::Seconds(30);
+
+// What a frame of the rogue does to the server that gets it.
+enum class Effect {
+  kRefused,       // the frame is dropped, the session goes on
+  kBroken,        // the session is over
+  kBrokenByRead,  // the same, when the application comes to it
+};
+
+std::string Record(int sender, int pid, const std::string& payload) {
+  Envelope envelope;
+  envelope.message_id = {4711, 1};
+  envelope.sender_id = sender;
+  envelope.pid = pid;
+  envelope.payload = payload;
+  std::string record(BinaryCodec().RecordBytesMax(envelope), '\0');
+  EncodeState state;
+  char* const end = BinaryCodec().AppendRecord(envelope, &state, &record[0]);
+  record.resize(static_cast<std::size_t>(end - &record[0]));
+  return record;
+}
+
+FrameHeader Data(const RogueMember& rogue, std::uint64_t sequence) {
+  FrameHeader header = rogue.Header(FrameKind::kData);
+  header.codec = BinaryCodec().Id();
+  header.sequence = sequence;
+  header.records = 1;
+  return header;
+}
+
+class RogueMemberTest : public testing::TestWithParam<const char*> {
+ protected:
+  RogueMemberTest() {
+    config_.cluster = "rogue-member-test";
+    config_.transport = GetParam();
+    config_.peer_timeout = absl::Seconds(60);
+    config_.servers = {{kVictim, FreshAddress(AddressKind::kIpv4)},
+                       {kHonest, FreshAddress(AddressKind::kIpv4)}};
+    rogue_ = std::make_unique<RogueMember>(kRogue, GetParam(), config_.cluster);
+    victim_ = Make(kVictim);
+    honest_ = Make(kHonest);
+    EXPECT_TRUE(victim_->AddPeer(kHonest, honest_->Address()).ok());
+    EXPECT_TRUE(honest_->AddPeer(kVictim, victim_->Address()).ok());
+    Exchange();
+    EXPECT_TRUE(victim_->AddPeer(kRogue, rogue_->Address()).ok());
+    rogue_->Join(kVictim, victim_->Address());
+    EXPECT_TRUE(rogue_->WaitForSessions(1));
+  }
+
+  std::unique_ptr<Server> Make(int id) {
+    auto server =
+        NewServer(id, config_, tap_.Around(*FindTransport(GetParam())));
+    EXPECT_TRUE(server.ok()) << server.status();
+    EXPECT_TRUE((*server)->Start().ok());
+    return *std::move(server);
+  }
+
+  void Exchange() {
+    for (int i = 0; i < 20; ++i) {
+      Pass(victim_.get(), honest_.get());
+      Pass(honest_.get(), victim_.get());
+    }
+    EXPECT_TRUE(honest_->Flush(kLong).ok());
+  }
+
+  void Pass(Server* from, Server* to) {
+    Envelope envelope;
+    envelope.pid = to->Pid();
+    envelope.payload = std::to_string(++passed_);
+    ASSERT_TRUE(from->Send(envelope).ok());
+    const absl::StatusOr<Envelope> received = to->Receive(kLong);
+    ASSERT_TRUE(received.ok()) << received.status();
+    EXPECT_EQ(received->payload, envelope.payload);
+    EXPECT_EQ(received->sender_id, from->Pid());
+  }
+
+  // Says it and waits until the victim has dealt with it.
+  void Say(const std::string& frame) {
+    tap_.Watch(kVictim, frame);
+    rogue_->Say(frame);
+    ASSERT_TRUE(tap_.WaitUntilHandled(kVictim, frame));
+  }
+
+  PeerStats SeenOfRogue() { return *victim_->Stats().Peer(kRogue); }
+
+  // Says the last frame of what the rogue does, and looks at what comes of it.
+  void Expect(Effect effect, RefusalReason reason, const std::string& frame) {
+    const PeerStats before = SeenOfRogue();
+    Say(frame);
+    if (effect == Effect::kBrokenByRead) {
+      EXPECT_EQ(victim_->Receive(absl::ZeroDuration()).status().code(),
+                absl::StatusCode::kDeadlineExceeded);
+    }
+    std::array<std::uint64_t, kRefusalReasons> refused = before.refused;
+    ++refused[static_cast<std::size_t>(reason)];
+    EXPECT_EQ(SeenOfRogue().refused, refused);
+    if (effect == Effect::kRefused) {
+      EXPECT_TRUE(SeenOfRogue().up);
+      EXPECT_EQ(SeenOfRogue().sessions, before.sessions);
+    } else {
+      // It may come back, in a new one.
+      EXPECT_TRUE(
+          rogue_->WaitForSessions(static_cast<int>(before.sessions) + 1));
+    }
+    ExpectHonestUnharmed();
+  }
+
+  void ExpectHonestUnharmed() {
+    Exchange();
+    const ServerStats victim = victim_->Stats();
+    EXPECT_THAT(BalanceProblems(kVictim, victim), IsEmpty());
+    EXPECT_EQ(victim.inbox_bytes, 0u);
+    for (const PeerStats& seen :
+         {*victim.Peer(kHonest), *honest_->Stats().Peer(kVictim)}) {
+      EXPECT_TRUE(seen.up) << seen;
+      EXPECT_EQ(seen.sessions, 1u) << seen;
+      EXPECT_EQ(DroppedSum(seen), 0u) << seen;
+    }
+  }
+
+  Config config_;
+  WireTap tap_;
+  int passed_ = 0;
+  std::unique_ptr<RogueMember> rogue_;
+  std::unique_ptr<Server> victim_;
+  std::unique_ptr<Server> honest_;
+};
+
+TEST_P(RogueMemberTest, DuplicatesGapsAndOtherAddresseesAreDropped) {
+  const std::string record = Record(kRogue, kVictim, "once");
+  const std::string first = MakeFrame(Data(*rogue_, 1), record);
+  Say(first);
+  EXPECT_EQ(victim_->Receive(kLong)->payload, "once");
+  Expect(Effect::kRefused, RefusalReason::kDuplicate, first);
+  Expect(Effect::kRefused, RefusalReason::kGap,
+         MakeFrame(Data(*rogue_, 3), record));
+  FrameHeader astray = Data(*rogue_, 2);
+  astray.destination_id = kHonest;
+  Expect(Effect::kRefused, RefusalReason::kWrongDestination,
+         MakeFrame(astray, record));
+  FrameHeader of_honest = Data(*rogue_, 2);
+  of_honest.session ^= 1;
+  Expect(Effect::kRefused, RefusalReason::kUnknownSession,
+         MakeFrame(of_honest, record));
+}
+
+TEST_P(RogueMemberTest, ImpossibleAcknowledgementsEndTheSession) {
+  FrameHeader future = rogue_->Header(FrameKind::kControl);
+  future.received_through = 1;
+  Expect(Effect::kBroken, RefusalReason::kImpossibleAck, MakeFrame(future, ""));
+  FrameHeader consumed = rogue_->Header(FrameKind::kControl);
+  consumed.consumed_through = 1;
+  Expect(Effect::kBroken, RefusalReason::kImpossibleAck,
+         MakeFrame(consumed, ""));
+}
+
+// Nobody reads meanwhile: the first frame fills the window but for a little.
+TEST_P(RogueMemberTest, ExceedingTheWindowEndsTheSession) {
+  const std::string record =
+      Record(kRogue, kVictim, std::string(config_.window_bytes * 2 / 3, 'x'));
+  Say(MakeFrame(Data(*rogue_, 1), record));
+  const PeerStats before = SeenOfRogue();
+  Say(MakeFrame(Data(*rogue_, 2), record));
+  EXPECT_EQ(SeenOfRogue().Refused(RefusalReason::kOverrun), 1u);
+  EXPECT_LE(victim_->Stats().inbox_bytes, config_.window_bytes);
+  EXPECT_TRUE(rogue_->WaitForSessions(static_cast<int>(before.sessions) + 1));
+  // What came before is the application's, the rest never was.
+  EXPECT_EQ(victim_->Receive(kLong)->sender_id, kRogue);
+  ExpectHonestUnharmed();
+}
+
+TEST_P(RogueMemberTest, ChunksThatMakeNoRecordEndTheSession) {
+  FrameHeader middle = Data(*rogue_, 1);
+  middle.records = 0;
+  middle.chunk = ChunkState::kMiddle;
+  middle.chunk_total_bytes = 1000;
+  Expect(Effect::kBroken, RefusalReason::kBadRecord, MakeFrame(middle, "x"));
+  FrameHeader huge = Data(*rogue_, 1);
+  huge.chunk = ChunkState::kFirst;
+  huge.chunk_total_bytes = std::uint64_t{1} << 60;
+  Expect(Effect::kBroken, RefusalReason::kBadRecord, MakeFrame(huge, "x"));
+}
+
+TEST_P(RogueMemberTest, BadRecordsBehindRightChecksumsEndTheSession) {
+  const auto expect = [this](FrameHeader header, const std::string& body) {
+    Expect(Effect::kBrokenByRead, RefusalReason::kBadRecord,
+           MakeFrame(header, body));
+  };
+  const std::string record = Record(kRogue, kVictim, "x");
+  expect(Data(*rogue_, 1), "no record");
+  expect(Data(*rogue_, 1), record.substr(0, record.size() - 1));
+  FrameHeader codec = Data(*rogue_, 1);
+  codec.codec = 63;
+  expect(codec, record);
+}
+
+TEST_P(RogueMemberTest, AnotherSendersEnvelopeIsNeverDelivered) {
+  Expect(Effect::kBrokenByRead, RefusalReason::kBadRecord,
+         MakeFrame(Data(*rogue_, 1), Record(kHonest, kVictim, "impostor")));
+  Expect(Effect::kBrokenByRead, RefusalReason::kBadRecord,
+         MakeFrame(Data(*rogue_, 1), Record(kRogue, kHonest, "astray")));
+}
+
+// The true record is delivered, the claim of another one is not.
+TEST_P(RogueMemberTest, ACountThatLiesEndsTheSession) {
+  FrameHeader header = Data(*rogue_, 1);
+  header.records = 2;
+  Say(MakeFrame(header, Record(kRogue, kVictim, "one")));
+  const PeerStats before = SeenOfRogue();
+  EXPECT_EQ(victim_->Receive(kLong)->payload, "one");
+  EXPECT_EQ(victim_->Receive(absl::ZeroDuration()).status().code(),
+            absl::StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(SeenOfRogue().Refused(RefusalReason::kBadRecord), 1u);
+  EXPECT_TRUE(rogue_->WaitForSessions(static_cast<int>(before.sessions) + 1));
+  ExpectHonestUnharmed();
+}
+
+TEST_P(RogueMemberTest, BadRecordsAreCountedAfterARemovalToo) {
+  Say(MakeFrame(Data(*rogue_, 1), "no record"));
+  ASSERT_TRUE(victim_->RemovePeer(kRogue).ok());
+  EXPECT_EQ(victim_->Receive(absl::ZeroDuration()).status().code(),
+            absl::StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(SeenOfRogue().Refused(RefusalReason::kBadRecord), 1u);
+  ExpectHonestUnharmed();
+}
+
+TEST_P(RogueMemberTest, AHelloOfAnotherClusterIsRefused) {
+  Hello hello;
+  hello.nonce = 1;
+  hello.epoch = 2;
+  hello.cluster = "another";
+  FrameHeader header = rogue_->Header(FrameKind::kHello);
+  header.flags = 0;
+  Expect(Effect::kRefused, RefusalReason::kWrongCluster,
+         MakeFrame(header, EncodeHello(hello)));
+}
+
+INSTANTIATE_TEST_SUITE_P(Backends, RogueMemberTest,
+                         testing::Values("zmq", "nng"), [](const auto& info) {
+                           return std::string(info.param);
+                         });
+
+}  // namespace
+}  // namespace cluster

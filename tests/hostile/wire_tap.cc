@@ -1,0 +1,156 @@
+#include "tests/hostile/wire_tap.h"
+
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <map>
+#include <mutex>
+#include <utility>
+
+namespace cluster {
+namespace {
+
+// Per direction; what comes later is not kept.
+constexpr std::size_t kFramesMax = 1000;
+constexpr std::chrono::seconds kPatience(30);
+
+}  // namespace
+
+class WireTap::State {
+ public:
+  void Sent(int from, int to, const Frame& frame) {
+    std::string bytes;
+    for (const Slice& slice : frame.slices)
+      bytes.append(slice.bytes.data(), slice.bytes.size());
+    std::lock_guard<std::mutex> lock(mutex_);
+    std::vector<std::string>& kept = sent_[{from, to}];
+    if (kept.size() < kFramesMax) kept.push_back(std::move(bytes));
+    changed_.notify_all();
+  }
+
+  void Handled(int server, const std::string& frame) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    const auto watched = handled_.find({server, frame});
+    if (watched == handled_.end()) return;
+    ++watched->second;
+    changed_.notify_all();
+  }
+
+  bool Watches(int server, absl::string_view frame) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return handled_.count({server, std::string(frame)}) > 0;
+  }
+
+  void Watch(int server, const std::string& frame) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    handled_[{server, frame}] = 0;
+  }
+
+  bool WaitUntilHandled(int server, const std::string& frame, int times) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    return changed_.wait_for(lock, kPatience, [&] {
+      return handled_[{server, frame}] >= times;
+    });
+  }
+
+  bool WaitUntilSent(int from, int to, std::size_t count) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    return changed_.wait_for(lock, kPatience, [&] {
+      return sent_[{from, to}].size() >= count;
+    });
+  }
+
+  std::vector<std::string> Sent(int from, int to) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return sent_[{from, to}];
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::map<std::pair<int, int>, std::vector<std::string>> sent_;
+  std::map<std::pair<int, std::string>, int> handled_;
+};
+
+namespace {
+
+class TappedTransport : public Transport, private TransportHandler {
+ public:
+  TappedTransport(int self, std::shared_ptr<WireTap::State> state,
+                  std::unique_ptr<Transport> inner)
+      : self_(self), state_(std::move(state)), inner_(std::move(inner)) {}
+
+  absl::Status Start(TransportHandler* handler,
+                     const std::string& local_address) override {
+    handler_ = handler;
+    return inner_->Start(this, local_address);
+  }
+  std::string Address() const override { return inner_->Address(); }
+  absl::Status Connect(int peer, const std::string& address) override {
+    return inner_->Connect(peer, address);
+  }
+  void Disconnect(int peer) override { inner_->Disconnect(peer); }
+  SendResult Send(int peer, const Frame& frame) override {
+    const SendResult result = inner_->Send(peer, frame);
+    if (result == SendResult::kSent) state_->Sent(self_, peer, frame);
+    return result;
+  }
+  absl::Status ReloadSecurity(const SecurityFiles& files) override {
+    return inner_->ReloadSecurity(files);
+  }
+  void Stop(absl::Duration linger) override { inner_->Stop(linger); }
+
+ private:
+  FrameVerdict OnFrame(ReceivedFrame frame) override {
+    const bool watched = state_->Watches(self_, frame.slice.bytes);
+    const std::string bytes(watched ? frame.slice.bytes : "");
+    const FrameVerdict verdict = handler_->OnFrame(std::move(frame));
+    if (watched) state_->Handled(self_, bytes);
+    return verdict;
+  }
+  void OnDrained() override { handler_->OnDrained(); }
+  void OnWritable(int peer) override { handler_->OnWritable(peer); }
+  void OnConnected(int peer) override { handler_->OnConnected(peer); }
+  void OnDisconnected(int peer, absl::string_view reason) override {
+    handler_->OnDisconnected(peer, reason);
+  }
+  void OnRejected(Rejection rejection) override {
+    handler_->OnRejected(std::move(rejection));
+  }
+
+  const int self_;
+  const std::shared_ptr<WireTap::State> state_;
+  TransportHandler* handler_ = nullptr;
+  const std::unique_ptr<Transport> inner_;
+};
+
+}  // namespace
+
+WireTap::WireTap() : state_(std::make_shared<State>()) {}
+
+TransportFactory WireTap::Around(TransportFactory inner) const {
+  return
+      [state = state_, inner = std::move(inner)](const TransportConfig& config)
+          -> absl::StatusOr<std::unique_ptr<Transport>> {
+        absl::StatusOr<std::unique_ptr<Transport>> transport = inner(config);
+        if (!transport.ok()) return transport.status();
+        return std::make_unique<TappedTransport>(config.server_id, state,
+                                                 *std::move(transport));
+      };
+}
+
+std::vector<std::string> WireTap::Sent(int from, int to) const {
+  return state_->Sent(from, to);
+}
+bool WireTap::WaitUntilSent(int from, int to, std::size_t count) const {
+  return state_->WaitUntilSent(from, to, count);
+}
+void WireTap::Watch(int server, const std::string& frame) {
+  state_->Watch(server, frame);
+}
+bool WireTap::WaitUntilHandled(int server, const std::string& frame,
+                               int times) {
+  return state_->WaitUntilHandled(server, frame, times);
+}
+
+}  // namespace cluster

@@ -1,0 +1,56 @@
+// WireTap: what goes through the transports of servers, for a test that
+// forges it.
+//
+// What it is: a decorator of transports that keeps copies of frames that were
+// sent, and tells when a frame that arrived has been dealt with, so that the
+// counters can be read at once and without guessing at times. What it is not:
+// a fault (transport/fault/): it changes nothing.
+//
+// Threads: everything is safe from any thread. Ownership: the factory and its
+// transports share the tap's state, so it may be destroyed before them. Errors:
+// those of the transport inside.
+//
+//   WireTap tap;
+//   auto server = NewServer(1, config, tap.Around(*FindTransport("zmq")));
+//   const std::string frame = tap.Sent(2, 1).back();
+//   tap.Watch(1, frame);
+//   stranger.Say(frame);
+//   EXPECT_TRUE(tap.WaitUntilHandled(1, frame));
+
+#ifndef TESTS_HOSTILE_WIRE_TAP_H_
+#define TESTS_HOSTILE_WIRE_TAP_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "transport/transport.h"
+
+namespace cluster {
+
+class WireTap {
+ public:
+  WireTap();
+
+  // A factory whose transports are `inner`'s.
+  TransportFactory Around(TransportFactory inner) const;
+
+  // The first frames that `from` sent to `to`, oldest first.
+  std::vector<std::string> Sent(int from, int to) const;
+  // Waits for at most 30 s until there are so many of them.
+  bool WaitUntilSent(int from, int to, std::size_t count) const;
+
+  // From now on it is told when `server` has dealt with exactly this frame.
+  void Watch(int server, const std::string& frame);
+  // Waits for at most 30 s until it has, so many times since Watch.
+  bool WaitUntilHandled(int server, const std::string& frame, int times = 1);
+
+  class State;  // shared with the transports
+
+ private:
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace cluster
+
+#endif  // TESTS_HOSTILE_WIRE_TAP_H_

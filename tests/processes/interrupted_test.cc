@@ -1,0 +1,108 @@
+// System calls that a signal interrupts a thousand times a second, on every
+// thread of the process.
+
+#include <dirent.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdint>
+#include <cstdlib>
+#include <iostream>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "gtest/gtest.h"
+#include "tests/harness/seed.h"
+#include "tests/scenarios/scenario.h"
+
+namespace cluster {
+namespace {
+
+constexpr long kPeriodNanoseconds = 1000000;
+
+std::atomic<std::uint64_t> handled{0};
+
+// A thread that sends SIGALRM to each thread of the process, itself included,
+// at every tick of a timer of 1 kHz. The kernel would give a process's timer
+// signal to the main thread alone.
+class Interruptions {
+ public:
+  Interruptions() {
+    struct sigaction action {};
+    action.sa_handler = [](int) { ++handled; };
+    action.sa_flags = 0;  // no SA_RESTART: calls return EINTR
+    EXPECT_EQ(sigaction(SIGALRM, &action, &before_), 0);
+    timer_ = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+    const itimerspec period = {{0, kPeriodNanoseconds},
+                               {0, kPeriodNanoseconds}};
+    EXPECT_EQ(timerfd_settime(timer_, 0, &period, nullptr), 0);
+    thread_ = std::thread([this] { Run(); });
+  }
+  ~Interruptions() {
+    stopping_ = true;
+    thread_.join();
+    close(timer_);
+    sigaction(SIGALRM, &before_, nullptr);
+  }
+
+ private:
+  void Run() {
+    std::uint64_t ticks = 0;
+    while (!stopping_) {
+      if (read(timer_, &ticks, sizeof(ticks)) < 0) continue;  // interrupted
+      InterruptAll();
+    }
+  }
+
+  static void InterruptAll() {
+    DIR* const threads = opendir("/proc/self/task");
+    if (threads == nullptr) return;
+    while (const dirent* thread = readdir(threads)) {
+      const long id = std::strtol(thread->d_name, nullptr, 10);
+      // It may be gone by now.
+      if (id > 0) syscall(SYS_tgkill, getpid(), id, SIGALRM);
+    }
+    closedir(threads);
+  }
+
+  struct sigaction before_ {};
+  int timer_ = -1;
+  std::atomic<bool> stopping_{false};
+  std::thread thread_;
+};
+
+class InterruptedTest : public testing::TestWithParam<const char*> {};
+
+TEST_P(InterruptedTest, EverythingArrives) {
+  Interruptions interruptions;
+  const std::uint64_t handled_before = handled;
+  for (AddressKind kind : {AddressKind::kIpv4, AddressKind::kIpc}) {
+    for (Scenario scenario : {Scenario::kMixed, Scenario::kCyclic}) {
+      SCOPED_TRACE(AddressKindName(kind) + ", " + ScenarioName(scenario));
+      Load load;
+      load.seed = TestSeed();
+      load.envelopes_max = 2000;
+      std::cout << "CLUSTER_TEST_SEED=" << load.seed << "\n";
+      ClusterSpec spec;
+      spec.config.transport = GetParam();
+      spec.ids = FirstIds(3);
+      spec.address_kind = kind;
+      CheckScenario(scenario, load, std::move(spec));
+    }
+  }
+  std::cout << handled - handled_before << " signals\n";
+  EXPECT_GT(handled, handled_before);
+}
+
+INSTANTIATE_TEST_SUITE_P(Backends, InterruptedTest,
+                         testing::Values("zmq", "nng"),
+                         [](const testing::TestParamInfo<const char*>& info) {
+                           return std::string(info.param);
+                         });
+
+}  // namespace
+}  // namespace cluster

@@ -1,0 +1,92 @@
+// Journal: what one life of a server process has done, in memory that outlives
+// it.
+//
+// What it is: a file that the test maps, and that the process maps and counts
+// in as it sends and takes envelopes, so that kill -9 takes nothing of it. Each
+// stream (sender, life of the sender, addressed or broadcast, lane) is numbered
+// from 1 by its sender. What it is not: a log.
+//
+// Threads: the counters are atomic; each has one writer. Ownership: unmaps with
+// the object; the file is the maker's to remove. Errors: a file that cannot be
+// mapped aborts.
+//
+//   Journal journal(path);                       // both processes
+//   journal->sent[2][lane].accepted = number;    // the server
+//   EXPECT_EQ(journal->sent[2][lane].accepted, 7u);   // the test
+
+#ifndef TESTS_PROCESSES_JOURNAL_H_
+#define TESTS_PROCESSES_JOURNAL_H_
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <string>
+
+#include "cluster/envelope.h"
+
+namespace cluster {
+
+inline constexpr int kJournalIds = 8;
+inline constexpr int kJournalLives = 32;
+
+using Counter = std::atomic<std::uint64_t>;
+static_assert(Counter::is_always_lock_free, "processes share them");
+
+// What a process took of one stream.
+struct TakenStream {
+  Counter first;
+  Counter last;
+  Counter count;
+};
+
+// What a process sent on one stream.
+struct SentStream {
+  Counter begun;     // the number that Send was last called with
+  Counter accepted;  // the number that Send last answered OK for
+  Counter no_room;   // Sends that waited in vain
+};
+
+// Of Server::Stats, when it was last asked to report.
+struct PeerFigures {
+  Counter accepted;
+  Counter acknowledged;
+  Counter queued;
+  Counter in_flight;
+  Counter dropped;
+  Counter dropped_by_restart;
+  Counter sessions;
+  Counter queued_bytes;
+  Counter unconsumed_bytes;
+};
+
+struct JournalPage {
+  using ByLane = std::array<TakenStream, kLanes>;
+  // By sender, life of the sender, and whether it was a broadcast.
+  std::array<std::array<std::array<ByLane, 2>, kJournalLives>, kJournalIds>
+      taken;
+  // By receiver; broadcasts at 0.
+  std::array<std::array<SentStream, kLanes>, kJournalIds> sent;
+  Counter arrived;   // envelopes, of all streams
+  Counter disorder;  // of them, not the one after the last of their stream
+  Counter strange;   // of them, not as any process sends them
+  std::array<PeerFigures, kJournalIds> peers;
+  Counter inbox_bytes;
+};
+
+class Journal {
+ public:
+  // Makes the file, filled with zeros, if it is not there.
+  explicit Journal(const std::string& path);
+  ~Journal();
+  Journal(const Journal&) = delete;
+  Journal& operator=(const Journal&) = delete;
+
+  JournalPage* operator->() const { return page_; }
+
+ private:
+  JournalPage* page_;
+};
+
+}  // namespace cluster
+
+#endif  // TESTS_PROCESSES_JOURNAL_H_

@@ -1,0 +1,240 @@
+// Two servers in network namespaces of their own, with a cable between them
+// that the test cuts in every way that the kernel has.
+//
+// The test runs itself again in a user namespace, where it may make networks
+// without touching the machine's; all of them go with its processes. Where the
+// kernel or a sandbox forbids that, it says so and passes; likewise for the
+// cases that want nft or ss -K.
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <iostream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/processes/process_cluster.h"
+
+namespace cluster {
+namespace {
+
+using ::testing::IsEmpty;
+
+constexpr char kInside[] = "CLUSTER_NETWORK_TEST_INSIDE";
+constexpr int kNotPermitted = 77;
+
+bool Shell(const std::string& command) {
+  return std::system(command.c_str()) == 0;
+}
+
+class NetworkTest : public testing::TestWithParam<const char*> {
+ protected:
+  // Servers 1 and 2, on either end of a cable, flood each other.
+  void SetUp() override {
+    ProcessSpec spec;
+    spec.transport = GetParam();
+    spec.ids = {1, 2};
+    spec.options = "\"heartbeat_ms\": 50, \"peer_timeout_ms\": 500";
+    spec.addresses = {{1, "10.77.0.1:0"}, {2, "10.77.0.2:0"}};
+    ASSERT_TRUE(Shell("ip link add end1 type veth peer name end2"));
+    spec.before_start = [](ServerProcess* process) {
+      process->Ask("unshare", "unshared");
+      const std::string end = absl::StrCat("end", process->id());
+      return Shell(absl::StrCat("ip link set ", end, " netns ",
+                                process->pid())) &&
+             Inside(process, absl::StrCat("ip addr add 10.77.0.", process->id(),
+                                          "/24 dev ", end)) &&
+             Inside(process, absl::StrCat("ip link set ", end, " up"));
+    };
+    cluster_ = std::make_unique<ProcessCluster>(std::move(spec));
+    ASSERT_TRUE(cluster_->Start());
+    server(1).Say("flood 1000 2");
+    server(2).Say("flood 1000 1");
+    AwaitTraffic();
+  }
+
+  ServerProcess& server(int id) { return (*cluster_)[id]; }
+
+  // Runs a command in the network of the server.
+  static bool Inside(ServerProcess* process, const std::string& command) {
+    return Shell(absl::StrCat("nsenter -t ", process->pid(), " -n ", command));
+  }
+  bool At(int id, const std::string& command) {
+    return Inside(&server(id), command);
+  }
+
+  void AwaitTraffic() {
+    for (int id : {1, 2}) server(id).AwaitArrivals(1000);
+  }
+  void ExpectDownAtBoth() {
+    server(1).AwaitEvent(PeerEvent::kDown, 2);
+    server(2).AwaitEvent(PeerEvent::kDown, 1);
+  }
+  void ExpectUpAtBoth() {
+    server(1).AwaitEvent(PeerEvent::kUp, 2);
+    server(2).AwaitEvent(PeerEvent::kUp, 1);
+  }
+  void ExpectExactlyOnceInOneSession() {
+    AwaitTraffic();
+    cluster_->HaltAndFlush({1, 2});
+    EXPECT_THAT(cluster_->DeliveryProblems(1, 2), IsEmpty());
+    EXPECT_THAT(cluster_->DeliveryProblems(2, 1), IsEmpty());
+    EXPECT_EQ(server(1).journal().peers[2].sessions, 1u);
+    EXPECT_EQ(server(2).journal().peers[1].sessions, 1u);
+  }
+
+ private:
+  std::unique_ptr<ProcessCluster> cluster_;
+};
+
+TEST_P(NetworkTest, ALinkThatGoesDownIsSeenByBothAndComesBack) {
+  for (int end : {1, 2}) {
+    const std::string set = absl::StrCat("ip link set end", end);
+    ASSERT_TRUE(At(end, absl::StrCat(set, " down")));
+    ExpectDownAtBoth();
+    ASSERT_TRUE(At(end, absl::StrCat(set, " up")));
+    ExpectUpAtBoth();
+  }
+  ExpectExactlyOnceInOneSession();
+}
+
+TEST_P(NetworkTest, AnAddressThatGoesAwayIsSeenByBothAndComesBack) {
+  ASSERT_TRUE(At(1, "ip addr del 10.77.0.1/24 dev end1"));
+  ExpectDownAtBoth();
+  ASSERT_TRUE(At(1, "ip addr add 10.77.0.1/24 dev end1"));
+  ExpectUpAtBoth();
+  ExpectExactlyOnceInOneSession();
+}
+
+TEST_P(NetworkTest, ADestinationThatIsUnreachableIsSeenByBoth) {
+  ASSERT_TRUE(At(1, "ip route add unreachable 10.77.0.2/32"));
+  ExpectDownAtBoth();
+  ASSERT_TRUE(At(1, "ip route del unreachable 10.77.0.2/32"));
+  ExpectUpAtBoth();
+  ExpectExactlyOnceInOneSession();
+}
+
+// The route is silent where the one above answers.
+TEST_P(NetworkTest, ABlackHoleInOneDirectionIsSeenByBoth) {
+  ASSERT_TRUE(At(2, "ip route add blackhole 10.77.0.1/32"));
+  ExpectDownAtBoth();
+  ASSERT_TRUE(At(2, "ip route del blackhole 10.77.0.1/32"));
+  ExpectUpAtBoth();
+  ExpectExactlyOnceInOneSession();
+}
+
+class FirewallTest : public NetworkTest {
+ protected:
+  // False: the machine has no nft, or its kernel does not know the rule.
+  bool Install(const std::string& rule) {
+    if (!At(1, "nft add table inet wall 2>&1") ||
+        !At(1,
+            "nft add chain inet wall in '{ type filter hook input priority 0; "
+            "}' 2>&1") ||
+        !At(1, absl::StrCat("nft add rule inet wall in ", rule, " 2>&1"))) {
+      std::cout << "no nft here that takes the rule: nothing was tested\n";
+      return false;
+    }
+    return true;
+  }
+  void Remove() { ASSERT_TRUE(At(1, "nft delete table inet wall")); }
+};
+
+TEST_P(FirewallTest, ThatDropsWhatComesInIsSeenByBoth) {
+  if (!Install("drop")) return;
+  ExpectDownAtBoth();
+  Remove();
+  ExpectUpAtBoth();
+  ExpectExactlyOnceInOneSession();
+}
+
+TEST_P(FirewallTest, ThatResetsConnectionsIsSeenByBoth) {
+  if (!Install("meta l4proto tcp reject with tcp reset")) return;
+  ExpectDownAtBoth();
+  Remove();
+  ExpectUpAtBoth();
+  ExpectExactlyOnceInOneSession();
+}
+
+TEST_P(NetworkTest, SocketsThatAreKilledAreReplaced) {
+  // Exits with 0 whether or not the kernel can; tells the ones it killed.
+  const std::string kill =
+      "sh -c 'test -n \"$(ss -KHtn state established dst 10.77.0.0/24 "
+      "2>&1)\"'";
+  if (!At(1, kill)) {
+    std::cout << "ss -K kills nothing here: nothing was tested\n";
+    return;
+  }
+  for (int round = 0; round < 10; ++round) {
+    AwaitTraffic();
+    (void)At(1 + round % 2, kill);  // none may be there at the moment
+  }
+  ExpectExactlyOnceInOneSession();
+}
+
+std::string Name(const testing::TestParamInfo<const char*>& info) {
+  return info.param;
+}
+INSTANTIATE_TEST_SUITE_P(Backends, NetworkTest, testing::Values("zmq", "nng"),
+                         Name);
+INSTANTIATE_TEST_SUITE_P(Backends, FirewallTest, testing::Values("zmq", "nng"),
+                         Name);
+
+void Write(const char* path, const std::string& text) {
+  const int file = open(path, O_WRONLY | O_CLOEXEC);
+  if (file < 0) return;
+  (void)!write(file, text.data(), text.size());
+  close(file);
+}
+
+// Leaves the machine's network, as the administrator of a world of its own.
+bool LeaveMachine() {
+  const uid_t user = getuid();
+  const gid_t group = getgid();
+  if (unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) return false;
+  Write("/proc/self/setgroups", "deny");
+  Write("/proc/self/uid_map", absl::StrCat("0 ", user, " 1"));
+  Write("/proc/self/gid_map", absl::StrCat("0 ", group, " 1"));
+  // Where the tools are, which Bazel leaves out.
+  setenv("PATH", "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin",
+         1);
+  return std::system(
+             "ip link add trial1 type veth peer name trial2 && "
+             "ip link del trial1 && command -v nsenter >/dev/null") == 0;
+}
+
+// Runs the program again, inside. Unsharing wants a process of one thread,
+// which the child of a fork is, whatever a sanitizer has started here.
+int RunInside(char** argv) {
+  const pid_t child = fork();
+  if (child == 0) {
+    if (!LeaveMachine()) _exit(kNotPermitted);
+    setenv(kInside, "1", 1);
+    execv("/proc/self/exe", argv);
+    _exit(127);
+  }
+  int status = 0;
+  if (child < 0 || waitpid(child, &status, 0) != child) return 1;
+  const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+  if (code != kNotPermitted) return code;
+  std::cout << "no user and network namespaces with veth, or no ip and "
+               "nsenter, here: nothing was tested\n";
+  return 0;
+}
+
+}  // namespace
+}  // namespace cluster
+
+int main(int argc, char** argv) {
+  if (std::getenv(cluster::kInside) == nullptr) return cluster::RunInside(argv);
+  testing::InitGoogleTest(&argc, argv);
+  return RUN_ALL_TESTS();
+}

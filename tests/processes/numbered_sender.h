@@ -1,0 +1,74 @@
+// NumberedSender: a thread that sends numbered envelopes to one pid, and writes
+// in the journal how far it is.
+//
+// What it is: the sending half of a test's server process, and the form of the
+// payload that both halves know. A Send without room is tried again, and
+// counted. What it is not: paced.
+//
+// Threads: one of its own. Ownership: borrows the server and the journal.
+// Errors: a Send that fails otherwise is given to `on_trouble`.
+//
+//   NumberedSender sender(&server, &journal, {2, kEndless, 64, life}, ...);
+//   sender.Halt();
+
+#ifndef TESTS_PROCESSES_NUMBERED_SENDER_H_
+#define TESTS_PROCESSES_NUMBERED_SENDER_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <thread>
+
+#include "absl/strings/string_view.h"
+#include "cluster/server.h"
+#include "tests/processes/journal.h"
+
+namespace cluster {
+
+inline constexpr std::uint64_t kEndless = UINT64_MAX;
+inline constexpr std::size_t kNumberedPayloadBytesMin = 16;
+
+struct Numbered {
+  std::uint64_t life = 0;  // of the sender
+  std::uint64_t number = 0;
+};
+std::string NumberedPayload(const Numbered& numbered, std::size_t bytes);
+// False: it is none.
+bool ReadNumberedPayload(absl::string_view payload, Numbered* numbered);
+
+struct Sending {
+  int pid = 0;  // or kBroadcast
+  std::uint64_t count = kEndless;
+  std::size_t payload_bytes = kNumberedPayloadBytesMin;
+  std::uint64_t life = 0;
+};
+
+class NumberedSender {
+ public:
+  // `on_end` is called when `count` have been accepted.
+  NumberedSender(Server* server, Journal* journal, const Sending& sending,
+                 std::function<void()> on_end,
+                 std::function<void(const std::string&)> on_trouble);
+  ~NumberedSender() { Halt(); }
+
+  // Returns when what it was sending is accepted, or has no room.
+  void Halt();
+
+ private:
+  void Run();
+  bool SendNext(Lane lane);
+
+  Server* const server_;
+  Journal* const journal_;
+  const Sending sending_;
+  const std::function<void()> on_end_;
+  const std::function<void(const std::string&)> on_trouble_;
+  std::atomic<bool> halting_{false};
+  std::thread thread_;
+};
+
+}  // namespace cluster
+
+#endif  // TESTS_PROCESSES_NUMBERED_SENDER_H_

@@ -1,0 +1,88 @@
+// ProcessCluster: servers of one cluster, each a process of its own.
+//
+// What it is: processes that learn each other's addresses, a kill -9 and a next
+// life at the same address, and what the journals say of a pair. What it is
+// not: threads in one process (TestCluster).
+//
+// Threads: one. Ownership: kills its processes. Errors: what must work fails
+// the running test.
+//
+//   ProcessCluster cluster({"nng", {1, 2, 3}});
+//   ASSERT_TRUE(cluster.Start());
+//   cluster[1].Say("flood 64 2 3");
+//   cluster[2].AwaitArrivals(1000);
+//   cluster[2].Kill();
+//   ASSERT_TRUE(cluster.StartNextLife(2));
+//   cluster.HaltAndFlush({1});
+
+#ifndef TESTS_PROCESSES_PROCESS_CLUSTER_H_
+#define TESTS_PROCESSES_PROCESS_CLUSTER_H_
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cluster/envelope.h"
+#include "tests/harness/fresh_address.h"
+#include "tests/processes/server_process.h"
+
+namespace cluster {
+
+struct ProcessSpec {
+  std::string transport;
+  std::vector<int> ids;
+  // More keys of the config, as JSON: "\"heartbeat_ms\": 50".
+  std::string options;
+  AddressKind address_kind = AddressKind::kIpv4;
+  // Where a server listens, instead of at a fresh address.
+  std::map<int, std::string> addresses;
+  std::function<ServerProcess::Mode(int id)> mode;  // null: handlers
+  // Called for each process before its server starts. False: it failed.
+  std::function<bool(ServerProcess*)> before_start;
+};
+
+class ProcessCluster {
+ public:
+  explicit ProcessCluster(ProcessSpec spec);
+
+  // Starts all, and returns when all are up at all others.
+  bool Start();
+  // Starts the next life of a server that is gone, at its address; does not
+  // wait for the others to see it. The former lives' journals stay.
+  bool StartNextLife(int id);
+  // Starts a further server, known to all.
+  bool Join(int id);
+
+  ServerProcess& operator[](int id) { return *lives_.at(id).back(); }
+  // All of them, the first one first.
+  const std::vector<std::unique_ptr<ServerProcess>>& Lives(int id) const {
+    return lives_.at(id);
+  }
+  const std::string& address(int id) const { return addresses_.at(id); }
+  std::vector<int> Others(int id) const;
+  const std::vector<int>& ids() const { return spec_.ids; }
+
+  // Ends what these servers send, and waits until it is acknowledged and they
+  // have reported.
+  void HaltAndFlush(const std::vector<int>& ids);
+
+  // What is wrong with what the receiver's present life took of all that the
+  // sender's present life sent to it alone: everything, once, in order.
+  std::vector<std::string> DeliveryProblems(int sender, int receiver);
+
+ private:
+  bool StartProcess(int id);
+  std::string ConfigText() const;
+
+  ProcessSpec spec_;
+  std::map<int, std::string> addresses_;
+  std::map<int, std::vector<std::unique_ptr<ServerProcess>>> lives_;
+};
+
+}  // namespace cluster
+
+#endif  // TESTS_PROCESSES_PROCESS_CLUSTER_H_

@@ -1,0 +1,92 @@
+// ServerProcess: a test's hold on one process_server.
+//
+// What it is: its commands, what it says, its journal, its memory as the kernel
+// tells it. What it is not: aware of the other servers (ProcessCluster).
+//
+// Threads: one. Ownership: kills the process with the object; the journal can
+// be read until then, whatever became of the process. Errors: what the process
+// calls a problem, an end that nobody asked for, and silence for a minute, fail
+// the running test.
+//
+//   ServerProcess process(1, 0, config_text, ServerProcess::Mode::kHandler);
+//   process.Say("flood 64 2 3");
+//   process.Await("flushed");
+//   process.Signal(SIGSTOP);
+
+#ifndef TESTS_PROCESSES_SERVER_PROCESS_H_
+#define TESTS_PROCESSES_SERVER_PROCESS_H_
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "cluster/peer_event.h"
+#include "cluster/programs/child_process.h"
+#include "tests/processes/journal.h"
+
+namespace cluster {
+
+struct ProcessMemory {
+  std::size_t resident_bytes = 0;
+  std::size_t peak_bytes = 0;  // of the resident ones, so far
+};
+
+class ServerProcess {
+ public:
+  enum class Mode { kHandler, kReceive };
+
+  // Returns when it is ready, or the test has failed.
+  ServerProcess(int id, int life, const std::string& config, Mode mode);
+
+  bool running() const { return running_; }
+  int id() const { return id_; }
+  int life() const { return life_; }
+  pid_t pid() const { return process_->pid(); }
+  JournalPage& journal() { return *journal_.operator->(); }
+
+  void Say(absl::string_view line) { process_->Say(line); }
+  // Waits until it has said `word` once more than was awaited so far. Returns
+  // the rest of the line.
+  std::string Await(const std::string& word);
+  std::string Ask(absl::string_view line, const std::string& answer) {
+    Say(line);
+    return Await(answer);
+  }
+  // Waits for an event that was not awaited so far.
+  PeerEvent AwaitEvent(PeerEvent::Type type, int peer);
+  // Asks for a "mark" when it has taken so many more envelopes.
+  void MarkArrivals(std::uint64_t more);
+  // The same, and awaits it.
+  void AwaitArrivals(std::uint64_t more);
+
+  void Signal(int signal);
+  // kill -9, and waits for its end.
+  void Kill();
+  // Waits for its end; what became of it, as ChildProcess says.
+  std::string WaitForEnd();
+
+  ProcessMemory Memory() const;
+  std::size_t OpenFiles() const;
+
+ private:
+  // Takes lines until one satisfies. False: it ended or is silent.
+  bool Listen(const std::function<bool()>& satisfied);
+  void Take(const std::string& line);
+
+  const int id_;
+  const int life_;
+  const std::string journal_path_;
+  Journal journal_;
+  std::unique_ptr<ChildProcess> process_;
+  bool running_ = false;
+  std::map<std::string, std::vector<std::string>> said_;  // by first word
+  std::vector<PeerEvent> events_;                         // not awaited yet
+};
+
+}  // namespace cluster
+
+#endif  // TESTS_PROCESSES_SERVER_PROCESS_H_

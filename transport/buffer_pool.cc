@@ -1,0 +1,112 @@
+#include "transport/buffer_pool.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <new>
+
+namespace cluster {
+
+BufferPool::~BufferPool() {
+  for (const FreeList& list : free_) FreeAll(list.first);
+}
+
+void BufferPool::FreeAll(Block* first) {
+  while (first != nullptr) {
+    Block* const block = std::exchange(first, first->next);
+    block->~Block();
+    std::free(block);
+  }
+}
+
+// The smallest class that holds so many.
+std::size_t BufferPool::ClassOf(std::size_t bytes) {
+  constexpr std::size_t kLeastBits = 6;
+  const std::size_t wanted = std::max<std::size_t>(bytes, 1u << kLeastBits);
+  // 2^bits <= wanted - 1 < 2^(bits + 1)
+  const auto bits = static_cast<std::size_t>(
+      63 - __builtin_clzll(static_cast<unsigned long long>(wanted - 1)));
+  const std::size_t half_above = (std::size_t{3} << bits) / 2;
+  return wanted <= half_above ? 2 * bits + 1 : 2 * (bits + 1);
+}
+
+std::size_t BufferPool::BytesOf(std::size_t size_class) {
+  const std::size_t power = std::size_t{1} << (size_class / 2);
+  return size_class % 2 == 0 ? power : power + power / 2;
+}
+
+void* BufferPool::Take(std::size_t bytes) {
+  const std::size_t size_class = ClassOf(bytes);
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    // The latest first: its bytes are likely to be in a cache still.
+    if (free_[size_class].first != nullptr) return Pop(size_class) + 1;
+  }
+  // From malloc, so that a page that is never written costs no memory.
+  void* const memory = std::malloc(sizeof(Block) + BytesOf(size_class));
+  if (memory == nullptr) throw std::bad_alloc();
+  return new (memory) Block{size_class, nullptr} + 1;
+}
+
+BufferPool::Block* BufferPool::Pop(std::size_t size_class) {
+  FreeList& list = free_[size_class];
+  list.bytes -= BytesOf(size_class);
+  list.least_bytes = std::min(list.least_bytes, list.bytes);
+  free_bytes_ -= BytesOf(size_class);
+  return std::exchange(list.first, list.first->next);
+}
+
+void BufferPool::GiveBack(void* memory) {
+  Block* const block = static_cast<Block*>(memory) - 1;
+  const std::size_t size_class = block->size_class;
+  Block* surplus = nullptr;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    FreeList& list = free_[size_class];
+    block->next = std::exchange(list.first, block);
+    list.bytes += BytesOf(size_class);
+    free_bytes_ += BytesOf(size_class);
+    // After a change of sizes, nobody takes from the list that is longest.
+    while (free_bytes_ > free_bytes_max_) {
+      const auto longest = std::max_element(
+          free_.begin(), free_.end(), [](const FreeList& a, const FreeList& b) {
+            return a.bytes < b.bytes;
+          });
+      Block* const dropped =
+          Pop(static_cast<std::size_t>(longest - free_.begin()));
+      dropped->next = std::exchange(surplus, dropped);
+    }
+  }
+  FreeAll(surplus);
+}
+
+void BufferPool::Trim() {
+  Block* unused = nullptr;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    for (std::size_t size_class = 0; size_class < kClasses; ++size_class) {
+      FreeList& list = free_[size_class];
+      const std::size_t kept = list.bytes - list.least_bytes;
+      while (list.bytes > kept) {
+        Block* const block = Pop(size_class);
+        block->next = std::exchange(unused, block);
+      }
+      list.least_bytes = list.bytes;
+    }
+  }
+  FreeAll(unused);
+}
+
+std::shared_ptr<char> BufferPool::Lend(std::size_t bytes) {
+  const std::shared_ptr<BufferPool> self = shared_from_this();
+  // Should the share's own block not be had, shared_ptr calls the deleter.
+  return std::shared_ptr<char>(
+      static_cast<char*>(Take(bytes)),
+      [self](char* buffer) { self->GiveBack(buffer); }, Allocator<char>(self));
+}
+
+std::size_t BufferPool::free_bytes() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return free_bytes_;
+}
+
+}  // namespace cluster
