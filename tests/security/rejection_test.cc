@@ -82,8 +82,8 @@ class RejectionTest : public testing::Test {
     foreign_ = cluster_->keys();
     foreign_.cluster = cluster_->ConfigOf(1).cluster;
     foreign_.server_ids = {kVictim, kFriend, kStranger};
-    foreign_.folder =
-        absl::StrCat(ScratchFolder(), "/foreign-", cluster_->ConfigOf(1).cluster);
+    foreign_.folder = absl::StrCat(ScratchFolder(), "/foreign-",
+                                   cluster_->ConfigOf(1).cluster);
     ASSERT_TRUE(MakeKeys(foreign_).ok());
   }
 
