@@ -94,7 +94,8 @@ class RejectionTest : public testing::Test {
     return absl::StrCat(foreign_.folder, "/public/", id);
   }
 
-  // A server with the stranger's id that dials the victim, and sends to it.
+  // A server with the stranger's id, where the victim looks for it, that dials
+  // the victim and sends to it.
   void StartStranger(const SecurityConfig& security,
                      const std::string& cluster_name = "",
                      const std::string& address = "") {
@@ -102,7 +103,7 @@ class RejectionTest : public testing::Test {
     if (!cluster_name.empty()) config.cluster = cluster_name;
     config.security = security;
     config.servers = {
-        {kStranger, FreshAddress(AddressKind::kIpv4)},
+        {kStranger, cluster_->address(kStranger)},
         {kVictim, address.empty() ? cluster_->address(kVictim) : address}};
     auto server = NewServer(kStranger, config);
     ASSERT_TRUE(server.ok()) << server.status();
