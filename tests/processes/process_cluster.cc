@@ -24,10 +24,11 @@ std::string ProcessCluster::ConfigText() const {
     servers.push_back(
         absl::StrCat("{\"id\": ", id, ", \"address\": \"", address, "\"}"));
   }
-  return absl::StrCat("{\"cluster\": \"processes\", \"transport\": \"",
-                      spec_.transport, "\", ", spec_.options,
-                      spec_.options.empty() ? "" : ", ", "\"servers\": [",
-                      absl::StrJoin(servers, ", "), "]}");
+  return absl::StrCat(
+      "{\"cluster\": \"processes\", \"allow_plaintext\": true, "
+      "\"transport\": \"",
+      spec_.transport, "\", ", spec_.options, spec_.options.empty() ? "" : ", ",
+      "\"servers\": [", absl::StrJoin(servers, ", "), "]}");
 }
 
 bool ProcessCluster::StartProcess(int id) {
