@@ -169,7 +169,8 @@ TEST_F(ImpostorTest, MessagesInAnothersNameAreRejected) {
   };
   TestCluster cluster(std::move(spec));
   ASSERT_TRUE(cluster.Start());
-  // The impostor's own transport, under its own keys.
+  // The impostor's own transport, under its own keys, where the victim looks
+  // for it.
   TransportConfig config;
   config.cluster = cluster.keys().cluster;
   config.server_id = kImpostor;
@@ -181,8 +182,7 @@ TEST_F(ImpostorTest, MessagesInAnothersNameAreRejected) {
   RecordingHandler handler;
   auto transport = (*FindTransport(SECURITY_BACKEND))(config);
   ASSERT_TRUE(transport.ok()) << transport.status();
-  ASSERT_TRUE(
-      (*transport)->Start(&handler, FreshAddress(AddressKind::kIpv4)).ok());
+  ASSERT_TRUE((*transport)->Start(&handler, cluster.address(kImpostor)).ok());
   ASSERT_TRUE((*transport)->Connect(kVictim, cluster.address(kVictim)).ok());
   Envelope envelope;
   envelope.pid = kVictim;
