@@ -225,7 +225,7 @@ TEST_P(RogueMemberTest, BadRecordsBehindRightChecksumsEndTheSession) {
 }
 
 TEST_P(RogueMemberTest, AnotherSendersEnvelopeIsNeverDelivered) {
-  Expect(Effect::kBrokenByRead, RefusalReason::kBadRecord,
+  Expect(Effect::kBrokenByRead, RefusalReason::kWrongIdentity,
          MakeFrame(Data(*rogue_, 1), Record(kHonest, kVictim, "impostor")));
   Expect(Effect::kBrokenByRead, RefusalReason::kBadRecord,
          MakeFrame(Data(*rogue_, 1), Record(kRogue, kHonest, "astray")));

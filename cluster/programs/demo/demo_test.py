@@ -97,7 +97,8 @@ class DemoTest(unittest.TestCase):
         with open(self.config) as file:
             text = file.read()
         with open(self.config, "w") as file:
-            file.write(text.replace("127.0.0.1:0", "192.0.2.1:0", 1))
+            file.write(text.replace("127.0.0.1:0", "192.0.2.1:0", 1)
+                       .replace("{", '{"allow_plaintext": true, ', 1))
         program = Program([DEMO, "--config=" + self.config])
         self.assertEqual(program.wait(), 1)
         self.assertRegex(program.errors(), r"^demo: server 1: .*192\.0\.2\.1.*\n$")
