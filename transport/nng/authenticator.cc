@@ -76,9 +76,9 @@ void Authenticator::Carry(Lock lock, Verdict verdict) {
     const auto dialled = find_dialled_(*verdict.waiting_for);
     if (dialled != nullptr) dialled->OnMessagesWaiting();
   }
-  if (verdict.answer) {
-    const auto dialled = find_dialled_(verdict.answer->peer);
-    if (dialled != nullptr) dialled->OnAnswer(*verdict.answer);
+  if (!verdict.answer.empty()) {
+    const auto dialled = find_dialled_(verdict.answer.peer);
+    if (dialled != nullptr) dialled->OnAnswer(verdict.answer);
   }
 }
 

@@ -86,9 +86,10 @@ struct Verdict {
   struct Answer {
     int peer = 0;
     LinkTag tag{};
-    std::string message;
+    std::string message;  // empty: there is none
+    bool empty() const { return message.empty(); }
   };
-  absl::optional<Answer> answer;
+  Answer answer;
 };
 
 class IdentityProof {

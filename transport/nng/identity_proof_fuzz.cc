@@ -114,8 +114,8 @@ class World {
         "bounded");
     for (const std::string& message : asked) {
       const Verdict verdict = two_.OnMessage(to_two_, message);
-      if (!verdict.answer || verdict.answer->tag != tag_) continue;
-      const Verdict proof = one_.OnMessage(to_one_, verdict.answer->message);
+      if (verdict.answer.empty() || verdict.answer.tag != tag_) continue;
+      const Verdict proof = one_.OnMessage(to_one_, verdict.answer.message);
       CLUSTER_CHECK(proof.refused.empty(), "the true one was refused");
       CLUSTER_CHECK(!proof.proven || *proof.proven == 2, "the wrong id");
     }

@@ -85,10 +85,10 @@ void Carry(Link* link, const std::vector<Link*>& links) {
   for (Link* other : links) {
     if (other->from != link->to) continue;
     if (verdict.waiting_for == other->to_id) other->Fetch();
-    if (verdict.answer && verdict.answer->peer == other->to_id &&
-        verdict.answer->tag == other->tag) {
+    if (!verdict.answer.empty() && verdict.answer.peer == other->to_id &&
+        verdict.answer.tag == other->tag) {
       other->usable = true;
-      other->wire.push_back(verdict.answer->message);
+      other->wire.push_back(verdict.answer.message);
     }
   }
 }
@@ -204,7 +204,7 @@ TEST_F(IdentityProofTest,
   there->Fetch();
   ASSERT_EQ(there->wire.size(), 1u);
   verdict = two_.proof.OnMessage(there->inbound, there->wire.front());
-  EXPECT_FALSE(verdict.answer.has_value());
+  EXPECT_TRUE(verdict.answer.empty());
   back->Fetch();
   ASSERT_EQ(back->wire.size(), 1u);
   verdict = one_.proof.OnMessage(back->inbound, back->wire.front());
@@ -272,7 +272,7 @@ TEST_F(IdentityProofTest, AForgedChallengeIsDeniedAndHarmsNoProof) {
   for (int i = 0; i < IdentityProof::kChallengesMax; ++i) {
     Verdict verdict =
         two_.proof.OnMessage(lie, ChallengeMessage(LinkTag{}, Nonce{}));
-    EXPECT_FALSE(verdict.answer.has_value());
+    EXPECT_TRUE(verdict.answer.empty());
     EXPECT_TRUE(verdict.refused.empty());
   }
   back->Fetch();
