@@ -47,7 +47,7 @@ Captured Capture(WireTap* tap) {
 }
 
 std::string WithByte(std::string frame, std::size_t at, char byte) {
-  frame[at] = byte;
+  frame.replace(at, 1, 1, byte);
   return frame;
 }
 
