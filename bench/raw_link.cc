@@ -1,10 +1,9 @@
 #include "bench/raw_link.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <random>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -15,10 +14,12 @@ namespace cluster {
 namespace bench {
 
 std::string NewIpcPath() {
+  // Random, since in containers that share the folder process ids are alike.
+  static const unsigned process = std::random_device()();
   static std::atomic<int> paths{0};
   const char* const folder = std::getenv("TMPDIR");
   return absl::StrCat(folder != nullptr ? folder : "/tmp", "/cluster-bench-",
-                      getpid(), "-", ++paths);
+                      process, "-", ++paths);
 }
 
 std::unique_ptr<RawFanout> NewRawFanout(absl::string_view transport,
