@@ -183,9 +183,8 @@ class Node {
     for (int i = 0; i < kRefusalReasons; ++i) {
       const auto reason = static_cast<RefusalReason>(i);
       if (stats.Refused(reason) == 0) continue;
-      output_->Line(absl::StrCat("   ", stats.Refused(reason),
-                                 " turned away (", RefusalReasonName(reason),
-                                 ")"));
+      output_->Line(absl::StrCat("   ", stats.Refused(reason), " turned away (",
+                                 RefusalReasonName(reason), ")"));
     }
   }
 

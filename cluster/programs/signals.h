@@ -3,8 +3,8 @@
 // What it is: the three signals blocked and readable from a descriptor
 // (signalfd), so nothing runs in a signal handler, and SIGPIPE ignored, so a
 // closed pipe is an error code. SIGINT and SIGTERM ask for an end; SIGHUP does
-// too, or is a request to reload, readable from a descriptor of its own. What it is not: for libraries; a program makes
-// one, first of all.
+// too, or is a request to reload, readable from a descriptor of its own. What
+// it is not: for libraries; a program makes one, first of all.
 //
 // Threads: made before any other thread, which inherit what is blocked.
 // Errors: none that a caller could act on; a failure aborts.

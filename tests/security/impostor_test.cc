@@ -1,6 +1,7 @@
 // A valid member, with good keys, that claims to be another one: in its hellos,
 // its frames or its envelopes. It gets nothing, and the true one is not harmed.
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -30,6 +31,7 @@ using ::testing::IsEmpty;
 constexpr int kVictim = 1;
 constexpr int kTrue = 2;
 constexpr int kImpostor = 3;
+constexpr std::chrono::seconds kDeadline{30};
 
 // 1 and 2 send to each other all the while, and 3 sends to 1.
 class ImpostorTest : public testing::Test {
@@ -77,6 +79,16 @@ class ImpostorTest : public testing::Test {
     cluster_->server(kImpostor).Send(envelope).IgnoreError();
   }
 
+  // False: so many rejections did not come.
+  bool SendUntilRejected(std::uint64_t count) {
+    const auto deadline = std::chrono::steady_clock::now() + kDeadline;
+    while (Refused(RefusalReason::kWrongIdentity) < count) {
+      if (std::chrono::steady_clock::now() > deadline) return false;
+      SendAsImpostor();
+    }
+    return true;
+  }
+
   std::uint64_t Refused(RefusalReason reason) {
     const ServerStats stats = cluster_->Stats(kVictim);
     return stats.Refused(reason) + stats.Peer(kImpostor)->Refused(reason);
@@ -111,7 +123,7 @@ TEST_F(ImpostorTest, FramesAndHellosInAnothersNameAreRejected) {
   StartCluster("binary");
   forgery_.Begin(
       [](FrameHeader* header, std::string*) { header->sender_id = kTrue; });
-  while (Refused(RefusalReason::kWrongIdentity) < 10) SendAsImpostor();
+  EXPECT_TRUE(SendUntilRejected(10));
   EXPECT_TRUE(log_.WaitFor([](const EventLog::Entry& entry) {
     return entry.first == kVictim &&
            entry.second.type == PeerEvent::kRejected &&
@@ -149,7 +161,7 @@ TEST_F(ImpostorTest, EnvelopesInAnothersNameAreRejected) {
     if (header->kind != FrameKind::kData) return;
     absl::StrReplaceAll({{"\"SenderId\":3", "\"SenderId\":2"}}, body);
   });
-  while (Refused(RefusalReason::kWrongIdentity) == 0) SendAsImpostor();
+  EXPECT_TRUE(SendUntilRejected(1));
   EXPECT_TRUE(log_.WaitForRejection(
       kVictim, "server 3 sent an envelope in the name of server 2"))
       << log_.Text();
@@ -190,7 +202,9 @@ TEST_F(ImpostorTest, MessagesInAnothersNameAreRejected) {
   envelope.message_id = {1, 1};
   std::string message;
   (*FindCodec("binary"))->EncodeStandalone(EnvelopeView(envelope), &message);
+  const auto deadline = std::chrono::steady_clock::now() + kDeadline;
   while (cluster.Stats(kVictim).Refused(RefusalReason::kWrongIdentity) == 0) {
+    ASSERT_LT(std::chrono::steady_clock::now(), deadline);
     const Frame frame{{MakeSlice(message)}};
     (void)(*transport)->Send(kVictim, frame);
     std::this_thread::yield();

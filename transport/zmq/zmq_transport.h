@@ -4,9 +4,10 @@
 // dials, all in one ZeroMQ context per transport. One frame is one message of
 // one part, so a program in any language with a ZeroMQ binding can take part.
 // With security, each connection is encrypted by CURVE, a dialler knows the key
-// of the one that it means, and a ZAP handler says whose key it was that dialled
-// (zap.h): that is `ReceivedFrame::identity`. What it is not: reliable, or able
-// to name the sender of a frame without security: then the identity is none.
+// of the one that it means, and a ZAP handler says whose key it was that
+// dialled (zap.h): that is `ReceivedFrame::identity`. What it is not: reliable,
+// or able to name the sender of a frame without security: then the identity is
+// none.
 //
 // Options (the object "zmq" of the config file), all integers:
 //   io_threads        1     1-16          ZeroMQ's own threads
@@ -46,9 +47,9 @@
 
 namespace cluster {
 
-// kInvalidArgument: an option is unknown or out of range, or a key file holds no
-// key; kNotFound, kPermissionDenied: a key file (key_files.h). kResourceExhausted:
-// no descriptors left. Opens no socket yet.
+// kInvalidArgument: an option is unknown or out of range, or a key file holds
+// no key; kNotFound, kPermissionDenied: a key file (key_files.h).
+// kResourceExhausted: no descriptors left. Opens no socket yet.
 absl::StatusOr<std::unique_ptr<Transport>> NewZmqTransport(
     const TransportConfig& config);
 

@@ -1,0 +1,132 @@
+// What a reload does to connections: those of a revoked peer carry nothing any
+// more, either way, and the others do not notice.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+#include "tools/keys/keys.h"
+#include "transport/contract/contract_suite.h"
+#include "transport/zmq/zmq_transport.h"
+
+namespace cluster {
+namespace {
+
+class ReloadTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    keys_.cluster = TransportConfig().cluster;
+    keys_.server_ids = {1, 2, 3};
+    keys_.folder = absl::StrCat(testing::TempDir(), "/reloadXXXXXX");
+    ASSERT_NE(mkdtemp(&keys_.folder[0]), nullptr);
+    ASSERT_TRUE(MakeKeys(keys_).ok());
+    one_ = Start(1);
+    two_ = Start(2);
+    three_ = Start(3);
+    for (Node* other : {two_.get(), three_.get()}) {
+      ASSERT_TRUE(
+          other->transport->Connect(1, one_->transport->Address()).ok());
+    }
+    ASSERT_TRUE(one_->transport->Connect(2, two_->transport->Address()).ok());
+    ASSERT_TRUE(one_->transport->Connect(3, three_->transport->Address()).ok());
+  }
+
+  // The files of server `id`, without `revoked`.
+  SecurityFiles Files(int id, int revoked = 0) const {
+    SecurityFiles files;
+    files.identity = absl::StrCat(keys_.folder, "/", id);
+    for (int peer : keys_.server_ids) {
+      if (peer == id || peer == revoked) continue;
+      files.peers[peer] = absl::StrCat(keys_.folder, "/public/", peer);
+    }
+    return files;
+  }
+
+  std::unique_ptr<Node> Start(int id) {
+    auto node = std::make_unique<Node>();
+    TransportConfig config;
+    config.server_id = id;
+    config.frame_bytes_max = kContractFrameBytesMax;
+    config.security = Files(id);
+    node->transport = *NewZmqTransport(config);
+    EXPECT_TRUE(
+        node->transport->Start(&node->handler, FreshIpv4Address()).ok());
+    return node;
+  }
+
+  static bool Arrives(Node* at, const std::string& text) {
+    return at->handler.WaitFor(
+        [&](const Recorded& r) { return r.HasFrame(text); });
+  }
+
+  KeyRequest keys_;
+  std::unique_ptr<Node> one_;
+  std::unique_ptr<Node> two_;
+  std::unique_ptr<Node> three_;
+};
+
+TEST_F(ReloadTest, NothingIsSentToARevokedPeer) {
+  ASSERT_TRUE(one_->SendWaiting(2, "before"));
+  ASSERT_TRUE(Arrives(two_.get(), "before"));
+  ASSERT_TRUE(one_->transport->ReloadSecurity(Files(1, 2)).ok());
+  EXPECT_TRUE(one_->handler.WaitForDisconnected(2));
+  EXPECT_EQ(one_->Send(2, "revoked"), SendResult::kSent);
+  // Frames are in order: had that one been sent, it would come before these.
+  ASSERT_TRUE(one_->transport->ReloadSecurity(Files(1)).ok());
+  ASSERT_TRUE(one_->SendWaiting(2, "after"));
+  ASSERT_TRUE(Arrives(two_.get(), "after"));
+  EXPECT_EQ(two_->handler.Texts(),
+            (std::vector<std::string>{"before", "after"}));
+}
+
+TEST_F(ReloadTest, NothingIsTakenFromARevokedPeer) {
+  ASSERT_TRUE(two_->SendWaiting(1, "before"));
+  ASSERT_TRUE(Arrives(one_.get(), "before"));
+  ASSERT_TRUE(one_->transport->ReloadSecurity(Files(1, 2)).ok());
+  ASSERT_TRUE(two_->SendWaiting(1, "revoked"));
+  EXPECT_TRUE(one_->handler.WaitFor([](const Recorded& r) {
+    for (const Rejection& rejection : r.rejections)
+      if (rejection.peer == 2) return true;
+    return false;
+  }));
+  EXPECT_FALSE(one_->handler.Get().HasFrame("revoked"));
+}
+
+TEST_F(ReloadTest, OthersKeepTheirConnections) {
+  ASSERT_TRUE(one_->handler.WaitForConnected(3));
+  ASSERT_TRUE(three_->handler.WaitForConnected(1));
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_TRUE(
+        one_->transport->ReloadSecurity(Files(1, i % 2 == 0 ? 2 : 0)).ok());
+    ASSERT_TRUE(one_->SendWaiting(3, absl::StrCat(i)));
+    ASSERT_TRUE(three_->SendWaiting(1, absl::StrCat(i)));
+  }
+  ASSERT_TRUE(Arrives(one_.get(), "19"));
+  ASSERT_TRUE(Arrives(three_.get(), "19"));
+  EXPECT_EQ(three_->handler.Texts().size(), 20u);
+  EXPECT_EQ(one_->handler.Texts().size(), 20u);
+  EXPECT_EQ(Recorded::Count(one_->handler.Get().connected, 3), 1);
+  EXPECT_EQ(Recorded::Count(three_->handler.Get().disconnected, 1), 0);
+}
+
+TEST_F(ReloadTest, WhoeverWaitsForRoomToARevokedPeerGoesOn) {
+  const std::string nobody = Start(3)->transport->Address();
+  ASSERT_TRUE(one_->transport->Connect(2, nobody).ok());
+  ASSERT_LT(one_->Fill(2, 1000, 100000), 100000u);
+  const int before = one_->handler.writable(2);
+  ASSERT_TRUE(one_->transport->ReloadSecurity(Files(1, 2)).ok());
+  EXPECT_TRUE(one_->handler.WaitForWritable(2, before + 1));
+}
+
+TEST_F(ReloadTest, ABadFileChangesNothing) {
+  SecurityFiles bad = Files(1);
+  bad.peers[2] = absl::StrCat(keys_.folder, "/none");
+  EXPECT_TRUE(absl::IsNotFound(one_->transport->ReloadSecurity(bad)));
+  ASSERT_TRUE(one_->SendWaiting(2, "still"));
+  EXPECT_TRUE(Arrives(two_.get(), "still"));
+}
+
+}  // namespace
+}  // namespace cluster
