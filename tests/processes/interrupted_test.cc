@@ -35,7 +35,7 @@ class Interruptions {
     struct sigaction action {};
     action.sa_handler = [](int) { ++handled; };
     action.sa_flags = 0;  // no SA_RESTART: calls return EINTR
-    EXPECT_EQ(sigaction(SIGALRM, &action, &before_), 0);
+    EXPECT_EQ(sigaction(SIGALRM, &action, nullptr), 0);
     timer_ = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
     const itimerspec period = {{0, kPeriodNanoseconds},
                                {0, kPeriodNanoseconds}};
@@ -46,7 +46,9 @@ class Interruptions {
     stopping_ = true;
     thread_.join();
     close(timer_);
-    sigaction(SIGALRM, &before_, nullptr);
+    // A thread may still have one pending, which would end the process if it
+    // met the default.
+    signal(SIGALRM, SIG_IGN);
   }
 
  private:
@@ -69,7 +71,6 @@ class Interruptions {
     closedir(threads);
   }
 
-  struct sigaction before_ {};
   int timer_ = -1;
   std::atomic<bool> stopping_{false};
   std::thread thread_;
