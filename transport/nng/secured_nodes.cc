@@ -9,6 +9,7 @@
 #include "gtest/gtest.h"
 #include "tools/keys/keys.h"
 #include "transport/key_files.h"
+#include "transport/nng/endpoint.h"
 #include "transport/nng/nng_transport.h"
 
 namespace cluster {
@@ -125,7 +126,7 @@ TlsClient::~TlsClient() {
     nng_aio_wait(end_aio_);
     nng_stream_free(stream_);
   }
-  nng_stream_dialer_free(dialer_);
+  FreeDialer(dialer_);
   nng_tls_config_free(config_);
   nng_aio_free(aio_);
   nng_aio_free(end_aio_);
