@@ -9,6 +9,7 @@
 #include "gtest/gtest.h"
 #include "tools/keys/keys.h"
 #include "transport/key_files.h"
+#include "transport/nng/endpoint.h"
 #include "transport/nng/nng_transport.h"
 
 namespace cluster {
@@ -92,6 +93,7 @@ bool Delivers(TestNode& from, int peer, TestNode& to, const std::string& text) {
 TlsClient::TlsClient(const std::string& address,
                      const std::string& own_folder) {
   EXPECT_EQ(nng_aio_alloc(&aio_, nullptr, nullptr), 0);
+  EXPECT_EQ(nng_aio_alloc(&end_aio_, nullptr, nullptr), 0);
   EXPECT_EQ(nng_tls_config_alloc(&config_, NNG_TLS_MODE_CLIENT), 0);
   nng_tls_config_auth_mode(config_, NNG_TLS_AUTH_MODE_NONE);
   if (!own_folder.empty()) {
@@ -111,17 +113,23 @@ TlsClient::TlsClient(const std::string& address,
   EXPECT_EQ(nng_aio_result(aio_), 0);
   if (nng_aio_result(aio_) == 0) {
     stream_ = static_cast<nng_stream*>(nng_aio_get_output(aio_, 0));
+    // From the start: one that began after the end would never call back.
+    nng_iov segment{dropped_, sizeof dropped_};
+    nng_aio_set_iov(end_aio_, 1, &segment);
+    nng_stream_recv(stream_, end_aio_);
   }
 }
 
 TlsClient::~TlsClient() {
   if (stream_ != nullptr) {
     nng_stream_close(stream_);
+    nng_aio_wait(end_aio_);
     nng_stream_free(stream_);
   }
-  nng_stream_dialer_free(dialer_);
+  FreeDialer(dialer_);
   nng_tls_config_free(config_);
   nng_aio_free(aio_);
+  nng_aio_free(end_aio_);
 }
 
 bool TlsClient::Write(absl::string_view bytes) {
@@ -137,12 +145,8 @@ bool TlsClient::Write(absl::string_view bytes) {
 }
 
 bool TlsClient::WaitForEnd() {
-  char dropped[64];
-  nng_iov segment{dropped, sizeof dropped};
-  nng_aio_set_iov(aio_, 1, &segment);
-  nng_stream_recv(stream_, aio_);
-  nng_aio_wait(aio_);
-  return nng_aio_result(aio_) != 0;
+  nng_aio_wait(end_aio_);
+  return nng_aio_result(end_aio_) != 0;
 }
 
 }  // namespace nng

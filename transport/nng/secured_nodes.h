@@ -83,7 +83,9 @@ class TlsClient {
   bool WaitForEnd();
 
  private:
-  nng_aio* aio_ = nullptr;
+  nng_aio* aio_ = nullptr;      // of the dial and the writes
+  nng_aio* end_aio_ = nullptr;  // of a read that lasts until the end
+  char dropped_[64];
   nng_tls_config* config_ = nullptr;
   nng_stream_dialer* dialer_ = nullptr;
   nng_stream* stream_ = nullptr;
