@@ -12,25 +12,10 @@
 #include "cluster/config_limits.h"
 #include "cluster/config_reader.h"
 #include "codec/positioned_json/positioned_json.h"
+#include "transport/open_file.h"
 
 namespace cluster {
 namespace {
-
-// Closes a file descriptor.
-class OpenFile {
- public:
-  explicit OpenFile(int fd) : fd_(fd) {}
-  ~OpenFile() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  OpenFile(const OpenFile&) = delete;
-  OpenFile& operator=(const OpenFile&) = delete;
-
-  int fd() const { return fd_; }
-
- private:
-  const int fd_;
-};
 
 // A path is shown whole unless it is absurd.
 std::string Shown(const std::string& file) {

@@ -15,6 +15,7 @@
 #include "cluster/server.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "transport/forwarding_transport.h"
 #include "transport/memory/memory_transport.h"
 
 namespace cluster {
@@ -25,48 +26,24 @@ using ::testing::HasSubstr;
 constexpr absl::Duration kLong = absl::Seconds(30);
 
 // Says of every frame that its connection proved `identity`.
-class StampingTransport : public Transport, private TransportHandler {
+class StampingTransport final : public ForwardingTransport {
  public:
-  StampingTransport(std::unique_ptr<Transport> inner,
+  StampingTransport(std::unique_ptr<Transport> around,
                     const std::atomic<int>* identity)
-      : inner_(std::move(inner)), identity_(identity) {}
+      : ForwardingTransport(std::move(around)), identity_(identity) {}
+  ~StampingTransport() override { Stop(absl::ZeroDuration()); }
 
-  absl::Status Start(TransportHandler* handler,
-                     const std::string& local_address) override {
-    handler_ = handler;
-    return inner_->Start(this, local_address);
-  }
-  std::string Address() const override { return inner_->Address(); }
-  absl::Status Connect(int peer, const std::string& address) override {
-    return inner_->Connect(peer, address);
-  }
-  void Disconnect(int peer) override { inner_->Disconnect(peer); }
-  SendResult Send(int peer, const Frame& frame) override {
-    return inner_->Send(peer, frame);
-  }
   absl::Status ReloadSecurity(const SecurityFiles&) override {
     return absl::OkStatus();
   }
-  void Stop(absl::Duration linger) override { inner_->Stop(linger); }
 
  private:
   FrameVerdict OnFrame(ReceivedFrame frame) override {
     if (*identity_ >= 0) frame.identity = *identity_;
-    return handler_->OnFrame(std::move(frame));
-  }
-  void OnDrained() override { handler_->OnDrained(); }
-  void OnWritable(int peer) override { handler_->OnWritable(peer); }
-  void OnConnected(int peer) override { handler_->OnConnected(peer); }
-  void OnDisconnected(int peer, absl::string_view reason) override {
-    handler_->OnDisconnected(peer, reason);
-  }
-  void OnRejected(Rejection rejection) override {
-    handler_->OnRejected(std::move(rejection));
+    return handler()->OnFrame(std::move(frame));
   }
 
-  const std::unique_ptr<Transport> inner_;
   const std::atomic<int>* const identity_;
-  TransportHandler* handler_ = nullptr;
 };
 
 class IdentityTest : public testing::TestWithParam<Delivery> {

@@ -11,26 +11,13 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "transport/open_file.h"
 
 namespace cluster {
 namespace {
 
 constexpr mode_t kOthers = S_IRWXG | S_IRWXO;
 constexpr std::size_t kClusterBytesMax = 40;
-
-class OpenFile {
- public:
-  explicit OpenFile(int fd) : fd_(fd) {}
-  ~OpenFile() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  OpenFile(const OpenFile&) = delete;
-  OpenFile& operator=(const OpenFile&) = delete;
-  int fd() const { return fd_; }
-
- private:
-  const int fd_;
-};
 
 absl::Status SystemError(const std::string& path, int error) {
   const std::string text =

@@ -8,6 +8,12 @@
 
 namespace cluster {
 
+BufferPool* TestBuffers() {
+  static const auto* const kPool =
+      new std::shared_ptr<BufferPool>(std::make_shared<BufferPool>());
+  return kPool->get();
+}
+
 LinkConfig TestLinkConfig(int self_id, int peer_id) {
   LinkConfig config;
   config.self_id = self_id;

@@ -24,8 +24,12 @@
 
 #include "absl/time/time.h"
 #include "cluster/link/link.h"
+#include "transport/buffer_pool.h"
 
 namespace cluster {
+
+// Of all tests of the process.
+BufferPool* TestBuffers();
 
 // Small limits, so that tests reach them; the binary codec.
 LinkConfig TestLinkConfig(int self_id, int peer_id);

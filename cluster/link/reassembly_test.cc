@@ -1,8 +1,8 @@
 #include "cluster/link/reassembly.h"
 
-#include <memory>
 #include <string>
 
+#include "cluster/link/link_pair.h"
 #include "gtest/gtest.h"
 
 namespace cluster {
@@ -10,14 +10,8 @@ namespace {
 
 using Result = Reassembly::Result;
 
-BufferPool* Buffers() {
-  static const auto* const kPool =
-      new std::shared_ptr<BufferPool>(std::make_shared<BufferPool>());
-  return kPool->get();
-}
-
 TEST(Reassembly, JoinsChunksInOrder) {
-  Reassembly reassembly(Buffers(), 100);
+  Reassembly reassembly(TestBuffers(), 100);
   Slice whole;
   EXPECT_EQ(reassembly.Add(ChunkState::kFirst, 6, "ab", &whole), Result::kPart);
   EXPECT_TRUE(reassembly.unfinished());
@@ -32,7 +26,7 @@ TEST(Reassembly, JoinsChunksInOrder) {
 }
 
 TEST(Reassembly, RefusesMoreThanItsLimit) {
-  Reassembly reassembly(Buffers(), 100);
+  Reassembly reassembly(TestBuffers(), 100);
   Slice whole;
   EXPECT_EQ(reassembly.Add(ChunkState::kFirst, 101, "a", &whole),
             Result::kBroken);
@@ -57,7 +51,7 @@ TEST(Reassembly, ChunksThatContradictEachOtherAreBroken) {
         Case{"a last one too soon", ChunkState::kLast, 6, "cd"},
         Case{"a middle one at the end", ChunkState::kMiddle, 6, "cdef"},
         Case{"a whole one", ChunkState::kWhole, 0, "cdef"}}) {
-    Reassembly reassembly(Buffers(), 100);
+    Reassembly reassembly(TestBuffers(), 100);
     Slice whole;
     ASSERT_EQ(reassembly.Add(ChunkState::kFirst, 6, "ab", &whole),
               Result::kPart);
@@ -68,7 +62,7 @@ TEST(Reassembly, ChunksThatContradictEachOtherAreBroken) {
 }
 
 TEST(Reassembly, OnlyAFirstChunkBegins) {
-  Reassembly reassembly(Buffers(), 100);
+  Reassembly reassembly(TestBuffers(), 100);
   Slice whole;
   EXPECT_EQ(reassembly.Add(ChunkState::kMiddle, 6, "ab", &whole),
             Result::kBroken);
@@ -79,7 +73,7 @@ TEST(Reassembly, OnlyAFirstChunkBegins) {
 }
 
 TEST(Reassembly, ResetForgetsWhatIsUnfinished) {
-  Reassembly reassembly(Buffers(), 100);
+  Reassembly reassembly(TestBuffers(), 100);
   Slice whole;
   reassembly.Add(ChunkState::kFirst, 6, "ab", &whole);
   reassembly.Reset();

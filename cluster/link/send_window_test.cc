@@ -5,6 +5,7 @@
 #include <string>
 
 #include "cluster/link/link_config.h"
+#include "cluster/link/link_pair.h"
 #include "gtest/gtest.h"
 
 namespace cluster {
@@ -12,16 +13,10 @@ namespace {
 
 constexpr std::size_t kBody = 100;
 
-BufferPool* Buffers() {
-  static const auto* const kPool =
-      new std::shared_ptr<BufferPool>(std::make_shared<BufferPool>());
-  return kPool->get();
-}
-
 SendWindow::Sent SomeFrame(Lane lane = Lane::kNormal,
                            std::uint32_t envelopes = 1) {
   SendWindow::Sent sent;
-  sent.batch = NewBatch(Buffers(), lane, kBody);
+  sent.batch = NewBatch(TestBuffers(), lane, kBody);
   std::memset(sent.batch.header(), 'h', kFrameHeaderBytes);
   std::memset(sent.batch.body_begin(), 'b', kBody);
   sent.batch.body_bytes = sent.body_bytes = kBody;
@@ -121,7 +116,7 @@ TEST(SendWindow, AFrameIsHeaderAndBody) {
   EXPECT_EQ(std::string(frame.slices[0].bytes),
             std::string(kFrameHeaderBytes, 'h') + std::string(kBody, 'b'));
 
-  std::shared_ptr<char> header = Buffers()->Lend(kFrameHeaderBytes);
+  std::shared_ptr<char> header = TestBuffers()->Lend(kFrameHeaderBytes);
   std::memset(header.get(), 'g', kFrameHeaderBytes);
   const Frame again = SendWindow::ToFrame(sent, header);
   ASSERT_EQ(again.slices.size(), 2u);

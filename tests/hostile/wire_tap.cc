@@ -7,6 +7,8 @@
 #include <mutex>
 #include <utility>
 
+#include "transport/forwarding_transport.h"
+
 namespace cluster {
 namespace {
 
@@ -74,54 +76,32 @@ class WireTap::State {
 
 namespace {
 
-class TappedTransport : public Transport, private TransportHandler {
+class TappedTransport final : public ForwardingTransport {
  public:
   TappedTransport(int self, std::shared_ptr<WireTap::State> state,
-                  std::unique_ptr<Transport> inner)
-      : self_(self), state_(std::move(state)), inner_(std::move(inner)) {}
+                  std::unique_ptr<Transport> around)
+      : ForwardingTransport(std::move(around)),
+        self_(self),
+        state_(std::move(state)) {}
+  ~TappedTransport() override { Stop(absl::ZeroDuration()); }
 
-  absl::Status Start(TransportHandler* handler,
-                     const std::string& local_address) override {
-    handler_ = handler;
-    return inner_->Start(this, local_address);
-  }
-  std::string Address() const override { return inner_->Address(); }
-  absl::Status Connect(int peer, const std::string& address) override {
-    return inner_->Connect(peer, address);
-  }
-  void Disconnect(int peer) override { inner_->Disconnect(peer); }
   SendResult Send(int peer, const Frame& frame) override {
-    const SendResult result = inner_->Send(peer, frame);
+    const SendResult result = inner()->Send(peer, frame);
     if (result == SendResult::kSent) state_->Sent(self_, peer, frame);
     return result;
   }
-  absl::Status ReloadSecurity(const SecurityFiles& files) override {
-    return inner_->ReloadSecurity(files);
-  }
-  void Stop(absl::Duration linger) override { inner_->Stop(linger); }
 
  private:
   FrameVerdict OnFrame(ReceivedFrame frame) override {
     const bool watched = state_->Watches(self_, frame.slice.bytes);
     const std::string bytes(watched ? frame.slice.bytes : "");
-    const FrameVerdict verdict = handler_->OnFrame(std::move(frame));
+    const FrameVerdict verdict = handler()->OnFrame(std::move(frame));
     if (watched) state_->Handled(self_, bytes);
     return verdict;
-  }
-  void OnDrained() override { handler_->OnDrained(); }
-  void OnWritable(int peer) override { handler_->OnWritable(peer); }
-  void OnConnected(int peer) override { handler_->OnConnected(peer); }
-  void OnDisconnected(int peer, absl::string_view reason) override {
-    handler_->OnDisconnected(peer, reason);
-  }
-  void OnRejected(Rejection rejection) override {
-    handler_->OnRejected(std::move(rejection));
   }
 
   const int self_;
   const std::shared_ptr<WireTap::State> state_;
-  TransportHandler* handler_ = nullptr;
-  const std::unique_ptr<Transport> inner_;
 };
 
 }  // namespace

@@ -3,35 +3,22 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "transport/forwarding_transport.h"
 
 namespace cluster {
 namespace {
 
-class ForgingTransport : public Transport {
+class ForgingTransport final : public ForwardingTransport {
  public:
-  ForgingTransport(Forgery* forgery, std::unique_ptr<Transport> inner)
-      : forgery_(forgery), inner_(std::move(inner)) {}
+  ForgingTransport(Forgery* forgery, std::unique_ptr<Transport> around)
+      : ForwardingTransport(std::move(around)), forgery_(forgery) {}
 
-  absl::Status Start(TransportHandler* handler,
-                     const std::string& local_address) override {
-    return inner_->Start(handler, local_address);
-  }
-  std::string Address() const override { return inner_->Address(); }
-  absl::Status Connect(int peer, const std::string& address) override {
-    return inner_->Connect(peer, address);
-  }
-  void Disconnect(int peer) override { inner_->Disconnect(peer); }
   SendResult Send(int peer, const Frame& frame) override {
-    return inner_->Send(peer, forgery_->Apply(frame));
+    return inner()->Send(peer, forgery_->Apply(frame));
   }
-  absl::Status ReloadSecurity(const SecurityFiles& files) override {
-    return inner_->ReloadSecurity(files);
-  }
-  void Stop(absl::Duration linger) override { inner_->Stop(linger); }
 
  private:
   Forgery* const forgery_;
-  const std::unique_ptr<Transport> inner_;
 };
 
 std::string Joined(const Frame& frame) {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "transport/fault/fault_state.h"
+#include "transport/forwarding_transport.h"
 
 namespace cluster {
 namespace {
@@ -76,31 +77,19 @@ class DelayLine {
   std::thread thread_;
 };
 
-class FaultTransport : public Transport {
+class FaultTransport final : public ForwardingTransport {
  public:
   FaultTransport(int self, std::shared_ptr<Faults::State> state,
-                 std::unique_ptr<Transport> inner)
-      : self_(self),
+                 std::unique_ptr<Transport> around)
+      : ForwardingTransport(std::move(around)),
+        self_(self),
         state_(std::move(state)),
-        inner_(std::move(inner)),
-        delayed_(inner_.get()) {}
+        delayed_(inner()) {}
   ~FaultTransport() override { Stop(absl::ZeroDuration()); }
 
-  absl::Status Start(TransportHandler* handler,
-                     const std::string& local_address) override {
-    return inner_->Start(handler, local_address);
-  }
-  std::string Address() const override { return inner_->Address(); }
-  absl::Status Connect(int peer, const std::string& address) override {
-    return inner_->Connect(peer, address);
-  }
-  void Disconnect(int peer) override { inner_->Disconnect(peer); }
-  absl::Status ReloadSecurity(const SecurityFiles& files) override {
-    return inner_->ReloadSecurity(files);
-  }
   void Stop(absl::Duration linger) override {
     delayed_.Stop();
-    inner_->Stop(linger);
+    inner()->Stop(linger);
   }
 
   SendResult Send(int peer, const Frame& frame) override {
@@ -111,13 +100,12 @@ class FaultTransport : public Transport {
       delayed_.Hold(peer, frame, fate.delay);
       return SendResult::kSent;
     }
-    return inner_->Send(peer, frame);
+    return inner()->Send(peer, frame);
   }
 
  private:
   const int self_;
   const std::shared_ptr<Faults::State> state_;
-  const std::unique_ptr<Transport> inner_;
   DelayLine delayed_;
 };
 

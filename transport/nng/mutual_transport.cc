@@ -7,6 +7,8 @@
 #include <string>
 #include <utility>
 
+#include "transport/forwarding_transport.h"
+
 namespace cluster {
 namespace nng {
 namespace {
@@ -24,16 +26,16 @@ Table& TheTable() {
   return *table;
 }
 
-class MutualTransport final : public Transport, private TransportHandler {
+class MutualTransport final : public ForwardingTransport {
  public:
-  MutualTransport(std::unique_ptr<Transport> inner, int server_id)
-      : inner_(std::move(inner)), server_id_(server_id) {}
+  MutualTransport(std::unique_ptr<Transport> around, int server_id)
+      : ForwardingTransport(std::move(around)), server_id_(server_id) {}
   ~MutualTransport() override { Stop(absl::ZeroDuration()); }
 
   absl::Status Start(TransportHandler* handler,
                      const std::string& local_address) override {
-    handler_ = handler;
-    const absl::Status status = inner_->Start(this, local_address);
+    const absl::Status status =
+        ForwardingTransport::Start(handler, local_address);
     if (!status.ok()) return status;
     std::lock_guard<std::mutex> lock(TheTable().mutex);
     TheTable().running.insert(this);
@@ -41,11 +43,9 @@ class MutualTransport final : public Transport, private TransportHandler {
     return status;
   }
 
-  std::string Address() const override { return inner_->Address(); }
-
   absl::Status Connect(int peer, const std::string& address) override {
     std::lock_guard<std::mutex> lock(TheTable().mutex);
-    const absl::Status status = inner_->Connect(peer, address);
+    const absl::Status status = inner()->Connect(peer, address);
     if (!status.ok()) return status;
     wanted_[peer] = address;
     dialled_back_.erase(peer);
@@ -55,16 +55,12 @@ class MutualTransport final : public Transport, private TransportHandler {
 
   void Disconnect(int peer) override {
     std::lock_guard<std::mutex> lock(TheTable().mutex);
-    if (wanted_.erase(peer) > 0) inner_->Disconnect(peer);
+    if (wanted_.erase(peer) > 0) inner()->Disconnect(peer);
   }
 
   SendResult Send(int peer, const Frame& frame) override {
     // The link back is not the user's.
-    return IsWanted(peer) ? inner_->Send(peer, frame) : SendResult::kSent;
-  }
-
-  absl::Status ReloadSecurity(const SecurityFiles& files) override {
-    return inner_->ReloadSecurity(files);
+    return IsWanted(peer) ? inner()->Send(peer, frame) : SendResult::kSent;
   }
 
   void Stop(absl::Duration linger) override {
@@ -72,7 +68,7 @@ class MutualTransport final : public Transport, private TransportHandler {
       std::lock_guard<std::mutex> lock(TheTable().mutex);
       TheTable().running.erase(this);
     }
-    inner_->Stop(linger);
+    inner()->Stop(linger);
   }
 
  private:
@@ -85,7 +81,7 @@ class MutualTransport final : public Transport, private TransportHandler {
     if (!dials || other->wanted_.count(server_id_) > 0) return;
     std::string& dialled = other->dialled_back_[server_id_];
     if (std::exchange(dialled, Address()) == dialled) return;
-    other->inner_->Connect(server_id_, dialled).IgnoreError();
+    other->inner()->Connect(server_id_, dialled).IgnoreError();
   }
 
   bool IsWanted(int peer) {
@@ -93,26 +89,17 @@ class MutualTransport final : public Transport, private TransportHandler {
     return wanted_.count(peer) > 0;
   }
 
-  FrameVerdict OnFrame(ReceivedFrame frame) override {
-    return handler_->OnFrame(std::move(frame));
-  }
-  void OnDrained() override { handler_->OnDrained(); }
   void OnWritable(int peer) override {
-    if (IsWanted(peer)) handler_->OnWritable(peer);
+    if (IsWanted(peer)) handler()->OnWritable(peer);
   }
   void OnConnected(int peer) override {
-    if (IsWanted(peer)) handler_->OnConnected(peer);
+    if (IsWanted(peer)) handler()->OnConnected(peer);
   }
   void OnDisconnected(int peer, absl::string_view reason) override {
-    if (IsWanted(peer)) handler_->OnDisconnected(peer, reason);
-  }
-  void OnRejected(Rejection rejection) override {
-    handler_->OnRejected(std::move(rejection));
+    if (IsWanted(peer)) handler()->OnDisconnected(peer, reason);
   }
 
-  const std::unique_ptr<Transport> inner_;
   const int server_id_;
-  TransportHandler* handler_ = nullptr;
   // By peer; guarded by the table's lock.
   std::map<int, std::string> wanted_;
   std::map<int, std::string> dialled_back_;

@@ -1,0 +1,80 @@
+// ForwardingTransport: a transport around another one, that passes everything
+// on, in both directions.
+//
+// What it is: the base of transports that change one thing (lose frames, watch
+// them, claim an identity), which override just that. What it is not: a
+// transport by itself.
+//
+// Threads: as any transport; the handler is set by Start and not changed.
+// Ownership: it owns the transport beneath. A class that overrides a callback
+// stops in its own destructor, while what the callback uses is still there.
+// Errors: those of the transport beneath.
+//
+//   class Counting final : public ForwardingTransport {
+//    public:
+//     using ForwardingTransport::ForwardingTransport;
+//     SendResult Send(int peer, const Frame& frame) override {
+//       ++sent_;
+//       return inner()->Send(peer, frame);
+//     }
+//     ...
+
+#ifndef TRANSPORT_FORWARDING_TRANSPORT_H_
+#define TRANSPORT_FORWARDING_TRANSPORT_H_
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "transport/transport.h"
+
+namespace cluster {
+
+class ForwardingTransport : public Transport, protected TransportHandler {
+ public:
+  explicit ForwardingTransport(std::unique_ptr<Transport> inner)
+      : inner_(std::move(inner)) {}
+
+  absl::Status Start(TransportHandler* handler,
+                     const std::string& local_address) override {
+    handler_ = handler;
+    return inner_->Start(this, local_address);
+  }
+  std::string Address() const override { return inner_->Address(); }
+  absl::Status Connect(int peer, const std::string& address) override {
+    return inner_->Connect(peer, address);
+  }
+  void Disconnect(int peer) override { inner_->Disconnect(peer); }
+  SendResult Send(int peer, const Frame& frame) override {
+    return inner_->Send(peer, frame);
+  }
+  absl::Status ReloadSecurity(const SecurityFiles& files) override {
+    return inner_->ReloadSecurity(files);
+  }
+  void Stop(absl::Duration linger) override { inner_->Stop(linger); }
+
+ protected:
+  FrameVerdict OnFrame(ReceivedFrame frame) override {
+    return handler_->OnFrame(std::move(frame));
+  }
+  void OnDrained() override { handler_->OnDrained(); }
+  void OnWritable(int peer) override { handler_->OnWritable(peer); }
+  void OnConnected(int peer) override { handler_->OnConnected(peer); }
+  void OnDisconnected(int peer, absl::string_view reason) override {
+    handler_->OnDisconnected(peer, reason);
+  }
+  void OnRejected(Rejection rejection) override {
+    handler_->OnRejected(std::move(rejection));
+  }
+
+  Transport* inner() const { return inner_.get(); }
+  TransportHandler* handler() const { return handler_; }
+
+ private:
+  const std::unique_ptr<Transport> inner_;
+  TransportHandler* handler_ = nullptr;
+};
+
+}  // namespace cluster
+
+#endif  // TRANSPORT_FORWARDING_TRANSPORT_H_
