@@ -81,6 +81,17 @@ class Codec {
   virtual char* AppendRecord(const EnvelopeView& envelope, EncodeState* state,
                              char* out) const = 0;
 
+  // For large payloads, which are better copied once, to where they go in
+  // pieces: how much AppendRecordFields writes at most, in bytes. 0: in this
+  // codec's records the payload is not simply what comes last.
+  virtual std::size_t RecordFieldsBytesMax() const { return 0; }
+  // Writes all of what AppendRecord writes but the payload, which follows as it
+  // is. Only where RecordFieldsBytesMax is not 0.
+  virtual char* AppendRecordFields(const EnvelopeView& /*envelope*/,
+                                   EncodeState* /*state*/, char* out) const {
+    return out;
+  }
+
   // Takes the record at the front of `body`, which is not empty. After an error
   // the rest of the body means nothing.
   virtual absl::Status NextRecord(absl::string_view* body, DecodeState* state,

@@ -29,6 +29,7 @@ constexpr std::size_t kAtReceivedThrough = 48;
 constexpr std::size_t kAtConsumedThrough = 56;
 constexpr std::size_t kAtLane = 64;
 constexpr std::size_t kAtChunk = 65;
+constexpr std::size_t kAtStamp = 68;
 constexpr std::size_t kAtChunkTotalBytes = 72;
 
 // A hello's numbers, before its two length bytes and the cluster's name.
@@ -71,6 +72,7 @@ void LoadFields(const char* in, FrameHeader* header) {
   header->consumed_through = LoadLittle<std::uint64_t>(in + kAtConsumedThrough);
   header->lane = static_cast<Lane>(in[kAtLane]);
   header->chunk = static_cast<ChunkState>(in[kAtChunk]);
+  header->stamp = LoadLittle<std::uint32_t>(in + kAtStamp);
   header->chunk_total_bytes =
       LoadLittle<std::uint64_t>(in + kAtChunkTotalBytes);
 }
@@ -100,8 +102,8 @@ bool OtherFieldsValid(const FrameHeader& header) {
 }
 
 bool FieldsValid(const char* in, const FrameHeader& header) {
-  // Lane, chunk and the six zero bytes are one word of the wire.
-  const auto word = LoadLittle<std::uint64_t>(in + kAtLane);
+  // Lane, chunk and the two zero bytes are one word of the wire.
+  const auto word = LoadLittle<std::uint32_t>(in + kAtLane);
   if ((word >> 16) != 0 || (word & 0xff) >= kLanes) return false;
   if ((header.flags & ~kFlagsKnown) != 0) return false;
   if (((header.sender_id | header.destination_id) & ~0x7fffffffu) != 0) {
@@ -155,10 +157,19 @@ void EncodeFrameHeader(const FrameHeader& header, char* out) {
   StoreLittle(out + kAtSequence, header.sequence);
   StoreLittle(out + kAtReceivedThrough, header.received_through);
   StoreLittle(out + kAtConsumedThrough, header.consumed_through);
-  StoreLittle(out + kAtLane, Word(Bytes(header.lane, header.chunk, 0, 0), 0));
+  StoreLittle(out + kAtLane,
+              Word(Bytes(header.lane, header.chunk, 0, 0), header.stamp));
   StoreLittle(out + kAtChunkTotalBytes, header.chunk_total_bytes);
   StoreLittle(out + kAtHeaderCrc,
               Crc32c(absl::string_view(out, kFrameHeaderBytes)));
+}
+
+void StoreBodyCrc(std::uint32_t body_crc, char* header) {
+  StoreLittle(header + kAtBodyCrc, body_crc);
+}
+
+std::uint32_t LoadBodyCrc(const char* header) {
+  return LoadLittle<std::uint32_t>(header + kAtBodyCrc);
 }
 
 FrameError DecodeFrame(absl::string_view frame, FrameHeader* header,

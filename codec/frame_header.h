@@ -29,7 +29,11 @@
 //       64     1 lane              0 urgent, 1 normal, 2 bulk
 //       65     1 chunk             0 whole records, 1 first, 2 middle, 3 last
 //                                  part of one record
-//       66     6 zero
+//       66     2 zero
+//       68     4 stamp             one more in each frame that the sender
+//                                  makes in a session, sent again or not,
+//                                  modulo 2^32: tells fresh from old;
+//                                  0 in a hello
 //       72     8 chunk_total_bytes of the record that is cut into chunks;
 //                                  0 for whole records
 // clang-format on
@@ -102,6 +106,7 @@ struct FrameHeader {
   std::uint64_t consumed_through = 0;
   Lane lane = Lane::kNormal;
   ChunkState chunk = ChunkState::kWhole;
+  std::uint32_t stamp = 0;
   std::uint64_t chunk_total_bytes = 0;
 };
 
@@ -128,6 +133,11 @@ std::uint32_t Crc32cExtend(std::uint32_t crc, absl::string_view bytes);
 // Writes the 80 bytes at `out`; computes header_crc. body_crc is the caller's,
 // so that bodies which are shared or sent again are summed once.
 void EncodeFrameHeader(const FrameHeader& header, char* out);
+
+// Where a body's sum waits for its header, or stays behind it: in the room for
+// the header, where EncodeFrameHeader will put the same.
+void StoreBodyCrc(std::uint32_t body_crc, char* header);
+std::uint32_t LoadBodyCrc(const char* header);
 
 // Reads and checks header and body of one whole frame. On success `body` is
 // what follows the header.

@@ -199,7 +199,7 @@ TEST(FrameHeaderTest, UnknownValuesAreRefused) {
       << "destination";
   EXPECT_EQ(DecodeWithByte(frame, 64, 3), FrameError::kField) << "lane";
   EXPECT_EQ(DecodeWithByte(frame, 65, 4), FrameError::kField) << "chunk";
-  for (int at = 66; at < 72; ++at) {
+  for (int at = 66; at < 68; ++at) {
     EXPECT_EQ(DecodeWithByte(frame, at, 1), FrameError::kField) << at;
   }
 }

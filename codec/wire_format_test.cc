@@ -97,6 +97,7 @@ TEST(WireFormatTest, TheFrameIsWhatTheCodeWrites) {
   header.sequence = 5;
   header.received_through = 3;
   header.consumed_through = 2;
+  header.stamp = 9;
   std::string frame(kFrameHeaderBytes, '\0');
   EncodeFrameHeader(header, &frame[0]);
   EXPECT_EQ(HexExample("frame"), absl::BytesToHexString(frame + body));

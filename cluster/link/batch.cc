@@ -13,17 +13,21 @@ Batch NewBatch(BufferPool* buffers, Lane lane, std::size_t capacity) {
   return batch;
 }
 
+Batch WithCapacity(BufferPool* buffers, const Batch& batch,
+                   std::size_t capacity) {
+  Batch other = NewBatch(buffers, batch.lane, capacity);
+  std::memcpy(other.body_begin(), batch.body_begin(), batch.body_bytes);
+  other.body_bytes = batch.body_bytes;
+  other.payload_bytes_longest = batch.payload_bytes_longest;
+  other.records = batch.records;
+  return other;
+}
+
 Batch Compact(BufferPool* buffers, Batch batch) {
   constexpr std::size_t kSlackBytes = 1024;
   const bool roomy = batch.capacity > 2 * batch.body_bytes + kSlackBytes;
   if (!roomy && batch.buffer.use_count() == 1) return batch;
-  Batch compact = NewBatch(buffers, batch.lane, batch.body_bytes);
-  std::memcpy(compact.body_begin(), batch.body_begin(), batch.body_bytes);
-  compact.body_bytes = batch.body_bytes;
-  compact.records = batch.records;
-  compact.large = batch.large;
-  compact.cut_bytes = batch.cut_bytes;
-  return compact;
+  return WithCapacity(buffers, batch, batch.body_bytes);
 }
 
 }  // namespace cluster

@@ -2,9 +2,9 @@
 //
 // What it is: a buffer with room for a frame header in front of its records. A
 // small batch becomes one frame, header and records in one piece. A large one
-// holds a single record that is cut into chunks, each a frame of its own that
-// shares the buffer. What it is not: a queue (send_queue.h) or a frame on the
-// wire.
+// holds a single record in chunks, each with room for a header in front and so
+// a frame of its own in one piece, that shares the buffer. What it is not: a
+// queue (send_queue.h) or a frame on the wire.
 //
 // Threads: a value; the bytes are shared with frames and do not change once a
 // frame was made of them. Ownership: shared by the batch and every frame made
@@ -13,6 +13,7 @@
 #ifndef CLUSTER_LINK_BATCH_H_
 #define CLUSTER_LINK_BATCH_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -30,21 +31,40 @@ struct Batch {
   std::size_t capacity = 0;  // of the buffer, behind the header's room
   std::uint32_t records = 0;
   Lane lane = Lane::kNormal;
-  bool large = false;  // one record, sent in chunks
-  std::size_t cut_bytes =
-      0;  // large: how much of the body has gone into chunks
+  std::size_t payload_bytes_longest = 0;  // of its envelopes
+
+  bool large = false;  // one record, sent in chunks; these are of it alone
+  std::size_t chunk_bytes = 0;   // of the body, in each chunk but the last
+  std::size_t cut_bytes = 0;     // of the body, in chunks that were sent
+  std::size_t headed_bytes = 0;  // the same, of which the first sending may
+                                 // still be on its way, with its header
 
   char* header() const { return buffer.get(); }
   char* body_begin() const { return buffer.get() + kFrameHeaderBytes; }
   char* body_end() const { return body_begin() + body_bytes; }
+  // Of a small one.
   absl::string_view body() const { return {body_begin(), body_bytes}; }
   std::size_t room() const { return capacity - body_bytes; }
+
+  // Of a large one: the chunk that begins `offset` bytes into the body, and the
+  // room in front of it.
+  char* chunk_header(std::size_t offset) const {
+    return buffer.get() +
+           offset / chunk_bytes * (kFrameHeaderBytes + chunk_bytes);
+  }
+  absl::string_view chunk(std::size_t offset) const {
+    return {chunk_header(offset) + kFrameHeaderBytes,
+            std::min(chunk_bytes, body_bytes - offset)};
+  }
 };
 
 // A batch with room for at least `capacity` bytes of records.
 Batch NewBatch(BufferPool* buffers, Lane lane, std::size_t capacity);
 
-// The batch in a buffer that nobody else holds and that is not much larger than
+// The small batch in a buffer with room for `capacity` bytes of records.
+Batch WithCapacity(BufferPool* buffers, const Batch& batch, std::size_t capacity);
+
+// The small batch in a buffer that nobody else holds and that is not much larger than
 // it needs: itself if it is so already, else a copy.
 Batch Compact(BufferPool* buffers, Batch batch);
 

@@ -171,6 +171,7 @@ class Link {
   void OnData(const FrameHeader& header, Slice body);
   void OnChunk(const FrameHeader& header, const Slice& body, Arrival arrival);
   bool OnAcknowledgement(const FrameHeader& header, absl::Time now);
+  bool Fresh(const FrameHeader& header);
   void Heard(const FrameHeader& header, absl::Time now);
   void Refuse(RefusalReason reason, absl::string_view trouble);
 
@@ -214,6 +215,10 @@ class Link {
   Goodbye goodbye_ = Goodbye::kNo;
   absl::Time last_heard_ = absl::InfinitePast();
   absl::Time last_sent_ = absl::InfinitePast();
+
+  // Of the last frame made, and of the latest that was heard, in this session.
+  std::uint32_t stamp_ = 0;
+  std::uint32_t heard_stamp_ = 0;
 
   // Acknowledgements to say.
   bool ack_due_ = false;  // as soon as the input is drained

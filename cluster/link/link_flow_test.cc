@@ -250,6 +250,10 @@ TEST(LinkFlow, WhatThePeerDoesNotTakeIsDroppedAndTheRestGoesOn) {
   // Accepted before the peer has said how much it takes.
   ASSERT_EQ(pair.one.Append(std::string(50 << 10, 'x')),
             AppendResult::kAccepted);
+  // Of no more than a frame, and one of them in a batch with others.
+  const std::string more((1 << 10) + 1, 'y');
+  ASSERT_EQ(pair.one.Append(more), AppendResult::kAccepted);
+  ASSERT_EQ(pair.one.Append(more), AppendResult::kAccepted);
   ASSERT_EQ(pair.one.Append("small"), AppendResult::kAccepted);
   pair.one.link->OnConnected(pair.now);
   pair.two.link->OnConnected(pair.now);
@@ -265,7 +269,8 @@ TEST(LinkFlow, WhatThePeerDoesNotTakeIsDroppedAndTheRestGoesOn) {
   EXPECT_EQ(HeaderOf(frames[0]).kind, FrameKind::kData);
   pair.two.Hear(frames[0]);
   EXPECT_EQ(pair.two.Payloads(), Strings{"small"});
-  EXPECT_EQ(pair.one.Stats().Dropped(DropReason::kTooLarge), 1u);
+  EXPECT_EQ(pair.one.Stats().Dropped(DropReason::kTooLarge), 3u);
+  EXPECT_EQ(pair.one.Events(), "up");
   EXPECT_TRUE(AddsUp(pair.one.Stats()));
 }
 

@@ -24,6 +24,38 @@ TEST(LinkLiveness, HeartbeatsKeepAnIdleLinkUp) {
   EXPECT_LE(beats, 22u);
 }
 
+// What was overtaken, or kept by somebody and said again, is not how things are
+// now.
+TEST(LinkLiveness, AnOldFrameOfTheSessionSaysNothingOfTheLink) {
+  LinkPair pair(
+      [](LinkConfig* config) { config->peer_timeout = absl::Seconds(10); });
+  pair.Connect();
+  pair.one.Append("a");
+  pair.one.Speak();  // in flight, and lost
+  const auto heartbeat = [&] {
+    pair.two.link->Tick(pair.now += absl::Milliseconds(500));
+    return pair.two.Speak().at(0);
+  };
+  const std::string doubts = Forged(heartbeat(), [](FrameHeader* header) {
+    header->flags &= ~kHearsYou;
+    header->flags |= kGap;
+  });
+  const std::string goodbye = Forged(heartbeat(), [](FrameHeader* header) {
+    header->kind = FrameKind::kGoodbye;
+  });
+  pair.one.Hear(heartbeat());
+  pair.one.Hear(doubts);
+  pair.one.Hear(goodbye);
+  EXPECT_EQ(pair.one.Events(), "up");
+  EXPECT_TRUE(pair.one.Speak().empty());  // nothing is sent again
+
+  // Nor does it keep a silent peer alive.
+  pair.now += pair.one.config.peer_timeout;
+  pair.one.Hear(doubts);
+  pair.one.link->Tick(pair.now += absl::Milliseconds(1));
+  EXPECT_EQ(pair.one.Events(), "up down");
+}
+
 TEST(LinkLiveness, SilenceForTheTimeoutIsDown) {
   LinkPair pair;
   pair.Connect();

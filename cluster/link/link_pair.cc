@@ -37,6 +37,14 @@ FrameHeader HeaderOf(const std::string& frame) {
   return header;
 }
 
+std::string Forged(std::string frame,
+                   const std::function<void(FrameHeader*)>& change) {
+  FrameHeader header = HeaderOf(frame);
+  change(&header);
+  EncodeFrameHeader(header, &frame[0]);
+  return frame;
+}
+
 LinkEnd::LinkEnd(const LinkConfig& link_config, const absl::Time* now)
     : config(link_config), now_(now), random_(link_config.incarnation) {
   MakeLink();

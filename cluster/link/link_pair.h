@@ -36,6 +36,9 @@ LinkConfig TestLinkConfig(int self_id, int peer_id);
 
 // The header and the body of a frame in bytes, which must be a good one.
 FrameHeader HeaderOf(const std::string& frame);
+// Changes a frame's header and makes its checksum right again.
+std::string Forged(std::string frame,
+                   const std::function<void(FrameHeader*)>& change);
 
 // One end: a link, the events that it raised, and an application.
 class LinkEnd final : public LinkSink {

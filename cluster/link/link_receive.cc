@@ -32,20 +32,30 @@ void Link::OnFrame(const FrameHeader& header, Slice body, absl::Time now) {
     return;
   }
   if (!OnAcknowledgement(header, now)) return;
-  if (header.kind == FrameKind::kGoodbye) {
-    last_heard_ = now;
-    SetDown("it stopped");
-    return;
+  if (Fresh(header)) {
+    if (header.kind == FrameKind::kGoodbye) {
+      last_heard_ = now;
+      SetDown("it stopped");
+      return;
+    }
+    Heard(header, now);
+    if (header.flags & kGap) Rewind();
+    if (header.flags & kConsumeRequest) consume_wanted_ = true;
   }
-  Heard(header, now);
-  if (header.flags & kGap) Rewind();
-  if (header.flags & kConsumeRequest) consume_wanted_ = true;
   if (header.kind == FrameKind::kData) OnData(header, std::move(body));
   if (header.flags & kAckRequest) ack_due_ = true;
   if (consume_wanted_ && receive_.bytes() == 0) {
     consume_wanted_ = false;
     ack_due_ = true;
   }
+}
+
+// A frame that was overtaken, or replayed, says nothing of how the peer is now.
+// RFC 1982, section 3.2: comparison of serial numbers that wrap around.
+bool Link::Fresh(const FrameHeader& header) {
+  if (static_cast<std::int32_t>(header.stamp - heard_stamp_) <= 0) return false;
+  heard_stamp_ = header.stamp;
+  return true;
 }
 
 void Link::Heard(const FrameHeader& header, absl::Time now) {

@@ -37,6 +37,7 @@ void Link::BeginSession(HelloResult how) {
   ack_at_ = absl::InfiniteFuture();
   gap_due_ = consume_wanted_ = ask_consumed_ = false;
   consumed_untold_bytes_ = unasked_bytes_ = 0;
+  stamp_ = heard_stamp_ = 0;
   retransmit_timeout_ = kRetransmitTimeout;
   rtt_sequence_ = 0;
   ++stats_.sessions;

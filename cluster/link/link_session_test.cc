@@ -20,15 +20,6 @@ void Reborn(LinkPair* pair, LinkEnd* end, std::uint64_t incarnation) {
   pair->Advance(absl::Milliseconds(200));
 }
 
-// Changes a frame's header and makes its checksum right again.
-std::string Forged(std::string frame,
-                   const std::function<void(FrameHeader*)>& change) {
-  FrameHeader header = HeaderOf(frame);
-  change(&header);
-  EncodeFrameHeader(header, &frame[0]);
-  return frame;
-}
-
 TEST(LinkSession, UpComesFirst) {
   LinkPair pair;
   pair.one.Append("x");

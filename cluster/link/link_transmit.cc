@@ -42,10 +42,7 @@ std::size_t Link::WindowFor(Lane lane) const {
 
 std::size_t Link::NextBodyBytes(Lane lane) const {
   const Batch& front = queue_.Front(lane);
-  return front.large
-             ? std::min(front.body_bytes - front.cut_bytes,
-                        ChunkBytes(config_.frame_bytes, config_.inflight_bytes))
-             : front.body_bytes;
+  return front.large ? front.chunk(front.cut_bytes).size() : front.body_bytes;
 }
 
 bool Link::LaneReady(Lane lane) const {
@@ -138,6 +135,7 @@ FrameHeader Link::Header(FrameKind kind, absl::Time now) {
 void Link::Stamp(absl::Time now, FrameHeader* header) {
   header->flags = 0;
   if (header->kind != FrameKind::kHello) {
+    header->stamp = ++stamp_;
     header->received_through = receive_.received_through();
     header->consumed_through = receive_.consumed_through();
     if (now - last_heard_ < config_.peer_timeout * 3 / 4)
@@ -201,13 +199,10 @@ void Link::TransmitAgain(const SendWindow::Sent& sent, absl::Time now,
 
 // Accepted before the peer had said how much it takes.
 bool Link::DropTooLarge(Lane lane) {
-  const Batch& front = queue_.Front(lane);
-  if (!front.large ||
-      front.body_bytes <= RecordBytesLimit(handshake_.peer().payload_bytes_max))
-    return false;
-  ++stats_.dropped[static_cast<std::size_t>(DropReason::kTooLarge)];
-  queue_.DropFront(lane);
-  return true;
+  const std::uint64_t dropped =
+      queue_.DropTooLarge(lane, handshake_.peer().payload_bytes_max);
+  stats_.dropped[static_cast<std::size_t>(DropReason::kTooLarge)] += dropped;
+  return dropped > 0;
 }
 
 void Link::Transmit(Lane lane, absl::Time now, Frame* frame) {
@@ -227,11 +222,10 @@ void Link::Transmit(Lane lane, absl::Time now, Frame* frame) {
     sent.body_bytes = sent.batch.body_bytes;
     sent.envelopes = header.records = sent.batch.records;
   }
-  const absl::string_view body =
-      sent.batch.body().substr(sent.offset, sent.body_bytes);
-  header.body_bytes = static_cast<std::uint32_t>(body.size());
-  header.body_crc = Crc32c(body);
-  char* const place = large ? sent.chunk_header.get() : sent.batch.header();
+  header.body_bytes = static_cast<std::uint32_t>(sent.body_bytes);
+  header.body_crc = large ? LoadBodyCrc(sent.batch.chunk_header(sent.offset))
+                          : Crc32c(sent.batch.body());
+  char* const place = sent.header_place();
   sent.header = header;
   *frame = SendWindow::ToFrame(sent);
   window_.Add(std::move(sent), now);
@@ -246,8 +240,9 @@ void Link::Transmit(Lane lane, absl::Time now, Frame* frame) {
 SendWindow::Sent Link::CutChunk(Lane lane, FrameHeader* header) {
   SendWindow::Sent sent;
   sent.batch = queue_.Front(lane);
-  sent.chunk_header = config_.buffers->Lend(kFrameHeaderBytes);
   sent.offset = sent.batch.cut_bytes;
+  if (sent.offset < sent.batch.headed_bytes)
+    sent.other_header = config_.buffers->Lend(kFrameHeaderBytes);
   sent.body_bytes = NextBodyBytes(lane);
   const bool first = sent.offset == 0;
   const bool last = sent.offset + sent.body_bytes == sent.batch.body_bytes;

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "cluster/link/large_record.h"
 #include "transport/check.h"
 
 namespace cluster {
@@ -13,23 +14,34 @@ namespace {
 // themselves.
 constexpr std::size_t kLaneShare = 8;
 
-}  // namespace
-
-Batch EncodeLarge(const LinkConfig& config, const EnvelopeView& envelope) {
-  Batch batch = NewBatch(config.buffers.get(), envelope.lane,
-                         config.codec->RecordBytesMax(envelope));
+// What of a small batch has payloads within the bound.
+Batch WithoutTooLarge(const LinkConfig& config, const Batch& batch,
+                      std::size_t payload_bytes_max) {
+  Batch rest = NewBatch(config.buffers.get(), batch.lane, batch.capacity);
+  absl::string_view body = batch.body();
+  DecodeState decode;
   EncodeState encode;
-  char* const end =
-      config.codec->AppendRecord(envelope, &encode, batch.body_begin());
-  batch.body_bytes = static_cast<std::size_t>(end - batch.body_begin());
-  batch.records = 1;
-  // What a codec turned out to need less than its bound is given back only
-  // where it is much.
-  batch = Compact(config.buffers.get(), std::move(batch));
-  batch.large =
-      batch.body_bytes > ChunkBytes(config.frame_bytes, config.inflight_bytes);
-  return batch;
+  EnvelopeView envelope;
+  while (!body.empty()) {
+    const absl::Status own =
+        config.codec->NextRecord(&body, &decode, &envelope);
+    CLUSTER_CHECK(own.ok(), "a record of our own does not decode");
+    const std::size_t bytes = envelope.payload.size();
+    if (bytes > payload_bytes_max) continue;
+    const std::size_t room = config.codec->RecordBytesMax(envelope);
+    if (rest.room() < room) {
+      rest = WithCapacity(config.buffers.get(), rest, rest.body_bytes + room);
+    }
+    char* const end =
+        config.codec->AppendRecord(envelope, &encode, rest.body_end());
+    rest.body_bytes = static_cast<std::size_t>(end - rest.body_begin());
+    rest.payload_bytes_longest = std::max(rest.payload_bytes_longest, bytes);
+    ++rest.records;
+  }
+  return rest;
 }
+
+}  // namespace
 
 SendQueue::SendQueue(const LinkConfig& config)
     : config_(config),
@@ -79,6 +91,8 @@ AppendResult SendQueue::Append(const EnvelopeView& envelope) {
   const auto written = static_cast<std::size_t>(
       config_.codec->AppendRecord(envelope, &queue.encode, begin) - begin);
   batch.body_bytes += written;
+  batch.payload_bytes_longest =
+      std::max(batch.payload_bytes_longest, envelope.payload.size());
   ++batch.records;
   AddBytes(written, &queue);
   // No room for another like it: full now, not only when the next one comes.
@@ -104,13 +118,9 @@ void SendQueue::Close(LaneQueue* queue) {
 
 void SendQueue::Grow(Batch* batch, std::size_t record_bytes_max) {
   const std::size_t wanted = batch->body_bytes + record_bytes_max;
-  const std::size_t capacity =
-      std::max(wanted, std::min(4 * batch->capacity, batch_bytes_));
-  Batch larger = NewBatch(config_.buffers.get(), batch->lane, capacity);
-  std::memcpy(larger.body_begin(), batch->body_begin(), batch->body_bytes);
-  larger.body_bytes = batch->body_bytes;
-  larger.records = batch->records;
-  *batch = std::move(larger);
+  *batch = WithCapacity(
+      config_.buffers.get(), *batch,
+      std::max(wanted, std::min(4 * batch->capacity, batch_bytes_)));
 }
 
 AppendResult SendQueue::AppendEncoded(Batch batch) {
@@ -165,16 +175,30 @@ void SendQueue::CutFront(Lane lane, std::size_t bytes) {
   CLUSTER_CHECK(front.large && front.cut_bytes + bytes <= front.body_bytes,
                 "cut beyond the end");
   front.cut_bytes += bytes;
+  front.headed_bytes = std::max(front.headed_bytes, front.cut_bytes);
   if (front.cut_bytes == front.body_bytes) DropFront(lane);
 }
 
 void SendQueue::DropFront(Lane lane) {
   LaneQueue& queue = At(lane);
-  CLUSTER_CHECK(!queue.batches.empty() && queue.batches.front().large,
-                "no large batch in front");
   TakeBytes(queue.batches.front().body_bytes, &queue);
   envelopes_ -= queue.batches.front().records;
   queue.batches.PopFront();
+}
+
+std::uint64_t SendQueue::DropTooLarge(Lane lane,
+                                      std::size_t payload_bytes_max) {
+  const Batch& front = Front(lane);
+  if (front.payload_bytes_longest <= payload_bytes_max) return 0;
+  const std::uint32_t before = front.records;
+  if (front.large) {
+    DropFront(lane);
+    return before;
+  }
+  Batch rest = WithoutTooLarge(config_, Take(lane), payload_bytes_max);
+  const std::uint64_t dropped = before - rest.records;
+  if (rest.records > 0) PutFront(std::move(rest));
+  return dropped;
 }
 
 void SendQueue::PutFront(Batch batch) {

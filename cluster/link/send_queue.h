@@ -34,10 +34,6 @@ enum class AppendResult {
   kTooLarge,  // the payload is over payload_bytes_max, own or the peer's
 };
 
-// An envelope that is too large for a frame, as a batch of its own. Apart from
-// the queue, so that nobody has to hold a lock for as long as that takes.
-Batch EncodeLarge(const LinkConfig& config, const EnvelopeView& envelope);
-
 class SendQueue {
  public:
   explicit SendQueue(const LinkConfig& config);
@@ -45,7 +41,7 @@ class SendQueue {
   // Encodes the envelope at the end of its lane. An empty queue takes any
   // payload that is within payload_bytes_max, whatever queue_bytes_max is.
   AppendResult Append(const EnvelopeView& envelope);
-  // The same for what EncodeLarge made.
+  // The same for what EncodeLarge (large_record.h) made.
   AppendResult AppendEncoded(Batch batch);
 
   // Whether it would be taken without dropping anything.
@@ -71,8 +67,9 @@ class SendQueue {
   // Marks `bytes` more of the first batch, a large one, as cut; removes it when
   // none is left.
   void CutFront(Lane lane, std::size_t bytes);
-  // Removes the first batch, a large one, unsent.
-  void DropFront(Lane lane);
+  // Drops what in the first batch has payloads over this bound, and returns how
+  // many envelopes. What is cut in part has been within it.
+  std::uint64_t DropTooLarge(Lane lane, std::size_t payload_bytes_max);
 
   // Puts a batch back in front of its lane, to be transmitted (again) next, as
   // the accepted envelope it is; the bound does not apply.
@@ -105,6 +102,7 @@ class SendQueue {
   bool Fits(Lane lane, std::size_t record_bytes) const;
   void AddBytes(std::size_t bytes, LaneQueue* queue);
   void TakeBytes(std::size_t bytes, LaneQueue* queue);
+  void DropFront(Lane lane);
   bool MakeRoom(std::size_t bytes);
   bool DropOldest();
   void Grow(Batch* batch, std::size_t record_bytes_max);

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "cluster/link/large_record.h"
 #include "cluster/link/link_pair.h"
 #include "gtest/gtest.h"
 
@@ -132,7 +133,8 @@ TEST(SendQueue, WhatWasEncodedAheadIsTheSame) {
   EXPECT_EQ(ahead.bytes(), queue.bytes());
   EXPECT_EQ(ahead.envelopes(), 1u);
   EXPECT_TRUE(ahead.Front(Lane::kBulk).large);
-  EXPECT_EQ(ahead.Front(Lane::kBulk).body(), queue.Front(Lane::kBulk).body());
+  EXPECT_EQ(ahead.Front(Lane::kBulk).chunk(0),
+            queue.Front(Lane::kBulk).chunk(0));
 }
 
 TEST(SendQueue, WhatWasEncodedAheadIsRefusedWithoutRoom) {
@@ -226,6 +228,32 @@ TEST(SendQueue, WhatIsPutInFrontComesFirstAndTakesNoMore) {
   ASSERT_EQ(queue.Append(Text("e")), AppendResult::kAccepted);
   EXPECT_EQ(PayloadsOf(config, queue.Take(Lane::kNormal)), Strings{"d"});
   EXPECT_EQ(PayloadsOf(config, queue.Take(Lane::kNormal)), Strings{"e"});
+}
+
+TEST(SendQueue, WhatIsTooLargeForThePeerIsDroppedFromItsBatch) {
+  LinkConfig config = TestLinkConfig(1, 2);
+  SendQueue queue(config);
+  const std::string most(300, 'm'), more(301, 'x');
+  for (const std::string& payload : {std::string("a"), more, most, more})
+    ASSERT_EQ(queue.Append(Text(payload)), AppendResult::kAccepted);
+  EXPECT_EQ(queue.DropTooLarge(Lane::kNormal, 301), 0u);
+  EXPECT_EQ(queue.DropTooLarge(Lane::kNormal, 300), 2u);
+  EXPECT_EQ(queue.DropTooLarge(Lane::kNormal, 300), 0u);
+  EXPECT_EQ(queue.envelopes(), 2u);
+  EXPECT_EQ(PayloadsOf(config, queue.Take(Lane::kNormal)),
+            (Strings{"a", most}));
+  EXPECT_EQ(queue.bytes(), 0u);
+
+  // Nothing left of the batch; a large record.
+  ASSERT_EQ(queue.Append(Text(more)), AppendResult::kAccepted);
+  EXPECT_EQ(queue.DropTooLarge(Lane::kNormal, 300), 1u);
+  EXPECT_TRUE(queue.Empty(Lane::kNormal));
+  ASSERT_EQ(queue.Append(Text(std::string(9000, 'l'))),
+            AppendResult::kAccepted);
+  ASSERT_TRUE(queue.Front(Lane::kNormal).large);
+  EXPECT_EQ(queue.DropTooLarge(Lane::kNormal, 8999), 1u);
+  EXPECT_TRUE(queue.Empty());
+  EXPECT_EQ(queue.bytes(), 0u);
 }
 
 // A frame that is still on its way shares the buffer that its batch had: a

@@ -96,17 +96,16 @@ AckResult SendWindow::Acknowledge(std::uint64_t received_through,
 }
 
 Frame SendWindow::ToFrame(const Sent& sent) {
-  if (sent.chunk_header != nullptr) return ToFrame(sent, sent.chunk_header);
+  if (sent.other_header != nullptr) return ToFrame(sent, sent.other_header);
   return Frame{
       {Slice{sent.batch.buffer,
-             {sent.batch.header(), kFrameHeaderBytes + sent.body_bytes}}}};
+             {sent.header_place(), kFrameHeaderBytes + sent.body_bytes}}}};
 }
 
 Frame SendWindow::ToFrame(const Sent& sent, std::shared_ptr<char> header) {
   const absl::string_view bytes(header.get(), kFrameHeaderBytes);
-  return Frame{{Slice{std::move(header), bytes},
-                Slice{sent.batch.buffer,
-                      sent.batch.body().substr(sent.offset, sent.body_bytes)}}};
+  return Frame{
+      {Slice{std::move(header), bytes}, Slice{sent.batch.buffer, sent.body()}}};
 }
 
 absl::Time SendWindow::OldestTransmitted() const {

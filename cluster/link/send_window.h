@@ -36,8 +36,9 @@ enum class AckResult {
 class SendWindow {
  public:
   struct Sent {
-    std::shared_ptr<char> chunk_header;  // of a chunk, whose records lie in a
-                                         // shared buffer; else null
+    // Of a chunk, where the room in front of it was taken in another session;
+    // else null.
+    std::shared_ptr<char> other_header;
     Batch batch;  // small: this frame; large: the record that it is a part of
     FrameHeader header;      // as it was first; what it acknowledges grows old
     std::size_t offset = 0;  // of this frame's body in the batch's
@@ -45,6 +46,15 @@ class SendWindow {
     std::uint32_t envelopes = 0;                    // that end in this frame
     absl::Time transmitted = absl::InfinitePast();  // last time
     bool retransmitted = false;
+
+    // Where the header of the first transmission goes.
+    char* header_place() const {
+      if (other_header != nullptr) return other_header.get();
+      return batch.large ? batch.chunk_header(offset) : batch.header();
+    }
+    absl::string_view body() const {
+      return batch.large ? batch.chunk(offset) : batch.body();
+    }
   };
 
   // A new session: sequence numbers begin at 1 again. What was not consumed is

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "cluster/link/large_record.h"
 #include "cluster/server/clock.h"
 
 namespace cluster {

@@ -35,6 +35,15 @@ class Binary final : public Codec {
     return out + bytes;
   }
 
+  std::size_t RecordFieldsBytesMax() const override {
+    return kRecordFieldsBytesMax;
+  }
+
+  char* AppendRecordFields(const EnvelopeView& envelope, EncodeState* state,
+                           char* out) const override {
+    return WriteRecordFields(envelope, &state->context, out);
+  }
+
   absl::Status NextRecord(absl::string_view* body, DecodeState* state,
                           EnvelopeView* envelope) const override {
     return ReadRecord(body, &state->context, envelope);

@@ -1,0 +1,29 @@
+// EncodeLarge: an envelope that is too large for one frame, as a batch of its
+// own.
+//
+// What it is: the one copy of a large payload on its way out. It goes straight
+// to where its chunks lie, each behind room for its frame's header, and the
+// chunks are summed while they are in the cache. What it is not: part of
+// SendQueue, so that nobody has to hold a lock for as long as it takes.
+//
+// Threads: any. Errors: none; the envelope's payload is within
+// payload_bytes_max.
+//
+//   Batch batch = EncodeLarge(config, envelope);
+//   queue.AppendEncoded(std::move(batch));
+
+#ifndef CLUSTER_LINK_LARGE_RECORD_H_
+#define CLUSTER_LINK_LARGE_RECORD_H_
+
+#include "cluster/envelope.h"
+#include "cluster/link/batch.h"
+#include "cluster/link/link_config.h"
+
+namespace cluster {
+
+// Large, or small where the codec needs less for it than a chunk holds.
+Batch EncodeLarge(const LinkConfig& config, const EnvelopeView& envelope);
+
+}  // namespace cluster
+
+#endif  // CLUSTER_LINK_LARGE_RECORD_H_
