@@ -12,16 +12,6 @@ bool operator==(const Envelope& a, const Envelope& b) {
          a.lane == b.lane;
 }
 
-EnvelopeView::EnvelopeView(const Envelope& envelope)
-    : message_id(envelope.message_id),
-      pid(envelope.pid),
-      msg_type(envelope.msg_type),
-      sender_id(envelope.sender_id),
-      term(envelope.term),
-      voted(envelope.voted),
-      payload(envelope.payload),
-      lane(envelope.lane) {}
-
 Envelope EnvelopeView::ToEnvelope() const {
   Envelope envelope;
   envelope.message_id = message_id;

@@ -92,8 +92,16 @@ struct EnvelopeView {
 
   EnvelopeView() = default;
   // Implicit, so that an Envelope is accepted wherever only reading is needed.
-  EnvelopeView(
-      const Envelope& envelope);  // NOLINT(google-explicit-constructor)
+  EnvelopeView(  // NOLINT(google-explicit-constructor)
+      const Envelope& envelope)
+      : message_id(envelope.message_id),
+        pid(envelope.pid),
+        msg_type(envelope.msg_type),
+        sender_id(envelope.sender_id),
+        term(envelope.term),
+        voted(envelope.voted),
+        payload(envelope.payload),
+        lane(envelope.lane) {}
 
   // Copies the payload.
   Envelope ToEnvelope() const;

@@ -132,8 +132,9 @@ class Link {
   // Whether what was appended to this lane may leave now. The same for the rest
   // is told when its cause comes in.
   bool MayTransmit(Lane lane) const {
-    return connected_ && writable_ && goodbye_ == Goodbye::kNo &&
-           handshake_.established() && LaneReady(lane);
+    return !LaneGathers(lane) && connected_ && writable_ &&
+           goodbye_ == Goodbye::kNo && handshake_.established() &&
+           LaneReady(lane);
   }
   // The next frame to hand to the transport, if there is one.
   bool NextFrame(absl::Time now, Frame* frame);
@@ -185,6 +186,12 @@ class Link {
 
   // Transmitting (link_transmit.cc).
   bool NextData(absl::Time now, Frame* frame);
+  // Whether envelopes gather in the lane. A frame that leaves anyway, to
+  // acknowledge, takes along what there is.
+  bool LaneGathers(Lane lane) const {
+    return !ack_due_ && !queue_.HasFull(lane) &&
+           window_.inflight_frames(lane) >= kEagerFrames;
+  }
   bool LaneReady(Lane lane) const;
   std::size_t NextBodyBytes(Lane lane) const;
   std::size_t WindowFor(Lane lane) const;

@@ -46,12 +46,7 @@ std::size_t Link::NextBodyBytes(Lane lane) const {
 }
 
 bool Link::LaneReady(Lane lane) const {
-  if (queue_.Empty(lane)) return false;
-  // A frame that leaves anyway, to acknowledge, takes along what there is.
-  if (!ack_due_ && !queue_.HasFull(lane) &&
-      window_.inflight_frames(lane) >= kEagerFrames) {
-    return false;
-  }
+  if (queue_.Empty(lane) || LaneGathers(lane)) return false;
   const std::size_t charge = FrameCharge(NextBodyBytes(lane));
   if (!window_.empty() && window_.unconsumed_bytes() + charge > WindowFor(lane))
     return false;

@@ -45,6 +45,7 @@ Batch WithoutTooLarge(const LinkConfig& config, const Batch& batch,
 
 SendQueue::SendQueue(const LinkConfig& config)
     : config_(config),
+      chunk_bytes_(ChunkBytes(config.frame_bytes, config.inflight_bytes)),
       // An eighth of the bound, so that dropping the oldest batch drops a small
       // part of the queue.
       batch_bytes_(
@@ -75,10 +76,8 @@ AppendResult SendQueue::Append(const EnvelopeView& envelope) {
   if (!Fits(envelope.lane, record_bytes_max) && !MakeRoom(record_bytes_max)) {
     return AppendResult::kFull;
   }
-  if (record_bytes_max >
-      ChunkBytes(config_.frame_bytes, config_.inflight_bytes)) {
+  if (record_bytes_max > chunk_bytes_)
     return AppendEncoded(EncodeLarge(config_, envelope));
-  }
   LaneQueue& queue = At(envelope.lane);
   ++envelopes_;
   if (queue.open &&

@@ -110,6 +110,7 @@ class SendQueue {
   void Close(LaneQueue* queue);
 
   const LinkConfig& config_;
+  const std::size_t chunk_bytes_;  // a record over this is large
   const std::size_t batch_bytes_;  // a batch with this much is full
   std::array<LaneQueue, kLanes> lanes_;
   std::size_t bytes_ = 0;

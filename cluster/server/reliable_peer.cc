@@ -38,6 +38,7 @@ ReliablePeer::ReliablePeer(const LinkConfig& config, Transport* transport,
                            Inbox* inbox, Callbacks* callbacks,
                            Rejections* rejections)
     : config_(config),
+      chunk_bytes_(ChunkBytes(config.frame_bytes, config.inflight_bytes)),
       transport_(transport),
       inbox_(inbox),
       callbacks_(callbacks),
@@ -79,10 +80,7 @@ bool ReliablePeer::WaitUntil(std::chrono::steady_clock::time_point deadline,
 }
 
 SendOutcome ReliablePeer::Send(const EnvelopeView& envelope) {
-  if (envelope.payload.size() >
-      ChunkBytes(config_.frame_bytes, config_.inflight_bytes)) {
-    return SendLarge(envelope);
-  }
+  if (envelope.payload.size() > chunk_bytes_) return SendLarge(envelope);
   std::lock_guard<std::mutex> lock(mutex_);
   if (link_ == nullptr || left_) return SendOutcome::kRemoved;
   return Settle(link_->Append(envelope), envelope.lane);

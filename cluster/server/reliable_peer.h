@@ -9,6 +9,7 @@
 #define CLUSTER_SERVER_RELIABLE_PEER_H_
 
 #include <condition_variable>
+#include <cstddef>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -72,6 +73,7 @@ class ReliablePeer : public Peer, public ArrivalSource, private LinkSink {
                  Predicate predicate);
 
   const LinkConfig config_;
+  const std::size_t chunk_bytes_;  // a payload over this is large
   Transport* const transport_;
   Inbox* const inbox_;
   Callbacks* const callbacks_;

@@ -24,6 +24,7 @@
 #include "cluster/server/clock.h"
 #include "cluster/server/frame_router.h"
 #include "cluster/server/inbox.h"
+#include "cluster/server/message_ids.h"
 #include "cluster/server/peer_table.h"
 #include "cluster/server/rejections.h"
 #include "cluster/server/ticker.h"
@@ -77,7 +78,6 @@ class ServerCore {
   // Sending.
   absl::Status CheckSending() const;
   absl::Status UnknownPid(int pid) const;
-  MessageId NextMessageId();
   EnvelopeView Stamp(const Envelope& envelope, int pid, MessageId id) const;
   // Without a deadline they do not wait.
   absl::Status SendOne(int pid, Peer* peer, const EnvelopeView& view,
@@ -100,7 +100,7 @@ class ServerCore {
   // Where the frames of all links are built.
   const std::shared_ptr<BufferPool> buffers_;
   absl::Time trim_at_ = absl::InfinitePast();  // the ticker's
-  std::atomic<std::uint64_t> sequence_{0};     // of message ids
+  MessageIds message_ids_;
   std::atomic<std::uint64_t> self_sent_{0};
   std::atomic<bool> sending_{false};
   std::atomic<bool> receiving_{false};

@@ -26,10 +26,6 @@ absl::Status ServerCore::UnknownPid(int pid) const {
                    " in the cluster; known: ", absl::StrJoin(known, ", ")));
 }
 
-MessageId ServerCore::NextMessageId() {
-  return {incarnation_, sequence_.fetch_add(1, std::memory_order_relaxed) + 1};
-}
-
 EnvelopeView ServerCore::Stamp(const Envelope& envelope, int pid,
                                MessageId id) const {
   EnvelopeView view(envelope);
@@ -49,7 +45,10 @@ absl::StatusOr<MessageId> ServerCore::Send(const Envelope& envelope,
   if (envelope.pid == kBroadcast) return Broadcast(envelope, timeout);
   Peer* const peer = envelope.pid == id_ ? nullptr : peers_.Find(envelope.pid);
   if (peer == nullptr && envelope.pid != id_) return UnknownPid(envelope.pid);
-  const EnvelopeView view = Stamp(envelope, envelope.pid, NextMessageId());
+  const EnvelopeView view = Stamp(envelope, envelope.pid, message_ids_.Next());
+  // Most envelopes are through here.
+  if (peer != nullptr && peer->Send(view) == SendOutcome::kAccepted)
+    return view.message_id;
   LazyDeadline deadline(timeout);
   absl::Status status =
       SendOne(envelope.pid, peer, view, MayWait(timeout) ? &deadline : nullptr);
@@ -59,7 +58,7 @@ absl::StatusOr<MessageId> ServerCore::Send(const Envelope& envelope,
 
 absl::StatusOr<MessageId> ServerCore::Broadcast(const Envelope& envelope,
                                                 absl::Duration timeout) {
-  const EnvelopeView view = Stamp(envelope, kBroadcast, NextMessageId());
+  const EnvelopeView view = Stamp(envelope, kBroadcast, message_ids_.Next());
   std::vector<std::pair<int, Peer*>> others;  // with some trouble
   for (const auto& [id, peer] : peers_.entries()) {
     const SendOutcome outcome = peer->Send(view);
@@ -147,7 +146,7 @@ MulticastResult ServerCore::Multicast(absl::Span<const int> pids,
       recipients.push_back(recipient);
     }
   }
-  return SendToAll(envelope, NextMessageId(), false, std::move(recipients),
+  return SendToAll(envelope, message_ids_.Next(), false, std::move(recipients),
                    timeout);
 }
 
