@@ -35,8 +35,8 @@ namespace cluster {
 namespace bench {
 namespace {
 
-// A heartbeat leaves every half second: a shorter time would see an accident.
-constexpr int kMeasuringTimes = 8;
+// A heartbeat leaves every two seconds: a shorter time would see an accident.
+constexpr int kMeasuringTimes = 16;
 // How long what follows a connection may take: acknowledgements, first round
 // trips, retransmissions that were not needed.
 constexpr int kQuietTimes = 2;

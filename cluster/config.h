@@ -80,7 +80,7 @@ struct Config {
   std::size_t frame_bytes =
       64u << 10;  // a frame is sent when it holds this much; 512 B-4 MiB
   std::size_t inflight_bytes =
-      512u << 10;  // given to the transport and not yet received
+      1u << 20;  // given to the transport and not yet received
   std::size_t window_bytes = 4u
                              << 20;  // received and not yet consumed, per peer
   std::size_t queue_bytes_max =
@@ -93,9 +93,9 @@ struct Config {
 
   // Times.
   absl::Duration heartbeat = absl::Milliseconds(
-      500);  // "heartbeat_ms": an idle link says this often that it lives
+      2000);  // "heartbeat_ms": an idle link says this often that it lives
   absl::Duration peer_timeout =
-      absl::Seconds(2);  // "peer_timeout_ms": silent for so long is down
+      absl::Seconds(5);  // "peer_timeout_ms": silent for so long is down
   absl::Duration handshake_timeout =
       absl::Seconds(5);  // "handshake_timeout_ms"
   absl::Duration linger =

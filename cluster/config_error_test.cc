@@ -172,17 +172,17 @@ TEST(ConfigErrorTest, NumbersThatDoNotGoTogether) {
   EXPECT_EQ(ErrorOfLine("\"queue_bytes_max\": 1024"),
             "a.json:3: $.queue_bytes_max: found 1024, want at least "
             "frame_bytes, 65536");
-  EXPECT_EQ(ErrorOfLine("\"frame_bytes\": 1048576"),
-            "a.json:3: $.frame_bytes: needs inflight_bytes too: found 524288, "
-            "its default, want at least frame_bytes, 1048576");
+  EXPECT_EQ(ErrorOfLine("\"frame_bytes\": 2097152"),
+            "a.json:3: $.frame_bytes: needs inflight_bytes too: found 1048576, "
+            "its default, want at least frame_bytes, 2097152");
   EXPECT_EQ(ErrorOfLine("\"heartbeat_ms\": 500,\n\"peer_timeout_ms\": 999"),
             "a.json:4: $.peer_timeout_ms: found 999ms, want at least twice "
             "heartbeat_ms, 1s");
   EXPECT_EQ(ErrorOfLine("\"heartbeat_ms\": 500,\n\"peer_timeout_ms\": 1000"),
             "no error");
-  EXPECT_EQ(ErrorOfLine("\"heartbeat_ms\": 1001"),
-            "a.json:3: $.heartbeat_ms: needs peer_timeout_ms too: found 2s, "
-            "its default, want at least twice heartbeat_ms, 2.002s");
+  EXPECT_EQ(ErrorOfLine("\"heartbeat_ms\": 2501"),
+            "a.json:3: $.heartbeat_ms: needs peer_timeout_ms too: found 5s, "
+            "its default, want at least twice heartbeat_ms, 5.002s");
 }
 
 TEST(ConfigErrorTest, BestEffortRefusesTheKeysOfTheReliableDelivery) {
@@ -190,7 +190,7 @@ TEST(ConfigErrorTest, BestEffortRefusesTheKeysOfTheReliableDelivery) {
        {"\"frame_bytes\": 65536", "\"inflight_bytes\": 1000000",
         "\"window_bytes\": 1000000", "\"queue_bytes_max\": 1000000",
         "\"overflow\": \"reject\"", "\"on_peer_restart\": \"resend\"",
-        "\"heartbeat_ms\": 500", "\"peer_timeout_ms\": 2000"}) {
+        "\"heartbeat_ms\": 500", "\"peer_timeout_ms\": 6000"}) {
     EXPECT_EQ(ErrorOfLine(member), "no error");
     const std::string key =
         std::string(member).substr(1, std::string(member).find('"', 1) - 1);

@@ -113,7 +113,7 @@ TEST(ValidateConfigTest, NumbersGoTogether) {
   config.peer_timeout = absl::Milliseconds(900);
   EXPECT_EQ(ErrorOf(config),
             "config: $.peer_timeout_ms: found 900ms, want at least twice "
-            "heartbeat_ms, 1s");
+            "heartbeat_ms, 4s");
 }
 
 TEST(ValidateConfigTest, BestEffortLeavesTheReliableFieldsAlone) {

@@ -1,5 +1,6 @@
 #include "transport/relief.h"
 
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
@@ -100,6 +101,34 @@ TEST(Relief, TheRoleMovesToAndFro) {
   EXPECT_EQ(turns, 3);
   EXPECT_FALSE(first_kept);
   EXPECT_FALSE(second_kept);
+}
+
+// After a while without callbacks the other thread sleeps: the next callback
+// must wake it.
+TEST(Relief, TakesTheRoleAfterAnIdleWhile) {
+  Relief relief;
+  ASSERT_TRUE(relief.Acquire());
+  std::atomic<bool> taken{false};
+  Gate unblock;
+  std::thread other([&] {
+    EXPECT_TRUE(relief.Acquire());
+    taken = true;
+    unblock.Open();
+  });
+  while (!relief.parked()) std::this_thread::yield();
+  EXPECT_FALSE(taken);
+  EXPECT_FALSE(relief.Call([&] { unblock.Wait(); }));
+  EXPECT_TRUE(taken);
+  other.join();
+}
+
+TEST(Relief, CloseEndsAParkedWait) {
+  Relief relief;
+  ASSERT_TRUE(relief.Acquire());
+  std::thread waiting([&] { EXPECT_FALSE(relief.Acquire()); });
+  while (!relief.parked()) std::this_thread::yield();
+  relief.Close();
+  waiting.join();
 }
 
 TEST(Relief, CloseEndsAWaitAndAllToCome) {

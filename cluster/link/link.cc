@@ -125,6 +125,21 @@ void Link::CountRefusal(RefusalReason reason, absl::string_view trouble) {
   Refuse(reason, trouble);
 }
 
+// Nothing was sent since the last multiple of the interval, as the clock
+// counts: so all links' heartbeats are due together, and whoever makes or takes
+// them wakes once for all.
+absl::Time Link::HeartbeatBefore(absl::Time now) const {
+  return now - (now - absl::UnixEpoch()) % config_.heartbeat;
+}
+
+absl::Time Link::IdleUntil() const {
+  absl::Time until = absl::InfiniteFuture();
+  if (up_) until = last_heard_ + config_.peer_timeout;
+  if (handshake_.established())
+    until = std::min(until, HeartbeatBefore(now_) + config_.heartbeat);
+  return until;
+}
+
 void Link::Tick(absl::Time now) {
   now_ = now;
   if (up_ && now - last_heard_ > config_.peer_timeout) {
@@ -138,7 +153,7 @@ void Link::Tick(absl::Time now) {
         std::min(2 * retransmit_timeout_, kRetransmitTimeoutMax);
   }
   if (!handshake_.established()) return;
-  if (now >= ack_at_ || now - last_sent_ >= config_.heartbeat) ack_due_ = true;
+  if (now >= ack_at_ || last_sent_ < HeartbeatBefore(now)) ack_due_ = true;
 }
 
 PeerStats Link::Stats() const {

@@ -152,6 +152,9 @@ class Link {
     return window_.inflight() || ack_at_ != absl::InfiniteFuture() ||
            (connected_ && !up_);
   }
+  // When a link that is not busy wants the next Tick, if nothing happens
+  // before.
+  absl::Time IdleUntil() const;
   // Whether all that was accepted has arrived, though the application there may
   // not have taken it.
   bool AllReceived() const { return queue_.Empty() && !window_.inflight(); }
@@ -206,6 +209,7 @@ class Link {
   Frame Lone(FrameHeader header, absl::string_view body);
   void Rewind();
   void AckSoon();
+  absl::Time HeartbeatBefore(absl::Time now) const;
 
   const LinkConfig config_;
   LinkSink* const sink_;

@@ -32,14 +32,14 @@ struct LinkConfig {
 
   std::string cluster;
   std::size_t frame_bytes = 64u << 10;
-  std::size_t inflight_bytes = 512u << 10;
+  std::size_t inflight_bytes = 1u << 20;
   std::size_t window_bytes = 4u << 20;
   std::size_t queue_bytes_max = 16u << 20;
   std::size_t payload_bytes_max = 64u << 20;
   Overflow overflow = Overflow::kReject;
   OnPeerRestart on_peer_restart = OnPeerRestart::kResend;
-  absl::Duration heartbeat = absl::Milliseconds(500);
-  absl::Duration peer_timeout = absl::Seconds(2);
+  absl::Duration heartbeat = absl::Seconds(2);
+  absl::Duration peer_timeout = absl::Seconds(5);
 };
 
 // The limits and times of `config` for the link from `self_id` to `peer_id`.

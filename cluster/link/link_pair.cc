@@ -26,6 +26,8 @@ LinkConfig TestLinkConfig(int self_id, int peer_id) {
   config.window_bytes = 32 << 10;
   config.queue_bytes_max = 64 << 10;
   config.payload_bytes_max = 256 << 10;
+  config.heartbeat = absl::Milliseconds(500);
+  config.peer_timeout = absl::Seconds(2);
   return config;
 }
 

@@ -44,7 +44,7 @@ class BestEffortPeer : public Peer {
   void OnDisconnected(absl::string_view reason) override;
   void OnWritable() override;
   void OnDrained() override {}
-  bool Tick() override { return false; }
+  bool Tick(absl::Time /*now*/) override { return false; }
   PeerStats Stats() const override;
 
   // A message of this peer arrived and was taken; or refused.

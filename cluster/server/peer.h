@@ -15,6 +15,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "cluster/envelope.h"
 #include "cluster/stats.h"
 
@@ -63,7 +64,7 @@ class Peer {
   virtual void OnDrained() = 0;
 
   // True if it should be called again soon rather than at leisure.
-  virtual bool Tick() = 0;
+  virtual bool Tick(absl::Time now) = 0;
 
   virtual PeerStats Stats() const = 0;
 };

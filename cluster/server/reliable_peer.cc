@@ -52,6 +52,13 @@ void ReliablePeer::NewLink() {
   link_ = std::make_unique<Link>(config_, SystemRandom, sink);
 }
 
+// For all that may give the link something to do in time.
+std::unique_lock<std::mutex> ReliablePeer::Touch() {
+  std::unique_lock<std::mutex> lock(mutex_);
+  idle_until_ns_.store(kNotIdle, std::memory_order_relaxed);
+  return lock;
+}
+
 void ReliablePeer::Pump() {
   if (!link_->MayTransmit()) return;
   const absl::Time now = MonotonicNow();
@@ -81,7 +88,7 @@ bool ReliablePeer::WaitUntil(std::chrono::steady_clock::time_point deadline,
 
 SendOutcome ReliablePeer::Send(const EnvelopeView& envelope) {
   if (envelope.payload.size() > chunk_bytes_) return SendLarge(envelope);
-  std::lock_guard<std::mutex> lock(mutex_);
+  const std::unique_lock<std::mutex> lock = Touch();
   if (link_ == nullptr || left_) return SendOutcome::kRemoved;
   return Settle(link_->Append(envelope), envelope.lane);
 }
@@ -89,7 +96,7 @@ SendOutcome ReliablePeer::Send(const EnvelopeView& envelope) {
 // Encodes without the lock: acknowledgements and urgent envelopes do not wait
 // for it.
 SendOutcome ReliablePeer::SendLarge(const EnvelopeView& envelope) {
-  std::unique_lock<std::mutex> lock(mutex_);
+  std::unique_lock<std::mutex> lock = Touch();
   if (link_ == nullptr || left_) return SendOutcome::kRemoved;
   const AppendResult may = link_->MayAppend(envelope);
   if (may != AppendResult::kAccepted) return Settle(may, envelope.lane);
@@ -121,7 +128,7 @@ bool ReliablePeer::WaitForRoom(const EnvelopeView& envelope,
 
 bool ReliablePeer::WaitDrained(std::chrono::steady_clock::time_point deadline) {
   {
-    std::lock_guard<std::mutex> lock(mutex_);
+    const std::unique_lock<std::mutex> lock = Touch();
     if (link_ == nullptr || link_->Drained()) return true;
     link_->RequestConsumed();
     Pump();
@@ -142,7 +149,7 @@ bool ReliablePeer::WaitReceived(
 
 absl::Status ReliablePeer::Connect(const std::string& address) {
   {
-    std::lock_guard<std::mutex> lock(mutex_);
+    const std::unique_lock<std::mutex> lock = Touch();
     address_ = address;
     dialled_ = MonotonicNow();
   }
@@ -150,7 +157,7 @@ absl::Status ReliablePeer::Connect(const std::string& address) {
 }
 
 void ReliablePeer::Leave() {
-  std::lock_guard<std::mutex> lock(mutex_);
+  const std::unique_lock<std::mutex> lock = Touch();
   if (link_ == nullptr) return;
   link_->SayGoodbye();
   Pump();
@@ -160,7 +167,7 @@ void ReliablePeer::Leave() {
 }
 
 void ReliablePeer::Remove() {
-  std::lock_guard<std::mutex> lock(mutex_);
+  const std::unique_lock<std::mutex> lock = Touch();
   if (link_ == nullptr) return;
   link_->SayGoodbye();
   Pump();
@@ -177,7 +184,7 @@ void ReliablePeer::Remove() {
 }
 
 void ReliablePeer::Restore() {
-  std::lock_guard<std::mutex> lock(mutex_);
+  const std::unique_lock<std::mutex> lock = Touch();
   if (link_ == nullptr) NewLink();
 }
 
@@ -187,26 +194,26 @@ bool ReliablePeer::removed() const {
 }
 
 void ReliablePeer::OnConnected() {
-  std::lock_guard<std::mutex> lock(mutex_);
+  const std::unique_lock<std::mutex> lock = Touch();
   if (link_ == nullptr) return;
   link_->OnConnected(MonotonicNow());
   Pump();
 }
 
 void ReliablePeer::OnDisconnected(absl::string_view reason) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  const std::unique_lock<std::mutex> lock = Touch();
   if (link_ != nullptr) link_->OnDisconnected(reason);
 }
 
 void ReliablePeer::OnWritable() {
-  std::lock_guard<std::mutex> lock(mutex_);
+  const std::unique_lock<std::mutex> lock = Touch();
   if (link_ == nullptr) return;
   link_->OnWritable();
   Pump();
 }
 
 bool ReliablePeer::OnFrame(const FrameHeader& header, Slice body) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  const std::unique_lock<std::mutex> lock = Touch();
   if (link_ == nullptr) {
     CountRetired(RefusalReason::kUnknownSender);
     return false;
@@ -229,26 +236,31 @@ void ReliablePeer::CountRetired(RefusalReason reason) {
 }
 
 void ReliablePeer::OnDrained() {
-  std::lock_guard<std::mutex> lock(mutex_);
+  const std::unique_lock<std::mutex> lock = Touch();
   if (link_ == nullptr) return;
   Pump();
   // What left made room in the queue.
   NotifyWaiters();
 }
 
-bool ReliablePeer::Tick() {
+bool ReliablePeer::Tick(absl::Time now) {
+  if (absl::ToUnixNanos(now) < idle_until_ns_.load(std::memory_order_relaxed))
+    return false;
   std::string redial;
   bool busy = false;
   bool event = false;
   {
     std::lock_guard<std::mutex> lock(mutex_);
     if (link_ == nullptr) return false;
-    const absl::Time now = MonotonicNow();
     event_pushed_ = false;
     link_->Tick(now);
     Pump();
     NotifyWaiters();
     busy = link_->Busy();
+    if (!busy) {
+      idle_until_ns_.store(absl::ToUnixNanos(link_->IdleUntil()),
+                           std::memory_order_relaxed);
+    }
     event = event_pushed_;
     // The transport believes in a connection on which nobody answers: it may be
     // half-open.
@@ -275,7 +287,7 @@ PeerStats ReliablePeer::Stats() const {
 }
 
 void ReliablePeer::OnConsumed(const Arrival& arrival) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  const std::unique_lock<std::mutex> lock = Touch();
   if (link_ == nullptr) return;
   link_->Consumed(arrival.session, arrival.sequence);
   Pump();
@@ -284,7 +296,7 @@ void ReliablePeer::OnConsumed(const Arrival& arrival) {
 void ReliablePeer::OnBadRecords(const Arrival& arrival, RefusalReason reason,
                                 absl::string_view text) {
   {
-    std::lock_guard<std::mutex> lock(mutex_);
+    const std::unique_lock<std::mutex> lock = Touch();
     if (link_ == nullptr) return CountRetired(reason);
     link_->RejectRecords(arrival.session, reason, text);
     Pump();

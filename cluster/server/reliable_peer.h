@@ -8,8 +8,10 @@
 #ifndef CLUSTER_SERVER_RELIABLE_PEER_H_
 #define CLUSTER_SERVER_RELIABLE_PEER_H_
 
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -45,7 +47,7 @@ class ReliablePeer : public Peer, public ArrivalSource, private LinkSink {
   void OnDisconnected(absl::string_view reason) override;
   void OnWritable() override;
   void OnDrained() override;
-  bool Tick() override;
+  bool Tick(absl::Time now) override;
   PeerStats Stats() const override;
 
   // A frame that names this peer as its sender. True if OnDrained should be
@@ -64,6 +66,7 @@ class ReliablePeer : public Peer, public ArrivalSource, private LinkSink {
 
   SendOutcome Settle(AppendResult result, Lane lane);
   SendOutcome SendLarge(const EnvelopeView& envelope);
+  std::unique_lock<std::mutex> Touch();
   void NewLink();
   void CountRetired(RefusalReason reason);
   void Pump();
@@ -79,6 +82,11 @@ class ReliablePeer : public Peer, public ArrivalSource, private LinkSink {
   Callbacks* const callbacks_;
   Rejections* const rejections_;
 
+  static constexpr std::int64_t kNotIdle = 0;
+
+  // Before this, a Tick would find nothing to do. Written under the lock; read
+  // without it, so that an idle link is not even looked at.
+  std::atomic<std::int64_t> idle_until_ns_{kNotIdle};
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   int waiters_ = 0;

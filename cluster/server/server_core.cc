@@ -225,13 +225,14 @@ absl::Status ServerCore::ReloadSecurity() {
 }
 
 bool ServerCore::Tick() {
-  if (const absl::Time now = MonotonicNow(); now >= trim_at_) {
+  const absl::Time now = MonotonicNow();
+  if (now >= trim_at_) {
     buffers_->Trim();
     trim_at_ = now + kTrimInterval;
   }
   bool busy = false;
   for (const auto& [id, peer] : peers_.entries()) {
-    if (peer->Tick()) busy = true;
+    if (peer->Tick(now)) busy = true;
   }
   return busy;
 }

@@ -23,14 +23,25 @@ void Ticker::Stop() {
   if (thread_.joinable()) thread_.join();
 }
 
+// At leisure at multiples of it, as the clock of this host counts: servers that
+// share a host wake, and say that they live, at the same moments and mostly
+// together, which costs each of them less.
+std::chrono::steady_clock::time_point Ticker::Next(bool busy) const {
+  if (busy) return Deadline(soon_);
+  using Clock = std::chrono::steady_clock;
+  const auto leisure = std::chrono::duration_cast<Clock::duration>(
+      absl::ToChronoNanoseconds(leisure_));
+  const auto now = Clock::now().time_since_epoch();
+  return Clock::time_point(now - now % leisure + leisure);
+}
+
 void Ticker::Loop() {
   std::unique_lock<std::mutex> lock(mutex_);
   while (!stopping_) {
     lock.unlock();
     const bool busy = tick_();
     lock.lock();
-    stop_.wait_until(lock, Deadline(busy ? soon_ : leisure_),
-                     [this] { return stopping_; });
+    stop_.wait_until(lock, Next(busy), [this] { return stopping_; });
   }
 }
 

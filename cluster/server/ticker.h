@@ -7,6 +7,7 @@
 #ifndef CLUSTER_SERVER_TICKER_H_
 #define CLUSTER_SERVER_TICKER_H_
 
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
@@ -30,6 +31,7 @@ class Ticker {
 
  private:
   void Loop();
+  std::chrono::steady_clock::time_point Next(bool busy) const;
 
   const absl::Duration soon_;
   const absl::Duration leisure_;
