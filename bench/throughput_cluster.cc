@@ -48,7 +48,6 @@ void ReceiveAll(Server& server, Way way, DeliveryCount* count) {
       benchmark::DoNotOptimize(ReadFields(envelope));
     }
     count->Add(static_cast<std::int64_t>(envelopes.size()));
-    envelopes.clear();
   }
 }
 

@@ -14,15 +14,19 @@ bool operator==(const Envelope& a, const Envelope& b) {
 
 Envelope EnvelopeView::ToEnvelope() const {
   Envelope envelope;
-  envelope.message_id = message_id;
-  envelope.pid = pid;
-  envelope.msg_type = msg_type;
-  envelope.sender_id = sender_id;
-  envelope.term = term;
-  envelope.voted = voted;
-  envelope.payload.assign(payload.data(), payload.size());
-  envelope.lane = lane;
+  CopyTo(&envelope);
   return envelope;
+}
+
+void EnvelopeView::CopyTo(Envelope* envelope) const {
+  envelope->message_id = message_id;
+  envelope->pid = pid;
+  envelope->msg_type = msg_type;
+  envelope->sender_id = sender_id;
+  envelope->term = term;
+  envelope->voted = voted;
+  envelope->payload.assign(payload.data(), payload.size());
+  envelope->lane = lane;
 }
 
 std::string MsgTypeName(MsgType type) {

@@ -105,6 +105,8 @@ struct EnvelopeView {
 
   // Copies the payload.
   Envelope ToEnvelope() const;
+  // The same into the memory that `envelope` has already.
+  void CopyTo(Envelope* envelope) const;
 };
 
 // "AppendEntriesRequest" and so on; "MsgType(70)" for the application's.

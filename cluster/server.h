@@ -105,8 +105,10 @@ class Server {
   absl::StatusOr<Envelope> Receive(
       absl::Duration timeout = absl::InfiniteDuration());
 
-  // Waits as Receive does for the first, then appends to `out` what is there at
-  // once, at most `envelopes_max` (at least 1) in all.
+  // Waits as Receive does for the first, then takes what is there at once, at
+  // most `envelopes_max` (at least 1) in all. It replaces what `out` held, and
+  // uses its memory again: with the same vector every time, a steady stream of
+  // envelopes allocates nothing. After an error `out` is as it was.
   absl::Status ReceiveBatch(std::vector<Envelope>* out, int envelopes_max,
                             absl::Duration timeout = absl::InfiniteDuration());
 

@@ -1,6 +1,7 @@
 // The receiving half of ServerCore.
 
 #include "absl/strings/str_cat.h"
+#include "absl/utility/utility.h"
 #include "cluster/server/clock.h"
 #include "cluster/server/server_core.h"
 
@@ -29,18 +30,19 @@ absl::Status ServerCore::BeginReceive(LazyDeadline* deadline) {
 
 absl::StatusOr<Envelope> ServerCore::Receive(absl::Duration timeout) {
   LazyDeadline deadline(timeout);
-  while (true) {
+  absl::StatusOr<Envelope> received(absl::in_place);
+  bool found = false;
+  // What there was to read may have been refused: then there is nothing, and it
+  // waits again.
+  while (!found) {
     if (absl::Status status = BeginReceive(&deadline); !status.ok())
       return status;
     EnvelopeView view;
-    // What there was to read may have been refused: then there is nothing, and
-    // it waits again.
-    const bool found = inbox_.Next(&view);
-    Envelope envelope;
-    if (found) envelope = view.ToEnvelope();
+    found = inbox_.Next(&view);
+    if (found) view.CopyTo(&*received);
     inbox_.EndReading();
-    if (found) return envelope;
   }
+  return received;
 }
 
 absl::Status ServerCore::ReceiveBatch(std::vector<Envelope>* out,
@@ -51,17 +53,19 @@ absl::Status ServerCore::ReceiveBatch(std::vector<Envelope>* out,
         absl::StrCat("envelopes_max ", envelopes_max, ": want 1 or more"));
   }
   LazyDeadline deadline(timeout);
-  int taken = 0;
+  const auto most = static_cast<std::size_t>(envelopes_max);
+  std::size_t taken = 0;
   while (taken == 0) {
     if (absl::Status status = BeginReceive(&deadline); !status.ok())
       return status;
     EnvelopeView view;
-    while (taken < envelopes_max && inbox_.Next(&view)) {
-      out->push_back(view.ToEnvelope());
-      ++taken;
+    while (taken < most && inbox_.Next(&view)) {
+      if (taken == out->size()) out->emplace_back();
+      view.CopyTo(&(*out)[taken++]);
     }
     inbox_.EndReading();
   }
+  out->resize(taken);
   return absl::OkStatus();
 }
 

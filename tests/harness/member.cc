@@ -85,7 +85,6 @@ void Member::Read() {
 void Member::ReadBatches() {
   std::vector<Envelope> batch;
   while (true) {
-    batch.clear();
     const absl::Status status =
         server_->ReceiveBatch(&batch, kBatchEnvelopesMax);
     if (!status.ok()) {
