@@ -127,7 +127,11 @@ void Link::CountRefusal(RefusalReason reason, absl::string_view trouble) {
 
 void Link::Tick(absl::Time now) {
   now_ = now;
-  if (up_ && now - last_heard_ > config_.peer_timeout) {
+  if (heard_ && now - last_heard_ > config_.peer_timeout) {
+    heard_ = false;
+    // At once, and not before: the peer would dial anew, and be heard again,
+    // while this side does not know yet that anything was wrong.
+    ack_due_ = true;
     SetDown(absl::StrCat("not heard for ",
                          absl::FormatDuration(config_.peer_timeout)));
   }
