@@ -1,18 +1,39 @@
 // What Server promises to those who set handlers.
 
+#include <atomic>
+#include <chrono>
 #include <condition_variable>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "cluster/server.h"
 #include "cluster/test_server.h"
 #include "gtest/gtest.h"
+#include "transport/forwarding_transport.h"
 
 namespace cluster {
 namespace {
+
+// Tells when it has stopped.
+class StopTeller final : public ForwardingTransport {
+ public:
+  StopTeller(std::unique_ptr<Transport> inner, std::promise<void>* stopped)
+      : ForwardingTransport(std::move(inner)), stopped_(stopped) {}
+  void Stop(absl::Duration linger) override {
+    inner()->Stop(linger);
+    if (!std::exchange(told_, true)) stopped_->set_value();
+  }
+
+ private:
+  std::promise<void>* const stopped_;
+  bool told_ = false;
+};
 
 TEST(ServerCallbacksTest, HandlersSeeUpBeforeTheFirstEnvelope) {
   Recorder recorder;  // outlives the servers that call it
@@ -55,6 +76,36 @@ TEST(ServerCallbacksTest, HandlersMayNotWait) {
   lock.unlock();
   EXPECT_EQ(two->Receive(kLong).status().code(),
             absl::StatusCode::kFailedPrecondition);
+}
+
+// An own envelope's, which no thread of the transport runs: nothing else keeps
+// Stop when the transport has stopped.
+TEST(ServerCallbacksTest, StopWaitsForAHandlerThatRuns) {
+  std::promise<void> running, transport_stopped;
+  std::atomic<bool> left{false};
+  auto server = NewServer(1, MakeConfig(1),
+                          [&](const TransportConfig& config)
+                              -> absl::StatusOr<std::unique_ptr<Transport>> {
+                            auto inner = NewMemoryTransport(config);
+                            if (!inner.ok()) return inner;
+                            return std::make_unique<StopTeller>(
+                                *std::move(inner), &transport_stopped);
+                          });
+  ASSERT_TRUE(server.ok()) << server.status();
+  (*server)->OnEnvelope([&](const EnvelopeView&) {
+    running.set_value();
+    EXPECT_EQ(
+        transport_stopped.get_future().wait_for(absl::ToChronoSeconds(kLong)),
+        std::future_status::ready);
+    // Time for a Stop that does not wait to be seen to return.
+    for (int i = 0; i < 1000; ++i) std::this_thread::yield();
+    left = true;
+  });
+  ASSERT_TRUE((*server)->Start().ok());
+  ASSERT_TRUE((*server)->Send(To(1)).ok());
+  running.get_future().wait();
+  (*server)->Stop();
+  EXPECT_TRUE(left);
 }
 
 TEST(ServerCallbacksTest, PingPongThroughHandlers) {

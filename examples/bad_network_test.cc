@@ -1,11 +1,6 @@
-// A test of one's own protocol on a bad network: forty lines with the fault
-// transport.
-//
-// Server 1 asks server 2 to count, over frames that are lost, doubled and
-// overtaken, with a cut in the middle; each question must be answered once, in
-// order.
-
-#include <string>
+// A test of one's own protocol on a bad network, in forty lines: server 1 asks
+// server 2 to count, over frames that are lost, doubled and overtaken, with a
+// cut in the middle. Each question must be answered once, in order.
 
 #include "absl/strings/str_cat.h"
 #include "cluster/server.h"
@@ -15,16 +10,15 @@
 
 TEST(CounterOnABadNetwork, AnswersEachQuestionOnceAndInOrder) {
   cluster::Faults faults(/*seed=*/1);
+  cluster::FaultRates rates;
+  rates.lose = rates.repeat = rates.delay = 0.1;
+  faults.SetRates(rates);
   cluster::Config config;
   config.transport = "memory";
-  config.cluster = "bad-network";
   config.servers = {{1, "asker"}, {2, "counter"}};
-  const auto make = [&](int id) {
-    return *cluster::NewServer(
-        id, config, faults.Around(*cluster::FindTransport("memory")));
-  };
-
-  auto counter = make(2);
+  const auto transport = faults.Around(*cluster::FindTransport("memory"));
+  auto asker = *cluster::NewServer(1, config, transport);
+  auto counter = *cluster::NewServer(2, config, transport);
   int counted = 0;
   counter->OnEnvelope([&](const cluster::EnvelopeView& question) {
     cluster::Envelope answer;
@@ -32,12 +26,8 @@ TEST(CounterOnABadNetwork, AnswersEachQuestionOnceAndInOrder) {
     answer.payload = absl::StrCat(++counted);
     ASSERT_TRUE(counter->Send(answer).ok());
   });
-  auto asker = make(1);
   ASSERT_TRUE(counter->Start().ok() && asker->Start().ok());
 
-  cluster::FaultRates rates;
-  rates.lose = rates.repeat = rates.delay = 0.1;
-  faults.SetRates(rates);
   cluster::Envelope question;
   question.pid = 2;
   for (int i = 1; i <= 1000; ++i) {

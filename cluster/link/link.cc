@@ -134,7 +134,7 @@ absl::Time Link::HeartbeatBefore(absl::Time now) const {
 
 absl::Time Link::IdleUntil() const {
   absl::Time until = absl::InfiniteFuture();
-  if (up_) until = last_heard_ + config_.peer_timeout;
+  if (heard_) until = last_heard_ + config_.peer_timeout;
   if (handshake_.established())
     until = std::min(until, HeartbeatBefore(now_) + config_.heartbeat);
   return until;
@@ -142,7 +142,11 @@ absl::Time Link::IdleUntil() const {
 
 void Link::Tick(absl::Time now) {
   now_ = now;
-  if (up_ && now - last_heard_ > config_.peer_timeout) {
+  if (heard_ && now - last_heard_ > config_.peer_timeout) {
+    heard_ = false;
+    // At once, and not before: the peer would dial anew, and be heard again,
+    // while this side does not know yet that anything was wrong.
+    ack_due_ = true;
     SetDown(absl::StrCat("not heard for ",
                          absl::FormatDuration(config_.peer_timeout)));
   }

@@ -176,7 +176,8 @@ class Link {
   void OnChunk(const FrameHeader& header, const Slice& body, Arrival arrival);
   bool OnAcknowledgement(const FrameHeader& header, absl::Time now);
   bool Fresh(const FrameHeader& header);
-  void Heard(const FrameHeader& header, absl::Time now);
+  void Heard(absl::Time now);
+  void UpOrDown(const FrameHeader& header);
   void Refuse(RefusalReason reason, absl::string_view trouble);
 
   // Sessions (link_session.cc).
@@ -224,6 +225,9 @@ class Link {
   bool writable_ = true;
   bool up_ = false;
   Goodbye goodbye_ = Goodbye::kNo;
+  // Whether frames of the peer come in: false from when they have not for
+  // peer_timeout. Every frame tells (kHearsYou).
+  bool heard_ = false;
   absl::Time last_heard_ = absl::InfinitePast();
   absl::Time last_sent_ = absl::InfinitePast();
 

@@ -91,6 +91,24 @@ TEST(LinkLiveness, OneWayDeafnessIsDownOnBothSides) {
   EXPECT_EQ(pair.two.Payloads(), Strings{"never acknowledged"});
 }
 
+// The side that is not heard is told as soon as the other knows, and not
+// before: it dials anew, and may be heard again at once.
+TEST(LinkLiveness, OneWayDeafnessIsDownOnBothSidesBeforeItIsRepaired) {
+  LinkPair pair;
+  pair.Connect();
+  pair.two_is_heard = false;
+  const absl::Time latest = pair.now + 2 * pair.one.config.peer_timeout;
+  while (pair.one.link->up() && pair.two.link->up() && pair.now < latest)
+    pair.Advance(absl::Milliseconds(10));
+  EXPECT_EQ(pair.one.Events(), "up down");
+  EXPECT_EQ(pair.two.Events(), "up down");
+  pair.two_is_heard = true;
+  pair.two.link->OnConnected(pair.now);
+  pair.Exchange();  // no time passes
+  EXPECT_EQ(pair.one.Events(), "up down up");
+  EXPECT_EQ(pair.two.Events(), "up down up");
+}
+
 TEST(LinkLiveness, AGoodbyeIsDownAtOnce) {
   LinkPair pair;
   pair.Connect();

@@ -33,12 +33,12 @@ void Link::OnFrame(const FrameHeader& header, Slice body, absl::Time now) {
   }
   if (!OnAcknowledgement(header, now)) return;
   if (Fresh(header)) {
+    Heard(now);
     if (header.kind == FrameKind::kGoodbye) {
-      last_heard_ = now;
       SetDown("it stopped");
       return;
     }
-    Heard(header, now);
+    UpOrDown(header);
     if (header.flags & kGap) Rewind();
     if (header.flags & kConsumeRequest) consume_wanted_ = true;
   }
@@ -58,8 +58,14 @@ bool Link::Fresh(const FrameHeader& header) {
   return true;
 }
 
-void Link::Heard(const FrameHeader& header, absl::Time now) {
+void Link::Heard(absl::Time now) {
   last_heard_ = now;
+  if (heard_) return;
+  heard_ = true;
+  ack_due_ = true;  // the peer wants to know
+}
+
+void Link::UpOrDown(const FrameHeader& header) {
   const bool hears_us = (header.flags & kHearsYou) != 0;
   if (!up_ && hears_us) SetUp("heard again");
   if (up_ && !hears_us) SetDown("it does not hear this server");
@@ -82,12 +88,12 @@ void Link::OnHello(const FrameHeader& header, absl::string_view body,
                           "\", this is \"", config_.cluster, "\""));
       return;
     case HelloResult::kSame:
-      last_heard_ = now;
+      Heard(now);
       return;
     case HelloResult::kFirst:
     case HelloResult::kRenewed:
     case HelloResult::kRestarted:
-      last_heard_ = now;
+      Heard(now);
       BeginSession(result);
       return;
   }

@@ -133,8 +133,7 @@ void Link::Stamp(absl::Time now, FrameHeader* header) {
     header->stamp = ++stamp_;
     header->received_through = receive_.received_through();
     header->consumed_through = receive_.consumed_through();
-    if (now - last_heard_ < config_.peer_timeout * 3 / 4)
-      header->flags |= kHearsYou;
+    if (heard_) header->flags |= kHearsYou;
     if (gap_due_) header->flags |= kGap;
     if (ask_consumed_) header->flags |= kConsumeRequest;
     ack_due_ = gap_due_ = ask_consumed_ = false;

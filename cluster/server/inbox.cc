@@ -28,8 +28,10 @@ void Inbox::Push(ArrivalSource* source, Arrival arrival) {
   item.source = source;
   item.bytes = arrival.body.bytes.size();
   item.arrival = std::move(arrival);
+  // After Close too: it counts as received and not delivered, like what lay
+  // there before, and is not acknowledged as consumed.
   std::lock_guard<std::mutex> lock(mutex_);
-  if (!closed_) PushItem(std::move(item));
+  PushItem(std::move(item));
 }
 
 // An empty inbox takes an envelope of any size.

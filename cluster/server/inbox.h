@@ -55,7 +55,7 @@ class Inbox {
   // PushEnvelope takes.
   Inbox(int self_id, std::size_t payload_bytes_max, std::size_t bytes_max);
 
-  // An arrival that a window has room for.
+  // An arrival that a window has room for; after Close it is only counted.
   void Push(ArrivalSource* source, Arrival arrival);
   // An envelope that no window bounds: false if there is no room.
   bool PushEnvelope(const EnvelopeView& envelope);
@@ -79,7 +79,7 @@ class Inbox {
   // Gives the role back.
   void EndReading();
 
-  // From now on nothing is read or waited for.
+  // From now on nothing is read or waited for. What is here stays in bytes().
   void Close();
   bool closed() const;
 

@@ -103,6 +103,21 @@ TEST(InboxTest, AnArrivalIsCountedUntilJustBeforeItsSourceHears) {
   EXPECT_EQ(source.bytes_when_consumed, 0u);
 }
 
+// Frames come in until the transport has stopped, and say that they were
+// received.
+TEST(InboxTest, WhatArrivesAfterCloseIsCountedAndNotConsumed) {
+  Inbox inbox(kSelf, kPayloadBytesMax, kPayloadBytesMax);
+  ByteWatch source(&inbox);
+  const Arrival arrival = ArrivalOf(2);
+  inbox.Push(&source, arrival);
+  inbox.Close();
+  inbox.Push(&source, arrival);
+  EXPECT_EQ(inbox.bytes(), 2 * arrival.body.bytes.size());
+  EXPECT_FALSE(inbox.TryBeginReading());
+  EXPECT_EQ(inbox.delivered(), 0u);
+  EXPECT_EQ(source.consumed, 0);
+}
+
 TEST(InboxTest, AMarkerStopsTheReader) {
   Inbox inbox(kSelf, kPayloadBytesMax, kPayloadBytesMax);
   inbox.PushMarker();

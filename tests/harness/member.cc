@@ -64,11 +64,21 @@ absl::Status Member::Start() {
   return absl::OkStatus();
 }
 
+Member::~Member() {
+  if (server_ != nullptr) Stop();
+}
+
 void Member::Stop() {
   server_->Stop();
   stopped_ = true;
   EXPECT_EQ(in_callback_, 0) << "a callback runs when Stop has returned";
   if (reader_.joinable()) reader_.join();
+}
+
+void Member::DestroyServer() {
+  server_.reset();
+  stopped_ = true;
+  EXPECT_EQ(in_callback_, 0) << "a callback runs when the server is gone";
 }
 
 void Member::Read() {

@@ -43,12 +43,15 @@ class Member {
   static std::unique_ptr<Member> Make(
       absl::StatusOr<std::unique_ptr<Server>> server, Consumption consumption,
       MemberSink sink);
-  ~Member() { Stop(); }
+  ~Member();
 
   absl::Status Start();
   // Stops the server, which can still be asked for its figures, and joins the
   // reader. Idempotent.
   void Stop();
+  // Destroys the server, running as it is, and leaves only the destructor to
+  // call. Of a handler's member alone: who waits in Receive needs a server.
+  void DestroyServer();
 
   Server& server() { return *server_; }
 
@@ -58,7 +61,7 @@ class Member {
   void Read();
   void ReadBatches();
 
-  const std::unique_ptr<Server> server_;
+  std::unique_ptr<Server> server_;
   const Consumption consumption_;
   const MemberSink sink_;
   std::atomic<int> in_callback_{0};

@@ -108,6 +108,11 @@ void TestCluster::StopAll() {
 
 void TestCluster::Destroy(int id) { members_.erase(id); }
 
+void TestCluster::DestroyRunning(int id) {
+  members_.at(id)->DestroyServer();
+  Destroy(id);
+}
+
 bool TestCluster::Restart(int id) {
   Destroy(id);
   return StartMember(id);

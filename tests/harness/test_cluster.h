@@ -70,6 +70,9 @@ class TestCluster {
   void StopAll();
   // Stops it if it runs; not to be asked for from now on.
   void Destroy(int id);
+  // Destroys it, running as it is, whose envelopes go to a handler; not to be
+  // asked for from now on.
+  void DestroyRunning(int id);
   // Destroys a server, and starts its next life at the address that it had.
   bool Restart(int id);
 

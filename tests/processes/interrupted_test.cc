@@ -40,12 +40,14 @@ class Interruptions {
     const itimerspec period = {{0, kPeriodNanoseconds},
                                {0, kPeriodNanoseconds}};
     EXPECT_EQ(timerfd_settime(timer_, 0, &period, nullptr), 0);
+    EXPECT_NE(threads_, nullptr);
     thread_ = std::thread([this] { Run(); });
   }
   ~Interruptions() {
     stopping_ = true;
     thread_.join();
     close(timer_);
+    closedir(threads_);
     // A thread may still have one pending, which would end the process if it
     // met the default.
     signal(SIGALRM, SIG_IGN);
@@ -60,18 +62,19 @@ class Interruptions {
     }
   }
 
-  static void InterruptAll() {
-    DIR* const threads = opendir("/proc/self/task");
-    if (threads == nullptr) return;
-    while (const dirent* thread = readdir(threads)) {
+  void InterruptAll() {
+    rewinddir(threads_);
+    while (const dirent* thread = readdir(threads_)) {
       const long id = std::strtol(thread->d_name, nullptr, 10);
       // It may be gone by now.
       if (id > 0) syscall(SYS_tgkill, getpid(), id, SIGALRM);
     }
-    closedir(threads);
   }
 
   int timer_ = -1;
+  // One for all ticks: opened and closed at each, it would take descriptors
+  // that others have just closed, and tsan knows of no order between the two.
+  DIR* const threads_ = opendir("/proc/self/task");
   std::atomic<bool> stopping_{false};
   std::thread thread_;
 };
