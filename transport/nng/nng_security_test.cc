@@ -82,7 +82,7 @@ class NngSecurityTest : public testing::Test {
     ASSERT_NE(other, nullptr);
     ASSERT_TRUE(
         other->transport->Connect(peer, one_->transport->Address()).ok());
-    EXPECT_TRUE(
+    ASSERT_TRUE(
         other->handler.WaitForRejection(RejectionKind::kUnauthenticated));
     EXPECT_TRUE(other->handler.WaitForDisconnected(peer));
     EXPECT_TRUE(other->handler.Get().connected.empty());
