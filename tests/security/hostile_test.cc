@@ -28,8 +28,8 @@ namespace {
 
 using ::testing::IsEmpty;
 
-constexpr int kRawStrangers = 300;
-constexpr int kKeyedStrangers = 8;  // each with this many connections:
+constexpr int kRawStrangers = 400;
+constexpr int kKeyedStrangers = 4;  // each with this many connections:
 constexpr int kConnectionsEach = 25;
 
 // Each scenario so often, alone and among strangers by turns.
