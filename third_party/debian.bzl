@@ -129,6 +129,9 @@ def debian_libraries():
     debian_library(
         name = "openssl",
         headers = ["openssl"],
-        targets = {":crypto": ["libcrypto"]},
+        targets = {
+            ":crypto": ["libcrypto"],
+            ":ssl": ["libssl", "libcrypto"],
+        },
     )
     debian_library(name = "isa-l", headers = ["isa-l"], targets = {":isa-l": ["libisal"]})

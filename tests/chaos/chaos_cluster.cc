@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/strip.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/harness/accounts.h"
@@ -21,9 +22,17 @@ DeliveryLedger::Promise PromiseOf(Delivery delivery) {
 
 }  // namespace
 
-Config ChaosConfig(const std::string& transport) {
+Config BackendConfig(const std::string& backend) {
   Config config;
-  config.transport = transport;
+  absl::string_view transport = backend;
+  if (absl::ConsumePrefix(&transport, "secured_"))
+    config.security.mode = SecurityConfig::Mode::kMutual;
+  config.transport = std::string(transport);
+  return config;
+}
+
+Config ChaosConfig(const std::string& backend) {
+  Config config = BackendConfig(backend);
   config.frame_bytes = 8u << 10;
   config.inflight_bytes = 128u << 10;
   config.queue_bytes_max = 256u << 10;
@@ -51,6 +60,7 @@ ClusterSpec ChaosCluster::Spec(const Config& config, int servers) {
   ClusterSpec spec;
   spec.config = config;
   spec.ids = FirstIds(servers);
+  spec.secured = config.security.mode == SecurityConfig::Mode::kMutual;
   spec.route = mesh_.Router();
   spec.on_envelope = [this](int receiver, const EnvelopeView& envelope) {
     ledger_.Arrived(receiver, envelope);
@@ -90,11 +100,11 @@ void ChaosCluster::SendOne(int from, int to) {
   ledger_.Sent(to, envelope);
 }
 
-void ChaosCluster::ExpectAllOnce() {
+void ChaosCluster::ExpectAllOnce(bool strangers) {
   EXPECT_TRUE(ledger_.WaitUntilAllArrived());
   EXPECT_THAT(ledger_.Problems(), IsEmpty());
   if (!cluster_.FlushAll()) return;
-  EXPECT_THAT(SettledProblems(cluster_), IsEmpty());
+  EXPECT_THAT(SettledProblems(cluster_, strangers), IsEmpty());
   for (int id : cluster_.ids()) {
     for (const PeerStats& peer : cluster_.Stats(id).peers)
       EXPECT_EQ(peer.sessions, 1u) << "server " << id << ", " << peer;

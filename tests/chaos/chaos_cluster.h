@@ -28,14 +28,19 @@
 
 namespace cluster {
 
-// Times that find a silent peer soon, small frames, chunks of 32 KiB, and a
-// queue that a slow network fills.
-Config ChaosConfig(const std::string& transport);
+// What the tests are run with: a backend, secured or not.
+inline constexpr const char* kBackends[] = {"zmq", "nng", "secured_zmq",
+                                            "secured_nng"};
+Config BackendConfig(const std::string& backend);
+
+// The same with times that find a silent peer soon, small frames, chunks of
+// 32 KiB, and a queue that a slow network fills.
+Config ChaosConfig(const std::string& backend);
 
 class ChaosCluster {
  public:
-  // `config.delivery` says what the ledger expects. `prepare` as ProxyMesh has
-  // it.
+  // `config.delivery` says what the ledger expects. If it is secured, keys are
+  // made. `prepare` as ProxyMesh has it.
   ChaosCluster(const Config& config, int servers,
                std::function<void(TcpProxy*)> prepare = nullptr);
 
@@ -52,8 +57,8 @@ class ChaosCluster {
   void SendOne(int from, int to);
 
   // Everything that was sent arrived once and in order, in one session and with
-  // nothing left over.
-  void ExpectAllOnce();
+  // nothing left over. `strangers` as SettledProblems has it.
+  void ExpectAllOnce(bool strangers = false);
 
   TcpProxy& proxy(int from, int to) { return mesh_.proxy(from, to); }
   ProxyMesh& mesh() { return mesh_; }

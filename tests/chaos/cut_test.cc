@@ -24,7 +24,8 @@ constexpr std::uint64_t kEnvelopes = CUT_ENVELOPES;
 constexpr std::uint64_t kCutsMin = CUT_TIMES_MIN;
 constexpr absl::Duration kIntervalLeast =
     absl::Milliseconds(CUT_INTERVAL_LEAST_MS);
-constexpr absl::Duration kIntervalMost = absl::Milliseconds(100);
+constexpr absl::Duration kIntervalMost =
+    absl::Milliseconds(CUT_INTERVAL_MOST_MS);
 
 // So slow that every cut meets bytes that are on their way.
 constexpr std::uint64_t kBytesPerSecond = 6000000;
@@ -32,6 +33,8 @@ constexpr std::uint64_t kBytesPerSecondUnbatched = 1000000;
 
 constexpr std::uint64_t kOffsets = 2000;
 constexpr std::uint64_t kOffsetStride = CUT_OFFSET_STRIDE;
+// At least so many of the way back, which may be short.
+constexpr std::uint64_t kOffsetsBack = 20;
 // Most of the time goes by in waiting to dial again.
 constexpr int kClustersAtATime = 8;
 
@@ -75,8 +78,7 @@ TEST_P(CutTest, AllArrivesOnceWhateverIsCut) {
 // So the cuts do harm to whom nobody protects.
 TEST_P(CutTest, BestEffortLosesSomeUnderTheSameCuts) {
   constexpr int kRoundsMax = 100;
-  Config config;
-  config.transport = GetParam();
+  Config config = BackendConfig(GetParam());
   config.delivery = Delivery::kBestEffort;
   ChaosCluster cluster(config, 2);
   ASSERT_TRUE(cluster.StartOnly());
@@ -146,13 +148,13 @@ TEST_P(CutTest, AllArrivesOnceIfCutAtAnyByteOfTheWayBack) {
   cluster.ExpectAllOnce();
   const std::uint64_t said =
       cluster.proxy(1, 2).Figures().given[static_cast<int>(Way::kBackward)];
-  CutAtOffsets(
-      GetParam(), Way::kBackward,
-      SomeOffsets(said, std::min<std::uint64_t>(kOffsetStride, 5), seed_),
-      seed_);
+  const std::uint64_t stride = std::max<std::uint64_t>(said / kOffsetsBack, 1);
+  CutAtOffsets(GetParam(), Way::kBackward,
+               SomeOffsets(said, std::min(kOffsetStride, stride), seed_),
+               seed_);
 }
 
-INSTANTIATE_TEST_SUITE_P(Backends, CutTest, testing::Values("zmq", "nng"),
+INSTANTIATE_TEST_SUITE_P(Backends, CutTest, testing::ValuesIn(kBackends),
                          [](const testing::TestParamInfo<const char*>& info) {
                            return std::string(info.param);
                          });

@@ -107,7 +107,7 @@ TEST_P(FailureTest, IsFoundSaidAndOvercome) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, FailureTest,
-                         testing::Combine(testing::Values("zmq", "nng"),
+                         testing::Combine(testing::ValuesIn(kBackends),
                                           testing::ValuesIn(Failures())),
                          [](const testing::TestParamInfo<Case>& info) {
                            return absl::StrCat(std::get<0>(info.param), "_",

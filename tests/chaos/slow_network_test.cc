@@ -23,8 +23,7 @@ class SlowNetworkTest : public testing::TestWithParam<const char*> {
 };
 
 TEST_P(SlowNetworkTest, DelayLosesNothing) {
-  Config config;
-  config.transport = GetParam();
+  Config config = BackendConfig(GetParam());
   ChaosCluster cluster(config, 3);
   ASSERT_TRUE(cluster.Start());
   NetworkConditions far;
@@ -37,8 +36,7 @@ TEST_P(SlowNetworkTest, DelayLosesNothing) {
 
 TEST_P(SlowNetworkTest, ASlowPeerDoesNotSlowAnother) {
   constexpr int kToEach = 5000;
-  Config config;
-  config.transport = GetParam();
+  Config config = BackendConfig(GetParam());
   ChaosCluster cluster(config, 3);
   ASSERT_TRUE(cluster.Start());
   NetworkConditions thin;
@@ -90,7 +88,7 @@ TEST_P(SlowNetworkTest, StopReturnsThoughNothingReachesThePeer) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, SlowNetworkTest,
-                         testing::Values("zmq", "nng"),
+                         testing::ValuesIn(kBackends),
                          [](const testing::TestParamInfo<const char*>& info) {
                            return std::string(info.param);
                          });

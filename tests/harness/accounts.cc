@@ -54,13 +54,15 @@ std::vector<std::string> BalanceProblems(int id, const ServerStats& stats) {
   return problems;
 }
 
-std::vector<std::string> SettledProblems(const TestCluster& cluster) {
+std::vector<std::string> SettledProblems(const TestCluster& cluster,
+                                         bool strangers) {
   std::vector<std::string> problems;
   for (int id : cluster.ids()) {
     const ServerStats stats = cluster.Stats(id);
     std::vector<std::string> unbalanced = BalanceProblems(id, stats);
     problems.insert(problems.end(), unbalanced.begin(), unbalanced.end());
-    CheckRefusals(absl::StrCat("server ", id), stats.refused, &problems);
+    if (!strangers)
+      CheckRefusals(absl::StrCat("server ", id), stats.refused, &problems);
     std::uint64_t received = stats.self_sent;
     for (const PeerStats& peer : stats.peers) {
       received += peer.received;

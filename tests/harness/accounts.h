@@ -31,7 +31,9 @@ std::vector<std::string> BalanceProblems(int id, const ServerStats& stats);
 // Of a cluster in which no server restarted, when all has been acknowledged:
 // nothing waits or was dropped, each received what the other sent, all of it
 // was delivered, and nothing was refused that loss and delay do not explain.
-std::vector<std::string> SettledProblems(const TestCluster& cluster);
+// `strangers` are about: what was refused of nobody is theirs.
+std::vector<std::string> SettledProblems(const TestCluster& cluster,
+                                         bool strangers = false);
 
 }  // namespace cluster
 

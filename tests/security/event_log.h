@@ -45,6 +45,21 @@ class EventLog {
     });
   }
 
+  // Until each of `ids` has told that the others are up.
+  bool WaitUntilAllUp(const std::vector<int>& ids) {
+    for (int observer : ids) {
+      for (int peer : ids) {
+        if (peer == observer) continue;
+        const bool up = WaitFor([&](const Entry& entry) {
+          return entry.first == observer && entry.second.peer == peer &&
+                 entry.second.type == PeerEvent::kUp;
+        });
+        if (!up) return false;
+      }
+    }
+    return true;
+  }
+
   bool WaitFor(const std::function<bool(const Entry&)>& wanted) {
     std::unique_lock<std::mutex> lock(mutex_);
     return changed_.wait_for(lock, std::chrono::seconds(60), [&] {

@@ -1,12 +1,11 @@
 #include "tests/security/hostile_crowd.h"
 
 #include <arpa/inet.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <utility>
 
 #include "transport/address.h"
@@ -16,8 +15,8 @@ namespace cluster {
 namespace {
 
 // Who is turned away comes back ten times a second.
-constexpr int kPauseMs = 100;
-constexpr int kWaitTries = 600;
+constexpr std::chrono::milliseconds kPause{100};
+constexpr std::chrono::seconds kPatience{60};
 
 // Of ZMTP with each mechanism, of TLS, of HTTP, of nothing.
 std::vector<std::string> Garbage() {
@@ -58,7 +57,11 @@ HostileCrowd::HostileCrowd(std::vector<std::string> addresses,
 }
 
 HostileCrowd::~HostileCrowd() {
-  stopping_ = true;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    stopping_ = true;
+    changed_.notify_all();
+  }
   thread_.join();
   for (const Stranger& stranger : strangers_)
     if (stranger.fd >= 0) close(stranger.fd);
@@ -78,35 +81,43 @@ void HostileCrowd::Dial(Stranger* stranger) {
     close(std::exchange(stranger->fd, -1));
     return;
   }
-  ++connections_;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    ++connections_;
+    changed_.notify_all();
+  }
   send(stranger->fd, stranger->says.data(), stranger->says.size(),
        MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 void HostileCrowd::Run() {
+  std::unique_lock<std::mutex> lock(mutex_);
   while (!stopping_) {
-    for (Stranger& stranger : strangers_) {
-      if (stopping_) return;
+    lock.unlock();
+    for (Stranger& stranger : strangers_)
       if (stranger.fd < 0) Dial(&stranger);
-    }
-    poll(nullptr, 0, kPauseMs);
-    for (Stranger& stranger : strangers_) {
-      char answer[4096];
-      const ssize_t got = stranger.fd < 0 ? -1
-                                          : recv(stranger.fd, answer,
-                                                 sizeof(answer), MSG_DONTWAIT);
-      const bool open = got > 0 || (got < 0 && errno == EAGAIN);
-      if (stranger.fd >= 0 && !open) close(std::exchange(stranger.fd, -1));
-    }
+    lock.lock();
+    changed_.wait_for(lock, kPause, [this] { return stopping_; });
+    lock.unlock();
+    LookWhoIsClosed();
+    lock.lock();
   }
 }
 
-bool HostileCrowd::WaitForConnections(long count) const {
-  for (int i = 0; i < kWaitTries; ++i) {
-    if (connections_ >= count) return true;
-    poll(nullptr, 0, kPauseMs);
+void HostileCrowd::LookWhoIsClosed() {
+  for (Stranger& stranger : strangers_) {
+    if (stranger.fd < 0) continue;
+    char answer[4096];
+    const ssize_t got = recv(stranger.fd, answer, sizeof(answer), MSG_DONTWAIT);
+    const bool open = got > 0 || (got < 0 && errno == EAGAIN);
+    if (!open) close(std::exchange(stranger.fd, -1));
   }
-  return false;
+}
+
+bool HostileCrowd::WaitForConnections(long count) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  return changed_.wait_for(lock, kPatience,
+                           [&] { return connections_ >= count; });
 }
 
 }  // namespace cluster

@@ -12,7 +12,8 @@
 #ifndef TESTS_SECURITY_HOSTILE_CROWD_H_
 #define TESTS_SECURITY_HOSTILE_CROWD_H_
 
-#include <atomic>
+#include <condition_variable>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -24,9 +25,8 @@ class HostileCrowd {
   HostileCrowd(std::vector<std::string> addresses, int connections);
   ~HostileCrowd();
 
-  // How often they connected so far, in all.
-  long connections() const { return connections_; }
-  bool WaitForConnections(long count) const;
+  // Waits for at most a minute until they connected so often, in all.
+  bool WaitForConnections(long count);
 
  private:
   struct Stranger {
@@ -36,11 +36,14 @@ class HostileCrowd {
   };
 
   void Run();
+  void LookWhoIsClosed();
   void Dial(Stranger* stranger);
 
   std::vector<Stranger> strangers_;
-  std::atomic<bool> stopping_{false};
-  std::atomic<long> connections_{0};
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool stopping_ = false;  // guarded by mutex_
+  long connections_ = 0;   // guarded by mutex_
   std::thread thread_;
 };
 

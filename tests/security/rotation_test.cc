@@ -14,6 +14,7 @@
 #include "gtest/gtest.h"
 #include "tests/harness/delivery_ledger.h"
 #include "tests/harness/flood.h"
+#include "tests/harness/proxy_mesh.h"
 #include "tests/harness/seed.h"
 #include "tests/harness/test_cluster.h"
 #include "tests/security/event_log.h"
@@ -34,6 +35,7 @@ class RotationTest : public testing::Test {
     spec.config.transport = SECURITY_BACKEND;
     spec.ids = FirstIds(3);
     spec.secured = true;
+    spec.route = mesh_.Router();
     spec.on_event = log_.Sink();
     spec.on_envelope = [this](int receiver, const EnvelopeView& envelope) {
       ledger_.Arrived(receiver, envelope);
@@ -52,21 +54,9 @@ class RotationTest : public testing::Test {
             ledger_.Sent(receiver, envelope);
           }));
     }
-    for (int id : cluster_->ids()) ASSERT_TRUE(SeesAllOthers(id));
+    // Only what has been up can go down.
+    ASSERT_TRUE(log_.WaitUntilAllUp(cluster_->ids()));
     ASSERT_TRUE(ledger_.WaitForArrivals(kSomeArrivals));
-  }
-
-  // Only what has been up can go down.
-  bool SeesAllOthers(int observer) {
-    for (int other : cluster_->ids()) {
-      if (other == observer) continue;
-      const bool up = log_.WaitFor([&](const EventLog::Entry& entry) {
-        return entry.first == observer && entry.second.peer == other &&
-               entry.second.type == PeerEvent::kUp;
-      });
-      if (!up) return false;
-    }
-    return true;
   }
 
   void Reload(const std::vector<int>& ids) {
@@ -102,7 +92,15 @@ class RotationTest : public testing::Test {
     return absl::StrCat(cluster_->keys().folder, "/public/", id);
   }
 
+  bool GoesDown(int observer, int peer) {
+    return log_.WaitFor([&](const EventLog::Entry& entry) {
+      return entry.first == observer && entry.second.peer == peer &&
+             entry.second.type == PeerEvent::kDown;
+    });
+  }
+
   EventLog log_;
+  ProxyMesh mesh_;
   DeliveryLedger ledger_;
   std::atomic<std::uint64_t> honest_{0};
   std::unique_ptr<TestCluster> cluster_;
@@ -136,18 +134,22 @@ TEST_F(RotationTest, FromARevokedPeerNothingIsTakenAndToItNothingIsSent) {
   const std::uint64_t frames = cluster_->Stats(1).Peer(3)->frames_received;
   const std::uint64_t received = cluster_->Stats(1).Peer(3)->received;
   EXPECT_TRUE(MoreHonestArrive());
-  EXPECT_TRUE(log_.WaitFor([](const EventLog::Entry& entry) {
-    return entry.first == 1 && entry.second.type == PeerEvent::kDown &&
-           entry.second.peer == 3;
-  }));
+  EXPECT_TRUE(GoesDown(1, 3));
   EXPECT_TRUE(log_.WaitForRejection(1, "unauthenticated")) << log_.Text();
   EXPECT_TRUE(MoreHonestArrive());
   EXPECT_EQ(cluster_->Stats(1).Peer(3)->frames_received, frames);
   EXPECT_EQ(cluster_->Stats(1).Peer(3)->received, received);
-  // Nobody talks to 3 any more, so to it the others are down.
-  EXPECT_TRUE(log_.WaitFor([](const EventLog::Entry& entry) {
-    return entry.first == 3 && entry.second.type == PeerEvent::kDown;
-  }));
+  // Nobody talks to 3 any more: to it the others are down, what was on its way
+  // has come, and not a byte follows it, nor does anybody dial it.
+  for (int other : {1, 2}) {
+    EXPECT_TRUE(GoesDown(3, other));
+    const ProxyFigures silent = mesh_.proxy(other, 3).Figures();
+    EXPECT_TRUE(MoreHonestArrive());
+    const ProxyFigures now = mesh_.proxy(other, 3).Figures();
+    EXPECT_EQ(now.taken[static_cast<std::size_t>(Way::kForward)],
+              silent.taken[static_cast<std::size_t>(Way::kForward)]);
+    EXPECT_EQ(now.connections, silent.connections);
+  }
 
   // Its queue and session were kept; it goes on where it stood.
   fs::rename(kept, Public(3));

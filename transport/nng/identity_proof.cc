@@ -108,7 +108,7 @@ Verdict IdentityProof::OnHello(InboundId link, const ProofMessage& message) {
   Verdict verdict;
   verdict.waiting_for = peer;
   if (outbound.claims.size() > kClaimsMax) {
-    Refuse(outbound.claims.front(), RejectionKind::kWrongIdentity,
+    Refuse(outbound.claims.front(), RejectionKind::kSilent,
            absl::StrCat("more than ", kClaimsMax,
                         " connections claim to be server ", peer,
                         "; this one was the oldest"),
@@ -134,6 +134,9 @@ Verdict IdentityProof::OnChallenge(InboundId link,
     verdict.answer = Verdict::Answer{peer, message.tag, ProofOf(message.nonce)};
     return verdict;
   }
+  const bool was_ours = std::find(outbound.tags.begin(), outbound.tags.end(),
+                                  message.tag) != outbound.tags.end();
+  if (was_ours) return verdict;
   if (outbound.tag && outbound.denials.size() < kDenialsMax) {
     outbound.denials.push_back(message.nonce);
     verdict.waiting_for = peer;
@@ -199,6 +202,8 @@ std::string IdentityProof::Dialled(int peer, LinkTag* tag) {
   random_(tag->data(), tag->size());
   Outbound& outbound = outbound_[peer];
   outbound.tag = *tag;
+  outbound.tags.push_back(*tag);
+  if (outbound.tags.size() > kTagsKept) outbound.tags.pop_front();
   outbound.answered = false;
   outbound.denials.clear();
   for (const InboundId claim : outbound.claims) {

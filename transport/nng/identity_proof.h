@@ -18,7 +18,8 @@
 // challenges of its own to B, as A; they name no tag of B's link to A, which
 // only A has seen, so B does not answer them with a proof, but with a denial.
 // denial(n) says "this link is not mine": A, who knows to what link n belongs,
-// closes it at once, as one of a wrong identity.
+// closes it at once, as one of a wrong identity. A link that was B's and that B
+// has given up is not denied: A will see its end.
 //
 // Challenges and denials need no proven link to travel on, since their secrets
 // speak for themselves. So both directions may start at once, and either may be
@@ -30,7 +31,7 @@
 //
 // Memory: at most kUnprovenMax links that are not proven, of which at most
 // kClaimsMax say the same id; the oldest goes first. Per peer, at most
-// kDenialsMax denials wait.
+// kDenialsMax denials wait, and kTagsKept tags are known.
 //
 // Threads: one at a time. Errors: a Verdict refuses a link, with the reason.
 //
@@ -97,6 +98,7 @@ class IdentityProof {
   static constexpr std::size_t kUnprovenMax = 128;
   static constexpr std::size_t kClaimsMax = 8;
   static constexpr std::size_t kDenialsMax = 8;
+  static constexpr std::size_t kTagsKept = 8;
   // What a link may send before it is proven. A server with honest peers sends
   // as many as the others dial it meanwhile.
   static constexpr int kChallengesMax = 64;
@@ -136,6 +138,7 @@ class IdentityProof {
   struct Outbound {
     absl::optional<LinkTag> tag;  // of the link that is there
     bool answered = false;
+    std::deque<LinkTag> tags;      // of the latest that were dialled
     std::deque<InboundId> claims;  // inbound links not proven, oldest first
     std::deque<Nonce> denials;
   };

@@ -69,8 +69,8 @@ struct Link {
 };
 
 // Carries the first message of `link`, and what follows of it onto the links
-// that are there.
-void Carry(Link* link, const std::vector<Link*>& links) {
+// that are there. Returns how many links were refused.
+std::size_t Carry(Link* link, const std::vector<Link*>& links) {
   const std::string message = link->wire.front();
   link->wire.pop_front();
   Verdict verdict = link->to->proof.OnMessage(link->inbound, message);
@@ -91,6 +91,7 @@ void Carry(Link* link, const std::vector<Link*>& links) {
       other->wire.push_back(verdict.answer.message);
     }
   }
+  return verdict.refused.size();
 }
 
 void CarryAll(const std::vector<Link*>& links) {
@@ -166,7 +167,9 @@ TEST_F(IdentityProofTest, AnyOrderAndAnyLossConverges) {
         back = Dial(&two, 2, &one, 1);
       } else {
         Link* const link = choice % 2 == 0 ? there.get() : back.get();
-        if (!link->wire.empty()) Carry(link, {there.get(), back.get()});
+        if (link->wire.empty()) continue;
+        // Nobody here is anybody else.
+        ASSERT_EQ(Carry(link, {there.get(), back.get()}), 0u) << round;
       }
     }
     ASSERT_TRUE(there->usable && back->usable) << round;
@@ -215,6 +218,20 @@ TEST_F(IdentityProofTest,
   // What comes on it after all changes nothing.
   verdict = one_.proof.OnMessage(lie, ProofOf(Nonce{}));
   EXPECT_FALSE(verdict.proven.has_value());
+}
+
+// 1 has given a link up, and dialled again, when 2 asks about it.
+TEST_F(IdentityProofTest, ALinkThatWasGivenUpIsNotDenied) {
+  auto back = Dial(&two_, 2, &one_, 1);
+  auto there = Dial(&one_, 1, &two_, 2);
+  Carry(there.get(), {there.get(), back.get()});  // its hello
+  ASSERT_EQ(back->wire.size(), 2u);               // with a challenge
+  one_.proof.Lost(2, there->tag);
+  auto again = Dial(&one_, 1, &two_, 2);
+  CarryAll({again.get(), back.get()});
+  EXPECT_EQ(again->proven, 1);
+  EXPECT_EQ(back->proven, 2);
+  EXPECT_EQ(two_.proof.Unproven(), std::vector<InboundId>{there->inbound});
 }
 
 TEST_F(IdentityProofTest, TheNonceOfAnotherConnectionIsRefused) {

@@ -1,5 +1,6 @@
 #include "transport/nng/inbound.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -20,6 +21,7 @@ Inbound::Inbound(InboundContext* context, nng_stream* stream)
       stream_(stream),
       aio_(NewAio(&Inbound::OnRead, this)),
       remote_(RemoteText(stream)),
+      remote_host_(remote_.substr(0, remote_.rfind(':'))),
       greeting_deadline_(Clock::now() + context->handshake_timeout),
       splitter_(
           context->pool,
@@ -39,7 +41,13 @@ bool Inbound::Admit(std::uint64_t generation) {
 }
 
 void Inbound::Start() {
-  Read();
+  if (context_->authenticator == nullptr ||
+      context_->budget.Take(remote_host_, Clock::now())) {
+    Read();
+  } else {
+    waits_for_turn_.store(true);
+    context_->caretaker->Wake();
+  }
   Release();  // the creator's
 }
 
@@ -111,6 +119,7 @@ void Inbound::TakeControl(absl::string_view message) {
   const absl::optional<int> proven =
       context_->authenticator->OnMessage(id_.load(), message);
   if (!proven) return;
+  context_->budget.GiveBack(remote_host_);
   identity_ = proven;
   may_tell_ = true;
   splitter_.set_frame_bytes_max(context_->frame_bytes_max);
@@ -189,8 +198,25 @@ Clock::time_point Inbound::TendOpen(Clock::time_point now) {
     if (!IsAlive(stream_)) Close();
     return now + kLookPause;
   }
-  if (now < greeting_deadline_) return greeting_deadline_;
-  if (context_->authenticator != nullptr) {
+  return TendUngreeted(now);
+}
+
+Clock::time_point Inbound::TendUngreeted(Clock::time_point now) {
+  if (waits_for_turn_.load() && context_->budget.Take(remote_host_, now)) {
+    waits_for_turn_.store(false);
+    // Only the caretaker frees, so it needs no hold here.
+    Read();
+  }
+  const bool waits = waits_for_turn_.load();
+  if (now < greeting_deadline_) {
+    return waits ? std::min(HandshakeBudget::NextTurn(now), greeting_deadline_)
+                 : greeting_deadline_;
+  }
+  if (waits) {
+    Refuse(RejectionKind::kSilent,
+           "too many connections of its address came to nothing; it had no "
+           "turn within the handshake timeout");
+  } else if (context_->authenticator != nullptr) {
     Refuse(context_->authenticator->TooLate(id_.load()));
   } else {
     Refuse(RejectionKind::kSilent,

@@ -6,7 +6,9 @@
 // so that it may block: the next read's callback comes on another thread.
 // Secured, it has to say whose it is and to prove it
 // (transport/nng/identity_proof.h) within the time for greeting, before its
-// first frame; then each of its frames has that server's identity.
+// first frame; then each of its frames has that server's identity. Its
+// handshake begins when its address has a turn
+// (transport/nng/handshake_budget.h).
 // What it is not: written to, ever.
 //
 // Threads: all runs in nng's callbacks, but for Refuse and Revoke, which may
@@ -39,6 +41,7 @@
 #include "transport/nng/authenticator.h"
 #include "transport/nng/drainer.h"
 #include "transport/nng/frame_splitter.h"
+#include "transport/nng/handshake_budget.h"
 #include "transport/transport.h"
 
 namespace cluster {
@@ -50,6 +53,7 @@ struct InboundContext {
   Caretaker* caretaker = nullptr;
   Drainer* drainer = nullptr;
   Authenticator* authenticator = nullptr;  // null: plaintext
+  HandshakeBudget budget;
   std::shared_ptr<BufferPool> pool = std::make_shared<BufferPool>();
   std::size_t frame_bytes_max = 0;
   std::size_t read_buffer_bytes = 0;
@@ -87,6 +91,8 @@ class Inbound final : public AsyncHandle,
   void Refuse(RejectionKind kind, absl::string_view reason);
   void Read();
 
+  // Where it has not greeted: what is due, and when to come again.
+  Clock::time_point TendUngreeted(Clock::time_point now);
   Clock::time_point TendOpen(Clock::time_point now) override;
   void CloseHandles() override;
   void FreeHandles() override;
@@ -95,9 +101,11 @@ class Inbound final : public AsyncHandle,
   nng_stream* const stream_;
   nng_aio* const aio_;
   const std::string remote_;
+  const std::string remote_host_;
   const Clock::time_point greeting_deadline_;
   std::atomic<bool> greeted_{false};
   std::atomic<bool> rejected_{false};
+  std::atomic<bool> waits_for_turn_{false};
 
   // Held while frames are told, if the link is secured.
   std::mutex telling_;

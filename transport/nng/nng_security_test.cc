@@ -1,5 +1,6 @@
 // The secured nng backend against those who are not whom they say they are.
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -9,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "transport/contract/recording_handler.h"
+#include "transport/nng/handshake_budget.h"
 #include "transport/nng/identity_proof.h"
 #include "transport/nng/nng_transport.h"
 #include "transport/nng/raw_stream.h"
@@ -82,7 +84,7 @@ class NngSecurityTest : public testing::Test {
     ASSERT_NE(other, nullptr);
     ASSERT_TRUE(
         other->transport->Connect(peer, one_->transport->Address()).ok());
-    EXPECT_TRUE(
+    ASSERT_TRUE(
         other->handler.WaitForRejection(RejectionKind::kUnauthenticated));
     EXPECT_TRUE(other->handler.WaitForDisconnected(peer));
     EXPECT_TRUE(other->handler.Get().connected.empty());
@@ -299,6 +301,29 @@ TEST_F(NngSecurityTest, StalledHandshakesAreBoundedAndHoldUpNobody) {
   EXPECT_TRUE(Delivers(*three, 1, *one_, "from three"));
   EXPECT_TRUE(Delivers(*one_, 3, *three, "to three"));
   EXPECT_EQ(Recorded::Count(one_->handler.Get().disconnected, 2), 0);
+}
+
+// Of one address, so many that most have no turn before their time is over.
+TEST_F(NngSecurityTest, HandshakesThatComeToNothingTakeTurns) {
+  Start(absl::Milliseconds(100));
+  std::vector<RawStream> strangers;
+  for (int i = 0; i < 4 * HandshakeBudget::kTurnsMax; ++i) {
+    strangers.push_back(RawStream::Dial(one_->transport->Address()));
+    ASSERT_TRUE(strangers.back().ok()) << i;
+  }
+  EXPECT_TRUE(one_->handler.WaitFor([](const Recorded& r) {
+    return std::any_of(r.rejections.begin(), r.rejections.end(),
+                       [](const Rejection& rejection) {
+                         return absl::StrContains(rejection.reason,
+                                                  "it had no turn");
+                       });
+  }));
+  // And then there is one again for whoever is honest.
+  strangers.clear();
+  two_ = StartSecured(keys_.ConfigOf(2));
+  ASSERT_NE(two_, nullptr);
+  ConnectBoth(*one_, 1, *two_, 2);
+  ExpectAlive();
 }
 
 TEST_F(NngSecurityTest, AServerThatComesBackProvesItselfAgain) {

@@ -10,22 +10,9 @@ namespace cluster {
 namespace nng {
 namespace {
 
-constexpr std::chrono::milliseconds kDelayMin{20};
-constexpr std::chrono::milliseconds kDelayMax{1000};
-
 // A connection that lived shorter may have been refused by its listener, which
 // says so by closing it: then the delay goes on growing.
 constexpr std::chrono::milliseconds kProvenLife{200};
-
-// nng puts freeing off to a thread of its own, so this is allowed in a
-// callback.
-void Discard(nng_stream* stream) {
-  nng_stream_close(stream);
-  nng_stream_free(stream);
-}
-
-// Pushes whatever was written before it out of TLS's buffer, which is smaller.
-constexpr std::size_t kPaddingBytes = 17u << 10;
 
 std::string LossText(const Address& address, int error, bool proving) {
   const std::string begin =
@@ -52,9 +39,7 @@ Outbound::Outbound(const OutboundContext& context, int peer, Address address)
     : context_(context),
       peer_(peer),
       address_(std::move(address)),
-      dial_at_(Clock::now()),
-      delay_(kDelayMin),
-      random_(std::random_device()()) {}
+      dial_at_(Clock::now()) {}
 
 void Outbound::SetAddress(Address address) {
   std::shared_ptr<Dial> dial;
@@ -62,8 +47,7 @@ void Outbound::SetAddress(Address address) {
   {
     Lock lock(mutex_);
     address_ = std::move(address);
-    delay_ = kDelayMin;
-    attempt_ = 0;
+    backoff_.Reset();
     if (state_ == State::kDialling) {
       dial = std::move(dial_);
       state_ = State::kWaiting;
@@ -207,10 +191,9 @@ void Outbound::FinishLoss(Lock lock) {
     proof_.clear();
   }
   if (was_usable && Clock::now() - connected_at_ > kProvenLife) {
-    delay_ = kDelayMin;
-    attempt_ = 0;
+    backoff_.Reset();
   }
-  const Clock::duration delay = NextDelay();
+  const Clock::duration delay = backoff_.NextDelay();
   const int error = loss_error_;
   const std::string reason = LossText(address_, error, !was_usable);
   const bool rejected = IsTlsRefusal(error) && !gone_;
@@ -224,211 +207,6 @@ void Outbound::FinishLoss(Lock lock) {
   }
   lock.lock();
   Retry(std::move(lock), reason, delay);
-}
-
-void Outbound::Retry(Lock lock, const std::string& reason,
-                     Clock::duration delay) {
-  if (gone_) return;
-  // Not waiting yet: the next OnConnected must not overtake this.
-  state_ = State::kLosing;
-  lock.unlock();
-  context_.handler->OnDisconnected(peer_, reason);
-  lock.lock();
-  state_ = State::kWaiting;
-  dial_at_ = Clock::now() + (address_changed_ ? Clock::duration{} : delay);
-  address_changed_ = false;
-  lock.unlock();
-  context_.caretaker->Wake();
-}
-
-Clock::duration Outbound::NextDelay() {
-  const auto most = std::chrono::duration_cast<std::chrono::microseconds>(
-      std::exchange(delay_, std::min<Clock::duration>(2 * delay_, kDelayMax)));
-  // Jitter, so that a returning server is not dialled by all at once.
-  std::uniform_int_distribution<std::int64_t> delay_us(most.count() / 2,
-                                                       most.count());
-  return std::chrono::microseconds(delay_us(random_));
-}
-
-absl::optional<Clock::time_point> Outbound::Tend(Clock::time_point now) {
-  Lock lock(mutex_);
-  if (gone_) return absl::nullopt;
-  if (state_ == State::kWaiting) {
-    if (now < dial_at_) return dial_at_;
-    const Clock::time_point deadline = now + context_.dial_timeout;
-    dial_deadline_ = deadline;
-    StartDial(std::move(lock));
-    return deadline;
-  }
-  if (state_ != State::kDialling && state_ != State::kProving) {
-    return Clock::time_point::max();
-  }
-  if (now < dial_deadline_) return dial_deadline_;
-  const std::shared_ptr<Dial> dial = dial_;
-  const std::shared_ptr<OutboundConnection> connection = connection_;
-  if (loss_error_ == 0) loss_error_ = NNG_ETIMEDOUT;
-  lock.unlock();
-  if (dial != nullptr) dial->Close();
-  if (connection != nullptr) connection->Close();
-  return Clock::time_point::max();
-}
-
-absl::Status Outbound::OpenNext(nng_stream_dialer** dialer) {
-  if (context_.authenticator == nullptr) {
-    return OpenDialer(address_, attempt_++, nullptr, dialer);
-  }
-  const auto material = context_.authenticator->material();
-  nng_tls_config* const tls = material->dialer(peer_);
-  if (tls == nullptr) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("connect to ", ToString(address_), ": server ", peer_,
-                     " is not among the peers of \"security\""));
-  }
-  return OpenDialer(address_, attempt_++, tls, dialer);
-}
-
-void Outbound::StartDial(Lock lock) {
-  nng_stream_dialer* dialer = nullptr;
-  const absl::Status status = OpenNext(&dialer);
-  if (!status.ok()) {
-    const Clock::duration delay = NextDelay();
-    Retry(std::move(lock), std::string(status.message()), delay);
-    return;
-  }
-  const auto dial = std::make_shared<Dial>(
-      context_.caretaker, shared_from_this(), address_, dialer);
-  state_ = State::kDialling;
-  dial_ = dial;
-  lock.unlock();
-  context_.caretaker->Add(dial);
-  dial->Start();
-}
-
-void Outbound::OnDialled(const Dial* dial, absl::StatusOr<nng_stream*> stream) {
-  Lock lock(mutex_);
-  if (gone_ || dial_.get() != dial) {
-    lock.unlock();
-    if (stream.ok()) Discard(*stream);
-    return;
-  }
-  const std::shared_ptr<Dial> finished = std::move(dial_);
-  dial_ = nullptr;
-  if (stream.ok()) {
-    if (context_.authenticator == nullptr) {
-      Announce(std::move(lock), *stream);
-    } else {
-      BeginProof(std::move(lock), *stream);
-    }
-    return;
-  }
-  const std::string reason =
-      finished->closed() ? absl::StrCat("connect to ", ToString(address_),
-                                        ": no answer within the time allowed")
-                         : std::string(stream.status().message());
-  const Clock::duration delay = NextDelay();
-  Retry(std::move(lock), reason, delay);
-}
-
-void Outbound::BeginProof(Lock lock, nng_stream* stream) {
-  const auto connection = std::make_shared<OutboundConnection>(
-      context_.caretaker, stream, shared_from_this());
-  connection_ = connection;
-  connection->batch()->AddPreamble(/*secured=*/true);
-  connection->batch()->AddControl(
-      context_.authenticator->Dialled(peer_, &tag_));
-  AddControls(connection->batch());
-  state_ = State::kProving;
-  dial_deadline_ = Clock::now() + context_.dial_timeout;
-  loss_error_ = 0;
-  reading_ = true;
-  writing_ = true;
-  lock.unlock();
-  // Which wakes it, for the deadline too.
-  context_.caretaker->Add(connection);
-  connection->WatchEnd();
-  connection->Write();
-}
-
-void Outbound::OnMessagesWaiting() {
-  Lock lock(mutex_);
-  if (gone_) return;
-  if (state_ == State::kWaiting) {
-    // Somebody says that the peer is there.
-    dial_at_ = std::min(dial_at_, Clock::now() + kDelayMin);
-    lock.unlock();
-    context_.caretaker->Wake();
-    return;
-  }
-  controls_wanted_ = true;
-  if (connection_ != nullptr && state_ != State::kLosing && !writing_) {
-    WriteNext(std::move(lock));
-  }
-}
-
-void Outbound::AddControls(WriteBatch* batch) {
-  controls_wanted_ = false;
-  if (!proof_.empty() && state_ == State::kConnected) {
-    batch->AddControl(std::exchange(proof_, std::string()));
-  }
-  for (const std::string& message :
-       context_.authenticator->TakeMessages(peer_)) {
-    batch->AddControl(message);
-  }
-  if (!std::exchange(padding_wanted_, false)) return;
-  const std::string padding = PaddingMessage();
-  for (std::size_t bytes = 0; bytes < kPaddingBytes; bytes += padding.size()) {
-    batch->AddControl(padding);
-  }
-}
-
-void Outbound::OnAnswer(const Verdict::Answer& answer) {
-  Lock lock(mutex_);
-  if (gone_ || state_ != State::kProving || tag_ != answer.tag) return;
-  state_ = State::kAnnouncing;
-  announcing_ = true;
-  lock.unlock();
-  // Before its loss can be told.
-  context_.handler->OnConnected(peer_);
-  lock.lock();
-  announcing_ = false;
-  if (LossIsOver()) {
-    FinishLoss(std::move(lock));
-    return;
-  }
-  if (state_ == State::kLosing) return;
-  connected_at_ = Clock::now();
-  proven_ = true;
-  proof_ = answer.message;
-  controls_wanted_ = true;
-  state_ = State::kConnected;
-  if (!writing_) WriteNext(std::move(lock));
-}
-
-void Outbound::Announce(Lock lock, nng_stream* stream) {
-  state_ = State::kAnnouncing;
-  lock.unlock();
-  // Before the connection is used, so that its loss cannot be told earlier.
-  context_.handler->OnConnected(peer_);
-  const auto connection = std::make_shared<OutboundConnection>(
-      context_.caretaker, stream, shared_from_this());
-  context_.caretaker->Add(connection);
-  connection->batch()->AddPreamble();
-  lock.lock();
-  // Disconnect did not see the connection; SetAddress counts on its loss.
-  const bool unwanted = gone_ || address_changed_;
-  connection_ = connection;
-  connected_at_ = Clock::now();
-  state_ = State::kConnected;
-  loss_error_ = 0;
-  reading_ = true;
-  writing_ = true;
-  if (!gone_) connection->batch()->Fill(&queue_);
-  const std::size_t owed = TakeOwed();
-  lock.unlock();
-  if (unwanted) connection->Close();
-  connection->WatchEnd();
-  connection->Write();
-  TellWritable(owed);
 }
 
 }  // namespace nng

@@ -31,12 +31,12 @@
 #include <cstddef>
 #include <memory>
 #include <mutex>
-#include <random>
 #include <string>
 
 #include "absl/types/optional.h"
 #include "transport/address.h"
 #include "transport/nng/authenticator.h"
+#include "transport/nng/backoff.h"
 #include "transport/nng/dial.h"
 #include "transport/nng/frame_queue.h"
 #include "transport/nng/outbound_connection.h"
@@ -112,9 +112,7 @@ class Outbound final : public Tended,
   // Tells the handler, then waits until it is time to dial.
   void Retry(Lock lock, const std::string& reason, Clock::duration delay);
   void TellWritable(std::size_t times);
-  // With the lock held.
-  Clock::duration NextDelay();
-  std::size_t TakeOwed();
+  std::size_t TakeOwed();  // with the lock held
 
   const OutboundContext context_;
   const int peer_;
@@ -131,9 +129,7 @@ class Outbound final : public Tended,
 
   Clock::time_point dial_at_;
   Clock::time_point dial_deadline_;
-  unsigned attempt_ = 0;
-  Clock::duration delay_;
-  std::minstd_rand random_;
+  Backoff backoff_;
   std::shared_ptr<Dial> dial_;
 
   std::shared_ptr<OutboundConnection> connection_;

@@ -32,6 +32,7 @@ class RawStream {
   bool DialWith(const std::string& address);
 
   bool ok() const { return fd_ >= 0; }
+  int fd() const { return fd_; }  // borrowed
   bool Write(absl::string_view bytes);
   // Reads so many bytes.
   bool Read(std::size_t bytes, std::string* text);

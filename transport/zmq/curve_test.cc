@@ -148,6 +148,35 @@ TEST_F(CurveTest, WhileTheHandlerHangsNobodyIsLetIn) {
   hanging.set(zmq::sockopt::linger, 0);
 }
 
+// One that lets everybody in and does not say who that is.
+TEST_F(CurveTest, WhoIsLetInAsNobodyIsNotHeard) {
+  zmq::socket_t lax(context_, zmq::socket_type::rep);
+  lax.set(zmq::sockopt::linger, 0);
+  lax.bind(kZapEndpoint);
+  Listen();
+  for (const std::string user : {"", "everybody"}) {
+    const zmq::socket_t two = DialAs(2, "from two");
+    std::vector<std::string> request;
+    zmq::message_t part;
+    do {
+      ASSERT_TRUE(lax.recv(part, zmq::recv_flags::none).has_value());
+      request.push_back(part.to_string());
+    } while (part.more());
+    const std::string& request_id = request[1];
+    for (const std::string& reply :
+         {std::string("1.0"), request_id, std::string("200"), std::string("OK"),
+          user})
+      lax.send(zmq::buffer(reply), zmq::send_flags::sndmore);
+    lax.send(zmq::message_t(), zmq::send_flags::none);
+    ReceivedFrame frame;
+    Rejection rejection;
+    ASSERT_EQ(Next(&frame, &rejection), InboundSocket::Result::kRejected);
+    EXPECT_EQ(rejection.kind, RejectionKind::kUnauthenticated);
+    EXPECT_EQ(rejection.reason,
+              "a message came on a connection that proved nothing");
+  }
+}
+
 TEST_F(CurveTest, FramesOfARevokedKeyAreNobodys) {
   const auto zap = StartZap();
   Listen();

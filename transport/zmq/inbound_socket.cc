@@ -65,16 +65,21 @@ absl::Status InboundSocket::ListenAnew() {
   absl::Status status = CatchZmq("listen with other keys", [&] {
     if (listening_) pull_.unbind(pull_.get(zmq::sockopt::last_endpoint));
     listening_ = false;
-    SecurePull(*keys_->Get(), &pull_);
   });
   for (int i = 0; status.ok() && !listening_; ++i) {
-    status = BindAndNote();
+    status = TryToListen();
     if (absl::IsAlreadyExists(status) && i < kRebindTries) {
       poll(nullptr, 0, kRebindPauseMs);
       status = absl::OkStatus();
     }
   }
   return status;
+}
+
+absl::Status InboundSocket::TryToListen() {
+  absl::Status status = CatchZmq("listen with other keys",
+                                 [this] { SecurePull(*keys_->Get(), &pull_); });
+  return status.ok() ? BindAndNote() : status;
 }
 
 int InboundSocket::fd() { return pull_.get(zmq::sockopt::fd); }

@@ -69,9 +69,11 @@ class InboundSocket {
 
   // Listens with the keys that are in force now. ZeroMQ closes all connections
   // with the old listener; their peers dial again. If the address cannot be
-  // bound again, nobody can connect until a later call succeeds.
+  // bound again, nobody can connect until a call of TryToListen succeeds.
   absl::Status ListenAnew();
   bool listening() const { return listening_; }
+  // The same where it does not listen: one attempt, which takes no time.
+  absl::Status TryToListen();
 
  private:
   InboundSocket(zmq::context_t* context, const ZmqSettings& settings,

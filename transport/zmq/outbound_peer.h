@@ -44,7 +44,7 @@ struct Sockets {
   zmq::context_t context;
   ZmqSettings settings;
   std::unique_ptr<PollSet> poll_set;
-  std::unique_ptr<CurveKeyRing> keys;      // null: no security
+  std::unique_ptr<CurveKeyRing> keys;  // null: no security
   const std::shared_ptr<BufferPool> buffers = std::make_shared<BufferPool>();
   std::atomic<std::uint64_t> monitors{0};  // made so far; names the next
 };

@@ -100,6 +100,21 @@ class RawTcp {
     return false;
   }
 
+  // All that comes until the other end closes; waits for at most 20 s for each
+  // part.
+  std::string ReadToEnd() {
+    std::string text;
+    char bytes[4096];
+    pollfd ready{fd_, POLLIN, 0};
+    while (poll(&ready, 1, 20000) == 1) {
+      const ssize_t got = recv(fd_, bytes, sizeof(bytes), 0);
+      if (got <= 0) return text;
+      text.append(bytes, static_cast<std::size_t>(got));
+    }
+    ADD_FAILURE() << "it stays open";
+    return text;
+  }
+
   void FinishWriting() { shutdown(fd_, SHUT_WR); }
   void Reset() {
     const linger now{1, 0};

@@ -19,6 +19,8 @@ constexpr int kFramesPerClockReading = 8;
 // A connection that ZeroMQ gave up waits from half of this to all of it.
 constexpr int kRedialMsMax = 1000;
 
+constexpr std::chrono::milliseconds kListenPause{50};
+
 }  // namespace
 
 ReceiveLoop::ReceiveLoop(Sockets* sockets, PeerTable* peers,
@@ -90,6 +92,7 @@ bool ReceiveLoop::Turn() {
     const int wait_ms = inbound_ready_ ? 0 : WaitMilliseconds();
     for (PollSet::Key key : sockets_->poll_set->Wait(wait_ms)) Serve(key);
     RedialDue();
+    if (!inbound_->listening()) ListenDue();
     if (stopping_.load()) return false;
     if (inbound_ready_ && Burst() > 0) return true;
   }
@@ -190,9 +193,17 @@ void ReceiveLoop::RedialDue() {
   }
 }
 
+void ReceiveLoop::ListenDue() {
+  const Clock::time_point now = Clock::now();
+  if (now < listen_at_) return;
+  listen_at_ = now + kListenPause;
+  inbound_->TryToListen().IgnoreError();
+}
+
 int ReceiveLoop::WaitMilliseconds() const {
-  if (redials_.empty()) return -1;
-  Clock::time_point first = redials_.begin()->second;
+  if (redials_.empty() && inbound_->listening()) return -1;
+  Clock::time_point first =
+      inbound_->listening() ? Clock::time_point::max() : listen_at_;
   for (const auto& [peer, time] : redials_) first = std::min(first, time);
   const auto left =
       std::chrono::ceil<std::chrono::milliseconds>(first - Clock::now());

@@ -4,7 +4,7 @@
 // other takes over while the first is held up in OnDrained (relief.h). The one
 // that receives sleeps until a frame, a connection's news, room in a socket
 // that was full, or Stop wakes it; a timer runs only while a connection is
-// waiting to be dialled again.
+// waiting to be dialled again, or the address to be bound again.
 // What it is not: the sending side; that runs on the callers' threads.
 //
 // Threads: Start and Stop once each, not from a callback. Everything is
@@ -73,6 +73,8 @@ class ReceiveLoop {
   // Dials peers that ZeroMQ has given up.
   void RedialDue();
   void ScheduleRedial(int peer);
+  // Listens again, if a reload of the keys could not.
+  void ListenDue();
   int WaitMilliseconds() const;
 
   Sockets* const sockets_;
@@ -93,6 +95,7 @@ class ReceiveLoop {
   bool inbound_ready_ = true;  // the last burst did not see the end
   std::vector<LinkReport> reports_;
   std::map<int, Clock::time_point> redials_;  // by peer
+  Clock::time_point listen_at_{};             // where it does not listen
   std::minstd_rand random_;
 };
 

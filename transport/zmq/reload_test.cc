@@ -1,6 +1,9 @@
 // What a reload does to connections: those of a revoked peer carry nothing any
 // more, either way, and the others do not notice.
 
+#include <unistd.h>
+
+#include <cstdio>
 #include <memory>
 #include <string>
 #include <vector>
@@ -44,15 +47,16 @@ class ReloadTest : public testing::Test {
     return files;
   }
 
-  std::unique_ptr<Node> Start(int id) {
+  std::unique_ptr<Node> Start(int id,
+                              const std::string& address = FreshIpv4Address()) {
     auto node = std::make_unique<Node>();
     TransportConfig config;
     config.server_id = id;
     config.frame_bytes_max = kContractFrameBytesMax;
     config.security = Files(id);
     node->transport = *NewZmqTransport(config);
-    EXPECT_TRUE(
-        node->transport->Start(&node->handler, FreshIpv4Address()).ok());
+    const absl::Status status = node->transport->Start(&node->handler, address);
+    EXPECT_TRUE(status.ok()) << status;
     return node;
   }
 
@@ -118,6 +122,42 @@ TEST_F(ReloadTest, WhoeverWaitsForRoomToARevokedPeerGoesOn) {
   const int before = one_->handler.writable(2);
   ASSERT_TRUE(one_->transport->ReloadSecurity(Files(1, 2)).ok());
   EXPECT_TRUE(one_->handler.WaitForWritable(2, before + 1));
+}
+
+// The folder of the address is away when a new own key asks for a new listener.
+TEST_F(ReloadTest, AnAddressThatCannotBeBoundAgainChangesNothing) {
+  std::string folder = "/tmp/reloadXXXXXX";  // a socket's name is short
+  ASSERT_NE(mkdtemp(&folder[0]), nullptr);
+  const std::string away = absl::StrCat(folder, ".away");
+  auto node = Start(3, absl::StrCat("ipc://", folder, "/3"));
+  ASSERT_TRUE(two_->transport->Connect(3, node->transport->Address()).ok());
+  ASSERT_TRUE(two_->SendWaiting(3, "before"));
+  ASSERT_TRUE(Arrives(node.get(), "before"));
+
+  KeyRequest other = keys_;
+  other.folder = absl::StrCat(keys_.folder, "/other");
+  ASSERT_TRUE(MakeKeys(other).ok());
+  SecurityFiles fresh = Files(3);
+  fresh.identity = absl::StrCat(other.folder, "/3");
+  ASSERT_EQ(rename(folder.c_str(), away.c_str()), 0);
+  EXPECT_FALSE(node->transport->ReloadSecurity(fresh).ok());
+  ASSERT_EQ(rename(away.c_str(), folder.c_str()), 0);
+
+  // By itself it listens again, with the key that the others know.
+  ASSERT_TRUE(two_->handler.WaitForConnected(3, 2));
+  ASSERT_TRUE(two_->SendWaiting(3, "after"));
+  EXPECT_TRUE(Arrives(node.get(), "after"));
+
+  // And nothing keeps the next reload from going well.
+  ASSERT_EQ(node->transport->ReloadSecurity(fresh), absl::OkStatus());
+  SecurityFiles of_two = Files(2);
+  of_two.peers[3] = absl::StrCat(other.folder, "/public/3");
+  ASSERT_EQ(two_->transport->ReloadSecurity(of_two), absl::OkStatus());
+  ASSERT_TRUE(two_->handler.WaitForConnected(3, 3));
+  ASSERT_TRUE(two_->SendWaiting(3, "with the new key"));
+  EXPECT_TRUE(Arrives(node.get(), "with the new key"));
+  node.reset();
+  rmdir(folder.c_str());
 }
 
 TEST_F(ReloadTest, ABadFileChangesNothing) {

@@ -139,13 +139,15 @@ absl::Status ZmqTransport::ReloadSecurity(const SecurityFiles& files) {
 }
 
 absl::Status ZmqTransport::UseKeys(std::shared_ptr<const CurveKeys> keys) {
-  const bool own_changed =
-      keys->own_public() != sockets_->keys->Get()->own_public();
+  const std::shared_ptr<const CurveKeys> before = sockets_->keys->Get();
+  const bool own_changed = keys->own_public() != before->own_public();
   absl::Status status;
   const auto swap = [&] {
     sockets_->keys->Set(keys);
-    if (inbound_ != nullptr && (own_changed || !inbound_->listening()))
-      status = inbound_->ListenAnew();
+    if (inbound_ == nullptr || (!own_changed && inbound_->listening())) return;
+    status = inbound_->ListenAnew();
+    // Back to the old ones; the loop listens with them as soon as it can.
+    if (!status.ok()) sockets_->keys->Set(before);
   };
   State state;
   {
@@ -153,6 +155,7 @@ absl::Status ZmqTransport::UseKeys(std::shared_ptr<const CurveKeys> keys) {
     state = state_;
   }
   if (state != State::kRunning || !loop_->Perform(swap)) swap();
+  if (!status.ok()) return status;
   // A Connect that runs meanwhile either is in the table already, or will find
   // the new keys.
   std::lock_guard<std::mutex> lock(mutex_);
