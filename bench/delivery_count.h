@@ -11,8 +11,8 @@
 //
 //   DeliveryCount count;
 //   count.Expect(1000);
-//   for (int i = 0; i < 1000; ++i) Send(envelope);      // the receiver calls
-//   count.Add(1) for each count.Wait();
+//   for (int i = 0; i < 1000; ++i) Send(envelope);  // each becomes an Add(1)
+//   count.Wait();
 
 #ifndef BENCH_DELIVERY_COUNT_H_
 #define BENCH_DELIVERY_COUNT_H_

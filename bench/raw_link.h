@@ -10,8 +10,10 @@
 // threads of their own, one for each link. Ownership: Begin lends a buffer
 // until Commit. Errors: abort; baselines run on loopback.
 //
-//   auto fanout = NewRawFanout("zmq", Scheme::kTcp, 1, 64, [](int link,
-//   absl::string_view message) { ... }); char* message = fanout->Begin(64);
+//   auto fanout = NewRawFanout(
+//       "zmq", Scheme::kTcp, 1, 64,
+//       [](int link, absl::string_view message) { ... });
+//   char* message = fanout->Begin(64);
 //   ...
 //   fanout->Commit();
 

@@ -6,11 +6,12 @@
 // not: per-server state, or a JSON document.
 //
 // Threads: a value. Errors: kNotFound (no such file), kInvalidArgument and
-// kFailedPrecondition (see ValidateConfig), each
-// naming file, line, JSON path, what was found and what is allowed.
+// kFailedPrecondition (see ValidateConfig), each naming file, line, JSON path,
+// what was found and what is allowed.
 //
 //   absl::StatusOr<cluster::Config> config =
-//   cluster::LoadConfig("configs/cluster.json"); config->transport = "nng";
+//       cluster::LoadConfig("configs/cluster.json");
+//   config->transport = "nng";
 //   auto server = cluster::NewServer(1, *std::move(config));
 
 #ifndef CLUSTER_CONFIG_H_
@@ -69,37 +70,38 @@ struct SecurityConfig {
 // The key in the file is the field's name; times are in milliseconds there
 // ("heartbeat_ms").
 struct Config {
-  std::string cluster =
-      "cluster";  // name, 1-255 bytes; servers of other names are refused
+  // 1-255 bytes; servers of other names are refused.
+  std::string cluster = "cluster";
   std::string transport = "zmq";  // zmq, nng, memory
   std::string codec = "binary";   // binary, json
   Delivery delivery = Delivery::kReliable;
   std::vector<ServerAddress> servers;
 
   // Limits of the reliable delivery.
-  std::size_t frame_bytes =
-      64u << 10;  // a frame is sent when it holds this much; 512 B-4 MiB
-  std::size_t inflight_bytes =
-      1u << 20;  // given to the transport and not yet received
-  std::size_t window_bytes = 4u
-                             << 20;  // received and not yet consumed, per peer
-  std::size_t queue_bytes_max =
-      16u << 20;  // accepted and not yet transmitted, per peer; the urgent and
-                  // the normal lane may each add an eighth when it is full
-  std::size_t payload_bytes_max = 64u
-                                  << 20;  // of one envelope; both deliveries
+  // A frame is sent when it holds this much; 512 B-4 MiB.
+  std::size_t frame_bytes = 64u << 10;
+  // Given to the transport and not yet received.
+  std::size_t inflight_bytes = 1u << 20;
+  // Received and not yet consumed, per peer.
+  std::size_t window_bytes = 4u << 20;
+  // Accepted and not yet transmitted, per peer; the urgent and the normal lane
+  // may each add an eighth when it is full.
+  std::size_t queue_bytes_max = 16u << 20;
+  // Of one envelope; both deliveries.
+  std::size_t payload_bytes_max = 64u << 20;
   Overflow overflow = Overflow::kReject;
   OnPeerRestart on_peer_restart = OnPeerRestart::kResend;
 
   // Times.
-  absl::Duration heartbeat = absl::Milliseconds(
-      2000);  // "heartbeat_ms": an idle link says this often that it lives
-  absl::Duration peer_timeout =
-      absl::Seconds(5);  // "peer_timeout_ms": silent for so long is down
-  absl::Duration handshake_timeout =
-      absl::Seconds(5);  // "handshake_timeout_ms"
-  absl::Duration linger =
-      absl::Seconds(1);  // "linger_ms": what Stop may spend on unsent frames
+  // "heartbeat_ms": an idle link says this often that it lives, at multiples of
+  // it as the host's clock counts, so that all links do so together.
+  absl::Duration heartbeat = absl::Seconds(2);
+  // "peer_timeout_ms": silent for so long is down.
+  absl::Duration peer_timeout = absl::Seconds(5);
+  // "handshake_timeout_ms": a connection that says nothing is closed.
+  absl::Duration handshake_timeout = absl::Seconds(5);
+  // "linger_ms": what Stop may spend on unsent frames.
+  absl::Duration linger = absl::Seconds(1);
 
   SecurityConfig security;
   // Lets a server without security listen where other machines reach it.

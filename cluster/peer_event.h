@@ -5,8 +5,9 @@
 // not: a membership protocol; who belongs to the cluster is the config's and
 // AddPeer's to say.
 //
-//   server->OnPeerEvent([](const cluster::PeerEvent& event) { std::cerr <<
-//   event << "\n"; });
+//   server->OnPeerEvent([](const cluster::PeerEvent& event) {
+//     std::cerr << event << "\n";
+//   });
 
 #ifndef CLUSTER_PEER_EVENT_H_
 #define CLUSTER_PEER_EVENT_H_

@@ -4,15 +4,14 @@
 // Every envelope that Send accepted for a peer is in exactly one place, at any
 // moment:
 //
-//   accepted == acknowledged + queued + in_flight + sum of dropped (reliable
-//   delivery)
+//   accepted == acknowledged + queued + in_flight + sum of dropped
 //
-// and every frame that was refused is counted by its reason, as is every
-// connection that the transport turned away. Threads and
+// with the reliable delivery; and every frame that was refused is counted by its
+// reason, as is every connection that the transport turned away. Threads and
 // ownership: a value.
 //
-//   for (const cluster::PeerStats& peer : server->Stats().peers) std::cout <<
-//   peer << "\n";
+//   for (const cluster::PeerStats& peer : server->Stats().peers)
+//     std::cout << peer << "\n";
 
 #ifndef CLUSTER_STATS_H_
 #define CLUSTER_STATS_H_
@@ -63,21 +62,21 @@ struct PeerStats {
   int peer = 0;
   bool up = false;
   std::uint64_t sessions = 0;  // begun so far
-  absl::Duration
-      rtt;  // of a frame and its acknowledgement, smoothed; zero if none yet
-  std::string
-      last_trouble;  // the latest refusal or loss of the peer, for people
+  // Of a frame and its acknowledgement, smoothed; zero if none yet.
+  absl::Duration rtt;
+  // The latest refusal or loss of the peer, for people.
+  std::string last_trouble;
 
   // Envelopes to the peer.
   std::uint64_t accepted = 0;
-  std::uint64_t acknowledged =
-      0;  // consumed by the peer; best effort: given to the transport
+  // Consumed by the peer; best effort: given to the transport.
+  std::uint64_t acknowledged = 0;
   std::uint64_t queued = 0;
   std::uint64_t in_flight = 0;  // transmitted, not known to be consumed
   std::array<std::uint64_t, kDropReasons> dropped{};
   std::uint64_t queued_bytes = 0;
-  std::uint64_t unconsumed_bytes =
-      0;  // of in_flight, as charged to the peer's window
+  // Of in_flight, as charged to the peer's window.
+  std::uint64_t unconsumed_bytes = 0;
 
   std::uint64_t frames_sent = 0;
   std::uint64_t frames_retransmitted = 0;
@@ -99,8 +98,8 @@ struct PeerStats {
 
 struct ServerStats {
   std::vector<PeerStats> peers;  // by id, removed ones too
-  std::uint64_t delivered =
-      0;  // envelopes that Receive returned or a handler took
+  // Envelopes that Receive returned or a handler took.
+  std::uint64_t delivered = 0;
   std::uint64_t self_sent = 0;  // to the own id
   // Received, not delivered: since Stop, what never will be. Its senders have
   // it in flight, so a next life gets it or they count it as dropped.

@@ -22,8 +22,12 @@
 //   absl::string_view rest = body;
 //   DecodeState decode;
 //   EnvelopeView view;
-//   while (!rest.empty()) RETURN_IF_ERROR(codec.NextRecord(&rest, &decode,
-//   &view));
+//   while (!rest.empty()) {
+//     if (absl::Status status = codec.NextRecord(&rest, &decode, &view);
+//         !status.ok()) {
+//       return status;
+//     }
+//   }
 
 #ifndef CODEC_CODEC_H_
 #define CODEC_CODEC_H_
@@ -68,9 +72,10 @@ class Codec {
  public:
   virtual ~Codec() = default;
 
-  virtual absl::string_view Name() const = 0;  // as in the config: "binary"
-  virtual std::uint8_t Id()
-      const = 0;  // as in the frame header; 1-63 are the library's
+  // As in the config: "binary".
+  virtual absl::string_view Name() const = 0;
+  // As in the frame header; 1-63 are the library's.
+  virtual std::uint8_t Id() const = 0;
 
   // An upper bound of what AppendRecord writes for this envelope, in bytes.
   // Cheap.

@@ -80,8 +80,8 @@ enum FrameFlag : std::uint8_t {
   kAckRequest = 1,  // please acknowledge as soon as the input is drained
   kGap = 2,         // a frame was skipped: please resend after received_through
   kHearsYou = 4,    // frames of the addressee arrive here
-  kConsumeRequest =
-      8,  // please tell as soon as what was sent so far is consumed
+  // please tell as soon as what was sent so far is consumed
+  kConsumeRequest = 8,
 };
 
 enum class ChunkState : std::uint8_t {
@@ -148,13 +148,14 @@ struct Hello {
   std::uint64_t incarnation = 0;  // of the sender
   std::uint64_t epoch = 0;        // the sender's half of the session's epoch
   std::uint64_t nonce = 0;        // fresh; only who echoes it is believed
-  std::uint64_t echo_nonce =
-      0;  // the addressee's last nonce and epoch, 0 if none is known
+  // The addressee's last nonce and epoch, 0 if none is known.
+  std::uint64_t echo_nonce = 0;
   std::uint64_t echo_epoch = 0;
-  std::uint64_t window_bytes =
-      0;  // the sender takes this many bytes unconsumed
-  std::uint64_t frame_bytes_max = 0;    // and frames
-  std::uint64_t payload_bytes_max = 0;  // and payloads of this size
+  // The sender takes this many bytes unconsumed, and frames and payloads of
+  // this size.
+  std::uint64_t window_bytes = 0;
+  std::uint64_t frame_bytes_max = 0;
+  std::uint64_t payload_bytes_max = 0;
   std::uint8_t codec = 0;
   std::string cluster;  // at most kClusterNameBytesMax
 };

@@ -8,8 +8,9 @@
 // Threads: a value. Errors: collected, and told by Finish as kInvalidArgument.
 //
 //   OptionReader reader(config.options);
-//   int io_threads = reader.Int("io_threads", 1, 1, 16);   // default, least,
-//   most absl::Status status = reader.Finish();
+//   // The default, the least and the most.
+//   int io_threads = reader.Int("io_threads", 1, 1, 16);
+//   absl::Status status = reader.Finish();
 
 #ifndef TRANSPORT_OPTIONS_H_
 #define TRANSPORT_OPTIONS_H_

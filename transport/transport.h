@@ -24,11 +24,10 @@
 //
 //   cluster::TransportConfig config;
 //   config.server_id = 1;
-//   auto transport = cluster::NewZmqTransport(config);             //
-//   StatusOr<unique_ptr<Transport>> CHECK((*transport)->Start(&handler,
-//   "127.0.0.1:0").ok()); CHECK((*transport)->Connect(2,
-//   "127.0.0.1:10002").ok()); if ((*transport)->Send(2, frame) ==
-//   cluster::SendResult::kBackPressured) {
+//   auto transport = cluster::NewZmqTransport(config);  // StatusOr, like all
+//   absl::Status started = (*transport)->Start(&handler, "127.0.0.1:0");
+//   absl::Status dialled = (*transport)->Connect(2, "127.0.0.1:10002");
+//   if ((*transport)->Send(2, frame) == cluster::SendResult::kBackPressured) {
 //     // keep the frame; handler.OnWritable(2) follows exactly once
 //   }
 
@@ -147,13 +146,13 @@ class Transport {
 // What a factory is given. `options` is the backend's own object of the config
 // file ("zmq": {...}).
 struct TransportConfig {
-  std::string cluster =
-      "cluster";      // name; the memory transport keeps clusters apart by it
+  // The memory transport keeps clusters apart by it.
+  std::string cluster = "cluster";
   int server_id = 0;  // for error texts
-  std::size_t frame_bytes_max =
-      16u << 20;  // larger ones that arrive are dropped with their connection
-  absl::Duration handshake_timeout =
-      absl::Seconds(5);  // a connection that says nothing is closed
+  // Larger ones that arrive are dropped with their connection.
+  std::size_t frame_bytes_max = 16u << 20;
+  // A connection that says nothing is closed.
+  absl::Duration handshake_timeout = absl::Seconds(5);
   // None: plaintext. With it, a connection has to prove who it is before a
   // frame of it is delivered. A backend that cannot do that refuses it.
   absl::optional<SecurityFiles> security;

@@ -62,7 +62,8 @@ struct Batch {
 Batch NewBatch(BufferPool* buffers, Lane lane, std::size_t capacity);
 
 // The small batch in a buffer with room for `capacity` bytes of records.
-Batch WithCapacity(BufferPool* buffers, const Batch& batch, std::size_t capacity);
+Batch WithCapacity(BufferPool* buffers, const Batch& batch,
+                   std::size_t capacity);
 
 // The small batch in a buffer that nobody else holds and that is not much larger than
 // it needs: itself if it is so already, else a copy.

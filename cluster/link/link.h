@@ -18,7 +18,9 @@
 //   Frame frame;
 //   while (link.NextFrame(now, &frame)) {
 //     if (transport->Send(peer, frame) == SendResult::kBackPressured) {
-//     link.FrameNotTaken(); break; }
+//       link.FrameNotTaken();
+//       break;
+//     }
 //   }
 
 #ifndef CLUSTER_LINK_LINK_H_
@@ -237,20 +239,20 @@ class Link {
 
   // Acknowledgements to say.
   bool ack_due_ = false;  // as soon as the input is drained
-  absl::Time ack_at_ =
-      absl::InfiniteFuture();  // else then, unless a frame carries it before
-  bool gap_due_ = false;       // say kGap
-  bool consume_wanted_ =
-      false;                   // the peer asked to be told when all is consumed
-  bool ask_consumed_ = false;  // we ask
+  // Else then, unless a frame carries it before.
+  absl::Time ack_at_ = absl::InfiniteFuture();
+  bool gap_due_ = false;  // say kGap
+  // The peer asked to be told when all is consumed; we ask.
+  bool consume_wanted_ = false;
+  bool ask_consumed_ = false;
   std::size_t consumed_untold_bytes_ = 0;
 
   // Acknowledgements to hear.
   std::size_t unasked_bytes_ = 0;  // transmitted since the last kAckRequest
   absl::Time timer_start_ = absl::InfinitePast();
   absl::Duration retransmit_timeout_ = kRetransmitTimeout;
-  std::uint64_t rtt_sequence_ =
-      0;  // the frame whose acknowledgement is timed; 0: none
+  // The frame whose acknowledgement is timed; 0: none.
+  std::uint64_t rtt_sequence_ = 0;
   absl::Time rtt_start_;
 
   FrameKind last_kind_ = FrameKind::kControl;  // of the last NextFrame

@@ -2,10 +2,10 @@
 //
 // What it is: per lane, a FIFO of batches; the last one is open and takes the
 // next record straight from the caller's envelope (the only copy on the way
-// out). Bounded in bytes over all lanes; of the bound
-// the urgent and the normal lane may each use an eighth however full the others
-// are, so that a large payload in the bulk lane shuts no vote out. What it is
-// not: a window; what was transmitted is in SendWindow.
+// out). Bounded in bytes over all lanes; of the bound the urgent and the normal
+// lane may each use an eighth however full the others are, so that a large
+// payload in the bulk lane shuts no vote out. What it is not: a window; what was
+// transmitted is in SendWindow.
 //
 // Threads: none of its own, not thread-safe. Errors: Append's result.
 //

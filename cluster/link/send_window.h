@@ -4,9 +4,8 @@
 // nothing but the next frame) and the credit in bytes. What it is not: a timer
 // or a queue of envelopes; Link has the clock, SendQueue the rest.
 //
-//   front            received_through          next_transmit next_sequence
-//     |--- received, not consumed ---|--- in flight ---|--- to be sent again
-//     ---|
+//   front            received_through     next_transmit        next_sequence
+//     |-- received, not consumed --|-- in flight --|-- to be sent again --|
 //
 // Threads: none of its own, not thread-safe. Errors: AckResult.
 

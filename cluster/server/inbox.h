@@ -10,8 +10,10 @@
 // record was taken. Errors: records that make no sense are told to their
 // source, and skipped.
 //
-//   inbox.Push(source, std::move(arrival));             // the transport's
-//   thread EnvelopeView view; if (inbox.BeginReading(deadline)) { // any thread
+//   inbox.Push(source, std::move(arrival));  // on the transport's thread
+//
+//   EnvelopeView view;
+//   if (inbox.BeginReading(deadline)) {      // on any thread
 //     while (inbox.Next(&view)) Use(view);
 //     inbox.EndReading();
 //   }

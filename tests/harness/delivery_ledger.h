@@ -11,8 +11,9 @@
 // collected as text, and told by Problems.
 //
 //   DeliveryLedger ledger;
-//   envelope.message_id = *server.SendWithId(envelope);   // and the sender's
-//   id ledger.Sent(2, envelope); ledger.Arrived(2, view); // in the receiver
+//   envelope.message_id = *server.SendWithId(envelope);  // and the sender's id
+//   ledger.Sent(2, envelope);
+//   ledger.Arrived(2, view);                             // in the receiver
 //   EXPECT_TRUE(ledger.WaitUntilAllArrived());
 //   EXPECT_THAT(ledger.Problems(), IsEmpty());
 

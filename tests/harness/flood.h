@@ -9,10 +9,10 @@
 // Threads: one of its own, which calls `on_accepted`. Ownership: borrows the
 // server, which must outlive it: destroy the flood first. Errors: see above.
 //
-//   Flood flood(&server, {2, 3}, seed, [&](int receiver, const EnvelopeView& e)
-//   {
-//     ledger.Sent(receiver, e);
-//   });
+//   Flood flood(&server, {2, 3}, seed,
+//               [&](int receiver, const EnvelopeView& envelope) {
+//                 ledger.Sent(receiver, envelope);
+//               });
 
 #ifndef TESTS_HARNESS_FLOOD_H_
 #define TESTS_HARNESS_FLOOD_H_

@@ -13,8 +13,7 @@
 //   request.cluster = "demo";
 //   request.server_ids = {1, 2, 3};
 //   request.folder = "keys";
-//   absl::Status status = MakeKeys(request);   // keys/1, ..., keys/public/1,
-//   ...
+//   absl::Status status = MakeKeys(request);  // keys/1, keys/public/1, ...
 
 #ifndef TOOLS_KEYS_KEYS_H_
 #define TOOLS_KEYS_KEYS_H_

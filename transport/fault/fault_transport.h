@@ -13,11 +13,13 @@
 // OnWritable may come that nobody waits for.
 //
 //   cluster::Faults faults(/*seed=*/1);
-//   auto server = cluster::NewServer(1, config,
-//   faults.Around(*cluster::FindTransport("zmq"))); faults.SetRates({.lose =
-//   0.05, .repeat = 0.02, .delay = 0.1, .delay_max = absl::Milliseconds(20)});
-//   faults.Cut(1, 2);        // 1 is not heard by 2 any more; 2 is still heard
-//   by 1 faults.Heal();
+//   auto server = cluster::NewServer(
+//       1, config, faults.Around(*cluster::FindTransport("zmq")));
+//   cluster::FaultRates rates;
+//   rates.lose = 0.05;
+//   faults.SetRates(rates);
+//   faults.Cut(1, 2);  // 2 hears nothing of 1 any more; 1 still hears 2
+//   faults.Heal();
 
 #ifndef TRANSPORT_FAULT_FAULT_TRANSPORT_H_
 #define TRANSPORT_FAULT_FAULT_TRANSPORT_H_

@@ -37,9 +37,9 @@
 //
 //   IdentityProof proof(1, random);
 //   proof.SetPeers({2, 3});
-//   std::string hello = proof.Dialled(2, &tag);     // of a link that we
-//   dialled InboundId link = proof.Accepted(&verdict);      // of one that came
-//   in verdict = proof.OnMessage(link, bytes);
+//   std::string hello = proof.Dialled(2, &tag);     // a link that we dialled
+//   InboundId link = proof.Accepted(&verdict);      // one that came in
+//   verdict = proof.OnMessage(link, bytes);
 
 #ifndef TRANSPORT_NNG_IDENTITY_PROOF_H_
 #define TRANSPORT_NNG_IDENTITY_PROOF_H_

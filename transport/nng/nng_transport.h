@@ -7,9 +7,8 @@
 //
 // Options ("nng": {...}):
 //   send_queue_bytes   what may wait for one peer beside the write that is
-//   under
-//                      way; 4 KiB-1 GiB, default 1 MiB. A single frame is
-//                      always taken when nothing waits.
+//                      under way; 4 KiB-1 GiB, default 1 MiB. A single frame
+//                      is always taken when nothing waits.
 //   read_buffer_bytes  the largest buffer of a connection; 8 KiB-16 MiB,
 //                      default 256 KiB. Quiet connections hold 8 KiB.
 //

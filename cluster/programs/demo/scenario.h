@@ -7,8 +7,9 @@
 //
 // Threads: pure functions and constants. Errors: none.
 //
-//   for (const Envelope& envelope : RoundOf(Scenarios()[0], 1, {1, 2, 3}, 0,
-//   64))
+//   const std::vector<int> all = {1, 2, 3};
+//   for (const Envelope& envelope : RoundOf(Scenarios()[0], 1, all, 0, 64))
+//     server.Send(envelope);
 
 #ifndef CLUSTER_PROGRAMS_DEMO_SCENARIO_H_
 #define CLUSTER_PROGRAMS_DEMO_SCENARIO_H_
