@@ -24,8 +24,6 @@ struct LinkConfig {
   int self_id = 0;
   int peer_id = 0;
   std::uint64_t incarnation = 0;  // of this process
-  // Nonces, epochs and jitter come from here; secret and unpredictable.
-  std::uint64_t random_seed = 0;
   const Codec* codec = nullptr;
   // Where frames are built; one for all links of a server.
   std::shared_ptr<BufferPool> buffers = std::make_shared<BufferPool>();
