@@ -12,6 +12,10 @@
 //   every frame would be a report to be suppressed, which is so slow that
 //   large frames seem to be stuck.
 //
+// called_from_lib:libsodium.so
+//   The same of what libzmq has done by it: with CURVE the bytes of a message
+//   are written by libsodium, on libzmq's thread.
+//
 // What our threads do to each other is reported as ever, also in functions of
 // ours that libzmq calls: what is to be ordered has to pass through a mutex or
 // an atomic of ours, and not only through a socket.
@@ -19,5 +23,6 @@
 extern "C" const char* __tsan_default_suppressions();
 
 extern "C" const char* __tsan_default_suppressions() {
-  return "called_from_lib:libzmq.so.5\n";
+  return "called_from_lib:libzmq.so.5\n"
+         "called_from_lib:libsodium.so\n";
 }

@@ -226,6 +226,7 @@ TEST_F(RejectionTest, AnotherClustersName) {
            0;
   }));
   stranger_->Stop();
+  cluster_->StopAll();
   EXPECT_EQ(cluster_->Stats(kVictim).Peer(kStranger)->received, 0u);
   EXPECT_EQ(delivered_, of_friend_);
 }
@@ -240,7 +241,6 @@ TEST_F(RejectionTest, AReplayedHandshake) {
       Keys(absl::StrCat(cluster_->keys().folder, "/3"), TruePublic(kVictim)),
       "", proxy.address());
   ASSERT_TRUE(stranger_->Flush(absl::Seconds(60)).ok());
-  EXPECT_EQ(delivered_, 1);
   stranger_->Stop();
   const auto received = [this] {
     return cluster_->Stats(kVictim).Peer(kStranger)->received;
@@ -257,6 +257,7 @@ TEST_F(RejectionTest, AReplayedHandshake) {
     EXPECT_TRUE(HearFriendUntil([&] { return rejected() > rejected_before; }));
   }
   EXPECT_EQ(received(), before);
+  cluster_->StopAll();  // all that was taken has been counted
   EXPECT_EQ(delivered_, 1 + of_friend_);
 }
 

@@ -1,22 +1,21 @@
-// HandshakeBudget: how many handshakes may be begun for one address.
+// HandshakeBudget: how many handshakes of one address may fail.
 //
 // A TLS handshake costs the listener milliseconds of a processor and the
-// dialler almost nothing, so strangers that begin one after the other could
-// take all of it. Each address has a purse of turns: a link takes one before
-// its handshake and gives it back when it has proven who it is; what comes to
-// nothing has cost its turn, and turns come back slowly.
+// dialler almost nothing, so strangers that fail one after the other could take
+// all of it. Each address has a debt, which grows with each failure and melts
+// away with time. While it is too high, nobody of that address begins.
 //
-// What it is: the purses, by the address without its port. What it is not: a
-// bound of connections (transport/nng/identity_proof.h has that), or of use to
-// an honest server at the address of a stranger, which has to wait like that
-// one.
+// What it is: the debts, by the address without its port. What it is not: a
+// bound of connections (transport/nng/identity_proof.h has that), or of those
+// that begin and fall silent; and an honest server at the address of strangers
+// has to wait like them.
 //
-// Memory: at most kAddressesMax purses; with so many that are in use, all other
-// addresses share one. Threads: any. Errors: none.
+// Memory: at most kAddressesMax debts; beyond that all other addresses share
+// one. Threads: any. Errors: none.
 //
 //   HandshakeBudget budget;
-//   if (budget.Take("10.0.0.7", Clock::now())) ...   // else later: NextTurn
-//   budget.GiveBack("10.0.0.7");                     // it was honest
+//   if (budget.MayBegin("10.0.0.7", Clock::now())) ...   // else NextTurn
+//   budget.Charge("10.0.0.7", Clock::now());             // it failed
 
 #ifndef TRANSPORT_NNG_HANDSHAKE_BUDGET_H_
 #define TRANSPORT_NNG_HANDSHAKE_BUDGET_H_
@@ -34,25 +33,27 @@ namespace nng {
 
 class HandshakeBudget {
  public:
-  static constexpr int kTurnsMax = 64;
-  static constexpr std::chrono::milliseconds kTurnTime{33};  // one comes back
+  static constexpr int kFailuresMax = 64;  // at once
+  static constexpr std::chrono::milliseconds kFailureTime{
+      20};  // in the long run
   static constexpr std::size_t kAddressesMax = 1024;
 
-  bool Take(const std::string& address, Clock::time_point now);
-  void GiveBack(const std::string& address);
-  // When a turn will have come back, at the latest.
+  bool MayBegin(const std::string& address, Clock::time_point now);
+  void Charge(const std::string& address, Clock::time_point now);
+  // When to ask again.
   static Clock::time_point NextTurn(Clock::time_point now) {
-    return now + kTurnTime;
+    return now + kFailureTime;
   }
 
  private:
-  // Of each address, when it will have all its turns again.
+  // Of each address, when its debt will have melted away.
   using Debts = std::map<std::string, Clock::time_point>;
 
-  Debts::iterator Find(const std::string& address, Clock::time_point now);
+  // Its own debt, or that which it shares, if there is one.
+  Debts::iterator Find(const std::string& address);
 
   std::mutex mutex_;
-  Debts paid_at_;  // guarded by mutex_
+  Debts debts_;  // guarded by mutex_
 };
 
 }  // namespace nng

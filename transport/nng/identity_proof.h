@@ -95,7 +95,7 @@ struct Verdict {
 
 class IdentityProof {
  public:
-  static constexpr std::size_t kUnprovenMax = 128;
+  static constexpr std::size_t kUnprovenMax = 256;
   static constexpr std::size_t kClaimsMax = 8;
   static constexpr std::size_t kDenialsMax = 8;
   static constexpr std::size_t kTagsKept = 8;

@@ -7,7 +7,7 @@
 // Secured, it has to say whose it is and to prove it
 // (transport/nng/identity_proof.h) within the time for greeting, before its
 // first frame; then each of its frames has that server's identity. Its
-// handshake begins when its address has a turn
+// handshake begins when too many of its address have not failed
 // (transport/nng/handshake_budget.h).
 // What it is not: written to, ever.
 //

@@ -36,17 +36,25 @@ LinkEvent HandshakeFailed(RejectionKind rejection, std::string reason) {
   return event;
 }
 
-// The other end was silent until the timer ran out (EAGAIN is what the last
-// look for input had said), or hung up.
+// The connection was lost, or the other end was silent until the timer ran out:
+// then `error` is whatever went before on ZeroMQ's thread.
 LinkEvent HandshakeEnded(int error) {
-  if (error == EAGAIN) {
-    return HandshakeFailed(RejectionKind::kSilent,
-                           "not done within handshake_timeout");
+  switch (error) {
+    case EPIPE:
+    case ECONNRESET:
+    case ECONNABORTED:
+    case ETIMEDOUT:
+    case EHOSTUNREACH:
+    case ENETUNREACH: {
+      LinkEvent event =
+          HandshakeFailed(RejectionKind::kSilent, zmq_strerror(error));
+      event.rejection = absl::nullopt;
+      return event;
+    }
+    default:
+      return HandshakeFailed(RejectionKind::kSilent,
+                             "not done within handshake_timeout");
   }
-  LinkEvent event =
-      HandshakeFailed(RejectionKind::kMalformed, zmq_strerror(error));
-  if (error == EPIPE || error == ECONNRESET) event.rejection = absl::nullopt;
-  return event;
 }
 
 LinkEvent ProtocolError(std::uint32_t code) {
