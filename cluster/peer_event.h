@@ -21,8 +21,8 @@ namespace cluster {
 struct PeerEvent {
   enum Type {
     kUp,    // there is a session and the peer is heard
-    kDown,  // not heard for peer_timeout, or it stopped; its session and queue
-            // are kept
+    kDown,  // not heard for peer_timeout, or it does not hear this server, or
+            // it stopped; its session and queue are kept
     kRestarted,  // a new session: the peer is another process, or forgot us;
                  // kUp follows
     kRemoved,    // RemovePeer; the last event of this peer

@@ -101,8 +101,9 @@ struct ServerStats {
   // Envelopes that Receive returned or a handler took.
   std::uint64_t delivered = 0;
   std::uint64_t self_sent = 0;  // to the own id
-  // Received, not delivered: since Stop, what never will be. Its senders have
-  // it in flight, so a next life gets it or they count it as dropped.
+  // Received, not delivered: since Stop, what never will be. With sessions its
+  // senders have it in flight: a next life gets it, or they count it as
+  // dropped.
   std::uint64_t inbox_bytes = 0;
   // Frames and connections that could not be laid to a peer's account.
   std::array<std::uint64_t, kRefusalReasons> refused{};

@@ -135,8 +135,12 @@ std::uint16_t BoundPort(zmq::socket_t* socket) {
 
 absl::StatusOr<Address> BindNumeric(const Address& address,
                                     zmq::socket_t* socket) {
-  if (zmq_bind(socket->handle(), EndpointOf(address).c_str()) != 0) {
-    return BindError(address, zmq_errno());
+  try {
+    CallZmq([&, endpoint = EndpointOf(address)] {
+      return zmq_bind(socket->handle(), endpoint.c_str());
+    });
+  } catch (const zmq::error_t& error) {
+    return BindError(address, error.num());
   }
   Address bound = address;
   if (address.kind == Address::Kind::kTcp) bound.port = BoundPort(socket);

@@ -63,7 +63,11 @@ absl::Status InboundSocket::BindAndNote() {
 
 absl::Status InboundSocket::ListenAnew() {
   absl::Status status = CatchZmq("listen with other keys", [&] {
-    if (listening_) pull_.unbind(pull_.get(zmq::sockopt::last_endpoint));
+    if (listening_) {
+      CallZmq([&, endpoint = pull_.get(zmq::sockopt::last_endpoint)] {
+        return zmq_unbind(pull_.handle(), endpoint.c_str());
+      });
+    }
     listening_ = false;
   });
   for (int i = 0; status.ok() && !listening_; ++i) {

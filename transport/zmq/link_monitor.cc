@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "transport/zmq/settings.h"
 
 namespace cluster {
 namespace zmq_backend {
@@ -112,11 +113,11 @@ LinkMonitor::LinkMonitor(zmq::context_t* context, zmq::socket_t* watched,
   reader_.set(zmq::sockopt::rcvhwm, 0);
   const int events =
       scope == Scope::kDialled ? kDialledEvents : kAcceptedEvents;
-  if (zmq_socket_monitor(watched->handle(), endpoint.c_str(), events) != 0) {
-    throw zmq::error_t();
-  }
+  CallZmq([&] {
+    return zmq_socket_monitor(watched->handle(), endpoint.c_str(), events);
+  });
   try {
-    reader_.connect(endpoint);
+    CallZmq([&] { return zmq_connect(reader_.handle(), endpoint.c_str()); });
   } catch (const zmq::error_t&) {
     zmq_socket_monitor(watched->handle(), nullptr, 0);
     throw;

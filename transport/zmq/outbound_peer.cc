@@ -46,7 +46,9 @@ absl::Status OutboundPeer::DialLocked(const Address& address) {
   absl::Status status = CatchZmq(absl::StrCat("dial ", *endpoint), [&] {
     connection =
         std::make_unique<Connection>(sockets_, address, keys.get(), peer);
-    connection->push.connect(*endpoint);
+    CallZmq([&] {
+      return zmq_connect(connection->push.handle(), endpoint->c_str());
+    });
   });
   if (!status.ok()) return status;
 

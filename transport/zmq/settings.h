@@ -17,6 +17,7 @@
 #ifndef TRANSPORT_ZMQ_SETTINGS_H_
 #define TRANSPORT_ZMQ_SETTINGS_H_
 
+#include <cerrno>
 #include <cstddef>
 #include <utility>
 
@@ -61,6 +62,16 @@ void SecurePull(const CurveKeys& keys, zmq::socket_t* socket);
 
 // "cannot <what>: <text of errno_value>", with the code that fits.
 absl::Status ZmqError(absl::string_view what, int errno_value);
+
+// Makes a call of ZeroMQ's again while a signal interrupts it: setting up looks
+// for commands of its own first, and nothing is done by then. Throws for every
+// other failure.
+template <typename Call>
+void CallZmq(Call&& call) {
+  while (call() != 0) {
+    if (zmq_errno() != EINTR) throw zmq::error_t();
+  }
+}
 
 template <typename Function>
 absl::Status CatchZmq(absl::string_view what, Function&& function) {

@@ -84,6 +84,18 @@ TEST(ZmqOptions, ReachTheSockets) {
   EXPECT_TRUE(pull.get(zmq::sockopt::ipv6));
 }
 
+TEST(CallZmq, IsMadeAgainWhileASignalInterruptsIt) {
+  int calls = 0;
+  const auto call = [&] {
+    errno = EINTR;
+    return ++calls == 3 ? 0 : -1;
+  };
+  const absl::Status status =
+      zmq_backend::CatchZmq("do it", [&] { zmq_backend::CallZmq(call); });
+  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_EQ(calls, 3);
+}
+
 TEST(CatchZmq, TurnsExceptionsIntoStatuses) {
   zmq::context_t context;
   zmq::socket_t pull(context, zmq::socket_type::pull);

@@ -109,7 +109,7 @@ absl::StatusOr<std::unique_ptr<ZapHandler>> ZapHandler::Start(
   absl::Status status = CatchZmq("open the ZAP handler", [&] {
     socket = zmq::socket_t(*context, zmq::socket_type::rep);
     socket.set(zmq::sockopt::linger, 0);
-    socket.bind(kZapEndpoint);
+    CallZmq([&] { return zmq_bind(socket.handle(), kZapEndpoint); });
   });
   if (!status.ok()) return status;
   const int stop_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
