@@ -30,7 +30,7 @@ struct LinkConfig {
 
   std::string cluster;
   std::size_t frame_bytes = 64u << 10;
-  std::size_t inflight_bytes = 1u << 20;
+  std::size_t inflight_bytes = 2u << 20;
   std::size_t window_bytes = 4u << 20;
   std::size_t queue_bytes_max = 16u << 20;
   std::size_t payload_bytes_max = 64u << 20;
