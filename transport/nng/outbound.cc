@@ -12,7 +12,7 @@ namespace {
 
 // A connection that lived shorter may have been refused by its listener, which
 // says so by closing it: then the delay goes on growing.
-constexpr std::chrono::milliseconds kProvenLife{200};
+constexpr std::chrono::milliseconds kProvenLife{50};
 
 std::string LossText(const Address& address, int error, bool proving) {
   const std::string begin =
