@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <string>
 
+#include "absl/container/inlined_vector.h"
 #include "codec/codec.h"
 
 namespace cluster {
@@ -62,11 +62,13 @@ Batch EncodeLarge(const LinkConfig& config, const EnvelopeView& envelope) {
   EncodeState encode;
   Batch batch;
   if (config.codec->RecordFieldsBytesMax() > 0) {
-    std::string fields(config.codec->RecordFieldsBytesMax(), '\0');
+    absl::InlinedVector<char, 128> fields(config.codec->RecordFieldsBytesMax());
     char* const end =
-        config.codec->AppendRecordFields(envelope, &encode, &fields[0]);
-    fields.resize(static_cast<std::size_t>(end - fields.data()));
-    batch = Scatter(config, envelope.lane, {fields, envelope.payload});
+        config.codec->AppendRecordFields(envelope, &encode, fields.data());
+    const auto bytes = static_cast<std::size_t>(end - fields.data());
+    batch =
+        Scatter(config, envelope.lane,
+                {absl::string_view(fields.data(), bytes), envelope.payload});
   } else {
     const std::shared_ptr<char> record =
         config.buffers->Lend(config.codec->RecordBytesMax(envelope));
