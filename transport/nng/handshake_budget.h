@@ -33,9 +33,9 @@ namespace nng {
 
 class HandshakeBudget {
  public:
-  static constexpr int kFailuresMax = 64;  // at once
-  static constexpr std::chrono::milliseconds kFailureTime{
-      20};  // in the long run
+  // Failures at once, and how long each takes to melt away.
+  static constexpr int kFailuresMax = 64;
+  static constexpr std::chrono::milliseconds kFailureTime{20};
   static constexpr std::size_t kAddressesMax = 1024;
 
   bool MayBegin(const std::string& address, Clock::time_point now);
