@@ -41,6 +41,18 @@ void SendRounds(LoopbackCluster* cluster, int first, int step,
   }
 }
 
+double ItemsPerFrame(LoopbackCluster& cluster) {
+  double envelopes = 0;
+  double frames = 0;
+  for (int id = 1; id <= cluster.size(); ++id) {
+    for (const PeerStats& peer : cluster.server(id).Stats().peers) {
+      envelopes += static_cast<double>(peer.accepted);
+      frames += static_cast<double>(peer.frames_sent);
+    }
+  }
+  return envelopes / frames;
+}
+
 void MeasureMesh(benchmark::State& state, const std::string& transport,
                  int servers) {
   std::vector<std::unique_ptr<DeliveryCount>> counts;
@@ -54,7 +66,8 @@ void MeasureMesh(benchmark::State& state, const std::string& transport,
           benchmark::DoNotOptimize(ReadFields(envelope));
           count->Add(1);
         };
-      });
+      },
+      Secrecy::kPlaintext, Threads::kShared);
   const int threads = std::min(servers, kSendersMax);
   const int deliveries_per_round = servers * (servers - 1);
   MeasureDeliveries(
@@ -69,6 +82,7 @@ void MeasureMesh(benchmark::State& state, const std::string& transport,
         for (auto& count : counts) count->Wait();
       },
       kRoundsLeast);
+  state.counters["items_per_frame"] = ItemsPerFrame(cluster);
   state.counters["items_per_cpu_second"] =
       1e9 / state.counters["cpu_ns_per_item"].value;
 }

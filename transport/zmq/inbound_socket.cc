@@ -13,9 +13,7 @@ namespace cluster {
 namespace zmq_backend {
 namespace {
 
-constexpr char kMonitorEndpoint[] = "inproc://monitor-inbound";
-
-// How long ListenAnew tries: ZeroMQ closes a listener on another thread.
+// How long to wait for ZeroMQ to close a listener, on another thread.
 constexpr int kRebindTries = 2000;
 constexpr int kRebindPauseMs = 1;
 
@@ -39,15 +37,39 @@ InboundSocket::InboundSocket(zmq::context_t* context,
     : frame_bytes_max_(settings.frame_bytes_max),
       keys_(keys),
       pull_(*context, zmq::socket_type::pull),
-      monitor_(context, &pull_, kMonitorEndpoint,
-               LinkMonitor::Scope::kAccepted),
+      monitor_(context, &pull_, LinkMonitor::Scope::kAccepted),
       address_(address) {
   SetUpPull(settings, address, &pull_);
   if (keys_ != nullptr) SecurePull(*keys_->Get(), &pull_);
 }
 
 InboundSocket::~InboundSocket() {
-  if (listening_) RemoveSocketFile(address_);
+  if (!listening_) return;
+  LinkEvent event;
+  while (monitor_.Next(&event)) {
+  }
+  // A context that others use goes on, and only in its own time closes what
+  // listens.
+  if (Unbind().ok()) AwaitListenerClosed();
+  RemoveSocketFile(address_);
+}
+
+absl::Status InboundSocket::Unbind() {
+  return CatchZmq("stop to listen", [this] {
+    CallZmq([&, endpoint = pull_.get(zmq::sockopt::last_endpoint)] {
+      return zmq_unbind(pull_.handle(), endpoint.c_str());
+    });
+  });
+}
+
+void InboundSocket::AwaitListenerClosed() {
+  LinkEvent event;
+  pollfd ready{monitor_.fd(), POLLIN, 0};
+  do {
+    while (monitor_.Next(&event)) {
+      if (event.kind == LinkEvent::Kind::kListenerClosed) return;
+    }
+  } while (poll(&ready, 1, kRebindTries * kRebindPauseMs) != 0);
 }
 
 absl::Status InboundSocket::BindAndNote() {
@@ -62,14 +84,8 @@ absl::Status InboundSocket::BindAndNote() {
 }
 
 absl::Status InboundSocket::ListenAnew() {
-  absl::Status status = CatchZmq("listen with other keys", [&] {
-    if (listening_) {
-      CallZmq([&, endpoint = pull_.get(zmq::sockopt::last_endpoint)] {
-        return zmq_unbind(pull_.handle(), endpoint.c_str());
-      });
-    }
-    listening_ = false;
-  });
+  absl::Status status = listening_ ? Unbind() : absl::OkStatus();
+  if (status.ok()) listening_ = false;
   for (int i = 0; status.ok() && !listening_; ++i) {
     status = TryToListen();
     if (absl::IsAlreadyExists(status) && i < kRebindTries) {

@@ -80,6 +80,8 @@ class InboundSocket {
                 const CurveKeyRing* keys, const Address& address);
 
   absl::Status BindAndNote();
+  absl::Status Unbind();
+  void AwaitListenerClosed();
   // Whose message it is, or why it is nobody's.
   bool Identify(absl::optional<int>* identity, Rejection* rejection);
   const std::size_t frame_bytes_max_;

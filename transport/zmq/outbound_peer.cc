@@ -12,9 +12,8 @@ namespace zmq_backend {
 OutboundPeer::Connection::Connection(Sockets* sockets, const Address& address,
                                      const CurveKeys* keys,
                                      const CurvePeer* peer)
-    : push(sockets->context, zmq::socket_type::push),
-      monitor(&sockets->context, &push,
-              absl::StrCat("inproc://monitor-", ++sockets->monitors)),
+    : push(*sockets->context, zmq::socket_type::push),
+      monitor(sockets->context.get(), &push, LinkMonitor::Scope::kDialled),
       serial(peer == nullptr ? 0 : peer->serial) {
   SetUpPush(sockets->settings, address, &push);
   if (keys != nullptr) SecurePush(*keys, *peer, &push);
@@ -178,6 +177,8 @@ void OutboundPeer::Report(const LinkEvent& event,
       }
       loss_told_ = abandoned_ = false;
       return;
+    case LinkEvent::Kind::kListenerClosed:
+      return;  // of accepting sockets only
   }
 }
 

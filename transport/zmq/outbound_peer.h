@@ -17,7 +17,6 @@
 #ifndef TRANSPORT_ZMQ_OUTBOUND_PEER_H_
 #define TRANSPORT_ZMQ_OUTBOUND_PEER_H_
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -41,12 +40,11 @@ namespace zmq_backend {
 
 // What the peers of one transport share; it outlives them.
 struct Sockets {
-  zmq::context_t context;
+  std::shared_ptr<zmq::context_t> context;
   ZmqSettings settings;
   std::unique_ptr<PollSet> poll_set;
   std::unique_ptr<CurveKeyRing> keys;  // null: no security
   const std::shared_ptr<BufferPool> buffers = std::make_shared<BufferPool>();
-  std::atomic<std::uint64_t> monitors{0};  // made so far; names the next
 };
 
 // What a descriptor of the poll set belongs to, as its key.

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "transport/address.h"
 #include "transport/check.h"
+#include "transport/zmq/context.h"
 #include "transport/zmq/curve_keys.h"
 #include "transport/zmq/inbound_socket.h"
 #include "transport/zmq/outbound_peer.h"
@@ -76,14 +77,14 @@ absl::Status ZmqTransport::Start(TransportHandler* handler,
   std::unique_ptr<ZapHandler> zap;
   if (keys != nullptr) {
     auto started = ZapHandler::Start(
-        &sockets_->context, keys, [handler](Rejection rejection) {
+        sockets_->context.get(), keys, [handler](Rejection rejection) {
           handler->OnRejected(std::move(rejection));
         });
     if (!started.ok()) return started.status();
     zap = *std::move(started);
   }
   absl::StatusOr<std::unique_ptr<InboundSocket>> inbound = InboundSocket::Open(
-      &sockets_->context, sockets_->settings, keys, *address);
+      sockets_->context.get(), sockets_->settings, keys, *address);
   if (!inbound.ok()) return inbound.status();
   zap_ = std::move(zap);
   inbound_ = *std::move(inbound);
@@ -175,10 +176,11 @@ void ZmqTransport::Stop(absl::Duration linger) {
   inbound_.reset();
   zap_.reset();
   // Every socket lingers from its own closing on and all at the same time, so
-  // together they take no longer than one; closing the context waits for them.
+  // together they take no longer than one. The end of the context waits for
+  // them; one that others use goes on.
   const int linger_ms = LingerMilliseconds(linger);
   for (const PeerTable::Peer& peer : peers_.All()) peer->Close(linger_ms);
-  sockets_->context.close();
+  sockets_->context.reset();
 }
 
 }  // namespace
@@ -193,7 +195,7 @@ absl::StatusOr<std::unique_ptr<Transport>> NewZmqTransport(
   const absl::Status status =
       zmq_backend::CatchZmq("open a ZeroMQ context", [&] {
         sockets = std::make_unique<zmq_backend::Sockets>();
-        zmq_backend::SetUpContext(*settings, &sockets->context);
+        sockets->context = zmq_backend::NewContext(*settings);
       });
   if (!status.ok()) return status;
   sockets->settings = *settings;
