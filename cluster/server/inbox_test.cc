@@ -1,5 +1,6 @@
 #include "cluster/server/inbox.h"
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -155,6 +156,38 @@ class TakenCount {
   std::condition_variable changed_;
   int taken_ = 0;
 };
+
+// Whoever waits for the role hears of its end, be it with records left or none
+// and more to come. In most rounds the other waits by then.
+TEST(InboxTest, TheEndOfReadingIsTold) {
+  constexpr int kRounds = 300;
+  Inbox inbox(kSelf, kPayloadBytesMax, kPayloadBytesMax);
+  ByteWatch source(&inbox);
+  for (int round = 0; round < kRounds; ++round) {
+    inbox.Push(&source, ArrivalOf(2));
+    ASSERT_TRUE(inbox.TryBeginReading());
+    EnvelopeView envelope;
+    ASSERT_TRUE(inbox.Next(&envelope));
+    std::atomic<bool> comes{false};
+    bool taken = false;
+    std::thread other([&] {
+      comes = true;
+      taken = inbox.BeginReading(std::chrono::steady_clock::now() +
+                                 std::chrono::seconds(30));
+    });
+    while (!comes) std::this_thread::yield();
+    if (round % 2 == 0) {
+      EXPECT_TRUE(inbox.Next(&envelope));
+      inbox.Push(&source, ArrivalOf(1));
+    }
+    inbox.EndReading();
+    other.join();
+    ASSERT_TRUE(taken) << round;
+    EXPECT_TRUE(inbox.Next(&envelope));
+    inbox.EndReading();
+  }
+  EXPECT_EQ(inbox.bytes(), 0u);
+}
 
 // Each takes one envelope at a time, so that the next is often left to another,
 // and half of them give up waiting again and again: whoever is told of the
