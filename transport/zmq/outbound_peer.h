@@ -49,10 +49,9 @@ struct Sockets {
 
 // What a descriptor of the poll set belongs to, as its key.
 enum class Watched : std::uint64_t {
-  kInbound = 0,
-  kMonitor = 1,
-  kRoom = 2,
-  kInboundMonitor = 3,
+  kMonitor = 0,
+  kRoom = 1,
+  kInboundMonitor = 2,
 };
 
 inline PollSet::Key WatchKey(Watched what, int peer) {
