@@ -23,7 +23,7 @@ void Inbox::PushItem(Item item) {
   // Who reads tells them when it ends.
   if (readers_waiting_ > 0 &&
       role_.load(std::memory_order_relaxed) <= Role::kBegun)
-    readable_.notify_one();
+    wake_due_.store(true, std::memory_order_relaxed);
 }
 
 void Inbox::Push(ArrivalSource* source, Arrival arrival) {
@@ -54,9 +54,12 @@ bool Inbox::PushEnvelope(const EnvelopeView& envelope) {
   item.kind = Item::Kind::kEnvelope;
   item.envelope = envelope.ToEnvelope();
   item.bytes = envelope.payload.size() + kEnvelopeChargeBytes;
-  std::lock_guard<std::mutex> lock(mutex_);
-  bytes_ -= item.bytes;  // PushItem counts it
-  PushItem(std::move(item));
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    bytes_ -= item.bytes;  // PushItem counts it
+    PushItem(std::move(item));
+  }
+  WakeReader();
   return true;
 }
 
@@ -73,8 +76,11 @@ bool Inbox::WaitForRoom(std::size_t payload_bytes,
 void Inbox::PushMarker() {
   Item item;
   item.kind = Item::Kind::kMarker;
-  std::lock_guard<std::mutex> lock(mutex_);
-  if (!closed_) PushItem(std::move(item));
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (!closed_) PushItem(std::move(item));
+  }
+  WakeReader();
 }
 
 bool Inbox::TakeBegun() {
@@ -120,8 +126,9 @@ bool Inbox::TakeRole() {
 
 void Inbox::LeaveRole(Role left) {
   if (role_.exchange(left, std::memory_order_acq_rel) != Role::kWanted) return;
-  std::lock_guard<std::mutex> lock(mutex_);
-  if (readers_waiting_ > 0) readable_.notify_one();
+  // Whoever asked for it has the lock until it waits.
+  { std::lock_guard<std::mutex> lock(mutex_); }
+  readable_.notify_one();
 }
 
 bool Inbox::BeginReading(std::chrono::steady_clock::time_point deadline) {

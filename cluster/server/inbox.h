@@ -13,6 +13,8 @@
 // source, and skipped.
 //
 //   inbox.Push(source, std::move(arrival));  // on the transport's thread
+//   ...                                      // gives back locks of its own
+//   inbox.WakeReader();
 //
 //   EnvelopeView view;
 //   if (inbox.BeginReading(deadline)) {      // on any thread
@@ -59,8 +61,17 @@ class Inbox {
   // PushEnvelope takes.
   Inbox(int self_id, std::size_t payload_bytes_max, std::size_t bytes_max);
 
-  // An arrival that a window has room for; after Close it is only counted.
+  // An arrival that a window has room for; after Close it is only counted. Who
+  // waits for it hears of it by the WakeReader that has to follow.
   void Push(ArrivalSource* source, Arrival arrival);
+  // Call it without a lock that the reader may want: it would wake up to sleep
+  // again.
+  void WakeReader() {
+    if (wake_due_.load(std::memory_order_relaxed) &&
+        wake_due_.exchange(false, std::memory_order_relaxed))
+      readable_.notify_one();
+  }
+
   // An envelope that no window bounds: false if there is no room.
   bool PushEnvelope(const EnvelopeView& envelope);
   // Waits until PushEnvelope would take `payload_bytes`; false at the deadline
@@ -135,6 +146,7 @@ class Inbox {
   Ring<Item> items_;
   std::size_t bytes_ = 0;
   int readers_waiting_ = 0;
+  std::atomic<bool> wake_due_{false};
   int senders_waiting_ = 0;
   std::atomic<Role> role_{Role::kFree};
   std::atomic<bool> closed_{false};  // set with the lock held

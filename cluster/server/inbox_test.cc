@@ -220,6 +220,7 @@ TEST(InboxTest, OfManyReadersOneAlwaysHears) {
   bool all = true;
   for (int i = 1; all && i <= kArrivals; ++i) {
     inbox.Push(&source, arrival);
+    inbox.WakeReader();
     all = taken.WaitFor(i * kRecords);
   }
   inbox.Close();
