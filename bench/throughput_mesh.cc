@@ -60,7 +60,8 @@ void MeasureMesh(benchmark::State& state, const std::string& transport,
     counts.push_back(std::make_unique<DeliveryCount>());
   }
   LoopbackCluster cluster(
-      transport, Scheme::kTcp, servers, [&](Server& self) -> EnvelopeHandler {
+      transport, Scheme::kTcp, servers,
+      [&](Server& self) -> EnvelopeHandler {
         return [count = counts[static_cast<std::size_t>(self.Pid() - 1)].get()](
                    const EnvelopeView& envelope) {
           benchmark::DoNotOptimize(ReadFields(envelope));
