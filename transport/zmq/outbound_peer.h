@@ -101,8 +101,10 @@ class OutboundPeer {
   int TakeWritable();
 
   // Appends what the monitor has to tell. Returns whether the connection is
-  // gone and ZeroMQ has not (yet) said that it tries again: after an error of
-  // the protocol it does not, and somebody has to call Redial.
+  // gone and somebody has to call Redial: because ZeroMQ has not (yet) said
+  // that it tries again, which after an error of the protocol it does not; or
+  // because it would try too often. Its delay starts anew where a connection
+  // was made, though the peer then refused us.
   bool TakeReports(std::vector<LinkReport>* reports);
 
  private:
@@ -121,6 +123,7 @@ class OutboundPeer {
   void HangUpLocked();
   void CloseLocked(int linger_ms);
   void Report(const LinkEvent& event, std::vector<LinkReport>* reports);
+  void Pause(std::vector<LinkReport>* reports);
 
   const int id_;
   Sockets* const sockets_;
@@ -134,6 +137,7 @@ class OutboundPeer {
   bool up_ = false;
   bool loss_told_ = false;  // the retry that follows is no news
   bool abandoned_ = false;
+  int refusals_ = 0;  // handshakes that failed in a row
 };
 
 }  // namespace zmq_backend

@@ -22,7 +22,8 @@
 // the last of those servers to stop waits for all.
 //
 // Threads: as transport.h says; two receiving threads, of which one is awake,
-// with security one for ZAP, and io_threads of ZeroMQ's. `Send` hands the frame
+// one for the news of connections, with security one for ZAP, and io_threads of
+// ZeroMQ's. `Send` hands the frame
 // to the socket on the caller's thread. Errors: as transport.h says.
 //
 // Limits: a connection whose frame is malformed cannot be closed from outside
