@@ -3,6 +3,7 @@
 #include <poll.h>
 
 #include <cerrno>
+#include <chrono>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -39,8 +40,8 @@ InboundSocket::InboundSocket(zmq::context_t* context,
     : frame_bytes_max_(settings.frame_bytes_max),
       keys_(keys),
       pull_(*context, zmq::socket_type::pull),
-      monitor_(context, &pull_, kMonitorEndpoint,
-               LinkMonitor::Scope::kAccepted),
+      monitor_(context, &pull_, kMonitorEndpoint, LinkMonitor::Scope::kAccepted,
+               std::chrono::milliseconds(settings.handshake_ms)),
       address_(address) {
   SetUpPull(settings, address, &pull_);
   if (keys_ != nullptr) SecurePull(*keys_->Get(), &pull_);
