@@ -1,7 +1,10 @@
 #include "tests/harness/process_resources.h"
 
+#include <unistd.h>
+
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <iterator>
 #include <thread>
 
@@ -24,6 +27,14 @@ ProcessResources CountResources() {
   resources.descriptors = CountEntries("/proc/self/fd");
   resources.threads = CountEntries("/proc/self/task");
   return resources;
+}
+
+std::size_t ResidentBytes() {
+  std::ifstream statm("/proc/self/statm");
+  std::size_t pages = 0;
+  std::size_t resident_pages = 0;
+  statm >> pages >> resident_pages;
+  return resident_pages * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
 }
 
 std::ostream& operator<<(std::ostream& out, const ProcessResources& resources) {

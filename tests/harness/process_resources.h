@@ -1,7 +1,8 @@
 // ProcessResources: what this process holds of the system, to tell a leak.
 //
-// What it is: open descriptors and running threads, as /proc counts them. What
-// it is not: memory, which the address sanitizer checks.
+// What it is: open descriptors, running threads and resident memory, as /proc
+// has them. What it is not: exact about memory, whose leaks the address
+// sanitizer finds.
 //
 // Threads: any. Errors: a system without /proc aborts.
 //
@@ -23,6 +24,7 @@ struct ProcessResources {
 };
 
 ProcessResources CountResources();
+std::size_t ResidentBytes();
 std::ostream& operator<<(std::ostream& out, const ProcessResources& resources);
 
 // Waits until the process holds no more than `most`: the kernel may list a

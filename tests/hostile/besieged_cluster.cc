@@ -1,9 +1,7 @@
 #include "tests/hostile/besieged_cluster.h"
 
 #include <dirent.h>
-#include <unistd.h>
 
-#include <fstream>
 #include <iostream>
 
 #include "gmock/gmock.h"
@@ -95,14 +93,6 @@ int OpenFiles() {
   while (readdir(folder) != nullptr) ++files;
   closedir(folder);
   return files;
-}
-
-std::size_t ResidentBytes() {
-  std::ifstream statm("/proc/self/statm");
-  std::size_t pages = 0;
-  std::size_t resident_pages = 0;
-  statm >> pages >> resident_pages;
-  return resident_pages * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
 }
 
 }  // namespace cluster

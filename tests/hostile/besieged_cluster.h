@@ -59,8 +59,6 @@ class BesiegedCluster {
 
 // How many files this process has open.
 int OpenFiles();
-// How much memory of it is resident.
-std::size_t ResidentBytes();
 
 }  // namespace cluster
 

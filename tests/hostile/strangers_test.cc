@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "tests/harness/process_resources.h"
 #include "tests/hostile/besieged_cluster.h"
 #include "tests/hostile/stranger.h"
 

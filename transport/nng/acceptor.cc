@@ -39,18 +39,26 @@ void Acceptor::Start() {
 }
 
 void Acceptor::SetTls(nng_tls_config* tls, std::uint64_t generation) {
-  const int error =
-      nng_stream_listener_set_ptr(listener_, NNG_OPT_TLS_CONFIG, tls);
-  CLUSTER_CHECK(error == 0, "a TLS listener takes no TLS configuration");
-  generation_.store(generation);
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    const int error =
+        nng_stream_listener_set_ptr(listener_, NNG_OPT_TLS_CONFIG, tls);
+    CLUSTER_CHECK(error == 0, "a TLS listener takes no TLS configuration");
+    generation_ = generation;
+  }
   // The accept under way has the old one; another begins shortly.
   nng_aio_abort(aio_, NNG_ECANCELED);
 }
 
+// An accept takes its share in the listener's configuration without a lock of
+// nng's, so none may be replaced, and freed, at that moment. nng calls back on
+// threads of its own, so a lock may be held.
 void Acceptor::Accept() {
-  // Before it begins: what it gets is at least as new.
-  accepting_generation_ = generation_.load();
-  Begin([this] { nng_stream_listener_accept(listener_, aio_); });
+  Begin([this] {
+    std::lock_guard<std::mutex> lock(mutex_);
+    accepting_generation_ = generation_;
+    nng_stream_listener_accept(listener_, aio_);
+  });
 }
 
 void Acceptor::OnAccept(void* self) {

@@ -22,7 +22,6 @@
 #include <nng/nng.h>
 #include <nng/supplemental/tls/tls.h>
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -70,9 +69,9 @@ class Acceptor final : public AsyncHandle {
   const std::string bound_address_;
   const Accepted accepted_;
   nng_aio* const aio_;
-  std::atomic<std::uint64_t> generation_{0};
   std::uint64_t accepting_generation_ = 0;  // of the accept under way
   std::mutex mutex_;
+  std::uint64_t generation_ = 0;                // guarded by mutex_
   absl::optional<Clock::time_point> again_at_;  // guarded by mutex_
 };
 

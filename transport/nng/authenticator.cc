@@ -66,7 +66,9 @@ absl::optional<int> Authenticator::OnMessage(InboundId id,
 void Authenticator::Carry(Lock lock, Verdict verdict) {
   std::vector<std::pair<std::shared_ptr<AcceptedLink>, Rejection>> refused;
   for (Verdict::Refusal& refusal : verdict.refused) {
-    auto link = Remove(refusal.link);
+    const auto found = accepted_.find(refusal.link);
+    if (found == accepted_.end()) continue;
+    auto link = found->second.link.lock();
     if (link == nullptr) continue;
     refused.emplace_back(std::move(link), std::move(refusal.rejection));
   }
@@ -82,14 +84,6 @@ void Authenticator::Carry(Lock lock, Verdict verdict) {
   }
 }
 
-std::shared_ptr<AcceptedLink> Authenticator::Remove(InboundId id) {
-  const auto found = accepted_.find(id);
-  if (found == accepted_.end()) return nullptr;
-  auto link = found->second.link.lock();
-  accepted_.erase(found);
-  return link;
-}
-
 Rejection Authenticator::TooLate(InboundId id) const {
   Lock lock(mutex_);
   return proof_.TooLate(id);
@@ -98,6 +92,11 @@ Rejection Authenticator::TooLate(InboundId id) const {
 void Authenticator::Closed(InboundId id) {
   Lock lock(mutex_);
   proof_.Closed(id);
+}
+
+void Authenticator::Ended(InboundId id) {
+  Lock lock(mutex_);
+  proof_.Closed(id);  // it may have been closed before it knew its id
   accepted_.erase(id);
 }
 

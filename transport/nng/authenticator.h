@@ -75,6 +75,9 @@ class Authenticator {
   absl::optional<int> OnMessage(InboundId id, absl::string_view message);
   Rejection TooLate(InboundId id) const;
   void Closed(InboundId id);
+  // Nothing of it is being told any more. Until then a Reload revokes it, be it
+  // closed.
+  void Ended(InboundId id);
 
   // For links that were dialled: see IdentityProof.
   std::string Dialled(int peer, LinkTag* tag);
@@ -97,7 +100,6 @@ class Authenticator {
 
   // What a verdict asks for; gives the lock back first.
   void Carry(Lock lock, Verdict verdict);
-  std::shared_ptr<AcceptedLink> Remove(InboundId id);  // with the lock held
 
   const FindDialled find_dialled_;
   mutable std::mutex mutex_;

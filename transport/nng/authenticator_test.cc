@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "gtest/gtest.h"
 #include "transport/nng/secured_nodes.h"
@@ -78,6 +79,33 @@ TEST_F(AuthenticatorTest, AProvenLinkEndsWithItsPeersCertificateOnly) {
   EXPECT_EQ(authenticator_.Reload(Material(2)), std::set<int>{2});
   EXPECT_TRUE(two->revoked);
   EXPECT_FALSE(three->revoked);
+}
+
+// What it said last may be on its way to the handler still.
+TEST_F(AuthenticatorTest, AClosedLinkIsRevokedUntilItHasEnded) {
+  const auto closed = std::make_shared<FakeLink>();
+  const auto ended = std::make_shared<FakeLink>();
+  const InboundId closed_id = *Admit(closed);
+  const InboundId ended_id = *Admit(ended);
+  Prove(closed_id, 2);
+  Prove(ended_id, 2);
+  authenticator_.Closed(closed_id);
+  authenticator_.Closed(ended_id);
+  authenticator_.Ended(ended_id);
+  authenticator_.Reload(Material(2));
+  EXPECT_TRUE(closed->revoked);
+  EXPECT_FALSE(ended->revoked);
+}
+
+TEST_F(AuthenticatorTest, OneThatIsTooManyIsRefused) {
+  std::vector<std::shared_ptr<FakeLink>> links;
+  for (std::size_t i = 0; i <= IdentityProof::kProvenMax; ++i) {
+    links.push_back(std::make_shared<FakeLink>());
+    Prove(*Admit(links.back()), 2);
+  }
+  EXPECT_TRUE(links.front()->refused);
+  links.erase(links.begin());
+  for (const auto& link : links) EXPECT_FALSE(link->refused);
 }
 
 }  // namespace

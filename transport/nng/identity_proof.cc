@@ -47,9 +47,11 @@ InboundId IdentityProof::Accepted(Verdict* verdict) {
 void IdentityProof::Closed(InboundId link) {
   const auto found = inbound_.find(link);
   if (found == inbound_.end()) return;
-  if (found->second.claimed && !found->second.proven) {
-    std::deque<InboundId>& claims = outbound_[*found->second.claimed].claims;
+  if (found->second.claimed) {
+    Outbound& outbound = outbound_[*found->second.claimed];
+    std::deque<InboundId>& claims = outbound.claims;
     claims.erase(std::remove(claims.begin(), claims.end(), link), claims.end());
+    outbound.proven.erase(link);
   }
   unproven_.erase(link);
   inbound_.erase(found);
@@ -157,10 +159,18 @@ Verdict IdentityProof::OnProof(InboundId link, const ProofMessage& message) {
   }
   inbound.proven = true;
   unproven_.erase(link);
-  std::deque<InboundId>& claims = outbound_[peer].claims;
+  Outbound& outbound = outbound_[peer];
+  std::deque<InboundId>& claims = outbound.claims;
   claims.erase(std::remove(claims.begin(), claims.end(), link), claims.end());
+  outbound.proven.insert(link);
   Verdict verdict;
   verdict.proven = peer;
+  if (outbound.proven.size() > kProvenMax) {
+    Refuse(*outbound.proven.begin(), RejectionKind::kSilent,
+           absl::StrCat("server ", peer, " has more than ", kProvenMax,
+                        " connections to this one; this was the oldest"),
+           &verdict);
+  }
   return verdict;
 }
 

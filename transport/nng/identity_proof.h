@@ -30,8 +30,9 @@
 // not: cryptography of its own, or aware of certificates.
 //
 // Memory: at most kUnprovenMax links that are not proven, of which at most
-// kClaimsMax say the same id; the oldest goes first. Per peer, at most
-// kDenialsMax denials wait, and kTagsKept tags are known.
+// kClaimsMax say the same id, and at most kProvenMax that are proven to be of
+// the same peer; the oldest goes first. Per peer, at most kDenialsMax denials
+// wait, and kTagsKept tags are known.
 //
 // Threads: one at a time. Errors: a Verdict refuses a link, with the reason.
 //
@@ -97,6 +98,9 @@ class IdentityProof {
  public:
   static constexpr std::size_t kUnprovenMax = 256;
   static constexpr std::size_t kClaimsMax = 8;
+  // A server uses the latest that it dialled; the others are half-open, whose
+  // ends have not been seen yet.
+  static constexpr std::size_t kProvenMax = 4;
   static constexpr std::size_t kDenialsMax = 8;
   static constexpr std::size_t kTagsKept = 8;
   // What a link may send before it is proven. A server with honest peers sends
@@ -140,6 +144,7 @@ class IdentityProof {
     bool answered = false;
     std::deque<LinkTag> tags;      // of the latest that were dialled
     std::deque<InboundId> claims;  // inbound links not proven, oldest first
+    std::set<InboundId> proven;    // inbound links, oldest first
     std::deque<Nonce> denials;
   };
 

@@ -116,7 +116,9 @@ class World {
       const Verdict verdict = two_.OnMessage(to_two_, message);
       if (verdict.answer.empty() || verdict.answer.tag != tag_) continue;
       const Verdict proof = one_.OnMessage(to_one_, verdict.answer.message);
-      CLUSTER_CHECK(proof.refused.empty(), "the true one was refused");
+      for (const Verdict::Refusal& refusal : proof.refused) {
+        CLUSTER_CHECK(refusal.link < to_one_, "the true one was refused");
+      }
       CLUSTER_CHECK(!proof.proven || *proof.proven == 2, "the wrong id");
     }
     for (const std::string& message : two_.TakeMessages(1)) {

@@ -236,6 +236,9 @@ void Inbound::CloseHandles() {
 }
 
 void Inbound::FreeHandles() {
+  if (context_->authenticator != nullptr) {
+    context_->authenticator->Ended(id_.load());
+  }
   nng_aio_free(aio_);
   nng_stream_free(stream_);
 }

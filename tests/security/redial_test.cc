@@ -1,0 +1,47 @@
+// A server whose connections die without the other end seeing it: it dials
+// again and again, is heard each time, and what it left behind is bounded.
+
+#include <cstdint>
+
+#include "gtest/gtest.h"
+#include "tests/harness/proxy_mesh.h"
+#include "tests/harness/test_cluster.h"
+#include "tests/security/event_log.h"
+#include "transport/nng/identity_proof.h"
+
+namespace cluster {
+namespace {
+
+constexpr std::uint64_t kConnectionsMax = nng::IdentityProof::kProvenMax;
+constexpr std::uint64_t kRounds = 2 * kConnectionsMax;
+
+TEST(RedialTest, HalfOpenConnectionsAreBoundedAndTheLatestIsHeard) {
+  EventLog log;
+  ProxyMesh mesh;
+  ClusterSpec spec;
+  spec.config.transport = "nng";
+  spec.ids = FirstIds(2);
+  spec.secured = true;
+  spec.route = mesh.Router();
+  spec.on_event = log.Sink();
+  spec.on_envelope = [](int, const EnvelopeView&) {};
+  TestCluster cluster(std::move(spec));
+  ASSERT_TRUE(cluster.Start());
+  for (std::uint64_t round = 1; round <= kRounds; ++round) {
+    Envelope envelope;
+    envelope.pid = 1;
+    ASSERT_TRUE(cluster.server(2).Send(envelope).ok()) << round;
+    ASSERT_TRUE(cluster.server(2).Flush(absl::Seconds(60)).ok()) << round;
+    mesh.proxy(2, 1).Lose(Side::kDialler);
+  }
+  const ServerStats stats = cluster.Stats(1);
+  ASSERT_GE(stats.Refused(RefusalReason::kSilent) +
+                stats.Peer(2)->Refused(RefusalReason::kSilent),
+            kRounds - kConnectionsMax);
+  EXPECT_TRUE(log.WaitForRejection(1, "connections to this one")) << log.Text();
+  EXPECT_EQ(stats.Peer(2)->received, kRounds);
+  EXPECT_EQ(stats.Peer(2)->sessions, 1u);
+}
+
+}  // namespace
+}  // namespace cluster

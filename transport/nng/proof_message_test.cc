@@ -1,0 +1,41 @@
+#include "transport/nng/proof_message.h"
+
+#include <string>
+
+#include "gtest/gtest.h"
+
+namespace cluster {
+namespace nng {
+namespace {
+
+TEST(ProofMessage, MessagesComeBackAsTheyWere) {
+  LinkTag tag{};
+  Nonce nonce{};
+  tag.fill('t');
+  nonce.fill('n');
+  const auto hello = ParseProofMessage(HelloMessage(-7, tag));
+  ASSERT_TRUE(hello.has_value());
+  EXPECT_EQ(hello->server_id, -7);
+  EXPECT_EQ(hello->tag, tag);
+  const auto challenge = ParseProofMessage(ChallengeMessage(tag, nonce));
+  ASSERT_TRUE(challenge.has_value());
+  EXPECT_EQ(challenge->tag, tag);
+  EXPECT_EQ(challenge->nonce, nonce);
+  EXPECT_EQ(ParseProofMessage(ProofOf(nonce))->nonce, nonce);
+  EXPECT_EQ(ParseProofMessage(DenialOf(nonce))->nonce, nonce);
+  EXPECT_TRUE(ParseProofMessage(PaddingMessage()).has_value());
+}
+
+TEST(ProofMessage, OtherLengthsAreNone) {
+  for (const std::string& message :
+       {HelloMessage(1, LinkTag{}), ChallengeMessage(LinkTag{}, Nonce{}),
+        ProofOf(Nonce{}), DenialOf(Nonce{}), PaddingMessage()}) {
+    EXPECT_FALSE(ParseProofMessage(message + "x").has_value());
+    EXPECT_FALSE(
+        ParseProofMessage(message.substr(0, message.size() - 1)).has_value());
+  }
+}
+
+}  // namespace
+}  // namespace nng
+}  // namespace cluster
