@@ -22,6 +22,12 @@ inline constexpr std::array<int, 4> kPayloadBytes = {64, 1024, 65536, 1048576};
 inline constexpr std::array<int, 5> kMeshSizes = {2, 4, 8, 16, 32};
 inline constexpr int kIdleServers = 32;
 
+// Of zmq only: nng's raw form is a socket that has both ways anyway.
+inline constexpr char kOneWayPinned[] = "raw_rtt_oneway_pinned";
+inline bool HasOneWayEcho(const std::string& transport) {
+  return transport == "zmq";
+}
+
 inline std::string CaseName(const std::string& kind,
                             const std::string& transport, int bytes) {
   return absl::StrCat(kind, "/", transport, "/", bytes);

@@ -57,6 +57,10 @@ TextTable RoundTrips(const Results& results) {
     AddLatencyRow(results, CaseName("rtt_receive", transport, 64), raw, idle,
                   &table);
     AddLatencyRow(results, raw_pinned, "", "", &table);
+    if (HasOneWayEcho(transport)) {
+      AddLatencyRow(results, CaseName(kOneWayPinned, transport, 64), raw_pinned,
+                    "", &table);
+    }
     for (const char* kind : {"rtt_pinned", "rtt_receive_pinned"}) {
       AddLatencyRow(results, CaseName(kind, transport, 64), raw_pinned, "",
                     &table);
@@ -101,6 +105,18 @@ void AddRawGoals(const Results& results, const std::string& transport,
   goals->AtMost(absl::StrCat(name, " / raw, p99"), ratio("p99_us"), 1.3);
 }
 
+// What two servers that dial each other pay beside one connection is not the
+// session's.
+void AddOneWayGoal(const Results& results, const std::string& transport,
+                   Goals* goals) {
+  if (!HasOneWayEcho(transport)) return;
+  const std::string name = CaseName("rtt_pinned", transport, 64);
+  const std::string one_way = CaseName(kOneWayPinned, transport, 64);
+  goals->AtMost(
+      absl::StrCat(name, " / raw by two connections, p50"),
+      results.Median(name, "p50_us") / results.Median(one_way, "p50_us"), 1.1);
+}
+
 TextTable LatencyGoals(const Results& results) {
   Goals goals;
   const auto p50 = [&](const std::string& name) {
@@ -109,6 +125,7 @@ TextTable LatencyGoals(const Results& results) {
   for (const char* transport : kTransports) {
     AddRawGoals(results, transport, "", &goals);
     AddRawGoals(results, transport, "_pinned", &goals);
+    AddOneWayGoal(results, transport, &goals);
     const std::string receive = CaseName("rtt_receive_pinned", transport, 64);
     goals.AtMost(absl::StrCat(receive, " - rtt_pinned, hops of each side, p50"),
                  (p50(receive) - p50(CaseName("rtt_pinned", transport, 64))) /

@@ -1,7 +1,10 @@
 // raw_rtt: a round trip on the bare library, the dialling side waiting in a
 // blocking call. raw_rtt_pinned: with the whole process on one core, where no
-// placement of threads blurs the cost of their switches.
+// placement of threads blurs the cost of their switches. raw_rtt_oneway_pinned:
+// the same by two connections, each one way, as our servers have them.
 
+#include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -10,18 +13,20 @@
 #include "bench/measure.h"
 #include "bench/process_usage.h"
 #include "bench/raw_link.h"
+#include "bench/raw_zmq.h"
 #include "bench/record.h"
 
 namespace cluster {
 namespace bench {
 namespace {
 
-void MeasureRawRoundTrips(benchmark::State& state, const std::string& transport,
-                          int bytes, bool pinned) {
+using EchoFactory = std::function<std::unique_ptr<RawEcho>()>;
+
+void MeasureRawRoundTrips(benchmark::State& state, const EchoFactory& new_echo,
+                          bool pinned) {
   absl::optional<PinnedToOneCore> one_core;
   if (pinned) one_core.emplace();
-  const auto echo =
-      NewRawEcho(transport, RecordBytes(static_cast<std::size_t>(bytes)));
+  const auto echo = new_echo();
   MeasureRoundTrips(state, [&](int times, Samples* samples) {
     for (int i = 0; i < times; ++i) {
       const auto start = std::chrono::steady_clock::now();
@@ -34,16 +39,27 @@ void MeasureRawRoundTrips(benchmark::State& state, const std::string& transport,
 }  // namespace
 
 void AddRawLatencyCases(const std::string& transport) {
+  const auto raw = [&transport](int bytes) {
+    return [transport, bytes] {
+      return NewRawEcho(transport,
+                        RecordBytes(static_cast<std::size_t>(bytes)));
+    };
+  };
   for (int bytes : kPayloadBytes) {
     AddCase(CaseName("raw_rtt", transport, bytes),
-            [transport, bytes](benchmark::State& state) {
-              MeasureRawRoundTrips(state, transport, bytes, false);
+            [new_echo = raw(bytes)](benchmark::State& state) {
+              MeasureRawRoundTrips(state, new_echo, false);
             });
   }
   AddCase(CaseName("raw_rtt_pinned", transport, 64),
-          [transport](benchmark::State& state) {
-            MeasureRawRoundTrips(state, transport, 64, true);
+          [new_echo = raw(64)](benchmark::State& state) {
+            MeasureRawRoundTrips(state, new_echo, true);
           });
+  if (!HasOneWayEcho(transport)) return;
+  AddCase(CaseName(kOneWayPinned, transport, 64), [](benchmark::State& state) {
+    MeasureRawRoundTrips(
+        state, [] { return NewZmqOneWayEcho(RecordBytes(64)); }, true);
+  });
 }
 
 }  // namespace bench

@@ -107,9 +107,11 @@ void Secure(int servers, Config* config) {
 LoopbackCluster::LoopbackCluster(const std::string& transport, Scheme scheme,
                                  int servers,
                                  const HandlerFactory& make_handler,
-                                 Secrecy secrecy) {
+                                 Secrecy secrecy, Threads threads) {
   Config config = MakeConfig(transport, scheme, servers);
   if (secrecy == Secrecy::kMutual) Secure(servers, &config);
+  if (threads == Threads::kShared)
+    config.transport_options["zmq"].values["share_context"] = true;
   // Shared, since the servers' handlers outlive this function.
   const auto ups = std::make_shared<UpCount>();
   for (int id = 1; id <= servers; ++id) {

@@ -35,11 +35,17 @@ using HandlerFactory = std::function<EnvelopeHandler(Server& self)>;
 
 enum class Secrecy { kPlaintext, kMutual };
 
+// Whether each server has the transport's threads to itself, as one that has a
+// process to itself does, or all share them: share_context of zmq. nng has one
+// set for a process in any case.
+enum class Threads { kEachItsOwn, kShared };
+
 class LoopbackCluster {
  public:
   LoopbackCluster(const std::string& transport, Scheme scheme, int servers,
                   const HandlerFactory& make_handler,
-                  Secrecy secrecy = Secrecy::kPlaintext);
+                  Secrecy secrecy = Secrecy::kPlaintext,
+                  Threads threads = Threads::kEachItsOwn);
   ~LoopbackCluster() { Stop(); }
 
   Server& server(int id) { return *servers_[static_cast<std::size_t>(id - 1)]; }

@@ -21,20 +21,18 @@ void SetOption(void* socket, int option, int value) {
                 zmq_strerror(zmq_errno()));
 }
 
-// A context with one socket in it.
+// A socket, in a context of its own or in that of another, which goes later.
 class Endpoint {
  public:
-  Endpoint(int type, std::size_t message_bytes) : context_(zmq_ctx_new()) {
-    socket_ = zmq_socket(context_, type);
-    CLUSTER_CHECK(socket_ != nullptr, zmq_strerror(zmq_errno()));
-    const int queue = RawQueueLength(message_bytes, kQueueLengthMax);
-    SetOption(socket_, ZMQ_SNDHWM, queue);
-    SetOption(socket_, ZMQ_RCVHWM, queue);
-    SetOption(socket_, ZMQ_LINGER, 0);
+  Endpoint(int type, std::size_t message_bytes)
+      : Endpoint(zmq_ctx_new(), type, message_bytes) {
+    own_context_ = true;
   }
+  Endpoint(const Endpoint& neighbour, int type, std::size_t message_bytes)
+      : Endpoint(neighbour.context_, type, message_bytes) {}
   ~Endpoint() {
     zmq_close(socket_);
-    zmq_ctx_term(context_);
+    if (own_context_) zmq_ctx_term(context_);
   }
   Endpoint(const Endpoint&) = delete;
   Endpoint& operator=(const Endpoint&) = delete;
@@ -68,8 +66,18 @@ class Endpoint {
   void Shutdown() { zmq_ctx_shutdown(context_); }
 
  private:
+  Endpoint(void* context, int type, std::size_t message_bytes)
+      : context_(context), socket_(zmq_socket(context, type)) {
+    CLUSTER_CHECK(socket_ != nullptr, zmq_strerror(zmq_errno()));
+    const int queue = RawQueueLength(message_bytes, kQueueLengthMax);
+    SetOption(socket_, ZMQ_SNDHWM, queue);
+    SetOption(socket_, ZMQ_RCVHWM, queue);
+    SetOption(socket_, ZMQ_LINGER, 0);
+  }
+
   void* const context_;
-  void* socket_;
+  void* const socket_;
+  bool own_context_ = false;
 };
 
 class ZmqFanout : public RawFanout {
@@ -126,6 +134,21 @@ class ZmqFanout : public RawFanout {
   zmq_msg_t message_;
 };
 
+void RoundTripOf(std::size_t message_bytes, Endpoint* out, Endpoint* in) {
+  zmq_msg_t message;
+  zmq_msg_init_size(&message, message_bytes);
+  out->Send(&message);
+  CLUSTER_CHECK(in->Receive(&message), zmq_strerror(zmq_errno()));
+  zmq_msg_close(&message);
+}
+
+void EchoAll(Endpoint* in, Endpoint* out) {
+  zmq_msg_t message;
+  zmq_msg_init(&message);
+  while (in->Receive(&message)) out->Send(&message);
+  zmq_msg_close(&message);
+}
+
 class ZmqEcho : public RawEcho {
  public:
   explicit ZmqEcho(std::size_t message_bytes)
@@ -134,32 +157,53 @@ class ZmqEcho : public RawEcho {
         far_(ZMQ_PAIR, message_bytes) {
     far_.Bind(Scheme::kTcp);
     near_.Dial(far_);
-    thread_ = std::thread([this] { Echo(); });
+    thread_ = std::thread([this] { EchoAll(&far_, &far_); });
   }
   ~ZmqEcho() override {
     far_.Shutdown();
     thread_.join();
   }
 
-  void RoundTrip() override {
-    zmq_msg_t message;
-    zmq_msg_init_size(&message, message_bytes_);
-    near_.Send(&message);
-    CLUSTER_CHECK(near_.Receive(&message), zmq_strerror(zmq_errno()));
-    zmq_msg_close(&message);
-  }
+  void RoundTrip() override { RoundTripOf(message_bytes_, &near_, &near_); }
 
  private:
-  void Echo() {
-    zmq_msg_t message;
-    zmq_msg_init(&message);
-    while (far_.Receive(&message)) far_.Send(&message);
-    zmq_msg_close(&message);
-  }
-
   const std::size_t message_bytes_;
   Endpoint near_;
   Endpoint far_;
+  std::thread thread_;
+};
+
+// By two connections of which each carries one way, as between servers that
+// all dial each other.
+class ZmqOneWayEcho : public RawEcho {
+ public:
+  explicit ZmqOneWayEcho(std::size_t message_bytes)
+      : message_bytes_(message_bytes),
+        near_push_(ZMQ_PUSH, message_bytes),
+        near_pull_(near_push_, ZMQ_PULL, message_bytes),
+        far_push_(ZMQ_PUSH, message_bytes),
+        far_pull_(far_push_, ZMQ_PULL, message_bytes) {
+    near_pull_.Bind(Scheme::kTcp);
+    far_pull_.Bind(Scheme::kTcp);
+    near_push_.Dial(far_pull_);
+    far_push_.Dial(near_pull_);
+    thread_ = std::thread([this] { EchoAll(&far_pull_, &far_push_); });
+  }
+  ~ZmqOneWayEcho() override {
+    far_pull_.Shutdown();
+    thread_.join();
+  }
+
+  void RoundTrip() override {
+    RoundTripOf(message_bytes_, &near_push_, &near_pull_);
+  }
+
+ private:
+  const std::size_t message_bytes_;
+  Endpoint near_push_;
+  Endpoint near_pull_;
+  Endpoint far_push_;
+  Endpoint far_pull_;
   std::thread thread_;
 };
 
@@ -174,6 +218,10 @@ std::unique_ptr<RawFanout> NewZmqFanout(Scheme scheme, int links,
 
 std::unique_ptr<RawEcho> NewZmqEcho(std::size_t message_bytes) {
   return std::make_unique<ZmqEcho>(message_bytes);
+}
+
+std::unique_ptr<RawEcho> NewZmqOneWayEcho(std::size_t message_bytes) {
+  return std::make_unique<ZmqOneWayEcho>(message_bytes);
 }
 
 }  // namespace bench

@@ -4,7 +4,8 @@
 // own as in two processes, high-water marks of 16 MiB worth of messages,
 // blocking calls. To several: a PUSH socket each, and one reference-counted
 // message that all of them share. Round trip: PAIR, the pair with the least to
-// do.
+// do; or, to show what the layout of our own sockets costs, PUSH and PULL each
+// way.
 
 #ifndef BENCH_RAW_ZMQ_H_
 #define BENCH_RAW_ZMQ_H_
@@ -21,6 +22,7 @@ std::unique_ptr<RawFanout> NewZmqFanout(Scheme scheme, int links,
                                         std::size_t message_bytes,
                                         RawReceiver receiver);
 std::unique_ptr<RawEcho> NewZmqEcho(std::size_t message_bytes);
+std::unique_ptr<RawEcho> NewZmqOneWayEcho(std::size_t message_bytes);
 
 }  // namespace bench
 }  // namespace cluster

@@ -48,7 +48,8 @@ void MeasureHere(benchmark::State& state, const std::string& transport) {
   const std::int64_t bytes_before = ResidentBytes();
   LoopbackCluster cluster(
       transport, Scheme::kTcp, kIdleServers,
-      [](Server&) -> EnvelopeHandler { return [](const EnvelopeView&) {}; });
+      [](Server&) -> EnvelopeHandler { return [](const EnvelopeView&) {}; },
+      Secrecy::kPlaintext, Threads::kShared);
   absl::SleepFor(kQuietTimes * MeasuringTime());
 
   const absl::Time start = absl::Now();

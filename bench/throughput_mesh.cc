@@ -41,6 +41,18 @@ void SendRounds(LoopbackCluster* cluster, int first, int step,
   }
 }
 
+double ItemsPerFrame(LoopbackCluster& cluster) {
+  double envelopes = 0;
+  double frames = 0;
+  for (int id = 1; id <= cluster.size(); ++id) {
+    for (const PeerStats& peer : cluster.server(id).Stats().peers) {
+      envelopes += static_cast<double>(peer.accepted);
+      frames += static_cast<double>(peer.frames_sent);
+    }
+  }
+  return envelopes / frames;
+}
+
 void MeasureMesh(benchmark::State& state, const std::string& transport,
                  int servers) {
   std::vector<std::unique_ptr<DeliveryCount>> counts;
@@ -48,13 +60,15 @@ void MeasureMesh(benchmark::State& state, const std::string& transport,
     counts.push_back(std::make_unique<DeliveryCount>());
   }
   LoopbackCluster cluster(
-      transport, Scheme::kTcp, servers, [&](Server& self) -> EnvelopeHandler {
+      transport, Scheme::kTcp, servers,
+      [&](Server& self) -> EnvelopeHandler {
         return [count = counts[static_cast<std::size_t>(self.Pid() - 1)].get()](
                    const EnvelopeView& envelope) {
           benchmark::DoNotOptimize(ReadFields(envelope));
           count->Add(1);
         };
-      });
+      },
+      Secrecy::kPlaintext, Threads::kShared);
   const int threads = std::min(servers, kSendersMax);
   const int deliveries_per_round = servers * (servers - 1);
   MeasureDeliveries(
@@ -69,6 +83,7 @@ void MeasureMesh(benchmark::State& state, const std::string& transport,
         for (auto& count : counts) count->Wait();
       },
       kRoundsLeast);
+  state.counters["items_per_frame"] = ItemsPerFrame(cluster);
   state.counters["items_per_cpu_second"] =
       1e9 / state.counters["cpu_ns_per_item"].value;
 }

@@ -1,23 +1,25 @@
 // raw, raw3: an envelope a message on the bare library. batched, batched3:
-// hand-made records in messages of 64 KiB, the most that packing on the bare
-// library can give. Their _ipc forms: over sockets in the file system.
+// hand-made records in messages of 64 KiB (or --batch_bytes), the most that
+// packing on the bare library can give. Their _ipc forms: over sockets in the file system.
 
 #include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "absl/flags/flag.h"
 #include "bench/cases.h"
 #include "bench/delivery_count.h"
 #include "bench/measure.h"
 #include "bench/raw_link.h"
 #include "bench/record.h"
 
+ABSL_FLAG(std::size_t, batch_bytes, 64u << 10,
+          "What batched puts into one message.");
+
 namespace cluster {
 namespace bench {
 namespace {
-
-constexpr std::size_t kBatchBytes = 64u << 10;
 
 struct RawCase {
   std::string transport;
@@ -87,8 +89,8 @@ void AddRawThroughputCases(const std::string& transport, int bytes) {
   raw.transport = transport;
   raw.payload_bytes = static_cast<std::size_t>(bytes);
   RawCase batched = raw;
-  batched.records_per_message = static_cast<std::int64_t>(
-      std::max<std::size_t>(1, kBatchBytes / RecordBytes(raw.payload_bytes)));
+  batched.records_per_message = static_cast<std::int64_t>(std::max<std::size_t>(
+      1, absl::GetFlag(FLAGS_batch_bytes) / RecordBytes(raw.payload_bytes)));
   AddRawCase("raw", raw);
   AddRawCase("batched", batched);
   if (bytes == 64) {

@@ -46,13 +46,15 @@ class OptionReader {
   bool Bool(absl::string_view key, bool fallback);
   std::string String(absl::string_view key, absl::string_view fallback);
 
+  // What else is wrong with the value of `key`.
+  void Fail(absl::string_view key, absl::string_view text);
+
   // OK, or the first error: a bad value, or a key that was never asked for.
   // Call it last.
   absl::Status Finish();
 
  private:
   const OptionValue* Find(absl::string_view key);
-  void Fail(absl::string_view key, absl::string_view text);
 
   const TransportOptions& options_;
   std::vector<std::string> known_;

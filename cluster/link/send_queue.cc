@@ -14,6 +14,8 @@ namespace {
 // themselves.
 constexpr std::size_t kLaneShare = 8;
 
+constexpr std::size_t kCacheLineBytes = 64;
+
 // What of a small batch has payloads within the bound.
 Batch WithoutTooLarge(const LinkConfig& config, const Batch& batch,
                       std::size_t payload_bytes_max) {
@@ -90,6 +92,11 @@ AppendResult SendQueue::Append(const EnvelopeView& envelope) {
   const auto written = static_cast<std::size_t>(
       config_.codec->AppendRecord(envelope, &queue.encode, begin) - begin);
   batch.body_bytes += written;
+  // A server with many peers writes here next when nothing near is cached any
+  // more, and would give back its lock only after a miss: among 32 servers that
+  // was a quarter of all CPU time.
+  __builtin_prefetch(batch.body_end(), 1);
+  __builtin_prefetch(batch.body_end() + kCacheLineBytes, 1);
   batch.payload_bytes_longest =
       std::max(batch.payload_bytes_longest, envelope.payload.size());
   ++batch.records;

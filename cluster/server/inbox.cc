@@ -20,7 +20,10 @@ Inbox::Inbox(int self_id, std::size_t payload_bytes_max, std::size_t bytes_max)
 void Inbox::PushItem(Item item) {
   bytes_ += item.bytes;
   items_.PushBack(std::move(item));
-  if (readers_waiting_ > 0 && !reading_) readable_.notify_one();
+  // Who reads tells them when it ends.
+  if (readers_waiting_ > 0 &&
+      role_.load(std::memory_order_relaxed) <= Role::kBegun)
+    wake_due_.store(true, std::memory_order_relaxed);
 }
 
 void Inbox::Push(ArrivalSource* source, Arrival arrival) {
@@ -51,9 +54,12 @@ bool Inbox::PushEnvelope(const EnvelopeView& envelope) {
   item.kind = Item::Kind::kEnvelope;
   item.envelope = envelope.ToEnvelope();
   item.bytes = envelope.payload.size() + kEnvelopeChargeBytes;
-  std::lock_guard<std::mutex> lock(mutex_);
-  bytes_ -= item.bytes;  // PushItem counts it
-  PushItem(std::move(item));
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    bytes_ -= item.bytes;  // PushItem counts it
+    PushItem(std::move(item));
+  }
+  WakeReader();
   return true;
 }
 
@@ -70,28 +76,76 @@ bool Inbox::WaitForRoom(std::size_t payload_bytes,
 void Inbox::PushMarker() {
   Item item;
   item.kind = Item::Kind::kMarker;
-  std::lock_guard<std::mutex> lock(mutex_);
-  if (!closed_) PushItem(std::move(item));
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (!closed_) PushItem(std::move(item));
+  }
+  WakeReader();
+}
+
+bool Inbox::TakeBegun() {
+  Role role = Role::kBegun;
+  if (!role_.compare_exchange_strong(role, Role::kReading,
+                                     std::memory_order_acquire,
+                                     std::memory_order_relaxed)) {
+    return false;
+  }
+  if (!closed_.load(std::memory_order_relaxed)) return true;
+  LeaveRole(Role::kBegun);
+  return false;
+}
+
+// With the lock held. Each who does not get the role asks to be told of its
+// end: so whoever stops to wait has asked for those who still do.
+bool Inbox::TakeRole() {
+  if (closed_) return false;
+  Role role = role_.load(std::memory_order_acquire);
+  while (true) {
+    switch (role) {
+      case Role::kFree:
+        if (items_.empty()) return false;
+        [[fallthrough]];
+      case Role::kBegun:
+        if (role_.compare_exchange_weak(
+                role, readers_waiting_ > 0 ? Role::kWanted : Role::kReading,
+                std::memory_order_acquire)) {
+          return true;
+        }
+        break;
+      case Role::kReading:
+        if (role_.compare_exchange_weak(role, Role::kWanted,
+                                        std::memory_order_acquire)) {
+          return false;
+        }
+        break;
+      case Role::kWanted:
+        return false;
+    }
+  }
+}
+
+void Inbox::LeaveRole(Role left) {
+  if (role_.exchange(left, std::memory_order_acq_rel) != Role::kWanted) return;
+  // Whoever asked for it has the lock until it waits.
+  { std::lock_guard<std::mutex> lock(mutex_); }
+  readable_.notify_one();
 }
 
 bool Inbox::BeginReading(std::chrono::steady_clock::time_point deadline) {
   std::unique_lock<std::mutex> lock(mutex_);
-  if (!Readable()) {
-    ++readers_waiting_;
-    readable_.wait_until(lock, deadline,
-                         [this] { return closed_ || Readable(); });
-    --readers_waiting_;
-  }
-  if (!Readable()) return false;
-  reading_ = true;
-  return true;
+  if (TakeRole()) return true;
+  bool taken = false;
+  ++readers_waiting_;
+  readable_.wait_until(lock, deadline,
+                       [&] { return (taken = TakeRole()) || closed_; });
+  --readers_waiting_;
+  return taken;
 }
 
 bool Inbox::TryBeginReading() {
+  if (TakeBegun()) return true;
   std::lock_guard<std::mutex> lock(mutex_);
-  if (!Readable()) return false;
-  reading_ = true;
-  return true;
+  return TakeRole();
 }
 
 bool Inbox::Next(EnvelopeView* envelope) {
@@ -120,6 +174,7 @@ bool Inbox::NextItem() {
   taken_ = 0;
   rest_ = current_.arrival.body.bytes;
   decode_.context = RecordContext();
+  sender_ = current_.source == nullptr ? 0 : current_.source->SenderId();
   codec_ = current_.kind == Item::Kind::kArrival
                ? FindCodec(current_.arrival.codec)
                : nullptr;
@@ -154,7 +209,7 @@ bool Inbox::DecodeNext(EnvelopeView* envelope) {
     Reject(status.message());
     return false;
   }
-  if (envelope->sender_id != current_.source->SenderId()) {
+  if (envelope->sender_id != sender_) {
     Reject(
         absl::StrCat("an envelope in the name of server ", envelope->sender_id),
         RefusalReason::kWrongIdentity);
@@ -210,10 +265,7 @@ void Inbox::EndReading() {
            ? taken_ > 0
            : rest_.empty() && taken_ == current_.arrival.records);
   if (exhausted) Settle();
-  std::lock_guard<std::mutex> lock(mutex_);
-  reading_ = false;
-  begun_ = has_current_;
-  if (readers_waiting_ > 0 && Readable()) readable_.notify_one();
+  LeaveRole(has_current_ ? Role::kBegun : Role::kFree);
 }
 
 void Inbox::Close() {
@@ -221,11 +273,6 @@ void Inbox::Close() {
   closed_ = true;
   readable_.notify_all();
   room_.notify_all();
-}
-
-bool Inbox::closed() const {
-  std::lock_guard<std::mutex> lock(mutex_);
-  return closed_;
 }
 
 std::size_t Inbox::bytes() const {

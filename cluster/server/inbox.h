@@ -3,14 +3,18 @@
 // What it is: a queue of whole arrivals (a frame's worth of records each) and
 // of single envelopes, from which envelopes are decoded one by one by whoever
 // reads. Reading is a role that one thread at a time has, so decoding and
-// copying need no lock. What it is not: a bound on peers (their windows are),
-// or the one who calls handlers (Callbacks is).
+// copying need no lock; and to take the role where the last reader left it, in
+// the middle of an arrival, and to leave it there again, costs one atomic
+// operation each. What it is not: a bound on peers (their windows are), or the
+// one who calls handlers (Callbacks is).
 //
 // Threads: safe. Ownership: an arrival keeps its frame's bytes until its last
 // record was taken. Errors: records that make no sense are told to their
 // source, and skipped.
 //
 //   inbox.Push(source, std::move(arrival));  // on the transport's thread
+//   ...                                      // gives back locks of its own
+//   inbox.WakeReader();
 //
 //   EnvelopeView view;
 //   if (inbox.BeginReading(deadline)) {      // on any thread
@@ -57,8 +61,17 @@ class Inbox {
   // PushEnvelope takes.
   Inbox(int self_id, std::size_t payload_bytes_max, std::size_t bytes_max);
 
-  // An arrival that a window has room for; after Close it is only counted.
+  // An arrival that a window has room for; after Close it is only counted. Who
+  // waits for it hears of it by the WakeReader that has to follow.
   void Push(ArrivalSource* source, Arrival arrival);
+  // Call it without a lock that the reader may want: it would wake up to sleep
+  // again.
+  void WakeReader() {
+    if (wake_due_.load(std::memory_order_relaxed) &&
+        wake_due_.exchange(false, std::memory_order_relaxed))
+      readable_.notify_one();
+  }
+
   // An envelope that no window bounds: false if there is no room.
   bool PushEnvelope(const EnvelopeView& envelope);
   // Waits until PushEnvelope would take `payload_bytes`; false at the deadline
@@ -83,7 +96,7 @@ class Inbox {
 
   // From now on nothing is read or waited for. What is here stays in bytes().
   void Close();
-  bool closed() const;
+  bool closed() const { return closed_; }
 
   // Of what is not taken: a single envelope is as soon as Next returns it, an
   // arrival before its source hears of it.
@@ -101,10 +114,19 @@ class Inbox {
     std::size_t bytes = 0;
   };
 
+  // Who reads. Only a holder of mutex_ changes kFree and sets kWanted; anybody
+  // may take kBegun, and who has the role leaves it.
+  enum class Role : std::uint8_t {
+    kFree,
+    kBegun,    // free, and the last reader left records of current_ behind
+    kReading,  // taken
+    kWanted,   // taken, and somebody waits for it
+  };
+
   bool HasRoom(std::size_t payload_bytes) const;
-  bool Readable() const {
-    return !closed_ && !reading_ && (begun_ || !items_.empty());
-  }
+  bool TakeBegun();
+  bool TakeRole();
+  void LeaveRole(Role left);
   void PushItem(Item item);
   bool NextItem();
   bool NextOfCurrent(EnvelopeView* envelope);
@@ -124,10 +146,10 @@ class Inbox {
   Ring<Item> items_;
   std::size_t bytes_ = 0;
   int readers_waiting_ = 0;
+  std::atomic<bool> wake_due_{false};
   int senders_waiting_ = 0;
-  bool reading_ = false;
-  bool begun_ = false;  // the last reader left records of current_ behind
-  bool closed_ = false;
+  std::atomic<Role> role_{Role::kFree};
+  std::atomic<bool> closed_{false};  // set with the lock held
   std::atomic<std::uint64_t> delivered_{0};
 
   // The reader's.
@@ -136,6 +158,7 @@ class Inbox {
   const Codec* codec_ = nullptr;
   DecodeState decode_;
   absl::string_view rest_;
+  int sender_ = 0;           // whom records of current_ must name
   std::uint64_t taken_ = 0;  // of current_
 };
 

@@ -1,8 +1,15 @@
 #include "cluster/server/inbox.h"
 
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include "gtest/gtest.h"
 
@@ -128,6 +135,100 @@ TEST(InboxTest, AMarkerStopsTheReader) {
   EXPECT_TRUE(inbox.TakeMarker());
   EXPECT_TRUE(inbox.Next(&envelope));
   inbox.EndReading();
+}
+
+// Counts what readers took, and tells who waits for it.
+class TakenCount {
+ public:
+  void Add() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    ++taken_;
+    changed_.notify_all();
+  }
+  bool WaitFor(int wanted) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    return changed_.wait_for(lock, std::chrono::seconds(30),
+                             [&] { return taken_ >= wanted; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  int taken_ = 0;
+};
+
+// Whoever waits for the role hears of its end, be it with records left or none
+// and more to come. In most rounds the other waits by then.
+TEST(InboxTest, TheEndOfReadingIsTold) {
+  constexpr int kRounds = 300;
+  Inbox inbox(kSelf, kPayloadBytesMax, kPayloadBytesMax);
+  ByteWatch source(&inbox);
+  for (int round = 0; round < kRounds; ++round) {
+    inbox.Push(&source, ArrivalOf(2));
+    ASSERT_TRUE(inbox.TryBeginReading());
+    EnvelopeView envelope;
+    ASSERT_TRUE(inbox.Next(&envelope));
+    std::atomic<bool> comes{false};
+    bool taken = false;
+    std::thread other([&] {
+      comes = true;
+      taken = inbox.BeginReading(std::chrono::steady_clock::now() +
+                                 std::chrono::seconds(30));
+    });
+    while (!comes) std::this_thread::yield();
+    if (round % 2 == 0) {
+      EXPECT_TRUE(inbox.Next(&envelope));
+      inbox.Push(&source, ArrivalOf(1));
+    }
+    inbox.EndReading();
+    other.join();
+    ASSERT_TRUE(taken) << round;
+    EXPECT_TRUE(inbox.Next(&envelope));
+    inbox.EndReading();
+  }
+  EXPECT_EQ(inbox.bytes(), 0u);
+}
+
+// Each takes one envelope at a time, so that the next is often left to another,
+// and half of them give up waiting again and again: whoever is told of the
+// role's end may be about to leave.
+TEST(InboxTest, OfManyReadersOneAlwaysHears) {
+  constexpr int kArrivals = 5000;
+  constexpr int kRecords = 2;
+  Inbox inbox(kSelf, kPayloadBytesMax, kPayloadBytesMax);
+  ByteWatch source(&inbox);
+  TakenCount taken;
+  std::vector<std::thread> readers;
+  for (const auto patience :
+       {std::chrono::microseconds(20), std::chrono::microseconds(100),
+        std::chrono::microseconds(60000000),
+        std::chrono::microseconds(60000000)}) {
+    readers.emplace_back([&, patience] {
+      while (!inbox.closed()) {
+        EnvelopeView envelope;
+        if (!inbox.TryBeginReading() &&
+            !inbox.BeginReading(std::chrono::steady_clock::now() + patience)) {
+          continue;
+        }
+        const bool found = inbox.Next(&envelope);
+        inbox.EndReading();
+        if (found) taken.Add();
+      }
+    });
+  }
+  const Arrival arrival = ArrivalOf(kRecords);
+  bool all = true;
+  for (int i = 1; all && i <= kArrivals; ++i) {
+    inbox.Push(&source, arrival);
+    inbox.WakeReader();
+    all = taken.WaitFor(i * kRecords);
+  }
+  inbox.Close();
+  for (std::thread& reader : readers) reader.join();
+  EXPECT_TRUE(all);
+  EXPECT_EQ(source.consumed, kArrivals);
+  EXPECT_EQ(inbox.delivered(),
+            static_cast<std::uint64_t>(kArrivals) * kRecords);
 }
 
 }  // namespace

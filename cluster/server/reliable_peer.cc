@@ -72,8 +72,12 @@ void ReliablePeer::Pump() {
   }
 }
 
-void ReliablePeer::NotifyWaiters() {
-  if (waiters_ > 0) changed_.notify_all();
+// And tells those who wait for a change, after it: they would wake up to wait
+// for the lock.
+void ReliablePeer::Release(std::unique_lock<std::mutex> lock) {
+  const bool awaited = waiters_ > 0;
+  lock.unlock();
+  if (awaited) changed_.notify_all();
 }
 
 template <typename Predicate>
@@ -157,17 +161,17 @@ absl::Status ReliablePeer::Connect(const std::string& address) {
 }
 
 void ReliablePeer::Leave() {
-  const std::unique_lock<std::mutex> lock = Touch();
+  std::unique_lock<std::mutex> lock = Touch();
   if (link_ == nullptr) return;
   link_->SayGoodbye();
   Pump();
   link_->Abandon(DropReason::kStopped);
   left_ = true;
-  NotifyWaiters();
+  Release(std::move(lock));
 }
 
 void ReliablePeer::Remove() {
-  const std::unique_lock<std::mutex> lock = Touch();
+  std::unique_lock<std::mutex> lock = Touch();
   if (link_ == nullptr) return;
   link_->SayGoodbye();
   Pump();
@@ -180,7 +184,7 @@ void ReliablePeer::Remove() {
   link_.reset();
   address_.clear();
   callbacks_->PushEvent(std::move(event));
-  NotifyWaiters();
+  Release(std::move(lock));
 }
 
 void ReliablePeer::Restore() {
@@ -213,14 +217,16 @@ void ReliablePeer::OnWritable() {
 }
 
 bool ReliablePeer::OnFrame(const FrameHeader& header, Slice body) {
-  const std::unique_lock<std::mutex> lock = Touch();
+  std::unique_lock<std::mutex> lock = Touch();
   if (link_ == nullptr) {
     CountRetired(RefusalReason::kUnknownSender);
     return false;
   }
   link_->OnFrame(header, std::move(body), MonotonicNow());
-  NotifyWaiters();
-  return link_->MayTransmit();
+  const bool may_transmit = link_->MayTransmit();
+  Release(std::move(lock));
+  inbox_->WakeReader();
+  return may_transmit;
 }
 
 void ReliablePeer::CountRefusal(RefusalReason reason,
@@ -236,11 +242,11 @@ void ReliablePeer::CountRetired(RefusalReason reason) {
 }
 
 void ReliablePeer::OnDrained() {
-  const std::unique_lock<std::mutex> lock = Touch();
+  std::unique_lock<std::mutex> lock = Touch();
   if (link_ == nullptr) return;
   Pump();
   // What left made room in the queue.
-  NotifyWaiters();
+  Release(std::move(lock));
 }
 
 bool ReliablePeer::Tick(absl::Time now) {
@@ -250,12 +256,11 @@ bool ReliablePeer::Tick(absl::Time now) {
   bool busy = false;
   bool event = false;
   {
-    std::lock_guard<std::mutex> lock(mutex_);
+    std::unique_lock<std::mutex> lock(mutex_);
     if (link_ == nullptr) return false;
     event_pushed_ = false;
     link_->Tick(now);
     Pump();
-    NotifyWaiters();
     busy = link_->Busy();
     if (!busy) {
       idle_until_ns_.store(absl::ToUnixNanos(link_->IdleUntil()),
@@ -269,6 +274,7 @@ bool ReliablePeer::Tick(absl::Time now) {
       redial = address_;
       dialled_ = now;
     }
+    Release(std::move(lock));
   }
   if (event) callbacks_->Wake();
   // The address was good when it was given, and the transport dials again by

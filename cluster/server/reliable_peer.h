@@ -70,7 +70,7 @@ class ReliablePeer : public Peer, public ArrivalSource, private LinkSink {
   void NewLink();
   void CountRetired(RefusalReason reason);
   void Pump();
-  void NotifyWaiters();
+  void Release(std::unique_lock<std::mutex> lock);
   template <typename Predicate>
   bool WaitUntil(std::chrono::steady_clock::time_point deadline,
                  Predicate predicate);

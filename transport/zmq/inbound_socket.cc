@@ -3,6 +3,8 @@
 #include <poll.h>
 
 #include <cerrno>
+#include <cstdint>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -13,11 +15,18 @@ namespace cluster {
 namespace zmq_backend {
 namespace {
 
-constexpr char kMonitorEndpoint[] = "inproc://monitor-inbound";
-
-// How long ListenAnew tries: ZeroMQ closes a listener on another thread.
+// How long to wait for ZeroMQ to close a listener, on another thread.
 constexpr int kRebindTries = 2000;
 constexpr int kRebindPauseMs = 1;
+
+// Without a connection, and so without keys.
+void ConnectInProcess(zmq::socket_t* push, zmq::socket_t* pull) {
+  static std::atomic<std::uint64_t> made{0};
+  const std::string endpoint = absl::StrCat("inproc://wake-", ++made);
+  push->set(zmq::sockopt::linger, 0);
+  CallZmq([&] { return zmq_bind(pull->handle(), endpoint.c_str()); });
+  CallZmq([&] { return zmq_connect(push->handle(), endpoint.c_str()); });
+}
 
 }  // namespace
 
@@ -39,15 +48,41 @@ InboundSocket::InboundSocket(zmq::context_t* context,
     : frame_bytes_max_(settings.frame_bytes_max),
       keys_(keys),
       pull_(*context, zmq::socket_type::pull),
-      monitor_(context, &pull_, kMonitorEndpoint,
-               LinkMonitor::Scope::kAccepted),
-      address_(address) {
+      monitor_(context, &pull_, LinkMonitor::Scope::kAccepted),
+      address_(address),
+      waker_(*context, zmq::socket_type::push) {
   SetUpPull(settings, address, &pull_);
+  ConnectInProcess(&waker_, &pull_);
   if (keys_ != nullptr) SecurePull(*keys_->Get(), &pull_);
 }
 
 InboundSocket::~InboundSocket() {
-  if (listening_) RemoveSocketFile(address_);
+  if (!listening_) return;
+  LinkEvent event;
+  while (monitor_.Next(&event)) {
+  }
+  // A context that others use goes on, and only in its own time closes what
+  // listens.
+  if (Unbind().ok()) AwaitListenerClosed();
+  RemoveSocketFile(address_);
+}
+
+absl::Status InboundSocket::Unbind() {
+  return CatchZmq("stop to listen", [this] {
+    CallZmq([&, endpoint = pull_.get(zmq::sockopt::last_endpoint)] {
+      return zmq_unbind(pull_.handle(), endpoint.c_str());
+    });
+  });
+}
+
+void InboundSocket::AwaitListenerClosed() {
+  LinkEvent event;
+  pollfd ready{monitor_.fd(), POLLIN, 0};
+  do {
+    while (monitor_.Next(&event)) {
+      if (event.kind == LinkEvent::Kind::kListenerClosed) return;
+    }
+  } while (poll(&ready, 1, kRebindTries * kRebindPauseMs) != 0);
 }
 
 absl::Status InboundSocket::BindAndNote() {
@@ -62,14 +97,8 @@ absl::Status InboundSocket::BindAndNote() {
 }
 
 absl::Status InboundSocket::ListenAnew() {
-  absl::Status status = CatchZmq("listen with other keys", [&] {
-    if (listening_) {
-      CallZmq([&, endpoint = pull_.get(zmq::sockopt::last_endpoint)] {
-        return zmq_unbind(pull_.handle(), endpoint.c_str());
-      });
-    }
-    listening_ = false;
-  });
+  absl::Status status = listening_ ? Unbind() : absl::OkStatus();
+  if (status.ok()) listening_ = false;
   for (int i = 0; status.ok() && !listening_; ++i) {
     status = TryToListen();
     if (absl::IsAlreadyExists(status) && i < kRebindTries) {
@@ -86,7 +115,26 @@ absl::Status InboundSocket::TryToListen() {
   return status.ok() ? BindAndNote() : status;
 }
 
-int InboundSocket::fd() { return pull_.get(zmq::sockopt::fd); }
+// One message does for all who call before it is received.
+void InboundSocket::Wake() {
+  if (woken_.exchange(true)) return;
+  std::lock_guard<std::mutex> lock(wake_mutex_);
+  zmq::message_t nothing;
+  const absl::Status status = CatchZmq("wake the receiving thread", [&] {
+    CallZmq([&] {
+      return zmq_msg_send(nothing.handle(), waker_.handle(), ZMQ_DONTWAIT);
+    });
+  });
+  CLUSTER_CHECK(status.ok(), status.ToString().c_str());
+}
+
+// A stranger's empty message is taken for one at most where nothing tells that
+// it came by a connection, and at a moment when one is due.
+bool InboundSocket::IsWakeUp() {
+  return incoming_.size() == 0 && !incoming_.more() &&
+         zmq_msg_gets(incoming_.handle(), "Socket-Type") == nullptr &&
+         woken_.exchange(false);
+}
 
 bool InboundSocket::NextRejection(Rejection* rejection) {
   LinkEvent event;
@@ -122,16 +170,22 @@ bool InboundSocket::Identify(absl::optional<int>* identity,
   return true;
 }
 
-InboundSocket::Result InboundSocket::Receive(ReceivedFrame* frame,
+InboundSocket::Result InboundSocket::Receive(int wait_ms, ReceivedFrame* frame,
                                              Rejection* rejection) {
+  if (wait_ms != 0 && wait_ms != wait_ms_) {
+    pull_.set(zmq::sockopt::rcvtimeo, wait_ms);
+    wait_ms_ = wait_ms;
+  }
   int result;
   do {
-    result = zmq_msg_recv(incoming_.handle(), pull_.handle(), ZMQ_DONTWAIT);
+    result = zmq_msg_recv(incoming_.handle(), pull_.handle(),
+                          wait_ms == 0 ? ZMQ_DONTWAIT : 0);
   } while (result < 0 && zmq_errno() == EINTR);
   if (result < 0) {
     CLUSTER_CHECK(zmq_errno() == EAGAIN, "zmq_msg_recv failed");
     return Result::kEmpty;
   }
+  if (IsWakeUp()) return Result::kWoken;
   const bool more = incoming_.more();
   const bool whole = !more && !inside_parts_;
   inside_parts_ = more;

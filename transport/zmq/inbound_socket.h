@@ -6,22 +6,24 @@
 // whose connection is not one of a present peer's key.
 // What it is not: a thread.
 //
-// Threads: one at a time; a lock in between hands it over. A received frame may
-// be kept and released anywhere, also after the socket is closed. Errors: Open
-// as endpoint.h's Bind.
+// Threads: one at a time, unless a method says otherwise; a lock in between
+// hands it over. A received frame may be kept and released anywhere, also after
+// the socket is closed. Errors: Open as endpoint.h's Bind.
 //
 //   absl::StatusOr<std::unique_ptr<InboundSocket>> inbound =
 //       InboundSocket::Open(&context, settings, nullptr, address);
 //   ReceivedFrame frame;
 //   Rejection rejection;
-//   while ((*inbound)->Receive(&frame, &rejection) !=
+//   while ((*inbound)->Receive(0, &frame, &rejection) !=
 //          InboundSocket::Result::kEmpty) ...
 
 #ifndef TRANSPORT_ZMQ_INBOUND_SOCKET_H_
 #define TRANSPORT_ZMQ_INBOUND_SOCKET_H_
 
+#include <atomic>
 #include <cstddef>
 #include <memory>
+#include <mutex>
 
 #include "absl/status/statusor.h"
 #include "transport/address.h"
@@ -42,7 +44,8 @@ class InboundSocket {
     kFrame,
     kRejected,  // something came that is no frame, or nobody's
     kDropped,   // a part of a message that will be rejected with its last
-    kEmpty,     // nothing is at hand, and fd() tells when that changes
+    kWoken,     // Wake was called
+    kEmpty,     // nothing came in time
   };
 
   // `keys` is borrowed; null: no security.
@@ -56,14 +59,15 @@ class InboundSocket {
   // With its port resolved.
   const Address& address() const { return address_; }
 
-  // Edge-triggered: armed by a Receive that answered kEmpty, and only by that.
-  int fd();
+  // Takes one message, waiting for it for at most `wait_ms`: 0 does not block.
+  static constexpr int kForEver = -1;
+  Result Receive(int wait_ms, ReceivedFrame* frame, Rejection* rejection);
 
-  // Takes one message. Does not block.
-  Result Receive(ReceivedFrame* frame, Rejection* rejection);
+  // Makes one Receive answer kWoken. From any thread.
+  void Wake();
 
-  // The same for connections: edge-triggered, so after it NextRejection until
-  // that returns false.
+  // For one thread, which may be another than Receive's. Edge-triggered, so
+  // after it NextRejection until that returns false.
   int monitor_fd() { return monitor_.fd(); }
   bool NextRejection(Rejection* rejection);
 
@@ -80,6 +84,9 @@ class InboundSocket {
                 const CurveKeyRing* keys, const Address& address);
 
   absl::Status BindAndNote();
+  absl::Status Unbind();
+  void AwaitListenerClosed();
+  bool IsWakeUp();
   // Whose message it is, or why it is nobody's.
   bool Identify(absl::optional<int>* identity, Rejection* rejection);
   const std::size_t frame_bytes_max_;
@@ -88,6 +95,11 @@ class InboundSocket {
   LinkMonitor monitor_;  // goes before the socket
   Address address_;
   bool listening_ = false;
+  int wait_ms_ = kForEver;  // what the socket is set to
+
+  std::mutex wake_mutex_;           // guards waker_
+  zmq::socket_t waker_;             // sends to pull_ from within the process
+  std::atomic<bool> woken_{false};  // and not received yet
   const std::shared_ptr<BufferPool> buffers_ = std::make_shared<BufferPool>();
   zmq::message_t incoming_;
   bool inside_parts_ = false;  // the next part goes on with a dropped message

@@ -1,5 +1,6 @@
 #include "transport/zmq/link_monitor.h"
 
+#include <atomic>
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
@@ -13,9 +14,10 @@ namespace cluster {
 namespace zmq_backend {
 namespace {
 
-constexpr int kAcceptedEvents =
+constexpr int kFailures =
     ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL;
-constexpr int kDialledEvents = kAcceptedEvents | ZMQ_EVENT_HANDSHAKE_SUCCEEDED |
+constexpr int kAcceptedEvents = kFailures | ZMQ_EVENT_CLOSED;
+constexpr int kDialledEvents = kFailures | ZMQ_EVENT_HANDSHAKE_SUCCEEDED |
                                ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
                                ZMQ_EVENT_DISCONNECTED |
                                ZMQ_EVENT_CONNECT_RETRIED;
@@ -99,18 +101,29 @@ bool Translate(std::uint16_t id, std::uint32_t value, LinkEvent* event) {
                 absl::StrCat("next attempt in ", value, " ms"),
                 {}};
       return true;
+    case ZMQ_EVENT_CLOSED:
+      *event = {LinkEvent::Kind::kListenerClosed, "", {}};
+      return true;
     default:
       return false;
   }
 }
 
+// One that no other monitor of the process uses, nor one that was just
+// destroyed: ZeroMQ frees a name some time after that.
+std::string NewEndpoint() {
+  static std::atomic<std::uint64_t> made{0};
+  return absl::StrCat("inproc://monitor-", ++made);
+}
+
 }  // namespace
 
 LinkMonitor::LinkMonitor(zmq::context_t* context, zmq::socket_t* watched,
-                         const std::string& endpoint, Scope scope)
+                         Scope scope)
     : watched_(watched), reader_(*context, zmq::socket_type::pair) {
   reader_.set(zmq::sockopt::linger, 0);
   reader_.set(zmq::sockopt::rcvhwm, 0);
+  const std::string endpoint = NewEndpoint();
   const int events =
       scope == Scope::kDialled ? kDialledEvents : kAcceptedEvents;
   CallZmq([&] {

@@ -2,7 +2,7 @@
 // those that a PULL socket turned away.
 //
 // What it is: the reading end of the socket's monitor, with its events boiled
-// down to four kinds. It has no bound on unread events, so a reader that is
+// down to a few kinds. It has no bound on unread events, so a reader that is
 // late never stops ZeroMQ's I/O thread, which waits for room in its monitors.
 // What it is not: the judgement of what to report (outbound_peer.h).
 //
@@ -11,7 +11,7 @@
 // the I/O thread would write to nobody and wait for ever. Errors: the
 // constructor throws zmq::error_t.
 //
-//   LinkMonitor monitor(&context, &push, "inproc://monitor-7");
+//   LinkMonitor monitor(&context, &push, LinkMonitor::Scope::kDialled);
 //   poll_set.Add(monitor.fd(), key);
 //   LinkEvent event;
 //   while (monitor.Next(&event)) ...
@@ -34,6 +34,7 @@ struct LinkEvent {
     kHandshakeFailed,  // kLost follows
     kLost,             // the connection broke
     kRetry,            // the next attempt is scheduled
+    kListenerClosed,   // its address is free again
   };
   Kind kind = Kind::kUp;
   std::string reason;  // of kHandshakeFailed and kRetry
@@ -45,13 +46,11 @@ class LinkMonitor {
  public:
   enum class Scope {
     kDialled,   // all kinds
-    kAccepted,  // kHandshakeFailed only, and not where ZAP was asked: its
-                // handler knows more (zap.h)
+    kAccepted,  // kListenerClosed and kHandshakeFailed, the latter not where
+                // ZAP was asked: its handler knows more (zap.h)
   };
 
-  // `endpoint` is an inproc one of the context that nothing else uses.
-  LinkMonitor(zmq::context_t* context, zmq::socket_t* watched,
-              const std::string& endpoint, Scope scope = Scope::kDialled);
+  LinkMonitor(zmq::context_t* context, zmq::socket_t* watched, Scope scope);
   LinkMonitor(const LinkMonitor&) = delete;
   LinkMonitor& operator=(const LinkMonitor&) = delete;
   ~LinkMonitor();

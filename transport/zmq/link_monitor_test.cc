@@ -17,7 +17,7 @@ class LinkMonitorTest : public testing::Test {
  protected:
   LinkMonitorTest()
       : push_(context_, zmq::socket_type::push),
-        monitor_(&context_, &push_, "inproc://monitor") {
+        monitor_(&context_, &push_, LinkMonitor::Scope::kDialled) {
     push_.set(zmq::sockopt::linger, 0);
     push_.set(zmq::sockopt::reconnect_ivl, 1);
   }

@@ -8,13 +8,19 @@
 
 namespace cluster {
 namespace zmq_backend {
+namespace {
+
+// After so many handshakes that failed in a row, ZeroMQ no longer dials by
+// itself. A network that cuts connections seldom hits so many.
+constexpr int kRefusalsMax = 8;
+
+}  // namespace
 
 OutboundPeer::Connection::Connection(Sockets* sockets, const Address& address,
                                      const CurveKeys* keys,
                                      const CurvePeer* peer)
-    : push(sockets->context, zmq::socket_type::push),
-      monitor(&sockets->context, &push,
-              absl::StrCat("inproc://monitor-", ++sockets->monitors)),
+    : push(*sockets->context, zmq::socket_type::push),
+      monitor(sockets->context.get(), &push, LinkMonitor::Scope::kDialled),
       serial(peer == nullptr ? 0 : peer->serial) {
   SetUpPush(sockets->settings, address, &push);
   if (keys != nullptr) SecurePush(*keys, *peer, &push);
@@ -27,7 +33,7 @@ absl::Status OutboundPeer::Dial(const Address& address) {
 
 absl::Status OutboundPeer::Redial() {
   std::lock_guard<std::mutex> lock(mutex_);
-  if (connection_ == nullptr || !abandoned_) return absl::OkStatus();
+  if (!abandoned_) return absl::OkStatus();
   return DialLocked(address_);
 }
 
@@ -110,7 +116,7 @@ SendResult OutboundPeer::Send(const Frame& frame, std::size_t bytes) {
 void OutboundPeer::Close(int linger_ms) {
   std::lock_guard<std::mutex> lock(mutex_);
   CloseLocked(linger_ms);
-  shut_out_ = false;
+  shut_out_ = abandoned_ = false;
   untold_.clear();
   owed_ = 0;
 }
@@ -145,7 +151,20 @@ bool OutboundPeer::TakeReports(std::vector<LinkReport>* reports) {
   if (connection_ == nullptr) return false;
   LinkEvent event;
   while (connection_->monitor.Next(&event)) Report(event, reports);
+  if (refusals_ >= kRefusalsMax && !up_) Pause(reports);
   return abandoned_;
+}
+
+// Whoever waits for room may as well go on: there is no connection to lose.
+void OutboundPeer::Pause(std::vector<LinkReport>* reports) {
+  CloseLocked(0);
+  abandoned_ = true;
+  if (owed_ > 0) sockets_->poll_set->Wake();
+  if (refusals_ > kRefusalsMax) return;
+  reports->push_back(
+      {false, absl::StrCat(ToString(address_), " refused ", refusals_,
+                           " handshakes in a row; "
+                           "it is dialled once a second now")});
 }
 
 void OutboundPeer::Report(const LinkEvent& event,
@@ -154,10 +173,12 @@ void OutboundPeer::Report(const LinkEvent& event,
   switch (event.kind) {
     case LinkEvent::Kind::kUp:
       up_ = true;
+      refusals_ = 0;
       loss_told_ = abandoned_ = false;
       reports->push_back({true, ""});
       return;
     case LinkEvent::Kind::kHandshakeFailed:
+      ++refusals_;
       loss_told_ = abandoned_ = true;
       reports->push_back({false, absl::StrCat("handshake with ", address,
                                               " failed: ", event.reason)});
@@ -178,6 +199,8 @@ void OutboundPeer::Report(const LinkEvent& event,
       }
       loss_told_ = abandoned_ = false;
       return;
+    case LinkEvent::Kind::kListenerClosed:
+      return;  // of accepting sockets only
   }
 }
 

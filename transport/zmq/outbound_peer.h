@@ -17,7 +17,6 @@
 #ifndef TRANSPORT_ZMQ_OUTBOUND_PEER_H_
 #define TRANSPORT_ZMQ_OUTBOUND_PEER_H_
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -41,20 +40,18 @@ namespace zmq_backend {
 
 // What the peers of one transport share; it outlives them.
 struct Sockets {
-  zmq::context_t context;
+  std::shared_ptr<zmq::context_t> context;
   ZmqSettings settings;
   std::unique_ptr<PollSet> poll_set;
   std::unique_ptr<CurveKeyRing> keys;  // null: no security
   const std::shared_ptr<BufferPool> buffers = std::make_shared<BufferPool>();
-  std::atomic<std::uint64_t> monitors{0};  // made so far; names the next
 };
 
 // What a descriptor of the poll set belongs to, as its key.
 enum class Watched : std::uint64_t {
-  kInbound = 0,
-  kMonitor = 1,
-  kRoom = 2,
-  kInboundMonitor = 3,
+  kMonitor = 0,
+  kRoom = 1,
+  kInboundMonitor = 2,
 };
 
 inline PollSet::Key WatchKey(Watched what, int peer) {
@@ -104,8 +101,10 @@ class OutboundPeer {
   int TakeWritable();
 
   // Appends what the monitor has to tell. Returns whether the connection is
-  // gone and ZeroMQ has not (yet) said that it tries again: after an error of
-  // the protocol it does not, and somebody has to call Redial.
+  // gone and somebody has to call Redial: because ZeroMQ has not (yet) said
+  // that it tries again, which after an error of the protocol it does not; or
+  // because it would try too often. Its delay starts anew where a connection
+  // was made, though the peer then refused us.
   bool TakeReports(std::vector<LinkReport>* reports);
 
  private:
@@ -124,6 +123,7 @@ class OutboundPeer {
   void HangUpLocked();
   void CloseLocked(int linger_ms);
   void Report(const LinkEvent& event, std::vector<LinkReport>* reports);
+  void Pause(std::vector<LinkReport>* reports);
 
   const int id_;
   Sockets* const sockets_;
@@ -137,6 +137,7 @@ class OutboundPeer {
   bool up_ = false;
   bool loss_told_ = false;  // the retry that follows is no news
   bool abandoned_ = false;
+  int refusals_ = 0;  // handshakes that failed in a row
 };
 
 }  // namespace zmq_backend

@@ -1,11 +1,8 @@
 #include "transport/zmq/receive_loop.h"
 
-#include <pthread.h>
-#include <signal.h>
-
-#include <algorithm>
-#include <memory>
 #include <utility>
+
+#include "transport/zmq/quiet_thread.h"
 
 namespace cluster {
 namespace zmq_backend {
@@ -16,32 +13,19 @@ constexpr int kBurstFramesMax = 512;
 // Reading the clock costs a few percent of the smallest frames' price.
 constexpr int kFramesPerClockReading = 8;
 
-// A connection that ZeroMQ gave up waits from half of this to all of it.
-constexpr int kRedialMsMax = 1000;
+// Where frames come one by one, only every so many-th is followed by a look for
+// another: the look is a system call. A flood that begins is noticed by then.
+constexpr int kLoneBurstsPerLook = 4;
 
-constexpr std::chrono::milliseconds kListenPause{50};
+constexpr int kListenPauseMs = 50;
 
 }  // namespace
 
-ReceiveLoop::ReceiveLoop(Sockets* sockets, PeerTable* peers,
-                         InboundSocket* inbound, TransportHandler* handler)
-    : sockets_(sockets),
-      peers_(peers),
-      inbound_(inbound),
-      handler_(handler),
-      random_(std::random_device{}()) {}
+ReceiveLoop::ReceiveLoop(InboundSocket* inbound, TransportHandler* handler)
+    : inbound_(inbound), handler_(handler) {}
 
 void ReceiveLoop::Start() {
-  sockets_->poll_set->Add(inbound_->fd(), WatchKey(Watched::kInbound, 0));
-  sockets_->poll_set->Add(inbound_->monitor_fd(),
-                          WatchKey(Watched::kInboundMonitor, 0));
-  // Signals are the application's; its handlers run on its own threads.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  for (std::thread& thread : threads_) thread = std::thread([this] { Run(); });
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  for (std::thread& thread : threads_) thread = QuietThread([this] { Run(); });
 }
 
 void ReceiveLoop::Stop() {
@@ -52,17 +36,15 @@ void ReceiveLoop::Stop() {
     task_changed_.notify_all();
   }
   relief_.Close();
-  sockets_->poll_set->Wake();
+  inbound_->Wake();
   for (std::thread& thread : threads_) thread.join();
-  sockets_->poll_set->Remove(inbound_->fd());
-  sockets_->poll_set->Remove(inbound_->monitor_fd());
 }
 
 bool ReceiveLoop::Perform(const std::function<void()>& task) {
   std::unique_lock<std::mutex> lock(task_mutex_);
   if (tasks_closed_) return false;
   task_ = &task;
-  sockets_->poll_set->Wake();
+  inbound_->Wake();
   task_changed_.wait(lock,
                      [this] { return task_ == nullptr || tasks_closed_; });
   return std::exchange(task_, nullptr) == nullptr;
@@ -86,128 +68,64 @@ void ReceiveLoop::Run() {
 }
 
 bool ReceiveLoop::Turn() {
-  while (true) {
-    // With input at hand this only looks, so that a flood does not keep the
-    // rest waiting.
-    const int wait_ms = inbound_ready_ ? 0 : WaitMilliseconds();
-    for (PollSet::Key key : sockets_->poll_set->Wait(wait_ms)) Serve(key);
-    RedialDue();
+  while (!stopping_.load()) {
     if (!inbound_->listening()) ListenDue();
-    if (stopping_.load()) return false;
-    if (inbound_ready_ && Burst() > 0) return true;
+    if (Burst() > 0) return true;
   }
+  return false;
 }
 
 int ReceiveLoop::Burst() {
-  const Clock::time_point end = Clock::now() + kBurstTime;
   int frames = 0;
-  for (int i = 1; i <= kBurstFramesMax; ++i) {
-    ReceivedFrame frame;
-    Rejection rejection;
-    const InboundSocket::Result result = inbound_->Receive(&frame, &rejection);
-    if (result == InboundSocket::Result::kEmpty) {
-      inbound_ready_ = false;
+  if (!more_) {
+    Take(inbound_->listening() ? InboundSocket::kForEver : kListenPauseMs,
+         &frames);
+    if (frames == 0) return 0;
+    if (lone_ && ++unlooked_ < kLoneBurstsPerLook) return frames;
+  }
+  const Clock::time_point end = Clock::now() + kBurstTime;
+  more_ = true;
+  for (int i = 1; i < kBurstFramesMax; ++i) {
+    if (!Take(0, &frames)) {
+      more_ = false;
       break;
     }
-    if (result == InboundSocket::Result::kFrame) {
-      ++frames;
-      // A frame's connection is ZeroMQ's secret, so there is none to close
-      // after a kMalformed.
-      (void)handler_->OnFrame(std::move(frame));
-    }
-    if (result == InboundSocket::Result::kRejected)
-      handler_->OnRejected(std::move(rejection));
     if (i % kFramesPerClockReading == 0 && Clock::now() >= end) break;
   }
+  lone_ = frames == 1;
+  unlooked_ = 0;
   return frames;
 }
 
-void ReceiveLoop::Serve(PollSet::Key key) {
-  if (key == PollSet::kWakeKey) {
-    // While stopping it stays, so that whoever holds the role sees it.
-    if (stopping_.load()) return;
-    sockets_->poll_set->ClearWake();
-    ServeTask();
-    for (const PeerTable::Peer& peer : peers_->All()) {
-      ServeMonitor(peer.get());
-      ServeRoom(peer.get());
-    }
-    return;
-  }
-  const Watched what = WhatOf(key);
-  if (what == Watched::kInbound) {
-    inbound_ready_ = true;
-    return;
-  }
-  if (what == Watched::kInboundMonitor) return ServeInboundMonitor();
-  const PeerTable::Peer peer = peers_->Find(PeerOf(key));
-  if (peer == nullptr) return;  // gone since
-  if (what == Watched::kMonitor) ServeMonitor(peer.get());
-  if (what == Watched::kRoom) ServeRoom(peer.get());
-}
-
-void ReceiveLoop::ServeMonitor(OutboundPeer* peer) {
-  reports_.clear();
-  if (peer->TakeReports(&reports_)) {
-    ScheduleRedial(peer->id());
-  } else {
-    redials_.erase(peer->id());
-  }
-  for (const LinkReport& report : reports_) {
-    if (report.connected) {
-      handler_->OnConnected(peer->id());
-    } else {
-      handler_->OnDisconnected(peer->id(), report.reason);
-    }
-  }
-}
-
-void ReceiveLoop::ServeInboundMonitor() {
+bool ReceiveLoop::Take(int wait_ms, int* frames) {
+  ReceivedFrame frame;
   Rejection rejection;
-  while (inbound_->NextRejection(&rejection))
-    handler_->OnRejected(std::move(rejection));
-}
-
-void ReceiveLoop::ServeRoom(OutboundPeer* peer) {
-  for (int owed = peer->TakeWritable(); owed > 0; --owed) {
-    handler_->OnWritable(peer->id());
+  switch (inbound_->Receive(wait_ms, &frame, &rejection)) {
+    case InboundSocket::Result::kFrame:
+      ++*frames;
+      // A frame's connection is ZeroMQ's secret, so there is none to close
+      // after a kMalformed.
+      (void)handler_->OnFrame(std::move(frame));
+      return true;
+    case InboundSocket::Result::kRejected:
+      handler_->OnRejected(std::move(rejection));
+      return true;
+    case InboundSocket::Result::kDropped:
+      return true;
+    case InboundSocket::Result::kWoken:
+      ServeTask();
+      return true;
+    case InboundSocket::Result::kEmpty:
+      return false;
   }
-}
-
-void ReceiveLoop::ScheduleRedial(int peer) {
-  std::uniform_int_distribution<int> delay(kRedialMsMax / 2, kRedialMsMax);
-  redials_.emplace(peer,
-                   Clock::now() + std::chrono::milliseconds(delay(random_)));
-}
-
-void ReceiveLoop::RedialDue() {
-  if (redials_.empty()) return;
-  const Clock::time_point now = Clock::now();
-  for (auto next = redials_.begin(); next != redials_.end();) {
-    const auto due = next++;
-    if (due->second > now) continue;
-    const int id = due->first;
-    redials_.erase(due);
-    const PeerTable::Peer peer = peers_->Find(id);
-    if (peer != nullptr && !peer->Redial().ok()) ScheduleRedial(id);
-  }
+  return false;
 }
 
 void ReceiveLoop::ListenDue() {
   const Clock::time_point now = Clock::now();
   if (now < listen_at_) return;
-  listen_at_ = now + kListenPause;
+  listen_at_ = now + std::chrono::milliseconds(kListenPauseMs);
   inbound_->TryToListen().IgnoreError();
-}
-
-int ReceiveLoop::WaitMilliseconds() const {
-  if (redials_.empty() && inbound_->listening()) return -1;
-  Clock::time_point first =
-      inbound_->listening() ? Clock::time_point::max() : listen_at_;
-  for (const auto& [peer, time] : redials_) first = std::min(first, time);
-  const auto left =
-      std::chrono::ceil<std::chrono::milliseconds>(first - Clock::now());
-  return static_cast<int>(std::max<std::int64_t>(0, left.count()));
 }
 
 }  // namespace zmq_backend

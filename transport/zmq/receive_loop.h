@@ -2,15 +2,16 @@
 //
 // What it is: two threads, of which one receives and calls the handler, and the
 // other takes over while the first is held up in OnDrained (relief.h). The one
-// that receives sleeps until a frame, a connection's news, room in a socket
-// that was full, or Stop wakes it; a timer runs only while a connection is
-// waiting to be dialled again, or the address to be bound again.
-// What it is not: the sending side; that runs on the callers' threads.
+// that receives sleeps inside ZeroMQ's own receiving call, as a program that
+// knows nothing else would, which saves two system calls for each frame of a
+// dialogue; a task, and Stop, reach it as a message of its own socket's.
+// What it is not: the sending side, which runs on the callers' threads, or the
+// news of connections (event_loop.h).
 //
 // Threads: Start and Stop once each, not from a callback. Everything is
 // borrowed and must live until Stop has returned. Errors: none.
 //
-//   ReceiveLoop loop(&sockets, &peers, inbound.get(), handler);
+//   ReceiveLoop loop(inbound.get(), handler);
 //   loop.Start();
 //   ...
 //   loop.Stop();   // no call of the handler is running after this
@@ -23,25 +24,19 @@
 #include <chrono>
 #include <condition_variable>
 #include <functional>
-#include <map>
 #include <mutex>
-#include <random>
 #include <thread>
-#include <vector>
 
 #include "transport/relief.h"
 #include "transport/transport.h"
 #include "transport/zmq/inbound_socket.h"
-#include "transport/zmq/outbound_peer.h"
-#include "transport/zmq/peer_table.h"
 
 namespace cluster {
 namespace zmq_backend {
 
 class ReceiveLoop {
  public:
-  ReceiveLoop(Sockets* sockets, PeerTable* peers, InboundSocket* inbound,
-              TransportHandler* handler);
+  ReceiveLoop(InboundSocket* inbound, TransportHandler* handler);
   ReceiveLoop(const ReceiveLoop&) = delete;
   ReceiveLoop& operator=(const ReceiveLoop&) = delete;
 
@@ -61,24 +56,16 @@ class ReceiveLoop {
   // Until there are frames to be followed by an OnDrained (true) or Stop was
   // called (false).
   bool Turn();
-  // Delivers what is at hand, up to about a millisecond's worth; returns how
-  // many frames.
+  // Waits for a frame, and delivers what is at hand, up to about a
+  // millisecond's worth; returns how many frames.
   int Burst();
-  void Serve(PollSet::Key key);
-  void ServeMonitor(OutboundPeer* peer);
-  void ServeRoom(OutboundPeer* peer);
-  void ServeInboundMonitor();
+  // Takes one message, and counts it if it is a frame. False: none came.
+  bool Take(int wait_ms, int* frames);
   void ServeTask();
 
-  // Dials peers that ZeroMQ has given up.
-  void RedialDue();
-  void ScheduleRedial(int peer);
   // Listens again, if a reload of the keys could not.
   void ListenDue();
-  int WaitMilliseconds() const;
 
-  Sockets* const sockets_;
-  PeerTable* const peers_;
   InboundSocket* const inbound_;
   TransportHandler* const handler_;
 
@@ -92,11 +79,10 @@ class ReceiveLoop {
   bool tasks_closed_ = false;
 
   // All below belong to the thread that holds the role.
-  bool inbound_ready_ = true;  // the last burst did not see the end
-  std::vector<LinkReport> reports_;
-  std::map<int, Clock::time_point> redials_;  // by peer
-  Clock::time_point listen_at_{};             // where it does not listen
-  std::minstd_rand random_;
+  bool more_ = false;  // the last burst did not see the end of the input
+  bool lone_ = false;  // the last look found no second frame
+  int unlooked_ = 0;   // bursts since
+  Clock::time_point listen_at_{};  // where it does not listen
 };
 
 }  // namespace zmq_backend

@@ -13,10 +13,6 @@ namespace cluster {
 namespace zmq_backend {
 namespace {
 
-// Three sockets per peer (PUSH and both ends of its monitor), so some 2,700
-// peers; each costs the context twelve bytes.
-constexpr int kSocketsMax = 8192;
-
 // From 20 ms, doubled up to 1 s; ZeroMQ adds its own jitter.
 constexpr int kReconnectMs = 20;
 constexpr int kReconnectMsMax = 1000;
@@ -94,16 +90,17 @@ absl::StatusOr<ZmqSettings> ReadSettings(const TransportConfig& config) {
   settings.receive_hwm =
       integer("receive_hwm", settings.receive_hwm, 1, 1000000);
   settings.tcp_buffer_bytes = integer("tcp_buffer_bytes", 0, 0, 1 << 30);
+  settings.share_context = reader.Bool("share_context", false);
+  settings.secured = config.security.has_value();
+  if (settings.secured && settings.share_context) {
+    reader.Fail("share_context",
+                "not with security: ZeroMQ has one authentication handler per "
+                "context, and each server has keys of its own; leave it out");
+  }
   if (absl::Status status = reader.Finish(); !status.ok()) return status;
   settings.frame_bytes_max = config.frame_bytes_max;
   settings.handshake_ms = Milliseconds(config.handshake_timeout);
-  settings.secured = config.security.has_value();
   return settings;
-}
-
-void SetUpContext(const ZmqSettings& settings, zmq::context_t* context) {
-  context->set(zmq::ctxopt::io_threads, settings.io_threads);
-  context->set(zmq::ctxopt::max_sockets, kSocketsMax);
 }
 
 void SetUpPush(const ZmqSettings& settings, const Address& address,

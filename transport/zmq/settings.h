@@ -1,4 +1,4 @@
-// The settings of the ZeroMQ backend, and how they reach contexts and sockets.
+// The settings of the ZeroMQ backend, and how they reach sockets.
 //
 // What it is: the backend's options, checked, next to what it takes from
 // TransportConfig; and the functions that set every option whose default would
@@ -37,15 +37,13 @@ struct ZmqSettings {
   int send_hwm = 1000;       // frames
   int receive_hwm = 64;      // frames, per inbound connection
   int tcp_buffer_bytes = 0;  // 0: the system's
+  bool share_context = false;
   std::size_t frame_bytes_max = 0;
   int handshake_ms = 0;
   bool secured = false;
 };
 
 absl::StatusOr<ZmqSettings> ReadSettings(const TransportConfig& config);
-
-// Before the context's first socket.
-void SetUpContext(const ZmqSettings& settings, zmq::context_t* context);
 
 // Before connect and bind.
 void SetUpPush(const ZmqSettings& settings, const Address& address,

@@ -2,10 +2,13 @@
 
 #include <cerrno>
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "gtest/gtest.h"
+#include "transport/zmq/context.h"
 #include "transport/zmq/zmq_transport.h"
 
 namespace cluster {
@@ -82,6 +85,29 @@ TEST(ZmqOptions, ReachTheSockets) {
   EXPECT_EQ(pull.get(zmq::sockopt::maxmsgsize), 1000);
   EXPECT_EQ(pull.get(zmq::sockopt::handshake_ivl), 5000);
   EXPECT_TRUE(pull.get(zmq::sockopt::ipv6));
+}
+
+TEST(ZmqOptions, OneContextIsNotSharedByServersWithKeysOfTheirOwn) {
+  TransportConfig config = With("share_context", true);
+  EXPECT_TRUE(zmq_backend::ReadSettings(config)->share_context);
+  config.security.emplace();
+  const absl::Status status = zmq_backend::ReadSettings(config).status();
+  EXPECT_TRUE(absl::IsInvalidArgument(status));
+  EXPECT_TRUE(absl::StrContains(status.message(), "share_context: not with"))
+      << status;
+}
+
+TEST(NewContext, IsOneWhileItIsSharedAndInUse) {
+  using zmq_backend::NewContext;
+  zmq_backend::ZmqSettings settings;
+  EXPECT_NE(NewContext(settings), NewContext(settings));
+  settings.share_context = true;
+  std::shared_ptr<zmq::context_t> first = NewContext(settings);
+  EXPECT_EQ(NewContext(settings), first);
+  settings.io_threads = 2;
+  EXPECT_NE(NewContext(settings), first);
+  const std::weak_ptr<zmq::context_t> gone = std::exchange(first, nullptr);
+  EXPECT_TRUE(gone.expired());
 }
 
 TEST(CallZmq, IsMadeAgainWhileASignalInterruptsIt) {

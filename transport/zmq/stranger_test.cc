@@ -6,6 +6,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/types/optional.h"
 #include "gtest/gtest.h"
 #include "transport/contract/contract_suite.h"
 #include "transport/zmq/raw_tcp.h"
@@ -68,6 +69,24 @@ TEST_F(StrangerTest, MessagesOfManyPartsAreDropped) {
   ASSERT_TRUE(node->handler.WaitForFrames(1));
   EXPECT_EQ(node->handler.Texts(), std::vector<std::string>{"whole"});
   EXPECT_EQ(node->handler.Get().frame_count, 1u);
+}
+
+// ZeroMQ would dial 50 times a second.
+TEST_F(StrangerTest, WhoRefusesAllHandshakesIsDialledLessOftenAndNotGivenUp) {
+  auto node = Start(1);
+  auto listener =
+      absl::make_optional<RawTcp>(RawTcp::Listen(FreshIpv4Address()));
+  const std::string address = listener->Address();
+  ASSERT_TRUE(node->transport->Connect(2, address).ok());
+  for (int i = 0; i < 8; ++i) listener->Accept().Reset();
+  ASSERT_TRUE(node->handler.WaitFor([](const Recorded& recorded) {
+    return absl::StrContains(recorded.reason, "refused 8 handshakes");
+  }));
+  listener.reset();
+  auto peer = Start(2, address);
+  ASSERT_TRUE(node->handler.WaitForConnected(2, 1));
+  EXPECT_TRUE(node->SendWaiting(2, "after all"));
+  EXPECT_TRUE(peer->handler.WaitForFrames(1));
 }
 
 TEST_F(StrangerTest, GarbageHarmsNothing) {

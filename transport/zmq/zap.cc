@@ -1,7 +1,5 @@
 #include "transport/zmq/zap.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -12,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "transport/check.h"
+#include "transport/zmq/quiet_thread.h"
 #include "transport/zmq/settings.h"
 
 namespace cluster {
@@ -124,13 +123,7 @@ ZapHandler::ZapHandler(zmq::socket_t socket, int stop_fd,
       stop_fd_(stop_fd),
       keys_(keys),
       on_rejected_(std::move(on_rejected)) {
-  // Signals are the application's; its handlers run on its own threads.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  thread_ = std::thread([this] { Run(); });
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  thread_ = QuietThread([this] { Run(); });
 }
 
 ZapHandler::~ZapHandler() {

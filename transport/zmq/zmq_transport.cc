@@ -10,7 +10,9 @@
 #include "absl/strings/str_cat.h"
 #include "transport/address.h"
 #include "transport/check.h"
+#include "transport/zmq/context.h"
 #include "transport/zmq/curve_keys.h"
+#include "transport/zmq/event_loop.h"
 #include "transport/zmq/inbound_socket.h"
 #include "transport/zmq/outbound_peer.h"
 #include "transport/zmq/peer_table.h"
@@ -59,7 +61,8 @@ class ZmqTransport : public Transport {
   State state_ = State::kNew;
   std::string address_;
   std::unique_ptr<InboundSocket> inbound_;
-  std::unique_ptr<ReceiveLoop> loop_;
+  std::unique_ptr<ReceiveLoop> frames_;
+  std::unique_ptr<EventLoop> events_;
   std::unique_ptr<ZapHandler> zap_;  // null without security
 };
 
@@ -76,22 +79,24 @@ absl::Status ZmqTransport::Start(TransportHandler* handler,
   std::unique_ptr<ZapHandler> zap;
   if (keys != nullptr) {
     auto started = ZapHandler::Start(
-        &sockets_->context, keys, [handler](Rejection rejection) {
+        sockets_->context.get(), keys, [handler](Rejection rejection) {
           handler->OnRejected(std::move(rejection));
         });
     if (!started.ok()) return started.status();
     zap = *std::move(started);
   }
   absl::StatusOr<std::unique_ptr<InboundSocket>> inbound = InboundSocket::Open(
-      &sockets_->context, sockets_->settings, keys, *address);
+      sockets_->context.get(), sockets_->settings, keys, *address);
   if (!inbound.ok()) return inbound.status();
   zap_ = std::move(zap);
   inbound_ = *std::move(inbound);
   address_ = ToString(inbound_->address());
-  loop_ = std::make_unique<ReceiveLoop>(sockets_.get(), &peers_, inbound_.get(),
+  frames_ = std::make_unique<ReceiveLoop>(inbound_.get(), handler);
+  events_ = std::make_unique<EventLoop>(sockets_.get(), &peers_, inbound_.get(),
                                         handler);
   state_ = State::kRunning;
-  loop_->Start();
+  events_->Start();
+  frames_->Start();
   return absl::OkStatus();
 }
 
@@ -154,7 +159,7 @@ absl::Status ZmqTransport::UseKeys(std::shared_ptr<const CurveKeys> keys) {
     std::lock_guard<std::mutex> lock(mutex_);
     state = state_;
   }
-  if (state != State::kRunning || !loop_->Perform(swap)) swap();
+  if (state != State::kRunning || !frames_->Perform(swap)) swap();
   if (!status.ok()) return status;
   // A Connect that runs meanwhile either is in the table already, or will find
   // the new keys.
@@ -170,15 +175,17 @@ void ZmqTransport::Stop(absl::Duration linger) {
     std::lock_guard<std::mutex> lock(mutex_);
     if (std::exchange(state_, State::kStopped) != State::kRunning) return;
   }
-  // From here on nobody else touches loop_ and inbound_, or adds a peer.
-  loop_->Stop();
+  // From here on nobody else touches the loops and inbound_, or adds a peer.
+  frames_->Stop();
+  events_->Stop();
   inbound_.reset();
   zap_.reset();
   // Every socket lingers from its own closing on and all at the same time, so
-  // together they take no longer than one; closing the context waits for them.
+  // together they take no longer than one. The end of the context waits for
+  // them; one that others use goes on.
   const int linger_ms = LingerMilliseconds(linger);
   for (const PeerTable::Peer& peer : peers_.All()) peer->Close(linger_ms);
-  sockets_->context.close();
+  sockets_->context.reset();
 }
 
 }  // namespace
@@ -193,7 +200,7 @@ absl::StatusOr<std::unique_ptr<Transport>> NewZmqTransport(
   const absl::Status status =
       zmq_backend::CatchZmq("open a ZeroMQ context", [&] {
         sockets = std::make_unique<zmq_backend::Sockets>();
-        zmq_backend::SetUpContext(*settings, &sockets->context);
+        sockets->context = zmq_backend::NewContext(*settings);
       });
   if (!status.ok()) return status;
   sockets->settings = *settings;

@@ -1,7 +1,7 @@
 // The ZeroMQ backend of the transport.
 //
 // What it is: one PULL socket that is bound, and one PUSH socket per peer that
-// dials, all in one ZeroMQ context per transport. One frame is one message of
+// dials, all in one ZeroMQ context (context.h). One frame is one message of
 // one part, so a program in any language with a ZeroMQ binding can take part.
 // With security, each connection is encrypted by CURVE, a dialler knows the key
 // of the one that it means, and a ZAP handler says whose key it was that
@@ -9,14 +9,21 @@
 // or able to name the sender of a frame without security: then the identity is
 // none.
 //
-// Options (the object "zmq" of the config file), all integers:
+// Options (the object "zmq" of the config file):
 //   io_threads        1     1-16          ZeroMQ's own threads
 //   send_hwm          1000  1-1000000     frames queued per peer
 //   receive_hwm       64    1-1000000     frames queued per inbound connection
 //   tcp_buffer_bytes  0     0-1073741824  kernel buffers; 0: the system decides
+//   share_context     false               one set of ZeroMQ's threads for all
+//                                         servers of the process that say so:
+//                                         for dozens of them; not with security
+//
+// With share_context, Stop does not wait until what it lingers for is written:
+// the last of those servers to stop waits for all.
 //
 // Threads: as transport.h says; two receiving threads, of which one is awake,
-// with security one for ZAP, and io_threads of ZeroMQ's. `Send` hands the frame
+// one for the news of connections, with security one for ZAP, and io_threads of
+// ZeroMQ's. `Send` hands the frame
 // to the socket on the caller's thread. Errors: as transport.h says.
 //
 // Limits: a connection whose frame is malformed cannot be closed from outside

@@ -2,18 +2,31 @@
 
 #include "transport/zmq/zmq_transport.h"
 
+#include <memory>
+
+#include "absl/status/statusor.h"
 #include "gtest/gtest.h"
 #include "transport/contract/contract_suite.h"
 
 namespace cluster {
 namespace {
 
+absl::StatusOr<std::unique_ptr<Transport>> NewSharingTransport(
+    const TransportConfig& config) {
+  TransportConfig sharing = config;
+  sharing.options.values["share_context"] = true;
+  return NewZmqTransport(sharing);
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Zmq, TransportContract,
     testing::Values(
         TransportUnderTest{"ipv4", NewZmqTransport, FreshIpv4Address},
         TransportUnderTest{"ipv6", NewZmqTransport, FreshIpv6Address},
-        TransportUnderTest{"ipc", NewZmqTransport, FreshIpcAddress}),
+        TransportUnderTest{"ipc", NewZmqTransport, FreshIpcAddress},
+        TransportUnderTest{"sharing", NewSharingTransport, FreshIpv4Address},
+        TransportUnderTest{"sharing_ipc", NewSharingTransport,
+                           FreshIpcAddress}),
     TransportUnderTest::Name);
 
 }  // namespace

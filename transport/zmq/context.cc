@@ -1,0 +1,48 @@
+#include "transport/zmq/context.h"
+
+#include <map>
+#include <mutex>
+
+namespace cluster {
+namespace zmq_backend {
+namespace {
+
+// Three sockets per peer (PUSH and both ends of its monitor), so some 2,700
+// peers; each costs the context twelve bytes.
+constexpr int kSocketsMax = 8192;
+
+// Of all transports that share: some 100 servers that all know each other.
+constexpr int kSharedSocketsMax = 32768;
+
+std::shared_ptr<zmq::context_t> MakeContext(int io_threads, int sockets_max) {
+  auto context = std::make_shared<zmq::context_t>();
+  context->set(zmq::ctxopt::io_threads, io_threads);
+  context->set(zmq::ctxopt::max_sockets, sockets_max);
+  return context;
+}
+
+// The number of I/O threads is the context's for good, so there is one for each
+// number that is asked for.
+std::shared_ptr<zmq::context_t> SharedContext(int io_threads) {
+  static std::mutex mutex;
+  static auto* const contexts =
+      new std::map<int, std::weak_ptr<zmq::context_t>>;
+  std::lock_guard<std::mutex> lock(mutex);
+  std::weak_ptr<zmq::context_t>& known = (*contexts)[io_threads];
+  std::shared_ptr<zmq::context_t> context = known.lock();
+  if (context == nullptr) {
+    context = MakeContext(io_threads, kSharedSocketsMax);
+    known = context;
+  }
+  return context;
+}
+
+}  // namespace
+
+std::shared_ptr<zmq::context_t> NewContext(const ZmqSettings& settings) {
+  return settings.share_context ? SharedContext(settings.io_threads)
+                                : MakeContext(settings.io_threads, kSocketsMax);
+}
+
+}  // namespace zmq_backend
+}  // namespace cluster

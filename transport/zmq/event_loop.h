@@ -1,0 +1,76 @@
+// EventLoop: the thread on which a transport learns of its connections.
+//
+// What it is: one thread that sleeps until a connection has news, a socket that
+// was full has room, or Stop wakes it; a timer runs only while a connection is
+// waiting to be dialled again. What it is not: where frames arrive
+// (receive_loop.h): its callbacks do not block, so one thread is enough.
+//
+// Threads: Start and Stop once each, not from a callback. Everything is
+// borrowed and must live until Stop has returned. Errors: none.
+//
+//   EventLoop loop(&sockets, &peers, inbound.get(), handler);
+//   loop.Start();
+//   ...
+//   loop.Stop();   // no call of the handler is running after this
+
+#ifndef TRANSPORT_ZMQ_EVENT_LOOP_H_
+#define TRANSPORT_ZMQ_EVENT_LOOP_H_
+
+#include <atomic>
+#include <chrono>
+#include <map>
+#include <random>
+#include <thread>
+#include <vector>
+
+#include "transport/transport.h"
+#include "transport/zmq/inbound_socket.h"
+#include "transport/zmq/outbound_peer.h"
+#include "transport/zmq/peer_table.h"
+
+namespace cluster {
+namespace zmq_backend {
+
+class EventLoop {
+ public:
+  EventLoop(Sockets* sockets, PeerTable* peers, InboundSocket* inbound,
+            TransportHandler* handler);
+  EventLoop(const EventLoop&) = delete;
+  EventLoop& operator=(const EventLoop&) = delete;
+
+  void Start();
+  void Stop();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  void Run();
+  void Serve(PollSet::Key key);
+  void ServeAll();
+  void ServeMonitor(OutboundPeer* peer);
+  void ServeRoom(OutboundPeer* peer);
+  void ServeInboundMonitor();
+
+  // Dials peers that ZeroMQ has given up.
+  void RedialDue();
+  void ScheduleRedial(int peer);
+  int WaitMilliseconds() const;
+
+  Sockets* const sockets_;
+  PeerTable* const peers_;
+  InboundSocket* const inbound_;
+  TransportHandler* const handler_;
+
+  std::atomic<bool> stopping_{false};
+  std::thread thread_;
+
+  // The thread's own.
+  std::vector<LinkReport> reports_;
+  std::map<int, Clock::time_point> redials_;  // by peer
+  std::minstd_rand random_;
+};
+
+}  // namespace zmq_backend
+}  // namespace cluster
+
+#endif  // TRANSPORT_ZMQ_EVENT_LOOP_H_
