@@ -3,6 +3,7 @@
 #include <poll.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -48,7 +49,8 @@ InboundSocket::InboundSocket(zmq::context_t* context,
     : frame_bytes_max_(settings.frame_bytes_max),
       keys_(keys),
       pull_(*context, zmq::socket_type::pull),
-      monitor_(context, &pull_, LinkMonitor::Scope::kAccepted),
+      monitor_(context, &pull_, LinkMonitor::Scope::kAccepted,
+               std::chrono::milliseconds(settings.handshake_ms)),
       address_(address),
       waker_(*context, zmq::socket_type::push) {
   SetUpPull(settings, address, &pull_);

@@ -14,12 +14,13 @@ namespace cluster {
 namespace zmq_backend {
 namespace {
 
-constexpr int kFailures =
-    ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL;
-constexpr int kAcceptedEvents = kFailures | ZMQ_EVENT_CLOSED;
-constexpr int kDialledEvents = kFailures | ZMQ_EVENT_HANDSHAKE_SUCCEEDED |
+constexpr int kBothEvents = ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
+                            ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
+                            ZMQ_EVENT_DISCONNECTED;
+constexpr int kAcceptedEvents =
+    kBothEvents | ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_CLOSED;
+constexpr int kDialledEvents = kBothEvents | ZMQ_EVENT_HANDSHAKE_SUCCEEDED |
                                ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
-                               ZMQ_EVENT_DISCONNECTED |
                                ZMQ_EVENT_CONNECT_RETRIED;
 
 // Receives one part; false if there is none.
@@ -39,25 +40,15 @@ LinkEvent HandshakeFailed(RejectionKind rejection, std::string reason) {
   return event;
 }
 
-// The connection was lost, or the other end was silent until the timer ran out:
-// then `error` is whatever went before on ZeroMQ's thread.
-LinkEvent HandshakeEnded(int error) {
-  switch (error) {
-    case EPIPE:
-    case ECONNRESET:
-    case ECONNABORTED:
-    case ETIMEDOUT:
-    case EHOSTUNREACH:
-    case ENETUNREACH: {
-      LinkEvent event =
-          HandshakeFailed(RejectionKind::kSilent, zmq_strerror(error));
-      event.rejection = absl::nullopt;
-      return event;
-    }
-    default:
-      return HandshakeFailed(RejectionKind::kSilent,
-                             "not done within handshake_timeout");
-  }
+LinkEvent TookTooLong() {
+  return HandshakeFailed(RejectionKind::kSilent,
+                         "not done within handshake_timeout");
+}
+
+LinkEvent HungUp(std::string reason) {
+  LinkEvent event = HandshakeFailed(RejectionKind::kSilent, std::move(reason));
+  event.rejection = absl::nullopt;
+  return event;
 }
 
 LinkEvent ProtocolError(std::uint32_t code) {
@@ -83,7 +74,9 @@ bool Translate(std::uint16_t id, std::uint32_t value, LinkEvent* event) {
       *event = {LinkEvent::Kind::kUp, "", {}};
       return true;
     case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
-      *event = HandshakeEnded(static_cast<int>(value));
+      *event = IsLoss(static_cast<int>(value))
+                   ? HungUp(zmq_strerror(static_cast<int>(value)))
+                   : TookTooLong();
       return true;
     case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
       *event = ProtocolError(value);
@@ -119,8 +112,12 @@ std::string NewEndpoint() {
 }  // namespace
 
 LinkMonitor::LinkMonitor(zmq::context_t* context, zmq::socket_t* watched,
-                         Scope scope)
-    : watched_(watched), reader_(*context, zmq::socket_type::pair) {
+                         Scope scope,
+                         std::chrono::milliseconds handshake_timeout)
+    : watched_(watched),
+      scope_(scope),
+      reader_(*context, zmq::socket_type::pair),
+      accepted_(handshake_timeout) {
   reader_.set(zmq::sockopt::linger, 0);
   reader_.set(zmq::sockopt::rcvhwm, 0);
   const std::string endpoint = NewEndpoint();
@@ -147,20 +144,58 @@ LinkMonitor::~LinkMonitor() {
 int LinkMonitor::fd() { return reader_.get(zmq::sockopt::fd); }
 
 bool LinkMonitor::Next(LinkEvent* event) {
+  std::uint16_t id = 0;
+  std::uint32_t value = 0;
+  while (NextRaw(&id, &value)) {
+    if (scope_ == Scope::kAccepted ? TranslateAccepted(id, value, event)
+                                   : Translate(id, value, event)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool LinkMonitor::TranslateAccepted(std::uint16_t id, std::uint32_t value,
+                                    LinkEvent* event) {
+  const auto now = AcceptedLinks::Clock::now();
+  switch (id) {
+    case ZMQ_EVENT_ACCEPTED:
+      accepted_.Accepted(value, now);
+      return false;
+    case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
+      accepted_.HandshakeEnded(static_cast<int>(value));
+      return false;
+    case ZMQ_EVENT_DISCONNECTED:
+      break;
+    default:
+      return Translate(id, value, event);
+  }
+  switch (accepted_.Disconnected(value, now)) {
+    case AcceptedLinks::End::kLater:
+      return false;
+    case AcceptedLinks::End::kHungUp:
+      *event = HungUp("it hung up");
+      return true;
+    case AcceptedLinks::End::kSilent:
+      *event = TookTooLong();
+      return true;
+  }
+  return false;
+}
+
+bool LinkMonitor::NextRaw(std::uint16_t* id, std::uint32_t* value) {
   zmq::message_t part;
   while (ReceivePart(&reader_, &part)) {
-    std::uint16_t id = 0;
-    std::uint32_t value = 0;
-    const bool is_event = part.size() == sizeof(id) + sizeof(value);
+    const bool is_event = part.size() == sizeof(*id) + sizeof(*value);
     if (is_event) {
       const char* bytes = static_cast<const char*>(part.data());
-      std::memcpy(&id, bytes, sizeof(id));
-      std::memcpy(&value, bytes + sizeof(id), sizeof(value));
+      std::memcpy(id, bytes, sizeof(*id));
+      std::memcpy(value, bytes + sizeof(*id), sizeof(*value));
     }
     // The second part is the endpoint, which the reader knows.
     while (part.more() && ReceivePart(&reader_, &part)) {
     }
-    if (is_event && Translate(id, value, event)) return true;
+    if (is_event) return true;
   }
   return false;
 }

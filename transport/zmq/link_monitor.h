@@ -4,6 +4,8 @@
 // What it is: the reading end of the socket's monitor, with its events boiled
 // down to a few kinds. It has no bound on unread events, so a reader that is
 // late never stops ZeroMQ's I/O thread, which waits for room in its monitors.
+// An accepted connection that ends in its handshake is one event, which says
+// whether it was silent or hung up (accepted_links.h).
 // What it is not: the judgement of what to report (outbound_peer.h).
 //
 // Threads: one at a time. Ownership: make it before the socket connects, and
@@ -19,10 +21,13 @@
 #ifndef TRANSPORT_ZMQ_LINK_MONITOR_H_
 #define TRANSPORT_ZMQ_LINK_MONITOR_H_
 
+#include <chrono>
+#include <cstdint>
 #include <string>
 
 #include "absl/types/optional.h"
 #include "transport/security.h"
+#include "transport/zmq/accepted_links.h"
 #include "zmq.hpp"
 
 namespace cluster {
@@ -50,7 +55,9 @@ class LinkMonitor {
                 // ZAP was asked: its handler knows more (zap.h)
   };
 
-  LinkMonitor(zmq::context_t* context, zmq::socket_t* watched, Scope scope);
+  // `handshake_timeout` is the socket's; kAccepted asks for it.
+  LinkMonitor(zmq::context_t* context, zmq::socket_t* watched, Scope scope,
+              std::chrono::milliseconds handshake_timeout = {});
   LinkMonitor(const LinkMonitor&) = delete;
   LinkMonitor& operator=(const LinkMonitor&) = delete;
   ~LinkMonitor();
@@ -63,8 +70,16 @@ class LinkMonitor {
   bool Next(LinkEvent* event);
 
  private:
+  // The next event as ZeroMQ has it.
+  bool NextRaw(std::uint16_t* id, std::uint32_t* value);
+  // Of kAccepted; false: nothing to tell.
+  bool TranslateAccepted(std::uint16_t id, std::uint32_t value,
+                         LinkEvent* event);
+
   zmq::socket_t* const watched_;
+  const Scope scope_;
   zmq::socket_t reader_;
+  AcceptedLinks accepted_;  // of kAccepted
 };
 
 }  // namespace zmq_backend

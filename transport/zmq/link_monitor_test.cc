@@ -2,7 +2,10 @@
 
 #include <poll.h>
 
+#include <chrono>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "gtest/gtest.h"
 #include "transport/zmq/raw_tcp.h"
@@ -76,6 +79,62 @@ TEST_F(LinkMonitorTest, AnUnreadMonitorStopsNothing) {
     EXPECT_NE(event.kind, Kind::kUp);
     if (event.kind == Kind::kRetry) ++retries;
   }
+}
+
+// Connections to a PULL socket that never shake hands.
+class AcceptedLinkTest : public testing::Test {
+ protected:
+  void Listen(std::chrono::milliseconds handshake_timeout) {
+    pull_.set(zmq::sockopt::linger, 0);
+    pull_.set(zmq::sockopt::backlog, 500);
+    pull_.set(zmq::sockopt::handshake_ivl,
+              static_cast<int>(handshake_timeout.count()));
+    monitor_ = std::make_unique<LinkMonitor>(
+        &context_, &pull_, LinkMonitor::Scope::kAccepted, handshake_timeout);
+    pull_.bind("tcp://127.0.0.1:*");
+    address_ = pull_.get(zmq::sockopt::last_endpoint).substr(6);
+  }
+
+  std::vector<RawTcp> Connect(int count) {
+    std::vector<RawTcp> strangers;
+    for (int i = 0; i < count; ++i)
+      strangers.push_back(RawTcp::Connect(address_));
+    return strangers;
+  }
+
+  // What is told of so many handshakes: how many were silent ones.
+  int Silent(int handshakes) {
+    int silent = 0;
+    LinkEvent event;
+    for (int i = 0; i < handshakes; ++i) {
+      while (!monitor_->Next(&event)) {
+        pollfd ready{monitor_->fd(), POLLIN, 0};
+        if (poll(&ready, 1, 30000) != 1) return -1;
+      }
+      EXPECT_EQ(event.kind, Kind::kHandshakeFailed);
+      if (event.rejection == RejectionKind::kSilent) ++silent;
+    }
+    return silent;
+  }
+
+  zmq::context_t context_;
+  zmq::socket_t pull_{context_, zmq::socket_type::pull};
+  std::unique_ptr<LinkMonitor> monitor_;
+  std::string address_;
+};
+
+TEST_F(AcceptedLinkTest, WhoHangsUpIsNotCounted) {
+  Listen(std::chrono::minutes(1));
+  std::vector<RawTcp> strangers = Connect(20);
+  for (RawTcp& stranger : strangers) stranger.Reset();
+  EXPECT_EQ(Silent(20), 0);
+}
+
+TEST_F(AcceptedLinkTest, WhoIsSilentIsCounted) {
+  Listen(std::chrono::milliseconds(100));
+  std::vector<RawTcp> strangers = Connect(20);
+  for (RawTcp& stranger : strangers) EXPECT_TRUE(stranger.WaitForEnd());
+  EXPECT_EQ(Silent(20), 20);
 }
 
 }  // namespace

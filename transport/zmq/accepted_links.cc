@@ -1,0 +1,36 @@
+#include "transport/zmq/accepted_links.h"
+
+#include <cerrno>
+
+namespace cluster {
+namespace zmq_backend {
+
+bool IsLoss(int error) {
+  switch (error) {
+    case EPIPE:
+    case ECONNRESET:
+    case ECONNABORTED:
+    case ETIMEDOUT:
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+      return true;
+    default:
+      return false;
+  }
+}
+
+AcceptedLinks::End AcceptedLinks::Disconnected(std::uint32_t descriptor,
+                                               Clock::time_point now) {
+  const auto begun = begun_.find(descriptor);
+  // Half of the time, since whoever reads the events may be late.
+  const bool was_long =
+      begun != begun_.end() && now - begun->second >= handshake_timeout_ / 2;
+  if (begun != begun_.end()) begun_.erase(begun);
+  if (errors_.empty()) return End::kLater;
+  const int error = errors_.front();
+  errors_.pop_front();
+  return IsLoss(error) && !was_long ? End::kHungUp : End::kSilent;
+}
+
+}  // namespace zmq_backend
+}  // namespace cluster
