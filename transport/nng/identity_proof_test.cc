@@ -1,121 +1,16 @@
 #include "transport/nng/identity_proof.h"
 
-#include <algorithm>
-#include <deque>
 #include <memory>
 #include <random>
 #include <string>
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "transport/nng/proof_links.h"
 
 namespace cluster {
 namespace nng {
 namespace {
-
-// Server `id` of {1, 2, 3}.
-class Server {
- public:
-  explicit Server(int id)
-      : proof(id,
-              [this](char* bytes, std::size_t count) {
-                std::generate_n(bytes, count, [this] {
-                  return static_cast<char>(random_());
-                });
-              }),
-        random_(static_cast<unsigned>(id)) {
-    proof.SetPeers({1, 2, 3});
-  }
-
-  InboundId Accept() {
-    Verdict verdict;
-    const InboundId link = proof.Accepted(&verdict);
-    EXPECT_TRUE(verdict.refused.empty());
-    return link;
-  }
-
-  IdentityProof proof;
-
- private:
-  std::mt19937 random_;
-};
-
-// One connection that `from` dialled to `to`: messages that are under way on
-// it, and what has become of it at both ends.
-struct Link {
-  Link(Server* from, int from_id, Server* to, int to_id)
-      : from(from), to(to), from_id(from_id), to_id(to_id) {
-    wire.push_back(from->proof.Dialled(to_id, &tag));
-    inbound = to->Accept();
-    Fetch();
-  }
-
-  void Fetch() {
-    for (std::string& message : from->proof.TakeMessages(to_id)) {
-      wire.push_back(std::move(message));
-    }
-  }
-
-  Server* const from;
-  Server* const to;
-  const int from_id;
-  const int to_id;
-  LinkTag tag{};
-  InboundId inbound = 0;
-  std::deque<std::string> wire;
-  bool usable = false;             // at `from`
-  absl::optional<int> proven;      // at `to`
-  std::vector<Rejection> refused;  // at `to`
-};
-
-// Carries the first message of `link`, and what follows of it onto the links
-// that are there. Returns how many links were refused.
-std::size_t Carry(Link* link, const std::vector<Link*>& links) {
-  const std::string message = link->wire.front();
-  link->wire.pop_front();
-  Verdict verdict = link->to->proof.OnMessage(link->inbound, message);
-  if (verdict.proven) link->proven = verdict.proven;
-  for (const auto& refusal : verdict.refused) {
-    for (Link* other : links) {
-      if (other->to == link->to && other->inbound == refusal.link) {
-        other->refused.push_back(refusal.rejection);
-      }
-    }
-  }
-  for (Link* other : links) {
-    if (other->from != link->to) continue;
-    if (verdict.waiting_for == other->to_id) other->Fetch();
-    if (!verdict.answer.empty() && verdict.answer.peer == other->to_id &&
-        verdict.answer.tag == other->tag) {
-      other->usable = true;
-      other->wire.push_back(verdict.answer.message);
-    }
-  }
-  return verdict.refused.size();
-}
-
-void CarryAll(const std::vector<Link*>& links) {
-  bool any = true;
-  while (any) {
-    any = false;
-    for (Link* link : links) {
-      if (link->wire.empty()) continue;
-      Carry(link, links);
-      any = true;
-    }
-  }
-}
-
-class IdentityProofTest : public testing::Test {
- protected:
-  std::unique_ptr<Link> Dial(Server* from, int from_id, Server* to, int to_id) {
-    return std::make_unique<Link>(from, from_id, to, to_id);
-  }
-
-  Server one_{1};
-  Server two_{2};
-  Server three_{3};
-};
 
 TEST_F(IdentityProofTest, BothDirectionsAtOnceAreProven) {
   auto there = Dial(&one_, 1, &two_, 2);
@@ -302,86 +197,6 @@ TEST_F(IdentityProofTest, AForgedChallengeIsDeniedAndHarmsNoProof) {
   CarryAll({there.get(), back.get()});
   EXPECT_EQ(there->proven, 1);
   EXPECT_EQ(back->proven, 2);
-}
-
-TEST_F(IdentityProofTest, LinksThatSayNothingAreBoundedOldestFirst) {
-  const InboundId claimed = one_.Accept();
-  one_.proof.OnMessage(claimed, HelloMessage(2, LinkTag{}));
-  const InboundId oldest = one_.Accept();
-  for (std::size_t i = 2; i < IdentityProof::kUnprovenMax; ++i) one_.Accept();
-  Verdict verdict;
-  one_.proof.Accepted(&verdict);
-  ASSERT_EQ(verdict.refused.size(), 1u);
-  EXPECT_EQ(verdict.refused[0].link, oldest);
-  EXPECT_EQ(verdict.refused[0].rejection.kind, RejectionKind::kSilent);
-  EXPECT_EQ(one_.proof.unproven(), IdentityProof::kUnprovenMax);
-}
-
-TEST_F(IdentityProofTest, ClaimsOfOneIdAreBoundedOldestFirst) {
-  std::vector<InboundId> links;
-  for (std::size_t i = 0; i < IdentityProof::kClaimsMax; ++i) {
-    links.push_back(one_.Accept());
-    EXPECT_TRUE(one_.proof.OnMessage(links.back(), HelloMessage(2, LinkTag{}))
-                    .refused.empty());
-  }
-  const Verdict verdict =
-      one_.proof.OnMessage(one_.Accept(), HelloMessage(2, LinkTag{}));
-  ASSERT_EQ(verdict.refused.size(), 1u);
-  EXPECT_EQ(verdict.refused[0].link, links[0]);
-}
-
-// The ends of the ones before are not seen: they are half-open.
-TEST_F(IdentityProofTest, TheLatestLinksOfAPeerStayHoweverOftenItDials) {
-  constexpr std::size_t kMax = IdentityProof::kProvenMax;
-  auto there = Dial(&one_, 1, &two_, 2);
-  std::vector<std::unique_ptr<Link>> backs;
-  for (std::size_t i = 0; i < 3 * kMax; ++i) {
-    backs.push_back(Dial(&two_, 2, &one_, 1));
-    std::vector<Link*> links = {there.get()};
-    for (const auto& back : backs) links.push_back(back.get());
-    CarryAll(links);
-    ASSERT_EQ(backs.back()->proven, 2);
-    for (std::size_t j = 0; j < backs.size(); ++j) {
-      EXPECT_EQ(backs[j]->refused.size(), j + kMax <= i ? 1u : 0u)
-          << j << " of " << backs.size();
-    }
-  }
-  EXPECT_EQ(backs[0]->refused[0].kind, RejectionKind::kSilent);
-  EXPECT_EQ(backs[0]->refused[0].peer, 2);
-  EXPECT_TRUE(there->refused.empty());
-}
-
-TEST_F(IdentityProofTest, ALinkWhoseEndWasSeenCountsNoMore) {
-  auto there = Dial(&one_, 1, &two_, 2);
-  for (std::size_t i = 0; i < 3 * IdentityProof::kProvenMax; ++i) {
-    auto back = Dial(&two_, 2, &one_, 1);
-    CarryAll({there.get(), back.get()});
-    EXPECT_EQ(back->proven, 2);
-    EXPECT_TRUE(back->refused.empty());
-    one_.proof.Closed(back->inbound);
-    two_.proof.Lost(1, back->tag);
-  }
-}
-
-// A link that was dialled first, and proven last.
-TEST_F(IdentityProofTest, TheOldestIsTheOneThatCameInFirst) {
-  const InboundId slow = one_.Accept();
-  one_.proof.OnMessage(slow, HelloMessage(2, LinkTag{}));
-  LinkTag own{};
-  one_.proof.Dialled(2, &own);
-  const Nonce nonce =
-      ParseProofMessage(one_.proof.TakeMessages(2).at(0))->nonce;
-  for (std::size_t i = 0; i < IdentityProof::kProvenMax; ++i) {
-    const InboundId link = one_.Accept();
-    one_.proof.OnMessage(link, HelloMessage(2, LinkTag{}));
-    const auto asked = ParseProofMessage(one_.proof.TakeMessages(2).at(0));
-    const Verdict verdict = one_.proof.OnMessage(link, ProofOf(asked->nonce));
-    EXPECT_EQ(verdict.proven, 2);
-    EXPECT_TRUE(verdict.refused.empty());
-  }
-  const Verdict verdict = one_.proof.OnMessage(slow, ProofOf(nonce));
-  ASSERT_EQ(verdict.refused.size(), 1u);
-  EXPECT_EQ(verdict.refused[0].link, slow);
 }
 
 TEST_F(IdentityProofTest, HelloIsOneAndOfAListedServer) {
