@@ -148,23 +148,28 @@ bool OutboundPeer::TakeReports(std::vector<LinkReport>* reports) {
   std::lock_guard<std::mutex> lock(mutex_);
   for (LinkReport& report : untold_) reports->push_back(std::move(report));
   untold_.clear();
-  if (connection_ == nullptr) return false;
+  if (connection_ == nullptr) return abandoned_;
+  const int refusals_before = refusals_;
   LinkEvent event;
   while (connection_->monitor.Next(&event)) Report(event, reports);
-  if (refusals_ >= kRefusalsMax && !up_) Pause(reports);
+  // Not again before the next one: a dial may be under way.
+  if (refusals_ >= kRefusalsMax && refusals_ > refusals_before) {
+    Pause();
+    if (refusals_before < kRefusalsMax) {
+      reports->push_back(
+          {false, absl::StrCat(ToString(address_), " refused ", refusals_,
+                               " handshakes in a row; "
+                               "it is dialled once a second now")});
+    }
+  }
   return abandoned_;
 }
 
 // Whoever waits for room may as well go on: there is no connection to lose.
-void OutboundPeer::Pause(std::vector<LinkReport>* reports) {
+void OutboundPeer::Pause() {
   CloseLocked(0);
   abandoned_ = true;
   if (owed_ > 0) sockets_->poll_set->Wake();
-  if (refusals_ > kRefusalsMax) return;
-  reports->push_back(
-      {false, absl::StrCat(ToString(address_), " refused ", refusals_,
-                           " handshakes in a row; "
-                           "it is dialled once a second now")});
 }
 
 void OutboundPeer::Report(const LinkEvent& event,

@@ -2,7 +2,7 @@
 //
 // What it is: the PUSH socket that dials the peer, its monitor, and the count
 // of OnWritable calls that are owed. Between a kBackPressured and its
-// OnWritable only the receiving thread touches the socket, so that the edge on
+// OnWritable only the events' thread touches the socket, so that the edge on
 // the socket's descriptor that says "room again" is never taken by a sender.
 // What it is not: the caller of the handler; what has to be called is returned.
 //
@@ -123,7 +123,7 @@ class OutboundPeer {
   void HangUpLocked();
   void CloseLocked(int linger_ms);
   void Report(const LinkEvent& event, std::vector<LinkReport>* reports);
-  void Pause(std::vector<LinkReport>* reports);
+  void Pause();
 
   const int id_;
   Sockets* const sockets_;

@@ -1,0 +1,74 @@
+#include "transport/zmq/outbound_peer.h"
+
+#include <memory>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "gtest/gtest.h"
+#include "transport/zmq/context.h"
+#include "transport/zmq/raw_tcp.h"
+
+namespace cluster {
+namespace zmq_backend {
+namespace {
+
+constexpr int kWaitMs = 100;
+
+class OutboundPeerTest : public testing::Test {
+ protected:
+  OutboundPeerTest() {
+    sockets_.settings = *ReadSettings(TransportConfig());
+    sockets_.context = NewContext(sockets_.settings);
+    sockets_.poll_set = *PollSet::Open();
+    EXPECT_TRUE(peer_.Dial(*ParseAddress(listener_.Address())).ok());
+  }
+
+  // Resets whoever dials until the peer is no longer dialled by ZeroMQ.
+  void RefuseUntilPaused() {
+    bool paused = false;
+    while (!paused) {
+      listener_.Accept().Reset();
+      sockets_.poll_set->Wait(kWaitMs);
+      std::vector<LinkReport> reports;
+      peer_.TakeReports(&reports);
+      for (const LinkReport& report : reports)
+        paused = paused || absl::StrContains(report.reason, "in a row");
+    }
+  }
+
+  Sockets sockets_;
+  RawTcp listener_ = RawTcp::Listen("127.0.0.1:0");
+  OutboundPeer peer_{2, &sockets_};
+};
+
+// The loop looks at all peers whenever one of them has news.
+TEST_F(OutboundPeerTest, APauseIsThereUntilItIsDialledAgain) {
+  RefuseUntilPaused();
+  std::vector<LinkReport> reports;
+  EXPECT_TRUE(peer_.TakeReports(&reports));
+  EXPECT_TRUE(peer_.TakeReports(&reports));
+  EXPECT_TRUE(reports.empty());
+}
+
+TEST_F(OutboundPeerTest, ALookAtADialUnderWayDoesNotEndIt) {
+  RefuseUntilPaused();
+  ASSERT_TRUE(peer_.Redial().ok());
+  std::vector<LinkReport> reports;
+  EXPECT_FALSE(peer_.TakeReports(&reports));
+  RawTcp dialled = listener_.Accept();
+  EXPECT_FALSE(peer_.TakeReports(&reports));
+  EXPECT_TRUE(reports.empty());
+  // One refusal more is enough from here on, and is not told as news.
+  dialled.Reset();
+  sockets_.poll_set->Wait(kWaitMs);
+  while (!peer_.TakeReports(&reports)) {
+    listener_.Accept().Reset();
+    sockets_.poll_set->Wait(kWaitMs);
+  }
+  for (const LinkReport& report : reports)
+    EXPECT_FALSE(absl::StrContains(report.reason, "in a row"));
+}
+
+}  // namespace
+}  // namespace zmq_backend
+}  // namespace cluster
