@@ -16,9 +16,11 @@ namespace cluster {
 namespace zmq_backend {
 namespace {
 
-// How long to wait for ZeroMQ to close a listener, on another thread.
-constexpr int kRebindTries = 2000;
+// How long to wait for ZeroMQ to close a listener, on another thread. Only who
+// is alone with the monitor can wait for its news; others try again.
+constexpr int kListenerClosedMsMax = 2000;
 constexpr int kRebindPauseMs = 1;
+constexpr int kRebindTries = kListenerClosedMsMax / kRebindPauseMs;
 
 // Without a connection, and so without keys.
 void ConnectInProcess(zmq::socket_t* push, zmq::socket_t* pull) {
@@ -84,7 +86,7 @@ void InboundSocket::AwaitListenerClosed() {
     while (monitor_.Next(&event)) {
       if (event.kind == LinkEvent::Kind::kListenerClosed) return;
     }
-  } while (poll(&ready, 1, kRebindTries * kRebindPauseMs) != 0);
+  } while (poll(&ready, 1, kListenerClosedMsMax) != 0);
 }
 
 absl::Status InboundSocket::BindAndNote() {

@@ -113,10 +113,8 @@ std::string NewEndpoint() {
 LinkMonitor::LinkMonitor(zmq::context_t* context, zmq::socket_t* watched,
                          Scope scope,
                          std::chrono::milliseconds handshake_timeout)
-    : watched_(watched),
-      scope_(scope),
-      reader_(*context, zmq::socket_type::pair),
-      accepted_(handshake_timeout) {
+    : watched_(watched), reader_(*context, zmq::socket_type::pair) {
+  if (scope == Scope::kAccepted) accepted_.emplace(handshake_timeout);
   reader_.set(zmq::sockopt::linger, 0);
   reader_.set(zmq::sockopt::rcvhwm, 0);
   const std::string endpoint = NewEndpoint();
@@ -146,8 +144,8 @@ bool LinkMonitor::Next(LinkEvent* event) {
   std::uint16_t id = 0;
   std::uint32_t value = 0;
   while (NextRaw(&id, &value)) {
-    if (scope_ == Scope::kAccepted ? TranslateAccepted(id, value, event)
-                                   : Translate(id, value, event)) {
+    if (accepted_ ? TranslateAccepted(id, value, event)
+                  : Translate(id, value, event)) {
       return true;
     }
   }
@@ -159,17 +157,17 @@ bool LinkMonitor::TranslateAccepted(std::uint16_t id, std::uint32_t value,
   const auto now = AcceptedLinks::Clock::now();
   switch (id) {
     case ZMQ_EVENT_ACCEPTED:
-      accepted_.Accepted(value, now);
+      accepted_->Accepted(value, now);
       return false;
     case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
-      accepted_.HandshakeEnded(static_cast<int>(value));
+      accepted_->HandshakeEnded(static_cast<int>(value));
       return false;
     case ZMQ_EVENT_DISCONNECTED:
       break;
     default:
       return Translate(id, value, event);
   }
-  switch (accepted_.Disconnected(value, now)) {
+  switch (accepted_->Disconnected(value, now)) {
     case AcceptedLinks::End::kLater:
       return false;
     case AcceptedLinks::End::kHungUp:

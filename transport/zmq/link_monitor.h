@@ -77,9 +77,8 @@ class LinkMonitor {
                          LinkEvent* event);
 
   zmq::socket_t* const watched_;
-  const Scope scope_;
   zmq::socket_t reader_;
-  AcceptedLinks accepted_;  // of kAccepted
+  absl::optional<AcceptedLinks> accepted_;  // of kAccepted
 };
 
 }  // namespace zmq_backend

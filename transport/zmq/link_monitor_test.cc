@@ -25,7 +25,7 @@ class LinkMonitorTest : public testing::Test {
     push_.set(zmq::sockopt::reconnect_ivl, 1);
   }
 
-  // The next event, waited for by the descriptor as the receive loop does.
+  // The next event, waited for by the descriptor as the event loop does.
   bool Next(LinkEvent* event) {
     while (!monitor_.Next(event)) {
       pollfd ready{monitor_.fd(), POLLIN, 0};

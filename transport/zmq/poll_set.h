@@ -1,4 +1,4 @@
-// PollSet: the descriptors that the receiving thread sleeps on.
+// PollSet: the descriptors that the events' thread sleeps on.
 //
 // What it is: a thin layer over epoll and an eventfd. A descriptor stands for a
 // key, which says what to look at when it becomes readable; a wake-up has a key

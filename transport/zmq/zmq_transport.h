@@ -23,8 +23,8 @@
 //
 // Threads: as transport.h says; two receiving threads, of which one is awake,
 // one for the news of connections, with security one for ZAP, and io_threads of
-// ZeroMQ's. `Send` hands the frame
-// to the socket on the caller's thread. Errors: as transport.h says.
+// ZeroMQ's. `Send` hands the frame to the socket on the caller's thread. Errors:
+// as transport.h says.
 //
 // Limits: a connection whose frame is malformed cannot be closed from outside
 // ZeroMQ, so such frames are only dropped. Host names are resolved on an I/O
