@@ -62,13 +62,13 @@ std::size_t BufferPool::ClassOf(std::size_t bytes) {
   // 2^bits <= wanted - 1 < 2^(bits + 1)
   const auto bits = static_cast<std::size_t>(
       63 - __builtin_clzll(static_cast<unsigned long long>(wanted - 1)));
-  const std::size_t half_above = (std::size_t{3} << bits) / 2;
-  return wanted <= half_above ? 2 * bits + 1 : 2 * (bits + 1);
+  const std::size_t quarters_above = ((wanted - 1) >> (bits - 2)) - 4 + 1;
+  return 4 * bits + quarters_above;
 }
 
 std::size_t BufferPool::BytesOf(std::size_t size_class) {
-  const std::size_t power = std::size_t{1} << (size_class / 2);
-  return size_class % 2 == 0 ? power : power + power / 2;
+  const std::size_t power = std::size_t{1} << (size_class / 4);
+  return power + power / 4 * (size_class % 4);
 }
 
 void* BufferPool::Take(std::size_t bytes) {

@@ -6,8 +6,8 @@
 // What it is not: a bound on the memory lent; who lends long is bounded above.
 //
 // Memory: the free lists keep at most `free_bytes_max` together, and Trim gives
-// back what nobody has wanted; a block has up to a half more than was asked
-// for.
+// back what nobody has wanted; a block has up to a quarter more than was
+// asked for.
 //
 // Threads: all, also for dropping the last share. Ownership: what was lent
 // keeps the pool alive. Errors: std::bad_alloc.
@@ -97,8 +97,9 @@ class BufferPool : public std::enable_shared_from_this<BufferPool> {
     std::size_t bytes = 0;
     std::size_t least_bytes = 0;  // since the last Trim
   };
-  // Sizes are 2^k and 1.5 * 2^k: two classes for each k.
-  static constexpr std::size_t kClasses = 128;
+  // Sizes are 2^k and 1.25, 1.5 and 1.75 times that: a frame of the usual 64
+  // KiB and its header waste little.
+  static constexpr std::size_t kClasses = 256;
 
   static std::size_t ClassOf(std::size_t bytes);
   static std::size_t BytesOf(std::size_t size_class);

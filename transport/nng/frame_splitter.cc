@@ -128,9 +128,10 @@ std::size_t FrameSplitter::UsualBytes() const {
   std::size_t bytes = reads_ == 0 ? 0 : 4 * (read_bytes_ / reads_);
   bytes = std::min(std::max(bytes, kBufferBytesMin), read_buffer_bytes_);
   const std::size_t frame = last_frame_bytes_;
-  if (frame < kAlignedFrameBytesMin || frame > 2 * read_buffer_bytes_) {
-    return bytes;
-  }
+  if (frame < kAlignedFrameBytesMin) return bytes;
+  // What comes of the next such frame with its length has to be moved to where
+  // the rest will go.
+  if (frame > 2 * read_buffer_bytes_) return kBufferBytesMin;
   return (bytes + frame - 1) / frame * frame;
 }
 
