@@ -97,8 +97,10 @@ bool DataFieldsValid(const FrameHeader& header) {
 }
 
 bool OtherFieldsValid(const FrameHeader& header) {
-  return header.codec == 0 && header.sequence == 0 && header.records == 0 &&
-         header.chunk == ChunkState::kWhole && header.chunk_total_bytes == 0;
+  return header.codec == 0 &&
+         (header.sequence == 0 || header.kind == FrameKind::kControl) &&
+         header.records == 0 && header.chunk == ChunkState::kWhole &&
+         header.chunk_total_bytes == 0;
 }
 
 bool FieldsValid(const char* in, const FrameHeader& header) {

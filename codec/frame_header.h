@@ -21,8 +21,9 @@
 //       24     4 sender_id
 //       28     4 destination_id
 //       32     8 session           0 in a hello before there is one
-//       40     8 sequence          of a data frame, from 1 in each session;
-//                                  else 0
+//       40     8 sequence          of a data frame, from 1 in each session; in
+//                                  a control frame of the last data frame
+//                                  before it, 0 if there was none; else 0
 //       48     8 received_through  every data frame up to this one has arrived
 //       56     8 consumed_through  every data frame up to this one has been
 //                                  taken by the application

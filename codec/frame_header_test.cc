@@ -213,6 +213,7 @@ struct BrokenRule {
 TEST(FrameHeaderTest, ImpossibleCombinationsAreRefused) {
   const auto data = FrameKind::kData;
   const auto control = FrameKind::kControl;
+  const auto goodbye = FrameKind::kGoodbye;
   const BrokenRule rules[] = {
       {"data needs a codec", data, [](FrameHeader* h) { h->codec = 0; }},
       {"data needs a sequence", data, [](FrameHeader* h) { h->sequence = 0; }},
@@ -237,7 +238,7 @@ TEST(FrameHeaderTest, ImpossibleCombinationsAreRefused) {
          h->chunk_total_bytes = 2;
        }},
       {"control has no codec", control, [](FrameHeader* h) { h->codec = 1; }},
-      {"control has no sequence", control,
+      {"goodbye has no sequence", goodbye,
        [](FrameHeader* h) { h->sequence = 1; }},
       {"control has no records", control,
        [](FrameHeader* h) { h->records = 1; }},
@@ -248,8 +249,8 @@ TEST(FrameHeaderTest, ImpossibleCombinationsAreRefused) {
   };
   for (const BrokenRule& rule : rules) {
     FrameHeader header = DataHeader("abc");
-    if (rule.kind == control) {
-      header.kind = control;
+    if (rule.kind != data) {
+      header.kind = rule.kind;
       header.codec = 0;
       header.sequence = 0;
       header.records = 0;

@@ -20,6 +20,7 @@ Batch WithCapacity(BufferPool* buffers, const Batch& batch,
   other.body_bytes = batch.body_bytes;
   other.payload_bytes_longest = batch.payload_bytes_longest;
   other.records = batch.records;
+  other.body_crc = batch.body_crc;
   return other;
 }
 

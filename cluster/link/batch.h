@@ -32,6 +32,7 @@ struct Batch {
   std::uint32_t records = 0;
   Lane lane = Lane::kNormal;
   std::size_t payload_bytes_longest = 0;  // of its envelopes
+  std::uint32_t body_crc = 0;  // of a small one, once it takes no more records
 
   bool large = false;  // one record, sent in chunks; these are of it alone
   std::size_t chunk_bytes = 0;   // of the body, in each chunk but the last

@@ -37,7 +37,7 @@ Batch Scatter(const LinkConfig& config, Lane lane, Parts parts) {
       ChunkBytes(config.frame_bytes, config.inflight_bytes);
   if (bytes <= chunk_bytes) {
     Batch batch = NewBatch(config.buffers.get(), lane, bytes);
-    Move(&parts, bytes, batch.body_begin());
+    batch.body_crc = Move(&parts, bytes, batch.body_begin());
     batch.body_bytes = bytes;
     return batch;
   }

@@ -150,11 +150,13 @@ void Link::Tick(absl::Time now) {
     SetDown(absl::StrCat("not heard for ",
                          absl::FormatDuration(config_.peer_timeout)));
   }
-  if (window_.inflight() && now - timer_start_ >= retransmit_timeout_) {
-    Rewind();
+  // Sent again is only what the peer says is missing (RFC 8985, section 7: a
+  // tail loss probe). Where it is only slow, to send all of it again would make
+  // it slower still.
+  if (window_.inflight() && now - timer_start_ >= probe_timeout_) {
+    probe_due_ = true;
     timer_start_ = now;
-    retransmit_timeout_ =
-        std::min(2 * retransmit_timeout_, kRetransmitTimeoutMax);
+    probe_timeout_ = std::min(2 * probe_timeout_, kProbeTimeoutMax);
   }
   if (!handshake_.established()) return;
   if (now >= ack_at_ || last_sent_ < HeartbeatBefore(now)) ack_due_ = true;

@@ -180,6 +180,7 @@ class Link {
   bool Fresh(const FrameHeader& header);
   void Heard(absl::Time now);
   void UpOrDown(const FrameHeader& header);
+  void LookForGap(const FrameHeader& header);
   void Refuse(RefusalReason reason, absl::string_view trouble);
 
   // Sessions (link_session.cc).
@@ -250,7 +251,8 @@ class Link {
   // Acknowledgements to hear.
   std::size_t unasked_bytes_ = 0;  // transmitted since the last kAckRequest
   absl::Time timer_start_ = absl::InfinitePast();
-  absl::Duration retransmit_timeout_ = kRetransmitTimeout;
+  absl::Duration probe_timeout_ = kProbeTimeout;
+  bool probe_due_ = false;  // ask what has arrived, with the next frame
   // The frame whose acknowledgement is timed; 0: none.
   std::uint64_t rtt_sequence_ = 0;
   absl::Time rtt_start_;

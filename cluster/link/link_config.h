@@ -30,7 +30,7 @@ struct LinkConfig {
 
   std::string cluster;
   std::size_t frame_bytes = 64u << 10;
-  std::size_t inflight_bytes = 2u << 20;
+  std::size_t inflight_bytes = 9u << 18;
   std::size_t window_bytes = 4u << 20;
   std::size_t queue_bytes_max = 16u << 20;
   std::size_t payload_bytes_max = 64u << 20;
@@ -51,19 +51,29 @@ inline std::size_t FrameCharge(std::size_t body_bytes) {
   return body_bytes + kFrameChargeBytes;
 }
 
-// A record larger than this travels in chunks of this size, each a frame.
-// Several frames' worth, so that what is just larger than a frame is not cut,
-// as long as two of them may be in flight: one alone would stand still until it
-// is acknowledged.
+// The largest frame that a link makes, with room to spare.
+inline constexpr std::size_t kLinkFrameBytesMax = 17u << 20;
+
+// A record larger than this travels in chunks of this size, each a frame, and
+// is put together with one copy more. Many frames' worth and room for a record's
+// fields, so that by default a payload of 1 MiB is not cut, as long as two of
+// them may be in flight: one alone would stand still until it is acknowledged.
+// An urgent envelope waits for inflight_bytes in any case.
 inline std::size_t ChunkBytes(std::size_t frame_bytes,
                               std::size_t inflight_bytes) {
-  return std::max(frame_bytes, std::min(4 * frame_bytes, inflight_bytes / 2)) -
+  constexpr std::size_t kFieldsBytes = 4096;
+  const std::size_t wanted =
+      std::min<std::size_t>(16 * frame_bytes + kFieldsBytes, 16u << 20);
+  return std::max(frame_bytes, std::min(wanted, inflight_bytes / 2)) -
          kFrameChargeBytes;
 }
 
-// The largest frame that a link makes, with room to spare: frame_bytes is at
-// most 4 MiB.
-inline constexpr std::size_t kLinkFrameBytesMax = 17u << 20;
+// A payload larger than this would not share a frame with another like it: it
+// has one of its own, and is copied before any lock is taken.
+inline std::size_t LoneBytes(std::size_t frame_bytes,
+                             std::size_t inflight_bytes) {
+  return std::min(frame_bytes / 2, ChunkBytes(frame_bytes, inflight_bytes));
+}
 
 // A JSON string can take six bytes for one.
 inline std::size_t RecordBytesLimit(std::size_t payload_bytes_max) {
@@ -78,10 +88,10 @@ inline constexpr int kEagerFrames = 2;
 // on.
 inline constexpr absl::Duration kAckDelay = absl::Milliseconds(20);
 
-// Retransmission timeout: at first, and at most after doubling. Well above
-// kAckDelay.
-inline constexpr absl::Duration kRetransmitTimeout = absl::Milliseconds(200);
-inline constexpr absl::Duration kRetransmitTimeoutMax = absl::Seconds(2);
+// What is in flight for this long is asked after: at first, and at most after
+// doubling. Well above kAckDelay.
+inline constexpr absl::Duration kProbeTimeout = absl::Milliseconds(200);
+inline constexpr absl::Duration kProbeTimeoutMax = absl::Seconds(2);
 
 // A hello that is not answered is said again after this long, at most after
 // doubling.

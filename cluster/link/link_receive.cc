@@ -41,6 +41,7 @@ void Link::OnFrame(const FrameHeader& header, Slice body, absl::Time now) {
     UpOrDown(header);
     if (header.flags & kGap) Rewind();
     if (header.flags & kConsumeRequest) consume_wanted_ = true;
+    LookForGap(header);
   }
   if (header.kind == FrameKind::kData) OnData(header, std::move(body));
   if (header.flags & kAckRequest) ack_due_ = true;
@@ -69,6 +70,16 @@ void Link::UpOrDown(const FrameHeader& header) {
   const bool hears_us = (header.flags & kHearsYou) != 0;
   if (!up_ && hears_us) SetUp("heard again");
   if (up_ && !hears_us) SetDown("it does not hear this server");
+}
+
+// The last data frames were lost, and none came after them to show it.
+void Link::LookForGap(const FrameHeader& header) {
+  if (header.kind != FrameKind::kControl ||
+      header.sequence <= receive_.received_through()) {
+    return;
+  }
+  gap_due_ = true;
+  ack_due_ = true;
 }
 
 void Link::OnHello(const FrameHeader& header, absl::string_view body,
@@ -121,8 +132,7 @@ bool Link::OnAcknowledgement(const FrameHeader& header, absl::Time now) {
                      : stats_.rtt + (sample - stats_.rtt) / 8;
     rtt_sequence_ = 0;
   }
-  retransmit_timeout_ =
-      std::clamp(4 * stats_.rtt, kRetransmitTimeout, kRetransmitTimeoutMax);
+  probe_timeout_ = std::clamp(4 * stats_.rtt, kProbeTimeout, kProbeTimeoutMax);
   return true;
 }
 

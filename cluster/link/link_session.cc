@@ -35,10 +35,10 @@ void Link::BeginSession(HelloResult how) {
   for (Reassembly& reassembly : reassembly_) reassembly.Reset();
   ack_due_ = true;
   ack_at_ = absl::InfiniteFuture();
-  gap_due_ = consume_wanted_ = ask_consumed_ = false;
+  gap_due_ = consume_wanted_ = ask_consumed_ = probe_due_ = false;
   consumed_untold_bytes_ = unasked_bytes_ = 0;
   stamp_ = heard_stamp_ = 0;
-  retransmit_timeout_ = kRetransmitTimeout;
+  probe_timeout_ = kProbeTimeout;
   rtt_sequence_ = 0;
   ++stats_.sessions;
 

@@ -289,7 +289,9 @@ TEST(LinkSession, RecordsThatMakeNoSenseCostTheSession) {
 }
 
 TEST(LinkSession, ChunksAmidAnotherRecordCostTheSession) {
-  LinkPair pair([](LinkConfig* config) { config->inflight_bytes = 32 << 10; });
+  LinkPair pair([](LinkConfig* config) {
+    config->window_bytes = config->inflight_bytes = 64 << 10;
+  });
   pair.Connect();
   pair.one.Append(std::string(50 << 10, 'x'));
   const Strings frames = pair.one.Speak();

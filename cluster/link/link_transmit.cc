@@ -61,7 +61,7 @@ bool Link::MayTransmit() const {
   if (!connected_ || !writable_) return false;
   if (goodbye_ != Goodbye::kNo)
     return goodbye_ == Goodbye::kDue && handshake_.established();
-  if (ack_due_ || ask_consumed_ || handshake_.MayBeDue() ||
+  if (ack_due_ || ask_consumed_ || probe_due_ || handshake_.MayBeDue() ||
       window_.Rewound() != nullptr)
     return true;
   if (!handshake_.established()) return false;
@@ -83,7 +83,7 @@ bool Link::NextFrame(absl::Time now, Frame* frame) {
     goodbye_ = Goodbye::kSaid;
     *frame = Lone(Header(FrameKind::kGoodbye, now), "");
   } else if (!NextData(now, frame)) {
-    if (!ack_due_ && !ask_consumed_) return false;
+    if (!ack_due_ && !ask_consumed_ && !probe_due_) return false;
     *frame = Lone(Header(FrameKind::kControl, now), "");
   }
   ++stats_.frames_sent;
@@ -101,7 +101,7 @@ void Link::FrameNotTaken() {
       handshake_.Doubt();
       break;
     case FrameKind::kData:
-      window_.UndoLast();
+      if (window_.UndoLast()) --stats_.frames_retransmitted;
       rtt_sequence_ = 0;
       ack_due_ = true;
       break;
@@ -113,6 +113,7 @@ void Link::FrameNotTaken() {
       break;
   }
   gap_due_ = gap_due_ || (last_flags_ & kGap) != 0;
+  probe_due_ = probe_due_ || (last_flags_ & kAckRequest) != 0;
   ask_consumed_ = ask_consumed_ || (last_flags_ & kConsumeRequest) != 0;
 }
 
@@ -136,7 +137,10 @@ void Link::Stamp(absl::Time now, FrameHeader* header) {
     if (heard_) header->flags |= kHearsYou;
     if (gap_due_) header->flags |= kGap;
     if (ask_consumed_) header->flags |= kConsumeRequest;
-    ack_due_ = gap_due_ = ask_consumed_ = false;
+    if (probe_due_) header->flags |= kAckRequest;
+    if (header->kind == FrameKind::kControl)
+      header->sequence = window_.last_transmitted();
+    ack_due_ = gap_due_ = ask_consumed_ = probe_due_ = false;
     ack_at_ = absl::InfiniteFuture();
     consumed_untold_bytes_ = 0;
   }
@@ -183,12 +187,11 @@ void Link::TransmitAgain(const SendWindow::Sent& sent, absl::Time now,
   if (!window_.inflight()) timer_start_ = now;
   FrameHeader header = sent.header;
   Stamp(now, &header);
-  window_.MarkRetransmitted(now);
+  if (window_.MarkTransmitted(now)) ++stats_.frames_retransmitted;
   header.flags |= DataFlags(header.lane, FrameCharge(sent.body_bytes));
   std::shared_ptr<char> place = config_.buffers->Lend(kFrameHeaderBytes);
   EncodeFrameHeader(header, place.get());
   *frame = SendWindow::ToFrame(sent, std::move(place));
-  ++stats_.frames_retransmitted;
 }
 
 // Accepted before the peer had said how much it takes.
@@ -218,7 +221,7 @@ void Link::Transmit(Lane lane, absl::Time now, Frame* frame) {
   }
   header.body_bytes = static_cast<std::uint32_t>(sent.body_bytes);
   header.body_crc = large ? LoadBodyCrc(sent.batch.chunk_header(sent.offset))
-                          : Crc32c(sent.batch.body());
+                          : sent.batch.body_crc;
   char* const place = sent.header_place();
   sent.header = header;
   *frame = SendWindow::ToFrame(sent);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "cluster/link/large_record.h"
+#include "codec/frame_header.h"
 #include "transport/check.h"
 
 namespace cluster {
@@ -40,6 +41,7 @@ Batch WithoutTooLarge(const LinkConfig& config, const Batch& batch,
     rest.payload_bytes_longest = std::max(rest.payload_bytes_longest, bytes);
     ++rest.records;
   }
+  rest.body_crc = Crc32c(rest.body());
   return rest;
 }
 
@@ -115,8 +117,12 @@ void SendQueue::Open(Lane lane, std::size_t record_bytes_max,
   queue->open = true;
 }
 
+// Summed here and not when it leaves: from behind a long queue it would have to
+// come back into the cache for it.
 void SendQueue::Close(LaneQueue* queue) {
-  const std::size_t recent = queue->batches.back().body_bytes;
+  Batch& batch = queue->batches.back();
+  batch.body_crc = Crc32c(batch.body());
+  const std::size_t recent = batch.body_bytes;
   queue->capacity_next =
       std::min(std::max<std::size_t>(recent + recent / 4, 1024), batch_bytes_);
   queue->open = false;

@@ -36,6 +36,7 @@ void SendWindow::Add(Sent sent, absl::Time now) {
   CLUSTER_CHECK(next_transmit_ == next_sequence_,
                 "a new frame overtakes one to be sent again");
   sent.transmitted = now;
+  sent.transmissions = 1;
   Count(sent, +1);
   unconsumed_bytes_ += FrameCharge(sent.body_bytes);
   envelopes_ += sent.envelopes;
@@ -44,20 +45,23 @@ void SendWindow::Add(Sent sent, absl::Time now) {
   ++next_transmit_;
 }
 
-void SendWindow::MarkRetransmitted(absl::Time now) {
+bool SendWindow::MarkTransmitted(absl::Time now) {
   CLUSTER_CHECK(next_transmit_ < next_sequence_, "nothing is to be sent again");
   Sent& sent =
       sent_[static_cast<std::size_t>(next_transmit_ - front_sequence_)];
   sent.transmitted = now;
-  sent.retransmitted = true;
   Count(sent, +1);
   ++next_transmit_;
+  return sent.transmissions++ > 0;
 }
 
-void SendWindow::UndoLast() {
+bool SendWindow::UndoLast() {
   CLUSTER_CHECK(inflight(), "nothing is in flight");
   --next_transmit_;
-  Count(At(next_transmit_), -1);
+  Sent& sent =
+      sent_[static_cast<std::size_t>(next_transmit_ - front_sequence_)];
+  Count(sent, -1);
+  return --sent.transmissions > 0;
 }
 
 void SendWindow::Rewind() {

@@ -44,7 +44,7 @@ class SendWindow {
     std::size_t body_bytes = 0;
     std::uint32_t envelopes = 0;                    // that end in this frame
     absl::Time transmitted = absl::InfinitePast();  // last time
-    bool retransmitted = false;
+    int transmissions = 0;                          // that were taken
 
     // Where the header of the first transmission goes.
     char* header_place() const {
@@ -66,11 +66,12 @@ class SendWindow {
   // Takes a new frame, as transmitted now, with NextSequence as its sequence.
   std::uint64_t NextSequence() const { return next_sequence_; }
   void Add(Sent sent, absl::Time now);
-  // The frame that Rewound returned was transmitted (again).
-  void MarkRetransmitted(absl::Time now);
+  // The frame that Rewound returned was transmitted. True if not for the first
+  // time.
+  bool MarkTransmitted(absl::Time now);
   // The transport did not take the frame that was transmitted last (new or
-  // again): it is to be transmitted again.
-  void UndoLast();
+  // again): it is still to be transmitted. True if that was not the first time.
+  bool UndoLast();
 
   // Everything in flight is to be transmitted again.
   void Rewind();

@@ -77,8 +77,7 @@ TEST(SendWindow, RewindGoesBackToWhatWasNotReceived) {
   EXPECT_FALSE(window.inflight());
   EXPECT_EQ(window.inflight_bytes(), 0u);
   ASSERT_EQ(window.Rewound(), &window.At(2));
-  window.MarkRetransmitted(At(10));
-  EXPECT_TRUE(window.At(2).retransmitted);
+  EXPECT_TRUE(window.MarkTransmitted(At(10)));
   EXPECT_EQ(window.OldestTransmitted(), At(10));
   ASSERT_EQ(window.Rewound(), &window.At(3));
   // The first transmission arrived after all.
@@ -93,10 +92,15 @@ TEST(SendWindow, RewindGoesBackToWhatWasNotReceived) {
 TEST(SendWindow, WhatWasNotTakenIsToBeTransmittedAgain) {
   SendWindow window;
   window.Add(SomeFrame(), At(0));
-  window.UndoLast();
+  EXPECT_FALSE(window.UndoLast());
   EXPECT_FALSE(window.inflight());
   EXPECT_EQ(window.Rewound(), &window.At(1));
   EXPECT_EQ(window.unconsumed_bytes(), FrameCharge(kBody));
+  // Not taken, it was not transmitted, so this is no retransmission.
+  EXPECT_FALSE(window.MarkTransmitted(At(1)));
+  window.Rewind();
+  EXPECT_TRUE(window.MarkTransmitted(At(2)));
+  EXPECT_TRUE(window.UndoLast());
 }
 
 TEST(SendWindow, ResetReturnsWhatWasNotConsumed) {

@@ -76,7 +76,7 @@ class ReliablePeer : public Peer, public ArrivalSource, private LinkSink {
                  Predicate predicate);
 
   const LinkConfig config_;
-  const std::size_t chunk_bytes_;  // a payload over this is large
+  const std::size_t lone_bytes_;  // a payload over this is encoded alone
   Transport* const transport_;
   Inbox* const inbox_;
   Callbacks* const callbacks_;
