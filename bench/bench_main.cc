@@ -122,6 +122,16 @@ void WarnAfterwards(const MachineUsage& before) {
   }
 }
 
+// glibc gives freed memory back to the system at once until a block of some size
+// was freed, and then keeps up to twice that size: the same case had one of two
+// speeds, a factor of two apart, by which cases came before it. So they all get
+// the better one, raw ones too.
+void SettleAllocator() {
+  constexpr std::size_t kBytes = 16u << 20;
+  void* volatile block = std::malloc(kBytes);
+  std::free(block);
+}
+
 // False if the file for them cannot be written.
 bool PrintTables(const std::vector<TextTable>& tables) {
   for (const TextTable& table : tables) table.Print(std::cout);
@@ -157,6 +167,7 @@ int RunCases(int argc, char** argv, absl::Duration measuring_time,
     return 3;
   }
   AnnounceMeasurements(absl::GetFlag(FLAGS_announce));
+  SettleAllocator();
   add_cases();
   WarnBeforehand();
   const MachineUsage before = MachineUsageNow();

@@ -39,18 +39,20 @@ run_cases() {
 for t in zmq nng; do
   for bytes in 64 1024 65536 1048576; do
     require_cases throughput raw/$t/$bytes batched/$t/$bytes unicast/$t/$bytes receive/$t/$bytes \
-      receive_batch/$t/$bytes broadcast3/$t/$bytes raw3/$t/$bytes batched3/$t/$bytes
+      receive_batch/$t/$bytes broadcast3/$t/$bytes raw3/$t/$bytes batched3/$t/$bytes \
+      checked/$t/$bytes checked3/$t/$bytes
     require_cases latency raw_rtt/$t/$bytes rtt/$t/$bytes
   done
   require_cases throughput senders4/$t/64 unicast_ipc/$t/64 batched_ipc/$t/64 mesh2/$t/64 \
-    mesh4/$t/64 mesh8/$t/64 mesh16/$t/64 mesh32/$t/64 idle/$t/32
+    mesh4/$t/64 mesh8/$t/64 mesh16/$t/64 mesh32/$t/64 batched_mesh2/$t/64 batched_mesh32/$t/64 \
+    batched_senders4/$t/64 idle/$t/32
   require_cases latency rtt_receive/$t/64 raw_rtt_pinned/$t/64 rtt_pinned/$t/64 \
     rtt_receive_pinned/$t/64 rtt_under_load/$t rtt_under_bulk/$t
   require_cases throughput unicast_secure/$t/64 unicast_secure/$t/1024 unicast_secure/$t/65536
   require_cases latency rtt_secure/$t/64
 done
 require_cases throughput encode/64 decode/64
-require_cases latency thread_hop_pinned
+require_cases latency thread_hop_pinned raw_rtt_oneway_pinned/zmq/64 raw_rtt_mailbox_pinned/zmq/64
 
 run_cases throughput \
   '^(raw|batched|unicast|receive|receive_batch|broadcast3|raw3|senders4|unicast_ipc|batched_ipc|unicast_secure)/(zmq|nng)/64$' \
@@ -59,11 +61,14 @@ run_cases throughput \
   receive/zmq/64 receive_batch/nng/64 broadcast3/zmq/64 broadcast3/nng/64 raw3/zmq/64 raw3/nng/64 \
   unicast_secure/zmq/64 senders4/zmq/64 unicast_ipc/zmq/64 unicast_ipc/nng/64 batched_ipc/zmq/64 batched_ipc/nng/64
 grep -q 'unicast/raw' "$TEST_TMPDIR/throughput.report" || fail "throughput printed no summary"
-grep -q '^nng 64 B: unicast / batched .*>= 0.8 *\(yes\|NO\)$' "$TEST_TMPDIR/throughput.report" ||
+grep -q '^nng 64 B: unicast / batched .*>= 0.8 *\(yes\|NO\)' "$TEST_TMPDIR/throughput.report" ||
   fail "throughput printed no goals"
 run_cases throughput '^(unicast/zmq/1048576|batched3/nng/65536|mesh2/nng/64|encode/64|decode/64)$' \
   bytes_per_second unicast/zmq/1048576 batched3/nng/65536 mesh2/nng/64 encode/64 decode/64
+run_cases throughput '^(checked|checked3|batched_senders4|batched_mesh2)/(zmq|nng)/64$' items_per_second \
+  checked/zmq/64 checked/nng/64 checked3/zmq/64 checked3/nng/64 batched_senders4/zmq/64 \
+  batched_senders4/nng/64 batched_mesh2/zmq/64 batched_mesh2/nng/64
 run_cases throughput '^idle/(zmq|nng)/32$' bytes_per_link idle/zmq/32 idle/nng/32
-run_cases latency '^(raw_rtt|rtt|rtt_receive|raw_rtt_pinned|rtt_pinned|rtt_secure)/(zmq|nng)/64$|^rtt_under_load' \
+run_cases latency '^(raw_rtt|rtt|rtt_receive|raw_rtt_pinned|rtt_pinned|rtt_secure|raw_rtt_mailbox_pinned)/(zmq|nng)/64$|^rtt_under_load' \
   p99_us raw_rtt/zmq/64 raw_rtt/nng/64 rtt/zmq/64 rtt/nng/64 rtt_receive/zmq/64 rtt_secure/zmq/64 \
-  raw_rtt_pinned/nng/64 rtt_pinned/zmq/64 rtt_under_load/zmq
+  raw_rtt_pinned/nng/64 rtt_pinned/zmq/64 raw_rtt_mailbox_pinned/zmq/64 rtt_under_load/zmq

@@ -2,6 +2,8 @@
 // blocking call. raw_rtt_pinned: with the whole process on one core, where no
 // placement of threads blurs the cost of their switches. raw_rtt_oneway_pinned:
 // the same by two connections, each one way, as our servers have them.
+// raw_rtt_mailbox_pinned: and with a thread of each side that is handed what
+// arrives, as an application that waits in Receive is.
 
 #include <chrono>
 #include <functional>
@@ -59,6 +61,10 @@ void AddRawLatencyCases(const std::string& transport) {
   AddCase(CaseName(kOneWayPinned, transport, 64), [](benchmark::State& state) {
     MeasureRawRoundTrips(
         state, [] { return NewZmqOneWayEcho(RecordBytes(64)); }, true);
+  });
+  AddCase(CaseName(kMailboxPinned, transport, 64), [](benchmark::State& state) {
+    MeasureRawRoundTrips(
+        state, [] { return NewZmqMailboxEcho(RecordBytes(64)); }, true);
   });
 }
 

@@ -141,6 +141,19 @@ void LoopbackCluster::Stop() {
   for (auto& server : servers_) server->Stop();
 }
 
+double ItemsPerFrame(LoopbackCluster& cluster) {
+  double envelopes = 0;
+  double frames = 0;
+  for (int id = 1; id <= cluster.size(); ++id) {
+    for (const PeerStats& peer : cluster.server(id).Stats().peers) {
+      if (peer.accepted == 0) continue;
+      envelopes += static_cast<double>(peer.accepted);
+      frames += static_cast<double>(peer.frames_sent);
+    }
+  }
+  return envelopes / frames;
+}
+
 void SendOrDie(Server& server, const Envelope& envelope) {
   CheckOk(server.Send(envelope, absl::InfiniteDuration()));
 }

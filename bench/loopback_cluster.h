@@ -58,6 +58,9 @@ class LoopbackCluster {
   std::vector<std::unique_ptr<Server>> servers_;
 };
 
+// Over the links that carried any, since they were made. The warm-up counts.
+double ItemsPerFrame(LoopbackCluster& cluster);
+
 // Sends, and waits for room as long as it takes.
 void SendOrDie(Server& server, const Envelope& envelope);
 

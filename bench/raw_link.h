@@ -8,7 +8,7 @@
 //
 // Threads: Begin, Commit and RoundTrip on one thread; receivers are called on
 // threads of their own, one for each link. Ownership: Begin lends a buffer
-// until Commit. Errors: abort; baselines run on loopback.
+// until Commit or CommitTo. Errors: abort; baselines run on loopback.
 //
 //   auto fanout = NewRawFanout(
 //       "zmq", Scheme::kTcp, 1, 64,
@@ -44,6 +44,8 @@ class RawFanout {
   virtual char* Begin(std::size_t bytes) = 0;
   // Sends it to every receiver; waits where a queue is full.
   virtual void Commit() = 0;
+  // Sends it to one receiver.
+  virtual void CommitTo(int link) = 0;
 };
 
 class RawEcho {

@@ -5,7 +5,7 @@
 // blocking calls. To several: a PUSH socket each, and one reference-counted
 // message that all of them share. Round trip: PAIR, the pair with the least to
 // do; or, to show what the layout of our own sockets costs, PUSH and PULL each
-// way.
+// way, and the same with another thread of each side to hand what arrives to.
 
 #ifndef BENCH_RAW_ZMQ_H_
 #define BENCH_RAW_ZMQ_H_
@@ -23,6 +23,7 @@ std::unique_ptr<RawFanout> NewZmqFanout(Scheme scheme, int links,
                                         RawReceiver receiver);
 std::unique_ptr<RawEcho> NewZmqEcho(std::size_t message_bytes);
 std::unique_ptr<RawEcho> NewZmqOneWayEcho(std::size_t message_bytes);
+std::unique_ptr<RawEcho> NewZmqMailboxEcho(std::size_t message_bytes);
 
 }  // namespace bench
 }  // namespace cluster

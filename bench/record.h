@@ -16,6 +16,7 @@
 #include <cstring>
 
 #include "absl/strings/string_view.h"
+#include "benchmark/benchmark.h"
 #include "cluster/envelope.h"
 
 namespace cluster {
@@ -85,6 +86,18 @@ inline std::uint64_t ReadFields(const EnvelopeView& envelope) {
            static_cast<unsigned char>(envelope.payload.back());
   }
   return sum;
+}
+
+// Reads every record of a message and tells how many there are.
+inline std::int64_t ReadRecords(absl::string_view message) {
+  const char* in = message.data();
+  const char* const end = in + message.size();
+  std::int64_t records = 0;
+  for (EnvelopeView envelope; in != end; ++records) {
+    in = ReadRecord(in, &envelope);
+    benchmark::DoNotOptimize(ReadFields(envelope));
+  }
+  return records;
 }
 
 }  // namespace bench

@@ -20,6 +20,7 @@ void AddCases() {
       AddClusterThroughputCases(transport, bytes);
     }
     AddMeshCases(transport);
+    AddLimitCases(transport);
   }
   AddCodecCases();
 }

@@ -100,6 +100,7 @@ void MeasureCluster(benchmark::State& state, const ClusterCase& test) {
         }
         for (auto& count : counts) count->Wait();
       });
+  state.counters["items_per_frame"] = ItemsPerFrame(cluster);
   cluster.Stop();
   if (receiver.joinable()) receiver.join();
 }

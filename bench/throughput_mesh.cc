@@ -18,13 +18,6 @@ namespace {
 
 constexpr int kBytes = 64;
 
-// In a short round no link would ever be busy, and what is measured would be
-// the latency of one envelope on each.
-constexpr std::int64_t kRoundsLeast = 500;
-
-// More sending threads than this would only compete for the processors.
-constexpr int kSendersMax = 4;
-
 // Each server from `first` in steps of `step` sends one envelope to each other,
 // `rounds` times.
 void SendRounds(LoopbackCluster* cluster, int first, int step,
@@ -39,18 +32,6 @@ void SendRounds(LoopbackCluster* cluster, int first, int step,
       }
     }
   }
-}
-
-double ItemsPerFrame(LoopbackCluster& cluster) {
-  double envelopes = 0;
-  double frames = 0;
-  for (int id = 1; id <= cluster.size(); ++id) {
-    for (const PeerStats& peer : cluster.server(id).Stats().peers) {
-      envelopes += static_cast<double>(peer.accepted);
-      frames += static_cast<double>(peer.frames_sent);
-    }
-  }
-  return envelopes / frames;
 }
 
 void MeasureMesh(benchmark::State& state, const std::string& transport,
@@ -69,7 +50,7 @@ void MeasureMesh(benchmark::State& state, const std::string& transport,
         };
       },
       Secrecy::kPlaintext, Threads::kShared);
-  const int threads = std::min(servers, kSendersMax);
+  const int threads = std::min(servers, kMeshSendersMax);
   const int deliveries_per_round = servers * (servers - 1);
   MeasureDeliveries(
       state, kBytes, deliveries_per_round,
@@ -82,7 +63,7 @@ void MeasureMesh(benchmark::State& state, const std::string& transport,
         for (std::thread& sender : senders) sender.join();
         for (auto& count : counts) count->Wait();
       },
-      kRoundsLeast);
+      kMeshRoundsLeast);
   state.counters["items_per_frame"] = ItemsPerFrame(cluster);
   state.counters["items_per_cpu_second"] =
       1e9 / state.counters["cpu_ns_per_item"].value;

@@ -30,18 +30,6 @@ struct RawCase {
   std::int64_t records_per_message = 1;
 };
 
-// Reads every record of the message.
-std::int64_t ReadMessage(absl::string_view message) {
-  const char* in = message.data();
-  const char* const end = in + message.size();
-  std::int64_t records = 0;
-  for (EnvelopeView envelope; in != end; ++records) {
-    in = ReadRecord(in, &envelope);
-    benchmark::DoNotOptimize(ReadFields(envelope));
-  }
-  return records;
-}
-
 void MeasureRaw(benchmark::State& state, const RawCase& test) {
   const std::size_t record_bytes = RecordBytes(test.payload_bytes);
   std::vector<std::unique_ptr<DeliveryCount>> counts;
@@ -52,7 +40,7 @@ void MeasureRaw(benchmark::State& state, const RawCase& test) {
       test.transport, test.scheme, test.links,
       record_bytes * static_cast<std::size_t>(test.records_per_message),
       [&](int link, absl::string_view message) {
-        counts[static_cast<std::size_t>(link)]->Add(ReadMessage(message));
+        counts[static_cast<std::size_t>(link)]->Add(ReadRecords(message));
       });
   Envelope envelope;
   envelope.pid = 2;

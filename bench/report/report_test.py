@@ -80,7 +80,7 @@ class ReportTest(unittest.TestCase):
         text = self.read("report.md")
         self.assertRegex(text, r"\| envelopes/s \|.* unicast/raw \|")
         self.assertRegex(text, r"\n\| zmq 1024 B \|.* [0-9.]+x \|")
-        self.assertRegex(text, r"\| goals \| measured \| wanted \| met \|")
+        self.assertRegex(text, r"\| goals \| measured \| wanted \| met \| limit \| of the limit \|")
         self.assertRegex(text, r"\n\| rtt/nng/64 / raw, p50 \| [0-9.]+ \| <= 1 \| (yes|NO) \|")
         self.assertIn("median of %d repetitions" % REPETITIONS, text)
 

@@ -1,0 +1,259 @@
+// Limits: what the bare library carries when it has duties that ours has too,
+// and none else. A goal that ours misses is to be seen beside them.
+//
+// checked: as batched, with a CRC-32C made and verified; checked3: to three,
+// each of which has messages of its own, as each session has. batched_senders4:
+// four threads that put records into the same messages, under a lock.
+// batched_mesh<n>: as mesh<n>, in messages of 64 KiB however long they take to
+// fill.
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "bench/cases.h"
+#include "bench/delivery_count.h"
+#include "bench/measure.h"
+#include "bench/raw_link.h"
+#include "bench/raw_mesh.h"
+#include "bench/record.h"
+#include "codec/frame_header.h"
+#include "transport/check.h"
+
+namespace cluster {
+namespace bench {
+namespace {
+
+constexpr std::size_t kBatchBytes = 64u << 10;
+constexpr std::size_t kCrcBytes = sizeof(std::uint32_t);
+
+std::int64_t RecordsPerMessage(std::size_t payload_bytes) {
+  return static_cast<std::int64_t>(
+      std::max<std::size_t>(1, kBatchBytes / RecordBytes(payload_bytes)));
+}
+
+std::vector<std::unique_ptr<DeliveryCount>> NewCounts(int count) {
+  std::vector<std::unique_ptr<DeliveryCount>> counts;
+  for (int i = 0; i < count; ++i)
+    counts.push_back(std::make_unique<DeliveryCount>());
+  return counts;
+}
+
+Envelope SomeEnvelope(std::size_t payload_bytes) {
+  Envelope envelope;
+  envelope.pid = 2;
+  envelope.sender_id = 1;
+  envelope.term = 7;
+  envelope.payload.assign(payload_bytes, 'x');
+  return envelope;
+}
+
+// Behind the records is their sum.
+std::int64_t ReadChecked(absl::string_view message) {
+  CLUSTER_CHECK(message.size() > kCrcBytes, "too short a message");
+  const absl::string_view records =
+      message.substr(0, message.size() - kCrcBytes);
+  const char* sum = records.data() + records.size();
+  CLUSTER_CHECK(TakeField<std::uint32_t>(&sum) == Crc32c(records),
+                "a message came damaged");
+  return ReadRecords(records);
+}
+
+// Sends `records` records in one message to each of the links.
+void SendChecked(RawFanout* fanout, int links, std::int64_t records,
+                 EnvelopeView* view, std::vector<char>* room) {
+  const std::size_t bytes =
+      RecordBytes(view->payload.size()) * static_cast<std::size_t>(records);
+  char* const first =
+      links == 1 ? fanout->Begin(bytes + kCrcBytes) : room->data();
+  char* out = first;
+  for (std::int64_t i = 0; i < records; ++i) {
+    ++view->message_id.sequence;
+    out = WriteRecord(*view, out);
+  }
+  PutField(Crc32c(absl::string_view(first, bytes)), out);
+  if (links == 1) return fanout->CommitTo(0);
+  for (int link = 0; link < links; ++link) {
+    std::memcpy(fanout->Begin(bytes + kCrcBytes), first, bytes + kCrcBytes);
+    fanout->CommitTo(link);
+  }
+}
+
+void MeasureChecked(benchmark::State& state, const std::string& transport,
+                    std::size_t payload_bytes, int links) {
+  const auto counts = NewCounts(links);
+  const std::int64_t most = RecordsPerMessage(payload_bytes);
+  std::vector<char> room(
+      RecordBytes(payload_bytes) * static_cast<std::size_t>(most) + kCrcBytes);
+  const auto fanout = NewRawFanout(
+      transport, Scheme::kTcp, links, room.size(),
+      [&](int link, absl::string_view message) {
+        counts[static_cast<std::size_t>(link)]->Add(ReadChecked(message));
+      });
+  const Envelope envelope = SomeEnvelope(payload_bytes);
+  EnvelopeView view(envelope);
+  MeasureDeliveries(state, payload_bytes, links, [&](std::int64_t items) {
+    for (auto& count : counts) count->Expect(items);
+    for (std::int64_t left = items; left > 0; left -= most)
+      SendChecked(fanout.get(), links, std::min(left, most), &view, &room);
+    for (auto& count : counts) count->Wait();
+  });
+}
+
+// A message that several threads fill.
+class SharedBatch {
+ public:
+  SharedBatch(RawFanout* fanout, std::size_t record_bytes,
+              std::int64_t records_per_message)
+      : fanout_(fanout),
+        record_bytes_(record_bytes),
+        records_per_message_(records_per_message) {}
+
+  // So many records follow, and no more.
+  void Expect(std::int64_t records) { left_ = records; }
+
+  void Add(const EnvelopeView& envelope) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (room_ == 0) {
+      room_ = std::min(left_, records_per_message_);
+      out_ = fanout_->Begin(record_bytes_ * static_cast<std::size_t>(room_));
+    }
+    out_ = WriteRecord(envelope, out_);
+    --left_;
+    if (--room_ == 0) fanout_->Commit();
+  }
+
+ private:
+  RawFanout* const fanout_;
+  const std::size_t record_bytes_;
+  const std::int64_t records_per_message_;
+  std::mutex mutex_;
+  char* out_ = nullptr;    // guarded by mutex_
+  std::int64_t room_ = 0;  // guarded by mutex_
+  std::int64_t left_ = 0;  // guarded by mutex_
+};
+
+void MeasureSenders(benchmark::State& state, const std::string& transport,
+                    std::size_t payload_bytes, int senders) {
+  DeliveryCount count;
+  const std::size_t record_bytes = RecordBytes(payload_bytes);
+  const auto fanout = NewRawFanout(
+      transport, Scheme::kTcp, 1, kBatchBytes,
+      [&](int, absl::string_view message) { count.Add(ReadRecords(message)); });
+  SharedBatch batch(fanout.get(), record_bytes,
+                    RecordsPerMessage(payload_bytes));
+  const Envelope envelope = SomeEnvelope(payload_bytes);
+  MeasureDeliveries(state, payload_bytes, 1, [&](std::int64_t items) {
+    count.Expect(items);
+    batch.Expect(items);
+    std::vector<std::thread> threads;
+    for (int i = 0; i < senders; ++i) {
+      const std::int64_t share =
+          items / senders + (i < items % senders ? 1 : 0);
+      threads.emplace_back([&, share] {
+        const EnvelopeView view(envelope);
+        for (std::int64_t sent = 0; sent < share; ++sent) batch.Add(view);
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    count.Wait();
+  });
+}
+
+// One server's messages to all others, which fill at the same pace.
+class Spokes {
+ public:
+  Spokes(RawMesh* mesh, int from, int servers)
+      : mesh_(mesh), from_(from), out_(static_cast<std::size_t>(servers)) {}
+
+  // One record to each, of `left` that are still to come.
+  void SendRound(const EnvelopeView& envelope, std::int64_t left) {
+    const std::size_t record_bytes = RecordBytes(envelope.payload.size());
+    const bool begins = room_ == 0;
+    if (begins)
+      room_ = std::min(left, RecordsPerMessage(envelope.payload.size()));
+    for (std::size_t i = 0; i < out_.size(); ++i) {
+      const int to = static_cast<int>(i);
+      if (to == from_) continue;
+      if (begins) {
+        out_[i] = mesh_->Begin(from_, to,
+                               record_bytes * static_cast<std::size_t>(room_));
+      }
+      out_[i] = WriteRecord(envelope, out_[i]);
+      if (room_ == 1) mesh_->Commit(from_, to);
+    }
+    --room_;
+  }
+
+ private:
+  RawMesh* const mesh_;
+  const int from_;
+  std::vector<char*> out_;
+  std::int64_t room_ = 0;
+};
+
+void MeasureRawMesh(benchmark::State& state, const std::string& transport,
+                    int servers) {
+  constexpr std::size_t kBytes = 64;
+  const auto counts = NewCounts(servers);
+  const auto mesh = NewRawMesh(
+      transport, servers, kBatchBytes, [&](int to, absl::string_view message) {
+        counts[static_cast<std::size_t>(to)]->Add(ReadRecords(message));
+      });
+  const Envelope envelope = SomeEnvelope(kBytes);
+  const int threads = std::min(servers, kMeshSendersMax);
+  const auto send = [&](int first, std::int64_t rounds) {
+    const EnvelopeView view(envelope);
+    std::vector<Spokes> spokes;
+    for (int from = first; from < servers; from += threads)
+      spokes.emplace_back(mesh.get(), from, servers);
+    for (std::int64_t left = rounds; left > 0; --left) {
+      for (Spokes& each : spokes) each.SendRound(view, left);
+    }
+  };
+  MeasureDeliveries(
+      state, kBytes, servers * (servers - 1),
+      [&](std::int64_t rounds) {
+        for (auto& count : counts) count->Expect(rounds * (servers - 1));
+        std::vector<std::thread> senders;
+        for (int i = 0; i < threads; ++i)
+          senders.emplace_back([&, i] { send(i, rounds); });
+        for (std::thread& sender : senders) sender.join();
+        for (auto& count : counts) count->Wait();
+      },
+      kMeshRoundsLeast);
+  state.counters["items_per_cpu_second"] =
+      1e9 / state.counters["cpu_ns_per_item"].value;
+}
+
+}  // namespace
+
+void AddLimitCases(const std::string& transport) {
+  const auto add_checked = [&](const std::string& kind, int bytes, int links) {
+    AddCase(CaseName(kind, transport, bytes), [transport, bytes,
+                                               links](benchmark::State& state) {
+      MeasureChecked(state, transport, static_cast<std::size_t>(bytes), links);
+    });
+  };
+  for (int bytes : kPayloadBytes) {
+    add_checked("checked", bytes, 1);
+    add_checked("checked3", bytes, 3);
+  }
+  AddCase(CaseName("batched_senders4", transport, 64),
+          [transport](benchmark::State& state) {
+            MeasureSenders(state, transport, 64, 4);
+          });
+  for (int servers : {kMeshSizes.front(), kMeshSizes.back()}) {
+    AddCase(CaseName(absl::StrCat("batched_mesh", servers), transport, 64),
+            [transport, servers](benchmark::State& state) {
+              MeasureRawMesh(state, transport, servers);
+            });
+  }
+}
+
+}  // namespace bench
+}  // namespace cluster
