@@ -197,7 +197,10 @@ class Link {
   // acknowledge, takes along what there is.
   bool LaneGathers(Lane lane) const {
     return !ack_due_ && !queue_.HasFull(lane) &&
-           window_.inflight_frames(lane) >= kEagerFrames;
+           window_.inflight_frames(lane) >= EagerFrames(lane);
+  }
+  int EagerFrames(Lane lane) const {
+    return gathered_[static_cast<std::size_t>(lane)] ? 1 : kEagerFrames;
   }
   bool LaneReady(Lane lane) const;
   std::size_t NextBodyBytes(Lane lane) const;
@@ -237,6 +240,9 @@ class Link {
   // Of the last frame made, and of the latest that was heard, in this session.
   std::uint32_t stamp_ = 0;
   std::uint32_t heard_stamp_ = 0;
+
+  // Whether envelopes had gathered in the last frame of each lane.
+  std::array<bool, kLanes> gathered_{};
 
   // Acknowledgements to say.
   bool ack_due_ = false;  // as soon as the input is drained

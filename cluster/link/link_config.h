@@ -81,7 +81,9 @@ inline std::size_t RecordBytesLimit(std::size_t payload_bytes_max) {
 }
 
 // A lane sends frames that are not full only while fewer than this many of its
-// frames are not received.
+// frames are not received; fewer than one, once envelopes have gathered in the
+// last of them. A second small frame would follow each acknowledgement, half of
+// all frames where a server sends to several.
 inline constexpr int kEagerFrames = 2;
 
 // An acknowledgement that nobody asked for waits this long for a frame to ride

@@ -89,6 +89,14 @@ TEST(LinkFlow, EnvelopesGatherWhileFramesAreOnTheirWay) {
   const Strings frames = pair.one.Speak();
   ASSERT_EQ(frames.size(), 1u);
   EXPECT_EQ(Records(frames[0]), 10);
+
+  // The lane is busy, and nothing small follows what had gathered.
+  EXPECT_NE(HeaderOf(frames[0]).flags & kAckRequest, 0);
+  pair.one.Append("small");
+  EXPECT_TRUE(pair.one.Speak().empty());
+  pair.two.Hear(frames[0]);
+  pair.Exchange();
+  EXPECT_EQ(pair.two.Payloads().back(), "small");
 }
 
 TEST(LinkFlow, AFullFrameLeavesWithoutAnAcknowledgement) {

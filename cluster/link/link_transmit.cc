@@ -3,8 +3,8 @@
 // Ack-clocked batching: while a lane has fewer than kEagerFrames frames on the
 // way, whatever it has leaves at once, on the thread of whoever appended it.
 // While it has more, envelopes gather, and leave when an acknowledgement comes
-// or a batch is full. So an idle link adds no delay, and a busy one fills its
-// frames.
+// or a batch is full; behind such a frame the next ones gather too. So an idle
+// link adds no delay, and a busy one fills its frames.
 
 #include <algorithm>
 #include <cstring>
@@ -219,6 +219,7 @@ void Link::Transmit(Lane lane, absl::Time now, Frame* frame) {
     sent.body_bytes = sent.batch.body_bytes;
     sent.envelopes = header.records = sent.batch.records;
   }
+  gathered_[static_cast<std::size_t>(lane)] = header.records > 1;
   header.body_bytes = static_cast<std::uint32_t>(sent.body_bytes);
   header.body_crc = large ? LoadBodyCrc(sent.batch.chunk_header(sent.offset))
                           : sent.batch.body_crc;
@@ -257,8 +258,8 @@ SendWindow::Sent Link::CutChunk(Lane lane, FrameHeader* header) {
 // four times in every inflight_bytes, so that a stream never stands still.
 std::uint8_t Link::DataFlags(Lane lane, std::size_t charge) {
   unasked_bytes_ += charge;
-  const bool waits =
-      window_.inflight_frames(lane) >= kEagerFrames && !queue_.HasFull(lane);
+  const bool waits = window_.inflight_frames(lane) >= EagerFrames(lane) &&
+                     !queue_.HasFull(lane);
   if (!waits && unasked_bytes_ < config_.inflight_bytes / 4) return 0;
   unasked_bytes_ = 0;
   return kAckRequest;
