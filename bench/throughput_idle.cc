@@ -6,6 +6,9 @@
 // its socket's objects, its state in the sender and in the receiver. Memory of
 // the kernel (socket buffers) is not resident in a process and not counted.
 //
+// raw_idle: the same heartbeats as messages on the bare library, made by a
+// thread of each server and taken by another: what is to be had at least.
+//
 // It is measured in a new process of this program. In one that has run other
 // cases, the servers would use what those left behind, and what they add could
 // be less than nothing.
@@ -13,8 +16,12 @@
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
 #include <cstdio>
+#include <cstring>
+#include <future>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/flags/flag.h"
@@ -26,6 +33,9 @@
 #include "bench/loopback_cluster.h"
 #include "bench/measure.h"
 #include "bench/process_usage.h"
+#include "bench/raw_mesh.h"
+#include "cluster/config.h"
+#include "codec/frame_header.h"
 #include "transport/check.h"
 
 ABSL_FLAG(bool, idle_here, false,
@@ -44,7 +54,15 @@ constexpr int kQuietTimes = 2;
 constexpr std::array<const char*, 2> kCounters = {"cpu_percent",
                                                   "bytes_per_link"};
 
-void MeasureHere(benchmark::State& state, const std::string& transport) {
+double PercentOfACoreMeanwhile(absl::Duration time) {
+  const absl::Time start = absl::Now();
+  const std::int64_t cpu_ns_before = ProcessCpuNs();
+  absl::SleepFor(time);
+  const auto cpu_ns = static_cast<double>(ProcessCpuNs() - cpu_ns_before);
+  return 100 * cpu_ns / absl::ToDoubleNanoseconds(absl::Now() - start);
+}
+
+void MeasureIdle(benchmark::State& state, const std::string& transport) {
   const std::int64_t bytes_before = ResidentBytes();
   LoopbackCluster cluster(
       transport, Scheme::kTcp, kIdleServers,
@@ -52,16 +70,46 @@ void MeasureHere(benchmark::State& state, const std::string& transport) {
       Secrecy::kPlaintext, Threads::kShared);
   absl::SleepFor(kQuietTimes * MeasuringTime());
 
-  const absl::Time start = absl::Now();
-  const std::int64_t cpu_ns_before = ProcessCpuNs();
-  absl::SleepFor(kMeasuringTimes * MeasuringTime());
-  const auto cpu_ns = static_cast<double>(ProcessCpuNs() - cpu_ns_before);
   state.counters["cpu_percent"] =
-      100 * cpu_ns / absl::ToDoubleNanoseconds(absl::Now() - start);
+      PercentOfACoreMeanwhile(kMeasuringTimes * MeasuringTime());
 
   constexpr int kLinks = kIdleServers * (kIdleServers - 1);
   state.counters["bytes_per_link"] =
       static_cast<double>(ResidentBytes() - bytes_before) / kLinks;
+}
+
+// Sends a heartbeat to each other server at multiples of the interval, as ours
+// do, until it is over.
+void Beat(RawMesh* mesh, int from, const std::shared_future<void>& over) {
+  using Clock = std::chrono::steady_clock;
+  const auto interval = std::chrono::duration_cast<Clock::duration>(
+      absl::ToChronoNanoseconds(Config().heartbeat));
+  Clock::time_point next = Clock::now();
+  while (true) {
+    next += interval - next.time_since_epoch() % interval;
+    if (over.wait_until(next) == std::future_status::ready) return;
+    for (int to = 0; to < kIdleServers; ++to) {
+      if (to == from) continue;
+      std::memset(mesh->Begin(from, to, kFrameHeaderBytes), 0,
+                  kFrameHeaderBytes);
+      mesh->Commit(from, to);
+    }
+  }
+}
+
+void MeasureRawIdle(benchmark::State& state, const std::string& transport) {
+  const auto mesh = NewRawMesh(transport, kIdleServers, kFrameHeaderBytes,
+                               [](int, absl::string_view) {});
+  std::promise<void> end;
+  const std::shared_future<void> over(end.get_future());
+  std::vector<std::thread> threads;
+  for (int from = 0; from < kIdleServers; ++from)
+    threads.emplace_back(Beat, mesh.get(), from, over);
+  absl::SleepFor(kQuietTimes * MeasuringTime());
+  state.counters["cpu_percent"] =
+      PercentOfACoreMeanwhile(kMeasuringTimes * MeasuringTime());
+  end.set_value();
+  for (std::thread& thread : threads) thread.join();
 }
 
 std::string ThisProgram() {
@@ -114,11 +162,15 @@ void AddIdleCases(const std::string& transport) {
   const std::string name = CaseName("idle", transport, kIdleServers);
   AddCase(name, [name, transport](benchmark::State& state) {
     if (absl::GetFlag(FLAGS_idle_here)) {
-      MeasureHere(state, transport);
+      MeasureIdle(state, transport);
     } else {
       TakeCounters(OutputOfOwnProcess(name), state);
     }
   });
+  AddCase(CaseName("raw_idle", transport, kIdleServers),
+          [transport](benchmark::State& state) {
+            MeasureRawIdle(state, transport);
+          });
 }
 
 }  // namespace bench
