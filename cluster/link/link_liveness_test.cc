@@ -326,6 +326,23 @@ TEST(LinkBackPressure, AnAcknowledgementIsSaidAgainWithItsFlags) {
   EXPECT_EQ(pair.two.Payloads(), (Strings{"lost", "shows the gap"}));
 }
 
+TEST(LinkBackPressure, AProbeIsSaidAgain) {
+  LinkPair pair;
+  pair.Connect();
+  pair.one.Append("arrives");
+  for (const std::string& frame : pair.one.Speak()) pair.two.Hear(frame);
+  pair.two_is_heard = false;
+  pair.Advance(kAckDelay * 2);  // its acknowledgement does not
+  pair.now += kProbeTimeout;
+  pair.one.link->Tick(pair.now);
+  RefuseTheFirst(&pair, &pair.one, FrameKind::kControl);
+  pair.two_is_heard = true;
+  pair.one.link->OnWritable();
+  pair.Exchange();  // no time passes
+  EXPECT_TRUE(pair.one.link->AllReceived());
+  EXPECT_EQ(pair.one.Stats().frames_retransmitted, 0u);
+}
+
 TEST(LinkBackPressure, ARequestIsSaidAgain) {
   LinkPair pair;
   pair.two.consumes = false;

@@ -5,6 +5,7 @@
 
 #include "cluster/link/large_record.h"
 #include "cluster/link/link_pair.h"
+#include "codec/frame_header.h"
 #include "gtest/gtest.h"
 
 namespace cluster {
@@ -18,8 +19,10 @@ Envelope Text(const std::string& payload, Lane lane = Lane::kNormal) {
   return envelope;
 }
 
+// Of a batch that was taken, and so has its sum.
 std::vector<std::string> PayloadsOf(const LinkConfig& config,
                                     const Batch& batch) {
+  EXPECT_EQ(batch.body_crc, Crc32c(batch.body()));
   std::vector<std::string> payloads;
   absl::string_view rest = batch.body();
   DecodeState state;
