@@ -1,9 +1,9 @@
-// EncodeLarge: an envelope that is too large for one frame, as a batch of its
+// EncodeLarge: an envelope that shares no frame with others, as a batch of its
 // own.
 //
 // What it is: the one copy of a large payload on its way out. It goes straight
-// to where its chunks lie, each behind room for its frame's header, and the
-// chunks are summed while they are in the cache. What it is not: part of
+// to where its frame lies, or its chunks if it is larger than one, each behind
+// room for a header, and is summed while it is in the cache. What it is not: part of
 // SendQueue, so that nobody has to hold a lock for as long as it takes.
 //
 // Threads: any. Errors: none; the envelope's payload is within
@@ -21,7 +21,7 @@
 
 namespace cluster {
 
-// Large, or small where the codec needs less for it than a chunk holds.
+// Large, in chunks, or small where one of them holds it.
 Batch EncodeLarge(const LinkConfig& config, const EnvelopeView& envelope);
 
 }  // namespace cluster

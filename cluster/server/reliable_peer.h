@@ -1,7 +1,7 @@
 // ReliablePeer: a peer with a session: a Link, a lock around it, and a
 // transport to hand its frames to.
 //
-// Threads: safe. The lock is held over encoding an envelope of up to a chunk
+// Threads: safe. The lock is held over encoding an envelope of up to half a frame
 // and over the transport's Send, which neither blocks nor calls back; never
 // over user code. What it is not: session logic, which is all in Link.
 

@@ -12,7 +12,8 @@
 // holds about four times what the last reads brought, from kBufferBytesMin to
 // `read_buffer_bytes`, in whole frames of the size last seen: so quiet streams
 // hold little, a small frame that is kept long pins little, and equal frames
-// never have to be moved. A frame that is longer than two buffers, and than any
+// never have to be moved; of those that are longer than two buffers, no more is
+// than the smallest buffer. A frame that is longer than two buffers, and than any
 // that this stream has completed, gets memory as its bytes arrive, twice what
 // has arrived at most: a mere claim costs nothing.
 //

@@ -206,6 +206,27 @@ TEST_F(FrameSplitterTest, EqualLargeFramesAreNotMoved) {
   EXPECT_LE(reads, 12u);
 }
 
+// Each begins in the smallest buffer, where its length comes in, and goes on in
+// one that is just as long.
+TEST_F(FrameSplitterTest, OfLongFramesLittleIsMoved) {
+  const std::size_t bytes = 4 * kReadBufferBytes;
+  Feed(Wire({Text(bytes)}));
+  std::string wire = Wire(std::vector<std::string>(3, Text(bytes)));
+  wire.erase(0, kPreambleBytes);
+  for (std::size_t fed = 0; fed < wire.size();) {
+    const absl::Span<char> room = splitter_->Room();
+    EXPECT_TRUE(room.size() == FrameSplitter::kBufferBytesMin ||
+                room.size() ==
+                    kLengthBytes + bytes - FrameSplitter::kBufferBytesMin)
+        << room.size();
+    std::memcpy(room.data(), wire.data() + fed, room.size());
+    splitter_->Commit(room.size());
+    fed += room.size();
+    Take();
+  }
+  EXPECT_EQ(Texts(), std::vector<std::string>(4, Text(bytes)));
+}
+
 TEST_F(FrameSplitterTest, BuffersAreUsedAgainWhenTheirFramesAreGone) {
   Feed(Wire(std::vector<std::string>(100, Text(65536))));
   const std::size_t held = pool_->free_bytes();
