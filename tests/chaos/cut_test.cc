@@ -94,8 +94,8 @@ TEST_P(CutTest, BestEffortLosesSomeUnderTheSameCuts) {
             << " connections cut\n";
 }
 
-// A cluster of its own, of which the first two connections of each direction
-// end after exactly `offset` bytes.
+// A cluster of its own, of which two connections of each direction end after
+// exactly `offset` bytes.
 void CutAtOffset(const std::string& transport, Way way, std::uint64_t offset,
                  std::uint64_t seed) {
   SCOPED_TRACE(absl::StrCat(way == Way::kForward ? "forward" : "backward",

@@ -162,7 +162,10 @@ void ProxiedConnection::GiveTo(std::size_t side,
                                Clock::time_point now) {
   const ProxyPipe::Result result =
       pipes_[Other(side)].Give(sockets_[side], now, conditions);
-  if (result == ProxyPipe::Result::kLimit) Cut(limit_cut_);
+  if (result == ProxyPipe::Result::kLimit) {
+    cut_awaited_ = false;
+    Cut(limit_cut_);
+  }
   if (result == ProxyPipe::Result::kBroken) broken_ = true;
 }
 

@@ -55,7 +55,12 @@ class ProxiedConnection {
 
   ProxyPipe& pipe(Way way) { return pipes_[static_cast<std::size_t>(way)]; }
   // How it is cut when a pipe reaches its limit.
-  void SetCut(CutBy how) { limit_cut_ = how; }
+  void SetCut(CutBy how) {
+    limit_cut_ = how;
+    cut_awaited_ = true;
+  }
+  // SetCut was called, and no pipe has reached its limit.
+  bool cut_awaited() const { return cut_awaited_; }
 
   void Record(std::size_t bytes) { pipe(Way::kForward).Record(bytes); }
   const Recording& recording() const { return recording_; }
@@ -111,6 +116,7 @@ class ProxiedConnection {
   std::size_t script_said_ = 0;  // parts
   bool broken_ = false;
   CutBy limit_cut_ = CutBy::kReset;
+  bool cut_awaited_ = false;
 };
 
 }  // namespace cluster

@@ -148,13 +148,12 @@ void TcpProxy::CutNoMore() {
   Do([this] { cut_at_ = Clock::time_point::max(); });
 }
 
-void TcpProxy::CutAfter(Way way, std::uint64_t bytes, CutBy how,
-                        int connections) {
+void TcpProxy::CutAfter(Way way, std::uint64_t bytes, CutBy how, int cuts) {
   Do([&] {
     cut_way_ = way;
     cut_bytes_ = bytes;
     cut_by_ = how;
-    cuts_left_ = connections;
+    cuts_left_ = cuts;
   });
 }
 
@@ -251,8 +250,9 @@ void TcpProxy::Move(const std::vector<pollfd>& watched) {
     entry += kSides;
   }
   for (const auto& connection : connections_) {
-    if (connection->gone() && record_bytes_ > 0)
-      recordings_.push_back(connection->recording());
+    if (!connection->gone()) continue;
+    if (record_bytes_ > 0) recordings_.push_back(connection->recording());
+    if (connection->cut_awaited()) ++cuts_left_;
   }
   connections_.erase(
       std::remove_if(connections_.begin(), connections_.end(),

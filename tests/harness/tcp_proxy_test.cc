@@ -102,6 +102,21 @@ TEST_F(TcpProxyTest, CutsAfterExactlySoManyBytes) {
   ExpectPasses(&dialler_, &target_, text);
 }
 
+TEST_F(TcpProxyTest, WhoEndsBeforeSoManyBytesIsNotCounted) {
+  proxy_.CutAfter(Way::kForward, 7, CutBy::kReset, 1);
+  Connect();
+  ASSERT_TRUE(dialler_.Write("short"));
+  std::string got;
+  ASSERT_TRUE(target_.Read(5, &got));
+  dialler_.Reset();
+  ASSERT_TRUE(target_.WaitForEnd());
+  Connect();
+  ASSERT_TRUE(dialler_.Write("long enough"));
+  EXPECT_TRUE(target_.Read(7, &got));
+  EXPECT_TRUE(target_.WaitForEnd());
+  EXPECT_EQ(proxy_.Figures().cuts, 1u);
+}
+
 TEST_F(TcpProxyTest, AStallKeepsWhatItTookAndEvenTheEnd) {
   Connect();
   proxy_.Set(Stall());
