@@ -292,23 +292,11 @@ void NngTransport::Stop(absl::Duration linger) {
   running->drainer.Stop();
 }
 
-// nng sets itself up at its first use, and a second thread that comes meanwhile
-// reads without a lock that it is done.
-void SetUpNng() {
-  static std::once_flag once;
-  std::call_once(once, [] {
-    nng_aio* aio = nullptr;
-    CLUSTER_CHECK(nng_aio_alloc(&aio, nullptr, nullptr) == 0, "out of memory");
-    nng_aio_free(aio);
-  });
-}
-
 }  // namespace
 }  // namespace nng
 
 absl::StatusOr<std::unique_ptr<Transport>> NewNngTransport(
     const TransportConfig& config) {
-  nng::SetUpNng();
   const absl::StatusOr<nng::Options> options = nng::ReadOptions(config.options);
   if (!options.ok()) return options.status();
   std::shared_ptr<const nng::TlsMaterial> material;
