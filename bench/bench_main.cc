@@ -16,6 +16,7 @@
 #include "bench/measure.h"
 #include "bench/process_usage.h"
 #include "benchmark/benchmark.h"
+#include "transport/kept_memory.h"
 
 ABSL_FLAG(bool, announce, false, "A line on stderr before each measurement.");
 ABSL_FLAG(std::string, tables_out, "",
@@ -122,15 +123,9 @@ void WarnAfterwards(const MachineUsage& before) {
   }
 }
 
-// glibc gives freed memory back to the system at once until a block of some size
-// was freed, and then keeps up to twice that size: the same case had one of two
-// speeds, a factor of two apart, by which cases came before it. So they all get
-// the better one, raw ones too.
-void SettleAllocator() {
-  constexpr std::size_t kBytes = 16u << 20;
-  void* volatile block = std::malloc(kBytes);
-  std::free(block);
-}
+// Else the same case has one of two speeds, a factor of two apart, by which
+// cases came before it. So they all get the better one, raw ones too.
+constexpr std::size_t kKeptBytes = 16u << 20;
 
 // False if the file for them cannot be written.
 bool PrintTables(const std::vector<TextTable>& tables) {
@@ -167,7 +162,7 @@ int RunCases(int argc, char** argv, absl::Duration measuring_time,
     return 3;
   }
   AnnounceMeasurements(absl::GetFlag(FLAGS_announce));
-  SettleAllocator();
+  KeepFreedMemory(kKeptBytes);
   add_cases();
   WarnBeforehand();
   const MachineUsage before = MachineUsageNow();

@@ -1,8 +1,10 @@
 #include "transport/zmq/context.h"
 
-#include <cstdlib>
+#include <cstddef>
 #include <map>
 #include <mutex>
+
+#include "transport/kept_memory.h"
 
 namespace cluster {
 namespace zmq_backend {
@@ -15,21 +17,11 @@ constexpr int kSocketsMax = 8192;
 // Of all transports that share: some 100 servers that all know each other.
 constexpr int kSharedSocketsMax = 32768;
 
-// ZeroMQ receives each frame into a block from malloc, and glibc gives the end
-// of its heap back to the system as soon as 128 KiB of it are free: so frames of
-// 64 KiB came into fresh pages each time, at twice the price. A block of this
-// size that was freed once raises that bound to twice the size (mallopt(3),
-// M_MMAP_THRESHOLD), unless the program has set one.
+// ZeroMQ receives each frame into a block from malloc.
 constexpr std::size_t kKeptBytes = 4u << 20;
 
-void KeepFreedMemory() {
-  // Volatile, or the compiler would see that nothing is done with it.
-  void* volatile block = std::malloc(kKeptBytes);
-  std::free(block);
-}
-
 std::shared_ptr<zmq::context_t> MakeContext(int io_threads, int sockets_max) {
-  KeepFreedMemory();
+  KeepFreedMemory(kKeptBytes);
   auto context = std::make_shared<zmq::context_t>();
   context->set(zmq::ctxopt::io_threads, io_threads);
   context->set(zmq::ctxopt::max_sockets, sockets_max);
