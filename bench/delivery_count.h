@@ -21,7 +21,9 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <memory>
 #include <mutex>
+#include <vector>
 
 #include "transport/check.h"
 
@@ -67,6 +69,14 @@ class DeliveryCount {
   std::mutex mutex_;
   std::condition_variable reached_;
 };
+
+inline std::vector<std::unique_ptr<DeliveryCount>> NewDeliveryCounts(
+    int count) {
+  std::vector<std::unique_ptr<DeliveryCount>> counts;
+  for (int i = 0; i < count; ++i)
+    counts.push_back(std::make_unique<DeliveryCount>());
+  return counts;
+}
 
 }  // namespace bench
 }  // namespace cluster

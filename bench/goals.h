@@ -2,10 +2,10 @@
 //
 // What it is: the rows of a table: what was measured, the bound, whether it is
 // met, and the limit, if there is a case for it: the same figure of the bare
-// library when it has the duties that the goal is about (a checksum at both ends,
-// a lock for several senders, 32 servers in one process) and no other. What it is
-// not: a test; a run fails no build, since a busy machine misses bounds that the
-// code keeps.
+// library when it has the duties that the goal is about (a checksum at both
+// ends, a lock for several senders, 32 servers in one process) and no other.
+// What it is not: a test; a run fails no build, since a busy machine misses
+// bounds that the code keeps.
 //
 // Threads: none of its own. Errors: figures that were not run are NaN: goals
 // have no row then, and limits no cell.

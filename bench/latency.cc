@@ -111,8 +111,8 @@ void AddRawGoals(const Results& results, const std::string& transport,
                 ratio(limit, "p99_us"));
 }
 
-// What Receive costs beside a handler, in hops of each side; the limit is what a
-// mailbox costs beside none on the bare library.
+// What Receive costs beside a handler, in hops of each side; the limit is what
+// a mailbox costs beside none on the bare library.
 void AddReceiveGoal(const Results& results, const std::string& transport,
                     Goals* goals) {
   const auto p50 = [&](const std::string& name) {

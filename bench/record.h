@@ -11,6 +11,7 @@
 #ifndef BENCH_RECORD_H_
 #define BENCH_RECORD_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -26,6 +27,23 @@ inline constexpr std::size_t kRecordHeaderBytes = 30;
 
 inline std::size_t RecordBytes(std::size_t payload_bytes) {
   return kRecordHeaderBytes + payload_bytes;
+}
+
+// How many go into a message of `message_bytes`; one at least.
+inline std::int64_t RecordsPerMessage(std::size_t payload_bytes,
+                                      std::size_t message_bytes) {
+  return static_cast<std::int64_t>(
+      std::max<std::size_t>(1, message_bytes / RecordBytes(payload_bytes)));
+}
+
+// What the baselines send.
+inline Envelope RecordEnvelope(std::size_t payload_bytes) {
+  Envelope envelope;
+  envelope.pid = 2;
+  envelope.sender_id = 1;
+  envelope.term = 7;
+  envelope.payload.assign(payload_bytes, 'x');
+  return envelope;
 }
 
 template <typename Field>
@@ -56,6 +74,16 @@ inline char* WriteRecord(const EnvelopeView& envelope, char* out) {
   out = PutField(static_cast<std::uint32_t>(envelope.payload.size()), out);
   std::memcpy(out, envelope.payload.data(), envelope.payload.size());
   return out + envelope.payload.size();
+}
+
+// Writes so many, each with the next sequence, and returns their end.
+inline char* WriteRecords(std::int64_t records, EnvelopeView* envelope,
+                          char* out) {
+  for (std::int64_t i = 0; i < records; ++i) {
+    ++envelope->message_id.sequence;
+    out = WriteRecord(*envelope, out);
+  }
+  return out;
 }
 
 // Reads the record at `in` and returns its end.

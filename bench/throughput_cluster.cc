@@ -67,10 +67,8 @@ void SendFromThreads(Server& server, const Envelope& envelope,
 }
 
 void MeasureCluster(benchmark::State& state, const ClusterCase& test) {
-  std::vector<std::unique_ptr<DeliveryCount>> counts;  // of server 2 and so on
-  for (int i = 0; i < test.recipients; ++i) {
-    counts.push_back(std::make_unique<DeliveryCount>());
-  }
+  // Of server 2 and so on.
+  const auto counts = NewDeliveryCounts(test.recipients);
   const auto make_handler = [&](Server& self) -> EnvelopeHandler {
     if (self.Pid() == 1 || test.way != Way::kHandler) return nullptr;
     return [count = counts[static_cast<std::size_t>(self.Pid() - 2)].get()](

@@ -4,8 +4,8 @@
 // checked: as batched, with a CRC-32C made and verified; checked3: to three,
 // each of which has messages of its own, as each session has. batched_senders4:
 // four threads that put records into the same messages, under a lock.
-// batched_mesh<n>: as mesh<n>, in messages of 64 KiB however long they take to
-// fill.
+// batched_mesh<n>: as mesh<n>, in messages as batched has them, however long
+// they take to fill.
 
 #include <algorithm>
 #include <cstdint>
@@ -15,6 +15,8 @@
 #include <thread>
 #include <vector>
 
+#include "absl/flags/declare.h"
+#include "absl/flags/flag.h"
 #include "bench/cases.h"
 #include "bench/delivery_count.h"
 #include "bench/measure.h"
@@ -24,32 +26,17 @@
 #include "codec/frame_header.h"
 #include "transport/check.h"
 
+ABSL_DECLARE_FLAG(std::size_t, batch_bytes);
+
 namespace cluster {
 namespace bench {
 namespace {
 
-constexpr std::size_t kBatchBytes = 64u << 10;
 constexpr std::size_t kCrcBytes = sizeof(std::uint32_t);
 
-std::int64_t RecordsPerMessage(std::size_t payload_bytes) {
-  return static_cast<std::int64_t>(
-      std::max<std::size_t>(1, kBatchBytes / RecordBytes(payload_bytes)));
-}
-
-std::vector<std::unique_ptr<DeliveryCount>> NewCounts(int count) {
-  std::vector<std::unique_ptr<DeliveryCount>> counts;
-  for (int i = 0; i < count; ++i)
-    counts.push_back(std::make_unique<DeliveryCount>());
-  return counts;
-}
-
-Envelope SomeEnvelope(std::size_t payload_bytes) {
-  Envelope envelope;
-  envelope.pid = 2;
-  envelope.sender_id = 1;
-  envelope.term = 7;
-  envelope.payload.assign(payload_bytes, 'x');
-  return envelope;
+// As batched has.
+std::int64_t BatchedRecords(std::size_t payload_bytes) {
+  return RecordsPerMessage(payload_bytes, absl::GetFlag(FLAGS_batch_bytes));
 }
 
 // Behind the records is their sum.
@@ -70,12 +57,8 @@ void SendChecked(RawFanout* fanout, int links, std::int64_t records,
       RecordBytes(view->payload.size()) * static_cast<std::size_t>(records);
   char* const first =
       links == 1 ? fanout->Begin(bytes + kCrcBytes) : room->data();
-  char* out = first;
-  for (std::int64_t i = 0; i < records; ++i) {
-    ++view->message_id.sequence;
-    out = WriteRecord(*view, out);
-  }
-  PutField(Crc32c(absl::string_view(first, bytes)), out);
+  char* const end = WriteRecords(records, view, first);
+  PutField(Crc32c(absl::string_view(first, bytes)), end);
   if (links == 1) return fanout->CommitTo(0);
   for (int link = 0; link < links; ++link) {
     std::memcpy(fanout->Begin(bytes + kCrcBytes), first, bytes + kCrcBytes);
@@ -85,8 +68,8 @@ void SendChecked(RawFanout* fanout, int links, std::int64_t records,
 
 void MeasureChecked(benchmark::State& state, const std::string& transport,
                     std::size_t payload_bytes, int links) {
-  const auto counts = NewCounts(links);
-  const std::int64_t most = RecordsPerMessage(payload_bytes);
+  const auto counts = NewDeliveryCounts(links);
+  const std::int64_t most = BatchedRecords(payload_bytes);
   std::vector<char> room(
       RecordBytes(payload_bytes) * static_cast<std::size_t>(most) + kCrcBytes);
   const auto fanout = NewRawFanout(
@@ -94,7 +77,7 @@ void MeasureChecked(benchmark::State& state, const std::string& transport,
       [&](int link, absl::string_view message) {
         counts[static_cast<std::size_t>(link)]->Add(ReadChecked(message));
       });
-  const Envelope envelope = SomeEnvelope(payload_bytes);
+  const Envelope envelope = RecordEnvelope(payload_bytes);
   EnvelopeView view(envelope);
   MeasureDeliveries(state, payload_bytes, links, [&](std::int64_t items) {
     for (auto& count : counts) count->Expect(items);
@@ -142,11 +125,10 @@ void MeasureSenders(benchmark::State& state, const std::string& transport,
   DeliveryCount count;
   const std::size_t record_bytes = RecordBytes(payload_bytes);
   const auto fanout = NewRawFanout(
-      transport, Scheme::kTcp, 1, kBatchBytes,
+      transport, Scheme::kTcp, 1, absl::GetFlag(FLAGS_batch_bytes),
       [&](int, absl::string_view message) { count.Add(ReadRecords(message)); });
-  SharedBatch batch(fanout.get(), record_bytes,
-                    RecordsPerMessage(payload_bytes));
-  const Envelope envelope = SomeEnvelope(payload_bytes);
+  SharedBatch batch(fanout.get(), record_bytes, BatchedRecords(payload_bytes));
+  const Envelope envelope = RecordEnvelope(payload_bytes);
   MeasureDeliveries(state, payload_bytes, 1, [&](std::int64_t items) {
     count.Expect(items);
     batch.Expect(items);
@@ -167,15 +149,17 @@ void MeasureSenders(benchmark::State& state, const std::string& transport,
 // One server's messages to all others, which fill at the same pace.
 class Spokes {
  public:
-  Spokes(RawMesh* mesh, int from, int servers)
-      : mesh_(mesh), from_(from), out_(static_cast<std::size_t>(servers)) {}
+  Spokes(RawMesh* mesh, int from, int servers, std::int64_t records_per_message)
+      : mesh_(mesh),
+        from_(from),
+        records_per_message_(records_per_message),
+        out_(static_cast<std::size_t>(servers)) {}
 
   // One record to each, of `left` that are still to come.
   void SendRound(const EnvelopeView& envelope, std::int64_t left) {
     const std::size_t record_bytes = RecordBytes(envelope.payload.size());
     const bool begins = room_ == 0;
-    if (begins)
-      room_ = std::min(left, RecordsPerMessage(envelope.payload.size()));
+    if (begins) room_ = std::min(left, records_per_message_);
     for (std::size_t i = 0; i < out_.size(); ++i) {
       const int to = static_cast<int>(i);
       if (to == from_) continue;
@@ -192,6 +176,7 @@ class Spokes {
  private:
   RawMesh* const mesh_;
   const int from_;
+  const std::int64_t records_per_message_;
   std::vector<char*> out_;
   std::int64_t room_ = 0;
 };
@@ -199,18 +184,20 @@ class Spokes {
 void MeasureRawMesh(benchmark::State& state, const std::string& transport,
                     int servers) {
   constexpr std::size_t kBytes = 64;
-  const auto counts = NewCounts(servers);
+  const auto counts = NewDeliveryCounts(servers);
   const auto mesh = NewRawMesh(
-      transport, servers, kBatchBytes, [&](int to, absl::string_view message) {
+      transport, servers, absl::GetFlag(FLAGS_batch_bytes),
+      [&](int to, absl::string_view message) {
         counts[static_cast<std::size_t>(to)]->Add(ReadRecords(message));
       });
-  const Envelope envelope = SomeEnvelope(kBytes);
+  const Envelope envelope = RecordEnvelope(kBytes);
+  const std::int64_t records = BatchedRecords(kBytes);
   const int threads = std::min(servers, kMeshSendersMax);
   const auto send = [&](int first, std::int64_t rounds) {
     const EnvelopeView view(envelope);
     std::vector<Spokes> spokes;
     for (int from = first; from < servers; from += threads)
-      spokes.emplace_back(mesh.get(), from, servers);
+      spokes.emplace_back(mesh.get(), from, servers, records);
     for (std::int64_t left = rounds; left > 0; --left) {
       for (Spokes& each : spokes) each.SendRound(view, left);
     }

@@ -36,10 +36,7 @@ void SendRounds(LoopbackCluster* cluster, int first, int step,
 
 void MeasureMesh(benchmark::State& state, const std::string& transport,
                  int servers) {
-  std::vector<std::unique_ptr<DeliveryCount>> counts;
-  for (int i = 0; i < servers; ++i) {
-    counts.push_back(std::make_unique<DeliveryCount>());
-  }
+  const auto counts = NewDeliveryCounts(servers);
   LoopbackCluster cluster(
       transport, Scheme::kTcp, servers,
       [&](Server& self) -> EnvelopeHandler {

@@ -32,33 +32,23 @@ struct RawCase {
 
 void MeasureRaw(benchmark::State& state, const RawCase& test) {
   const std::size_t record_bytes = RecordBytes(test.payload_bytes);
-  std::vector<std::unique_ptr<DeliveryCount>> counts;
-  for (int link = 0; link < test.links; ++link) {
-    counts.push_back(std::make_unique<DeliveryCount>());
-  }
+  const auto counts = NewDeliveryCounts(test.links);
   const auto fanout = NewRawFanout(
       test.transport, test.scheme, test.links,
       record_bytes * static_cast<std::size_t>(test.records_per_message),
       [&](int link, absl::string_view message) {
         counts[static_cast<std::size_t>(link)]->Add(ReadRecords(message));
       });
-  Envelope envelope;
-  envelope.pid = 2;
-  envelope.sender_id = 1;
-  envelope.term = 7;
-  envelope.payload.assign(test.payload_bytes, 'x');
+  const Envelope envelope = RecordEnvelope(test.payload_bytes);
   EnvelopeView view(envelope);
   MeasureDeliveries(
       state, test.payload_bytes, test.links, [&](std::int64_t items) {
         for (auto& count : counts) count->Expect(items);
         for (std::int64_t left = items; left > 0;) {
           const std::int64_t records = std::min(left, test.records_per_message);
-          char* out =
-              fanout->Begin(record_bytes * static_cast<std::size_t>(records));
-          for (std::int64_t i = 0; i < records; ++i) {
-            ++view.message_id.sequence;
-            out = WriteRecord(view, out);
-          }
+          WriteRecords(
+              records, &view,
+              fanout->Begin(record_bytes * static_cast<std::size_t>(records)));
           fanout->Commit();
           left -= records;
         }
@@ -78,8 +68,8 @@ void AddRawThroughputCases(const std::string& transport, int bytes) {
   raw.transport = transport;
   raw.payload_bytes = static_cast<std::size_t>(bytes);
   RawCase batched = raw;
-  batched.records_per_message = static_cast<std::int64_t>(std::max<std::size_t>(
-      1, absl::GetFlag(FLAGS_batch_bytes) / RecordBytes(raw.payload_bytes)));
+  batched.records_per_message =
+      RecordsPerMessage(raw.payload_bytes, absl::GetFlag(FLAGS_batch_bytes));
   AddRawCase("raw", raw);
   AddRawCase("batched", batched);
   if (bytes == 64) {
