@@ -81,8 +81,8 @@ struct Config {
   // A frame is sent when it holds this much; 512 B-4 MiB.
   std::size_t frame_bytes = 64u << 10;
   // Given to the transport and not yet received: what an urgent envelope may
-  // have to wait for. Two payloads of 1 MiB, and what is around them: with less,
-  // such a payload is cut and put together again.
+  // have to wait for. Two payloads of 1 MiB, and what is around them: with
+  // less, such a payload is cut and put together again.
   std::size_t inflight_bytes = 9u << 18;
   // Received and not yet consumed, per peer.
   std::size_t window_bytes = 4u << 20;

@@ -3,8 +3,8 @@
 //
 // What it is: the one copy of a large payload on its way out. It goes straight
 // to where its frame lies, or its chunks if it is larger than one, each behind
-// room for a header, and is summed while it is in the cache. What it is not: part of
-// SendQueue, so that nobody has to hold a lock for as long as it takes.
+// room for a header, and is summed while it is in the cache. What it is not:
+// part of SendQueue, so that nobody has to hold a lock for as long as it takes.
 //
 // Threads: any. Errors: none; the envelope's payload is within
 // payload_bytes_max.

@@ -55,10 +55,10 @@ inline std::size_t FrameCharge(std::size_t body_bytes) {
 inline constexpr std::size_t kLinkFrameBytesMax = 17u << 20;
 
 // A record larger than this travels in chunks of this size, each a frame, and
-// is put together with one copy more. Many frames' worth and room for a record's
-// fields, so that by default a payload of 1 MiB is not cut, as long as two of
-// them may be in flight: one alone would stand still until it is acknowledged.
-// An urgent envelope waits for inflight_bytes in any case.
+// is put together with one copy more. Many frames' worth and room for a
+// record's fields, so that by default a payload of 1 MiB is not cut, as long as
+// two of them may be in flight: one alone would stand still until it is
+// acknowledged. An urgent envelope waits for inflight_bytes in any case.
 inline std::size_t ChunkBytes(std::size_t frame_bytes,
                               std::size_t inflight_bytes) {
   constexpr std::size_t kFieldsBytes = 4096;
@@ -70,9 +70,8 @@ inline std::size_t ChunkBytes(std::size_t frame_bytes,
 
 // A payload larger than this would not share a frame with another like it: it
 // has one of its own, and is copied before any lock is taken.
-inline std::size_t LoneBytes(std::size_t frame_bytes,
-                             std::size_t inflight_bytes) {
-  return std::min(frame_bytes / 2, ChunkBytes(frame_bytes, inflight_bytes));
+inline std::size_t LoneBytes(std::size_t frame_bytes) {
+  return frame_bytes / 2;
 }
 
 // A JSON string can take six bytes for one.

@@ -21,6 +21,10 @@ const SendWindow::Sent& SendWindow::At(std::uint64_t sequence) const {
   return sent_[static_cast<std::size_t>(sequence - front_sequence_)];
 }
 
+SendWindow::Sent& SendWindow::MutableAt(std::uint64_t sequence) {
+  return sent_[static_cast<std::size_t>(sequence - front_sequence_)];
+}
+
 const SendWindow::Sent* SendWindow::Rewound() const {
   return next_transmit_ < next_sequence_ ? &At(next_transmit_) : nullptr;
 }
@@ -47,8 +51,7 @@ void SendWindow::Add(Sent sent, absl::Time now) {
 
 bool SendWindow::MarkTransmitted(absl::Time now) {
   CLUSTER_CHECK(next_transmit_ < next_sequence_, "nothing is to be sent again");
-  Sent& sent =
-      sent_[static_cast<std::size_t>(next_transmit_ - front_sequence_)];
+  Sent& sent = MutableAt(next_transmit_);
   sent.transmitted = now;
   Count(sent, +1);
   ++next_transmit_;
@@ -58,8 +61,7 @@ bool SendWindow::MarkTransmitted(absl::Time now) {
 bool SendWindow::UndoLast() {
   CLUSTER_CHECK(inflight(), "nothing is in flight");
   --next_transmit_;
-  Sent& sent =
-      sent_[static_cast<std::size_t>(next_transmit_ - front_sequence_)];
+  Sent& sent = MutableAt(next_transmit_);
   Count(sent, -1);
   return --sent.transmissions > 0;
 }

@@ -103,6 +103,7 @@ class SendWindow {
   const Sent& At(std::uint64_t sequence) const;
 
  private:
+  Sent& MutableAt(std::uint64_t sequence);
   void Count(const Sent& sent, int sign);
 
   Ring<Sent> sent_;                   // front_sequence_ .. next_sequence_ - 1

@@ -38,7 +38,6 @@ ReliablePeer::ReliablePeer(const LinkConfig& config, Transport* transport,
                            Inbox* inbox, Callbacks* callbacks,
                            Rejections* rejections)
     : config_(config),
-      lone_bytes_(LoneBytes(config.frame_bytes, config.inflight_bytes)),
       transport_(transport),
       inbox_(inbox),
       callbacks_(callbacks),
@@ -91,7 +90,8 @@ bool ReliablePeer::WaitUntil(std::chrono::steady_clock::time_point deadline,
 }
 
 SendOutcome ReliablePeer::Send(const EnvelopeView& envelope) {
-  if (envelope.payload.size() > lone_bytes_) return SendLarge(envelope);
+  if (envelope.payload.size() > LoneBytes(config_.frame_bytes))
+    return SendLarge(envelope);
   const std::unique_lock<std::mutex> lock = Touch();
   if (link_ == nullptr || left_) return SendOutcome::kRemoved;
   return Settle(link_->Append(envelope), envelope.lane);

@@ -1,9 +1,9 @@
 // ReliablePeer: a peer with a session: a Link, a lock around it, and a
 // transport to hand its frames to.
 //
-// Threads: safe. The lock is held over encoding an envelope of up to half a frame
-// and over the transport's Send, which neither blocks nor calls back; never
-// over user code. What it is not: session logic, which is all in Link.
+// Threads: safe. The lock is held over encoding an envelope of up to half a
+// frame and over the transport's Send, which neither blocks nor calls back;
+// never over user code. What it is not: session logic, which is all in Link.
 
 #ifndef CLUSTER_SERVER_RELIABLE_PEER_H_
 #define CLUSTER_SERVER_RELIABLE_PEER_H_
@@ -76,7 +76,6 @@ class ReliablePeer : public Peer, public ArrivalSource, private LinkSink {
                  Predicate predicate);
 
   const LinkConfig config_;
-  const std::size_t lone_bytes_;  // a payload over this is encoded alone
   Transport* const transport_;
   Inbox* const inbox_;
   Callbacks* const callbacks_;

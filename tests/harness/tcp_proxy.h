@@ -62,9 +62,9 @@ class TcpProxy {
   // `least` to `most`, until CutNoMore.
   void CutEvery(absl::Duration least, absl::Duration most, std::uint64_t seed);
   void CutNoMore();
-  // Ends connections that are made from now on, so many of them, each as soon as
-  // it has carried exactly `bytes` (at least 1) that way. One that ends before
-  // does not count.
+  // Ends connections that are made from now on, so many of them, each as soon
+  // as it has carried exactly `bytes` (at least 1) that way. One that ends
+  // before does not count.
   void CutAfter(Way way, std::uint64_t bytes, CutBy how, int cuts);
   // Half-open: resets one side of all connections, without a word to the other.
   // What was on its way there still arrives.

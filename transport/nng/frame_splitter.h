@@ -13,9 +13,9 @@
 // `read_buffer_bytes`, in whole frames of the size last seen: so quiet streams
 // hold little, a small frame that is kept long pins little, and equal frames
 // never have to be moved; of those that are longer than two buffers, no more is
-// than the smallest buffer. A frame that is longer than two buffers, and than any
-// that this stream has completed, gets memory as its bytes arrive, twice what
-// has arrived at most: a mere claim costs nothing.
+// than the smallest buffer. A frame that is longer than two buffers, and than
+// any that this stream has completed, gets memory as its bytes arrive, twice
+// what has arrived at most: a mere claim costs nothing.
 //
 // What it is not: aware of what a frame means, or a control message.
 // Threads: one at a time; the slices are free of it. Errors: kBad for ever,
