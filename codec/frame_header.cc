@@ -1,5 +1,6 @@
 #include "codec/frame_header.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "codec/little_endian.h"
@@ -174,10 +175,11 @@ std::uint32_t LoadBodyCrc(const char* header) {
   return LoadLittle<std::uint32_t>(header + kAtBodyCrc);
 }
 
-FrameError DecodeFrame(absl::string_view frame, FrameHeader* header,
-                       absl::string_view* body) {
-  if (frame.size() < kFrameHeaderBytes) return FrameError::kTruncated;
-  const char* in = frame.data();
+FrameError DecodeFrame(absl::string_view header_bytes, absl::string_view body,
+                       FrameHeader* header) {
+  if (header_bytes.size() < kFrameHeaderBytes) return FrameError::kTruncated;
+  if (header_bytes.size() > kFrameHeaderBytes) return FrameError::kOverlong;
+  const char* in = header_bytes.data();
   if (std::memcmp(in, kMagic, sizeof(kMagic)) != 0) return FrameError::kMagic;
   if (static_cast<std::uint8_t>(in[kAtVersion]) != kVersion) {
     return FrameError::kVersion;
@@ -187,12 +189,19 @@ FrameError DecodeFrame(absl::string_view frame, FrameHeader* header,
   }
   LoadFields(in, header);
   if (!FieldsValid(in, *header)) return FrameError::kField;
-  const absl::string_view rest = frame.substr(kFrameHeaderBytes);
-  if (rest.size() < header->body_bytes) return FrameError::kTruncated;
-  if (rest.size() > header->body_bytes) return FrameError::kOverlong;
-  if (Crc32c(rest) != header->body_crc) return FrameError::kBodyCrc;
-  *body = rest;
+  if (body.size() < header->body_bytes) return FrameError::kTruncated;
+  if (body.size() > header->body_bytes) return FrameError::kOverlong;
+  if (Crc32c(body) != header->body_crc) return FrameError::kBodyCrc;
   return FrameError::kNone;
+}
+
+FrameError DecodeFrame(absl::string_view frame, FrameHeader* header,
+                       absl::string_view* body) {
+  const std::size_t cut = std::min(frame.size(), kFrameHeaderBytes);
+  const absl::string_view rest = frame.substr(cut);
+  const FrameError error = DecodeFrame(frame.substr(0, cut), rest, header);
+  if (error == FrameError::kNone) *body = rest;
+  return error;
 }
 
 std::string EncodeHello(const Hello& hello) {

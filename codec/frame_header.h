@@ -144,6 +144,9 @@ std::uint32_t LoadBodyCrc(const char* header);
 // what follows the header.
 FrameError DecodeFrame(absl::string_view frame, FrameHeader* header,
                        absl::string_view* body);
+// The same of a frame in two pieces: exactly the header, and the body.
+FrameError DecodeFrame(absl::string_view header_bytes, absl::string_view body,
+                       FrameHeader* header);
 
 struct Hello {
   std::uint64_t incarnation = 0;  // of the sender

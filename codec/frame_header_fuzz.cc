@@ -22,6 +22,11 @@ void FuzzFrame(absl::string_view frame) {
   FrameHeader header;
   absl::string_view body;
   const FrameError error = DecodeFrame(frame, &header, &body);
+  if (frame.size() >= kFrameHeaderBytes) {
+    FrameHeader same;
+    FUZZ_CHECK(DecodeFrame(frame.substr(0, kFrameHeaderBytes),
+                           frame.substr(kFrameHeaderBytes), &same) == error);
+  }
   if (error != FrameError::kNone) {
     FUZZ_CHECK(FrameErrorName(error) != "unknown");
     return;

@@ -145,6 +145,19 @@ TEST(FrameHeaderTest, EveryFieldReturns) {
   EXPECT_EQ(out.chunk_total_bytes, in.chunk_total_bytes);
 }
 
+TEST(FrameHeaderTest, DecodesInTwoPiecesThatAreCutBehindTheHeader) {
+  const std::string frame = MakeFrame(DataHeader("abc"), "abc");
+  const absl::string_view all = frame;
+  const auto decode = [&](std::size_t cut) {
+    FrameHeader header;
+    return DecodeFrame(all.substr(0, cut), all.substr(cut), &header);
+  };
+  EXPECT_EQ(decode(kFrameHeaderBytes), FrameError::kNone);
+  EXPECT_EQ(decode(kFrameHeaderBytes - 1), FrameError::kTruncated);
+  EXPECT_EQ(decode(kFrameHeaderBytes + 1), FrameError::kOverlong);
+  EXPECT_EQ(decode(0), FrameError::kTruncated);
+}
+
 TEST(FrameHeaderTest, EveryKindDecodesWithoutABody) {
   for (const FrameKind kind :
        {FrameKind::kHello, FrameKind::kControl, FrameKind::kGoodbye}) {

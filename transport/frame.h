@@ -53,12 +53,23 @@ struct Frame {
   }
 };
 
-// A frame that arrived.
+// A frame that arrived: the concatenation of its slices.
 struct ReceivedFrame {
   Slice slice;
+  // What follows: nothing, but where the sender's frame was of a small slice
+  // and a large one and the transport carries these as they are, to copy
+  // neither.
+  Slice rest;
   // The server that the connection proved to be, by the transport's own
   // security; none where it proves nothing.
   absl::optional<int> identity;
+
+  // A copy, for who wants it in one piece.
+  std::string ToString() const {
+    std::string all(slice.bytes);
+    all.append(rest.bytes.data(), rest.bytes.size());
+    return all;
+  }
 };
 
 }  // namespace cluster

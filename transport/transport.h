@@ -68,8 +68,8 @@ class TransportHandler {
  public:
   virtual ~TransportHandler() = default;
 
-  // A frame arrived. Does not block. The slice may be kept as long as one likes
-  // and released on any thread.
+  // A frame arrived. Does not block. Its slices may be kept as long as one
+  // likes and released on any thread.
   virtual FrameVerdict OnFrame(ReceivedFrame frame) = 0;
 
   // Called on a receiving thread after one or more OnFrame calls, when no

@@ -23,6 +23,16 @@ RefusalReason ReasonOf(RejectionKind kind) {
   return RefusalReason::kMalformed;
 }
 
+// The body has taken its share over from the frame.
+FrameError Decode(ReceivedFrame* frame, FrameHeader* header, Slice* body) {
+  if (!frame->rest.bytes.empty()) {
+    *body = std::move(frame->rest);
+    return DecodeFrame(frame->slice.bytes, body->bytes, header);
+  }
+  body->owner = std::move(frame->slice.owner);
+  return DecodeFrame(frame->slice.bytes, header, &body->bytes);
+}
+
 }  // namespace
 
 FrameRouter::FrameRouter(int self_id, Delivery delivery, bool secured,
@@ -74,13 +84,11 @@ bool FrameRouter::MaySpeakFor(int sender, const absl::optional<int>& identity) {
 FrameVerdict FrameRouter::OnSessionFrame(ReceivedFrame frame) {
   FrameHeader header;
   Slice body;
-  if (DecodeFrame(frame.slice.bytes, &header, &body.bytes) !=
-      FrameError::kNone) {
+  if (Decode(&frame, &header, &body) != FrameError::kNone) {
     return Refuse(RefusalReason::kMalformed, FrameVerdict::kMalformed);
   }
   if (!MaySpeakFor(static_cast<int>(header.sender_id), frame.identity))
     return FrameVerdict::kMalformed;
-  body.owner = std::move(frame.slice.owner);
   Peer* const found = peers_->Find(static_cast<int>(header.sender_id));
   if (found == nullptr || found->removed()) {
     return Refuse(RefusalReason::kUnknownSender, FrameVerdict::kAccepted);
@@ -100,7 +108,8 @@ FrameVerdict FrameRouter::OnSessionFrame(ReceivedFrame frame) {
 FrameVerdict FrameRouter::OnMessage(const ReceivedFrame& frame) {
   DecodeState state;
   EnvelopeView envelope;
-  if (!codec_->DecodeStandalone(frame.slice.bytes, &state, &envelope).ok()) {
+  if (!frame.rest.bytes.empty() ||
+      !codec_->DecodeStandalone(frame.slice.bytes, &state, &envelope).ok()) {
     return Refuse(RefusalReason::kMalformed, FrameVerdict::kMalformed);
   }
   if (!MaySpeakFor(envelope.sender_id, frame.identity))

@@ -65,7 +65,8 @@ void RogueMember::Say(const std::string& frame) {
 FrameVerdict RogueMember::OnFrame(ReceivedFrame frame) {
   FrameHeader header;
   absl::string_view body;
-  EXPECT_EQ(DecodeFrame(frame.slice.bytes, &header, &body), FrameError::kNone);
+  const std::string bytes = frame.ToString();
+  EXPECT_EQ(DecodeFrame(bytes, &header, &body), FrameError::kNone);
   Hello hello;
   if (header.kind == FrameKind::kHello && DecodeHello(body, &hello))
     Answer(hello);

@@ -93,8 +93,8 @@ class TappedTransport final : public ForwardingTransport {
 
  private:
   FrameVerdict OnFrame(ReceivedFrame frame) override {
-    const bool watched = state_->Watches(self_, frame.slice.bytes);
-    const std::string bytes(watched ? frame.slice.bytes : "");
+    const std::string bytes = frame.ToString();
+    const bool watched = state_->Watches(self_, bytes);
     const FrameVerdict verdict = handler()->OnFrame(std::move(frame));
     if (watched) state_->Handled(self_, bytes);
     return verdict;

@@ -56,12 +56,15 @@ TEST_P(TransportContract, AReceivedFrameOutlivesCallbackAndTransport) {
     sent.emplace_back(bytes, static_cast<char>('a' + bytes % 26));
     ASSERT_TRUE(sender->SendWaiting(2, sent.back()));
   }
+  sent.push_back("head" + sent.back());
+  ASSERT_TRUE(sender->SendWaiting(
+      2, Frame{{MakeSlice("head"), MakeSlice(sent.back().substr(4))}}));
   ASSERT_TRUE(receiver->handler.WaitForFrames(sent.size()));
   std::vector<ReceivedFrame> kept = receiver->handler.Get().frames;
   receiver.reset();
   sender.reset();
   for (std::size_t i = 0; i < sent.size(); ++i) {
-    EXPECT_TRUE(kept[i].slice.bytes == sent[i]) << i;
+    EXPECT_TRUE(kept[i].ToString() == sent[i]) << i;
   }
   // The last shares go on a thread that no transport knows.
   std::thread([frames = std::move(kept)]() mutable { frames.clear(); }).join();

@@ -18,7 +18,7 @@ int Recorded::Count(const std::map<int, int>& calls, int peer) {
 bool Recorded::HasFrame(absl::string_view text) const {
   return std::any_of(
       frames.begin(), frames.end(),
-      [&](const ReceivedFrame& frame) { return frame.slice.bytes == text; });
+      [&](const ReceivedFrame& frame) { return frame.ToString() == text; });
 }
 
 bool Recorded::HasRejection(RejectionKind kind) const {
@@ -76,7 +76,7 @@ std::vector<std::string> RecordingHandler::Texts() const {
   std::lock_guard<std::mutex> lock(mutex_);
   std::vector<std::string> texts;
   for (const ReceivedFrame& frame : recorded_.frames) {
-    texts.emplace_back(frame.slice.bytes);
+    texts.push_back(frame.ToString());
   }
   return texts;
 }

@@ -174,8 +174,8 @@ bool InboundSocket::Identify(absl::optional<int>* identity,
   return true;
 }
 
-InboundSocket::Result InboundSocket::Receive(int wait_ms, ReceivedFrame* frame,
-                                             Rejection* rejection) {
+// False: none came in time.
+bool InboundSocket::TakePart(int wait_ms) {
   if (wait_ms != 0 && wait_ms != wait_ms_) {
     pull_.set(zmq::sockopt::rcvtimeo, wait_ms);
     wait_ms_ = wait_ms;
@@ -185,27 +185,40 @@ InboundSocket::Result InboundSocket::Receive(int wait_ms, ReceivedFrame* frame,
     result = zmq_msg_recv(incoming_.handle(), pull_.handle(),
                           wait_ms == 0 ? ZMQ_DONTWAIT : 0);
   } while (result < 0 && zmq_errno() == EINTR);
-  if (result < 0) {
-    CLUSTER_CHECK(zmq_errno() == EAGAIN, "zmq_msg_recv failed");
-    return Result::kEmpty;
-  }
-  if (IsWakeUp()) return Result::kWoken;
-  const bool more = incoming_.more();
-  const bool whole = !more && !inside_parts_;
-  inside_parts_ = more;
-  if (!Identify(&frame->identity, rejection)) return Result::kRejected;
-  if (!whole || incoming_.size() > frame_bytes_max_) {
-    *rejection = {
-        RejectionKind::kMalformed, frame->identity,
-        whole ? "a message over the limit" : "a message of many parts"};
-    return more ? Result::kDropped : Result::kRejected;
-  }
+  CLUSTER_CHECK(result >= 0 || zmq_errno() == EAGAIN, "zmq_msg_recv failed");
+  return result >= 0;
+}
 
+Slice InboundSocket::Share(zmq::message_t* part) {
   auto message = std::allocate_shared<zmq::message_t>(
-      buffers_->For<zmq::message_t>(), std::move(incoming_));
+      buffers_->For<zmq::message_t>(), std::move(*part));
   const absl::string_view bytes(static_cast<const char*>(message->data()),
                                 message->size());
-  frame->slice = Slice{std::move(message), bytes};
+  return Slice{std::move(message), bytes};
+}
+
+InboundSocket::Result InboundSocket::Receive(int wait_ms, ReceivedFrame* frame,
+                                             Rejection* rejection) {
+  if (!TakePart(wait_ms)) return Result::kEmpty;
+  if (IsWakeUp()) return Result::kWoken;
+  const bool late = inside_parts_;
+  zmq::message_t head;
+  if (incoming_.more() && !late) {
+    head.swap(incoming_);
+    CLUSTER_CHECK(TakePart(0), "ZeroMQ hands over whole messages");
+  }
+  inside_parts_ = incoming_.more();
+  if (!Identify(&frame->identity, rejection)) return Result::kRejected;
+  const bool parts = late || inside_parts_;
+  if (parts || head.size() + incoming_.size() > frame_bytes_max_) {
+    *rejection = {
+        RejectionKind::kMalformed, frame->identity,
+        parts ? "a message of many parts" : "a message over the limit"};
+    return inside_parts_ ? Result::kDropped : Result::kRejected;
+  }
+  const bool headed = head.size() > 0;
+  frame->slice = Share(headed ? &head : &incoming_);
+  frame->rest = headed ? Share(&incoming_) : Slice();
   return Result::kFrame;
 }
 

@@ -1,8 +1,8 @@
 // InboundSocket: the PULL socket on which every peer's frames arrive.
 //
-// What it is: the bound socket, its messages as frames that share their buffer,
-// and the news of connections that ZeroMQ turned away. Messages of many parts,
-// and ones over the limit, are thrown away; with security, so is every message
+// What it is: the bound socket, its messages as frames that share their
+// buffers, and the news of connections that ZeroMQ turned away. Messages of
+// more than two parts, and ones over the limit, are thrown away; with security, so is every message
 // whose connection is not one of a present peer's key.
 // What it is not: a thread.
 //
@@ -86,7 +86,9 @@ class InboundSocket {
   absl::Status BindAndNote();
   absl::Status Unbind();
   void AwaitListenerClosed();
+  bool TakePart(int wait_ms);
   bool IsWakeUp();
+  Slice Share(zmq::message_t* part);
   // Whose message it is, or why it is nobody's.
   bool Identify(absl::optional<int>* identity, Rejection* rejection);
   const std::size_t frame_bytes_max_;

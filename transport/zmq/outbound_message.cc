@@ -7,6 +7,7 @@
 #include <new>
 #include <utility>
 
+#include "absl/container/inlined_vector.h"
 #include "transport/check.h"
 
 namespace cluster {
@@ -34,13 +35,9 @@ void EndLoan(void* /*bytes*/, void* argument) {
   allocator.deallocate(loan, 1);
 }
 
-// The slice that is all of the frame, if there is one.
-const Slice* OnlySlice(const Frame& frame, std::size_t bytes) {
-  for (const Slice& slice : frame.slices) {
-    if (slice.bytes.empty()) continue;
-    return slice.bytes.size() == bytes ? &slice : nullptr;
-  }
-  return nullptr;
+// Whether it is worth it to send these bytes from where they lie.
+bool Uncopied(const Slice* slice) {
+  return slice->bytes.size() >= kUncopiedBytesMin;
 }
 
 void Lend(const Slice& slice, const std::shared_ptr<BufferPool>& buffers,
@@ -55,38 +52,53 @@ void Lend(const Slice& slice, const std::shared_ptr<BufferPool>& buffers,
   CLUSTER_CHECK(result == 0, "out of memory");
 }
 
-void Copy(const Frame& frame, std::size_t bytes, zmq_msg_t* message) {
+using Slices = absl::InlinedVector<const Slice*, 2>;
+
+void Copy(const Slices& slices, std::size_t bytes, zmq_msg_t* message) {
   const int result = zmq_msg_init_size(message, bytes);
   CLUSTER_CHECK(result == 0, "out of memory");
   char* out = static_cast<char*>(zmq_msg_data(message));
-  for (const Slice& slice : frame.slices) {
-    if (slice.bytes.empty()) continue;
-    std::memcpy(out, slice.bytes.data(), slice.bytes.size());
-    out += slice.bytes.size();
+  for (const Slice* slice : slices) {
+    std::memcpy(out, slice->bytes.data(), slice->bytes.size());
+    out += slice->bytes.size();
   }
+}
+
+// False: the socket takes none, and has forgotten the parts before it.
+bool SendPart(zmq::socket_t* push, int flags, zmq_msg_t* message) {
+  int result;
+  do {
+    result = zmq_msg_send(message, push->handle(), ZMQ_DONTWAIT | flags);
+  } while (result < 0 && zmq_errno() == EINTR);
+  if (result >= 0) return true;
+  const int error = zmq_errno();
+  zmq_msg_close(message);
+  CLUSTER_CHECK(error == EAGAIN, "zmq_msg_send failed");
+  return false;
 }
 
 }  // namespace
 
 bool SendFrame(zmq::socket_t* push, const Frame& frame, std::size_t bytes,
                const std::shared_ptr<BufferPool>& buffers) {
-  zmq_msg_t message;
-  const Slice* only =
-      bytes >= kUncopiedBytesMin ? OnlySlice(frame, bytes) : nullptr;
-  if (only != nullptr) {
-    Lend(*only, buffers, &message);
-  } else {
-    Copy(frame, bytes, &message);
+  Slices slices;
+  for (const Slice& slice : frame.slices) {
+    if (!slice.bytes.empty()) slices.push_back(&slice);
   }
-  int result;
-  do {
-    result = zmq_msg_send(&message, push->handle(), ZMQ_DONTWAIT);
-  } while (result < 0 && zmq_errno() == EINTR);
-  if (result >= 0) return true;
-  const int error = zmq_errno();
-  zmq_msg_close(&message);
-  CLUSTER_CHECK(error == EAGAIN, "zmq_msg_send failed");
-  return false;
+  zmq_msg_t message;
+  const bool headed =
+      slices.size() == 2 && !Uncopied(slices[0]) && Uncopied(slices[1]);
+  if (headed) {
+    Copy({slices[0]}, slices[0]->bytes.size(), &message);
+    if (!SendPart(push, ZMQ_SNDMORE, &message)) return false;
+    slices.erase(slices.begin());
+  }
+  if (slices.size() == 1 && Uncopied(slices[0])) {
+    Lend(*slices[0], buffers, &message);
+  } else {
+    Copy(slices, bytes, &message);
+  }
+  return SendPart(push, 0, &message);
 }
 
 bool HasRoom(zmq::socket_t* push) {

@@ -1,4 +1,5 @@
-// Frames as ZeroMQ messages: one frame, one message, one part.
+// Frames as ZeroMQ messages: one frame, one message, of one part, or of two
+// where that saves copying the second.
 //
 // What it is: the hand-over of a frame to a PUSH socket, without a copy where
 // that pays. What it is not: thread-safe: the socket is the caller's.
@@ -20,9 +21,9 @@
 namespace cluster {
 namespace zmq_backend {
 
-// A frame that is one slice of at least this many bytes is sent from where it
-// lies; the two allocations and the release on another thread that this costs
-// are dearer than copying less.
+// A slice of at least this many bytes is sent from where it lies, if it is all
+// of the frame, or all behind one smaller slice; the two allocations and the
+// release on another thread that this costs are dearer than copying less.
 inline constexpr std::size_t kUncopiedBytesMin = 8192;
 
 // Queues `frame`, of `bytes` bytes. Does not block. False: there is no room,

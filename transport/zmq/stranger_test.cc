@@ -70,6 +70,26 @@ TEST_F(StrangerTest, MessagesOfManyPartsAreDropped) {
   ASSERT_TRUE(node->handler.WaitForFrames(1));
   EXPECT_EQ(node->handler.Texts(), std::vector<std::string>{"whole"});
   EXPECT_EQ(node->handler.Get().frame_count, 1u);
+  EXPECT_TRUE(node->handler.Get().HasRejection(RejectionKind::kMalformed));
+}
+
+TEST_F(StrangerTest, MessagesOfTwoPartsAreFrames) {
+  auto node = Start(1);
+  zmq::context_t context;
+  zmq::socket_t push(context, zmq::socket_type::push);
+  push.set(zmq::sockopt::linger, 0);
+  push.connect("tcp://" + node->transport->Address());
+  const auto more = zmq::send_flags::sndmore;
+  push.send(zmq::str_buffer("head"), more);
+  push.send(zmq::str_buffer("body"), zmq::send_flags::none);
+  push.send(zmq::const_buffer(), more);
+  push.send(zmq::str_buffer("only"), zmq::send_flags::none);
+  push.send(zmq::str_buffer("only"), more);
+  push.send(zmq::const_buffer(), zmq::send_flags::none);
+  ASSERT_TRUE(node->handler.WaitForFrames(3));
+  EXPECT_EQ(node->handler.Texts(),
+            (std::vector<std::string>{"headbody", "only", "only"}));
+  EXPECT_EQ(node->handler.Get().frames[0].rest.bytes, "body");
 }
 
 // ZeroMQ would dial 50 times a second.
