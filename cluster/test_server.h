@@ -83,6 +83,10 @@ class Recorder {
     texts_.push_back(std::move(text));
     changed_.notify_all();
   }
+  void Clear() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    texts_.clear();
+  }
   // Waits until the text is there, and returns all up to it.
   std::vector<std::string> WaitFor(const std::string& text) {
     std::unique_lock<std::mutex> lock(mutex_);

@@ -3,12 +3,13 @@
 // What it is: a buffer with room for a frame header in front of its records. A
 // small batch becomes one frame, header and records in one piece. A large one
 // holds a single record in chunks, each with room for a header in front and so
-// a frame of its own in one piece, that shares the buffer. What it is not: a
-// queue (send_queue.h) or a frame on the wire.
+// a frame of its own in one piece, that shares the buffer. A batch that is
+// shared lies in the queues of several peers; each of its frames has a header
+// elsewhere. What it is not: a queue (send_queue.h) or a frame on the wire.
 //
 // Threads: a value; the bytes are shared with frames and do not change once a
-// frame was made of them. Ownership: shared by the batch and every frame made
-// of it.
+// frame was made of them or the batch is shared. Ownership: shared by the batch
+// and every frame made of it.
 
 #ifndef CLUSTER_LINK_BATCH_H_
 #define CLUSTER_LINK_BATCH_H_
@@ -33,6 +34,7 @@ struct Batch {
   Lane lane = Lane::kNormal;
   std::size_t payload_bytes_longest = 0;  // of its envelopes
   std::uint32_t body_crc = 0;  // of a small one, once it takes no more records
+  bool shared = false;         // with other peers: nothing is written into it
 
   bool large = false;  // one record, sent in chunks; these are of it alone
   std::size_t chunk_bytes = 0;   // of the body, in each chunk but the last
@@ -66,8 +68,8 @@ Batch NewBatch(BufferPool* buffers, Lane lane, std::size_t capacity);
 Batch WithCapacity(BufferPool* buffers, const Batch& batch,
                    std::size_t capacity);
 
-// The small batch in a buffer that nobody else holds and that is not much larger than
-// it needs: itself if it is so already, else a copy.
+// The small batch, not shared, in a buffer that nobody else holds and that is
+// not much larger than it needs: itself if it is so already, else a copy.
 Batch Compact(BufferPool* buffers, Batch batch);
 
 }  // namespace cluster

@@ -58,7 +58,8 @@ Batch Scatter(const LinkConfig& config, Lane lane, Parts parts) {
 
 }  // namespace
 
-Batch EncodeLarge(const LinkConfig& config, const EnvelopeView& envelope) {
+Batch EncodeLarge(const LinkConfig& config, const EnvelopeView& envelope,
+                  bool shared) {
   EncodeState encode;
   Batch batch;
   if (config.codec->RecordFieldsBytesMax() > 0) {
@@ -80,6 +81,7 @@ Batch EncodeLarge(const LinkConfig& config, const EnvelopeView& envelope) {
                      absl::string_view()});
   }
   batch.records = 1;
+  batch.shared = shared;
   batch.payload_bytes_longest = envelope.payload.size();
   return batch;
 }

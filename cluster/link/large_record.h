@@ -21,8 +21,10 @@
 
 namespace cluster {
 
-// Large, in chunks, or small where one of them holds it.
-Batch EncodeLarge(const LinkConfig& config, const EnvelopeView& envelope);
+// Large, in chunks, or small where one of them holds it. `shared`: for the
+// queues of several peers.
+Batch EncodeLarge(const LinkConfig& config, const EnvelopeView& envelope,
+                  bool shared = false);
 
 }  // namespace cluster
 

@@ -72,6 +72,21 @@ AppendResult Link::AppendEncoded(Batch batch) {
   return result;
 }
 
+bool Link::Gathers(Lane lane, std::size_t bytes) const {
+  if (!queue_.HasRoomFor(bytes)) return false;
+  // Who sends one that is too large is to be told, and not what took it.
+  if (handshake_.established() &&
+      handshake_.peer().payload_bytes_max < LoneBytes(config_.frame_bytes))
+    return false;
+  if (!queue_.Empty(lane)) return !MayTransmit(lane);
+  return handshake_.established() && LaneGathers(lane);
+}
+
+void Link::AppendShared(const Batch& batch, const EncodeState& encode) {
+  stats_.accepted += batch.records;
+  queue_.AppendShared(batch, encode);
+}
+
 void Link::Consumed(std::uint64_t session, std::uint64_t sequence) {
   if (session != handshake_.session()) return;
   const std::size_t before = receive_.bytes();

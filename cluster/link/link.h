@@ -85,6 +85,11 @@ class Link {
   // whether it is worth encoding, and taking what it became.
   AppendResult MayAppend(const EnvelopeView& envelope) const;
   AppendResult AppendEncoded(Batch batch);
+  // Whether `bytes` more in the lane would only wait with what waits already,
+  // and there is room for them.
+  bool Gathers(Lane lane, std::size_t bytes) const;
+  // Takes what was encoded for several peers. The link gathered.
+  void AppendShared(const Batch& batch, const EncodeState& encode);
 
   // Whether Append would take this envelope now, as far as room goes.
   bool HasRoom(const EnvelopeView& envelope) const {

@@ -74,6 +74,14 @@ inline std::size_t LoneBytes(std::size_t frame_bytes) {
   return frame_bytes / 2;
 }
 
+// The records of a batch that is full. Where the oldest batch is dropped, an
+// eighth of the bound, so that it is a small part of the queue.
+inline std::size_t BatchBytes(const LinkConfig& config) {
+  return config.overflow == Overflow::kDropOldest
+             ? std::min(config.frame_bytes, config.queue_bytes_max / 8)
+             : config.frame_bytes;
+}
+
 // A JSON string can take six bytes for one.
 inline std::size_t RecordBytesLimit(std::size_t payload_bytes_max) {
   return 6 * payload_bytes_max + 4096;

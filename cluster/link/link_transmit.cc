@@ -216,6 +216,8 @@ void Link::Transmit(Lane lane, absl::Time now, Frame* frame) {
     sent = CutChunk(lane, &header);
   } else {
     sent.batch = queue_.Take(lane);
+    if (sent.batch.shared)
+      sent.other_header = config_.buffers->Lend(kFrameHeaderBytes);
     sent.body_bytes = sent.batch.body_bytes;
     sent.envelopes = header.records = sent.batch.records;
   }
@@ -239,7 +241,7 @@ SendWindow::Sent Link::CutChunk(Lane lane, FrameHeader* header) {
   SendWindow::Sent sent;
   sent.batch = queue_.Front(lane);
   sent.offset = sent.batch.cut_bytes;
-  if (sent.offset < sent.batch.headed_bytes)
+  if (sent.batch.shared || sent.offset < sent.batch.headed_bytes)
     sent.other_header = config_.buffers->Lend(kFrameHeaderBytes);
   sent.body_bytes = NextBodyBytes(lane);
   const bool first = sent.offset == 0;

@@ -50,12 +50,7 @@ Batch WithoutTooLarge(const LinkConfig& config, const Batch& batch,
 SendQueue::SendQueue(const LinkConfig& config)
     : config_(config),
       chunk_bytes_(ChunkBytes(config.frame_bytes, config.inflight_bytes)),
-      // An eighth of the bound, so that dropping the oldest batch drops a small
-      // part of the queue.
-      batch_bytes_(
-          config.overflow == Overflow::kDropOldest
-              ? std::min(config.frame_bytes, config.queue_bytes_max / 8)
-              : config.frame_bytes) {}
+      batch_bytes_(BatchBytes(config)) {}
 
 bool SendQueue::Fits(Lane lane, std::size_t record_bytes) const {
   if (bytes_ + record_bytes <= config_.queue_bytes_max) return true;
@@ -146,6 +141,30 @@ AppendResult SendQueue::AppendEncoded(Batch batch) {
   return AppendResult::kAccepted;
 }
 
+void SendQueue::AppendShared(const Batch& batch, const EncodeState& encode) {
+  LaneQueue& queue = At(batch.lane);
+  envelopes_ += batch.records;
+  AddBytes(batch.body_bytes, &queue);
+  if (queue.open &&
+      queue.batches.back().body_bytes + batch.body_bytes > batch_bytes_)
+    Close(&queue);
+  if (batch.body_bytes >= batch_bytes_ / 2) {
+    if (queue.open) Close(&queue);
+    queue.batches.PushBack(batch);
+    return;
+  }
+  // A few records in a buffer of their own would be a frame of their own too.
+  if (!queue.open) Open(batch.lane, batch.body_bytes, &queue);
+  Batch& last = queue.batches.back();
+  if (last.room() < batch.body_bytes) Grow(&last, batch.body_bytes);
+  std::memcpy(last.body_end(), batch.body_begin(), batch.body_bytes);
+  last.body_bytes += batch.body_bytes;
+  last.payload_bytes_longest =
+      std::max(last.payload_bytes_longest, batch.payload_bytes_longest);
+  last.records += batch.records;
+  queue.encode = encode;
+}
+
 bool SendQueue::MakeRoom(std::size_t bytes) {
   if (envelopes_ == 0) return true;
   if (config_.overflow == Overflow::kReject) return false;
@@ -179,6 +198,7 @@ Batch SendQueue::Take(Lane lane) {
   Batch batch = queue.batches.PopFront();
   TakeBytes(batch.body_bytes, &queue);
   envelopes_ -= batch.records;
+  if (batch.shared) return batch;
   return Compact(config_.buffers.get(), std::move(batch));
 }
 

@@ -43,11 +43,17 @@ class SendQueue {
   AppendResult Append(const EnvelopeView& envelope);
   // The same for what EncodeLarge (large_record.h) made.
   AppendResult AppendEncoded(Batch batch);
+  // Takes the records of a small batch that is shared with other peers. There
+  // is room for them. `encode` is the state after the last of them.
+  void AppendShared(const Batch& batch, const EncodeState& encode);
 
   // Whether it would be taken without dropping anything.
   bool HasRoom(const EnvelopeView& envelope) const {
     return envelopes_ == 0 ||
            Fits(envelope.lane, config_.codec->RecordBytesMax(envelope));
+  }
+  bool HasRoomFor(std::size_t bytes) const {
+    return bytes_ + bytes <= config_.queue_bytes_max;
   }
 
   bool Empty(Lane lane) const { return At(lane).batches.empty(); }

@@ -151,6 +151,41 @@ TEST(SendQueue, WhatWasEncodedAheadIsRefusedWithoutRoom) {
   EXPECT_EQ(queue.envelopes(), 1u);
 }
 
+// What goes to several peers, a few records or many at a time.
+TEST(SendQueue, WhatIsSharedKeepsOrderAndSize) {
+  const LinkConfig config = TestLinkConfig(1, 2);
+  SendQueue queue(config);
+  Strings expected, taken;
+  for (std::size_t i = 0; i < 60; ++i) {
+    expected.push_back(std::string(i, 'o') + "own");
+    ASSERT_EQ(queue.Append(Text(expected.back())), AppendResult::kAccepted);
+    Batch batch = NewBatch(config.buffers.get(), Lane::kNormal, 1024);
+    batch.shared = true;
+    EncodeState encode;
+    while (batch.body_bytes < i * 13) {
+      expected.push_back(std::string(i, 's') + "shared");
+      char* const end = config.codec->AppendRecord(Text(expected.back()),
+                                                   &encode, batch.body_end());
+      batch.body_bytes = static_cast<std::size_t>(end - batch.body_begin());
+      ++batch.records;
+    }
+    batch.body_crc = Crc32c(batch.body());
+    if (batch.records > 0) queue.AppendShared(batch, encode);
+  }
+  EXPECT_EQ(queue.envelopes(), expected.size());
+  bool shared = false, own = false;
+  while (!queue.Empty()) {
+    const Batch batch = queue.Take(Lane::kNormal);
+    EXPECT_LE(batch.body_bytes, config.frame_bytes);
+    (batch.shared ? shared : own) = true;
+    for (std::string& payload : PayloadsOf(config, batch))
+      taken.push_back(std::move(payload));
+  }
+  EXPECT_EQ(taken, expected);
+  EXPECT_TRUE(shared && own);
+  EXPECT_EQ(queue.bytes(), 0u);
+}
+
 TEST(SendQueue, TooLargeIsNeverAccepted) {
   const LinkConfig config = TestLinkConfig(1, 2);
   SendQueue queue(config);

@@ -35,8 +35,8 @@ enum class AckResult {
 class SendWindow {
  public:
   struct Sent {
-    // Of a chunk, where the room in front of it was taken in another session;
-    // else null.
+    // Where the room in front of it is not ours, as in a shared batch, or was
+    // taken in another session, as of a chunk; else null.
     std::shared_ptr<char> other_header;
     Batch batch;  // small: this frame; large: the record that it is a part of
     FrameHeader header;      // as it was first; what it acknowledges grows old

@@ -37,14 +37,16 @@ FrameError Decode(ReceivedFrame* frame, FrameHeader* header, Slice* body) {
 
 FrameRouter::FrameRouter(int self_id, Delivery delivery, bool secured,
                          const Codec* codec, std::function<MessageId()> next_id,
-                         PeerTable<Peer>* peers, Inbox* inbox,
-                         Callbacks* callbacks, Rejections* rejections)
+                         PeerTable<Peer>* peers, Broadcaster* broadcaster,
+                         Inbox* inbox, Callbacks* callbacks,
+                         Rejections* rejections)
     : self_id_(self_id),
       delivery_(delivery),
       secured_(secured),
       codec_(codec),
       next_id_(std::move(next_id)),
       peers_(peers),
+      broadcaster_(broadcaster),
       inbox_(inbox),
       callbacks_(callbacks),
       rejections_(rejections) {}
@@ -140,15 +142,22 @@ void FrameRouter::OnDrained() {
     undrained.swap(undrained_);
   }
   for (Peer* peer : undrained) peer->OnDrained();
+  OnRoom();
   callbacks_->RunHere();
 }
 
 void FrameRouter::OnWritable(int peer) {
   if (Peer* const found = peers_->Find(peer)) found->OnWritable();
+  OnRoom();
+}
+
+void FrameRouter::OnRoom() {
+  if (broadcaster_ != nullptr) broadcaster_->OnRoom();
 }
 
 void FrameRouter::OnConnected(int peer) {
   if (Peer* const found = peers_->Find(peer)) found->OnConnected();
+  OnRoom();
   callbacks_->Wake();
 }
 

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "cluster/server/best_effort_peer.h"
+#include "cluster/server/broadcaster.h"
 #include "cluster/server/callbacks.h"
 #include "cluster/server/inbox.h"
 #include "cluster/server/peer_table.h"
@@ -33,7 +34,8 @@ class FrameRouter : public TransportHandler {
   // one without an id gets.
   FrameRouter(int self_id, Delivery delivery, bool secured, const Codec* codec,
               std::function<MessageId()> next_id, PeerTable<Peer>* peers,
-              Inbox* inbox, Callbacks* callbacks, Rejections* rejections);
+              Broadcaster* broadcaster, Inbox* inbox, Callbacks* callbacks,
+              Rejections* rejections);
 
   FrameVerdict OnFrame(ReceivedFrame frame) override;
   void OnDrained() override;
@@ -52,6 +54,8 @@ class FrameRouter : public TransportHandler {
   // Whether a connection of this identity may speak for `sender`; if not, that
   // is counted and reported.
   bool MaySpeakFor(int sender, const absl::optional<int>& identity);
+  // After what may have let a peer transmit.
+  void OnRoom();
   void Report(RefusalReason reason, int peer, absl::string_view text);
 
   const int self_id_;
@@ -60,6 +64,7 @@ class FrameRouter : public TransportHandler {
   const Codec* const codec_;
   const std::function<MessageId()> next_id_;
   PeerTable<Peer>* const peers_;
+  Broadcaster* const broadcaster_;  // null: best effort
   Inbox* const inbox_;
   Callbacks* const callbacks_;
   Rejections* const rejections_;

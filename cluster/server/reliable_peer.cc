@@ -90,8 +90,10 @@ bool ReliablePeer::WaitUntil(std::chrono::steady_clock::time_point deadline,
 }
 
 SendOutcome ReliablePeer::Send(const EnvelopeView& envelope) {
-  if (envelope.payload.size() > LoneBytes(config_.frame_bytes))
-    return SendLarge(envelope);
+  if (envelope.payload.size() > LoneBytes(config_.frame_bytes)) {
+    absl::optional<Batch> encoded;
+    return SendLarge(envelope, false, &encoded);
+  }
   const std::unique_lock<std::mutex> lock = Touch();
   if (link_ == nullptr || left_) return SendOutcome::kRemoved;
   return Settle(link_->Append(envelope), envelope.lane);
@@ -99,16 +101,34 @@ SendOutcome ReliablePeer::Send(const EnvelopeView& envelope) {
 
 // Encodes without the lock: acknowledgements and urgent envelopes do not wait
 // for it.
-SendOutcome ReliablePeer::SendLarge(const EnvelopeView& envelope) {
+SendOutcome ReliablePeer::SendLarge(const EnvelopeView& envelope, bool shared,
+                                    absl::optional<Batch>* encoded) {
   std::unique_lock<std::mutex> lock = Touch();
   if (link_ == nullptr || left_) return SendOutcome::kRemoved;
   const AppendResult may = link_->MayAppend(envelope);
   if (may != AppendResult::kAccepted) return Settle(may, envelope.lane);
   lock.unlock();
-  Batch batch = EncodeLarge(config_, envelope);
+  if (!*encoded) *encoded = EncodeLarge(config_, envelope, shared);
   lock.lock();
   if (link_ == nullptr || left_) return SendOutcome::kRemoved;
-  return Settle(link_->AppendEncoded(std::move(batch)), envelope.lane);
+  return Settle(link_->AppendEncoded(**encoded), envelope.lane);
+}
+
+SendOutcome ReliablePeer::SendLarge(const EnvelopeView& envelope,
+                                    absl::optional<Batch>* encoded) {
+  return SendLarge(envelope, true, encoded);
+}
+
+bool ReliablePeer::Gathers(Lane lane, std::size_t bytes) const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return link_ == nullptr || left_ || link_->Gathers(lane, bytes);
+}
+
+void ReliablePeer::SendShared(const Batch& batch, const EncodeState& encode) {
+  const std::unique_lock<std::mutex> lock = Touch();
+  if (link_ == nullptr || left_) return;
+  link_->AppendShared(batch, encode);
+  if (link_->MayTransmit(batch.lane)) Pump();
 }
 
 SendOutcome ReliablePeer::Settle(AppendResult result, Lane lane) {

@@ -16,6 +16,7 @@
 #include <mutex>
 #include <string>
 
+#include "absl/types/optional.h"
 #include "cluster/link/link.h"
 #include "cluster/server/callbacks.h"
 #include "cluster/server/inbox.h"
@@ -32,6 +33,13 @@ class ReliablePeer : public Peer, public ArrivalSource, private LinkSink {
                Callbacks* callbacks, Rejections* rejections);
 
   SendOutcome Send(const EnvelopeView& envelope) override;
+  // The same for a payload over LoneBytes that goes to several peers. What
+  // EncodeLarge makes of it is left in `encoded`, for the next one.
+  SendOutcome SendLarge(const EnvelopeView& envelope,
+                        absl::optional<Batch>* encoded);
+  // As Link says. Who is no member gathers, and lets it drop.
+  bool Gathers(Lane lane, std::size_t bytes) const;
+  void SendShared(const Batch& batch, const EncodeState& encode);
   bool WaitForRoom(const EnvelopeView& envelope,
                    std::chrono::steady_clock::time_point deadline) override;
   bool WaitDrained(std::chrono::steady_clock::time_point deadline) override;
@@ -64,8 +72,9 @@ class ReliablePeer : public Peer, public ArrivalSource, private LinkSink {
   void OnArrival(Arrival arrival) override;
   void OnLinkEvent(PeerEvent event) override;
 
+  SendOutcome SendLarge(const EnvelopeView& envelope, bool shared,
+                        absl::optional<Batch>* encoded);
   SendOutcome Settle(AppendResult result, Lane lane);
-  SendOutcome SendLarge(const EnvelopeView& envelope);
   std::unique_lock<std::mutex> Touch();
   void NewLink();
   void CountRetired(RefusalReason reason);

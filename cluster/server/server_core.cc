@@ -56,14 +56,18 @@ ServerCore::ServerCore(int server_id, Config config, const Codec* codec,
       transport_(std::move(transport)),
       inbox_(id_, config_.payload_bytes_max, config_.inbox_bytes_max),
       callbacks_(&inbox_),
+      broadcaster_(
+          config_.delivery == Delivery::kReliable
+              ? std::make_unique<Broadcaster>(MakeLink(kBroadcast), &peers_)
+              : nullptr),
       rejections_(
           [this](PeerEvent event) { callbacks_.PushEvent(std::move(event)); },
           [this](int id) { return peers_.Find(id) != nullptr; }),
       router_(
           id_, config_.delivery,
           config_.security.mode != SecurityConfig::Mode::kNone, codec_,
-          [this] { return message_ids_.Next(); }, &peers_, &inbox_, &callbacks_,
-          &rejections_),
+          [this] { return message_ids_.Next(); }, &peers_, broadcaster_.get(),
+          &inbox_, &callbacks_, &rejections_),
       ticker_(std::min(kTickSoon, config_.heartbeat / 4),
               std::min(kTickAtLeisure, config_.heartbeat / 2),
               [this] { return Tick(); }) {
@@ -74,16 +78,20 @@ ServerCore::ServerCore(int server_id, Config config, const Codec* codec,
   InsertPeers(ids);
 }
 
+LinkConfig ServerCore::MakeLink(int id) const {
+  LinkConfig link = MakeLinkConfig(config_, id_, id);
+  link.incarnation = incarnation_;
+  link.codec = codec_;
+  link.buffers = buffers_;
+  return link;
+}
+
 std::unique_ptr<Peer> ServerCore::NewPeer(int id) {
   if (config_.delivery == Delivery::kBestEffort) {
     return std::make_unique<BestEffortPeer>(
         id, codec_, config_.payload_bytes_max, transport_.get(), &callbacks_);
   }
-  LinkConfig link = MakeLinkConfig(config_, id_, id);
-  link.incarnation = incarnation_;
-  link.codec = codec_;
-  link.buffers = buffers_;
-  return std::make_unique<ReliablePeer>(link, transport_.get(), &inbox_,
+  return std::make_unique<ReliablePeer>(MakeLink(id), transport_.get(), &inbox_,
                                         &callbacks_, &rejections_);
 }
 
@@ -172,6 +180,7 @@ absl::Status ServerCore::AddPeer(int id, const std::string& address) {
     return absl::AlreadyExistsError(absl::StrCat(
         "server ", id, " is a member already, at ", known->address));
   }
+  SettleBroadcasts();
   Peer* peer = peers_.Find(id);
   if (peer == nullptr) {
     InsertPeers({id});
@@ -205,6 +214,7 @@ absl::Status ServerCore::RemovePeer(int id) {
             config_.servers.begin(), config_.servers.end(),
             [id](const ServerAddress& server) { return server.id == id; }),
         config_.servers.end());
+    SettleBroadcasts();
     peers_.Find(id)->Remove();
     if (phase_ == Phase::kRunning) transport_->Disconnect(id);
   }
@@ -252,6 +262,7 @@ void ServerCore::Stop() {
     stopped_ = true;
     sending_ = false;
   }
+  if (broadcaster_ != nullptr) broadcaster_->Stop();
   const auto deadline = Deadline(config_.linger);
   if (ran) {
     for (const auto& [id, peer] : peers_.entries())
@@ -293,6 +304,7 @@ std::string ServerCore::Address() const {
 }
 
 ServerStats ServerCore::Stats() const {
+  SettleBroadcasts();
   ServerStats stats;
   for (const auto& [id, peer] : peers_.entries())
     stats.peers.push_back(peer->Stats());

@@ -5,8 +5,8 @@
 // transport calls, an Inbox that arrivals wait in, Callbacks that run handlers,
 // a Ticker that lets time pass. What it is not: public; Server is.
 //
-// Threads: as Server says. Order of locks: stop, lifecycle, then one peer's,
-// then the inbox's or the callbacks'.
+// Threads: as Server says. Order of locks: stop, lifecycle, the
+// broadcaster's, then one peer's, then the inbox's or the callbacks'.
 
 #ifndef CLUSTER_SERVER_SERVER_CORE_H_
 #define CLUSTER_SERVER_SERVER_CORE_H_
@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "cluster/server.h"
+#include "cluster/server/broadcaster.h"
 #include "cluster/server/callbacks.h"
 #include "cluster/server/clock.h"
 #include "cluster/server/frame_router.h"
@@ -69,6 +70,7 @@ class ServerCore {
   enum class Phase { kNew, kRunning, kStopped };
 
   // Lifecycle.
+  LinkConfig MakeLink(int id) const;
   std::unique_ptr<Peer> NewPeer(int id);
   absl::Status Run();
   ServerAddress* FindAddress(int id);
@@ -90,6 +92,10 @@ class ServerCore {
                             std::vector<std::pair<int, Peer*>> recipients,
                             absl::Duration timeout);
   bool MayWait(absl::Duration timeout) const;
+  // Before anything that must not overtake the broadcasts that were taken.
+  void SettleBroadcasts() const {
+    if (broadcaster_ != nullptr && broadcaster_->open()) broadcaster_->Close();
+  }
 
   // Receiving.
   absl::Status BeginReceive(LazyDeadline* deadline);
@@ -118,6 +124,7 @@ class ServerCore {
   Inbox inbox_;
   Callbacks callbacks_;
   PeerTable<Peer> peers_;
+  const std::unique_ptr<Broadcaster> broadcaster_;  // null: best effort
   Rejections rejections_;
   FrameRouter router_;
   Ticker ticker_;

@@ -45,6 +45,7 @@ absl::StatusOr<MessageId> ServerCore::Send(const Envelope& envelope,
   if (envelope.pid == kBroadcast) return Broadcast(envelope, timeout);
   Peer* const peer = envelope.pid == id_ ? nullptr : peers_.Find(envelope.pid);
   if (peer == nullptr && envelope.pid != id_) return UnknownPid(envelope.pid);
+  SettleBroadcasts();
   const EnvelopeView view = Stamp(envelope, envelope.pid, message_ids_.Next());
   // Most envelopes are through here.
   if (peer != nullptr && peer->Send(view) == SendOutcome::kAccepted)
@@ -60,11 +61,19 @@ absl::StatusOr<MessageId> ServerCore::Broadcast(const Envelope& envelope,
                                                 absl::Duration timeout) {
   const EnvelopeView view = Stamp(envelope, kBroadcast, message_ids_.Next());
   std::vector<std::pair<int, Peer*>> others;  // with some trouble
-  for (const auto& [id, peer] : peers_.entries()) {
-    const SendOutcome outcome = peer->Send(view);
-    const bool no_member = outcome == SendOutcome::kRemoved && !stopped_;
-    if (outcome != SendOutcome::kAccepted && !no_member)
-      others.emplace_back(id, peer);
+  if (broadcaster_ != nullptr) {
+    others = broadcaster_->Send(view);
+  } else {
+    for (const auto& [id, peer] : peers_.entries()) {
+      if (peer->Send(view) != SendOutcome::kAccepted)
+        others.emplace_back(id, peer);
+    }
+  }
+  if (!others.empty() && !stopped_) {
+    others.erase(std::remove_if(
+                     others.begin(), others.end(),
+                     [](const auto& other) { return other.second->removed(); }),
+                 others.end());
   }
   if (others.empty()) return view.message_id;
   const MulticastResult result =
@@ -132,6 +141,7 @@ MulticastResult ServerCore::Multicast(absl::Span<const int> pids,
                                       absl::Duration timeout) {
   MulticastResult result;
   result.status = CheckSending();
+  SettleBroadcasts();
   std::vector<std::pair<int, Peer*>> recipients;
   for (int pid : pids) {
     if (!result.status.ok()) return result;
@@ -194,6 +204,7 @@ absl::Status ServerCore::Flush(absl::Duration timeout) {
   if (callbacks_.InCallback())
     return absl::FailedPreconditionError("Flush in a callback");
   if (absl::Status status = CheckSending(); !status.ok()) return status;
+  SettleBroadcasts();
   const auto deadline = Deadline(timeout);
   std::vector<int> behind;
   for (const auto& [id, peer] : peers_.entries()) {

@@ -1,0 +1,124 @@
+#include "cluster/server/broadcaster.h"
+
+#include <algorithm>
+
+#include "codec/codec.h"
+
+namespace cluster {
+namespace {
+
+// Broadcasts gather after this many that were sent directly with nothing else
+// between: fewer would not be worth a look at each peer.
+constexpr int kDirectMin = 8;
+
+// Of the lane that most is sent in. Of the urgent lane nothing should wait, and
+// what the bulk lane carries is large.
+constexpr Lane kLane = Lane::kNormal;
+
+// A server whose deliveries have sessions has no other kind.
+ReliablePeer* Reliable(Peer* peer) { return static_cast<ReliablePeer*>(peer); }
+
+}  // namespace
+
+Broadcaster::Broadcaster(const LinkConfig& config, const PeerTable<Peer>* peers)
+    : config_(config), batch_bytes_(BatchBytes(config)), peers_(peers) {}
+
+std::vector<std::pair<int, Peer*>> Broadcaster::Send(
+    const EnvelopeView& envelope) {
+  std::vector<std::pair<int, Peer*>> troubled;
+  if (open() && Gather(envelope)) return troubled;
+  const bool large = envelope.payload.size() > LoneBytes(config_.frame_bytes);
+  absl::optional<Batch> encoded;
+  bool taken = true;  // by all who are members
+  for (const auto& [id, peer] : peers_->entries()) {
+    const SendOutcome outcome =
+        large ? Reliable(peer)->SendLarge(envelope, &encoded)
+              : peer->Send(envelope);
+    if (outcome == SendOutcome::kAccepted) continue;
+    troubled.emplace_back(id, peer);
+    taken = taken && outcome == SendOutcome::kRemoved;
+  }
+  if (taken && !large) CountDirect();
+  return troubled;
+}
+
+void Broadcaster::CountDirect() {
+  if (direct_.fetch_add(1, std::memory_order_relaxed) + 1 < kDirectMin) return;
+  direct_.store(0, std::memory_order_relaxed);
+  if (!AllGather()) return;
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (!stopped_) open_.store(true, std::memory_order_release);
+}
+
+bool Broadcaster::AllGather() const {
+  for (const auto& [id, peer] : peers_->entries()) {
+    if (!Reliable(peer)->Gathers(kLane, batch_bytes_)) return false;
+  }
+  return true;
+}
+
+// False: the envelope is to be sent directly, and nothing waits here.
+bool Broadcaster::Gather(const EnvelopeView& envelope) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (!open()) return false;
+  const std::size_t bytes_max = config_.codec->RecordBytesMax(envelope);
+  const bool fits =
+      envelope.lane == kLane && bytes_max <= batch_bytes_ &&
+      envelope.payload.size() <=
+          std::min(LoneBytes(config_.frame_bytes), config_.payload_bytes_max);
+  if (!fits || batch_.body_bytes + bytes_max > batch_bytes_) HandOver();
+  if (!fits) open_.store(false, std::memory_order_release);
+  if (!open()) return false;
+  if (batch_.buffer == nullptr) {
+    batch_ = NewBatch(config_.buffers.get(), kLane, batch_bytes_);
+    batch_.shared = true;
+    encode_ = EncodeState();
+  }
+  char* const end =
+      config_.codec->AppendRecord(envelope, &encode_, batch_.body_end());
+  batch_.body_bytes = static_cast<std::size_t>(end - batch_.body_begin());
+  batch_.payload_bytes_longest =
+      std::max(batch_.payload_bytes_longest, envelope.payload.size());
+  if (batch_.records++ == 0) {
+    // A peer that gets free before its lock is taken here is seen here; one
+    // that does so later sees that something waits (OnRoom).
+    waiting_.store(true, std::memory_order_release);
+    if (!AllGather()) HandOver();
+  }
+  return true;
+}
+
+void Broadcaster::HandOver() {
+  if (batch_.records == 0) return;
+  batch_.body_crc = Crc32c(batch_.body());
+  bool gather = true;
+  for (const auto& [id, peer] : peers_->entries()) {
+    Reliable(peer)->SendShared(batch_, encode_);
+    gather = gather && Reliable(peer)->Gathers(kLane, batch_bytes_);
+  }
+  batch_ = Batch();
+  waiting_.store(false, std::memory_order_release);
+  if (!gather) open_.store(false, std::memory_order_release);
+}
+
+void Broadcaster::Close() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  HandOver();
+  open_.store(false, std::memory_order_release);
+  direct_.store(0, std::memory_order_relaxed);
+}
+
+void Broadcaster::Stop() {
+  Close();
+  std::lock_guard<std::mutex> lock(mutex_);
+  stopped_ = true;
+  open_.store(false, std::memory_order_release);
+}
+
+void Broadcaster::OnRoom() {
+  if (!waiting_.load(std::memory_order_acquire) || AllGather()) return;
+  std::lock_guard<std::mutex> lock(mutex_);
+  HandOver();
+}
+
+}  // namespace cluster

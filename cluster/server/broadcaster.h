@@ -1,0 +1,83 @@
+// Broadcaster: what goes to all peers, encoded once.
+//
+// What it is: the way of a broadcast to the sessions. While all peers are busy,
+// so that an envelope would only wait in each one's queue, broadcasts gather
+// here instead, in one batch, and reach the queues together: when it is full,
+// when a peer may transmit, and before anything else is sent. So each costs one
+// lock and one encoding, however many peers there are, and a full batch lies in
+// all the queues as the same bytes. While some peer is idle, each broadcast
+// goes to each peer at once. A large payload is encoded once in any case. What
+// it is not: a queue; it holds less than a frame, and only while each peer's
+// queue has room for it.
+//
+// Order: of one thread's envelopes, as if each broadcast had gone to each peer
+// at once, as long as everything else that is sent says Close before.
+//
+// Threads: safe. Its lock is taken before a peer's. Errors: who did not take
+// it.
+//
+//   for (const auto& [id, peer] : broadcaster.Send(view)) ...  // trouble
+//   if (broadcaster.open()) broadcaster.Close();
+//   peer->Send(other);
+
+#ifndef CLUSTER_SERVER_BROADCASTER_H_
+#define CLUSTER_SERVER_BROADCASTER_H_
+
+#include <atomic>
+#include <cstddef>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "cluster/link/link_config.h"
+#include "cluster/server/peer_table.h"
+#include "cluster/server/reliable_peer.h"
+
+namespace cluster {
+
+class Broadcaster {
+ public:
+  // `config` is that of any of the links. The table holds ReliablePeers, and
+  // outlives the broadcaster.
+  Broadcaster(const LinkConfig& config, const PeerTable<Peer>* peers);
+  Broadcaster(const Broadcaster&) = delete;
+  Broadcaster& operator=(const Broadcaster&) = delete;
+
+  // Takes the envelope for all peers, and returns those that did not take it,
+  // members or not, with kFull, kTooLarge or kRemoved. Does not wait.
+  std::vector<std::pair<int, Peer*>> Send(const EnvelopeView& envelope);
+
+  // Whether broadcasts may be waiting here, or are about to.
+  bool open() const { return open_.load(std::memory_order_acquire); }
+  // Hands over what waits here.
+  void Close();
+  // The same, and nothing gathers here any more.
+  void Stop();
+
+  // A peer may transmit now that could not before.
+  void OnRoom();
+
+ private:
+  bool Gather(const EnvelopeView& envelope);
+  void CountDirect();
+  bool AllGather() const;
+  void HandOver();
+
+  const LinkConfig config_;
+  const std::size_t batch_bytes_;
+  const PeerTable<Peer>* const peers_;
+
+  // Written under the lock.
+  std::atomic<bool> open_{false};
+  std::atomic<bool> waiting_{false};  // batch_ has records
+  std::atomic<int> direct_{0};  // broadcasts in a row that did not gather here
+
+  std::mutex mutex_;
+  bool stopped_ = false;  // these are guarded by mutex_
+  Batch batch_;
+  EncodeState encode_;
+};
+
+}  // namespace cluster
+
+#endif  // CLUSTER_SERVER_BROADCASTER_H_

@@ -1,0 +1,235 @@
+// When broadcasts gather, and what is shared then, over links that the test
+// holds by the wires.
+
+#include "cluster/server/broadcaster.h"
+
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "cluster/link/link_pair.h"
+#include "gtest/gtest.h"
+
+namespace cluster {
+namespace {
+
+using Strings = std::vector<std::string>;
+
+// Keeps what it is given.
+class Wires : public Transport {
+ public:
+  absl::Status Start(TransportHandler*, const std::string&) override {
+    return absl::OkStatus();
+  }
+  std::string Address() const override { return "wires"; }
+  absl::Status Connect(int, const std::string&) override {
+    return absl::OkStatus();
+  }
+  void Disconnect(int) override {}
+  SendResult Send(int peer, const Frame& frame) override {
+    sent[peer].push_back(frame);
+    return SendResult::kSent;
+  }
+  absl::Status ReloadSecurity(const SecurityFiles&) override {
+    return absl::OkStatus();
+  }
+  void Stop(absl::Duration) override {}
+
+  std::map<int, std::vector<Frame>> sent;
+};
+
+std::string Join(const Frame& frame) {
+  std::string bytes;
+  for (const Slice& slice : frame.slices)
+    bytes.append(slice.bytes.data(), slice.bytes.size());
+  return bytes;
+}
+
+// Where the records are in the sender's memory.
+const char* BodyOf(const Frame& frame) {
+  return frame.slices.back().bytes.data();
+}
+
+// Server 1 with the peers 2 and 3.
+class BroadcasterTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::vector<std::pair<int, std::unique_ptr<Peer>>> peers;
+    for (int id : {2, 3}) {
+      auto peer = std::make_unique<ReliablePeer>(
+          TestLinkConfig(1, id), &wires_, &inbox_, &callbacks_, &rejections_);
+      near_[id] = peer.get();
+      far_[id] = std::make_unique<LinkEnd>(TestLinkConfig(id, 1), &now_);
+      peers.emplace_back(id, std::move(peer));
+    }
+    peers_.Insert(std::move(peers));
+    broadcaster_ =
+        std::make_unique<Broadcaster>(TestLinkConfig(1, kBroadcast), &peers_);
+    for (int id : {2, 3}) {
+      near_[id]->OnConnected();
+      far_[id]->link->OnConnected(now_);
+      Exchange(id);
+    }
+  }
+
+  // Everything that is on its way, both ways, until nothing is.
+  void Exchange(int id) {
+    while (true) {
+      const std::vector<Frame> from_near = std::exchange(wires_.sent[id], {});
+      for (const Frame& frame : from_near) far_[id]->Hear(Join(frame));
+      const Strings from_far = far_[id]->Speak();
+      for (const std::string& bytes : from_far) {
+        const Slice slice = MakeSlice(bytes);
+        FrameHeader header;
+        absl::string_view body;
+        ASSERT_EQ(DecodeFrame(slice.bytes, &header, &body), FrameError::kNone);
+        near_[id]->OnFrame(header, Slice{slice.owner, body});
+        near_[id]->OnDrained();
+      }
+      broadcaster_->OnRoom();
+      if (from_near.empty() && from_far.empty()) return;
+    }
+  }
+
+  void Send(const std::string& payload, Lane lane = Lane::kNormal) {
+    Envelope envelope;
+    envelope.message_id = {1001, ++sequence_};
+    envelope.pid = kBroadcast;
+    envelope.sender_id = 1;
+    envelope.lane = lane;
+    envelope.payload = payload;
+    sent_.push_back(payload);
+    EXPECT_TRUE(broadcaster_->Send(EnvelopeView(envelope)).empty());
+  }
+  // Until they gather; nothing is heard meanwhile.
+  void SendUntilOpen() {
+    for (int i = 0; i < 100 && !broadcaster_->open(); ++i)
+      Send(absl::StrCat("direct ", i));
+    ASSERT_TRUE(broadcaster_->open());
+  }
+  std::uint64_t Accepted(int id) { return near_[id]->Stats().accepted; }
+
+  void ExpectAllArrive() {
+    for (int id : {2, 3}) Exchange(id);
+    for (int id : {2, 3}) EXPECT_EQ(far_[id]->Payloads(), sent_) << id;
+  }
+
+  absl::Time now_ = absl::UnixEpoch();
+  Wires wires_;
+  Inbox inbox_{1, 1 << 20, 1 << 20};
+  Callbacks callbacks_{&inbox_};
+  Rejections rejections_{[](PeerEvent) {}, [](int) { return true; }};
+  PeerTable<Peer> peers_;
+  std::map<int, ReliablePeer*> near_;
+  std::map<int, std::unique_ptr<LinkEnd>> far_;
+  std::unique_ptr<Broadcaster> broadcaster_;
+  Strings sent_;
+  std::uint64_t sequence_ = 0;
+};
+
+TEST_F(BroadcasterTest, LeavesAtOnceWhileAPeerIsIdle) {
+  for (int i = 0; i < 100; ++i) {
+    Send(absl::StrCat(i));
+    EXPECT_EQ(wires_.sent[2].size(), 1u);
+    Exchange(2);  // and server 3 is busy
+  }
+  EXPECT_FALSE(broadcaster_->open());
+  ExpectAllArrive();
+}
+
+TEST_F(BroadcasterTest, GathersWhileAllAreBusy) {
+  SendUntilOpen();
+  const std::uint64_t before = Accepted(2);
+  const std::size_t frames = wires_.sent[2].size();
+  for (int i = 0; i < 10; ++i) Send("gathered");
+  EXPECT_EQ(Accepted(2), before);
+  EXPECT_EQ(wires_.sent[2].size(), frames);
+  // One peer has room: it gets what waits, and the other queues it.
+  Exchange(2);
+  EXPECT_EQ(far_[2]->Payloads(), sent_);
+  EXPECT_EQ(Accepted(3), sent_.size());
+  ExpectAllArrive();
+}
+
+TEST_F(BroadcasterTest, DoesNotGatherForWhoBecameIdle) {
+  SendUntilOpen();
+  ExpectAllArrive();
+  // Open, with nothing in it, and nothing on its way to make room.
+  ASSERT_TRUE(broadcaster_->open());
+  Send("alone");
+  EXPECT_EQ(wires_.sent[2].size(), 1u);
+  EXPECT_FALSE(broadcaster_->open());
+  ExpectAllArrive();
+}
+
+TEST_F(BroadcasterTest, AFullBatchIsTheSameBytesForAll) {
+  SendUntilOpen();
+  const std::size_t frame_bytes = TestLinkConfig(1, 2).frame_bytes;
+  while (Accepted(2) < sent_.size() || sent_.size() < 20)
+    Send(std::string(frame_bytes / 10, 'x'));
+  ASSERT_FALSE(wires_.sent[2].empty());
+  const Frame& two = wires_.sent[2].back();
+  const Frame& three = wires_.sent[3].back();
+  ASSERT_EQ(two.slices.size(), 2u);
+  EXPECT_EQ(BodyOf(two), BodyOf(three));
+  EXPECT_NE(Join(two), Join(three));  // of other sessions
+  ExpectAllArrive();
+}
+
+TEST_F(BroadcasterTest, ALargePayloadIsTheSameBytesForAll) {
+  for (std::size_t bytes : {2000u, 50000u}) {
+    Send(std::string(bytes, 'x'));
+    ASSERT_EQ(wires_.sent[2].size(), wires_.sent[3].size());
+    for (std::size_t i = 0; i < wires_.sent[2].size(); ++i) {
+      EXPECT_EQ(BodyOf(wires_.sent[2][i]), BodyOf(wires_.sent[3][i]));
+      EXPECT_EQ(wires_.sent[2][i].slices.size(), 2u);
+    }
+    ExpectAllArrive();
+  }
+}
+
+TEST_F(BroadcasterTest, OtherLanesDoNotGather) {
+  SendUntilOpen();
+  Send("gathered");
+  Send("urgent", Lane::kUrgent);
+  EXPECT_EQ(Accepted(2), sent_.size());
+  EXPECT_FALSE(broadcaster_->open());
+}
+
+TEST_F(BroadcasterTest, CloseHandsOver) {
+  SendUntilOpen();
+  Send("gathered");
+  broadcaster_->Close();
+  EXPECT_FALSE(broadcaster_->open());
+  EXPECT_EQ(Accepted(3), sent_.size());
+  ExpectAllArrive();
+}
+
+TEST_F(BroadcasterTest, NothingGathersAfterStop) {
+  SendUntilOpen();
+  Send("gathered");
+  broadcaster_->Stop();
+  for (int i = 0; i < 50; ++i) Send("direct");
+  EXPECT_FALSE(broadcaster_->open());
+  EXPECT_EQ(Accepted(2), sent_.size());
+}
+
+TEST_F(BroadcasterTest, GathersOnlyWhatEachQueueHasRoomFor) {
+  SendUntilOpen();
+  Envelope envelope;
+  envelope.payload.assign(300, 'x');
+  envelope.pid = kBroadcast;
+  int taken = 0;
+  while (broadcaster_->Send(EnvelopeView(envelope)).empty()) ++taken;
+  EXPECT_GT(taken, 100);
+  EXPECT_FALSE(broadcaster_->open());
+  for (int id : {2, 3})
+    EXPECT_LE(near_[id]->Stats().queued_bytes,
+              TestLinkConfig(1, id).queue_bytes_max * 9 / 8);
+}
+
+}  // namespace
+}  // namespace cluster
