@@ -105,7 +105,8 @@ void Link::Consumed(std::uint64_t session, std::uint64_t sequence) {
 void Link::AckSoon() { ack_at_ = std::min(ack_at_, now_ + kAckDelay); }
 
 void Link::RequestConsumed() {
-  if (!window_.empty()) ask_consumed_ = true;
+  ask_consumed_ = ask_consumed_ || !window_.empty();
+  ask_with_last_ = ask_with_last_ || !queue_.Empty();
 }
 
 std::uint64_t Link::Abandon(DropReason reason) {

@@ -105,7 +105,7 @@ class Link {
   void RejectRecords(std::uint64_t session, RefusalReason reason,
                      absl::string_view text);
 
-  // Asks the peer to tell soon what it has consumed.
+  // Asks the peer to tell soon that it has consumed all that was accepted.
   void RequestConsumed();
   // Whether all that was accepted is acknowledged or dropped.
   bool Drained() const { return queue_.Empty() && window_.empty(); }
@@ -254,9 +254,11 @@ class Link {
   // Else then, unless a frame carries it before.
   absl::Time ack_at_ = absl::InfiniteFuture();
   bool gap_due_ = false;  // say kGap
-  // The peer asked to be told when all is consumed; we ask.
+  // The peer asked to be told when all is consumed; we ask, and ask with what
+  // empties the queue.
   bool consume_wanted_ = false;
   bool ask_consumed_ = false;
+  bool ask_with_last_ = false;
   std::size_t consumed_untold_bytes_ = 0;
 
   // Acknowledgements to hear.

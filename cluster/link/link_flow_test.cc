@@ -297,6 +297,28 @@ TEST(LinkFlow, ConsumptionIsToldSoonWhenAsked) {
   EXPECT_TRUE(pair.one.link->Drained());
 }
 
+TEST(LinkFlow, ConsumptionOfWhatIsQueuedIsToldSoonToo) {
+  LinkPair pair;
+  pair.Connect();
+  for (const char* text : {"1", "2", "3"}) pair.one.Append(text);
+  const Strings first = pair.one.Speak();
+  pair.one.Append("4");
+  pair.one.link->RequestConsumed();
+  const Strings request = pair.one.Speak();
+  EXPECT_EQ(pair.one.Stats().queued, 1u);
+  for (const std::string& frame : first) pair.two.Hear(frame);
+  for (const std::string& frame : request) pair.two.Hear(frame);
+  for (const std::string& frame : pair.two.Speak()) pair.one.Hear(frame);
+  EXPECT_EQ(pair.one.Stats().acknowledged, 3u);
+  pair.two.consumes = false;
+  pair.Exchange();
+  EXPECT_EQ(pair.one.Stats().queued, 0u);
+  pair.two.Consume();
+  EXPECT_TRUE(pair.two.link->AckDue());
+  pair.Exchange();
+  EXPECT_TRUE(pair.one.link->Drained());
+}
+
 TEST(LinkFlow, AbandonCountsAndReturnsWhatHadBeenTransmitted) {
   LinkPair pair;
   pair.Connect();

@@ -35,7 +35,8 @@ void Link::BeginSession(HelloResult how) {
   for (Reassembly& reassembly : reassembly_) reassembly.Reset();
   ack_due_ = true;
   ack_at_ = absl::InfiniteFuture();
-  gap_due_ = consume_wanted_ = ask_consumed_ = probe_due_ = false;
+  gap_due_ = consume_wanted_ = ask_consumed_ = false;
+  ask_with_last_ = probe_due_ = false;
   consumed_untold_bytes_ = unasked_bytes_ = 0;
   stamp_ = heard_stamp_ = 0;
   probe_timeout_ = kProbeTimeout;

@@ -257,14 +257,23 @@ SendWindow::Sent Link::CutChunk(Lane lane, FrameHeader* header) {
 }
 
 // An acknowledgement is asked for where the lane would have to wait for it, and
-// four times in every inflight_bytes, so that a stream never stands still.
+// four times in every inflight_bytes, so that a stream never stands still; to
+// hear of consumption, where nothing is left to ask with later.
 std::uint8_t Link::DataFlags(Lane lane, std::size_t charge) {
   unasked_bytes_ += charge;
+  std::uint8_t flags = 0;
+  if (ask_with_last_ && queue_.Empty()) {
+    ask_with_last_ = false;
+    flags |= kConsumeRequest;
+  }
   const bool waits = window_.inflight_frames(lane) >= EagerFrames(lane) &&
                      !queue_.HasFull(lane);
-  if (!waits && unasked_bytes_ < config_.inflight_bytes / 4) return 0;
-  unasked_bytes_ = 0;
-  return kAckRequest;
+  if (waits || unasked_bytes_ >= config_.inflight_bytes / 4) {
+    unasked_bytes_ = 0;
+    flags |= kAckRequest;
+  }
+  last_flags_ |= flags & kConsumeRequest;
+  return flags;
 }
 
 }  // namespace cluster
