@@ -2,10 +2,11 @@
 // and none else. A goal that ours misses is to be seen beside them.
 //
 // checked: as batched, with a CRC-32C made and verified; checked3: to three,
-// each of which has messages of its own, as each session has. batched_senders4:
+// each of which has messages of its own, as each session has. owned: as checked,
+// and each record becomes an envelope that owns its payload. batched_senders4:
 // four threads that put records into the same messages, under a lock.
 // batched_mesh<n>: as mesh<n>, in messages as batched has them, however long
-// they take to fill.
+// they take to fill; quarter_mesh<n>: in messages a quarter as large.
 
 #include <algorithm>
 #include <cstdint>
@@ -39,15 +40,30 @@ std::int64_t BatchedRecords(std::size_t payload_bytes) {
   return RecordsPerMessage(payload_bytes, absl::GetFlag(FLAGS_batch_bytes));
 }
 
+// As ReadRecords, of envelopes that could be kept.
+std::int64_t ReadOwned(absl::string_view records) {
+  const char* in = records.data();
+  const char* const end = in + records.size();
+  std::int64_t count = 0;
+  for (EnvelopeView envelope; in != end; ++count) {
+    in = ReadRecord(in, &envelope);
+    const Envelope owned = envelope.ToEnvelope();
+    benchmark::DoNotOptimize(ReadFields(owned));
+  }
+  return count;
+}
+
+using Reader = std::int64_t (*)(absl::string_view records);
+
 // Behind the records is their sum.
-std::int64_t ReadChecked(absl::string_view message) {
+std::int64_t ReadChecked(absl::string_view message, Reader read) {
   CLUSTER_CHECK(message.size() > kCrcBytes, "too short a message");
   const absl::string_view records =
       message.substr(0, message.size() - kCrcBytes);
   const char* sum = records.data() + records.size();
   CLUSTER_CHECK(TakeField<std::uint32_t>(&sum) == Crc32c(records),
                 "a message came damaged");
-  return ReadRecords(records);
+  return read(records);
 }
 
 // Sends `records` records in one message to each of the links.
@@ -67,7 +83,7 @@ void SendChecked(RawFanout* fanout, int links, std::int64_t records,
 }
 
 void MeasureChecked(benchmark::State& state, const std::string& transport,
-                    std::size_t payload_bytes, int links) {
+                    std::size_t payload_bytes, int links, Reader read) {
   const auto counts = NewDeliveryCounts(links);
   const std::int64_t most = BatchedRecords(payload_bytes);
   std::vector<char> room(
@@ -75,7 +91,7 @@ void MeasureChecked(benchmark::State& state, const std::string& transport,
   const auto fanout = NewRawFanout(
       transport, Scheme::kTcp, links, room.size(),
       [&](int link, absl::string_view message) {
-        counts[static_cast<std::size_t>(link)]->Add(ReadChecked(message));
+        counts[static_cast<std::size_t>(link)]->Add(ReadChecked(message, read));
       });
   const Envelope envelope = RecordEnvelope(payload_bytes);
   EnvelopeView view(envelope);
@@ -182,16 +198,16 @@ class Spokes {
 };
 
 void MeasureRawMesh(benchmark::State& state, const std::string& transport,
-                    int servers) {
+                    int servers, std::size_t message_bytes) {
   constexpr std::size_t kBytes = 64;
   const auto counts = NewDeliveryCounts(servers);
   const auto mesh = NewRawMesh(
-      transport, servers, absl::GetFlag(FLAGS_batch_bytes),
+      transport, servers, message_bytes,
       [&](int to, absl::string_view message) {
         counts[static_cast<std::size_t>(to)]->Add(ReadRecords(message));
       });
   const Envelope envelope = RecordEnvelope(kBytes);
-  const std::int64_t records = BatchedRecords(kBytes);
+  const std::int64_t records = RecordsPerMessage(kBytes, message_bytes);
   const int threads = std::min(servers, kMeshSendersMax);
   const auto send = [&](int first, std::int64_t rounds) {
     const EnvelopeView view(envelope);
@@ -220,26 +236,34 @@ void MeasureRawMesh(benchmark::State& state, const std::string& transport,
 }  // namespace
 
 void AddLimitCases(const std::string& transport) {
-  const auto add_checked = [&](const std::string& kind, int bytes, int links) {
-    AddCase(CaseName(kind, transport, bytes), [transport, bytes,
-                                               links](benchmark::State& state) {
-      MeasureChecked(state, transport, static_cast<std::size_t>(bytes), links);
-    });
+  const auto add_checked = [&](const std::string& kind, int bytes, int links,
+                               Reader read) {
+    AddCase(CaseName(kind, transport, bytes),
+            [transport, bytes, links, read](benchmark::State& state) {
+              MeasureChecked(state, transport, static_cast<std::size_t>(bytes),
+                             links, read);
+            });
   };
   for (int bytes : kPayloadBytes) {
-    add_checked("checked", bytes, 1);
-    add_checked("checked3", bytes, 3);
+    add_checked("checked", bytes, 1, ReadRecords);
+    add_checked("checked3", bytes, 3, ReadRecords);
   }
+  add_checked("owned", 64, 1, ReadOwned);
   AddCase(CaseName("batched_senders4", transport, 64),
           [transport](benchmark::State& state) {
             MeasureSenders(state, transport, 64, 4);
           });
-  for (int servers : {kMeshSizes.front(), kMeshSizes.back()}) {
-    AddCase(CaseName(absl::StrCat("batched_mesh", servers), transport, 64),
-            [transport, servers](benchmark::State& state) {
-              MeasureRawMesh(state, transport, servers);
+  const auto add_mesh = [&](const std::string& kind, int servers,
+                            std::size_t share) {
+    AddCase(CaseName(absl::StrCat(kind, servers), transport, 64),
+            [transport, servers, share](benchmark::State& state) {
+              MeasureRawMesh(state, transport, servers,
+                             absl::GetFlag(FLAGS_batch_bytes) / share);
             });
-  }
+  };
+  for (int servers : {kMeshSizes.front(), kMeshSizes.back()})
+    add_mesh("batched_mesh", servers, 1);
+  add_mesh("quarter_mesh", kMeshSizes.back(), 4);
 }
 
 }  // namespace bench
