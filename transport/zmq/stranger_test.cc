@@ -54,12 +54,17 @@ class StrangerTest : public testing::Test {
   }
 };
 
+zmq::socket_t PushTo(const std::string& address, zmq::context_t* context) {
+  zmq::socket_t push(*context, zmq::socket_type::push);
+  push.set(zmq::sockopt::linger, 0);
+  push.connect("tcp://" + address);
+  return push;
+}
+
 TEST_F(StrangerTest, MessagesOfManyPartsAreDropped) {
   auto node = Start(1);
   zmq::context_t context;
-  zmq::socket_t push(context, zmq::socket_type::push);
-  push.set(zmq::sockopt::linger, 0);
-  push.connect("tcp://" + node->transport->Address());
+  zmq::socket_t push = PushTo(node->transport->Address(), &context);
   const auto more = zmq::send_flags::sndmore;
   for (int i = 0; i < 100; ++i) {
     push.send(zmq::str_buffer("first"), more);
@@ -76,9 +81,7 @@ TEST_F(StrangerTest, MessagesOfManyPartsAreDropped) {
 TEST_F(StrangerTest, MessagesOfTwoPartsAreFrames) {
   auto node = Start(1);
   zmq::context_t context;
-  zmq::socket_t push(context, zmq::socket_type::push);
-  push.set(zmq::sockopt::linger, 0);
-  push.connect("tcp://" + node->transport->Address());
+  zmq::socket_t push = PushTo(node->transport->Address(), &context);
   const auto more = zmq::send_flags::sndmore;
   push.send(zmq::str_buffer("head"), more);
   push.send(zmq::str_buffer("body"), zmq::send_flags::none);
