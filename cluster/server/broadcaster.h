@@ -67,13 +67,12 @@ class Broadcaster {
   const std::size_t batch_bytes_;
   const PeerTable<Peer>* const peers_;
 
-  // Written under the lock.
-  std::atomic<bool> open_{false};
-  std::atomic<bool> waiting_{false};  // batch_ has records
   std::atomic<int> direct_{0};  // broadcasts in a row that did not gather here
 
-  std::mutex mutex_;
-  bool stopped_ = false;  // these are guarded by mutex_
+  std::mutex mutex_;  // guards the rest; the atomics are read without it
+  std::atomic<bool> open_{false};
+  std::atomic<bool> waiting_{false};  // batch_ has records
+  bool stopped_ = false;
   Batch batch_;
   EncodeState encode_;
 };

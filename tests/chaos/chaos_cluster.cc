@@ -89,6 +89,23 @@ void ChaosCluster::Exchange(const Load& load) {
   RunScenario(Scenario::kUnicast, load, &cluster_, &ledger_);
 }
 
+void ChaosCluster::Broadcast(int from, std::uint64_t envelopes) {
+  Envelope envelope;
+  envelope.pid = kBroadcast;
+  envelope.sender_id = from;
+  for (std::uint64_t i = 0; i < envelopes; ++i) {
+    envelope.term = i;
+    envelope.payload = std::string(i % 50, 'x');
+    const absl::StatusOr<MessageId> id =
+        cluster_.server(from).SendWithId(envelope, absl::Seconds(30));
+    ASSERT_TRUE(id.ok()) << id.status();
+    envelope.message_id = *id;
+    for (int to : cluster_.ids()) {
+      if (to != from) ledger_.Sent(to, envelope);
+    }
+  }
+}
+
 void ChaosCluster::SendOne(int from, int to) {
   Envelope envelope;
   envelope.pid = to;

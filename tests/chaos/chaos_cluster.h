@@ -53,6 +53,8 @@ class ChaosCluster {
   // small ones for the most part.
   void Exchange(std::uint64_t envelopes, std::uint64_t seed);
   void Exchange(const Load& load);
+  // So many small envelopes to all others.
+  void Broadcast(int from, std::uint64_t envelopes);
   // One envelope.
   void SendOne(int from, int to);
 

@@ -75,6 +75,19 @@ TEST_P(CutTest, AllArrivesOnceWhateverIsCut) {
             << " frames sent again, " << seconds.count() << " s\n";
 }
 
+// Whose bytes lie in several queues at once.
+TEST_P(CutTest, BroadcastsArriveOnceWhateverIsCut) {
+  ChaosCluster cluster(ChaosConfig(GetParam()), 3);
+  ASSERT_TRUE(cluster.Start());
+  cluster.mesh().SetAll(Paced(kBytesPerSecond));
+  cluster.mesh().CutEvery(kIntervalLeast, kIntervalMost, seed_);
+  cluster.Broadcast(1, kEnvelopes);
+  while (cluster.mesh().Cuts() < kCutsMin) cluster.Broadcast(1, 1000);
+  EXPECT_TRUE(cluster.ledger().WaitUntilAllArrived());
+  cluster.mesh().CutNoMore();
+  cluster.ExpectAllOnce();
+}
+
 // So the cuts do harm to whom nobody protects.
 TEST_P(CutTest, BestEffortLosesSomeUnderTheSameCuts) {
   constexpr int kRoundsMax = 100;
