@@ -48,11 +48,30 @@ class CutTest : public testing::TestWithParam<const char*> {
  protected:
   void SetUp() override { std::cout << "CLUSTER_TEST_SEED=" << seed_ << "\n"; }
 
+  // Checks, and says what it came to.
+  void ExpectAllOnce(ChaosCluster* cluster) {
+    EXPECT_TRUE(cluster->ledger().WaitUntilAllArrived());
+    cluster->mesh().CutNoMore();
+    cluster->ExpectAllOnce();
+    std::uint64_t again = 0;
+    for (int id : cluster->cluster().ids()) {
+      for (const PeerStats& peer : cluster->cluster().Stats(id).peers)
+        again += peer.frames_retransmitted;
+    }
+    const std::chrono::duration<double> seconds =
+        std::chrono::steady_clock::now() - start_;
+    std::cout << GetParam() << ": " << cluster->ledger().arrived()
+              << " envelopes, " << cluster->mesh().Cuts()
+              << " connections cut, " << again << " frames sent again, "
+              << seconds.count() << " s\n";
+  }
+
   const std::uint64_t seed_ = TestSeed();
+  const std::chrono::steady_clock::time_point start_ =
+      std::chrono::steady_clock::now();
 };
 
 TEST_P(CutTest, AllArrivesOnceWhateverIsCut) {
-  const auto start = std::chrono::steady_clock::now();
   ChaosCluster cluster(ChaosConfig(GetParam()), 2);
   ASSERT_TRUE(cluster.Start());
   cluster.mesh().SetAll(Paced(kBytesPerSecond));
@@ -63,16 +82,7 @@ TEST_P(CutTest, AllArrivesOnceWhateverIsCut) {
   cluster.Exchange(load);
   for (std::uint64_t round = 1; cluster.mesh().Cuts() < kCutsMin; ++round)
     cluster.Exchange(1000, PartSeed(seed_, round));
-  EXPECT_TRUE(cluster.ledger().WaitUntilAllArrived());
-  cluster.mesh().CutNoMore();
-  cluster.ExpectAllOnce();
-  const std::chrono::duration<double> seconds =
-      std::chrono::steady_clock::now() - start;
-  std::cout << GetParam() << ": " << cluster.ledger().arrived()
-            << " envelopes, " << cluster.mesh().Cuts() << " connections cut, "
-            << cluster.Stats(1, 2).frames_retransmitted +
-                   cluster.Stats(2, 1).frames_retransmitted
-            << " frames sent again, " << seconds.count() << " s\n";
+  ExpectAllOnce(&cluster);
 }
 
 // Whose bytes lie in several queues at once.
@@ -83,9 +93,7 @@ TEST_P(CutTest, BroadcastsArriveOnceWhateverIsCut) {
   cluster.mesh().CutEvery(kIntervalLeast, kIntervalMost, seed_);
   cluster.Broadcast(1, kEnvelopes);
   while (cluster.mesh().Cuts() < kCutsMin) cluster.Broadcast(1, 1000);
-  EXPECT_TRUE(cluster.ledger().WaitUntilAllArrived());
-  cluster.mesh().CutNoMore();
-  cluster.ExpectAllOnce();
+  ExpectAllOnce(&cluster);
 }
 
 // So the cuts do harm to whom nobody protects.
