@@ -2,9 +2,10 @@
 // and none else. A goal that ours misses is to be seen beside them.
 //
 // checked: as batched, with a CRC-32C made and verified; checked3: to three,
-// each of which has messages of its own, as each session has. owned: as checked,
-// and each record becomes an envelope that owns its payload. batched_senders4:
-// four threads that put records into the same messages, under a lock.
+// each of which has messages of its own, as each session has. owned: as
+// checked, and each record becomes an envelope that owns its payload.
+// batched_senders4: four threads that put records into the same messages, under
+// a lock.
 // batched_mesh<n>: as mesh<n>, in messages as batched has them, however long
 // they take to fill; quarter_mesh<n>: in messages a quarter as large.
 

@@ -216,11 +216,11 @@ void Link::Transmit(Lane lane, absl::Time now, Frame* frame) {
     sent = CutChunk(lane, &header);
   } else {
     sent.batch = queue_.Take(lane);
-    if (sent.batch.shared)
-      sent.other_header = config_.buffers->Lend(kFrameHeaderBytes);
     sent.body_bytes = sent.batch.body_bytes;
     sent.envelopes = header.records = sent.batch.records;
   }
+  if (sent.batch.shared || sent.offset < sent.batch.headed_bytes)
+    sent.other_header = config_.buffers->Lend(kFrameHeaderBytes);
   gathered_[static_cast<std::size_t>(lane)] = header.records > 1;
   header.body_bytes = static_cast<std::uint32_t>(sent.body_bytes);
   header.body_crc = large ? LoadBodyCrc(sent.batch.chunk_header(sent.offset))
@@ -241,8 +241,6 @@ SendWindow::Sent Link::CutChunk(Lane lane, FrameHeader* header) {
   SendWindow::Sent sent;
   sent.batch = queue_.Front(lane);
   sent.offset = sent.batch.cut_bytes;
-  if (sent.batch.shared || sent.offset < sent.batch.headed_bytes)
-    sent.other_header = config_.buffers->Lend(kFrameHeaderBytes);
   sent.body_bytes = NextBodyBytes(lane);
   const bool first = sent.offset == 0;
   const bool last = sent.offset + sent.body_bytes == sent.batch.body_bytes;

@@ -53,7 +53,7 @@ SendQueue::SendQueue(const LinkConfig& config)
       batch_bytes_(BatchBytes(config)) {}
 
 bool SendQueue::Fits(Lane lane, std::size_t record_bytes) const {
-  if (bytes_ + record_bytes <= config_.queue_bytes_max) return true;
+  if (HasRoomFor(record_bytes)) return true;
   return lane != Lane::kBulk &&
          At(lane).bytes + record_bytes <= config_.queue_bytes_max / kLaneShare;
 }
@@ -68,6 +68,16 @@ void SendQueue::TakeBytes(std::size_t bytes, LaneQueue* queue) {
   queue->bytes -= bytes;
 }
 
+// The lane's open batch, with room for so many bytes more.
+Batch& SendQueue::OpenFor(Lane lane, std::size_t bytes, LaneQueue* queue) {
+  if (queue->open && queue->batches.back().body_bytes + bytes > batch_bytes_)
+    Close(queue);
+  if (!queue->open) Open(lane, bytes, queue);
+  Batch& batch = queue->batches.back();
+  if (batch.room() < bytes) Grow(&batch, bytes);
+  return batch;
+}
+
 AppendResult SendQueue::Append(const EnvelopeView& envelope) {
   if (envelope.payload.size() > config_.payload_bytes_max)
     return AppendResult::kTooLarge;
@@ -79,12 +89,7 @@ AppendResult SendQueue::Append(const EnvelopeView& envelope) {
     return AppendEncoded(EncodeLarge(config_, envelope));
   LaneQueue& queue = At(envelope.lane);
   ++envelopes_;
-  if (queue.open &&
-      queue.batches.back().body_bytes + record_bytes_max > batch_bytes_)
-    Close(&queue);
-  if (!queue.open) Open(envelope.lane, record_bytes_max, &queue);
-  Batch& batch = queue.batches.back();
-  if (batch.room() < record_bytes_max) Grow(&batch, record_bytes_max);
+  Batch& batch = OpenFor(envelope.lane, record_bytes_max, &queue);
   char* const begin = batch.body_end();
   const auto written = static_cast<std::size_t>(
       config_.codec->AppendRecord(envelope, &queue.encode, begin) - begin);
@@ -133,30 +138,25 @@ void SendQueue::Grow(Batch* batch, std::size_t record_bytes_max) {
 AppendResult SendQueue::AppendEncoded(Batch batch) {
   if (!Fits(batch.lane, batch.body_bytes) && !MakeRoom(batch.body_bytes))
     return AppendResult::kFull;
-  LaneQueue& queue = At(batch.lane);
-  ++envelopes_;
-  AddBytes(batch.body_bytes, &queue);
-  if (queue.open) Close(&queue);
-  queue.batches.PushBack(std::move(batch));
+  PushClosed(std::move(batch));
   return AppendResult::kAccepted;
 }
 
-void SendQueue::AppendShared(const Batch& batch, const EncodeState& encode) {
+void SendQueue::PushClosed(Batch batch) {
   LaneQueue& queue = At(batch.lane);
   envelopes_ += batch.records;
   AddBytes(batch.body_bytes, &queue);
-  if (queue.open &&
-      queue.batches.back().body_bytes + batch.body_bytes > batch_bytes_)
-    Close(&queue);
-  if (batch.body_bytes >= batch_bytes_ / 2) {
-    if (queue.open) Close(&queue);
-    queue.batches.PushBack(batch);
-    return;
-  }
+  if (queue.open) Close(&queue);
+  queue.batches.PushBack(std::move(batch));
+}
+
+void SendQueue::AppendShared(const Batch& batch, const EncodeState& encode) {
+  if (batch.body_bytes >= batch_bytes_ / 2) return PushClosed(batch);
   // A few records in a buffer of their own would be a frame of their own too.
-  if (!queue.open) Open(batch.lane, batch.body_bytes, &queue);
-  Batch& last = queue.batches.back();
-  if (last.room() < batch.body_bytes) Grow(&last, batch.body_bytes);
+  LaneQueue& queue = At(batch.lane);
+  envelopes_ += batch.records;
+  AddBytes(batch.body_bytes, &queue);
+  Batch& last = OpenFor(batch.lane, batch.body_bytes, &queue);
   std::memcpy(last.body_end(), batch.body_begin(), batch.body_bytes);
   last.body_bytes += batch.body_bytes;
   last.payload_bytes_longest =

@@ -111,6 +111,8 @@ class SendQueue {
   void DropFront(Lane lane);
   bool MakeRoom(std::size_t bytes);
   bool DropOldest();
+  void PushClosed(Batch batch);
+  Batch& OpenFor(Lane lane, std::size_t bytes, LaneQueue* queue);
   void Grow(Batch* batch, std::size_t record_bytes_max);
   void Open(Lane lane, std::size_t record_bytes_max, LaneQueue* queue);
   void Close(LaneQueue* queue);

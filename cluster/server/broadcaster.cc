@@ -91,14 +91,11 @@ bool Broadcaster::Gather(const EnvelopeView& envelope) {
 void Broadcaster::HandOver() {
   if (batch_.records == 0) return;
   batch_.body_crc = Crc32c(batch_.body());
-  bool gather = true;
-  for (const auto& [id, peer] : peers_->entries()) {
+  for (const auto& [id, peer] : peers_->entries())
     Reliable(peer)->SendShared(batch_, encode_);
-    gather = gather && Reliable(peer)->Gathers(kLane, batch_bytes_);
-  }
   batch_ = Batch();
   waiting_.store(false, std::memory_order_release);
-  if (!gather) open_.store(false, std::memory_order_release);
+  if (!AllGather()) open_.store(false, std::memory_order_release);
 }
 
 void Broadcaster::Close() {
@@ -109,10 +106,11 @@ void Broadcaster::Close() {
 }
 
 void Broadcaster::Stop() {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    stopped_ = true;
+  }
   Close();
-  std::lock_guard<std::mutex> lock(mutex_);
-  stopped_ = true;
-  open_.store(false, std::memory_order_release);
 }
 
 void Broadcaster::OnRoom() {

@@ -59,8 +59,10 @@ class BroadcasterTest : public testing::Test {
   void SetUp() override {
     std::vector<std::pair<int, std::unique_ptr<Peer>>> peers;
     for (int id : {2, 3}) {
-      auto peer = std::make_unique<ReliablePeer>(
-          TestLinkConfig(1, id), &wires_, &inbox_, &callbacks_, &rejections_);
+      LinkConfig config = TestLinkConfig(1, id);
+      config.buffers = buffers_;
+      auto peer = std::make_unique<ReliablePeer>(config, &wires_, &inbox_,
+                                                 &callbacks_, &rejections_);
       near_[id] = peer.get();
       far_[id] = std::make_unique<LinkEnd>(TestLinkConfig(id, 1), &now_);
       peers.emplace_back(id, std::move(peer));
@@ -118,6 +120,7 @@ class BroadcasterTest : public testing::Test {
   }
 
   absl::Time now_ = absl::UnixEpoch();
+  const std::shared_ptr<BufferPool> buffers_ = std::make_shared<BufferPool>();
   Wires wires_;
   Inbox inbox_{1, 1 << 20, 1 << 20};
   Callbacks callbacks_{&inbox_};
@@ -189,6 +192,19 @@ TEST_F(BroadcasterTest, ALargePayloadIsTheSameBytesForAll) {
     }
     ExpectAllArrive();
   }
+}
+
+// Nobody else has its bytes, so they leave from where they were encoded.
+TEST_F(BroadcasterTest, ALargePayloadToOnePeerIsEncodedInPlace) {
+  constexpr std::size_t kBytes = 2000;
+  Envelope envelope;
+  envelope.pid = 2;
+  envelope.sender_id = 1;
+  envelope.payload.assign(kBytes, 'x');
+  ASSERT_EQ(near_[2]->Send(EnvelopeView(envelope)), SendOutcome::kAccepted);
+  ASSERT_EQ(wires_.sent[2].size(), 1u);
+  EXPECT_EQ(wires_.sent[2][0].slices.size(), 1u);
+  EXPECT_LT(buffers_->free_bytes(), kBytes);  // a copy would leave it there
 }
 
 TEST_F(BroadcasterTest, OtherLanesDoNotGather) {

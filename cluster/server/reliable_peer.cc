@@ -91,8 +91,8 @@ bool ReliablePeer::WaitUntil(std::chrono::steady_clock::time_point deadline,
 
 SendOutcome ReliablePeer::Send(const EnvelopeView& envelope) {
   if (envelope.payload.size() > LoneBytes(config_.frame_bytes)) {
-    absl::optional<Batch> encoded;
-    return SendLarge(envelope, false, &encoded);
+    return SendEncoded(envelope,
+                       [&] { return EncodeLarge(config_, envelope); });
   }
   const std::unique_lock<std::mutex> lock = Touch();
   if (link_ == nullptr || left_) return SendOutcome::kRemoved;
@@ -101,22 +101,26 @@ SendOutcome ReliablePeer::Send(const EnvelopeView& envelope) {
 
 // Encodes without the lock: acknowledgements and urgent envelopes do not wait
 // for it.
-SendOutcome ReliablePeer::SendLarge(const EnvelopeView& envelope, bool shared,
-                                    absl::optional<Batch>* encoded) {
+template <typename Encode>
+SendOutcome ReliablePeer::SendEncoded(const EnvelopeView& envelope,
+                                      Encode encode) {
   std::unique_lock<std::mutex> lock = Touch();
   if (link_ == nullptr || left_) return SendOutcome::kRemoved;
   const AppendResult may = link_->MayAppend(envelope);
   if (may != AppendResult::kAccepted) return Settle(may, envelope.lane);
   lock.unlock();
-  if (!*encoded) *encoded = EncodeLarge(config_, envelope, shared);
+  Batch batch = encode();
   lock.lock();
   if (link_ == nullptr || left_) return SendOutcome::kRemoved;
-  return Settle(link_->AppendEncoded(**encoded), envelope.lane);
+  return Settle(link_->AppendEncoded(std::move(batch)), envelope.lane);
 }
 
 SendOutcome ReliablePeer::SendLarge(const EnvelopeView& envelope,
                                     absl::optional<Batch>* encoded) {
-  return SendLarge(envelope, true, encoded);
+  return SendEncoded(envelope, [&] {
+    if (!*encoded) *encoded = EncodeLarge(config_, envelope, /*shared=*/true);
+    return **encoded;
+  });
 }
 
 bool ReliablePeer::Gathers(Lane lane, std::size_t bytes) const {

@@ -72,8 +72,8 @@ class ReliablePeer : public Peer, public ArrivalSource, private LinkSink {
   void OnArrival(Arrival arrival) override;
   void OnLinkEvent(PeerEvent event) override;
 
-  SendOutcome SendLarge(const EnvelopeView& envelope, bool shared,
-                        absl::optional<Batch>* encoded);
+  template <typename Encode>
+  SendOutcome SendEncoded(const EnvelopeView& envelope, Encode encode);
   SendOutcome Settle(AppendResult result, Lane lane);
   std::unique_lock<std::mutex> Touch();
   void NewLink();

@@ -2,8 +2,8 @@
 //
 // What it is: the bound socket, its messages as frames that share their
 // buffers, and the news of connections that ZeroMQ turned away. Messages of
-// more than two parts, and ones over the limit, are thrown away; with security, so is every message
-// whose connection is not one of a present peer's key.
+// more than two parts, and ones over the limit, are thrown away; with security,
+// so is every message whose connection is not one of a present peer's key.
 // What it is not: a thread.
 //
 // Threads: one at a time, unless a method says otherwise; a lock in between

@@ -31,8 +31,9 @@
 // thread at each dial: where name service may hang, prefer numeric addresses or
 // more than one I/O thread. "localhost" is 127.0.0.1. Start with a name as
 // local address waits for its resolution. A message of many parts, which no
-// peer sends, is held until its last part has come, however many these are. A connection of a peer that
-// was revoked cannot be closed either: its frames are dropped. A reload with
+// peer sends, is held until its last part has come, however many these are. A
+// connection of a peer that was revoked cannot be closed either: its frames are
+// dropped. A reload with
 // another own key closes all connections that others dialled; they dial again.
 // The number of half-open connections is bounded by the process's descriptors
 // only. Garbage that ZeroMQ takes for its oldest protocol is closed without an
