@@ -25,12 +25,16 @@ absl::Status Server::Start() {
 }
 
 absl::Status Server::Send(const Envelope& envelope, absl::Duration timeout) {
-  return core_->Send(envelope, timeout).status();
+  MessageId id;
+  return core_->Send(envelope, timeout, &id);
 }
 
 absl::StatusOr<MessageId> Server::SendWithId(const Envelope& envelope,
                                              absl::Duration timeout) {
-  return core_->Send(envelope, timeout);
+  MessageId id;
+  absl::Status status = core_->Send(envelope, timeout, &id);
+  if (!status.ok()) return status;
+  return id;
 }
 
 MulticastResult Server::Multicast(absl::Span<const int> pids,

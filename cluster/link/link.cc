@@ -87,6 +87,11 @@ void Link::AppendShared(const Batch& batch, const EncodeState& encode) {
   queue_.AppendShared(batch, encode);
 }
 
+void Link::AppendStaged(OpenBatch* staged) {
+  stats_.accepted += staged->batch().records;
+  queue_.AppendStaged(staged);
+}
+
 void Link::Consumed(std::uint64_t session, std::uint64_t sequence) {
   if (session != handshake_.session()) return;
   const std::size_t before = receive_.bytes();

@@ -90,6 +90,8 @@ class Link {
   bool Gathers(Lane lane, std::size_t bytes) const;
   // Takes what was encoded for several peers. The link gathered.
   void AppendShared(const Batch& batch, const EncodeState& encode);
+  // Takes what gathered outside while the link gathered, and leaves it empty.
+  void AppendStaged(OpenBatch* staged);
 
   // Whether Append would take this envelope now, as far as room goes.
   bool HasRoom(const EnvelopeView& envelope) const {

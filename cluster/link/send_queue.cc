@@ -1,7 +1,6 @@
 #include "cluster/link/send_queue.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "cluster/link/large_record.h"
@@ -14,8 +13,6 @@ namespace {
 // The share of the bound that the urgent and the normal lane each have to
 // themselves.
 constexpr std::size_t kLaneShare = 8;
-
-constexpr std::size_t kCacheLineBytes = 64;
 
 // What of a small batch has payloads within the bound.
 Batch WithoutTooLarge(const LinkConfig& config, const Batch& batch,
@@ -50,7 +47,9 @@ Batch WithoutTooLarge(const LinkConfig& config, const Batch& batch,
 SendQueue::SendQueue(const LinkConfig& config)
     : config_(config),
       chunk_bytes_(ChunkBytes(config.frame_bytes, config.inflight_bytes)),
-      batch_bytes_(BatchBytes(config)) {}
+      batch_bytes_(BatchBytes(config)),
+      lanes_{LaneQueue(config, Lane::kUrgent), LaneQueue(config, Lane::kNormal),
+             LaneQueue(config, Lane::kBulk)} {}
 
 bool SendQueue::Fits(Lane lane, std::size_t record_bytes) const {
   if (HasRoomFor(record_bytes)) return true;
@@ -58,24 +57,11 @@ bool SendQueue::Fits(Lane lane, std::size_t record_bytes) const {
          At(lane).bytes + record_bytes <= config_.queue_bytes_max / kLaneShare;
 }
 
-void SendQueue::AddBytes(std::size_t bytes, LaneQueue* queue) {
+void SendQueue::Count(std::uint64_t envelopes, std::size_t bytes,
+                      LaneQueue* queue) {
+  envelopes_ += envelopes;
   bytes_ += bytes;
   queue->bytes += bytes;
-}
-
-void SendQueue::TakeBytes(std::size_t bytes, LaneQueue* queue) {
-  bytes_ -= bytes;
-  queue->bytes -= bytes;
-}
-
-// The lane's open batch, with room for so many bytes more.
-Batch& SendQueue::OpenFor(Lane lane, std::size_t bytes, LaneQueue* queue) {
-  if (queue->open && queue->batches.back().body_bytes + bytes > batch_bytes_)
-    Close(queue);
-  if (!queue->open) Open(lane, bytes, queue);
-  Batch& batch = queue->batches.back();
-  if (batch.room() < bytes) Grow(&batch, bytes);
-  return batch;
 }
 
 AppendResult SendQueue::Append(const EnvelopeView& envelope) {
@@ -88,51 +74,14 @@ AppendResult SendQueue::Append(const EnvelopeView& envelope) {
   if (record_bytes_max > chunk_bytes_)
     return AppendEncoded(EncodeLarge(config_, envelope));
   LaneQueue& queue = At(envelope.lane);
-  ++envelopes_;
-  Batch& batch = OpenFor(envelope.lane, record_bytes_max, &queue);
-  char* const begin = batch.body_end();
-  const auto written = static_cast<std::size_t>(
-      config_.codec->AppendRecord(envelope, &queue.encode, begin) - begin);
-  batch.body_bytes += written;
-  // A server with many peers writes here next when nothing near is cached any
-  // more, and would give back its lock only after a miss: among 32 servers that
-  // was a quarter of all CPU time.
-  __builtin_prefetch(batch.body_end(), 1);
-  __builtin_prefetch(batch.body_end() + kCacheLineBytes, 1);
-  batch.payload_bytes_longest =
-      std::max(batch.payload_bytes_longest, envelope.payload.size());
-  ++batch.records;
-  AddBytes(written, &queue);
-  // No room for another like it: full now, not only when the next one comes.
-  if (batch.body_bytes + record_bytes_max > batch_bytes_) Close(&queue);
+  if (!queue.open.Fits(record_bytes_max)) Close(&queue);
+  Count(1, queue.open.Append(envelope, record_bytes_max), &queue);
+  if (queue.open.full()) Close(&queue);
   return AppendResult::kAccepted;
 }
 
-void SendQueue::Open(Lane lane, std::size_t record_bytes_max,
-                     LaneQueue* queue) {
-  queue->batches.PushBack(
-      NewBatch(config_.buffers.get(), lane,
-               std::max(queue->capacity_next, record_bytes_max)));
-  queue->encode = EncodeState();
-  queue->open = true;
-}
-
-// Summed here and not when it leaves: from behind a long queue it would have to
-// come back into the cache for it.
 void SendQueue::Close(LaneQueue* queue) {
-  Batch& batch = queue->batches.back();
-  batch.body_crc = Crc32c(batch.body());
-  const std::size_t recent = batch.body_bytes;
-  queue->capacity_next =
-      std::min(std::max<std::size_t>(recent + recent / 4, 1024), batch_bytes_);
-  queue->open = false;
-}
-
-void SendQueue::Grow(Batch* batch, std::size_t record_bytes_max) {
-  const std::size_t wanted = batch->body_bytes + record_bytes_max;
-  *batch = WithCapacity(
-      config_.buffers.get(), *batch,
-      std::max(wanted, std::min(4 * batch->capacity, batch_bytes_)));
+  if (!queue->open.empty()) queue->closed.PushBack(queue->open.Close());
 }
 
 AppendResult SendQueue::AppendEncoded(Batch batch) {
@@ -144,25 +93,34 @@ AppendResult SendQueue::AppendEncoded(Batch batch) {
 
 void SendQueue::PushClosed(Batch batch) {
   LaneQueue& queue = At(batch.lane);
-  envelopes_ += batch.records;
-  AddBytes(batch.body_bytes, &queue);
-  if (queue.open) Close(&queue);
-  queue.batches.PushBack(std::move(batch));
+  Count(batch.records, batch.body_bytes, &queue);
+  Close(&queue);
+  queue.closed.PushBack(std::move(batch));
 }
 
+// A few records in a buffer of their own would be a frame of their own too:
+// they are copied.
 void SendQueue::AppendShared(const Batch& batch, const EncodeState& encode) {
-  if (batch.body_bytes >= batch_bytes_ / 2) return PushClosed(batch);
-  // A few records in a buffer of their own would be a frame of their own too.
+  if (!IsSmall(batch)) return PushClosed(batch);
   LaneQueue& queue = At(batch.lane);
-  envelopes_ += batch.records;
-  AddBytes(batch.body_bytes, &queue);
-  Batch& last = OpenFor(batch.lane, batch.body_bytes, &queue);
-  std::memcpy(last.body_end(), batch.body_begin(), batch.body_bytes);
-  last.body_bytes += batch.body_bytes;
-  last.payload_bytes_longest =
-      std::max(last.payload_bytes_longest, batch.payload_bytes_longest);
-  last.records += batch.records;
-  queue.encode = encode;
+  Count(batch.records, batch.body_bytes, &queue);
+  if (!queue.open.Fits(batch.body_bytes)) Close(&queue);
+  queue.open.AppendCopy(batch, encode);
+}
+
+void SendQueue::AppendStaged(OpenBatch* staged) {
+  const Batch& batch = staged->batch();
+  LaneQueue& queue = At(batch.lane);
+  Count(batch.records, batch.body_bytes, &queue);
+  if (!queue.open.empty() && IsSmall(batch) &&
+      queue.open.Fits(batch.body_bytes)) {
+    queue.open.AppendCopy(batch, staged->encode());
+    staged->Clear();
+    return;
+  }
+  Close(&queue);
+  queue.open.TakeFrom(staged);
+  if (queue.open.full()) Close(&queue);
 }
 
 bool SendQueue::MakeRoom(std::size_t bytes) {
@@ -175,35 +133,34 @@ bool SendQueue::MakeRoom(std::size_t bytes) {
 
 bool SendQueue::DropOldest() {
   for (Lane lane : {Lane::kBulk, Lane::kNormal, Lane::kUrgent}) {
-    LaneQueue& queue = At(lane);
     // A record that is cut in part has been transmitted in part: it stays, and
     // so does its lane.
-    if (queue.batches.empty() || queue.batches.front().cut_bytes > 0) continue;
-    const Batch& oldest = queue.batches.front();
-    TakeBytes(oldest.body_bytes, &queue);
-    envelopes_ -= oldest.records;
-    overflowed_ += oldest.records;
-    queue.batches.PopFront();
-    if (queue.batches.empty()) queue.open = false;
+    if (Empty(lane) || Front(lane).cut_bytes > 0) continue;
+    overflowed_ += Front(lane).records;
+    DropFront(lane);
     return true;
   }
   return false;
 }
 
-Batch SendQueue::Take(Lane lane) {
-  LaneQueue& queue = At(lane);
-  CLUSTER_CHECK(!queue.batches.empty() && !queue.batches.front().large,
-                "no small batch in front");
-  if (queue.open && queue.batches.size() == 1) Close(&queue);
-  Batch batch = queue.batches.PopFront();
-  TakeBytes(batch.body_bytes, &queue);
+Batch SendQueue::PopFront(LaneQueue* queue) {
+  Batch batch =
+      queue->closed.empty() ? queue->open.Close() : queue->closed.PopFront();
   envelopes_ -= batch.records;
+  bytes_ -= batch.body_bytes;
+  queue->bytes -= batch.body_bytes;
+  return batch;
+}
+
+Batch SendQueue::Take(Lane lane) {
+  CLUSTER_CHECK(!Empty(lane) && !Front(lane).large, "no small batch in front");
+  Batch batch = PopFront(&At(lane));
   if (batch.shared) return batch;
   return Compact(config_.buffers.get(), std::move(batch));
 }
 
 void SendQueue::CutFront(Lane lane, std::size_t bytes) {
-  Batch& front = At(lane).batches.front();
+  Batch& front = At(lane).closed.front();
   CLUSTER_CHECK(front.large && front.cut_bytes + bytes <= front.body_bytes,
                 "cut beyond the end");
   front.cut_bytes += bytes;
@@ -211,12 +168,7 @@ void SendQueue::CutFront(Lane lane, std::size_t bytes) {
   if (front.cut_bytes == front.body_bytes) DropFront(lane);
 }
 
-void SendQueue::DropFront(Lane lane) {
-  LaneQueue& queue = At(lane);
-  TakeBytes(queue.batches.front().body_bytes, &queue);
-  envelopes_ -= queue.batches.front().records;
-  queue.batches.PopFront();
-}
+void SendQueue::DropFront(Lane lane) { PopFront(&At(lane)); }
 
 std::uint64_t SendQueue::DropTooLarge(Lane lane,
                                       std::size_t payload_bytes_max) {
@@ -235,21 +187,22 @@ std::uint64_t SendQueue::DropTooLarge(Lane lane,
 
 void SendQueue::PutFront(Batch batch) {
   LaneQueue& queue = At(batch.lane);
-  AddBytes(batch.body_bytes, &queue);
-  envelopes_ += batch.records;
+  Count(batch.records, batch.body_bytes, &queue);
   batch.cut_bytes = 0;
-  const bool was_empty = queue.batches.empty();
-  queue.batches.PushFront(std::move(batch));
-  if (was_empty) queue.open = false;
+  queue.closed.PushFront(std::move(batch));
 }
 
 void SendQueue::RestartFront(Lane lane) {
   LaneQueue& queue = At(lane);
-  if (!queue.batches.empty()) queue.batches.front().cut_bytes = 0;
+  if (!queue.closed.empty()) queue.closed.front().cut_bytes = 0;
 }
 
 void SendQueue::Clear() {
-  for (LaneQueue& queue : lanes_) queue = LaneQueue();
+  for (LaneQueue& queue : lanes_) {
+    queue.closed.Clear();
+    queue.open.Clear();
+    queue.bytes = 0;
+  }
   bytes_ = 0;
   envelopes_ = 0;
 }

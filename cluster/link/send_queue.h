@@ -1,10 +1,9 @@
 // SendQueue: envelopes that a link has accepted and not yet transmitted.
 //
-// What it is: per lane, a FIFO of batches; the last one is open and takes the
-// next record straight from the caller's envelope (the only copy on the way
-// out). Bounded in bytes over all lanes; of the bound the urgent and the normal
-// lane may each use an eighth however full the others are, so that a large
-// payload in the bulk lane shuts no vote out. What it is not: a window; what was
+// What it is: per lane, a FIFO of closed batches, and behind them an open one
+// that takes the next record. Bounded in bytes over all lanes; of the bound the
+// urgent and the normal lane may each use an eighth however full the others
+// are, so that a large payload in the bulk lane shuts no vote out. What it is not: a window; what was
 // transmitted is in SendWindow.
 //
 // Threads: none of its own, not thread-safe. Errors: Append's result.
@@ -23,6 +22,7 @@
 #include "cluster/envelope.h"
 #include "cluster/link/batch.h"
 #include "cluster/link/link_config.h"
+#include "cluster/link/open_batch.h"
 #include "codec/codec.h"
 #include "transport/ring.h"
 
@@ -46,6 +46,8 @@ class SendQueue {
   // Takes the records of a small batch that is shared with other peers. There
   // is room for them. `encode` is the state after the last of them.
   void AppendShared(const Batch& batch, const EncodeState& encode);
+  // Takes what `staged` has, and leaves it empty. There is room for it.
+  void AppendStaged(OpenBatch* staged);
 
   // Whether it would be taken without dropping anything.
   bool HasRoom(const EnvelopeView& envelope) const {
@@ -56,18 +58,20 @@ class SendQueue {
     return bytes_ + bytes <= config_.queue_bytes_max;
   }
 
-  bool Empty(Lane lane) const { return At(lane).batches.empty(); }
+  bool Empty(Lane lane) const {
+    return At(lane).closed.empty() && At(lane).open.empty();
+  }
   bool Empty() const { return envelopes_ == 0; }
 
   // Whether the lane's first batch takes no more records: it is worth a frame
   // of its own.
-  bool HasFull(Lane lane) const {
-    const LaneQueue& queue = At(lane);
-    return queue.batches.size() > 1 || (!queue.batches.empty() && !queue.open);
-  }
+  bool HasFull(Lane lane) const { return !At(lane).closed.empty(); }
 
   // The first batch. The lane is not empty.
-  const Batch& Front(Lane lane) const { return At(lane).batches.front(); }
+  const Batch& Front(Lane lane) const {
+    const LaneQueue& queue = At(lane);
+    return queue.closed.empty() ? queue.open.batch() : queue.closed.front();
+  }
   // Removes the first batch. It is small; large ones are cut with CutFront.
   Batch Take(Lane lane);
   // Marks `bytes` more of the first batch, a large one, as cut; removes it when
@@ -93,11 +97,11 @@ class SendQueue {
 
  private:
   struct LaneQueue {
-    Ring<Batch> batches;
+    LaneQueue(const LinkConfig& config, Lane lane) : open(config, lane) {}
+
+    Ring<Batch> closed;
+    OpenBatch open;
     std::size_t bytes = 0;
-    bool open = false;  // the last batch takes more records
-    EncodeState encode;
-    std::size_t capacity_next = 1024;  // follows the size of recent batches
   };
 
   LaneQueue& At(Lane lane) { return lanes_[static_cast<std::size_t>(lane)]; }
@@ -106,15 +110,15 @@ class SendQueue {
   }
 
   bool Fits(Lane lane, std::size_t record_bytes) const;
-  void AddBytes(std::size_t bytes, LaneQueue* queue);
-  void TakeBytes(std::size_t bytes, LaneQueue* queue);
+  void Count(std::uint64_t envelopes, std::size_t bytes, LaneQueue* queue);
   void DropFront(Lane lane);
   bool MakeRoom(std::size_t bytes);
   bool DropOldest();
   void PushClosed(Batch batch);
-  Batch& OpenFor(Lane lane, std::size_t bytes, LaneQueue* queue);
-  void Grow(Batch* batch, std::size_t record_bytes_max);
-  void Open(Lane lane, std::size_t record_bytes_max, LaneQueue* queue);
+  Batch PopFront(LaneQueue* queue);
+  bool IsSmall(const Batch& batch) const {
+    return batch.body_bytes < batch_bytes_ / 2;
+  }
   void Close(LaneQueue* queue);
 
   const LinkConfig& config_;

@@ -21,7 +21,10 @@ ReliablePeer* Reliable(Peer* peer) { return static_cast<ReliablePeer*>(peer); }
 }  // namespace
 
 Broadcaster::Broadcaster(const LinkConfig& config, const PeerTable<Peer>* peers)
-    : config_(config), batch_bytes_(BatchBytes(config)), peers_(peers) {}
+    : config_(config),
+      batch_bytes_(BatchBytes(config)),
+      peers_(peers),
+      batch_(config_, kLane) {}
 
 std::vector<std::pair<int, Peer*>> Broadcaster::Send(
     const EnvelopeView& envelope) {
@@ -62,24 +65,16 @@ bool Broadcaster::Gather(const EnvelopeView& envelope) {
   std::lock_guard<std::mutex> lock(mutex_);
   if (!open()) return false;
   const std::size_t bytes_max = config_.codec->RecordBytesMax(envelope);
-  const bool fits =
+  const bool gathers =
       envelope.lane == kLane && bytes_max <= batch_bytes_ &&
       envelope.payload.size() <=
           std::min(LoneBytes(config_.frame_bytes), config_.payload_bytes_max);
-  if (!fits || batch_.body_bytes + bytes_max > batch_bytes_) HandOver();
-  if (!fits) open_.store(false, std::memory_order_release);
+  if (!gathers || !batch_.Fits(bytes_max)) HandOver();
+  if (!gathers) open_.store(false, std::memory_order_release);
   if (!open()) return false;
-  if (batch_.buffer == nullptr) {
-    batch_ = NewBatch(config_.buffers.get(), kLane, batch_bytes_);
-    batch_.shared = true;
-    encode_ = EncodeState();
-  }
-  char* const end =
-      config_.codec->AppendRecord(envelope, &encode_, batch_.body_end());
-  batch_.body_bytes = static_cast<std::size_t>(end - batch_.body_begin());
-  batch_.payload_bytes_longest =
-      std::max(batch_.payload_bytes_longest, envelope.payload.size());
-  if (batch_.records++ == 0) {
+  const bool first = batch_.empty();
+  batch_.Append(envelope, bytes_max);
+  if (first) {
     // A peer that gets free before its lock is taken here is seen here; one
     // that does so later sees that something waits (OnRoom).
     waiting_.store(true, std::memory_order_release);
@@ -89,11 +84,12 @@ bool Broadcaster::Gather(const EnvelopeView& envelope) {
 }
 
 void Broadcaster::HandOver() {
-  if (batch_.records == 0) return;
-  batch_.body_crc = Crc32c(batch_.body());
+  if (batch_.empty()) return;
+  const EncodeState encode = batch_.encode();
+  Batch batch = batch_.Close();
+  batch.shared = true;
   for (const auto& [id, peer] : peers_->entries())
-    Reliable(peer)->SendShared(batch_, encode_);
-  batch_ = Batch();
+    Reliable(peer)->SendShared(batch, encode);
   waiting_.store(false, std::memory_order_release);
   if (!AllGather()) open_.store(false, std::memory_order_release);
 }

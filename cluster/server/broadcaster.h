@@ -30,6 +30,7 @@
 #include <vector>
 
 #include "cluster/link/link_config.h"
+#include "cluster/link/open_batch.h"
 #include "cluster/server/peer_table.h"
 #include "cluster/server/reliable_peer.h"
 
@@ -73,8 +74,7 @@ class Broadcaster {
   std::atomic<bool> open_{false};
   std::atomic<bool> waiting_{false};  // batch_ has records
   bool stopped_ = false;
-  Batch batch_;
-  EncodeState encode_;
+  OpenBatch batch_;
 };
 
 }  // namespace cluster

@@ -11,42 +11,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "cluster/link/link_pair.h"
+#include "cluster/server/wires.h"
 #include "gtest/gtest.h"
 
 namespace cluster {
 namespace {
 
 using Strings = std::vector<std::string>;
-
-// Keeps what it is given.
-class Wires : public Transport {
- public:
-  absl::Status Start(TransportHandler*, const std::string&) override {
-    return absl::OkStatus();
-  }
-  std::string Address() const override { return "wires"; }
-  absl::Status Connect(int, const std::string&) override {
-    return absl::OkStatus();
-  }
-  void Disconnect(int) override {}
-  SendResult Send(int peer, const Frame& frame) override {
-    sent[peer].push_back(frame);
-    return SendResult::kSent;
-  }
-  absl::Status ReloadSecurity(const SecurityFiles&) override {
-    return absl::OkStatus();
-  }
-  void Stop(absl::Duration) override {}
-
-  std::map<int, std::vector<Frame>> sent;
-};
-
-std::string Join(const Frame& frame) {
-  std::string bytes;
-  for (const Slice& slice : frame.slices)
-    bytes.append(slice.bytes.data(), slice.bytes.size());
-  return bytes;
-}
 
 // Where the records are in the sender's memory.
 const char* BodyOf(const Frame& frame) {
@@ -80,7 +51,7 @@ class BroadcasterTest : public testing::Test {
   // Everything that is on its way, both ways, until nothing is.
   void Exchange(int id) {
     while (true) {
-      const std::vector<Frame> from_near = std::exchange(wires_.sent[id], {});
+      const std::vector<Frame> from_near = wires_.Take(id);
       for (const Frame& frame : from_near) far_[id]->Hear(Join(frame));
       const Strings from_far = far_[id]->Speak();
       for (const std::string& bytes : from_far) {

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "cluster/link/large_record.h"
 #include "cluster/server/clock.h"
 
 namespace cluster {
@@ -38,10 +37,13 @@ ReliablePeer::ReliablePeer(const LinkConfig& config, Transport* transport,
                            Inbox* inbox, Callbacks* callbacks,
                            Rejections* rejections)
     : config_(config),
+      batch_bytes_(BatchBytes(config)),
       transport_(transport),
       inbox_(inbox),
       callbacks_(callbacks),
-      rejections_(rejections) {
+      rejections_(rejections),
+      staged_(config_, Staging::kLane),
+      staging_(config_) {
   retired_.peer = config.peer_id;
   NewLink();
 }
@@ -58,121 +60,12 @@ std::unique_lock<std::mutex> ReliablePeer::Touch() {
   return lock;
 }
 
-void ReliablePeer::Pump() {
-  if (!link_->MayTransmit()) return;
-  const absl::Time now = MonotonicNow();
-  Frame frame;
-  while (link_->NextFrame(now, &frame)) {
-    if (transport_->Send(config_.peer_id, frame) ==
-        SendResult::kBackPressured) {
-      link_->FrameNotTaken();
-      return;
-    }
-  }
-}
-
 // And tells those who wait for a change, after it: they would wake up to wait
 // for the lock.
 void ReliablePeer::Release(std::unique_lock<std::mutex> lock) {
   const bool awaited = waiters_ > 0;
   lock.unlock();
   if (awaited) changed_.notify_all();
-}
-
-template <typename Predicate>
-bool ReliablePeer::WaitUntil(std::chrono::steady_clock::time_point deadline,
-                             Predicate predicate) {
-  std::unique_lock<std::mutex> lock(mutex_);
-  ++waiters_;
-  const bool done = changed_.wait_until(lock, deadline, predicate);
-  --waiters_;
-  return done;
-}
-
-SendOutcome ReliablePeer::Send(const EnvelopeView& envelope) {
-  if (envelope.payload.size() > LoneBytes(config_.frame_bytes)) {
-    return SendEncoded(envelope,
-                       [&] { return EncodeLarge(config_, envelope); });
-  }
-  const std::unique_lock<std::mutex> lock = Touch();
-  if (link_ == nullptr || left_) return SendOutcome::kRemoved;
-  return Settle(link_->Append(envelope), envelope.lane);
-}
-
-// Encodes without the lock: acknowledgements and urgent envelopes do not wait
-// for it.
-template <typename Encode>
-SendOutcome ReliablePeer::SendEncoded(const EnvelopeView& envelope,
-                                      Encode encode) {
-  std::unique_lock<std::mutex> lock = Touch();
-  if (link_ == nullptr || left_) return SendOutcome::kRemoved;
-  const AppendResult may = link_->MayAppend(envelope);
-  if (may != AppendResult::kAccepted) return Settle(may, envelope.lane);
-  lock.unlock();
-  Batch batch = encode();
-  lock.lock();
-  if (link_ == nullptr || left_) return SendOutcome::kRemoved;
-  return Settle(link_->AppendEncoded(std::move(batch)), envelope.lane);
-}
-
-SendOutcome ReliablePeer::SendLarge(const EnvelopeView& envelope,
-                                    absl::optional<Batch>* encoded) {
-  return SendEncoded(envelope, [&] {
-    if (!*encoded) *encoded = EncodeLarge(config_, envelope, /*shared=*/true);
-    return **encoded;
-  });
-}
-
-bool ReliablePeer::Gathers(Lane lane, std::size_t bytes) const {
-  std::lock_guard<std::mutex> lock(mutex_);
-  return link_ == nullptr || left_ || link_->Gathers(lane, bytes);
-}
-
-void ReliablePeer::SendShared(const Batch& batch, const EncodeState& encode) {
-  const std::unique_lock<std::mutex> lock = Touch();
-  if (link_ == nullptr || left_) return;
-  link_->AppendShared(batch, encode);
-  if (link_->MayTransmit(batch.lane)) Pump();
-}
-
-SendOutcome ReliablePeer::Settle(AppendResult result, Lane lane) {
-  switch (result) {
-    case AppendResult::kAccepted:
-      if (link_->MayTransmit(lane)) Pump();
-      return SendOutcome::kAccepted;
-    case AppendResult::kFull:
-      return SendOutcome::kFull;
-    case AppendResult::kTooLarge:
-      return SendOutcome::kTooLarge;
-  }
-  return SendOutcome::kFull;
-}
-
-bool ReliablePeer::WaitForRoom(const EnvelopeView& envelope,
-                               std::chrono::steady_clock::time_point deadline) {
-  return WaitUntil(
-      deadline, [&] { return link_ == nullptr || link_->HasRoom(envelope); });
-}
-
-bool ReliablePeer::WaitDrained(std::chrono::steady_clock::time_point deadline) {
-  {
-    const std::unique_lock<std::mutex> lock = Touch();
-    if (link_ == nullptr || link_->Drained()) return true;
-    link_->RequestConsumed();
-    Pump();
-  }
-  return WaitUntil(deadline,
-                   [this] { return link_ == nullptr || link_->Drained(); });
-}
-
-bool ReliablePeer::WaitReceived(
-    std::chrono::steady_clock::time_point deadline) {
-  return WaitUntil(deadline, [this] {
-    // One that was there and went will hardly come back in time; one that was
-    // not there yet may be about to.
-    return link_ == nullptr || link_->AllReceived() ||
-           (!link_->up() && link_->session() != 0);
-  });
 }
 
 absl::Status ReliablePeer::Connect(const std::string& address) {
@@ -187,10 +80,10 @@ absl::Status ReliablePeer::Connect(const std::string& address) {
 void ReliablePeer::Leave() {
   std::unique_lock<std::mutex> lock = Touch();
   if (link_ == nullptr) return;
+  left_ = true;
   link_->SayGoodbye();
   Pump();
   link_->Abandon(DropReason::kStopped);
-  left_ = true;
   Release(std::move(lock));
 }
 
@@ -203,6 +96,7 @@ void ReliablePeer::Remove() {
   event.type = PeerEvent::kRemoved;
   event.peer = config_.peer_id;
   event.reason = "RemovePeer";
+  CloseStaging();
   event.unknown_fate = link_->Abandon(DropReason::kRemoved);
   AddCounters(link_->Stats(), &retired_);
   link_.reset();
@@ -247,10 +141,10 @@ bool ReliablePeer::OnFrame(const FrameHeader& header, Slice body) {
     return false;
   }
   link_->OnFrame(header, std::move(body), MonotonicNow());
-  const bool may_transmit = link_->MayTransmit();
+  const bool may_pump = MayPump();
   Release(std::move(lock));
   inbox_->WakeReader();
-  return may_transmit;
+  return may_pump;
 }
 
 void ReliablePeer::CountRefusal(RefusalReason reason,
@@ -312,6 +206,7 @@ PeerStats ReliablePeer::Stats() const {
   std::lock_guard<std::mutex> lock(mutex_);
   if (link_ == nullptr) return retired_;
   PeerStats stats = link_->Stats();
+  staging_.AddTo(&stats);
   AddCounters(retired_, &stats);
   return stats;
 }

@@ -1,9 +1,11 @@
-// ReliablePeer: a peer with a session: a Link, a lock around it, and a
-// transport to hand its frames to.
+// ReliablePeer: a peer with a session: a Link, a lock around it, a place for
+// envelopes to gather in while the link is busy, and a transport to hand its
+// frames to. What it is not: session logic, which is all in Link.
 //
 // Threads: safe. The lock is held over encoding an envelope of up to half a
 // frame and over the transport's Send, which neither blocks nor calls back;
-// never over user code. What it is not: session logic, which is all in Link.
+// never over user code. Envelopes for a busy link are encoded under the lock of
+// Staging alone.
 
 #ifndef CLUSTER_SERVER_RELIABLE_PEER_H_
 #define CLUSTER_SERVER_RELIABLE_PEER_H_
@@ -22,6 +24,7 @@
 #include "cluster/server/inbox.h"
 #include "cluster/server/peer.h"
 #include "cluster/server/rejections.h"
+#include "cluster/server/staging.h"
 #include "transport/transport.h"
 
 namespace cluster {
@@ -72,19 +75,33 @@ class ReliablePeer : public Peer, public ArrivalSource, private LinkSink {
   void OnArrival(Arrival arrival) override;
   void OnLinkEvent(PeerEvent event) override;
 
-  template <typename Encode>
-  SendOutcome SendEncoded(const EnvelopeView& envelope, Encode encode);
-  SendOutcome Settle(AppendResult result, Lane lane);
   std::unique_lock<std::mutex> Touch();
   void NewLink();
   void CountRetired(RefusalReason reason);
-  void Pump();
   void Release(std::unique_lock<std::mutex> lock);
+
+  // Sending (reliable_peer_send.cc).
+  template <typename Encode>
+  SendOutcome SendEncoded(const EnvelopeView& envelope, Encode encode);
+  SendOutcome Settle(AppendResult result, Lane lane);
+  void Appended(Lane lane);
+  void MakeWay(Lane lane, std::size_t bytes);
+  void HandOver();
+  void TakeStaged();
+  bool CloseStaging();
+  bool SettleStaging();
+  // Whether what is staged should leave, or no more be staged.
+  bool StagingDue() const;
+  // Whether Pump has anything to do.
+  bool MayPump() const;
+  void Pump();
+  void Transmit();
   template <typename Predicate>
   bool WaitUntil(std::chrono::steady_clock::time_point deadline,
                  Predicate predicate);
 
   const LinkConfig config_;
+  const std::size_t batch_bytes_;
   Transport* const transport_;
   Inbox* const inbox_;
   Callbacks* const callbacks_;
@@ -99,11 +116,14 @@ class ReliablePeer : public Peer, public ArrivalSource, private LinkSink {
   std::condition_variable changed_;
   int waiters_ = 0;
   std::unique_ptr<Link> link_;  // null while removed
+  OpenBatch staged_;            // on its way to the link; empty in between
   PeerStats retired_;           // of the links before
   std::string address_;
   absl::Time dialled_ = absl::InfinitePast();
   bool event_pushed_ = false;
   bool left_ = false;  // the server stops
+
+  Staging staging_;
 };
 
 // Adds the counters of `more` to `total`.

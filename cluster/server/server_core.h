@@ -51,8 +51,8 @@ class ServerCore {
   absl::Status SetEventHandler(std::function<void(const PeerEvent&)> handler);
 
   // Envelopes (server_send.cc, server_receive.cc).
-  absl::StatusOr<MessageId> Send(const Envelope& envelope,
-                                 absl::Duration timeout);
+  absl::Status Send(const Envelope& envelope, absl::Duration timeout,
+                    MessageId* id);
   MulticastResult Multicast(absl::Span<const int> pids,
                             const Envelope& envelope, absl::Duration timeout);
   absl::StatusOr<Envelope> Receive(absl::Duration timeout);
@@ -78,15 +78,16 @@ class ServerCore {
   bool Tick();
 
   // Sending.
-  absl::Status CheckSending() const;
+  bool sending() const { return sending_.load(std::memory_order_acquire); }
+  absl::Status NotSending() const;
   absl::Status UnknownPid(int pid) const;
   EnvelopeView Stamp(const Envelope& envelope, int pid, MessageId id) const;
   // Without a deadline they do not wait.
   absl::Status SendOne(int pid, Peer* peer, const EnvelopeView& view,
                        LazyDeadline* deadline);
   absl::Status SendHere(const EnvelopeView& view, LazyDeadline* deadline);
-  absl::StatusOr<MessageId> Broadcast(const Envelope& envelope,
-                                      absl::Duration timeout);
+  absl::Status Broadcast(const Envelope& envelope, absl::Duration timeout,
+                         MessageId* id);
   MulticastResult SendToAll(const Envelope& envelope, MessageId id,
                             bool broadcast,
                             std::vector<std::pair<int, Peer*>> recipients,

@@ -10,8 +10,7 @@
 
 namespace cluster {
 
-absl::Status ServerCore::CheckSending() const {
-  if (sending_.load(std::memory_order_acquire)) return absl::OkStatus();
+absl::Status ServerCore::NotSending() const {
   if (stopped_) return absl::CancelledError("the server was stopped");
   return absl::FailedPreconditionError(
       "Send before SendMessage(server) or Start()");
@@ -39,34 +38,34 @@ bool ServerCore::MayWait(absl::Duration timeout) const {
   return timeout > absl::ZeroDuration() && !callbacks_.InCallback();
 }
 
-absl::StatusOr<MessageId> ServerCore::Send(const Envelope& envelope,
-                                           absl::Duration timeout) {
-  if (absl::Status status = CheckSending(); !status.ok()) return status;
-  if (envelope.pid == kBroadcast) return Broadcast(envelope, timeout);
+absl::Status ServerCore::Send(const Envelope& envelope, absl::Duration timeout,
+                              MessageId* id) {
+  if (!sending()) return NotSending();
+  if (envelope.pid == kBroadcast) return Broadcast(envelope, timeout, id);
   Peer* const peer = envelope.pid == id_ ? nullptr : peers_.Find(envelope.pid);
   if (peer == nullptr && envelope.pid != id_) return UnknownPid(envelope.pid);
   SettleBroadcasts();
-  const EnvelopeView view = Stamp(envelope, envelope.pid, message_ids_.Next());
+  *id = message_ids_.Next();
+  const EnvelopeView view = Stamp(envelope, envelope.pid, *id);
   // Most envelopes are through here.
   if (peer != nullptr && peer->Send(view) == SendOutcome::kAccepted)
-    return view.message_id;
+    return absl::OkStatus();
   LazyDeadline deadline(timeout);
-  absl::Status status =
-      SendOne(envelope.pid, peer, view, MayWait(timeout) ? &deadline : nullptr);
-  if (!status.ok()) return status;
-  return view.message_id;
+  return SendOne(envelope.pid, peer, view,
+                 MayWait(timeout) ? &deadline : nullptr);
 }
 
-absl::StatusOr<MessageId> ServerCore::Broadcast(const Envelope& envelope,
-                                                absl::Duration timeout) {
-  const EnvelopeView view = Stamp(envelope, kBroadcast, message_ids_.Next());
+absl::Status ServerCore::Broadcast(const Envelope& envelope,
+                                   absl::Duration timeout, MessageId* id) {
+  *id = message_ids_.Next();
+  const EnvelopeView view = Stamp(envelope, kBroadcast, *id);
   std::vector<std::pair<int, Peer*>> others;  // with some trouble
   if (broadcaster_ != nullptr) {
     others = broadcaster_->Send(view);
   } else {
-    for (const auto& [id, peer] : peers_.entries()) {
+    for (const auto& [pid, peer] : peers_.entries()) {
       if (peer->Send(view) != SendOutcome::kAccepted)
-        others.emplace_back(id, peer);
+        others.emplace_back(pid, peer);
     }
   }
   if (!others.empty() && !stopped_) {
@@ -75,11 +74,8 @@ absl::StatusOr<MessageId> ServerCore::Broadcast(const Envelope& envelope,
                      [](const auto& other) { return other.second->removed(); }),
                  others.end());
   }
-  if (others.empty()) return view.message_id;
-  const MulticastResult result =
-      SendToAll(envelope, view.message_id, true, std::move(others), timeout);
-  if (!result.ok()) return result.status;
-  return view.message_id;
+  if (others.empty()) return absl::OkStatus();
+  return SendToAll(envelope, *id, true, std::move(others), timeout).status;
 }
 
 absl::Status ServerCore::SendOne(int pid, Peer* peer, const EnvelopeView& view,
@@ -140,11 +136,13 @@ MulticastResult ServerCore::Multicast(absl::Span<const int> pids,
                                       const Envelope& envelope,
                                       absl::Duration timeout) {
   MulticastResult result;
-  result.status = CheckSending();
+  if (!sending()) {
+    result.status = NotSending();
+    return result;
+  }
   SettleBroadcasts();
   std::vector<std::pair<int, Peer*>> recipients;
   for (int pid : pids) {
-    if (!result.status.ok()) return result;
     Peer* const peer = pid == id_ ? nullptr : peers_.Find(pid);
     if (pid != id_ && (peer == nullptr || peer->removed())) {
       result.status = UnknownPid(pid);
@@ -203,7 +201,7 @@ absl::Status ServerCore::Flush(absl::Duration timeout) {
   }
   if (callbacks_.InCallback())
     return absl::FailedPreconditionError("Flush in a callback");
-  if (absl::Status status = CheckSending(); !status.ok()) return status;
+  if (!sending()) return NotSending();
   SettleBroadcasts();
   const auto deadline = Deadline(timeout);
   std::vector<int> behind;

@@ -1,0 +1,201 @@
+// The sending half of ReliablePeer.
+//
+// While the link is busy, envelopes of the normal lane are staged: under a lock
+// that nothing but their encoding is done under. All that may end that (a
+// frame, a connection, a tick, room that others take) happens under the peer's
+// lock, and before that is given back either staging is closed or the link
+// would only let them wait, or OnDrained is still to come.
+
+#include <utility>
+
+#include "cluster/link/large_record.h"
+#include "cluster/server/clock.h"
+#include "cluster/server/reliable_peer.h"
+
+namespace cluster {
+
+SendOutcome ReliablePeer::Send(const EnvelopeView& envelope) {
+  Staging::Result staged = staging_.Append(envelope);
+  if (staged == Staging::Result::kNoRoom) {
+    HandOver();
+    staged = staging_.Append(envelope);
+  }
+  if (staged == Staging::Result::kTaken) return SendOutcome::kAccepted;
+  if (staged == Staging::Result::kFilled) {
+    HandOver();
+    return SendOutcome::kAccepted;
+  }
+  if (envelope.payload.size() > LoneBytes(config_.frame_bytes)) {
+    return SendEncoded(envelope,
+                       [&] { return EncodeLarge(config_, envelope); });
+  }
+  const std::unique_lock<std::mutex> lock = Touch();
+  if (link_ == nullptr || left_) return SendOutcome::kRemoved;
+  MakeWay(envelope.lane, config_.codec->RecordBytesMax(envelope));
+  return Settle(link_->Append(envelope), envelope.lane);
+}
+
+// Encodes without the lock: acknowledgements and urgent envelopes do not wait
+// for it.
+template <typename Encode>
+SendOutcome ReliablePeer::SendEncoded(const EnvelopeView& envelope,
+                                      Encode encode) {
+  std::unique_lock<std::mutex> lock = Touch();
+  if (link_ == nullptr || left_) return SendOutcome::kRemoved;
+  const AppendResult may = link_->MayAppend(envelope);
+  if (may != AppendResult::kAccepted) return Settle(may, envelope.lane);
+  lock.unlock();
+  Batch batch = encode();
+  lock.lock();
+  if (link_ == nullptr || left_) return SendOutcome::kRemoved;
+  MakeWay(envelope.lane, batch.body_bytes);
+  return Settle(link_->AppendEncoded(std::move(batch)), envelope.lane);
+}
+
+SendOutcome ReliablePeer::SendLarge(const EnvelopeView& envelope,
+                                    absl::optional<Batch>* encoded) {
+  return SendEncoded(envelope, [&] {
+    if (!*encoded) *encoded = EncodeLarge(config_, envelope, /*shared=*/true);
+    return **encoded;
+  });
+}
+
+bool ReliablePeer::Gathers(Lane lane, std::size_t bytes) const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return link_ == nullptr || left_ ||
+         link_->Gathers(lane, bytes + (staging_.open() ? batch_bytes_ : 0));
+}
+
+void ReliablePeer::SendShared(const Batch& batch, const EncodeState& encode) {
+  const std::unique_lock<std::mutex> lock = Touch();
+  if (link_ == nullptr || left_) return;
+  MakeWay(batch.lane, batch.body_bytes);
+  link_->AppendShared(batch, encode);
+  Appended(batch.lane);
+}
+
+SendOutcome ReliablePeer::Settle(AppendResult result, Lane lane) {
+  switch (result) {
+    case AppendResult::kAccepted:
+      Appended(lane);
+      return SendOutcome::kAccepted;
+    case AppendResult::kFull:
+      return SendOutcome::kFull;
+    case AppendResult::kTooLarge:
+      return SendOutcome::kTooLarge;
+  }
+  return SendOutcome::kFull;
+}
+
+void ReliablePeer::Appended(Lane lane) {
+  if (link_->MayTransmit(lane) || SettleStaging()) Pump();
+}
+
+// Before `bytes` more go to the queue: what is staged came before them if it is
+// of the same lane, and in any case there is to be room for a batch of it.
+void ReliablePeer::MakeWay(Lane lane, std::size_t bytes) {
+  if (!staging_.open()) return;
+  if (!link_->Gathers(Staging::kLane, batch_bytes_ + bytes)) {
+    CloseStaging();
+  } else if (lane == Staging::kLane) {
+    TakeStaged();
+  }
+}
+
+// What is staged fills a frame.
+void ReliablePeer::HandOver() {
+  const std::unique_lock<std::mutex> lock = Touch();
+  if (link_ == nullptr) return;
+  TakeStaged();
+  Pump();
+}
+
+void ReliablePeer::TakeStaged() {
+  if (staging_.Take(&staged_)) link_->AppendStaged(&staged_);
+}
+
+bool ReliablePeer::CloseStaging() {
+  if (!staging_.Close(&staged_)) return false;
+  link_->AppendStaged(&staged_);
+  return true;
+}
+
+// Opens or closes it. True: something was staged, and now may leave.
+bool ReliablePeer::SettleStaging() {
+  if (left_ || !link_->Gathers(Staging::kLane, batch_bytes_))
+    return CloseStaging();
+  staging_.Open();
+  return false;
+}
+
+bool ReliablePeer::StagingDue() const {
+  return staging_.open() && !link_->Gathers(Staging::kLane, 0);
+}
+
+bool ReliablePeer::MayPump() const {
+  return link_->MayTransmit() || StagingDue();
+}
+
+// Transmits what may be. Who sends meanwhile goes on staging, and what they
+// staged is looked after last.
+void ReliablePeer::Pump() {
+  if (StagingDue()) TakeStaged();
+  do {
+    Transmit();
+  } while (SettleStaging());
+}
+
+void ReliablePeer::Transmit() {
+  if (!link_->MayTransmit()) return;
+  const absl::Time now = MonotonicNow();
+  Frame frame;
+  while (link_->NextFrame(now, &frame)) {
+    if (transport_->Send(config_.peer_id, frame) ==
+        SendResult::kBackPressured) {
+      link_->FrameNotTaken();
+      return;
+    }
+  }
+}
+
+template <typename Predicate>
+bool ReliablePeer::WaitUntil(std::chrono::steady_clock::time_point deadline,
+                             Predicate predicate) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  ++waiters_;
+  const bool done = changed_.wait_until(lock, deadline, predicate);
+  --waiters_;
+  return done;
+}
+
+bool ReliablePeer::WaitForRoom(const EnvelopeView& envelope,
+                               std::chrono::steady_clock::time_point deadline) {
+  return WaitUntil(
+      deadline, [&] { return link_ == nullptr || link_->HasRoom(envelope); });
+}
+
+bool ReliablePeer::WaitDrained(std::chrono::steady_clock::time_point deadline) {
+  {
+    const std::unique_lock<std::mutex> lock = Touch();
+    if (link_ == nullptr) return true;
+    TakeStaged();
+    if (link_->Drained()) return true;
+    link_->RequestConsumed();
+    Pump();
+  }
+  return WaitUntil(deadline, [this] {
+    return link_ == nullptr || (link_->Drained() && !staging_.waiting());
+  });
+}
+
+bool ReliablePeer::WaitReceived(
+    std::chrono::steady_clock::time_point deadline) {
+  return WaitUntil(deadline, [this] {
+    // One that was there and went will hardly come back in time; one that was
+    // not there yet may be about to.
+    return link_ == nullptr || (link_->AllReceived() && !staging_.waiting()) ||
+           (!link_->up() && link_->session() != 0);
+  });
+}
+
+}  // namespace cluster

@@ -1,0 +1,323 @@
+// What becomes of envelopes for a busy peer, over a link that the test holds by
+// the wires.
+
+#include "cluster/server/reliable_peer.h"
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "cluster/link/link_pair.h"
+#include "cluster/server/wires.h"
+#include "gtest/gtest.h"
+
+namespace cluster {
+namespace {
+
+using Strings = std::vector<std::string>;
+
+std::chrono::steady_clock::time_point Now() {
+  return std::chrono::steady_clock::now();
+}
+
+// Server 1 with the peer 2.
+class ReliablePeerTest : public testing::Test {
+ protected:
+  void SetUp() override { Make(TestLinkConfig(1, 2)); }
+
+  void Make(const LinkConfig& config) {
+    near_ = std::make_unique<ReliablePeer>(config, &wires_, &inbox_,
+                                           &callbacks_, &rejections_);
+    far_ = std::make_unique<LinkEnd>(TestLinkConfig(2, 1), &now_);
+    near_->OnConnected();
+    far_->link->OnConnected(now_);
+    Exchange();
+  }
+
+  // What the peer has sent is heard at the other end.
+  int Carry() {
+    const std::vector<Frame> frames = wires_.Take(2);
+    for (const Frame& frame : frames) far_->Hear(Join(frame));
+    return static_cast<int>(frames.size());
+  }
+  // The other end's frames come in, and then OnDrained, as a transport does it.
+  int Answer() {
+    const Strings frames = far_->Speak();
+    bool pump = false;
+    for (const std::string& bytes : frames) {
+      const Slice slice = MakeSlice(bytes);
+      FrameHeader header;
+      absl::string_view body;
+      EXPECT_EQ(DecodeFrame(slice.bytes, &header, &body), FrameError::kNone);
+      if (near_->OnFrame(header, Slice{slice.owner, body})) pump = true;
+    }
+    if (pump) near_->OnDrained();
+    return static_cast<int>(frames.size());
+  }
+  void Exchange() {
+    while (Carry() + Answer() > 0) {
+    }
+  }
+
+  SendOutcome Offer(const std::string& payload, Lane lane = Lane::kNormal) {
+    Envelope envelope;
+    envelope.message_id = {1001, ++sequence_};
+    envelope.pid = 2;
+    envelope.sender_id = 1;
+    envelope.lane = lane;
+    envelope.payload = payload;
+    return near_->Send(EnvelopeView(envelope));
+  }
+  void Send(const std::string& payload, Lane lane = Lane::kNormal) {
+    ASSERT_EQ(Offer(payload, lane), SendOutcome::kAccepted);
+    sent_.push_back(payload);
+  }
+  // Until one does not leave at once.
+  void SendUntilBusy() {
+    for (int i = 0; i < 10; ++i) {
+      const std::size_t frames = wires_.sent[2].size();
+      Send(absl::StrCat("direct ", i));
+      if (wires_.sent[2].size() == frames) return;
+    }
+    FAIL() << "never busy";
+  }
+
+  absl::Time now_ = absl::UnixEpoch();
+  Wires wires_;
+  Inbox inbox_{1, 1 << 20, 1 << 20};
+  Callbacks callbacks_{&inbox_};
+  Rejections rejections_{[](PeerEvent) {}, [](int) { return true; }};
+  std::unique_ptr<ReliablePeer> near_;
+  std::unique_ptr<LinkEnd> far_;
+  Strings sent_;
+  std::uint64_t sequence_ = 0;
+};
+
+TEST_F(ReliablePeerTest, ABusyPeersEnvelopesLeaveInOneFrameWithTheAnswer) {
+  SendUntilBusy();
+  for (int i = 0; i < 20; ++i) Send(absl::StrCat(i));
+  PeerStats stats = near_->Stats();
+  EXPECT_TRUE(AddsUp(stats));
+  EXPECT_EQ(stats.accepted, sent_.size());
+  EXPECT_EQ(stats.queued, 21u);
+  Carry();
+  Answer();
+  EXPECT_EQ(wires_.sent[2].size(), 1u);
+  Exchange();
+  EXPECT_EQ(far_->Payloads(), sent_);
+  stats = near_->Stats();
+  EXPECT_EQ(stats.queued, 0u);
+  EXPECT_TRUE(AddsUp(stats));
+}
+
+TEST_F(ReliablePeerTest, NothingStaysBehindWhenAllIsAcknowledged) {
+  for (int round = 0; round < 50; ++round) {
+    SendUntilBusy();
+    Exchange();
+    ASSERT_EQ(near_->Stats().queued, 0u);
+    // And the next one leaves at once.
+    Send("next");
+    ASSERT_EQ(wires_.sent[2].size(), 1u);
+    Exchange();
+    ASSERT_EQ(far_->Payloads(), sent_);
+  }
+}
+
+// Between the last acknowledgement and OnDrained others may send.
+TEST_F(ReliablePeerTest, WhatIsSentBetweenAnAnswerAndItsEndLeaves) {
+  SendUntilBusy();
+  while (Carry() > 0) {
+    bool pump = false;
+    for (const std::string& bytes : far_->Speak()) {
+      const Slice slice = MakeSlice(bytes);
+      FrameHeader header;
+      absl::string_view body;
+      ASSERT_EQ(DecodeFrame(slice.bytes, &header, &body), FrameError::kNone);
+      if (near_->OnFrame(header, Slice{slice.owner, body})) pump = true;
+    }
+    if (sent_.size() < 20) Send(absl::StrCat("between ", sent_.size()));
+    if (pump) near_->OnDrained();
+  }
+  EXPECT_EQ(far_->Payloads(), sent_);
+  EXPECT_EQ(near_->Stats().queued, 0u);
+}
+
+TEST_F(ReliablePeerTest, AFullFrameDoesNotWaitForAnAnswer) {
+  SendUntilBusy();
+  const std::size_t before = wires_.sent[2].size();
+  const std::string payload(TestLinkConfig(1, 2).frame_bytes / 10, 'x');
+  for (int i = 0; i < 9; ++i) Send(payload);
+  EXPECT_EQ(wires_.sent[2].size(), before + 1);
+  Exchange();
+  EXPECT_EQ(far_->Payloads(), sent_);
+}
+
+TEST_F(ReliablePeerTest, OrderHoldsAmongSmallAndLarge) {
+  const std::size_t frame_bytes = TestLinkConfig(1, 2).frame_bytes;
+  SendUntilBusy();
+  for (int i = 0; i < 40; ++i) {
+    Send(absl::StrCat("small ", i));
+    if (i % 3 == 0) Send(std::string(frame_bytes / 3, 'm'));
+    if (i % 7 == 0) Send(std::string(frame_bytes * 2, 'l'));
+    if (i % 10 == 0) Exchange();
+  }
+  Exchange();
+  EXPECT_EQ(far_->Payloads(), sent_);
+  EXPECT_TRUE(AddsUp(near_->Stats()));
+}
+
+TEST_F(ReliablePeerTest, AnUrgentOneOvertakesWhatIsStaged) {
+  SendUntilBusy();
+  for (int i = 0; i < 5; ++i) Send(absl::StrCat(i));
+  const std::size_t before = wires_.sent[2].size();
+  Send("urgent", Lane::kUrgent);
+  EXPECT_EQ(wires_.sent[2].size(), before + 1);
+  Carry();
+  EXPECT_EQ(far_->Payloads().back(), "urgent");
+}
+
+// And asks for its acknowledgement, which else might come late.
+TEST_F(ReliablePeerTest, WaitDrainedSeesWhatIsStaged) {
+  SendUntilBusy();
+  EXPECT_FALSE(near_->WaitDrained(Now()));
+  Exchange();
+  EXPECT_TRUE(near_->WaitDrained(Now()));
+  EXPECT_EQ(far_->Payloads(), sent_);
+}
+
+TEST_F(ReliablePeerTest, WaitReceivedSeesWhatIsStaged) {
+  SendUntilBusy();
+  EXPECT_FALSE(near_->WaitReceived(Now()));
+  Carry();
+  // All that was sent is acknowledged, and the one that was staged not sent.
+  for (const std::string& bytes : far_->Speak()) {
+    const Slice slice = MakeSlice(bytes);
+    FrameHeader header;
+    absl::string_view body;
+    ASSERT_EQ(DecodeFrame(slice.bytes, &header, &body), FrameError::kNone);
+    near_->OnFrame(header, Slice{slice.owner, body});
+  }
+  EXPECT_FALSE(near_->WaitReceived(Now()));
+  near_->OnDrained();
+  Carry();
+  now_ += 2 * kAckDelay;
+  far_->link->Tick(now_);
+  Answer();
+  EXPECT_TRUE(near_->WaitReceived(Now()));
+}
+
+TEST_F(ReliablePeerTest, WhatIsStagedIsDroppedWithItsPeerAndCounted) {
+  SendUntilBusy();
+  for (int i = 0; i < 5; ++i) Send(absl::StrCat(i));
+  near_->Remove();
+  EXPECT_EQ(Offer("late"), SendOutcome::kRemoved);
+  const PeerStats stats = near_->Stats();
+  EXPECT_EQ(stats.accepted, sent_.size());
+  EXPECT_EQ(stats.queued, 0u);
+  EXPECT_TRUE(AddsUp(stats));
+}
+
+TEST_F(ReliablePeerTest, WhatIsStagedIsDroppedWhenTheServerLeaves) {
+  SendUntilBusy();
+  for (int i = 0; i < 5; ++i) Send(absl::StrCat(i));
+  near_->Leave();
+  EXPECT_EQ(Offer("late"), SendOutcome::kRemoved);
+  const PeerStats stats = near_->Stats();
+  EXPECT_EQ(stats.accepted, sent_.size());
+  EXPECT_EQ(stats.queued, 0u);
+  EXPECT_TRUE(AddsUp(stats));
+}
+
+TEST_F(ReliablePeerTest, WaitsForATransportThatIsFull) {
+  wires_.full = true;
+  for (int i = 0; i < 20; ++i) Send(absl::StrCat(i));
+  EXPECT_EQ(near_->Stats().queued + near_->Stats().in_flight, 20u);
+  wires_.full = false;
+  near_->OnWritable();
+  Exchange();
+  EXPECT_EQ(far_->Payloads(), sent_);
+}
+
+TEST_F(ReliablePeerTest, GathersWhileThereIsNoConnection) {
+  near_->OnDisconnected("cut");
+  for (int i = 0; i < 20; ++i) Send(absl::StrCat(i));
+  EXPECT_TRUE(wires_.sent[2].empty());
+  near_->OnConnected();
+  far_->link->OnConnected(now_);
+  Exchange();
+  EXPECT_EQ(far_->Payloads(), sent_);
+  EXPECT_TRUE(AddsUp(near_->Stats()));
+}
+
+// Whatever else goes into the queue meanwhile.
+TEST_F(ReliablePeerTest, StagingKeepsTheBoundOfTheQueue) {
+  LinkConfig config = TestLinkConfig(1, 2);
+  config.queue_bytes_max = 4 * config.frame_bytes;
+  Make(config);
+  SendUntilBusy();
+  near_->OnDisconnected("cut");
+  const Lane lanes[] = {Lane::kNormal, Lane::kBulk, Lane::kNormal};
+  const std::size_t sizes[] = {40, config.frame_bytes / 3,
+                               config.frame_bytes / 20};
+  int refused = 0;
+  for (int i = 0; refused < 100; ++i) {
+    const std::string payload(sizes[i % 3], 'x');
+    if (Offer(payload, lanes[i % 3]) == SendOutcome::kFull) ++refused;
+    ASSERT_LE(near_->Stats().queued_bytes, config.queue_bytes_max) << i;
+  }
+  EXPECT_GT(near_->Stats().queued_bytes,
+            config.queue_bytes_max - config.frame_bytes / 10);
+}
+
+TEST_F(ReliablePeerTest, WhatIsStagedCountsWhenTheQueueGetsFull) {
+  LinkConfig config = TestLinkConfig(1, 2);
+  config.queue_bytes_max = 4 * config.frame_bytes;
+  Make(config);
+  SendUntilBusy();
+  near_->OnDisconnected("cut");
+  for (int i = 0; i < 8; ++i) Send(std::string(config.frame_bytes / 10, 'x'));
+  std::size_t bytes =
+      config.queue_bytes_max - near_->Stats().queued_bytes + 100;
+  while (Offer(std::string(bytes, 'b'), Lane::kBulk) != SendOutcome::kAccepted)
+    bytes -= 10;
+  EXPECT_LE(near_->Stats().queued_bytes, config.queue_bytes_max);
+  EXPECT_GT(near_->Stats().queued_bytes, config.queue_bytes_max - 100);
+}
+
+// While staging opens and closes.
+TEST_F(ReliablePeerTest, LosesNothingAmongThreads) {
+  constexpr int kThreads = 3;
+  constexpr int kEach = 3000;
+  std::atomic<int> sending{kThreads};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      Envelope envelope;
+      envelope.pid = 2;
+      envelope.sender_id = 1;
+      for (int i = 0; i < kEach; ++i) {
+        envelope.payload = absl::StrCat(t, ":", i);
+        while (near_->Send(EnvelopeView(envelope)) != SendOutcome::kAccepted)
+          std::this_thread::yield();
+      }
+      --sending;
+    });
+  }
+  while (sending > 0) Exchange();
+  for (std::thread& thread : threads) thread.join();
+  Exchange();
+  std::vector<int> next(kThreads);
+  for (const std::string& payload : far_->Payloads()) {
+    const auto thread = static_cast<std::size_t>(payload[0] - '0');
+    ASSERT_EQ(payload, absl::StrCat(thread, ":", next[thread]++));
+  }
+  EXPECT_EQ(next, std::vector<int>(kThreads, kEach));
+}
+
+}  // namespace
+}  // namespace cluster

@@ -1,0 +1,60 @@
+#include "cluster/server/staging.h"
+
+#include <algorithm>
+
+namespace cluster {
+
+Staging::Staging(const LinkConfig& config)
+    : config_(config),
+      payload_bytes_max_(
+          std::min(LoneBytes(config.frame_bytes), config.payload_bytes_max)),
+      batch_(config, kLane) {}
+
+Staging::Result Staging::Append(const EnvelopeView& envelope) {
+  if (!open() || envelope.lane != kLane ||
+      envelope.payload.size() > payload_bytes_max_) {
+    return Result::kRefused;
+  }
+  const std::size_t bytes_max = config_.codec->RecordBytesMax(envelope);
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (!open()) return Result::kRefused;
+  if (!batch_.Fits(bytes_max))
+    return batch_.empty() ? Result::kRefused : Result::kNoRoom;
+  const bool first = batch_.empty();
+  batch_.Append(envelope, bytes_max);
+  if (first) waiting_.store(true, std::memory_order_release);
+  return batch_.full() ? Result::kFilled : Result::kTaken;
+}
+
+void Staging::Open() {
+  if (open()) return;
+  std::lock_guard<std::mutex> lock(mutex_);
+  open_.store(true, std::memory_order_release);
+}
+
+bool Staging::Take(OpenBatch* staged) {
+  if (!waiting()) return false;
+  std::lock_guard<std::mutex> lock(mutex_);
+  staged->TakeFrom(&batch_);
+  waiting_.store(false, std::memory_order_release);
+  return true;
+}
+
+bool Staging::Close(OpenBatch* staged) {
+  if (!open()) return false;
+  std::lock_guard<std::mutex> lock(mutex_);
+  open_.store(false, std::memory_order_release);
+  if (batch_.empty()) return false;
+  staged->TakeFrom(&batch_);
+  waiting_.store(false, std::memory_order_release);
+  return true;
+}
+
+void Staging::AddTo(PeerStats* stats) const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  stats->accepted += batch_.batch().records;
+  stats->queued += batch_.batch().records;
+  stats->queued_bytes += batch_.batch().body_bytes;
+}
+
+}  // namespace cluster

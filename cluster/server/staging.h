@@ -1,0 +1,82 @@
+// Staging: where the envelopes for one busy peer gather.
+//
+// What it is: the open batch behind the peer's queue, with a lock of its own
+// that is held over the encoding of an envelope and nothing else. So who sends
+// to a busy peer neither waits for the lock under which frames are summed and
+// handed to the transport, nor makes an acknowledgement wait. What it is not: a
+// queue; it holds less than a frame, and only while the queue has room for it.
+//
+// Order: what is staged comes behind all that is in the queue. Whoever holds
+// the peer's lock takes it from here before anything else is appended to the
+// lane, and closes the staging when the peer could transmit.
+//
+// Threads: Append, open and waiting are safe on any thread; the rest is called
+// under the peer's lock, which comes before this one. Errors: Append's result.
+//
+//   if (staging.Append(envelope) == Staging::Result::kTaken) return;
+//   std::lock_guard<std::mutex> lock(peer_mutex);
+//   if (staging.Take(&staged)) link.AppendStaged(&staged);
+
+#ifndef CLUSTER_SERVER_STAGING_H_
+#define CLUSTER_SERVER_STAGING_H_
+
+#include <atomic>
+#include <cstddef>
+#include <mutex>
+
+#include "cluster/envelope.h"
+#include "cluster/link/link_config.h"
+#include "cluster/link/open_batch.h"
+#include "cluster/stats.h"
+
+namespace cluster {
+
+class Staging {
+ public:
+  enum class Result {
+    kTaken,
+    kFilled,   // taken, and nothing more fits: it should go to the queue
+    kNoRoom,   // what is staged fills a frame already
+    kRefused,  // closed, or an envelope that is not staged
+  };
+
+  // Of the lane that most is sent in. Of the urgent lane nothing should wait,
+  // and what the bulk lane carries is large.
+  static constexpr Lane kLane = Lane::kNormal;
+
+  // The config outlives it.
+  explicit Staging(const LinkConfig& config);
+  Staging(const Staging&) = delete;
+  Staging& operator=(const Staging&) = delete;
+
+  Result Append(const EnvelopeView& envelope);
+
+  bool open() const { return open_.load(std::memory_order_acquire); }
+  // Whether something is staged. What a thread staged before it takes the
+  // peer's lock is seen under it.
+  bool waiting() const { return waiting_.load(std::memory_order_acquire); }
+
+  void Open();
+  // Moves what is staged to `staged`, which is empty. False: nothing was.
+  bool Take(OpenBatch* staged);
+  // The same, and nothing is staged any more until Open.
+  bool Close(OpenBatch* staged);
+
+  // Adds what is staged to what was accepted and is queued.
+  void AddTo(PeerStats* stats) const;
+
+ private:
+  const LinkConfig& config_;
+  const std::size_t payload_bytes_max_;
+
+  // Away from what whoever holds the peer's lock writes.
+  alignas(64) mutable std::mutex mutex_;  // guards the rest; the atomics are
+                                          // read without it
+  std::atomic<bool> open_{false};
+  std::atomic<bool> waiting_{false};
+  OpenBatch batch_;
+};
+
+}  // namespace cluster
+
+#endif  // CLUSTER_SERVER_STAGING_H_

@@ -1,0 +1,70 @@
+// Wires: a transport whose frames a test carries itself.
+//
+// What it is: a list, per peer, of the frames that were sent to it.
+//
+// Threads: Send and Take are safe; a test whose threads send looks at the rest
+// when they are gone.
+//
+//   Wires wires;
+//   ReliablePeer peer(config, &wires, ...);
+//   for (const Frame& frame : wires.Take(2)) far.Hear(Join(frame));
+
+#ifndef CLUSTER_SERVER_WIRES_H_
+#define CLUSTER_SERVER_WIRES_H_
+
+#include <map>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "transport/transport.h"
+
+namespace cluster {
+
+class Wires : public Transport {
+ public:
+  absl::Status Start(TransportHandler*, const std::string&) override {
+    return absl::OkStatus();
+  }
+  std::string Address() const override { return "wires"; }
+  absl::Status Connect(int, const std::string&) override {
+    return absl::OkStatus();
+  }
+  void Disconnect(int) override {}
+  SendResult Send(int peer, const Frame& frame) override {
+    if (full) return SendResult::kBackPressured;
+    std::lock_guard<std::mutex> lock(mutex_);
+    sent[peer].push_back(frame);
+    return SendResult::kSent;
+  }
+  absl::Status ReloadSecurity(const SecurityFiles&) override {
+    return absl::OkStatus();
+  }
+  void Stop(absl::Duration) override {}
+
+  // What was sent and not taken yet.
+  std::vector<Frame> Take(int peer) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return std::exchange(sent[peer], {});
+  }
+
+  bool full = false;  // takes nothing
+  std::map<int, std::vector<Frame>> sent;
+
+ private:
+  std::mutex mutex_;
+};
+
+inline std::string Join(const Frame& frame) {
+  std::string bytes;
+  for (const Slice& slice : frame.slices)
+    bytes.append(slice.bytes.data(), slice.bytes.size());
+  return bytes;
+}
+
+}  // namespace cluster
+
+#endif  // CLUSTER_SERVER_WIRES_H_
