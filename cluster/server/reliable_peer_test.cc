@@ -45,18 +45,22 @@ class ReliablePeerTest : public testing::Test {
     for (const Frame& frame : frames) far_->Hear(Join(frame));
     return static_cast<int>(frames.size());
   }
-  // The other end's frames come in, and then OnDrained, as a transport does it.
-  int Answer() {
-    const Strings frames = far_->Speak();
-    bool pump = false;
+  // What the other end says; true if OnDrained should follow.
+  bool Hear(const Strings& frames) {
+    bool drain = false;
     for (const std::string& bytes : frames) {
       const Slice slice = MakeSlice(bytes);
       FrameHeader header;
       absl::string_view body;
       EXPECT_EQ(DecodeFrame(slice.bytes, &header, &body), FrameError::kNone);
-      if (near_->OnFrame(header, Slice{slice.owner, body})) pump = true;
+      if (near_->OnFrame(header, Slice{slice.owner, body})) drain = true;
     }
-    if (pump) near_->OnDrained();
+    return drain;
+  }
+  // The same, and then OnDrained, as a transport does it.
+  int Answer() {
+    const Strings frames = far_->Speak();
+    if (Hear(frames)) near_->OnDrained();
     return static_cast<int>(frames.size());
   }
   void Exchange() {
@@ -132,16 +136,9 @@ TEST_F(ReliablePeerTest, NothingStaysBehindWhenAllIsAcknowledged) {
 TEST_F(ReliablePeerTest, WhatIsSentBetweenAnAnswerAndItsEndLeaves) {
   SendUntilBusy();
   while (Carry() > 0) {
-    bool pump = false;
-    for (const std::string& bytes : far_->Speak()) {
-      const Slice slice = MakeSlice(bytes);
-      FrameHeader header;
-      absl::string_view body;
-      ASSERT_EQ(DecodeFrame(slice.bytes, &header, &body), FrameError::kNone);
-      if (near_->OnFrame(header, Slice{slice.owner, body})) pump = true;
-    }
+    const bool drain = Hear(far_->Speak());
     if (sent_.size() < 20) Send(absl::StrCat("between ", sent_.size()));
-    if (pump) near_->OnDrained();
+    if (drain) near_->OnDrained();
   }
   EXPECT_EQ(far_->Payloads(), sent_);
   EXPECT_EQ(near_->Stats().queued, 0u);
@@ -195,13 +192,7 @@ TEST_F(ReliablePeerTest, WaitReceivedSeesWhatIsStaged) {
   EXPECT_FALSE(near_->WaitReceived(Now()));
   Carry();
   // All that was sent is acknowledged, and the one that was staged not sent.
-  for (const std::string& bytes : far_->Speak()) {
-    const Slice slice = MakeSlice(bytes);
-    FrameHeader header;
-    absl::string_view body;
-    ASSERT_EQ(DecodeFrame(slice.bytes, &header, &body), FrameError::kNone);
-    near_->OnFrame(header, Slice{slice.owner, body});
-  }
+  Hear(far_->Speak());
   EXPECT_FALSE(near_->WaitReceived(Now()));
   near_->OnDrained();
   Carry();
