@@ -45,7 +45,7 @@ for t in zmq nng; do
   done
   require_cases throughput senders4/$t/64 unicast_ipc/$t/64 batched_ipc/$t/64 mesh2/$t/64 \
     mesh4/$t/64 mesh8/$t/64 mesh16/$t/64 mesh32/$t/64 batched_mesh2/$t/64 batched_mesh32/$t/64 \
-    batched_senders4/$t/64 idle/$t/32 raw_idle/$t/32
+    called/$t/64 called/$t/1024 called_ipc/$t/64 called_senders4/$t/64 owned/$t/64 idle/$t/32 raw_idle/$t/32
   require_cases latency rtt_receive/$t/64 raw_rtt_pinned/$t/64 rtt_pinned/$t/64 \
     rtt_receive_pinned/$t/64 rtt_under_load/$t rtt_under_bulk/$t
   require_cases throughput unicast_secure/$t/64 unicast_secure/$t/1024 unicast_secure/$t/65536
@@ -65,9 +65,9 @@ grep -q '^nng 64 B: unicast / batched .*>= 0.8 *\(yes\|NO\)' "$TEST_TMPDIR/throu
   fail "throughput printed no goals"
 run_cases throughput '^(unicast/zmq/1048576|batched3/nng/65536|mesh2/nng/64|encode/64|decode/64)$' \
   bytes_per_second unicast/zmq/1048576 batched3/nng/65536 mesh2/nng/64 encode/64 decode/64
-run_cases throughput '^(checked|checked3|batched_senders4|batched_mesh2)/(zmq|nng)/64$' items_per_second \
-  checked/zmq/64 checked/nng/64 checked3/zmq/64 checked3/nng/64 batched_senders4/zmq/64 \
-  batched_senders4/nng/64 batched_mesh2/zmq/64 batched_mesh2/nng/64
+run_cases throughput '^(checked|checked3|called|called_ipc|called_senders4|owned|batched_mesh2)/(zmq|nng)/64$' items_per_second \
+  checked/zmq/64 checked/nng/64 checked3/zmq/64 checked3/nng/64 called_senders4/zmq/64 \
+  called_senders4/nng/64 called/zmq/64 called/nng/64 called_ipc/zmq/64 owned/nng/64 batched_mesh2/zmq/64 batched_mesh2/nng/64
 run_cases throughput '^idle/(zmq|nng)/32$' bytes_per_link idle/zmq/32 idle/nng/32
 run_cases throughput '^raw_idle/zmq/32$' cpu_percent raw_idle/zmq/32
 run_cases latency '^(raw_rtt|rtt|rtt_receive|raw_rtt_pinned|rtt_pinned|rtt_secure|raw_rtt_mailbox_pinned)/(zmq|nng)/64$|^rtt_under_load' \

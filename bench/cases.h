@@ -56,6 +56,7 @@ void AddRawThroughputCases(const std::string& transport, int bytes);
 void AddClusterThroughputCases(const std::string& transport, int bytes);
 void AddMeshCases(const std::string& transport);
 void AddLimitCases(const std::string& transport);
+void AddCalledCases(const std::string& transport);
 void AddIdleCases(const std::string& transport);
 void AddCodecCases();
 void AddRawLatencyCases(const std::string& transport);

@@ -21,6 +21,7 @@ void AddCases() {
     }
     AddMeshCases(transport);
     AddLimitCases(transport);
+    AddCalledCases(transport);
   }
   AddCodecCases();
 }

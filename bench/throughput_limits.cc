@@ -2,17 +2,12 @@
 // and none else. A goal that ours misses is to be seen beside them.
 //
 // checked: as batched, with a CRC-32C made and verified; checked3: to three,
-// each of which has messages of its own, as each session has. owned: as
-// checked, and each record becomes an envelope that owns its payload.
-// batched_senders4: four threads that put records into the same messages, under
-// a lock.
-// batched_mesh<n>: as mesh<n>, in messages as batched has them, however long
+// each of which has messages of its own, as each session has. batched_mesh<n>: as mesh<n>, in messages as batched has them, however long
 // they take to fill; quarter_mesh<n>: in messages a quarter as large.
 
 #include <algorithm>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -20,13 +15,12 @@
 #include "absl/flags/declare.h"
 #include "absl/flags/flag.h"
 #include "bench/cases.h"
+#include "bench/checked_message.h"
 #include "bench/delivery_count.h"
 #include "bench/measure.h"
 #include "bench/raw_link.h"
 #include "bench/raw_mesh.h"
 #include "bench/record.h"
-#include "codec/frame_header.h"
-#include "transport/check.h"
 
 ABSL_DECLARE_FLAG(std::size_t, batch_bytes);
 
@@ -34,37 +28,9 @@ namespace cluster {
 namespace bench {
 namespace {
 
-constexpr std::size_t kCrcBytes = sizeof(std::uint32_t);
-
 // As batched has.
 std::int64_t BatchedRecords(std::size_t payload_bytes) {
   return RecordsPerMessage(payload_bytes, absl::GetFlag(FLAGS_batch_bytes));
-}
-
-// As ReadRecords, of envelopes that could be kept.
-std::int64_t ReadOwned(absl::string_view records) {
-  const char* in = records.data();
-  const char* const end = in + records.size();
-  std::int64_t count = 0;
-  for (EnvelopeView envelope; in != end; ++count) {
-    in = ReadRecord(in, &envelope);
-    const Envelope owned = envelope.ToEnvelope();
-    benchmark::DoNotOptimize(ReadFields(owned));
-  }
-  return count;
-}
-
-using Reader = std::int64_t (*)(absl::string_view records);
-
-// Behind the records is their sum.
-std::int64_t ReadChecked(absl::string_view message, Reader read) {
-  CLUSTER_CHECK(message.size() > kCrcBytes, "too short a message");
-  const absl::string_view records =
-      message.substr(0, message.size() - kCrcBytes);
-  const char* sum = records.data() + records.size();
-  CLUSTER_CHECK(TakeField<std::uint32_t>(&sum) == Crc32c(records),
-                "a message came damaged");
-  return read(records);
 }
 
 // Sends `records` records in one message to each of the links.
@@ -73,27 +39,29 @@ void SendChecked(RawFanout* fanout, int links, std::int64_t records,
   const std::size_t bytes =
       RecordBytes(view->payload.size()) * static_cast<std::size_t>(records);
   char* const first =
-      links == 1 ? fanout->Begin(bytes + kCrcBytes) : room->data();
+      links == 1 ? fanout->Begin(bytes + kCheckBytes) : room->data();
   char* const end = WriteRecords(records, view, first);
-  PutField(Crc32c(absl::string_view(first, bytes)), end);
+  PutCheck(first, end);
   if (links == 1) return fanout->CommitTo(0);
   for (int link = 0; link < links; ++link) {
-    std::memcpy(fanout->Begin(bytes + kCrcBytes), first, bytes + kCrcBytes);
+    std::memcpy(fanout->Begin(bytes + kCheckBytes), first, bytes + kCheckBytes);
     fanout->CommitTo(link);
   }
 }
 
 void MeasureChecked(benchmark::State& state, const std::string& transport,
-                    std::size_t payload_bytes, int links, Reader read) {
+                    std::size_t payload_bytes, int links) {
   const auto counts = NewDeliveryCounts(links);
   const std::int64_t most = BatchedRecords(payload_bytes);
-  std::vector<char> room(
-      RecordBytes(payload_bytes) * static_cast<std::size_t>(most) + kCrcBytes);
-  const auto fanout = NewRawFanout(
-      transport, Scheme::kTcp, links, room.size(),
-      [&](int link, absl::string_view message) {
-        counts[static_cast<std::size_t>(link)]->Add(ReadChecked(message, read));
-      });
+  std::vector<char> room(RecordBytes(payload_bytes) *
+                             static_cast<std::size_t>(most) +
+                         kCheckBytes);
+  const auto fanout =
+      NewRawFanout(transport, Scheme::kTcp, links, room.size(),
+                   [&](int link, absl::string_view message) {
+                     counts[static_cast<std::size_t>(link)]->Add(
+                         ReadRecords(CheckedRecords(message)));
+                   });
   const Envelope envelope = RecordEnvelope(payload_bytes);
   EnvelopeView view(envelope);
   MeasureDeliveries(state, payload_bytes, links, [&](std::int64_t items) {
@@ -101,65 +69,6 @@ void MeasureChecked(benchmark::State& state, const std::string& transport,
     for (std::int64_t left = items; left > 0; left -= most)
       SendChecked(fanout.get(), links, std::min(left, most), &view, &room);
     for (auto& count : counts) count->Wait();
-  });
-}
-
-// A message that several threads fill.
-class SharedBatch {
- public:
-  SharedBatch(RawFanout* fanout, std::size_t record_bytes,
-              std::int64_t records_per_message)
-      : fanout_(fanout),
-        record_bytes_(record_bytes),
-        records_per_message_(records_per_message) {}
-
-  // So many records follow, and no more.
-  void Expect(std::int64_t records) { left_ = records; }
-
-  void Add(const EnvelopeView& envelope) {
-    std::lock_guard<std::mutex> lock(mutex_);
-    if (room_ == 0) {
-      room_ = std::min(left_, records_per_message_);
-      out_ = fanout_->Begin(record_bytes_ * static_cast<std::size_t>(room_));
-    }
-    out_ = WriteRecord(envelope, out_);
-    --left_;
-    if (--room_ == 0) fanout_->Commit();
-  }
-
- private:
-  RawFanout* const fanout_;
-  const std::size_t record_bytes_;
-  const std::int64_t records_per_message_;
-  std::mutex mutex_;
-  char* out_ = nullptr;    // guarded by mutex_
-  std::int64_t room_ = 0;  // guarded by mutex_
-  std::int64_t left_ = 0;  // guarded by mutex_
-};
-
-void MeasureSenders(benchmark::State& state, const std::string& transport,
-                    std::size_t payload_bytes, int senders) {
-  DeliveryCount count;
-  const std::size_t record_bytes = RecordBytes(payload_bytes);
-  const auto fanout = NewRawFanout(
-      transport, Scheme::kTcp, 1, absl::GetFlag(FLAGS_batch_bytes),
-      [&](int, absl::string_view message) { count.Add(ReadRecords(message)); });
-  SharedBatch batch(fanout.get(), record_bytes, BatchedRecords(payload_bytes));
-  const Envelope envelope = RecordEnvelope(payload_bytes);
-  MeasureDeliveries(state, payload_bytes, 1, [&](std::int64_t items) {
-    count.Expect(items);
-    batch.Expect(items);
-    std::vector<std::thread> threads;
-    for (int i = 0; i < senders; ++i) {
-      const std::int64_t share =
-          items / senders + (i < items % senders ? 1 : 0);
-      threads.emplace_back([&, share] {
-        const EnvelopeView view(envelope);
-        for (std::int64_t sent = 0; sent < share; ++sent) batch.Add(view);
-      });
-    }
-    for (std::thread& thread : threads) thread.join();
-    count.Wait();
   });
 }
 
@@ -237,23 +146,16 @@ void MeasureRawMesh(benchmark::State& state, const std::string& transport,
 }  // namespace
 
 void AddLimitCases(const std::string& transport) {
-  const auto add_checked = [&](const std::string& kind, int bytes, int links,
-                               Reader read) {
-    AddCase(CaseName(kind, transport, bytes),
-            [transport, bytes, links, read](benchmark::State& state) {
-              MeasureChecked(state, transport, static_cast<std::size_t>(bytes),
-                             links, read);
-            });
+  const auto add_checked = [&](const std::string& kind, int bytes, int links) {
+    AddCase(CaseName(kind, transport, bytes), [transport, bytes,
+                                               links](benchmark::State& state) {
+      MeasureChecked(state, transport, static_cast<std::size_t>(bytes), links);
+    });
   };
   for (int bytes : kPayloadBytes) {
-    add_checked("checked", bytes, 1, ReadRecords);
-    add_checked("checked3", bytes, 3, ReadRecords);
+    add_checked("checked", bytes, 1);
+    add_checked("checked3", bytes, 3);
   }
-  add_checked("owned", 64, 1, ReadOwned);
-  AddCase(CaseName("batched_senders4", transport, 64),
-          [transport](benchmark::State& state) {
-            MeasureSenders(state, transport, 64, 4);
-          });
   const auto add_mesh = [&](const std::string& kind, int servers,
                             std::size_t share) {
     AddCase(CaseName(absl::StrCat(kind, servers), transport, 64),

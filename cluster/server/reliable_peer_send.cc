@@ -115,9 +115,11 @@ void ReliablePeer::TakeStaged() {
 }
 
 bool ReliablePeer::CloseStaging() {
-  if (!staging_.Close(&staged_)) return false;
-  link_->AppendStaged(&staged_);
-  return true;
+  if (!staging_.open()) return false;
+  const bool waited = staging_.Close(&staged_);
+  if (waited) link_->AppendStaged(&staged_);
+  staged_.Clear();  // an idle peer needs no buffer
+  return waited;
 }
 
 // Opens or closes it. True: something was staged, and now may leave.

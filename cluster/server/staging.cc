@@ -1,6 +1,7 @@
 #include "cluster/server/staging.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace cluster {
 
@@ -35,7 +36,7 @@ void Staging::Open() {
 bool Staging::Take(OpenBatch* staged) {
   if (!waiting()) return false;
   std::lock_guard<std::mutex> lock(mutex_);
-  staged->TakeFrom(&batch_);
+  std::swap(batch_, *staged);
   waiting_.store(false, std::memory_order_release);
   return true;
 }
@@ -44,10 +45,11 @@ bool Staging::Close(OpenBatch* staged) {
   if (!open()) return false;
   std::lock_guard<std::mutex> lock(mutex_);
   open_.store(false, std::memory_order_release);
-  if (batch_.empty()) return false;
-  staged->TakeFrom(&batch_);
+  const bool waited = !batch_.empty();
+  if (waited) std::swap(batch_, *staged);
   waiting_.store(false, std::memory_order_release);
-  return true;
+  batch_.Clear();
+  return waited;
 }
 
 void Staging::AddTo(PeerStats* stats) const {

@@ -57,9 +57,10 @@ class Staging {
   bool waiting() const { return waiting_.load(std::memory_order_acquire); }
 
   void Open();
-  // Moves what is staged to `staged`, which is empty. False: nothing was.
+  // Exchanges what is staged for `staged`, which is empty and may have a buffer
+  // for what comes next. False: nothing was staged.
   bool Take(OpenBatch* staged);
-  // The same, and nothing is staged any more until Open.
+  // The same, and nothing is staged any more until Open. Keeps no buffer.
   bool Close(OpenBatch* staged);
 
   // Adds what is staged to what was accepted and is queued.

@@ -1,0 +1,46 @@
+// The baselines' messages with a checksum: records, and behind them a CRC-32C.
+//
+// What it is: what our frames have too, on the bare library. What it is not: a
+// format; both ends are this process.
+//
+// Threads: functions on what they are given. Errors: damage aborts; nothing
+// here makes any.
+
+#ifndef BENCH_CHECKED_MESSAGE_H_
+#define BENCH_CHECKED_MESSAGE_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "absl/strings/string_view.h"
+#include "bench/record.h"
+#include "codec/frame_header.h"
+#include "transport/check.h"
+
+namespace cluster {
+namespace bench {
+
+inline constexpr std::size_t kCheckBytes = sizeof(std::uint32_t);
+
+// Puts the sum of what lies from `first` to `end` behind it.
+inline void PutCheck(const char* first, char* end) {
+  PutField(
+      Crc32c(absl::string_view(first, static_cast<std::size_t>(end - first))),
+      end);
+}
+
+// The records of a message whose sum is right.
+inline absl::string_view CheckedRecords(absl::string_view message) {
+  CLUSTER_CHECK(message.size() > kCheckBytes, "too short a message");
+  const absl::string_view records =
+      message.substr(0, message.size() - kCheckBytes);
+  const char* sum = records.data() + records.size();
+  CLUSTER_CHECK(TakeField<std::uint32_t>(&sum) == Crc32c(records),
+                "a message came damaged");
+  return records;
+}
+
+}  // namespace bench
+}  // namespace cluster
+
+#endif  // BENCH_CHECKED_MESSAGE_H_
