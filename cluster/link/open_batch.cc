@@ -4,6 +4,8 @@
 #include <cstring>
 #include <utility>
 
+#include "transport/check.h"
+
 namespace cluster {
 namespace {
 
@@ -49,6 +51,14 @@ void OpenBatch::AppendCopy(const Batch& other, const EncodeState& encode) {
   encode_ = encode;
 }
 
+void OpenBatch::TakeFrom(OpenBatch* other) {
+  CLUSTER_CHECK(empty() && batch_.lane == other->batch_.lane,
+                "it has records of its own");
+  encode_ = other->encode_;
+  full_ = other->full_;
+  batch_ = other->Release();
+}
+
 // A new buffer, or a larger one.
 void OpenBatch::MakeRoom(std::size_t bytes) {
   const std::size_t needed = batch_.body_bytes + bytes;
@@ -67,13 +77,18 @@ Batch OpenBatch::Close() {
   return Release();
 }
 
-void OpenBatch::Remember(std::size_t bytes) {
-  capacity_next_ =
-      std::min(std::max(bytes + bytes / 4, kCapacityMin), batch_bytes_);
+Batch OpenBatch::CloseCopy() {
+  Batch batch = Close();
+  Batch copy = WithCapacity(config_->buffers.get(), batch, batch.body_bytes);
+  batch_.buffer = std::move(batch.buffer);
+  batch_.capacity = batch.capacity;
+  return copy;
 }
 
 Batch OpenBatch::Release() {
-  Remember(batch_.body_bytes);
+  const std::size_t recent = batch_.body_bytes;
+  capacity_next_ =
+      std::min(std::max(recent + recent / 4, kCapacityMin), batch_bytes_);
   Batch released = std::move(batch_);
   batch_ = Batch();
   batch_.lane = released.lane;
@@ -83,14 +98,5 @@ Batch OpenBatch::Release() {
 }
 
 void OpenBatch::Clear() { Release(); }
-
-void OpenBatch::Reuse() {
-  Batch used = Release();
-  if (used.capacity > 2 * capacity_next_) return;
-  used.body_bytes = 0;
-  used.records = 0;
-  used.payload_bytes_longest = 0;
-  batch_ = std::move(used);
-}
 
 }  // namespace cluster

@@ -5,7 +5,7 @@
 // the next one is worth. What it is not: bounded by more than a frame.
 //
 // Threads: none of its own, not thread-safe. Ownership: its buffer, until Close
-// takes it. Errors: none.
+// or TakeFrom takes it. Errors: none.
 //
 //   OpenBatch open(config, Lane::kNormal);
 //   const std::size_t bytes = config.codec->RecordBytesMax(envelope);
@@ -47,17 +47,18 @@ class OpenBatch {
   // Takes a copy of the records of another, which fit. `encode` is the state
   // after the last of them.
   void AppendCopy(const Batch& other, const EncodeState& encode);
+  // Becomes what `other` is, and leaves it empty. It is empty itself.
+  void TakeFrom(OpenBatch* other);
 
   // What it has, with its checksum; it is empty then, and has no buffer.
   Batch Close();
+  // The same in a buffer of its own; it keeps the one that it has.
+  Batch CloseCopy();
   void Clear();
-  // Empty again, with the buffer that it has, if the next one is worth it.
-  void Reuse();
 
  private:
   void MakeRoom(std::size_t bytes);
   Batch Release();
-  void Remember(std::size_t bytes);
 
   const LinkConfig* config_;
   std::size_t batch_bytes_;    // a batch with this much is full

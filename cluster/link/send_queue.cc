@@ -14,6 +14,9 @@ namespace {
 // themselves.
 constexpr std::size_t kLaneShare = 8;
 
+// Records of more bytes than this, on average, are several cache lines each.
+constexpr std::size_t kCopiedBytes = 256;
+
 // What of a small batch has payloads within the bound.
 Batch WithoutTooLarge(const LinkConfig& config, const Batch& batch,
                       std::size_t payload_bytes_max) {
@@ -108,18 +111,27 @@ void SendQueue::AppendShared(const Batch& batch, const EncodeState& encode) {
   queue.open.AppendCopy(batch, encode);
 }
 
-// Copied although it fills a frame: where it was staged is written a record at
-// a time, and should stay with the processor that does. In a buffer that
-// another processor has read from since, each record would wait for its cache
-// line, which took half of a sender's time where processors share no cache.
+// Many small records are copied: where they are staged is written a record at a
+// time, and should stay with the processor that does. In a buffer that another
+// processor has read from since, each record would wait for its cache line,
+// which took half of a sender's time where processors share no cache.
 void SendQueue::AppendStaged(OpenBatch* staged) {
   const Batch& batch = staged->batch();
   LaneQueue& queue = At(batch.lane);
   Count(batch.records, batch.body_bytes, &queue);
-  if (!queue.open.Fits(batch.body_bytes)) Close(&queue);
-  queue.open.AppendCopy(batch, staged->encode());
-  if (staged->full()) Close(&queue);
-  staged->Reuse();
+  const bool copied =
+      !IsSmall(batch) && batch.body_bytes < kCopiedBytes * batch.records;
+  if (copied || staged->full()) {
+    Close(&queue);
+    queue.closed.PushBack(copied ? staged->CloseCopy() : staged->Close());
+  } else if (!queue.open.empty() && IsSmall(batch) &&
+             queue.open.Fits(batch.body_bytes)) {
+    queue.open.AppendCopy(batch, staged->encode());
+    staged->Clear();
+  } else {
+    Close(&queue);
+    queue.open.TakeFrom(staged);
+  }
 }
 
 bool SendQueue::MakeRoom(std::size_t bytes) {
