@@ -3,8 +3,8 @@
 // What it is: per lane, a FIFO of closed batches, and behind them an open one
 // that takes the next record. Bounded in bytes over all lanes; of the bound the
 // urgent and the normal lane may each use an eighth however full the others
-// are, so that a large payload in the bulk lane shuts no vote out. What it is not: a window; what was
-// transmitted is in SendWindow.
+// are, so that a large payload in the bulk lane shuts no vote out. What it is
+// not: a window; what was transmitted is in SendWindow.
 //
 // Threads: none of its own, not thread-safe. Errors: Append's result.
 //
