@@ -102,7 +102,9 @@ class IdentityProof {
   // ends have not been seen yet.
   static constexpr std::size_t kProvenMax = 4;
   static constexpr std::size_t kDenialsMax = 8;
-  static constexpr std::size_t kTagsKept = 8;
+  // Where connections are cut all the time, a peer that is slow asks after links
+  // that were given up many dials ago.
+  static constexpr std::size_t kTagsKept = 64;
   // What a link may send before it is proven. A server with honest peers sends
   // as many as the others dial it meanwhile.
   static constexpr int kChallengesMax = 64;
