@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 #include <iostream>
+#include <thread>
+#include <vector>
 
 #include "bench/alloc_hook.h"
 #include "bench/process_usage.h"
@@ -116,6 +118,17 @@ void MeasureRoundTrips(
   state.counters["p50_by_time_us"] = samples.MedianByTimeUs();
   state.counters["p99_us"] = samples.PercentileUs(0.99);
   state.counters["max_us"] = samples.PercentileUs(1);
+}
+
+void RunInShares(std::int64_t items, int threads,
+                 absl::FunctionRef<void(std::int64_t share)> work) {
+  std::vector<std::thread> workers;
+  for (int i = 0; i < threads; ++i) {
+    // The first ones take what does not divide.
+    const std::int64_t share = items / threads + (i < items % threads ? 1 : 0);
+    workers.emplace_back([work, share] { work(share); });
+  }
+  for (std::thread& worker : workers) worker.join();
 }
 
 }  // namespace bench

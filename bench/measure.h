@@ -51,6 +51,10 @@ void MeasureRoundTrips(
     benchmark::State& state,
     absl::FunctionRef<void(int times, Samples* samples)> round_trips);
 
+// Runs `work(share)` on each of so many threads, whose shares add up to `items`.
+void RunInShares(std::int64_t items, int threads,
+                 absl::FunctionRef<void(std::int64_t share)> work);
+
 }  // namespace bench
 }  // namespace cluster
 

@@ -12,8 +12,6 @@
 #include <functional>
 #include <mutex>
 #include <string>
-#include <thread>
-#include <vector>
 
 #include "absl/base/attributes.h"
 #include "absl/flags/declare.h"
@@ -106,16 +104,6 @@ void SendMany(SharedBatch* batch, const Envelope& envelope,
     CLUSTER_CHECK(batch->Send(envelope).ok(), "it was not taken");
 }
 
-void SendFromThreads(SharedBatch* batch, const Envelope& envelope,
-                     std::int64_t items, int senders) {
-  std::vector<std::thread> threads;
-  for (int i = 0; i < senders; ++i) {
-    const std::int64_t share = items / senders + (i < items % senders ? 1 : 0);
-    threads.emplace_back([=, &envelope] { SendMany(batch, envelope, share); });
-  }
-  for (std::thread& thread : threads) thread.join();
-}
-
 void MeasureCalled(benchmark::State& state, const CalledCase& test) {
   DeliveryCount count;
   const Handler handler = [&](const EnvelopeView& envelope) {
@@ -137,7 +125,9 @@ void MeasureCalled(benchmark::State& state, const CalledCase& test) {
     if (test.senders == 1) {
       SendMany(&batch, envelope, items);
     } else {
-      SendFromThreads(&batch, envelope, items, test.senders);
+      RunInShares(items, test.senders, [&](std::int64_t share) {
+        SendMany(&batch, envelope, share);
+      });
     }
     count.Wait();
   });

@@ -55,17 +55,6 @@ void SendMany(Server& server, const Envelope& envelope, std::int64_t items) {
   for (std::int64_t i = 0; i < items; ++i) SendOrDie(server, envelope);
 }
 
-void SendFromThreads(Server& server, const Envelope& envelope,
-                     std::int64_t items, int threads) {
-  std::vector<std::thread> senders;
-  for (int i = 0; i < threads; ++i) {
-    // The first ones send what does not divide.
-    const std::int64_t share = items / threads + (i < items % threads ? 1 : 0);
-    senders.emplace_back([&, share] { SendMany(server, envelope, share); });
-  }
-  for (std::thread& sender : senders) sender.join();
-}
-
 void MeasureCluster(benchmark::State& state, const ClusterCase& test) {
   // Of server 2 and so on.
   const auto counts = NewDeliveryCounts(test.recipients);
@@ -94,7 +83,9 @@ void MeasureCluster(benchmark::State& state, const ClusterCase& test) {
         if (test.senders == 1) {
           SendMany(cluster.server(1), envelope, items);
         } else {
-          SendFromThreads(cluster.server(1), envelope, items, test.senders);
+          RunInShares(items, test.senders, [&](std::int64_t share) {
+            SendMany(cluster.server(1), envelope, share);
+          });
         }
         for (auto& count : counts) count->Wait();
       });

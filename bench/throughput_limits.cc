@@ -2,8 +2,9 @@
 // and none else. A goal that ours misses is to be seen beside them.
 //
 // checked: as batched, with a CRC-32C made and verified; checked3: to three,
-// each of which has messages of its own, as each session has. batched_mesh<n>: as mesh<n>, in messages as batched has them, however long
-// they take to fill; quarter_mesh<n>: in messages a quarter as large.
+// each of which has messages of its own, as each session has. batched_mesh<n>:
+// as mesh<n>, in messages as batched has them, however long they take to fill;
+// quarter_mesh<n>: in messages a quarter as large.
 
 #include <algorithm>
 #include <cstdint>

@@ -4,8 +4,8 @@
 // 128 KiB of it are free, until a large block was freed for the first time, and
 // then keeps up to twice the block's size (mallopt(3), M_MMAP_THRESHOLD).
 // Blocks of 64 KiB that come and go took fresh pages each time before that, at
-// twice the price. What it is not: a setting; where the program made its own, with
-// mallopt or MALLOC_TRIM_THRESHOLD_, this does nothing.
+// twice the price. What it is not: a setting; where the program made its own,
+// with mallopt or MALLOC_TRIM_THRESHOLD_, this does nothing.
 //
 // Threads: any; it is the process's. Errors: none.
 //

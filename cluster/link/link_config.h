@@ -15,6 +15,7 @@
 
 #include "absl/time/time.h"
 #include "cluster/config.h"
+#include "cluster/envelope.h"
 #include "codec/codec.h"
 #include "transport/buffer_pool.h"
 
@@ -72,6 +73,16 @@ inline std::size_t ChunkBytes(std::size_t frame_bytes,
 // has one of its own, and is copied before any lock is taken.
 inline std::size_t LoneBytes(std::size_t frame_bytes) {
   return frame_bytes / 2;
+}
+
+// While links are busy, envelopes of this lane gather outside their queues: it
+// is the one that most is sent in. Of the urgent lane nothing should wait, and
+// what the bulk lane carries is large.
+inline constexpr Lane kGatheringLane = Lane::kNormal;
+inline bool MayGather(const LinkConfig& config, const EnvelopeView& envelope) {
+  return envelope.lane == kGatheringLane &&
+         envelope.payload.size() <=
+             std::min(LoneBytes(config.frame_bytes), config.payload_bytes_max);
 }
 
 // The records of a batch that is full. Where the oldest batch is dropped, an

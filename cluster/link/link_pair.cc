@@ -39,6 +39,22 @@ FrameHeader HeaderOf(const std::string& frame) {
   return header;
 }
 
+std::vector<std::string> PayloadsOf(const LinkConfig& config,
+                                    const Batch& batch) {
+  CLUSTER_CHECK(batch.body_crc == Crc32c(batch.body()), "a wrong sum");
+  std::vector<std::string> payloads;
+  absl::string_view rest = batch.body();
+  DecodeState state;
+  EnvelopeView envelope;
+  while (!rest.empty()) {
+    CLUSTER_CHECK(config.codec->NextRecord(&rest, &state, &envelope).ok(),
+                  "a record that does not decode");
+    payloads.emplace_back(envelope.payload);
+  }
+  CLUSTER_CHECK(payloads.size() == batch.records, "records miscounted");
+  return payloads;
+}
+
 std::string Forged(std::string frame,
                    const std::function<void(FrameHeader*)>& change) {
   FrameHeader header = HeaderOf(frame);

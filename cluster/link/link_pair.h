@@ -36,6 +36,9 @@ LinkConfig TestLinkConfig(int self_id, int peer_id);
 
 // The header and the body of a frame in bytes, which must be a good one.
 FrameHeader HeaderOf(const std::string& frame);
+// Of a batch that is closed, and so has its sum.
+std::vector<std::string> PayloadsOf(const LinkConfig& config,
+                                    const Batch& batch);
 // Changes a frame's header and makes its checksum right again.
 std::string Forged(std::string frame,
                    const std::function<void(FrameHeader*)>& change);

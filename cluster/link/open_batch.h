@@ -1,5 +1,5 @@
 // OpenBatch: the batch of a lane that takes records, straight from the caller's
-// envelopes: the only copy on the way out.
+// envelopes.
 //
 // What it is: a batch, what its next record leans on, and how large a buffer
 // the next one is worth. What it is not: bounded by more than a frame.

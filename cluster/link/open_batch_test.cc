@@ -25,20 +25,6 @@ class OpenBatchTest : public testing::Test {
     while (!open_.full()) Append(std::string(payload_bytes, 'x'));
   }
 
-  Strings Payloads(const Batch& batch) const {
-    EXPECT_EQ(batch.body_crc, Crc32c(batch.body()));
-    Strings payloads;
-    absl::string_view rest = batch.body();
-    DecodeState state;
-    EnvelopeView envelope;
-    while (!rest.empty()) {
-      EXPECT_TRUE(config_.codec->NextRecord(&rest, &state, &envelope).ok());
-      payloads.emplace_back(envelope.payload);
-    }
-    EXPECT_EQ(payloads.size(), batch.records);
-    return payloads;
-  }
-
   const LinkConfig config_ = TestLinkConfig(1, 2);
   OpenBatch open_{config_, Lane::kNormal};
   std::uint64_t sequence_ = 0;
@@ -48,10 +34,11 @@ TEST_F(OpenBatchTest, ClosesWithWhatItTook) {
   Append("a");
   Append(std::string(400, 'b'));
   EXPECT_FALSE(open_.full());
-  EXPECT_EQ(Payloads(open_.Close()), (Strings{"a", std::string(400, 'b')}));
+  EXPECT_EQ(PayloadsOf(config_, open_.Close()),
+            (Strings{"a", std::string(400, 'b')}));
   EXPECT_TRUE(open_.empty());
   Append("c");
-  EXPECT_EQ(Payloads(open_.Close()), Strings{"c"});
+  EXPECT_EQ(PayloadsOf(config_, open_.Close()), Strings{"c"});
 }
 
 TEST_F(OpenBatchTest, IsFullWhenNoOtherLikeTheLastFits) {
@@ -70,8 +57,8 @@ TEST_F(OpenBatchTest, ACopyLeavesItItsBuffer) {
   EXPECT_TRUE(open_.empty());
   Append("b");
   EXPECT_EQ(open_.batch().body_begin(), buffer);
-  EXPECT_EQ(Payloads(copy), Strings{"a"});
-  EXPECT_EQ(Payloads(open_.Close()), Strings{"b"});
+  EXPECT_EQ(PayloadsOf(config_, copy), Strings{"a"});
+  EXPECT_EQ(PayloadsOf(config_, open_.Close()), Strings{"b"});
 }
 
 TEST_F(OpenBatchTest, OneTakesFromAnotherAndGoesOn) {
@@ -82,7 +69,7 @@ TEST_F(OpenBatchTest, OneTakesFromAnotherAndGoesOn) {
   Append("b");
   const EncodeState encode = open_.encode();
   other.AppendCopy(open_.Close(), encode);
-  EXPECT_EQ(Payloads(other.Close()), (Strings{"a", "b"}));
+  EXPECT_EQ(PayloadsOf(config_, other.Close()), (Strings{"a", "b"}));
 }
 
 // Many small records are copied, so that who stages keeps the buffer; large
@@ -121,7 +108,7 @@ TEST_F(OpenBatchTest, TheQueueKeepsTheOrderOfWhatIsStaged) {
   while (!queue.Empty()) {
     const Batch batch = queue.Take(Lane::kNormal);
     EXPECT_LE(batch.body_bytes, config_.frame_bytes);
-    for (std::string& payload : Payloads(batch))
+    for (std::string& payload : PayloadsOf(config_, batch))
       taken.push_back(std::move(payload));
   }
   EXPECT_EQ(taken, expected);

@@ -19,20 +19,6 @@ Envelope Text(const std::string& payload, Lane lane = Lane::kNormal) {
   return envelope;
 }
 
-// Of a batch that was taken, and so has its sum.
-std::vector<std::string> PayloadsOf(const LinkConfig& config,
-                                    const Batch& batch) {
-  EXPECT_EQ(batch.body_crc, Crc32c(batch.body()));
-  std::vector<std::string> payloads;
-  absl::string_view rest = batch.body();
-  DecodeState state;
-  EnvelopeView envelope;
-  while (!rest.empty() &&
-         config.codec->NextRecord(&rest, &state, &envelope).ok())
-    payloads.emplace_back(envelope.payload);
-  return payloads;
-}
-
 using Strings = std::vector<std::string>;
 
 TEST(SendQueue, BatchesAreFifoWithinALane) {

@@ -1,7 +1,5 @@
 #include "cluster/server/broadcaster.h"
 
-#include <algorithm>
-
 #include "codec/codec.h"
 
 namespace cluster {
@@ -10,10 +8,6 @@ namespace {
 // Broadcasts gather after this many that were sent directly with nothing else
 // between: fewer would not be worth a look at each peer.
 constexpr int kDirectMin = 8;
-
-// Of the lane that most is sent in. Of the urgent lane nothing should wait, and
-// what the bulk lane carries is large.
-constexpr Lane kLane = Lane::kNormal;
 
 // A server whose deliveries have sessions has no other kind.
 ReliablePeer* Reliable(Peer* peer) { return static_cast<ReliablePeer*>(peer); }
@@ -24,7 +18,7 @@ Broadcaster::Broadcaster(const LinkConfig& config, const PeerTable<Peer>* peers)
     : config_(config),
       batch_bytes_(BatchBytes(config)),
       peers_(peers),
-      batch_(config_, kLane) {}
+      batch_(config_, kGatheringLane) {}
 
 std::vector<std::pair<int, Peer*>> Broadcaster::Send(
     const EnvelopeView& envelope) {
@@ -55,7 +49,7 @@ void Broadcaster::CountDirect() {
 
 bool Broadcaster::AllGather() const {
   for (const auto& [id, peer] : peers_->entries()) {
-    if (!Reliable(peer)->Gathers(kLane, batch_bytes_)) return false;
+    if (!Reliable(peer)->Gathers(kGatheringLane, batch_bytes_)) return false;
   }
   return true;
 }
@@ -66,9 +60,7 @@ bool Broadcaster::Gather(const EnvelopeView& envelope) {
   if (!open()) return false;
   const std::size_t bytes_max = config_.codec->RecordBytesMax(envelope);
   const bool gathers =
-      envelope.lane == kLane && bytes_max <= batch_bytes_ &&
-      envelope.payload.size() <=
-          std::min(LoneBytes(config_.frame_bytes), config_.payload_bytes_max);
+      MayGather(config_, envelope) && bytes_max <= batch_bytes_;
   if (!gathers || !batch_.Fits(bytes_max)) HandOver();
   if (!gathers) open_.store(false, std::memory_order_release);
   if (!open()) return false;

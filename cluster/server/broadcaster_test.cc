@@ -55,11 +55,7 @@ class BroadcasterTest : public testing::Test {
       for (const Frame& frame : from_near) far_[id]->Hear(Join(frame));
       const Strings from_far = far_[id]->Speak();
       for (const std::string& bytes : from_far) {
-        const Slice slice = MakeSlice(bytes);
-        FrameHeader header;
-        absl::string_view body;
-        ASSERT_EQ(DecodeFrame(slice.bytes, &header, &body), FrameError::kNone);
-        near_[id]->OnFrame(header, Slice{slice.owner, body});
+        Hear({bytes}, near_[id]);
         near_[id]->OnDrained();
       }
       broadcaster_->OnRoom();

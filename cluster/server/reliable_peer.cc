@@ -42,7 +42,7 @@ ReliablePeer::ReliablePeer(const LinkConfig& config, Transport* transport,
       inbox_(inbox),
       callbacks_(callbacks),
       rejections_(rejections),
-      staged_(config_, Staging::kLane),
+      staged_(config_, kGatheringLane),
       staging_(config_) {
   retired_.peer = config.peer_id;
   NewLink();

@@ -95,9 +95,9 @@ void ReliablePeer::Appended(Lane lane) {
 // of the same lane, and in any case there is to be room for a batch of it.
 void ReliablePeer::MakeWay(Lane lane, std::size_t bytes) {
   if (!staging_.open()) return;
-  if (!link_->Gathers(Staging::kLane, batch_bytes_ + bytes)) {
+  if (!link_->Gathers(kGatheringLane, batch_bytes_ + bytes)) {
     CloseStaging();
-  } else if (lane == Staging::kLane) {
+  } else if (lane == kGatheringLane) {
     TakeStaged();
   }
 }
@@ -124,14 +124,14 @@ bool ReliablePeer::CloseStaging() {
 
 // Opens or closes it. True: something was staged, and now may leave.
 bool ReliablePeer::SettleStaging() {
-  if (left_ || !link_->Gathers(Staging::kLane, batch_bytes_))
+  if (left_ || !link_->Gathers(kGatheringLane, batch_bytes_))
     return CloseStaging();
   staging_.Open();
   return false;
 }
 
 bool ReliablePeer::StagingDue() const {
-  return staging_.open() && !link_->Gathers(Staging::kLane, 0);
+  return staging_.open() && !link_->Gathers(kGatheringLane, 0);
 }
 
 bool ReliablePeer::MayPump() const {

@@ -1,21 +1,14 @@
 #include "cluster/server/staging.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace cluster {
 
 Staging::Staging(const LinkConfig& config)
-    : config_(config),
-      payload_bytes_max_(
-          std::min(LoneBytes(config.frame_bytes), config.payload_bytes_max)),
-      batch_(config, kLane) {}
+    : config_(config), batch_(config, kGatheringLane) {}
 
 Staging::Result Staging::Append(const EnvelopeView& envelope) {
-  if (!open() || envelope.lane != kLane ||
-      envelope.payload.size() > payload_bytes_max_) {
-    return Result::kRefused;
-  }
+  if (!open() || !MayGather(config_, envelope)) return Result::kRefused;
   const std::size_t bytes_max = config_.codec->RecordBytesMax(envelope);
   std::lock_guard<std::mutex> lock(mutex_);
   if (!open()) return Result::kRefused;

@@ -21,7 +21,6 @@
 #define CLUSTER_SERVER_STAGING_H_
 
 #include <atomic>
-#include <cstddef>
 #include <mutex>
 
 #include "cluster/envelope.h"
@@ -39,10 +38,6 @@ class Staging {
     kNoRoom,   // what is staged fills a frame already
     kRefused,  // closed, or an envelope that is not staged
   };
-
-  // Of the lane that most is sent in. Of the urgent lane nothing should wait,
-  // and what the bulk lane carries is large.
-  static constexpr Lane kLane = Lane::kNormal;
 
   // The config outlives it.
   explicit Staging(const LinkConfig& config);
@@ -68,7 +63,6 @@ class Staging {
 
  private:
   const LinkConfig& config_;
-  const std::size_t payload_bytes_max_;
 
   // Away from what whoever holds the peer's lock writes.
   alignas(64) mutable std::mutex mutex_;  // guards the rest; the atomics are

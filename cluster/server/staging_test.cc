@@ -31,25 +31,9 @@ class StagingTest : public testing::Test {
 
   const LinkConfig config_ = TestLinkConfig(1, 2);
   Staging staging_{config_};
-  OpenBatch staged_{config_, Staging::kLane};
+  OpenBatch staged_{config_, kGatheringLane};
   std::uint64_t sequence_ = 0;
 };
-
-// What the records of the batch have as payloads.
-std::vector<std::string> Payloads(const LinkConfig& config,
-                                  const Batch& batch) {
-  std::vector<std::string> payloads;
-  absl::string_view rest = batch.body();
-  DecodeState decode;
-  EnvelopeView envelope;
-  while (!rest.empty()) {
-    const absl::Status status =
-        config.codec->NextRecord(&rest, &decode, &envelope);
-    EXPECT_TRUE(status.ok()) << status;
-    payloads.emplace_back(envelope.payload);
-  }
-  return payloads;
-}
 
 TEST_F(StagingTest, RefusesUntilItIsOpen) {
   EXPECT_EQ(Append("a"), Result::kRefused);
@@ -61,7 +45,7 @@ TEST_F(StagingTest, RefusesUntilItIsOpen) {
   EXPECT_FALSE(staging_.waiting());
   EXPECT_EQ(Append("c"), Result::kRefused);
   EXPECT_FALSE(staging_.Close(&staged_));
-  EXPECT_EQ(Payloads(config_, staged_.batch()),
+  EXPECT_EQ(PayloadsOf(config_, staged_.Close()),
             (std::vector<std::string>{"b"}));
 }
 
@@ -73,10 +57,10 @@ TEST_F(StagingTest, GivesWhatItTookInOrderAndGoesOn) {
   EXPECT_TRUE(staging_.Take(&staged_));
   EXPECT_FALSE(staging_.waiting());
   EXPECT_EQ(Append("c"), Result::kTaken);
-  EXPECT_EQ(Payloads(config_, staged_.Close()),
+  EXPECT_EQ(PayloadsOf(config_, staged_.Close()),
             (std::vector<std::string>{"a", "b"}));
   EXPECT_TRUE(staging_.Take(&staged_));
-  EXPECT_EQ(Payloads(config_, staged_.Close()),
+  EXPECT_EQ(PayloadsOf(config_, staged_.Close()),
             (std::vector<std::string>{"c"}));
 }
 
@@ -160,7 +144,7 @@ TEST_F(StagingTest, LosesNothingAmongThreads) {
       std::this_thread::yield();
       continue;
     }
-    for (const std::string& payload : Payloads(config_, staged_.Close())) {
+    for (const std::string& payload : PayloadsOf(config_, staged_.Close())) {
       const std::string thread = payload.substr(0, 1);
       ASSERT_EQ(payload, absl::StrCat(thread, ":", next[thread]++));
       ++taken;

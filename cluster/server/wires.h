@@ -19,7 +19,11 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "cluster/server/reliable_peer.h"
+#include "codec/frame_header.h"
+#include "transport/check.h"
 #include "transport/transport.h"
 
 namespace cluster {
@@ -63,6 +67,20 @@ inline std::string Join(const Frame& frame) {
   for (const Slice& slice : frame.slices)
     bytes.append(slice.bytes.data(), slice.bytes.size());
   return bytes;
+}
+
+// The peer hears good frames. True: OnDrained should follow.
+inline bool Hear(const std::vector<std::string>& frames, ReliablePeer* peer) {
+  bool drain = false;
+  for (const std::string& bytes : frames) {
+    const Slice slice = MakeSlice(bytes);
+    FrameHeader header;
+    absl::string_view body;
+    CLUSTER_CHECK(DecodeFrame(slice.bytes, &header, &body) == FrameError::kNone,
+                  "a frame of the other end is no good");
+    if (peer->OnFrame(header, Slice{slice.owner, body})) drain = true;
+  }
+  return drain;
 }
 
 }  // namespace cluster
