@@ -81,11 +81,12 @@ struct Config {
   // A frame is sent when it holds this much; 512 B-4 MiB.
   std::size_t frame_bytes = 64u << 10;
   // Given to the transport and not yet received: what an urgent envelope may
-  // have to wait for. Two payloads of 1 MiB, and what is around them: with
-  // less, such a payload is cut and put together again.
-  std::size_t inflight_bytes = 9u << 18;
+  // have to wait for; behind the bulk lane alone, half of it. Four payloads of
+  // 1 MiB, and what is around them: with less, such a payload is cut and put
+  // together again.
+  std::size_t inflight_bytes = 9u << 19;
   // Received and not yet consumed, per peer.
-  std::size_t window_bytes = 4u << 20;
+  std::size_t window_bytes = 8u << 20;
   // Accepted and not yet transmitted, per peer; the urgent and the normal lane
   // may each add an eighth when it is full.
   std::size_t queue_bytes_max = 16u << 20;

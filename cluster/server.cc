@@ -1,10 +1,12 @@
 #include "cluster/server.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "cluster/config_security.h"
 #include "cluster/server/server_core.h"
+#include "transport/buffer_pool.h"
 #include "transport/check.h"
 
 namespace cluster {
@@ -89,6 +91,14 @@ std::size_t FrameBytesMax(const Config& config) {
              : RecordBytesLimit(config.payload_bytes_max);
 }
 
+// The memory of a full queue, and of what is on its way besides, stays at hand
+// for the next burst, and goes when there is none.
+std::shared_ptr<BufferPool> NewBuffers(const Config& config) {
+  constexpr std::size_t kFreeBytesMax = 64u << 20;
+  return std::make_shared<BufferPool>(
+      std::min(2 * config.queue_bytes_max, kFreeBytesMax));
+}
+
 absl::Status AtSecurity(const Config& config, const absl::Status& status) {
   return absl::Status(status.code(), absl::StrCat(PlaceOf(config, "security"),
                                                   ": ", status.message()));
@@ -131,6 +141,7 @@ absl::StatusOr<std::unique_ptr<Server>> NewServer(int server_id, Config config,
   transport_config.server_id = server_id;
   transport_config.frame_bytes_max = FrameBytesMax(config);
   transport_config.handshake_timeout = config.handshake_timeout;
+  transport_config.buffers = NewBuffers(config);
   if (absl::Status status = AddSecurity(config, &transport_config);
       !status.ok()) {
     return status;
@@ -149,6 +160,7 @@ absl::StatusOr<std::unique_ptr<Server>> NewServer(int server_id, Config config,
     if (!status.ok()) return AtSecurity(config, status);
   }
   auto core = std::make_unique<ServerCore>(server_id, std::move(config), *codec,
+                                           std::move(transport_config.buffers),
                                            *std::move(transport));
   return std::unique_ptr<Server>(new Server(std::move(core)));
 }

@@ -44,6 +44,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
+#include "transport/buffer_pool.h"
 #include "transport/frame.h"
 #include "transport/options.h"
 #include "transport/security.h"
@@ -156,6 +157,9 @@ struct TransportConfig {
   // None: plaintext. With it, a connection has to prove who it is before a
   // frame of it is delivered. A backend that cannot do that refuses it.
   absl::optional<SecurityFiles> security;
+  // Where what arrives may be put. A server shares it with its own frames, and
+  // trims it.
+  std::shared_ptr<BufferPool> buffers = std::make_shared<BufferPool>();
   TransportOptions options;
 };
 

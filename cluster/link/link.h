@@ -212,6 +212,7 @@ class Link {
   bool LaneReady(Lane lane) const;
   std::size_t NextBodyBytes(Lane lane) const;
   std::size_t WindowFor(Lane lane) const;
+  std::size_t InflightFor(Lane lane) const;
   void Transmit(Lane lane, absl::Time now, Frame* frame);
   SendWindow::Sent CutChunk(Lane lane, FrameHeader* header);
   bool DropTooLarge(Lane lane);

@@ -31,8 +31,8 @@ struct LinkConfig {
 
   std::string cluster;
   std::size_t frame_bytes = 64u << 10;
-  std::size_t inflight_bytes = 9u << 18;
-  std::size_t window_bytes = 4u << 20;
+  std::size_t inflight_bytes = 9u << 19;
+  std::size_t window_bytes = 8u << 20;
   std::size_t queue_bytes_max = 16u << 20;
   std::size_t payload_bytes_max = 64u << 20;
   Overflow overflow = Overflow::kReject;
@@ -58,14 +58,14 @@ inline constexpr std::size_t kLinkFrameBytesMax = 17u << 20;
 // A record larger than this travels in chunks of this size, each a frame, and
 // is put together with one copy more. Many frames' worth and room for a
 // record's fields, so that by default a payload of 1 MiB is not cut, as long as
-// two of them may be in flight: one alone would stand still until it is
-// acknowledged. An urgent envelope waits for inflight_bytes in any case.
+// four of them may be in flight, two in the bulk lane: while one travels,
+// another is summed and acknowledged, and more make up for a late wake-up.
 inline std::size_t ChunkBytes(std::size_t frame_bytes,
                               std::size_t inflight_bytes) {
   constexpr std::size_t kFieldsBytes = 4096;
   const std::size_t wanted =
       std::min<std::size_t>(16 * frame_bytes + kFieldsBytes, 16u << 20);
-  return std::max(frame_bytes, std::min(wanted, inflight_bytes / 2)) -
+  return std::max(frame_bytes, std::min(wanted, inflight_bytes / 4)) -
          kFrameChargeBytes;
 }
 

@@ -22,7 +22,7 @@ LinkConfig TestLinkConfig(int self_id, int peer_id) {
   config.codec = &BinaryCodec();
   config.cluster = "test";
   config.frame_bytes = 1024;
-  config.inflight_bytes = 8 << 10;
+  config.inflight_bytes = 16 << 10;
   config.window_bytes = 32 << 10;
   config.queue_bytes_max = 64 << 10;
   config.payload_bytes_max = 256 << 10;

@@ -45,6 +45,13 @@ std::size_t Link::NextBodyBytes(Lane lane) const {
   return front.large ? front.chunk(front.cut_bytes).size() : front.body_bytes;
 }
 
+// What an urgent envelope waits for behind bulk alone is half of what it may
+// have to wait for.
+std::size_t Link::InflightFor(Lane lane) const {
+  return lane == Lane::kBulk ? config_.inflight_bytes / 2
+                             : config_.inflight_bytes;
+}
+
 bool Link::LaneReady(Lane lane) const {
   if (queue_.Empty(lane) || LaneGathers(lane)) return false;
   const std::size_t charge = FrameCharge(NextBodyBytes(lane));
@@ -54,7 +61,7 @@ bool Link::LaneReady(Lane lane) const {
   // time.
   if (lane == Lane::kUrgent && window_.inflight_frames(lane) == 0) return true;
   return !window_.inflight() ||
-         window_.inflight_bytes() + charge <= config_.inflight_bytes;
+         window_.inflight_bytes() + charge <= InflightFor(lane);
 }
 
 bool Link::MayTransmit() const {
@@ -255,7 +262,7 @@ SendWindow::Sent Link::CutChunk(Lane lane, FrameHeader* header) {
 }
 
 // An acknowledgement is asked for where the lane would have to wait for it, and
-// four times in every inflight_bytes, so that a stream never stands still; to
+// eight times in every inflight_bytes, so that a stream never stands still; to
 // hear of consumption, where nothing is left to ask with later.
 std::uint8_t Link::DataFlags(Lane lane, std::size_t charge) {
   unasked_bytes_ += charge;
@@ -266,7 +273,7 @@ std::uint8_t Link::DataFlags(Lane lane, std::size_t charge) {
   }
   const bool waits = window_.inflight_frames(lane) >= EagerFrames(lane) &&
                      !queue_.HasFull(lane);
-  if (waits || unasked_bytes_ >= config_.inflight_bytes / 4) {
+  if (waits || unasked_bytes_ >= config_.inflight_bytes / 8) {
     unasked_bytes_ = 0;
     flags |= kAckRequest;
   }

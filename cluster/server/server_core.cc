@@ -16,9 +16,6 @@ namespace {
 constexpr absl::Duration kTickSoon = absl::Milliseconds(20);
 constexpr absl::Duration kTickAtLeisure = absl::Milliseconds(100);
 
-// The memory of a full queue, and of what is on its way besides, stays at hand
-// for the next burst, and goes when there is none.
-constexpr std::size_t kFreeBytesMax = 64u << 20;
 constexpr absl::Duration kTrimInterval = absl::Seconds(1);
 
 // What the transport gets for goodbyes at the end: at least this, even if
@@ -45,12 +42,12 @@ bool AddressKnown(const std::string& address) {
 }  // namespace
 
 ServerCore::ServerCore(int server_id, Config config, const Codec* codec,
+                       std::shared_ptr<BufferPool> buffers,
                        std::unique_ptr<Transport> transport)
     : id_(server_id),
       codec_(codec),
       incarnation_(NewIncarnation()),
-      buffers_(std::make_shared<BufferPool>(
-          std::min(2 * config.queue_bytes_max, kFreeBytesMax))),
+      buffers_(std::move(buffers)),
       message_ids_(incarnation_),
       config_(std::move(config)),
       transport_(std::move(transport)),

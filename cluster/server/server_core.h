@@ -34,8 +34,10 @@ namespace cluster {
 
 class ServerCore {
  public:
-  // The config is valid and holds the id.
+  // The config is valid and holds the id. `buffers`: what frames are built in,
+  // and what the transport may put those into that arrive.
   ServerCore(int server_id, Config config, const Codec* codec,
+             std::shared_ptr<BufferPool> buffers,
              std::unique_ptr<Transport> transport);
   ~ServerCore() { Stop(); }
 
@@ -104,7 +106,6 @@ class ServerCore {
   const int id_;
   const Codec* const codec_;
   const std::uint64_t incarnation_;
-  // Where the frames of all links are built.
   const std::shared_ptr<BufferPool> buffers_;
   absl::Time trim_at_ = absl::InfinitePast();  // the ticker's
   MessageIds message_ids_;

@@ -184,7 +184,7 @@ SimulationOptions RandomSimulation(std::uint64_t seed) {
   link.codec = &BinaryCodec();
   link.cluster = "simulation";
   link.frame_bytes = 512u << dice.Below(2);
-  link.inflight_bytes = 2048u << dice.Below(3);
+  link.inflight_bytes = 4096u << dice.Below(3);
   link.window_bytes = 4096u << dice.Below(3);
   link.queue_bytes_max = 16384u << dice.Below(3);
   link.payload_bytes_max = 20u << 10;

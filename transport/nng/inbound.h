@@ -54,7 +54,7 @@ struct InboundContext {
   Drainer* drainer = nullptr;
   Authenticator* authenticator = nullptr;  // null: plaintext
   HandshakeBudget budget;
-  std::shared_ptr<BufferPool> pool = std::make_shared<BufferPool>();
+  std::shared_ptr<BufferPool> pool;
   std::size_t frame_bytes_max = 0;
   std::size_t read_buffer_bytes = 0;
   Clock::duration handshake_timeout{};

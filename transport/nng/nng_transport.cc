@@ -128,6 +128,7 @@ std::unique_ptr<Running> NngTransport::NewRunning(
   running->inbound.caretaker = &running->caretaker;
   running->inbound.drainer = &running->drainer;
   running->inbound.authenticator = authenticator_.get();
+  running->inbound.pool = config_.buffers;
   running->inbound.frame_bytes_max = config_.frame_bytes_max;
   running->inbound.read_buffer_bytes = options_.read_buffer_bytes;
   running->inbound.handshake_timeout = handshake_timeout;

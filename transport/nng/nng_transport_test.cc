@@ -100,6 +100,21 @@ TEST_F(NngTransportTest, TheQueueTakesWhatItsOptionSays) {
   EXPECT_EQ(node->Fill(3, 1000000, 1000), 1u);
 }
 
+TEST_F(NngTransportTest, WhatArrivesLiesInTheBuffersThatItWasGiven) {
+  TransportConfig config;
+  {
+    Node receiver;
+    receiver.transport = *NewNngTransport(config);
+    ASSERT_TRUE(
+        receiver.transport->Start(&receiver.handler, "127.0.0.1:0").ok());
+    auto sender = StartNode("127.0.0.1:0");
+    ASSERT_TRUE(
+        sender->transport->Connect(2, receiver.transport->Address()).ok());
+    ExpectDelivery(*sender, 2, receiver);
+  }
+  EXPECT_GT(config.buffers->free_bytes(), 0u);
+}
+
 TEST_F(NngTransportTest, NamesAreDialled) {
   auto receiver = StartNode("127.0.0.1:0");
   auto sender = StartNode("127.0.0.1:0");
