@@ -57,6 +57,18 @@ class ArrivalSource {
 
 class Inbox {
  public:
+  // Gives the reader's role back, that was taken before, at its end.
+  class Reading {
+   public:
+    explicit Reading(Inbox* inbox) : inbox_(inbox) {}
+    Reading(const Reading&) = delete;
+    Reading& operator=(const Reading&) = delete;
+    ~Reading() { inbox_->EndReading(); }
+
+   private:
+    Inbox* const inbox_;
+  };
+
   // `self_id` is whom envelopes must be addressed to; `bytes_max` bounds what
   // PushEnvelope takes.
   Inbox(int self_id, std::size_t payload_bytes_max, std::size_t bytes_max);

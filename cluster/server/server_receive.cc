@@ -1,7 +1,6 @@
 // The receiving half of ServerCore.
 
 #include "absl/strings/str_cat.h"
-#include "absl/utility/utility.h"
 #include "cluster/server/clock.h"
 #include "cluster/server/server_core.h"
 
@@ -30,19 +29,15 @@ absl::Status ServerCore::BeginReceive(LazyDeadline* deadline) {
 
 absl::StatusOr<Envelope> ServerCore::Receive(absl::Duration timeout) {
   LazyDeadline deadline(timeout);
-  absl::StatusOr<Envelope> received(absl::in_place);
-  bool found = false;
   // What there was to read may have been refused: then there is nothing, and it
   // waits again.
-  while (!found) {
+  while (true) {
     if (absl::Status status = BeginReceive(&deadline); !status.ok())
       return status;
+    const Inbox::Reading role(&inbox_);
     EnvelopeView view;
-    found = inbox_.Next(&view);
-    if (found) view.CopyTo(&*received);
-    inbox_.EndReading();
+    if (inbox_.Next(&view)) return view.ToEnvelope();
   }
-  return received;
 }
 
 absl::Status ServerCore::ReceiveBatch(std::vector<Envelope>* out,
