@@ -31,6 +31,7 @@ inline constexpr int kIdleServers = 32;
 // Of zmq only: nng's raw form is a socket that has both ways anyway.
 inline constexpr char kOneWayPinned[] = "raw_rtt_oneway_pinned";
 inline constexpr char kMailboxPinned[] = "raw_rtt_mailbox_pinned";
+inline constexpr char kCalledRtt[] = "called_rtt";
 inline bool HasOneWayEcho(const std::string& transport) {
   return transport == "zmq";
 }
@@ -60,6 +61,7 @@ void AddCalledCases(const std::string& transport);
 void AddIdleCases(const std::string& transport);
 void AddCodecCases();
 void AddRawLatencyCases(const std::string& transport);
+void AddCalledLatencyCases(const std::string& transport);
 void AddClusterLatencyCases(const std::string& transport);
 void AddLoadedLatencyCases(const std::string& transport);
 void AddHopCases();

@@ -19,6 +19,7 @@ namespace {
 void AddCases() {
   for (const char* transport : kTransports) {
     AddRawLatencyCases(transport);
+    AddCalledLatencyCases(transport);
     AddClusterLatencyCases(transport);
     AddLoadedLatencyCases(transport);
   }
@@ -54,11 +55,15 @@ TextTable RoundTrips(const Results& results) {
     const std::string raw = CaseName("raw_rtt", transport, 64);
     const std::string raw_pinned = CaseName("raw_rtt_pinned", transport, 64);
     const std::string idle = CaseName("rtt", transport, 64);
+    AddLatencyRow(results, CaseName(kCalledRtt, transport, 64), raw, idle,
+                  &table);
     AddLatencyRow(results, CaseName("rtt_receive", transport, 64), raw, idle,
                   &table);
     AddLatencyRow(results, raw_pinned, "", "", &table);
     if (HasOneWayEcho(transport)) {
-      for (const char* kind : {kOneWayPinned, kMailboxPinned}) {
+      for (const std::string& kind :
+           {std::string(kOneWayPinned), std::string(kMailboxPinned),
+            absl::StrCat(kCalledRtt, "_pinned")}) {
         AddLatencyRow(results, CaseName(kind, transport, 64), raw_pinned, "",
                       &table);
       }
@@ -94,13 +99,14 @@ TextTable Loads(const Results& results) {
   return table;
 }
 
-// Free, and pinned to one core. Where two servers dial each other, the limit is
-// the bare library by two connections.
+// Free, and pinned to one core. The limit is an interface of our kind over the
+// bare library.
 void AddRawGoals(const Results& results, const std::string& transport,
-                 const std::string& suffix, const std::string& limit,
-                 Goals* goals) {
+                 const std::string& suffix, Goals* goals) {
   const std::string name = CaseName("rtt" + suffix, transport, 64);
   const std::string raw = CaseName("raw_rtt" + suffix, transport, 64);
+  const std::string limit =
+      CaseName(absl::StrCat(kCalledRtt, suffix), transport, 64);
   const auto ratio = [&](const std::string& dividend, const char* counter) {
     return results.Median(dividend, counter) / results.Median(raw, counter);
   };
@@ -131,9 +137,8 @@ void AddReceiveGoal(const Results& results, const std::string& transport,
 TextTable LatencyGoals(const Results& results) {
   Goals goals;
   for (const char* transport : kTransports) {
-    AddRawGoals(results, transport, "", "", &goals);
-    AddRawGoals(results, transport, "_pinned",
-                CaseName(kOneWayPinned, transport, 64), &goals);
+    AddRawGoals(results, transport, "", &goals);
+    AddRawGoals(results, transport, "_pinned", &goals);
     AddReceiveGoal(results, transport, &goals);
     const std::string idle = CaseName("rtt", transport, 64);
     const std::string loaded = absl::StrCat("rtt_under_load/", transport);
