@@ -132,12 +132,13 @@ void BufferPool::Trim() {
   FreeAll(unused);
 }
 
+// One block for the bytes and for what counts their shares.
 std::shared_ptr<char> BufferPool::Lend(std::size_t bytes) {
-  const std::shared_ptr<BufferPool> self = shared_from_this();
-  // Should the share's own block not be had, shared_ptr calls the deleter.
-  return std::shared_ptr<char>(
-      static_cast<char*>(Take(bytes)),
-      [self](char* buffer) { self->GiveBack(buffer); }, Allocator<char>(self));
+  struct alignas(std::max_align_t) Begin {};
+  auto begin =
+      std::allocate_shared<Begin>(Allocator<Begin>(shared_from_this(), bytes));
+  char* const first = reinterpret_cast<char*>(begin.get());
+  return std::shared_ptr<char>(std::move(begin), first);
 }
 
 std::size_t BufferPool::free_bytes() const {

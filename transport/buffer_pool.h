@@ -38,21 +38,24 @@ class BufferPool : public std::enable_shared_from_this<BufferPool> {
    public:
     using value_type = T;
 
-    explicit Allocator(std::shared_ptr<BufferPool> pool)
-        : pool_(std::move(pool)) {}
+    // With `room_bytes` more behind it.
+    explicit Allocator(std::shared_ptr<BufferPool> pool,
+                       std::size_t room_bytes = 0)
+        : pool_(std::move(pool)), room_bytes_(room_bytes) {}
     template <typename Other>
     Allocator(const Allocator<Other>& other)  // NOLINT: as the standard has it
-        : pool_(other.pool()) {}
+        : pool_(other.pool()), room_bytes_(other.room_bytes()) {}
 
     T* allocate(std::size_t count) {
       static_assert(alignof(T) <= alignof(std::max_align_t), "over-aligned");
-      return static_cast<T*>(pool_->Take(count * sizeof(T)));
+      return static_cast<T*>(pool_->Take(count * sizeof(T) + room_bytes_));
     }
     void deallocate(T* memory, std::size_t /*count*/) {
       pool_->GiveBack(memory);
     }
 
     const std::shared_ptr<BufferPool>& pool() const { return pool_; }
+    std::size_t room_bytes() const { return room_bytes_; }
 
     friend bool operator==(const Allocator& a, const Allocator& b) {
       return a.pool_ == b.pool_;
@@ -63,6 +66,7 @@ class BufferPool : public std::enable_shared_from_this<BufferPool> {
 
    private:
     std::shared_ptr<BufferPool> pool_;
+    std::size_t room_bytes_;
   };
 
   explicit BufferPool(std::size_t free_bytes_max = kFreeBytesMax)

@@ -38,11 +38,12 @@ class Ring {
   T& back() { return slots_[Place(Checked(count_ - 1))]; }
   const T& back() const { return slots_[Place(Checked(count_ - 1))]; }
 
-  void PushBack(T element) {
+  void PushBack(T&& element) {
     Grow();
     slots_[Place(count_)] = std::move(element);
     ++count_;
   }
+  void PushBack(const T& element) { PushBack(T(element)); }
 
   void PushFront(T element) {
     Grow();
@@ -53,10 +54,13 @@ class Ring {
 
   T PopFront() {
     T element = std::move(front());
-    front() = T();  // lets go of what a move may have left
+    DropFront();
+    return element;
+  }
+  void DropFront() {
+    front() = T();  // lets go of what it holds, or a move may have left
     first_ = Place(1);
     if (--count_ == 0 && slots_.size() > kKeptMax) Clear();
-    return element;
   }
 
   void Clear() { *this = Ring(); }

@@ -209,7 +209,11 @@ class Link {
   int EagerFrames(Lane lane) const {
     return gathered_[static_cast<std::size_t>(lane)] ? 1 : kEagerFrames;
   }
-  bool LaneReady(Lane lane) const;
+  // Most lanes are empty whenever it is asked.
+  bool LaneReady(Lane lane) const {
+    return !queue_.Empty(lane) && !LaneGathers(lane) && MayBeInFlight(lane);
+  }
+  bool MayBeInFlight(Lane lane) const;
   std::size_t NextBodyBytes(Lane lane) const;
   std::size_t WindowFor(Lane lane) const;
   std::size_t InflightFor(Lane lane) const;

@@ -52,8 +52,8 @@ std::size_t Link::InflightFor(Lane lane) const {
                              : config_.inflight_bytes;
 }
 
-bool Link::LaneReady(Lane lane) const {
-  if (queue_.Empty(lane) || LaneGathers(lane)) return false;
+// The next frame of a lane that is not empty.
+bool Link::MayBeInFlight(Lane lane) const {
   const std::size_t charge = FrameCharge(NextBodyBytes(lane));
   if (!window_.empty() && window_.unconsumed_bytes() + charge > WindowFor(lane))
     return false;
@@ -71,7 +71,7 @@ bool Link::MayTransmit() const {
   if (ack_due_ || ask_consumed_ || probe_due_ || handshake_.MayBeDue() ||
       window_.Rewound() != nullptr)
     return true;
-  if (!handshake_.established()) return false;
+  if (queue_.Empty() || !handshake_.established()) return false;
   for (Lane lane : kLanesByUrgency) {
     if (LaneReady(lane)) return true;
   }
@@ -177,6 +177,7 @@ bool Link::NextData(absl::Time now, Frame* frame) {
     TransmitAgain(*again, now, frame);
     return true;
   }
+  if (queue_.Empty()) return false;
   for (Lane lane : kLanesByUrgency) {
     while (LaneReady(lane) && DropTooLarge(lane)) {
     }
@@ -198,7 +199,7 @@ void Link::TransmitAgain(const SendWindow::Sent& sent, absl::Time now,
   header.flags |= DataFlags(header.lane, FrameCharge(sent.body_bytes));
   std::shared_ptr<char> place = config_.buffers->Lend(kFrameHeaderBytes);
   EncodeFrameHeader(header, place.get());
-  *frame = SendWindow::ToFrame(sent, std::move(place));
+  SendWindow::FillFrame(sent, std::move(place), frame);
 }
 
 // Accepted before the peer had said how much it takes.
@@ -234,7 +235,7 @@ void Link::Transmit(Lane lane, absl::Time now, Frame* frame) {
                           : sent.batch.body_crc;
   char* const place = sent.header_place();
   sent.header = header;
-  *frame = SendWindow::ToFrame(sent);
+  SendWindow::FillFrame(sent, frame);
   window_.Add(std::move(sent), now);
   header.flags |= DataFlags(lane, charge);
   EncodeFrameHeader(header, place);

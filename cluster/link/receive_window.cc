@@ -44,7 +44,8 @@ bool ReceiveWindow::Consume(std::uint64_t sequence) {
   if (delivered_.empty() || delivered_.front().sequence != sequence)
     return false;
   do {
-    bytes_ -= delivered_.PopFront().charge;
+    bytes_ -= delivered_.front().charge;
+    delivered_.DropFront();
   } while (!delivered_.empty() && delivered_.front().skipped);
   return true;
 }

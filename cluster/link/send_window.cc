@@ -36,7 +36,7 @@ void SendWindow::Count(const Sent& sent, int sign) {
   inflight_frames_[static_cast<std::size_t>(sent.batch.lane)] += sign;
 }
 
-void SendWindow::Add(Sent sent, absl::Time now) {
+void SendWindow::Add(Sent&& sent, absl::Time now) {
   CLUSTER_CHECK(next_transmit_ == next_sequence_,
                 "a new frame overtakes one to be sent again");
   sent.transmitted = now;
@@ -91,27 +91,30 @@ AckResult SendWindow::Acknowledge(std::uint64_t received_through,
     result = AckResult::kProgress;
   }
   while (front_sequence_ <= consumed_through) {
-    const Sent sent = sent_.PopFront();
+    const Sent& sent = sent_.front();
     unconsumed_bytes_ -= FrameCharge(sent.body_bytes);
     envelopes_ -= sent.envelopes;
     acknowledged_envelopes_ += sent.envelopes;
+    sent_.DropFront();
     ++front_sequence_;
     result = AckResult::kProgress;
   }
   return result;
 }
 
-Frame SendWindow::ToFrame(const Sent& sent) {
-  if (sent.other_header != nullptr) return ToFrame(sent, sent.other_header);
-  return Frame{
-      {Slice{sent.batch.buffer,
-             {sent.header_place(), kFrameHeaderBytes + sent.body_bytes}}}};
+void SendWindow::FillFrame(const Sent& sent, Frame* frame) {
+  if (sent.other_header != nullptr)
+    return FillFrame(sent, sent.other_header, frame);
+  const absl::string_view bytes(sent.header_place(),
+                                kFrameHeaderBytes + sent.body_bytes);
+  frame->slices.push_back(Slice{sent.batch.buffer, bytes});
 }
 
-Frame SendWindow::ToFrame(const Sent& sent, std::shared_ptr<char> header) {
+void SendWindow::FillFrame(const Sent& sent, std::shared_ptr<char> header,
+                           Frame* frame) {
   const absl::string_view bytes(header.get(), kFrameHeaderBytes);
-  return Frame{
-      {Slice{std::move(header), bytes}, Slice{sent.batch.buffer, sent.body()}}};
+  frame->slices.push_back(Slice{std::move(header), bytes});
+  frame->slices.push_back(Slice{sent.batch.buffer, sent.body()});
 }
 
 absl::Time SendWindow::OldestTransmitted() const {

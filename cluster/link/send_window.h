@@ -65,7 +65,7 @@ class SendWindow {
   const Sent* Rewound() const;
   // Takes a new frame, as transmitted now, with NextSequence as its sequence.
   std::uint64_t NextSequence() const { return next_sequence_; }
-  void Add(Sent sent, absl::Time now);
+  void Add(Sent&& sent, absl::Time now);
   // The frame that Rewound returned was transmitted. True if not for the first
   // time.
   bool MarkTransmitted(absl::Time now);
@@ -79,9 +79,11 @@ class SendWindow {
   AckResult Acknowledge(std::uint64_t received_through,
                         std::uint64_t consumed_through);
 
-  static Frame ToFrame(const Sent& sent);
+  // `frame` is empty before.
+  static void FillFrame(const Sent& sent, Frame* frame);
   // The same behind another header; the first one may still be on its way.
-  static Frame ToFrame(const Sent& sent, std::shared_ptr<char> header);
+  static void FillFrame(const Sent& sent, std::shared_ptr<char> header,
+                        Frame* frame);
 
   std::size_t inflight_bytes() const { return inflight_bytes_; }
   int inflight_frames(Lane lane) const {

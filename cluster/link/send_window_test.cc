@@ -115,14 +115,16 @@ TEST(SendWindow, ResetReturnsWhatWasNotConsumed) {
 
 TEST(SendWindow, AFrameIsHeaderAndBody) {
   const SendWindow::Sent sent = SomeFrame();
-  const Frame frame = SendWindow::ToFrame(sent);
+  Frame frame;
+  SendWindow::FillFrame(sent, &frame);
   ASSERT_EQ(frame.slices.size(), 1u);
   EXPECT_EQ(std::string(frame.slices[0].bytes),
             std::string(kFrameHeaderBytes, 'h') + std::string(kBody, 'b'));
 
   std::shared_ptr<char> header = TestBuffers()->Lend(kFrameHeaderBytes);
   std::memset(header.get(), 'g', kFrameHeaderBytes);
-  const Frame again = SendWindow::ToFrame(sent, header);
+  Frame again;
+  SendWindow::FillFrame(sent, header, &again);
   ASSERT_EQ(again.slices.size(), 2u);
   EXPECT_EQ(again.slices[0].bytes, std::string(kFrameHeaderBytes, 'g'));
   EXPECT_EQ(again.slices[1].bytes, std::string(kBody, 'b'));

@@ -102,7 +102,9 @@ void Callbacks::RunInbox() {
         on_envelope_(envelope);
         continue;
       }
-      if (!inbox_->TakeMarker()) break;
+      // Not pending, and there is none: one that is being pushed is found when
+      // the role is taken again.
+      if (!events_pending_ || !inbox_->TakeMarker()) break;
       PeerEvent event;
       {
         std::lock_guard<std::mutex> lock(mutex_);

@@ -92,19 +92,23 @@ FrameVerdict FrameRouter::OnSessionFrame(ReceivedFrame frame) {
   if (!MaySpeakFor(static_cast<int>(header.sender_id), frame.identity))
     return FrameVerdict::kMalformed;
   Peer* const found = peers_->Find(static_cast<int>(header.sender_id));
-  if (found == nullptr || found->removed()) {
-    return Refuse(RefusalReason::kUnknownSender, FrameVerdict::kAccepted);
-  }
   // With this delivery the table holds no other kind.
   auto* const peer = static_cast<ReliablePeer*>(found);
-  if (peer->OnFrame(header, std::move(body))) {
-    std::lock_guard<std::mutex> lock(mutex_);
-    if (std::find(undrained_.begin(), undrained_.end(), peer) ==
-        undrained_.end()) {
-      undrained_.push_back(peer);
-    }
-  }
+  bool may_pump = false;
+  if (peer == nullptr || !peer->OnFrame(header, std::move(body), &may_pump))
+    return Refuse(RefusalReason::kUnknownSender, FrameVerdict::kAccepted);
+  if (may_pump) DrainLater(peer);
   return FrameVerdict::kAccepted;
+}
+
+void FrameRouter::DrainLater(Peer* peer) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (std::find(undrained_.begin(), undrained_.end(), peer) !=
+      undrained_.end()) {
+    return;
+  }
+  undrained_.push_back(peer);
+  any_undrained_.store(true, std::memory_order_release);
 }
 
 FrameVerdict FrameRouter::OnMessage(const ReceivedFrame& frame) {
@@ -136,12 +140,15 @@ FrameVerdict FrameRouter::OnMessage(const ReceivedFrame& frame) {
 }
 
 void FrameRouter::OnDrained() {
-  Undrained undrained;
-  {
-    std::lock_guard<std::mutex> lock(mutex_);
-    undrained.swap(undrained_);
+  if (any_undrained_.load(std::memory_order_acquire)) {
+    Undrained undrained;
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      undrained.swap(undrained_);
+      any_undrained_.store(false, std::memory_order_relaxed);
+    }
+    for (Peer* peer : undrained) peer->OnDrained();
   }
-  for (Peer* peer : undrained) peer->OnDrained();
   OnRoom();
   callbacks_->RunHere();
 }

@@ -11,6 +11,7 @@
 #ifndef CLUSTER_SERVER_FRAME_ROUTER_H_
 #define CLUSTER_SERVER_FRAME_ROUTER_H_
 
+#include <atomic>
 #include <functional>
 #include <mutex>
 #include <string>
@@ -50,6 +51,8 @@ class FrameRouter : public TransportHandler {
 
   FrameVerdict OnSessionFrame(ReceivedFrame frame);
   FrameVerdict OnMessage(const ReceivedFrame& frame);
+  // OnDrained is to be passed on to it.
+  void DrainLater(Peer* peer);
   FrameVerdict Refuse(RefusalReason reason, FrameVerdict verdict);
   // Whether a connection of this identity may speak for `sender`; if not, that
   // is counted and reported.
@@ -70,7 +73,8 @@ class FrameRouter : public TransportHandler {
   Rejections* const rejections_;
 
   std::mutex mutex_;
-  Undrained undrained_;  // want OnDrained
+  Undrained undrained_;  // guarded by mutex_
+  std::atomic<bool> any_undrained_{false};
 };
 
 }  // namespace cluster

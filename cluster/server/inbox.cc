@@ -166,7 +166,8 @@ bool Inbox::NextItem() {
   std::lock_guard<std::mutex> lock(mutex_);
   if (closed_ || items_.empty() || items_.front().kind == Item::Kind::kMarker)
     return false;
-  current_ = items_.PopFront();
+  current_ = std::move(items_.front());
+  items_.DropFront();
   has_current_ = true;
   // Read from here on: who takes it may look at bytes() at once.
   if (current_.kind == Item::Kind::kEnvelope)
@@ -185,7 +186,7 @@ bool Inbox::NextOfCurrent(EnvelopeView* envelope) {
   if (current_.kind == Item::Kind::kEnvelope) {
     if (taken_ > 0) return false;
     ++taken_;
-    *envelope = EnvelopeView(current_.envelope);
+    *envelope = EnvelopeView(*current_.envelope);
     return true;
   }
   return DecodeNext(envelope);
@@ -254,7 +255,7 @@ bool Inbox::TakeMarker() {
   std::lock_guard<std::mutex> lock(mutex_);
   if (closed_ || items_.empty() || items_.front().kind != Item::Kind::kMarker)
     return false;
-  items_.PopFront();
+  items_.DropFront();
   return true;
 }
 

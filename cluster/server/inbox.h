@@ -33,6 +33,7 @@
 #include <mutex>
 
 #include "absl/strings/string_view.h"
+#include "absl/types/optional.h"
 #include "cluster/envelope.h"
 #include "cluster/link/link.h"
 #include "codec/codec.h"
@@ -122,7 +123,8 @@ class Inbox {
     enum class Kind { kArrival, kEnvelope, kMarker } kind = Kind::kArrival;
     ArrivalSource* source = nullptr;
     Arrival arrival;
-    Envelope envelope;
+    // Not there in most, and then nothing that is moved.
+    absl::optional<Envelope> envelope;
     std::size_t bytes = 0;
   };
 

@@ -134,17 +134,15 @@ void ReliablePeer::OnWritable() {
   Pump();
 }
 
-bool ReliablePeer::OnFrame(const FrameHeader& header, Slice body) {
+bool ReliablePeer::OnFrame(const FrameHeader& header, Slice body,
+                           bool* may_pump) {
   std::unique_lock<std::mutex> lock = Touch();
-  if (link_ == nullptr) {
-    CountRetired(RefusalReason::kUnknownSender);
-    return false;
-  }
+  if (link_ == nullptr) return false;
   link_->OnFrame(header, std::move(body), MonotonicNow());
-  const bool may_pump = MayPump();
+  *may_pump = MayPump();
   Release(std::move(lock));
   inbox_->WakeReader();
-  return may_pump;
+  return true;
 }
 
 void ReliablePeer::CountRefusal(RefusalReason reason,

@@ -61,9 +61,9 @@ class ReliablePeer : public Peer, public ArrivalSource, private LinkSink {
   bool Tick(absl::Time now) override;
   PeerStats Stats() const override;
 
-  // A frame that names this peer as its sender. True if OnDrained should be
-  // called when the input is drained.
-  bool OnFrame(const FrameHeader& header, Slice body);
+  // A frame that names this peer as its sender; false if it is no member.
+  // `may_pump`: OnDrained should be called when the input is drained.
+  bool OnFrame(const FrameHeader& header, Slice body, bool* may_pump);
   void CountRefusal(RefusalReason reason, absl::string_view trouble);
 
   void OnConsumed(const Arrival& arrival) override;

@@ -78,7 +78,9 @@ inline bool Hear(const std::vector<std::string>& frames, ReliablePeer* peer) {
     absl::string_view body;
     CLUSTER_CHECK(DecodeFrame(slice.bytes, &header, &body) == FrameError::kNone,
                   "a frame of the other end is no good");
-    if (peer->OnFrame(header, Slice{slice.owner, body})) drain = true;
+    bool may_pump = false;
+    peer->OnFrame(header, Slice{slice.owner, body}, &may_pump);
+    drain = drain || may_pump;
   }
   return drain;
 }
