@@ -81,9 +81,9 @@ struct Config {
   // A frame is sent when it holds this much; 512 B-4 MiB.
   std::size_t frame_bytes = 64u << 10;
   // Given to the transport and not yet received: what an urgent envelope may
-  // have to wait for; behind the bulk lane alone, half of it. Four payloads of
-  // 1 MiB, and what is around them: with less, such a payload is cut and put
-  // together again.
+  // have to wait for. Half of it, but for large payloads in the normal lane:
+  // four of 1 MiB, and what is around them; with less, such a payload is cut
+  // and put together again.
   std::size_t inflight_bytes = 9u << 19;
   // Received and not yet consumed, per peer.
   std::size_t window_bytes = 8u << 20;

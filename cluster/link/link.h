@@ -216,7 +216,7 @@ class Link {
   bool MayBeInFlight(Lane lane) const;
   std::size_t NextBodyBytes(Lane lane) const;
   std::size_t WindowFor(Lane lane) const;
-  std::size_t InflightFor(Lane lane) const;
+  bool FitsInFlight(Lane lane, std::size_t charge) const;
   void Transmit(Lane lane, absl::Time now, Frame* frame);
   SendWindow::Sent CutChunk(Lane lane, FrameHeader* header);
   bool DropTooLarge(Lane lane);

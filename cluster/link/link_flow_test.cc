@@ -118,8 +118,20 @@ TEST(LinkFlow, BytesOnTheWayAreBounded) {
   std::size_t bytes = 0;
   for (const std::string& frame : pair.one.Speak())
     bytes += FrameCharge(frame.size() - kFrameHeaderBytes);
-  EXPECT_LE(bytes, pair.one.config.inflight_bytes);
-  EXPECT_GT(bytes, pair.one.config.inflight_bytes / 2);
+  EXPECT_LE(bytes, pair.one.config.inflight_bytes / 2);
+  EXPECT_GT(bytes, pair.one.config.inflight_bytes / 4);
+}
+
+TEST(LinkFlow, FourOfTheLargestFramesMayBeOnTheirWayButTwoOfBulk) {
+  LinkPair pair;
+  pair.Connect();
+  const std::size_t chunk =
+      ChunkBytes(pair.one.config.frame_bytes, pair.one.config.inflight_bytes);
+  const std::string payload(5 * chunk, 'x');
+  ASSERT_EQ(pair.one.Append(payload, Lane::kBulk), AppendResult::kAccepted);
+  EXPECT_EQ(pair.one.Speak().size(), 2u);
+  ASSERT_EQ(pair.one.Append(payload), AppendResult::kAccepted);
+  EXPECT_EQ(pair.one.Speak().size(), 2u);
 }
 
 TEST(LinkFlow, TheWindowStopsTheSenderUntilItIsConsumed) {

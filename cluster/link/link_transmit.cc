@@ -45,11 +45,19 @@ std::size_t Link::NextBodyBytes(Lane lane) const {
   return front.large ? front.chunk(front.cut_bytes).size() : front.body_bytes;
 }
 
-// What an urgent envelope waits for behind bulk alone is half of what it may
-// have to wait for.
-std::size_t Link::InflightFor(Lane lane) const {
-  return lane == Lane::kBulk ? config_.inflight_bytes / 2
-                             : config_.inflight_bytes;
+// Half is plenty for frames that are small beside it: more would only lie in
+// queues, and grow cold. But four of the largest are to be on their way: while
+// one travels another is summed and acknowledged, and with two the link would
+// stand still at each late wake-up. Not so in the bulk lane, where little is to
+// be ahead of what is urgent.
+bool Link::FitsInFlight(Lane lane, std::size_t charge) const {
+  if (!window_.inflight()) return true;
+  const std::size_t half = config_.inflight_bytes / 2;
+  const std::size_t most =
+      lane == Lane::kBulk
+          ? half
+          : std::clamp(4 * charge, half, config_.inflight_bytes);
+  return window_.inflight_bytes() + charge <= most;
 }
 
 // The next frame of a lane that is not empty.
@@ -60,8 +68,7 @@ bool Link::MayBeInFlight(Lane lane) const {
   // An urgent frame may exceed the limit by its own size, and only one at a
   // time.
   if (lane == Lane::kUrgent && window_.inflight_frames(lane) == 0) return true;
-  return !window_.inflight() ||
-         window_.inflight_bytes() + charge <= InflightFor(lane);
+  return FitsInFlight(lane, charge);
 }
 
 bool Link::MayTransmit() const {
@@ -169,11 +176,8 @@ Frame Link::Lone(FrameHeader header, absl::string_view body) {
 
 bool Link::NextData(absl::Time now, Frame* frame) {
   if (const SendWindow::Sent* again = window_.Rewound()) {
-    if (window_.inflight() &&
-        window_.inflight_bytes() + FrameCharge(again->body_bytes) >
-            config_.inflight_bytes) {
+    if (!FitsInFlight(again->batch.lane, FrameCharge(again->body_bytes)))
       return false;
-    }
     TransmitAgain(*again, now, frame);
     return true;
   }
