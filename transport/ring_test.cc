@@ -45,8 +45,12 @@ TEST(Ring, LetsGoOfWhatWasTaken) {
   ring.PopFront();
   EXPECT_TRUE(first.expired());
   const std::weak_ptr<int> second = ring.front();
-  ring.Clear();
+  ring.DropFront();
   EXPECT_TRUE(second.expired());
+  ring.PushBack(std::make_shared<int>(3));
+  const std::weak_ptr<int> third = ring.front();
+  ring.Clear();
+  EXPECT_TRUE(third.expired());
   EXPECT_TRUE(ring.empty());
 }
 
