@@ -91,12 +91,12 @@ std::size_t FrameBytesMax(const Config& config) {
              : RecordBytesLimit(config.payload_bytes_max);
 }
 
-// The memory of a full queue, and of what is on its way besides, stays at hand
-// for the next burst, and goes when there is none.
+// The memory of a full queue, of what is on its way besides, and of a full
+// window stays at hand for the next burst, and goes when there is none.
 std::shared_ptr<BufferPool> NewBuffers(const Config& config) {
   constexpr std::size_t kFreeBytesMax = 64u << 20;
-  return std::make_shared<BufferPool>(
-      std::min(2 * config.queue_bytes_max, kFreeBytesMax));
+  return std::make_shared<BufferPool>(std::min(
+      2 * config.queue_bytes_max + config.window_bytes, kFreeBytesMax));
 }
 
 absl::Status AtSecurity(const Config& config, const absl::Status& status) {

@@ -135,7 +135,7 @@ void InboundSocket::Wake() {
 // A stranger's empty message is taken for one at most where nothing tells that
 // it came by a connection, and at a moment when one is due.
 bool InboundSocket::IsWakeUp() {
-  return incoming_.size() == 0 && !incoming_.more() &&
+  return !incoming_.more() &&
          zmq_msg_gets(incoming_.handle(), "Socket-Type") == nullptr &&
          woken_.exchange(false);
 }
@@ -200,26 +200,44 @@ Slice InboundSocket::Share(zmq::message_t* part) {
 InboundSocket::Result InboundSocket::Receive(int wait_ms, ReceivedFrame* frame,
                                              Rejection* rejection) {
   if (!TakePart(wait_ms)) return Result::kEmpty;
-  if (IsWakeUp()) return Result::kWoken;
+  const std::size_t bytes = incoming_.size();
+  if (bytes == 0 && IsWakeUp()) return Result::kWoken;
+  if (inside_parts_ || incoming_.more()) return ReceiveParts(frame, rejection);
+  if (!Identify(&frame->identity, rejection)) return Result::kRejected;
+  if (bytes > frame_bytes_max_)
+    return Reject("a message over the limit", *frame, rejection);
+  frame->slice = Share(&incoming_);
+  return Result::kFrame;
+}
+
+// Two parts are a header and a body; more, or what is left of them, are none of
+// ours.
+InboundSocket::Result InboundSocket::ReceiveParts(ReceivedFrame* frame,
+                                                  Rejection* rejection) {
   const bool late = inside_parts_;
   zmq::message_t head;
-  if (incoming_.more() && !late) {
+  if (!late) {
     head.swap(incoming_);
     CLUSTER_CHECK(TakePart(0), "ZeroMQ hands over whole messages");
   }
   inside_parts_ = incoming_.more();
   if (!Identify(&frame->identity, rejection)) return Result::kRejected;
-  const bool parts = late || inside_parts_;
-  if (parts || head.size() + incoming_.size() > frame_bytes_max_) {
-    *rejection = {
-        RejectionKind::kMalformed, frame->identity,
-        parts ? "a message of many parts" : "a message over the limit"};
-    return inside_parts_ ? Result::kDropped : Result::kRejected;
-  }
+  if (late || inside_parts_)
+    return Reject("a message of many parts", *frame, rejection);
+  if (head.size() + incoming_.size() > frame_bytes_max_)
+    return Reject("a message over the limit", *frame, rejection);
   const bool headed = head.size() > 0;
   frame->slice = Share(headed ? &head : &incoming_);
-  frame->rest = headed ? Share(&incoming_) : Slice();
+  if (headed) frame->rest = Share(&incoming_);
   return Result::kFrame;
+}
+
+// Told once, with the message's last part.
+InboundSocket::Result InboundSocket::Reject(const char* reason,
+                                            const ReceivedFrame& frame,
+                                            Rejection* rejection) const {
+  *rejection = {RejectionKind::kMalformed, frame.identity, reason};
+  return inside_parts_ ? Result::kDropped : Result::kRejected;
 }
 
 }  // namespace zmq_backend

@@ -59,7 +59,8 @@ class InboundSocket {
   // With its port resolved.
   const Address& address() const { return address_; }
 
-  // Takes one message, waiting for it for at most `wait_ms`: 0 does not block.
+  // Takes one message into an empty frame, waiting for it for at most `wait_ms`:
+  // 0 does not block.
   static constexpr int kForEver = -1;
   Result Receive(int wait_ms, ReceivedFrame* frame, Rejection* rejection);
 
@@ -87,7 +88,10 @@ class InboundSocket {
   absl::Status Unbind();
   void AwaitListenerClosed();
   bool TakePart(int wait_ms);
-  bool IsWakeUp();
+  bool IsWakeUp();  // of an empty message
+  Result ReceiveParts(ReceivedFrame* frame, Rejection* rejection);
+  Result Reject(const char* reason, const ReceivedFrame& frame,
+                Rejection* rejection) const;
   Slice Share(zmq::message_t* part);
   // Whose message it is, or why it is nobody's.
   bool Identify(absl::optional<int>* identity, Rejection* rejection);
