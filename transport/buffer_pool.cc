@@ -138,7 +138,7 @@ std::shared_ptr<char> BufferPool::Lend(std::size_t bytes) {
   auto begin =
       std::allocate_shared<Begin>(Allocator<Begin>(shared_from_this(), bytes));
   char* const first = reinterpret_cast<char*>(begin.get());
-  return std::shared_ptr<char>(std::move(begin), first);
+  return std::shared_ptr<char>(begin, first);
 }
 
 std::size_t BufferPool::free_bytes() const {
