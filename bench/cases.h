@@ -32,6 +32,7 @@ inline constexpr int kIdleServers = 32;
 inline constexpr char kOneWayPinned[] = "raw_rtt_oneway_pinned";
 inline constexpr char kMailboxPinned[] = "raw_rtt_mailbox_pinned";
 inline constexpr char kCalledRtt[] = "called_rtt";
+inline constexpr char kCalledPinned[] = "called_rtt_pinned";
 inline bool HasOneWayEcho(const std::string& transport) {
   return transport == "zmq";
 }

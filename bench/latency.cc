@@ -61,9 +61,7 @@ TextTable RoundTrips(const Results& results) {
                   &table);
     AddLatencyRow(results, raw_pinned, "", "", &table);
     if (HasOneWayEcho(transport)) {
-      for (const std::string& kind :
-           {std::string(kOneWayPinned), std::string(kMailboxPinned),
-            absl::StrCat(kCalledRtt, "_pinned")}) {
+      for (const char* kind : {kOneWayPinned, kMailboxPinned, kCalledPinned}) {
         AddLatencyRow(results, CaseName(kind, transport, 64), raw_pinned, "",
                       &table);
       }

@@ -6,7 +6,6 @@
 
 #include <zmq.h>
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -20,9 +19,9 @@
 #include "absl/types/optional.h"
 #include "bench/cases.h"
 #include "bench/checked_message.h"
-#include "bench/delivery_count.h"
 #include "bench/measure.h"
 #include "bench/process_usage.h"
+#include "bench/rally.h"
 #include "bench/record.h"
 #include "bench/zmq_endpoint.h"
 #include "transport/check.h"
@@ -31,7 +30,7 @@ namespace cluster {
 namespace bench {
 namespace {
 
-constexpr std::size_t kBytes = 64;
+constexpr int kBytes = 64;
 
 // One of two that dial each other.
 class CalledSide {
@@ -91,9 +90,10 @@ class CalledPingPong {
  public:
   CalledPingPong()
       : message_(RecordEnvelope(kBytes)),
+        rally_([this] { SendFrom(&near_); }),
         near_([this](const EnvelopeView& envelope) {
           benchmark::DoNotOptimize(ReadFields(envelope));
-          OnPong();
+          rally_.OnPong();
         }),
         far_([this](const EnvelopeView& envelope) {
           benchmark::DoNotOptimize(ReadFields(envelope));
@@ -107,39 +107,15 @@ class CalledPingPong {
     far_.Stop();
   }
 
-  void Run(int times, Samples* samples) {
-    samples_ = samples;
-    left_ = times;
-    rounds_.Expect(1);
-    Ping();
-    rounds_.Wait();
-  }
+  void Run(int times, Samples* samples) { rally_.Run(times, samples); }
 
  private:
-  using Clock = std::chrono::steady_clock;
-
   void SendFrom(CalledSide* side) {
     CLUSTER_CHECK(side->Send(message_).ok(), "it was not taken");
   }
-  void Ping() {
-    sent_ = Clock::now();
-    SendFrom(&near_);
-  }
-  void OnPong() {
-    samples_->Add(Clock::now() - sent_);
-    if (--left_ > 0) {
-      Ping();
-    } else {
-      rounds_.Add(1);
-    }
-  }
 
   const Envelope message_;
-  // The near handler's, while a Run waits.
-  Clock::time_point sent_;
-  int left_ = 0;
-  Samples* samples_ = nullptr;
-  DeliveryCount rounds_;
+  Rally rally_;
   CalledSide near_;
   CalledSide far_;
 };
@@ -157,11 +133,11 @@ void MeasureCalledRoundTrips(benchmark::State& state, bool pinned) {
 
 void AddCalledLatencyCases(const std::string& transport) {
   if (!HasOneWayEcho(transport)) return;
-  AddCase(CaseName(kCalledRtt, transport, 64), [](benchmark::State& state) {
+  AddCase(CaseName(kCalledRtt, transport, kBytes), [](benchmark::State& state) {
     MeasureCalledRoundTrips(state, false);
   });
   AddCase(
-      CaseName(absl::StrCat(kCalledRtt, "_pinned"), transport, 64),
+      CaseName(kCalledPinned, transport, kBytes),
       [](benchmark::State& state) { MeasureCalledRoundTrips(state, true); });
 }
 

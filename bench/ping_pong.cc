@@ -25,23 +25,17 @@ PingPong::PingPong(const std::string& transport, std::size_t payload_bytes,
                    Lane lane, Secrecy secrecy)
     : ping_(Message(2, kPing, payload_bytes, lane)),
       pong_(Message(1, kPing, payload_bytes, lane)),
+      // The first one of a Run may wait for room; those in a handler cannot.
+      rally_([this] { SendOrDie(cluster_.server(1), ping_); }),
       cluster_(
           transport, Scheme::kTcp, 2,
           [this](Server& self) { return Handler(self); }, secrecy) {}
-
-void PingPong::Run(int times, Samples* samples) {
-  samples_ = samples;
-  left_ = times;
-  rounds_.Expect(1);
-  Ping();
-  rounds_.Wait();
-}
 
 EnvelopeHandler PingPong::Handler(Server& self) {
   if (self.Pid() == 1) {
     return [this](const EnvelopeView& envelope) {
       benchmark::DoNotOptimize(ReadFields(envelope));
-      OnPong();
+      rally_.OnPong();
     };
   }
   return [this, &self](const EnvelopeView& envelope) {
@@ -52,21 +46,6 @@ EnvelopeHandler PingPong::Handler(Server& self) {
       others_.Add(1);
     }
   };
-}
-
-// The first one of a Run may wait for room; those in a handler cannot.
-void PingPong::Ping() {
-  sent_ = std::chrono::steady_clock::now();
-  SendOrDie(cluster_.server(1), ping_);
-}
-
-void PingPong::OnPong() {
-  samples_->Add(std::chrono::steady_clock::now() - sent_);
-  if (--left_ > 0) {
-    Ping();
-  } else {
-    rounds_.Add(1);
-  }
 }
 
 void PingPong::Echo(Server& self, const EnvelopeView& envelope) {

@@ -15,12 +15,12 @@
 #ifndef BENCH_PING_PONG_H_
 #define BENCH_PING_PONG_H_
 
-#include <chrono>
 #include <cstddef>
 #include <string>
 
 #include "bench/delivery_count.h"
 #include "bench/loopback_cluster.h"
+#include "bench/rally.h"
 #include "bench/samples.h"
 
 namespace cluster {
@@ -31,7 +31,7 @@ class PingPong {
   PingPong(const std::string& transport, std::size_t payload_bytes, Lane lane,
            Secrecy secrecy = Secrecy::kPlaintext);
 
-  void Run(int times, Samples* samples);
+  void Run(int times, Samples* samples) { rally_.Run(times, samples); }
 
   LoopbackCluster& cluster() { return cluster_; }
   // Counts what server 2 received beside pings.
@@ -44,19 +44,12 @@ class PingPong {
   static constexpr MsgType kPing = static_cast<MsgType>(64);
 
   EnvelopeHandler Handler(Server& self);
-  void Ping();
-  void OnPong();
   void Echo(Server& self, const EnvelopeView& envelope);
 
   Envelope ping_;
   Envelope pong_;
 
-  // The client handler's, while a Run waits.
-  std::chrono::steady_clock::time_point sent_;
-  int left_ = 0;
-  Samples* samples_ = nullptr;
-
-  DeliveryCount rounds_;
+  Rally rally_;
   DeliveryCount others_;
   // Last: its handlers use the rest.
   LoopbackCluster cluster_;

@@ -104,7 +104,7 @@ TEST(SendQueue, LessUrgentLanesShutNobodyOut) {
   }
 }
 
-TEST(LinkConfig, TwoChunksMayBeInFlight) {
+TEST(LinkConfig, FourChunksMayBeInFlight) {
   const Config defaults;
   const std::size_t chunk =
       ChunkBytes(defaults.frame_bytes, defaults.inflight_bytes);

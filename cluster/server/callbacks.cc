@@ -96,6 +96,7 @@ void Callbacks::RunInbox() {
   // taken, and went.
   while (!stopping_ && inbox_->TryBeginReading()) {
     HandlerScope scope(this);
+    const Inbox::Reading role(inbox_);
     EnvelopeView envelope;
     while (!stopping_) {
       if (inbox_->Next(&envelope)) {
@@ -114,7 +115,6 @@ void Callbacks::RunInbox() {
       }
       on_event_(event);
     }
-    inbox_->EndReading();
   }
 }
 

@@ -91,9 +91,9 @@ FrameVerdict FrameRouter::OnSessionFrame(ReceivedFrame frame) {
   }
   if (!MaySpeakFor(static_cast<int>(header.sender_id), frame.identity))
     return FrameVerdict::kMalformed;
-  Peer* const found = peers_->Find(static_cast<int>(header.sender_id));
   // With this delivery the table holds no other kind.
-  auto* const peer = static_cast<ReliablePeer*>(found);
+  auto* const peer = static_cast<ReliablePeer*>(
+      peers_->Find(static_cast<int>(header.sender_id)));
   bool may_pump = false;
   if (peer == nullptr || !peer->OnFrame(header, std::move(body), &may_pump))
     return Refuse(RefusalReason::kUnknownSender, FrameVerdict::kAccepted);

@@ -31,11 +31,7 @@ class FrameRouterTest : public testing::Test {
     }
   }
 
-  int Carry() {
-    const std::vector<Frame> frames = wires_.Take(2);
-    for (const Frame& frame : frames) far_.Hear(Join(frame));
-    return static_cast<int>(frames.size());
-  }
+  int Carry() { return cluster::Carry(2, &wires_, &far_); }
   // The other end is heard, but the input is not drained yet.
   int Hear() {
     const std::vector<std::string> frames = far_.Speak();

@@ -40,11 +40,7 @@ class ReliablePeerTest : public testing::Test {
   }
 
   // What the peer has sent is heard at the other end.
-  int Carry() {
-    const std::vector<Frame> frames = wires_.Take(2);
-    for (const Frame& frame : frames) far_->Hear(Join(frame));
-    return static_cast<int>(frames.size());
-  }
+  int Carry() { return cluster::Carry(2, &wires_, far_.get()); }
   // The other end is heard, and then OnDrained follows, as a transport does it.
   int Answer() {
     const Strings frames = far_->Speak();

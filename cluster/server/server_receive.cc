@@ -53,12 +53,12 @@ absl::Status ServerCore::ReceiveBatch(std::vector<Envelope>* out,
   while (taken == 0) {
     if (absl::Status status = BeginReceive(&deadline); !status.ok())
       return status;
+    const Inbox::Reading role(&inbox_);
     EnvelopeView view;
     while (taken < most && inbox_.Next(&view)) {
       if (taken == out->size()) out->emplace_back();
       view.CopyTo(&(*out)[taken++]);
     }
-    inbox_.EndReading();
   }
   out->resize(taken);
   return absl::OkStatus();

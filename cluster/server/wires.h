@@ -21,6 +21,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "cluster/link/link_pair.h"
 #include "cluster/server/reliable_peer.h"
 #include "codec/frame_header.h"
 #include "transport/check.h"
@@ -67,6 +68,13 @@ inline std::string Join(const Frame& frame) {
   for (const Slice& slice : frame.slices)
     bytes.append(slice.bytes.data(), slice.bytes.size());
   return bytes;
+}
+
+// What was sent to `peer` and not taken yet is heard at its end; how many.
+inline int Carry(int peer, Wires* wires, LinkEnd* end) {
+  const std::vector<Frame> frames = wires->Take(peer);
+  for (const Frame& frame : frames) end->Hear(Join(frame));
+  return static_cast<int>(frames.size());
 }
 
 // The peer hears good frames. True: OnDrained should follow.
