@@ -13,7 +13,7 @@ ConfigPlaces PlacesOf(const Config& config) {
   places.origin = config.origin;
   for (const auto& [key, line] : config.lines)
     places.lines.emplace(absl::StrCat("$.", key), line);
-  if (config.lines.count("Server") != 0) places.UseSeedForm();
+  if (config.lines.count("Server") != 0) places.UseGoForm();
   return places;
 }
 
@@ -24,7 +24,9 @@ absl::Status ValidateConfig(const Config& config) {
 }
 
 std::string PlaceOf(const Config& config, absl::string_view key) {
-  return PlacesOf(config).Place(absl::StrCat("$.", key));
+  const ConfigPlaces places = PlacesOf(config);
+  return places.Place(key == "servers" ? places.servers_path
+                                       : absl::StrCat("$.", key));
 }
 
 }  // namespace cluster

@@ -47,8 +47,15 @@ enum class OnPeerRestart { kResend, kDrop };
 
 struct ServerAddress {
   int id = 0;
-  std::string
-      address;  // "host:port", "[v6]:port", "ipc:///path"; port 0: any free one
+  // Where the others reach it: "host:port", "[v6]:port", "ipc:///path"; port 0:
+  // any free one, which AddPeer tells the others.
+  std::string address;
+  // Where it listens, if not there: "0.0.0.0:10001" in a container, say.
+  std::string listen{};
+
+  const std::string& listening() const {
+    return listen.empty() ? address : listen;
+  }
 };
 
 // How servers prove to each other who they are ("security": {...}); see
@@ -123,7 +130,7 @@ struct Config {
   std::map<std::string, int> lines;
 };
 
-// Reads and validates a file: the form of this library, or the seed's
+// Reads and validates a file: the form of this library, or the Go library's
 // `{"Server": [{"Server_Id": 1, "Port_Num": 10000}]}` on host 127.0.0.1.
 absl::StatusOr<Config> LoadConfig(const std::string& file);
 

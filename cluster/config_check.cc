@@ -1,27 +1,15 @@
 #include "cluster/config_check.h"
 
 #include <utility>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "absl/time/time.h"
 #include "cluster/config_limits.h"
 #include "cluster/config_security.h"
-#include "cluster/envelope.h"
 #include "codec/positioned_json/positioned_json.h"
-#include "transport/address.h"
 
 namespace cluster {
 namespace {
-
-absl::Status CheckText(const ConfigPlaces& places, const std::string& path,
-                       const std::string& text, std::size_t bytes_max) {
-  if (!text.empty() && text.size() <= bytes_max) return absl::OkStatus();
-  return places.Error(
-      path, absl::StrCat("found ", QuotedExcerpt(text), " of ", text.size(),
-                         " bytes, want 1 to ", bytes_max, " bytes"));
-}
 
 absl::Status CheckNames(const Config& config, const ConfigPlaces& places) {
   absl::Status status =
@@ -48,6 +36,11 @@ absl::Status CheckSize(const Config& config, const ConfigPlaces& places,
                                    limit.least, " to ", limit.most));
 }
 
+// As the keys have them.
+std::string InMilliseconds(absl::Duration duration) {
+  return absl::StrCat(absl::ToDoubleMilliseconds(duration), " ms");
+}
+
 absl::Status CheckTime(const Config& config, const ConfigPlaces& places,
                        const TimeLimit& limit) {
   const absl::Duration found = config.*limit.field;
@@ -63,8 +56,8 @@ absl::Status CheckTime(const Config& config, const ConfigPlaces& places,
   }
   return places.Error(
       absl::StrCat("$.", limit.key),
-      absl::StrCat("found ", absl::FormatDuration(found), ", want ",
-                   limit.least_ms, " ms to ", limit.most_ms, " ms"));
+      absl::StrCat("found ", InMilliseconds(found), ", want ", limit.least_ms,
+                   " ms to ", limit.most_ms, " ms"));
 }
 
 absl::Status CheckPolicies(const Config& config, const ConfigPlaces& places) {
@@ -116,81 +109,9 @@ absl::Status CheckPairs(const Config& config, const ConfigPlaces& places) {
   }
   if (config.peer_timeout < 2 * config.heartbeat) {
     return PairError(places, "peer_timeout_ms", "heartbeat_ms",
-                     absl::FormatDuration(config.peer_timeout),
+                     InMilliseconds(config.peer_timeout),
                      absl::StrCat("at least twice heartbeat_ms, ",
-                                  absl::FormatDuration(2 * config.heartbeat)));
-  }
-  return absl::OkStatus();
-}
-
-// One form per address, so that "h:080" and "h:80" are the same one; "" if the
-// port is any free one. The form of a transport that is not ours is not known.
-absl::StatusOr<std::string> AddressIdentity(const Config& config,
-                                            const std::string& text) {
-  const bool ours = config.transport == "zmq" || config.transport == "nng";
-  const absl::StatusOr<Address> address = ParseAddress(text);
-  if (!address.ok() && ours) return address.status();
-  if (!address.ok()) return text;
-  if (address->kind == Address::Kind::kTcp && address->port == 0)
-    return std::string();
-  return ours ? ToString(*address) : text;
-}
-
-// Ids and addresses seen so far, and which server had them.
-struct Seen {
-  std::map<int, std::size_t> ids;
-  std::map<std::string, std::size_t> addresses;
-};
-
-absl::Status CheckServer(const Config& config, const ConfigPlaces& places,
-                         std::size_t index, Seen* seen) {
-  const ServerAddress& server = config.servers[index];
-  const std::string path = ItemPath(places.servers_path, index);
-  const std::string id_path = MemberPath(path, places.id_key);
-  const std::string address_path = MemberPath(path, places.address_key);
-  if (server.id < 0) {
-    return places.Error(
-        id_path, absl::StrCat("found ", server.id,
-                              ", want an integer from 0 to ", kServerIdMax));
-  }
-  const auto [id, id_is_new] = seen->ids.emplace(server.id, index);
-  if (!id_is_new) {
-    return places.Error(id_path,
-                        absl::StrCat("found ", server.id, ", the id of ",
-                                     ItemPath(places.servers_path, id->second),
-                                     " too; want every id once"));
-  }
-  absl::Status status =
-      CheckText(places, address_path, server.address, kAddressBytesMax);
-  if (!status.ok()) return status;
-  absl::StatusOr<std::string> identity =
-      AddressIdentity(config, server.address);
-  if (!identity.ok()) {
-    absl::string_view text = identity.status().message();
-    absl::ConsumePrefix(&text, "address ");
-    return places.Error(address_path, absl::StrCat("found ", text));
-  }
-  if (identity->empty()) return absl::OkStatus();
-  const auto [address, address_is_new] =
-      seen->addresses.emplace(*std::move(identity), index);
-  if (address_is_new) return absl::OkStatus();
-  return places.Error(
-      address_path,
-      absl::StrCat("found ", QuotedExcerpt(server.address), ", the address of ",
-                   ItemPath(places.servers_path, address->second),
-                   " too; want every address once"));
-}
-
-absl::Status CheckServers(const Config& config, const ConfigPlaces& places) {
-  if (config.servers.empty() || config.servers.size() > kServersMax) {
-    return places.Error(places.servers_path,
-                        absl::StrCat("found ", config.servers.size(),
-                                     " servers, want 1 to ", kServersMax));
-  }
-  Seen seen;
-  for (std::size_t i = 0; i < config.servers.size(); ++i) {
-    absl::Status status = CheckServer(config, places, i, &seen);
-    if (!status.ok()) return status;
+                                  InMilliseconds(2 * config.heartbeat)));
   }
   return absl::OkStatus();
 }
@@ -207,6 +128,14 @@ std::string ConfigPlaces::Place(absl::string_view path) const {
 absl::Status ConfigPlaces::Error(absl::string_view path,
                                  absl::string_view text) const {
   return absl::InvalidArgumentError(absl::StrCat(Place(path), ": ", text));
+}
+
+absl::Status CheckText(const ConfigPlaces& places, const std::string& path,
+                       const std::string& text, std::size_t bytes_max) {
+  if (!text.empty() && text.size() <= bytes_max) return absl::OkStatus();
+  return places.Error(
+      path, absl::StrCat("found ", QuotedExcerpt(text), " of ", text.size(),
+                         " bytes, want 1 to ", bytes_max, " bytes"));
 }
 
 absl::Status ReliableOnlyError(const ConfigPlaces& places,

@@ -25,7 +25,7 @@ struct ConfigPlaces {
   std::string id_key = "id";
   std::string address_key = "address";
 
-  void UseSeedForm() {
+  void UseGoForm() {
     servers_path = "$.Server";
     id_key = "Server_Id";
     address_key = "Port_Num";
@@ -37,6 +37,13 @@ struct ConfigPlaces {
 };
 
 absl::Status CheckConfig(const Config& config, const ConfigPlaces& places);
+
+// A part of CheckConfig (config_check_servers.cc).
+absl::Status CheckServers(const Config& config, const ConfigPlaces& places);
+
+// That a text has 1 to `bytes_max` bytes.
+absl::Status CheckText(const ConfigPlaces& places, const std::string& path,
+                       const std::string& text, std::size_t bytes_max);
 
 // The error for a key that means nothing to the best-effort delivery.
 absl::Status ReliableOnlyError(const ConfigPlaces& places,

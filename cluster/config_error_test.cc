@@ -66,7 +66,7 @@ TEST(ConfigErrorTest, UnknownKeysNameTheNearestAndTheKnown) {
       HasSubstr("x...\"]: unknown key; known: cluster"));
   EXPECT_EQ(ErrorOfServers({"{\"id\": 1,\n\"adress\": \"localhost:1\"}"}),
             "a.json:4: $.servers[0].adress: unknown key; did you mean "
-            "\"address\"?; known: id, address");
+            "\"address\"?; known: id, address, listen");
 }
 
 TEST(ConfigErrorTest, RepeatedKeysNameBothLines) {
@@ -174,13 +174,14 @@ TEST(ConfigErrorTest, NumbersThatDoNotGoTogether) {
             "frame_bytes, 65536");
   EXPECT_EQ(ErrorOfLine("\"frame_bytes\": 4194304"), "no error");
   EXPECT_EQ(ErrorOfLine("\"heartbeat_ms\": 500,\n\"peer_timeout_ms\": 999"),
-            "a.json:4: $.peer_timeout_ms: found 999ms, want at least twice "
-            "heartbeat_ms, 1s");
+            "a.json:4: $.peer_timeout_ms: found 999 ms, want at least twice "
+            "heartbeat_ms, 1000 ms");
   EXPECT_EQ(ErrorOfLine("\"heartbeat_ms\": 500,\n\"peer_timeout_ms\": 1000"),
             "no error");
-  EXPECT_EQ(ErrorOfLine("\"heartbeat_ms\": 2501"),
-            "a.json:3: $.heartbeat_ms: needs peer_timeout_ms too: found 5s, "
-            "its default, want at least twice heartbeat_ms, 5.002s");
+  EXPECT_EQ(
+      ErrorOfLine("\"heartbeat_ms\": 2501"),
+      "a.json:3: $.heartbeat_ms: needs peer_timeout_ms too: found 5000 ms, "
+      "its default, want at least twice heartbeat_ms, 5002 ms");
 }
 
 TEST(ConfigErrorTest, BestEffortRefusesTheKeysOfTheReliableDelivery) {

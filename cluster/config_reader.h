@@ -50,7 +50,7 @@ class ConfigReader {
   absl::Status ReadOptions(const std::string& path, const JsonMember& member);
   absl::Status ReadServers(const std::string& path, const JsonValue& list);
   absl::Status ReadServer(const std::string& path, const JsonValue& value);
-  absl::Status ReadSeedServer(const std::string& path, const JsonValue& value);
+  absl::Status ReadGoServer(const std::string& path, const JsonValue& value);
   absl::Status ReadSecurity(const std::string& path, const JsonValue& value);
   absl::Status ReadMode(const std::string& path, const JsonValue& value,
                         SecurityConfig::Mode* out);

@@ -1,4 +1,4 @@
-// The lists of servers, in this library's form and in the seed's.
+// The lists of servers, in this library's form and in that of the Go library.
 
 #include <string>
 #include <utility>
@@ -12,8 +12,8 @@ namespace cluster {
 
 absl::Status ConfigReader::ReadServers(const std::string& path,
                                        const JsonValue& list) {
-  const bool seed_form = path == "$.Server";
-  if (seed_form) places_.UseSeedForm();
+  const bool go_form = path == "$.Server";
+  if (go_form) places_.UseGoForm();
   if (list.type != JsonType::kArray) return Wrong(path, list, "an array");
   if (list.items.size() > kServersMax) {
     return places_.Error(
@@ -26,8 +26,8 @@ absl::Status ConfigReader::ReadServers(const std::string& path,
     places_.lines.emplace(item_path, item.line);
     if (item.type != JsonType::kObject)
       return Wrong(item_path, item, "an object");
-    absl::Status status = seed_form ? ReadSeedServer(item_path, item)
-                                    : ReadServer(item_path, item);
+    absl::Status status =
+        go_form ? ReadGoServer(item_path, item) : ReadServer(item_path, item);
     if (!status.ok()) return status;
   }
   return absl::OkStatus();
@@ -35,15 +35,22 @@ absl::Status ConfigReader::ReadServers(const std::string& path,
 
 absl::Status ConfigReader::ReadServer(const std::string& path,
                                       const JsonValue& value) {
-  absl::Status status = NoteMembers(path, value, {"id", "address"});
+  absl::Status status = NoteMembers(path, value, {"id", "address", "listen"});
   if (!status.ok()) return status;
   ServerAddress server;
   std::uint64_t id = 0;
   for (const JsonMember& member : value.members) {
     const std::string member_path = MemberPath(path, member.key.text);
-    status = member.key.text == "id"
-                 ? ReadInteger(member_path, member.value, 0, kServerIdMax, &id)
-                 : ReadString(member_path, member.value, &server.address);
+    if (member.key.text == "id") {
+      status = ReadInteger(member_path, member.value, 0, kServerIdMax, &id);
+    } else if (member.key.text == "address") {
+      status = ReadString(member_path, member.value, &server.address);
+    } else {
+      status = ReadString(member_path, member.value, &server.listen);
+      if (status.ok())
+        status =
+            CheckText(places_, member_path, server.listen, kAddressBytesMax);
+    }
     if (!status.ok()) return status;
   }
   server.id = static_cast<int>(id);
@@ -51,8 +58,8 @@ absl::Status ConfigReader::ReadServer(const std::string& path,
   return CheckBothKeys(path, value, "id", "address");
 }
 
-absl::Status ConfigReader::ReadSeedServer(const std::string& path,
-                                          const JsonValue& value) {
+absl::Status ConfigReader::ReadGoServer(const std::string& path,
+                                        const JsonValue& value) {
   absl::Status status = NoteMembers(path, value, {"Server_Id", "Port_Num"});
   if (!status.ok()) return status;
   std::uint64_t id = 0;

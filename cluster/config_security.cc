@@ -43,14 +43,16 @@ absl::Status CheckListeners(const Config& config, const ConfigPlaces& places) {
     return absl::OkStatus();
   }
   for (std::size_t i = 0; i < config.servers.size(); ++i) {
-    const std::string& address = config.servers[i].address;
-    if (!ReachedFromOutside(address)) continue;
+    const ServerAddress& server = config.servers[i];
+    if (!ReachedFromOutside(server.listening())) continue;
     const std::string path =
-        MemberPath(ItemPath(places.servers_path, i), places.address_key);
+        MemberPath(ItemPath(places.servers_path, i),
+                   server.listen.empty() ? places.address_key : "listen");
     return absl::FailedPreconditionError(absl::StrCat(
-        places.Place(path), ": found ", QuotedExcerpt(address),
+        places.Place(path), ": found ", QuotedExcerpt(server.listening()),
         ", which other machines can reach, and no security; want \"security\": "
-        "{\"mode\": \"mutual\", ...} with keys that bazel run //tools:keygen "
+        "{\"mode\": \"mutual\", ...} with keys that bazel run "
+        "@cluster//tools:keygen "
         "makes, or \"allow_plaintext\": true where the network is trusted"));
   }
   return absl::OkStatus();

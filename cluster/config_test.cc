@@ -52,7 +52,8 @@ TEST(ConfigTest, ReadsEveryKey) {
   const Config config = Parsed(R"({
     "cluster": "demo", "transport": "nng", "codec": "json",
     "servers": [{"address": "[::1]:10001", "id": 0},
-                {"id": 2147483647, "address": "ipc:///tmp/two"}],
+                {"id": 2147483647, "address": "ipc:///tmp/two",
+                 "listen": "ipc:///tmp/in"}],
     "frame_bytes": 1024, "inflight_bytes": 2048, "window_bytes": 4096,
     "queue_bytes_max": 8192, "payload_bytes_max": 16384,
     "inbox_bytes_max": 32768,
@@ -67,6 +68,8 @@ TEST(ConfigTest, ReadsEveryKey) {
   EXPECT_EQ(config.servers[0].address, "[::1]:10001");
   EXPECT_EQ(config.servers[1].id, 2147483647);
   EXPECT_EQ(config.servers[1].address, "ipc:///tmp/two");
+  EXPECT_EQ(config.servers[0].listening(), "[::1]:10001");
+  EXPECT_EQ(config.servers[1].listening(), "ipc:///tmp/in");
   EXPECT_EQ(config.frame_bytes, 1024u);
   EXPECT_EQ(config.inflight_bytes, 2048u);
   EXPECT_EQ(config.window_bytes, 4096u);

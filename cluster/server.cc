@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "cluster/config_security.h"
 #include "cluster/server/server_core.h"
 #include "transport/buffer_pool.h"
@@ -114,11 +115,14 @@ absl::Status AddSecurity(const Config& config, TransportConfig* transport) {
   return absl::OkStatus();
 }
 
-bool HasServer(const Config& config, int id) {
-  for (const ServerAddress& server : config.servers) {
-    if (server.id == id) return true;
-  }
-  return false;
+absl::Status CheckMember(const Config& config, int id) {
+  std::vector<int> ids;
+  for (const ServerAddress& server : config.servers) ids.push_back(server.id);
+  if (std::find(ids.begin(), ids.end(), id) != ids.end())
+    return absl::OkStatus();
+  return absl::NotFoundError(
+      absl::StrCat(PlaceOf(config, "servers"), ": no server has id ", id,
+                   "; known: ", absl::StrJoin(ids, ", ")));
 }
 
 }  // namespace
@@ -126,11 +130,8 @@ bool HasServer(const Config& config, int id) {
 absl::StatusOr<std::unique_ptr<Server>> NewServer(int server_id, Config config,
                                                   TransportFactory factory) {
   if (absl::Status status = ValidateConfig(config); !status.ok()) return status;
-  const std::string origin = config.origin.empty() ? "config" : config.origin;
-  if (!HasServer(config, server_id)) {
-    return absl::NotFoundError(
-        absl::StrCat(origin, ": $.servers: no server has id ", server_id));
-  }
+  if (absl::Status status = CheckMember(config, server_id); !status.ok())
+    return status;
   absl::StatusOr<const Codec*> codec = FindCodec(config.codec);
   if (!codec.ok()) {
     return absl::InvalidArgumentError(

@@ -4,17 +4,20 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "cluster/server.h"
 #include "cluster/test_server.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "transport/forwarding_transport.h"
 #include "transport/memory/memory_transport.h"
 
 namespace cluster {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 TEST(ServerLifecycleTest, OrderOfLifeIsChecked) {
@@ -33,6 +36,67 @@ TEST(ServerLifecycleTest, OrderOfLifeIsChecked) {
   EXPECT_EQ(one->Send(To(2)).code(), absl::StatusCode::kCancelled);
   EXPECT_EQ(one->Receive(kLong).status().code(), absl::StatusCode::kCancelled);
   EXPECT_EQ(one->Start().code(), absl::StatusCode::kCancelled);
+}
+
+// Says where it was told to listen and to dial, and dials only what `may_dial`.
+class Directed final : public ForwardingTransport {
+ public:
+  Directed(std::unique_ptr<Transport> inner, bool may_dial,
+           std::vector<std::string>* told)
+      : ForwardingTransport(std::move(inner)),
+        may_dial_(may_dial),
+        told_(told) {}
+  ~Directed() override { Stop(absl::ZeroDuration()); }
+  absl::Status Start(TransportHandler* handler,
+                     const std::string& local_address) override {
+    told_->push_back("listen on " + local_address);
+    return ForwardingTransport::Start(handler, local_address);
+  }
+  absl::Status Connect(int peer, const std::string& address) override {
+    told_->push_back("dial " + address);
+    if (!may_dial_) return absl::InvalidArgumentError("there is no such place");
+    return ForwardingTransport::Connect(peer, address);
+  }
+
+ private:
+  const bool may_dial_;
+  std::vector<std::string>* const told_;
+};
+
+std::unique_ptr<Server> MakeDirected(const Config& config, bool may_dial,
+                                     std::vector<std::string>* told) {
+  auto server =
+      NewServer(1, config,
+                [=](const TransportConfig& transport_config)
+                    -> absl::StatusOr<std::unique_ptr<Transport>> {
+                  return std::make_unique<Directed>(
+                      *NewMemoryTransport(transport_config), may_dial, told);
+                });
+  EXPECT_TRUE(server.ok()) << server.status();
+  return *std::move(server);
+}
+
+TEST(ServerLifecycleTest, ListensElsewhereThanTheOthersDial) {
+  Config config = MakeConfig(2);
+  config.transport = "directed";
+  config.servers[0].listen = "inside";
+  config.servers[1].listen = "not mine";
+  std::vector<std::string> told;
+  auto one = MakeDirected(config, true, &told);
+  EXPECT_EQ(one->Address(), "inside");
+  ASSERT_TRUE(one->Start().ok());
+  EXPECT_THAT(told, ElementsAre("listen on inside", "dial m2"));
+}
+
+TEST(ServerLifecycleTest, AStartThatFailsToDialStopsTheServer) {
+  std::vector<std::string> told;
+  auto one = MakeDirected(MakeConfig(2), false, &told);
+  const absl::Status status = one->Start();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("server 2: there is no such place"));
+  EXPECT_EQ(one->Start().code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(one->Send(To(2)).code(), absl::StatusCode::kCancelled);
 }
 
 TEST(ServerLifecycleTest, AReceiverIsWokenByStop) {

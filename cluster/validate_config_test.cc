@@ -2,7 +2,9 @@
 
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "cluster/config.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 namespace cluster {
@@ -96,11 +98,11 @@ TEST(ValidateConfigTest, NumbersAreInTheirRange) {
   config = Valid();
   config.linger = absl::InfiniteDuration();
   EXPECT_EQ(ErrorOf(config),
-            "config: $.linger_ms: found inf, want 0 ms to 600000 ms");
+            "config: $.linger_ms: found inf ms, want 0 ms to 600000 ms");
   config = Valid();
   config.heartbeat = -absl::Seconds(1);
   EXPECT_EQ(ErrorOf(config),
-            "config: $.heartbeat_ms: found -1s, want 10 ms to 600000 ms");
+            "config: $.heartbeat_ms: found -1000 ms, want 10 ms to 600000 ms");
 }
 
 TEST(ValidateConfigTest, NumbersGoTogether) {
@@ -112,8 +114,8 @@ TEST(ValidateConfigTest, NumbersGoTogether) {
   config = Valid();
   config.peer_timeout = absl::Milliseconds(900);
   EXPECT_EQ(ErrorOf(config),
-            "config: $.peer_timeout_ms: found 900ms, want at least twice "
-            "heartbeat_ms, 4s");
+            "config: $.peer_timeout_ms: found 900 ms, want at least twice "
+            "heartbeat_ms, 4000 ms");
 }
 
 TEST(ValidateConfigTest, BestEffortLeavesTheReliableFieldsAlone) {
@@ -146,10 +148,10 @@ TEST(ValidateConfigTest, AReadConfigThatWasChangedNamesItsFile) {
   EXPECT_EQ(ErrorOf(*config), "no error");
   config->linger = absl::Hours(1);
   EXPECT_EQ(ErrorOf(*config),
-            "a.json:2: $.linger_ms: found 1h, want 0 ms to 600000 ms");
+            "a.json:2: $.linger_ms: found 3600000 ms, want 0 ms to 600000 ms");
   config->lines.erase("linger_ms");
   EXPECT_EQ(ErrorOf(*config),
-            "a.json: $.linger_ms: found 1h, want 0 ms to 600000 ms");
+            "a.json: $.linger_ms: found 3600000 ms, want 0 ms to 600000 ms");
   config->linger = absl::Seconds(1);
   config->servers.push_back(config->servers.front());
   EXPECT_EQ(ErrorOf(*config),
@@ -157,11 +159,11 @@ TEST(ValidateConfigTest, AReadConfigThatWasChangedNamesItsFile) {
             "too; want every id once");
 }
 
-std::string ListenerError(const std::string& address,
+std::string ListenerError(const std::string& listen,
                           const std::string& transport = "zmq") {
   Config config = Valid();
   config.transport = transport;
-  config.servers[1].address = address;
+  config.servers[1].listen = listen;
   const absl::Status status = ValidateConfig(config);
   if (status.ok()) return "no error";
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
@@ -183,15 +185,58 @@ TEST(ValidateConfigTest, PlaintextStaysOnThisMachine) {
   }
   EXPECT_EQ(
       ListenerError("*:1"),
-      "config: $.servers[1].address: found \"*:1\", which other machines can "
+      "config: $.servers[1].listen: found \"*:1\", which other machines can "
       "reach, and no security; want \"security\": {\"mode\": \"mutual\", "
-      "...} with keys that bazel run //tools:keygen makes, or "
+      "...} with keys that bazel run @cluster//tools:keygen makes, or "
       "\"allow_plaintext\": true where the network is trusted");
+  Config config = Valid();
+  config.servers[1].address = "10.0.0.1:1";
+  EXPECT_THAT(std::string(ValidateConfig(config).message()),
+              ::testing::StartsWith("config: $.servers[1].address: found "));
   // A transport that leaves the process has no say in this, and what an address
   // means to a stranger's is not known unless it is one of ours.
-  EXPECT_EQ(ListenerError("*:1", "memory"), "no error");
+  config.servers[1].address = "*:1";
+  config.transport = "memory";
+  EXPECT_EQ(ErrorOf(config), "no error");
   EXPECT_EQ(ListenerError("pigeon-7", "pigeon"), "no error");
   EXPECT_NE(ListenerError("10.0.0.1:1", "pigeon"), "no error");
+}
+
+TEST(ValidateConfigTest, EveryInterfaceIsToListenOnNotToDial) {
+  Config config = Valid();
+  config.allow_plaintext = true;
+  for (const char* address : {"*:1", "0.0.0.0:1", "[::]:1"}) {
+    config.servers[1].address = address;
+    EXPECT_EQ(ErrorOf(config),
+              absl::StrCat("config: $.servers[1].address: found \"", address,
+                           "\", every interface, which the other servers "
+                           "cannot dial; want the host that they reach this "
+                           "one at, and \"listen\": \"",
+                           address, "\" beside it"));
+  }
+  // AddPeer tells the others; and there may be no others.
+  config.servers[1].address = "*:0";
+  EXPECT_EQ(ErrorOf(config), "no error");
+  config.servers[1].address = "db1:1";
+  config.servers[1].listen = "*:1";
+  EXPECT_EQ(ErrorOf(config), "no error");
+  config.servers = {{1, "*:1"}};
+  EXPECT_EQ(ErrorOf(config), "no error");
+}
+
+TEST(ValidateConfigTest, ListenHasTheFormOfAnAddress) {
+  Config config = Valid();
+  config.servers[1].listen = "here";
+  EXPECT_EQ(ErrorOf(config),
+            "config: $.servers[1].listen: found \"here\": there is no port; "
+            "want \"host:port\", \"[v6]:port\" or \"ipc:///path\"");
+  config.transport = "pigeon";
+  EXPECT_EQ(ErrorOf(config), "no error");
+  config.transport = "memory";
+  EXPECT_EQ(ErrorOf(config),
+            "config: $.servers[1].listen: found with \"transport\": "
+            "\"memory\", where the address is a name, want it with zmq or "
+            "nng");
 }
 
 Config Secured() {

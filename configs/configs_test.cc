@@ -51,9 +51,10 @@ TEST(ConfigsTest, EveryFileLoads) {
     EXPECT_TRUE(config.ok()) << config.status();
   }
   for (const char* name :
-       {"best_effort_json.json", "cluster.json", "cluster_nng.json",
-        "five.json", "ipc.json", "ipv6.json", "json_codec.json", "memory.json",
-        "secure.json", "seed.json", "tuned.json"}) {
+       {"all_keys.json", "best_effort_json.json", "cluster.json",
+        "cluster_nng.json", "containers.json", "five.json", "go_library.json",
+        "ipc.json", "ipv6.json", "json_codec.json", "memory.json",
+        "secure.json"}) {
     EXPECT_EQ(files.count(name), 1u) << name;
   }
 }
@@ -95,8 +96,8 @@ TEST(ConfigsTest, FilesShareNoAddress) {
   }
 }
 
-TEST(ConfigsTest, TunedShowsEveryKey) {
-  const Config config = Loaded("tuned.json");
+TEST(ConfigsTest, AllKeysShowsEveryKeyWithItsDefault) {
+  const Config config = Loaded("all_keys.json");
   for (const char* key : {"cluster",
                           "transport",
                           "codec",
@@ -113,12 +114,33 @@ TEST(ConfigsTest, TunedShowsEveryKey) {
                           "peer_timeout_ms",
                           "handshake_timeout_ms",
                           "linger_ms",
+                          "security",
+                          "allow_plaintext",
                           "inbox_bytes_max",
                           "zmq",
                           "nng",
                           "memory"}) {
     EXPECT_THAT(config.lines, Contains(Pair(key, ::testing::Gt(0))));
   }
+  const Config defaults;
+  EXPECT_EQ(config.cluster, defaults.cluster);
+  EXPECT_EQ(config.transport, defaults.transport);
+  EXPECT_EQ(config.codec, defaults.codec);
+  EXPECT_EQ(config.delivery, defaults.delivery);
+  EXPECT_EQ(config.frame_bytes, defaults.frame_bytes);
+  EXPECT_EQ(config.inflight_bytes, defaults.inflight_bytes);
+  EXPECT_EQ(config.window_bytes, defaults.window_bytes);
+  EXPECT_EQ(config.queue_bytes_max, defaults.queue_bytes_max);
+  EXPECT_EQ(config.payload_bytes_max, defaults.payload_bytes_max);
+  EXPECT_EQ(config.overflow, defaults.overflow);
+  EXPECT_EQ(config.on_peer_restart, defaults.on_peer_restart);
+  EXPECT_EQ(config.heartbeat, defaults.heartbeat);
+  EXPECT_EQ(config.peer_timeout, defaults.peer_timeout);
+  EXPECT_EQ(config.handshake_timeout, defaults.handshake_timeout);
+  EXPECT_EQ(config.linger, defaults.linger);
+  EXPECT_EQ(config.security.mode, defaults.security.mode);
+  EXPECT_EQ(config.allow_plaintext, defaults.allow_plaintext);
+  EXPECT_EQ(config.inbox_bytes_max, defaults.inbox_bytes_max);
 }
 
 TEST(ConfigsTest, TheSpecialFilesAreWhatTheirNamesSay) {
@@ -126,7 +148,8 @@ TEST(ConfigsTest, TheSpecialFilesAreWhatTheirNamesSay) {
   EXPECT_EQ(Loaded("memory.json").transport, "memory");
   EXPECT_EQ(Loaded("five.json").servers.size(), 5u);
   EXPECT_EQ(Loaded("secure.json").security.mode, SecurityConfig::Mode::kMutual);
-  EXPECT_EQ(Loaded("seed.json").lines.count("Server"), 1u);
+  EXPECT_EQ(Loaded("go_library.json").lines.count("Server"), 1u);
+  EXPECT_EQ(Loaded("containers.json").servers[0].listening(), "0.0.0.0:10701");
   const Config best_effort = Loaded("best_effort_json.json");
   EXPECT_EQ(best_effort.delivery, Delivery::kBestEffort);
   EXPECT_EQ(best_effort.codec, "json");

@@ -1,5 +1,7 @@
 #include "transport/address.h"
 
+#include <arpa/inet.h>
+
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -89,6 +91,16 @@ absl::StatusOr<Address> ParseAddress(absl::string_view text) {
   }
   address.host = std::string(host);
   return address;
+}
+
+bool Address::is_every_interface() const {
+  if (kind != Kind::kTcp) return false;
+  in_addr v4;
+  if (inet_pton(AF_INET, host.c_str(), &v4) == 1) return v4.s_addr == 0;
+  in6_addr v6;
+  if (inet_pton(AF_INET6, host.c_str(), &v6) == 1)
+    return IN6_IS_ADDR_UNSPECIFIED(&v6);
+  return host == "*";
 }
 
 std::string ToString(const Address& address) {

@@ -31,6 +31,8 @@ struct Address {
   std::string path;        // ipc: absolute, at most kIpcPathBytesMax bytes
 
   bool is_v6() const { return host.find(':') != std::string::npos; }
+  // "*", "0.0.0.0", "[::]": to listen on, not to dial.
+  bool is_every_interface() const;
 };
 
 // What fits a sockaddr_un everywhere, with its terminating zero.

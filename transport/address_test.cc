@@ -19,6 +19,13 @@ TEST(AddressTest, ReadsAndWritesEachForm) {
   EXPECT_EQ(ParseAddress("ipc:///tmp/x")->path, "/tmp/x");
 }
 
+TEST(AddressTest, KnowsEveryInterface) {
+  for (const char* text : {"*:80", "0.0.0.0:80", "[::]:80", "[0::0]:0"})
+    EXPECT_TRUE(ParseAddress(text)->is_every_interface()) << text;
+  for (const char* text : {"0.0.0.1:80", "[::1]:80", "a:80", "ipc:///*"})
+    EXPECT_FALSE(ParseAddress(text)->is_every_interface()) << text;
+}
+
 TEST(AddressTest, SaysWhatIsWrong) {
   const std::pair<std::string, const char*> cases[] = {
       {"", "no port"},

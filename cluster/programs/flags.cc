@@ -45,7 +45,8 @@ absl::StatusOr<bool> SetFlag(absl::string_view text, const char* next) {
   std::string error;
   if (!flag->ParseFrom(value, &error)) {
     return absl::InvalidArgumentError(
-        absl::StrCat("--", name, "=", value, " is not a value of it"));
+        absl::StrCat("--", name, "=", value, ": want ",
+                     flag->IsOfType<bool>() ? "true or false" : "a number"));
   }
   return used_next;
 }

@@ -274,7 +274,7 @@ class NodeTest(unittest.TestCase):
 
     def test_other_errors(self):
         config = "--config=" + self.config()
-        self.fails(1, r"^node: .*no server has id 9", config, "9")
+        self.fails(1, r"^node: .*no server has id 9; known: 1", config, "9")
         self.fails(1, r"^node: .*nothere.json", "--config=/nothere.json", "1")
         self.fails(1, r"^node: .*transport.*: .*nng, zmq", config,
                    "--transport=pigeon", "1")

@@ -7,6 +7,8 @@
 
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
+#include "codec/codec.h"
+#include "transport/registry.h"
 
 ABSL_FLAG(std::string, config, "", "the cluster's config file");
 ABSL_FLAG(std::string, transport, "", "instead of the config's: zmq or nng");
@@ -29,11 +31,18 @@ std::string OwnPath() {
 }
 
 // Overwrites a field of the config, which then no longer stands in the file.
-void Override(const std::string& value, const char* key, Config* config,
-              std::string Config::*field) {
-  if (value.empty()) return;
+// `found`: what became of looking the value up.
+absl::Status Override(const std::string& value, const char* key,
+                      const absl::Status& found, Config* config,
+                      std::string Config::*field) {
+  if (value.empty()) return absl::OkStatus();
+  if (!found.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--", key, "=", value, ": ", found.message()));
+  }
   config->*field = value;
   config->lines.erase(key);
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -64,9 +73,14 @@ std::string ConfigFile() {
 absl::StatusOr<Config> LoadProgramConfig() {
   absl::StatusOr<Config> config = LoadConfig(ConfigFile());
   if (!config.ok()) return config;
-  Override(absl::GetFlag(FLAGS_transport), "transport", &*config,
-           &Config::transport);
-  Override(absl::GetFlag(FLAGS_codec), "codec", &*config, &Config::codec);
+  const std::string transport = absl::GetFlag(FLAGS_transport);
+  const std::string codec = absl::GetFlag(FLAGS_codec);
+  absl::Status flags =
+      Override(transport, "transport", FindTransport(transport).status(),
+               &*config, &Config::transport);
+  flags.Update(Override(codec, "codec", FindCodec(codec).status(), &*config,
+                        &Config::codec));
+  if (!flags.ok()) return flags;
   if (config->transport == "memory") {
     return absl::InvalidArgumentError(absl::StrCat(
         PlaceOf(*config, "transport"),

@@ -124,40 +124,51 @@ absl::Status ServerCore::SetEventHandler(
 }
 
 absl::Status ServerCore::StartSending() {
-  std::lock_guard<std::mutex> lock(lifecycle_);
-  if (absl::Status status = Run(); !status.ok()) return status;
+  std::unique_lock<std::mutex> lock(lifecycle_);
+  if (absl::Status status = Run(&lock); !status.ok()) return status;
   sending_ = true;
   return absl::OkStatus();
 }
 
 absl::Status ServerCore::StartReceiving() {
-  std::lock_guard<std::mutex> lock(lifecycle_);
-  if (absl::Status status = Run(); !status.ok()) return status;
+  std::unique_lock<std::mutex> lock(lifecycle_);
+  if (absl::Status status = Run(&lock); !status.ok()) return status;
   if (!receiving_.exchange(true)) callbacks_.EnableEnvelopes();
   return absl::OkStatus();
 }
 
-// Binds, dials and lets time pass; once.
-absl::Status ServerCore::Run() {
+// Binds, dials and lets time pass; once. `lock`: the lifecycle's, given back
+// after an error.
+absl::Status ServerCore::Run(std::unique_lock<std::mutex>* lock) {
   if (phase_ == Phase::kRunning) return absl::OkStatus();
   if (phase_ == Phase::kStopped)
     return absl::CancelledError("the server was stopped");
-  absl::Status status = transport_->Start(&router_, FindAddress(id_)->address);
+  absl::Status status =
+      transport_->Start(&router_, FindAddress(id_)->listening());
   if (!status.ok()) {
     return absl::Status(status.code(),
                         absl::StrCat("server ", id_, ": ", status.message()));
   }
   phase_ = Phase::kRunning;
   callbacks_.Start();
+  if (status = Dial(); !status.ok()) {
+    lock->unlock();
+    Stop();
+    return status;
+  }
+  if (config_.delivery == Delivery::kReliable) ticker_.Start();
+  return absl::OkStatus();
+}
+
+absl::Status ServerCore::Dial() {
   for (const ServerAddress& server : config_.servers) {
     if (server.id == id_ || !AddressKnown(server.address)) continue;
-    status = peers_.Find(server.id)->Connect(server.address);
+    const absl::Status status = peers_.Find(server.id)->Connect(server.address);
     if (!status.ok()) {
       return absl::Status(status.code(), absl::StrCat("server ", server.id,
                                                       ": ", status.message()));
     }
   }
-  if (config_.delivery == Delivery::kReliable) ticker_.Start();
   return absl::OkStatus();
 }
 
@@ -295,7 +306,7 @@ std::string ServerCore::Address() const {
   if (!bound.empty()) return bound;
   std::lock_guard<std::mutex> lock(lifecycle_);
   for (const ServerAddress& server : config_.servers) {
-    if (server.id == id_) return server.address;
+    if (server.id == id_) return server.listening();
   }
   return "";
 }

@@ -74,7 +74,8 @@ class ServerCore {
   // Lifecycle.
   LinkConfig MakeLink(int id) const;
   std::unique_ptr<Peer> NewPeer(int id);
-  absl::Status Run();
+  absl::Status Run(std::unique_lock<std::mutex>* lock);
+  absl::Status Dial();
   ServerAddress* FindAddress(int id);
   void InsertPeers(const std::vector<int>& ids);
   bool Tick();

@@ -34,7 +34,7 @@ absl::Status NoKey(const std::string& folder, absl::string_view name) {
   return absl::InvalidArgumentError(
       absl::StrCat(folder, "/", name,
                    ": holds no CURVE key, which is a line of 40 characters as "
-                   "bazel run //tools:keygen makes it"));
+                   "bazel run @cluster//tools:keygen makes it"));
 }
 
 absl::StatusOr<CurveKey> ReadPublicKey(const std::string& folder) {

@@ -65,14 +65,14 @@ absl::Status CheckRange(const char* flag, std::int64_t value,
 // the way, and puts Unix sockets into `folder`.
 absl::Status UseFreeAddresses(const std::string& folder, Config* config) {
   for (ServerAddress& server : config->servers) {
-    absl::StatusOr<Address> address = ParseAddress(server.address);
+    absl::StatusOr<Address> address = ParseAddress(server.listening());
     if (!address.ok()) return address.status();
     if (address->kind == Address::Kind::kIpc) {
       address->path = absl::StrCat(folder, "/", server.id, ".sock");
     } else {
       address->port = 0;
     }
-    server.address = ToString(*address);
+    server = {server.id, ToString(*address)};
   }
   return absl::OkStatus();
 }

@@ -121,7 +121,7 @@ class DemoTest(unittest.TestCase):
         for code, pattern, flags in [
                 (2, r"no argument is wanted, found 'nng'", ["nng"]),
                 (2, r"no flag --cuont", ["--cuont=1"]),
-                (2, r"--count=x is not a value of it", ["--count=x"]),
+                (2, r"--count=x: want a number", ["--count=x"]),
                 (2, r"--count=0: want 1 to", ["--count=0"]),
                 (2, r"--payload_bytes=3: want 24 to", ["--payload_bytes=3"]),
                 (1, r"memory.*one process", ["--transport=memory"]),
