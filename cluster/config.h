@@ -37,8 +37,11 @@ enum class Delivery {
 
 // What happens when a peer's queue is full.
 enum class Overflow {
-  kReject,      // Send answers kResourceExhausted
-  kDropOldest,  // the oldest that was never transmitted is dropped and counted
+  kReject,  // Send answers kResourceExhausted
+  // Who waited longest is dropped and counted, a batch at a time: first in the
+  // bulk lane, then in the normal, then in the urgent one, and none that is
+  // more urgent than the newcomer. Where that makes no room, as kReject.
+  kDropOldest,
 };
 
 // What happens to transmitted envelopes whose fate is unknown when a peer comes

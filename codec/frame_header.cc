@@ -240,6 +240,9 @@ bool DecodeHello(absl::string_view body, Hello* hello) {
     *number = LoadLittle<std::uint64_t>(at);
     at += sizeof(*number);
   }
+  // Zero means "none yet", which nobody is, or offers.
+  if (hello->incarnation == 0 || hello->epoch == 0 || hello->nonce == 0)
+    return false;
   hello->codec = static_cast<std::uint8_t>(body[kHelloAtCodec]);
   hello->cluster.assign(cluster.data(), cluster.size());
   return true;

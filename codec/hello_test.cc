@@ -67,6 +67,16 @@ TEST(HelloTest, ALongerNameIsCutToItsBound) {
   EXPECT_EQ(out.cluster.size(), kClusterNameBytesMax);
 }
 
+TEST(HelloTest, ZeroIsNobodyAndNothing) {
+  for (std::uint64_t Hello::*field :
+       {&Hello::incarnation, &Hello::epoch, &Hello::nonce}) {
+    Hello in = SampleHello();
+    in.*field = 0;
+    Hello out;
+    EXPECT_FALSE(DecodeHello(EncodeHello(in), &out));
+  }
+}
+
 TEST(HelloTest, TruncationAtEveryByteAndASurplusAreRefused) {
   const std::string body = EncodeHello(SampleHello());
   Hello hello;

@@ -132,7 +132,8 @@ class Link {
   // A frame that was refused before it got here.
   void CountRefusal(RefusalReason reason, absl::string_view trouble);
 
-  // Lets time pass: at least every tenth of the shortest time configured.
+  // Lets time pass. What is due is done at the next call, so these say how
+  // exactly times are kept.
   void Tick(absl::Time now);
 
   // Whether NextFrame might have one: cheap, never false when it has, for the
@@ -193,6 +194,7 @@ class Link {
   // Sessions (link_session.cc).
   void BeginSession(HelloResult how);
   std::uint64_t Requeue(std::vector<SendWindow::Sent> unconsumed);
+  void PutBack(Batch batch);
   void BreakSession(RefusalReason refusal, absl::string_view reason);
   void SetUp(std::string reason);
   void SetDown(std::string reason);

@@ -47,6 +47,13 @@ void Link::BeginSession(HelloResult how) {
     SetUp("first session");
     return;
   }
+  // Before anything is put in front of a record that is cut in part.
+  for (Lane lane : kLanesByUrgency) queue_.RestartFront(lane);
+  // What the transport did not take has never been transmitted.
+  if (!unconsumed.empty() && unconsumed.back().transmissions == 0) {
+    PutBack(std::move(unconsumed.back().batch));
+    unconsumed.pop_back();
+  }
   PeerEvent event;
   event.type = PeerEvent::kRestarted;
   event.peer = config_.peer_id;
@@ -55,9 +62,6 @@ void Link::BeginSession(HelloResult how) {
                      : "a new session with the same process";
   for (const SendWindow::Sent& sent : unconsumed)
     event.unknown_fate += sent.envelopes;
-  // Before anything is put in front of a record that is cut in part.
-  for (Lane lane : {Lane::kUrgent, Lane::kNormal, Lane::kBulk})
-    queue_.RestartFront(lane);
   // The same process may have consumed them in the old session: again would be
   // twice.
   const bool resend = how == HelloResult::kRestarted &&
@@ -77,14 +81,17 @@ std::uint64_t Link::Requeue(std::vector<SendWindow::Sent> unconsumed) {
   std::uint64_t envelopes = 0;
   for (auto sent = unconsumed.rbegin(); sent != unconsumed.rend(); ++sent) {
     envelopes += sent->envelopes;
-    const Lane lane = sent->batch.lane;
-    // The chunks of one record share its buffer: it goes back once, and not at
-    // all if it is still there.
-    const bool there =
-        !queue_.Empty(lane) && queue_.Front(lane).buffer == sent->batch.buffer;
-    if (!there) queue_.PutFront(std::move(sent->batch));
+    PutBack(std::move(sent->batch));
   }
   return envelopes;
+}
+
+// The chunks of one record share its buffer: it goes back once, and not at all
+// if it is still there.
+void Link::PutBack(Batch batch) {
+  const Lane lane = batch.lane;
+  if (queue_.Empty(lane) || queue_.Front(lane).buffer != batch.buffer)
+    queue_.PutFront(std::move(batch));
 }
 
 void Link::BreakSession(RefusalReason refusal, absl::string_view reason) {

@@ -2,6 +2,7 @@
 // becomes of what was on its way.
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cluster/link/link_pair.h"
@@ -97,6 +98,104 @@ TEST(LinkSession, ARestartedPeerGetsOnlyWhatIsNewWhereThePolicyIsDrop) {
       sent.end());
   EXPECT_EQ(pair.two.Payloads(), expected);
   EXPECT_TRUE(AddsUp(pair.one.Stats()));
+}
+
+std::string BytesOf(const Frame& frame) {
+  std::string bytes;
+  for (const Slice& slice : frame.slices)
+    bytes.append(slice.bytes.data(), slice.bytes.size());
+  return bytes;
+}
+
+// What `one` sends goes to `two`, but for data, which the transport has no room
+// for.
+void SpeakButData(LinkPair* pair) {
+  pair->one.link->OnWritable();
+  Frame frame;
+  while (pair->one.link->NextFrame(pair->now, &frame)) {
+    const std::string bytes = BytesOf(frame);
+    if (HeaderOf(bytes).kind == FrameKind::kData)
+      return pair->one.link->FrameNotTaken();
+    pair->two.Hear(bytes);
+    frame = Frame();
+  }
+}
+
+// As Reborn, without data of `one` until there is another session.
+void RebornWithoutData(LinkPair* pair, std::uint64_t incarnation) {
+  pair->two.Restart(incarnation);
+  pair->two.link->OnConnected(pair->now);
+  const std::uint64_t sessions = pair->one.Stats().sessions;
+  while (pair->one.Stats().sessions == sessions) {
+    for (const std::string& frame : pair->two.Speak()) pair->one.Hear(frame);
+    SpeakButData(pair);
+    pair->now += absl::Milliseconds(10);
+    pair->two.link->Tick(pair->now);
+  }
+  pair->one.link->OnWritable();
+  pair->Advance(absl::Seconds(1));
+}
+
+TEST(LinkSession, WhatTheTransportDidNotTakeIsNotOfUnknownFate) {
+  LinkPair pair([](LinkConfig* config) {
+    config->on_peer_restart = OnPeerRestart::kDrop;
+  });
+  pair.Connect();
+  pair.one.Append("transmitted");
+  pair.one.Speak();  // lost
+  pair.one.Append("not taken");
+  SpeakButData(&pair);
+  pair.one.events.clear();
+  RebornWithoutData(&pair, 2002);
+  ASSERT_EQ(pair.one.Events(), "down restarted up");
+  EXPECT_EQ(pair.one.events[1].unknown_fate, 1u);
+  EXPECT_EQ(pair.two.Payloads(), Strings{"not taken"});
+  EXPECT_TRUE(AddsUp(pair.one.Stats()));
+}
+
+// Large enough for two chunks, both of which may be on their way.
+std::string TwoChunks(const LinkConfig& config) {
+  const std::size_t chunk =
+      ChunkBytes(config.frame_bytes, config.inflight_bytes);
+  return std::string(chunk + chunk / 2, 'x');
+}
+
+// Where its end never left it is whole again, and for the same process too,
+// which cannot have taken it.
+TEST(LinkSession, APayloadWhoseEndTheTransportDidNotTakeBeginsAnew) {
+  LinkPair pair;
+  pair.Connect();
+  const std::string large = TwoChunks(pair.one.config);
+  pair.one.Append(large);
+  pair.one.Speak(1);  // lost
+  SpeakButData(&pair);
+  ASSERT_EQ(pair.one.Stats().in_flight, 1u);
+  RebornWithoutData(&pair, pair.two.config.incarnation);
+  EXPECT_EQ(pair.two.Payloads(), Strings{large});
+  EXPECT_EQ(pair.one.Stats().Dropped(DropReason::kPeerRestart), 0u);
+  EXPECT_TRUE(AddsUp(pair.one.Stats()));
+}
+
+// The frames of the first time may still be with the transport.
+TEST(LinkSession, ASecondSendingWritesNoHeaderOverTheFirst) {
+  LinkPair pair;
+  pair.Connect();
+  pair.one.Append(TwoChunks(pair.one.config));
+  std::vector<Frame> first;
+  Strings before;
+  Frame frame;
+  while (pair.one.link->NextFrame(pair.now, &frame)) {
+    before.push_back(BytesOf(frame));
+    first.push_back(std::move(frame));
+    frame = Frame();
+  }
+  ASSERT_EQ(first.size(), 2u);
+  Reborn(&pair, &pair.two, 2002);
+  pair.Advance(absl::Seconds(1));
+  ASSERT_EQ(pair.two.taken.size(), 1u);
+  Strings after;
+  for (const Frame& sent : first) after.push_back(BytesOf(sent));
+  EXPECT_TRUE(after == before);
 }
 
 // A payload that was on its way in part, behind a small one that is resent.

@@ -13,13 +13,6 @@
 #include "cluster/link/link.h"
 
 namespace cluster {
-namespace {
-
-constexpr std::array<Lane, kLanes> kLanesByUrgency = {
-    Lane::kUrgent, Lane::kNormal, Lane::kBulk};
-
-}  // namespace
-
 void Link::Rewind() {
   window_.Rewind();
   rtt_sequence_ = 0;
@@ -199,7 +192,7 @@ void Link::TransmitAgain(const SendWindow::Sent& sent, absl::Time now,
   if (!window_.inflight()) timer_start_ = now;
   FrameHeader header = sent.header;
   Stamp(now, &header);
-  if (window_.MarkTransmitted(now)) ++stats_.frames_retransmitted;
+  if (window_.MarkTransmitted()) ++stats_.frames_retransmitted;
   header.flags |= DataFlags(header.lane, FrameCharge(sent.body_bytes));
   std::shared_ptr<char> place = config_.buffers->Lend(kFrameHeaderBytes);
   EncodeFrameHeader(header, place.get());
@@ -240,7 +233,7 @@ void Link::Transmit(Lane lane, absl::Time now, Frame* frame) {
   char* const place = sent.header_place();
   sent.header = header;
   SendWindow::FillFrame(sent, frame);
-  window_.Add(std::move(sent), now);
+  window_.Add(std::move(sent));
   header.flags |= DataFlags(lane, charge);
   EncodeFrameHeader(header, place);
   if ((header.flags & kAckRequest) && rtt_sequence_ == 0) {

@@ -71,7 +71,8 @@ AppendResult SendQueue::Append(const EnvelopeView& envelope) {
   if (envelope.payload.size() > config_.payload_bytes_max)
     return AppendResult::kTooLarge;
   const std::size_t record_bytes_max = config_.codec->RecordBytesMax(envelope);
-  if (!Fits(envelope.lane, record_bytes_max) && !MakeRoom(record_bytes_max)) {
+  if (!Fits(envelope.lane, record_bytes_max) &&
+      !MakeRoom(envelope.lane, record_bytes_max)) {
     return AppendResult::kFull;
   }
   if (record_bytes_max > chunk_bytes_)
@@ -88,7 +89,8 @@ void SendQueue::Close(LaneQueue* queue) {
 }
 
 AppendResult SendQueue::AppendEncoded(Batch batch) {
-  if (!Fits(batch.lane, batch.body_bytes) && !MakeRoom(batch.body_bytes))
+  if (!Fits(batch.lane, batch.body_bytes) &&
+      !MakeRoom(batch.lane, batch.body_bytes))
     return AppendResult::kFull;
   PushClosed(std::move(batch));
   return AppendResult::kAccepted;
@@ -134,24 +136,32 @@ void SendQueue::AppendStaged(OpenBatch* staged) {
   }
 }
 
-bool SendQueue::MakeRoom(std::size_t bytes) {
+// Drops nothing where that would not be enough.
+bool SendQueue::MakeRoom(Lane lane, std::size_t bytes) {
   if (envelopes_ == 0) return true;
   if (config_.overflow == Overflow::kReject) return false;
-  while (bytes_ + bytes > config_.queue_bytes_max && DropOldest()) {
+  std::size_t kept = bytes_;
+  for (Lane other : kLanesByUrgency) {
+    if (MayDropFor(lane, other)) kept -= At(other).bytes;
   }
-  return bytes_ + bytes <= config_.queue_bytes_max || envelopes_ == 0;
+  if (kept > 0 && kept + bytes > config_.queue_bytes_max) return false;
+  while (envelopes_ > 0 && !HasRoomFor(bytes)) DropOldestFor(lane);
+  return true;
 }
 
-bool SendQueue::DropOldest() {
+// A record that is cut in part has been transmitted in part: it stays, and so
+// does its lane.
+bool SendQueue::MayDropFor(Lane newcomer, Lane lane) const {
+  return lane >= newcomer && !Empty(lane) && Front(lane).cut_bytes == 0;
+}
+
+void SendQueue::DropOldestFor(Lane newcomer) {
   for (Lane lane : {Lane::kBulk, Lane::kNormal, Lane::kUrgent}) {
-    // A record that is cut in part has been transmitted in part: it stays, and
-    // so does its lane.
-    if (Empty(lane) || Front(lane).cut_bytes > 0) continue;
+    if (!MayDropFor(newcomer, lane)) continue;
     overflowed_ += Front(lane).records;
     DropFront(lane);
-    return true;
+    return;
   }
-  return false;
 }
 
 Batch SendQueue::PopFront(LaneQueue* queue) {
@@ -200,6 +210,7 @@ void SendQueue::PutFront(Batch batch) {
   LaneQueue& queue = At(batch.lane);
   Count(batch.records, batch.body_bytes, &queue);
   batch.cut_bytes = 0;
+  if (batch.large) batch.headed_bytes = batch.body_bytes;
   queue.closed.PushFront(std::move(batch));
 }
 

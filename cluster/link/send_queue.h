@@ -28,6 +28,9 @@
 
 namespace cluster {
 
+inline constexpr std::array<Lane, kLanes> kLanesByUrgency = {
+    Lane::kUrgent, Lane::kNormal, Lane::kBulk};
+
 enum class AppendResult {
   kAccepted,
   kFull,      // overflow is kReject and there is no room
@@ -112,8 +115,9 @@ class SendQueue {
   bool Fits(Lane lane, std::size_t record_bytes) const;
   void Count(std::uint64_t envelopes, std::size_t bytes, LaneQueue* queue);
   void DropFront(Lane lane);
-  bool MakeRoom(std::size_t bytes);
-  bool DropOldest();
+  bool MakeRoom(Lane lane, std::size_t bytes);
+  bool MayDropFor(Lane newcomer, Lane lane) const;
+  void DropOldestFor(Lane newcomer);
   void PushClosed(Batch batch);
   Batch PopFront(LaneQueue* queue);
   bool IsSmall(const Batch& batch) const {

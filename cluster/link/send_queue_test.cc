@@ -201,6 +201,38 @@ TEST(SendQueue, DropOldestMakesRoomBulkFirst) {
             Strings{std::string(1500, 'm')});
 }
 
+TEST(SendQueue, DropOldestKeepsWhatIsMoreUrgentThanTheNewcomer) {
+  LinkConfig config = TestLinkConfig(1, 2);
+  config.overflow = Overflow::kDropOldest;
+  config.queue_bytes_max = 4000;
+  SendQueue queue(config);
+  for (Lane lane : {Lane::kUrgent, Lane::kNormal}) {
+    ASSERT_EQ(queue.Append(Text(std::string(1500, 'x'), lane)),
+              AppendResult::kAccepted);
+  }
+  EXPECT_EQ(queue.Append(Text(std::string(1500, 'b'), Lane::kBulk)),
+            AppendResult::kFull);
+  EXPECT_EQ(queue.overflowed(), 0u);
+  EXPECT_EQ(queue.Append(Text(std::string(1500, 'u'), Lane::kUrgent)),
+            AppendResult::kAccepted);
+  EXPECT_EQ(queue.overflowed(), 1u);
+  EXPECT_TRUE(queue.Empty(Lane::kNormal));
+}
+
+TEST(SendQueue, DropOldestDropsNothingWhereThatMakesNoRoom) {
+  LinkConfig config = TestLinkConfig(1, 2);
+  config.overflow = Overflow::kDropOldest;
+  config.queue_bytes_max = 10000;
+  SendQueue queue(config);
+  ASSERT_EQ(queue.Append(Text(std::string(7000, 'b'), Lane::kBulk)),
+            AppendResult::kAccepted);
+  queue.CutFront(Lane::kBulk, 100);
+  ASSERT_EQ(queue.Append(Text(std::string(2000, 'n'))),
+            AppendResult::kAccepted);
+  EXPECT_EQ(queue.Append(Text(std::string(5000, 'm'))), AppendResult::kFull);
+  EXPECT_EQ(queue.overflowed(), 0u);
+}
+
 TEST(SendQueue, WhatWasSentInPartIsNotDropped) {
   LinkConfig config = TestLinkConfig(1, 2);
   config.overflow = Overflow::kDropOldest;

@@ -36,10 +36,9 @@ void SendWindow::Count(const Sent& sent, int sign) {
   inflight_frames_[static_cast<std::size_t>(sent.batch.lane)] += sign;
 }
 
-void SendWindow::Add(Sent&& sent, absl::Time now) {
+void SendWindow::Add(Sent&& sent) {
   CLUSTER_CHECK(next_transmit_ == next_sequence_,
                 "a new frame overtakes one to be sent again");
-  sent.transmitted = now;
   sent.transmissions = 1;
   Count(sent, +1);
   unconsumed_bytes_ += FrameCharge(sent.body_bytes);
@@ -49,10 +48,9 @@ void SendWindow::Add(Sent&& sent, absl::Time now) {
   ++next_transmit_;
 }
 
-bool SendWindow::MarkTransmitted(absl::Time now) {
+bool SendWindow::MarkTransmitted() {
   CLUSTER_CHECK(next_transmit_ < next_sequence_, "nothing is to be sent again");
   Sent& sent = MutableAt(next_transmit_);
-  sent.transmitted = now;
   Count(sent, +1);
   ++next_transmit_;
   return sent.transmissions++ > 0;
@@ -115,11 +113,6 @@ void SendWindow::FillFrame(const Sent& sent, std::shared_ptr<char> header,
   const absl::string_view bytes(header.get(), kFrameHeaderBytes);
   frame->slices.push_back(Slice{std::move(header), bytes});
   frame->slices.push_back(Slice{sent.batch.buffer, sent.body()});
-}
-
-absl::Time SendWindow::OldestTransmitted() const {
-  CLUSTER_CHECK(inflight(), "nothing is in flight");
-  return At(received_through_ + 1).transmitted;
 }
 
 }  // namespace cluster

@@ -17,7 +17,6 @@
 #include <cstdint>
 #include <vector>
 
-#include "absl/time/time.h"
 #include "cluster/link/batch.h"
 #include "codec/frame_header.h"
 #include "transport/frame.h"
@@ -42,9 +41,8 @@ class SendWindow {
     FrameHeader header;      // as it was first; what it acknowledges grows old
     std::size_t offset = 0;  // of this frame's body in the batch's
     std::size_t body_bytes = 0;
-    std::uint32_t envelopes = 0;                    // that end in this frame
-    absl::Time transmitted = absl::InfinitePast();  // last time
-    int transmissions = 0;                          // that were taken
+    std::uint32_t envelopes = 0;  // that end in this frame
+    int transmissions = 0;        // that were taken
 
     // Where the header of the first transmission goes.
     char* header_place() const {
@@ -63,12 +61,12 @@ class SendWindow {
   // The frame that is to be transmitted next among those that were transmitted
   // before, or null.
   const Sent* Rewound() const;
-  // Takes a new frame, as transmitted now, with NextSequence as its sequence.
+  // Takes a new frame, as transmitted, with NextSequence as its sequence.
   std::uint64_t NextSequence() const { return next_sequence_; }
-  void Add(Sent&& sent, absl::Time now);
+  void Add(Sent&& sent);
   // The frame that Rewound returned was transmitted. True if not for the first
   // time.
-  bool MarkTransmitted(absl::Time now);
+  bool MarkTransmitted();
   // The transport did not take the frame that was transmitted last (new or
   // again): it is still to be transmitted. True if that was not the first time.
   bool UndoLast();
@@ -98,10 +96,7 @@ class SendWindow {
     return acknowledged_envelopes_;
   }
   std::uint64_t received_through() const { return received_through_; }
-  std::uint64_t consumed_through() const { return front_sequence_ - 1; }
   std::uint64_t last_transmitted() const { return next_transmit_ - 1; }
-  // When the oldest frame in flight was transmitted. There is one.
-  absl::Time OldestTransmitted() const;
   const Sent& At(std::uint64_t sequence) const;
 
  private:
