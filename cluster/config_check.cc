@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/time/time.h"
 #include "cluster/config_limits.h"
 #include "cluster/config_security.h"
@@ -38,7 +39,7 @@ absl::Status CheckSize(const Config& config, const ConfigPlaces& places,
 
 // As the keys have them.
 std::string InMilliseconds(absl::Duration duration) {
-  return absl::StrCat(absl::ToDoubleMilliseconds(duration), " ms");
+  return absl::StrFormat("%.15g ms", absl::ToDoubleMilliseconds(duration));
 }
 
 absl::Status CheckTime(const Config& config, const ConfigPlaces& places,

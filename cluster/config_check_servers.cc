@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "cluster/config_address.h"
 #include "cluster/config_check.h"
 #include "cluster/config_limits.h"
 #include "cluster/envelope.h"
@@ -15,12 +16,7 @@
 namespace cluster {
 namespace {
 
-// Addresses of other transports have forms of their own.
-bool HasOurAddresses(const Config& config) {
-  return config.transport == "zmq" || config.transport == "nng";
-}
-
-// ParseAddress's error at its place.
+// An address's error at its place.
 absl::Status FormError(const ConfigPlaces& places, const std::string& path,
                        const absl::Status& error) {
   absl::string_view text = error.message();
@@ -64,20 +60,6 @@ absl::Status CheckId(const Config& config, const ConfigPlaces& places,
                                    " too; want every id once"));
 }
 
-// What every other server would have to dial.
-absl::Status CheckDialable(const Config& config, const ConfigPlaces& places,
-                           const std::string& path, const std::string& text) {
-  if (config.servers.size() == 1 || !HasOurAddresses(config))
-    return absl::OkStatus();
-  if (!ParseAddress(text)->is_every_interface()) return absl::OkStatus();
-  return places.Error(
-      path, absl::StrCat("found ", QuotedExcerpt(text),
-                         ", every interface, which the other servers cannot "
-                         "dial; want the host that they reach this one at, "
-                         "and \"listen\": ",
-                         QuotedExcerpt(text), " beside it"));
-}
-
 absl::Status CheckAddress(const Config& config, const ConfigPlaces& places,
                           std::size_t index, Seen* seen) {
   const std::string& found = config.servers[index].address;
@@ -90,7 +72,11 @@ absl::Status CheckAddress(const Config& config, const ConfigPlaces& places,
   if (identity->empty()) return absl::OkStatus();
   const auto [address, is_new] =
       seen->addresses.emplace(*std::move(identity), index);
-  if (is_new) return CheckDialable(config, places, path, found);
+  if (is_new) {
+    status = config.servers.size() == 1 ? absl::OkStatus()
+                                        : CheckPeerAddress(config, found);
+    return status.ok() ? status : FormError(places, path, status);
+  }
   return places.Error(
       path, absl::StrCat("found ", QuotedExcerpt(found), ", the address of ",
                          ItemPath(places.servers_path, address->second),
@@ -124,6 +110,23 @@ absl::Status CheckServer(const Config& config, const ConfigPlaces& places,
 }
 
 }  // namespace
+
+bool HasOurAddresses(const Config& config) {
+  return config.transport == "zmq" || config.transport == "nng";
+}
+
+absl::Status CheckPeerAddress(const Config& config, const std::string& text) {
+  if (!HasOurAddresses(config)) return absl::OkStatus();
+  const absl::StatusOr<Address> address = ParseAddress(text);
+  if (!address.ok()) return address.status();
+  if (!address->is_every_interface() || address->port == 0)
+    return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "address ", QuotedExcerpt(text),
+      ": every interface, which nobody can dial; want the host that the other "
+      "servers reach this one at (and in its config \"listen\": ",
+      QuotedExcerpt(text), ")"));
+}
 
 absl::Status CheckServers(const Config& config, const ConfigPlaces& places) {
   if (config.servers.empty() || config.servers.size() > kServersMax) {

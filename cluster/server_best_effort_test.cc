@@ -53,5 +53,18 @@ TEST(ServerBestEffortTest, APeerOfUnknownAddressHasNoRoom) {
             absl::StatusCode::kResourceExhausted);
 }
 
+TEST(ServerBestEffortTest, ASenderIsWokenByStop) {
+  Config config = MakeConfig(2);
+  config.delivery = Delivery::kBestEffort;
+  config.servers[1].address = "m2:0";
+  auto one = Started(1, config);
+  std::thread sender([&] {
+    EXPECT_EQ(one->Send(To(2), absl::InfiniteDuration()).code(),
+              absl::StatusCode::kCancelled);
+  });
+  one->Stop();
+  sender.join();
+}
+
 }  // namespace
 }  // namespace cluster

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <future>
 #include <memory>
 #include <mutex>
@@ -45,6 +46,45 @@ TEST(ServerCallbacksTest, HandlersSeeUpBeforeTheFirstEnvelope) {
   ASSERT_TRUE(two->Start().ok());
   const std::vector<std::string> texts = recorder.WaitFor("hello");
   EXPECT_EQ(texts.front(), "<up 1>");
+}
+
+// Until so many envelopes of the peer have come to the server's inbox.
+void AwaitArrivals(const Server& server, int pid, std::uint64_t envelopes) {
+  while (true) {
+    for (const PeerStats& peer : server.Stats().peers) {
+      if (peer.peer == pid && peer.received >= envelopes) return;
+    }
+    std::this_thread::yield();
+  }
+}
+
+TEST(ServerCallbacksTest, ABatchEndsWhereAnEventIsStillToBeTold) {
+  const Config config = MakeConfig(3);
+  std::promise<void> may_return;
+  std::shared_future<void> returning = may_return.get_future().share();
+  auto one = Make(1, config);
+  one->OnPeerEvent([&](const PeerEvent& event) {
+    if (event.peer == 3 && event.type == PeerEvent::kUp) returning.wait();
+  });
+  ASSERT_TRUE(one->Start().ok());
+  auto two = Started(2, config);
+  ASSERT_TRUE(two->Send(To(1, "first")).ok());
+  EXPECT_EQ(one->Receive(kLong)->payload, "first");
+  ASSERT_TRUE(two->Send(To(1, "from 2")).ok());
+  AwaitArrivals(*one, 2, 2);
+  auto three = Started(3, config);
+  ASSERT_TRUE(three->Send(To(1, "from 3")).ok());
+  AwaitArrivals(*one, 3, 1);
+
+  std::vector<Envelope> batch;
+  ASSERT_TRUE(one->ReceiveBatch(&batch, 100, kLong).ok());
+  ASSERT_EQ(batch.size(), 1u);
+  EXPECT_EQ(batch[0].payload, "from 2");
+  EXPECT_EQ(one->Receive(absl::ZeroDuration()).status().code(),
+            absl::StatusCode::kDeadlineExceeded);
+  may_return.set_value();
+  ASSERT_TRUE(one->ReceiveBatch(&batch, 100, kLong).ok());
+  EXPECT_EQ(batch[0].payload, "from 3");
 }
 
 TEST(ServerCallbacksTest, HandlersMayNotWait) {

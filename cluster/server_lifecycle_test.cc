@@ -99,6 +99,20 @@ TEST(ServerLifecycleTest, AStartThatFailsToDialStopsTheServer) {
   EXPECT_EQ(one->Send(To(2)).code(), absl::StatusCode::kCancelled);
 }
 
+TEST(ServerLifecycleTest, AddPeerLooksAtTheAddressBeforeStartToo) {
+  Config config = MakeConfig(1);
+  config.transport = "zmq";  // whose addresses have a form
+  config.servers[0].address = "127.0.0.1:0";
+  auto one = Make(1, config);
+  EXPECT_EQ(one->AddPeer(2, "nowhere").code(),
+            absl::StatusCode::kInvalidArgument);
+  const absl::Status status = one->AddPeer(2, "*:10002");
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("server 2: address \"*:10002\": every interface"));
+  EXPECT_TRUE(one->AddPeer(2, "127.0.0.1:10002").ok());
+}
+
 TEST(ServerLifecycleTest, AReceiverIsWokenByStop) {
   auto one = Started(1, MakeConfig(2));
   std::thread receiver([&] {

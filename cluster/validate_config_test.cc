@@ -208,11 +208,12 @@ TEST(ValidateConfigTest, EveryInterfaceIsToListenOnNotToDial) {
   for (const char* address : {"*:1", "0.0.0.0:1", "[::]:1"}) {
     config.servers[1].address = address;
     EXPECT_EQ(ErrorOf(config),
-              absl::StrCat("config: $.servers[1].address: found \"", address,
-                           "\", every interface, which the other servers "
-                           "cannot dial; want the host that they reach this "
-                           "one at, and \"listen\": \"",
-                           address, "\" beside it"));
+              absl::StrCat(
+                  "config: $.servers[1].address: found \"", address,
+                  "\": every interface, which nobody can dial; want the host "
+                  "that the other servers reach this one at (and in its config "
+                  "\"listen\": \"",
+                  address, "\")"));
   }
   // AddPeer tells the others; and there may be no others.
   config.servers[1].address = "*:0";

@@ -1,6 +1,7 @@
 #include "cluster/link/reassembly.h"
 
 #include <cstring>
+#include <new>
 #include <utility>
 
 namespace cluster {
@@ -20,7 +21,12 @@ Reassembly::Result Reassembly::Add(ChunkState chunk, std::uint64_t total_bytes,
   if (chunk == ChunkState::kFirst) {
     if (total_bytes > record_bytes_max_) return Result::kBroken;
     total_bytes_ = static_cast<std::size_t>(total_bytes);
-    buffer_ = buffers_->Lend(total_bytes_);
+    // What a peer claims may be more than this machine has.
+    try {
+      buffer_ = buffers_->Lend(total_bytes_);
+    } catch (const std::bad_alloc&) {
+      return Result::kBroken;
+    }
   }
   if (total_bytes != total_bytes_ || body.empty() ||
       body.size() > total_bytes_ - bytes_) {

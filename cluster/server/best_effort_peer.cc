@@ -19,7 +19,7 @@ SendOutcome BestEffortPeer::Send(const EnvelopeView& envelope) {
   if (envelope.payload.size() > payload_bytes_max_)
     return SendOutcome::kTooLarge;
   std::lock_guard<std::mutex> lock(mutex_);
-  if (removed_) return SendOutcome::kRemoved;
+  if (removed_ || left_) return SendOutcome::kRemoved;
   if (!dialled_ || !writable_) return SendOutcome::kFull;
   std::string message;
   codec_->EncodeStandalone(envelope, &message);
@@ -39,8 +39,9 @@ SendOutcome BestEffortPeer::Send(const EnvelopeView& envelope) {
 bool BestEffortPeer::WaitForRoom(
     const EnvelopeView&, std::chrono::steady_clock::time_point deadline) {
   std::unique_lock<std::mutex> lock(mutex_);
-  return changed_.wait_until(
-      lock, deadline, [this] { return (dialled_ && writable_) || removed_; });
+  return changed_.wait_until(lock, deadline, [this] {
+    return (dialled_ && writable_) || removed_ || left_;
+  });
 }
 
 absl::Status BestEffortPeer::Connect(const std::string& address) {
@@ -58,6 +59,12 @@ void BestEffortPeer::Event(PeerEvent::Type type, absl::string_view reason) {
   event.peer = id_;
   event.reason = std::string(reason);
   callbacks_->PushEvent(std::move(event));
+}
+
+void BestEffortPeer::Leave() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  left_ = true;
+  changed_.notify_all();
 }
 
 void BestEffortPeer::Remove() {

@@ -35,7 +35,7 @@ class BestEffortPeer : public Peer {
   }
 
   absl::Status Connect(const std::string& address) override;
-  void Leave() override {}
+  void Leave() override;
   void Remove() override;
   void Restore() override;
   bool removed() const override;
@@ -65,6 +65,7 @@ class BestEffortPeer : public Peer {
   bool dialled_ = false;  // else the transport would lose what it is given
   bool writable_ = true;
   bool removed_ = false;
+  bool left_ = false;  // the server stops
   PeerStats stats_;
 };
 

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "cluster/server/start_thread.h"
+
 namespace cluster {
 namespace {
 
@@ -34,9 +36,9 @@ void Callbacks::SetEventHandler(std::function<void(const PeerEvent&)> handler) {
 
 bool Callbacks::InCallback() const { return running_here == this; }
 
-void Callbacks::Start() {
-  if (on_envelope_ == nullptr && on_event_ == nullptr) return;
-  thread_ = std::thread([this] { Loop(); });
+absl::Status Callbacks::Start() {
+  if (on_envelope_ == nullptr && on_event_ == nullptr) return absl::OkStatus();
+  return StartThread([this] { Loop(); }, &thread_);
 }
 
 void Callbacks::EnableEnvelopes() {
@@ -75,12 +77,12 @@ void Callbacks::Wake() {
 
 void Callbacks::PushEvent(PeerEvent event) {
   if (on_event_ == nullptr) return;
-  {
-    std::lock_guard<std::mutex> lock(mutex_);
-    events_.push_back(std::move(event));
-    events_pending_ = true;
-  }
-  if (on_envelope_ != nullptr) inbox_->PushMarker();
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (!events_.Push(std::move(event))) return;
+  events_pending_ = true;
+  // Under the lock, so that markers are in the order of their events. Receive
+  // waits at each for all that are pending.
+  inbox_->PushMarker(/*again=*/on_envelope_ != nullptr);
 }
 
 void Callbacks::RunHere() {
@@ -109,8 +111,7 @@ void Callbacks::RunInbox() {
       PeerEvent event;
       {
         std::lock_guard<std::mutex> lock(mutex_);
-        event = std::move(events_.front());
-        events_.pop_front();
+        event = events_.Pop();
         events_pending_ = !events_.empty();
       }
       on_event_(event);
@@ -121,8 +122,7 @@ void Callbacks::RunInbox() {
 void Callbacks::RunEvents() {
   std::unique_lock<std::mutex> lock(mutex_);
   while (!running_event_ && !events_.empty() && !stopping_) {
-    const PeerEvent event = std::move(events_.front());
-    events_.pop_front();
+    const PeerEvent event = events_.Pop();
     running_event_ = true;
     lock.unlock();
     {
@@ -137,7 +137,7 @@ void Callbacks::RunEvents() {
 }
 
 bool Callbacks::WaitForEvents(LazyDeadline* deadline) {
-  if (!events_pending_ || on_envelope_ != nullptr) return true;
+  if (!events_pending_) return true;
   std::unique_lock<std::mutex> lock(mutex_);
   return handled_.wait_until(lock, deadline->Get(),
                              [this] { return stopping_ || !events_pending_; });

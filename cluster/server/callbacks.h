@@ -2,11 +2,10 @@
 //
 // What it is: the OnEnvelope and OnPeerEvent handlers, and who runs them: the
 // transport's receiving thread where it is at hand (no hop), else a thread of
-// its own. With an OnEnvelope handler, events wait in the inbox between the
-// envelopes of the sessions that they part; without one, they run as soon as
-// they come, and Receive waits for those that are pending (so kUp still
-// precedes a session's first envelope). What it is not: where envelopes wait
-// (Inbox).
+// its own. Events have their places in the inbox, between the envelopes of the
+// sessions that they part. With an OnEnvelope handler they are told where they
+// lie; without one, as soon as they come, and Receive goes past such a place
+// only when that was done. What it is not: where envelopes wait (Inbox).
 //
 // Threads: safe; SetHandlers before Start. No lock is held over user code.
 
@@ -15,15 +14,16 @@
 
 #include <atomic>
 #include <condition_variable>
-#include <deque>
 #include <functional>
 #include <mutex>
 #include <thread>
 
+#include "absl/status/status.h"
 #include "cluster/envelope.h"
 #include "cluster/peer_event.h"
 #include "cluster/server/clock.h"
 #include "cluster/server/inbox.h"
+#include "cluster/server/pending_events.h"
 
 namespace cluster {
 
@@ -36,8 +36,8 @@ class Callbacks {
   void SetEventHandler(std::function<void(const PeerEvent&)> handler);
   bool handles_envelopes() const { return on_envelope_ != nullptr; }
 
-  // Starts the thread, if there is a handler.
-  void Start();
+  // Starts the thread, if there is a handler. kResourceExhausted: no threads.
+  absl::Status Start();
   // Envelopes may be handled from now on.
   void EnableEnvelopes();
   // No handler begins from now on.
@@ -73,7 +73,7 @@ class Callbacks {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::condition_variable handled_;
-  std::deque<PeerEvent> events_;
+  PendingEvents events_;
   bool running_event_ = false;
   bool awake_ = false;
   std::thread thread_;

@@ -17,8 +17,13 @@ Inbox::Inbox(int self_id, std::size_t payload_bytes_max, std::size_t bytes_max)
       payload_bytes_max_(payload_bytes_max),
       bytes_max_(bytes_max) {}
 
+bool Inbox::IsMarker(const Item& item) {
+  return item.kind == Item::Kind::kMarker;
+}
+
 void Inbox::PushItem(Item item) {
   bytes_ += item.bytes;
+  if (item.kind == Item::Kind::kEnvelope) envelope_bytes_ += item.bytes;
   items_.PushBack(std::move(item));
   // Who reads tells them when it ends.
   if (readers_waiting_ > 0 &&
@@ -37,10 +42,10 @@ void Inbox::Push(ArrivalSource* source, Arrival arrival) {
   PushItem(std::move(item));
 }
 
-// An empty inbox takes an envelope of any size.
+// Where no other envelope is, one of any size is taken.
 bool Inbox::HasRoom(std::size_t payload_bytes) const {
-  return bytes_ == 0 ||
-         bytes_ + payload_bytes + kEnvelopeChargeBytes <= bytes_max_;
+  return envelope_bytes_ == 0 ||
+         envelope_bytes_ + payload_bytes + kEnvelopeChargeBytes <= bytes_max_;
 }
 
 bool Inbox::PushEnvelope(const EnvelopeView& envelope) {
@@ -49,6 +54,7 @@ bool Inbox::PushEnvelope(const EnvelopeView& envelope) {
     if (closed_ || !HasRoom(envelope.payload.size())) return false;
     // Reserved while the payload is copied without the lock.
     bytes_ += envelope.payload.size() + kEnvelopeChargeBytes;
+    envelope_bytes_ += envelope.payload.size() + kEnvelopeChargeBytes;
   }
   Item item;
   item.kind = Item::Kind::kEnvelope;
@@ -57,6 +63,7 @@ bool Inbox::PushEnvelope(const EnvelopeView& envelope) {
   {
     std::lock_guard<std::mutex> lock(mutex_);
     bytes_ -= item.bytes;  // PushItem counts it
+    envelope_bytes_ -= item.bytes;
     PushItem(std::move(item));
   }
   WakeReader();
@@ -73,12 +80,14 @@ bool Inbox::WaitForRoom(std::size_t payload_bytes,
   return !closed_ && HasRoom(payload_bytes);
 }
 
-void Inbox::PushMarker() {
+void Inbox::PushMarker(bool again) {
   Item item;
   item.kind = Item::Kind::kMarker;
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    if (!closed_) PushItem(std::move(item));
+    if (closed_ || (!again && !items_.empty() && IsMarker(items_.back())))
+      return;
+    PushItem(std::move(item));
   }
   WakeReader();
 }
@@ -164,14 +173,16 @@ bool Inbox::Next(EnvelopeView* envelope) {
 
 bool Inbox::NextItem() {
   std::lock_guard<std::mutex> lock(mutex_);
-  if (closed_ || items_.empty() || items_.front().kind == Item::Kind::kMarker)
-    return false;
+  if (closed_ || items_.empty() || IsMarker(items_.front())) return false;
   current_ = std::move(items_.front());
   items_.DropFront();
   has_current_ = true;
   // Read from here on: who takes it may look at bytes() at once.
-  if (current_.kind == Item::Kind::kEnvelope)
-    GiveBack(std::exchange(current_.bytes, 0));
+  if (current_.kind == Item::Kind::kEnvelope) {
+    envelope_bytes_ -= current_.bytes;
+    bytes_ -= std::exchange(current_.bytes, 0);
+    if (senders_waiting_ > 0) room_.notify_all();
+  }
   taken_ = 0;
   rest_ = current_.arrival.body.bytes;
   decode_.context = RecordContext();
@@ -235,27 +246,26 @@ void Inbox::Reject(absl::string_view text, RefusalReason reason) {
   current_.source->OnBadRecords(current_.arrival, reason, text);
 }
 
-void Inbox::GiveBack(std::size_t bytes) {
-  bytes_ -= bytes;
-  if (senders_waiting_ > 0) room_.notify_all();
-}
-
 // The bytes first: once the peer hears that all was consumed, none are left.
 void Inbox::Settle() {
   if (current_.bytes > 0) {
     std::lock_guard<std::mutex> lock(mutex_);
-    GiveBack(current_.bytes);
+    bytes_ -= current_.bytes;
   }
   if (current_.source != nullptr) current_.source->OnConsumed(current_.arrival);
   current_ = Item();
   has_current_ = false;
 }
 
-bool Inbox::TakeMarker() {
+bool Inbox::AtMarker() const {
   std::lock_guard<std::mutex> lock(mutex_);
-  if (closed_ || items_.empty() || items_.front().kind != Item::Kind::kMarker)
-    return false;
-  items_.DropFront();
+  return !closed_ && !items_.empty() && IsMarker(items_.front());
+}
+
+bool Inbox::TakeMarker() {
+  if (!AtMarker()) return false;
+  std::lock_guard<std::mutex> lock(mutex_);
+  items_.DropFront();  // only the reader takes
   return true;
 }
 

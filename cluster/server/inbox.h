@@ -91,8 +91,9 @@ class Inbox {
   // or when closed.
   bool WaitForRoom(std::size_t payload_bytes,
                    std::chrono::steady_clock::time_point deadline);
-  // A place in the order at which Next stops.
-  void PushMarker();
+  // A place in the order at which Next stops; one `again` where the last is one
+  // already.
+  void PushMarker(bool again);
 
   // Takes the reader's role when there is something to read: by `deadline`, or
   // false. False when closed.
@@ -102,7 +103,8 @@ class Inbox {
   // With the role: the next envelope, valid until the next call; false if none
   // is at hand or a marker is next.
   bool Next(EnvelopeView* envelope);
-  // With the role: whether a marker is next; it is taken.
+  // With the role: whether a marker is next; and takes it.
+  bool AtMarker() const;
   bool TakeMarker();
   // Gives the role back.
   void EndReading();
@@ -137,6 +139,7 @@ class Inbox {
     kWanted,   // taken, and somebody waits for it
   };
 
+  static bool IsMarker(const Item& item);
   bool HasRoom(std::size_t payload_bytes) const;
   bool TakeBegun();
   bool TakeRole();
@@ -148,7 +151,6 @@ class Inbox {
   void Reject(absl::string_view text,
               RefusalReason reason = RefusalReason::kBadRecord);
   void Settle();
-  void GiveBack(std::size_t bytes);  // with the lock held
 
   const int self_id_;
   const std::size_t payload_bytes_max_;
@@ -159,6 +161,7 @@ class Inbox {
   std::condition_variable room_;
   Ring<Item> items_;
   std::size_t bytes_ = 0;
+  std::size_t envelope_bytes_ = 0;  // of them, PushEnvelope's
   int readers_waiting_ = 0;
   std::atomic<bool> wake_due_{false};
   int senders_waiting_ = 0;

@@ -93,6 +93,30 @@ TEST(InboxTest, AnEnvelopeInHandLeavesRoomForTheNext) {
   inbox.EndReading();
 }
 
+TEST(InboxTest, WhatAWindowBoundsTakesNoRoomFromEnvelopes) {
+  Inbox inbox(kSelf, kPayloadBytesMax, 1);
+  ByteWatch source(&inbox);
+  inbox.Push(&source, ArrivalOf(2));
+  EXPECT_TRUE(inbox.PushEnvelope(Addressed(kSelf)));
+  EXPECT_FALSE(inbox.PushEnvelope(Addressed(kSelf)));
+}
+
+TEST(InboxTest, AMarkerNotWantedAgainIsThereOnce) {
+  Inbox inbox(kSelf, kPayloadBytesMax, kPayloadBytesMax);
+  inbox.PushMarker(/*again=*/false);
+  inbox.PushMarker(/*again=*/false);
+  ASSERT_TRUE(inbox.PushEnvelope(Addressed(kSelf)));
+  inbox.PushMarker(/*again=*/false);
+  ASSERT_TRUE(inbox.TryBeginReading());
+  EnvelopeView envelope;
+  EXPECT_TRUE(inbox.TakeMarker());
+  EXPECT_FALSE(inbox.AtMarker());
+  EXPECT_TRUE(inbox.Next(&envelope));
+  EXPECT_FALSE(inbox.Next(&envelope));
+  EXPECT_TRUE(inbox.TakeMarker());
+  inbox.EndReading();
+}
+
 TEST(InboxTest, AnArrivalIsCountedUntilJustBeforeItsSourceHears) {
   Inbox inbox(kSelf, kPayloadBytesMax, kPayloadBytesMax);
   ByteWatch source(&inbox);
@@ -127,7 +151,7 @@ TEST(InboxTest, WhatArrivesAfterCloseIsCountedAndNotConsumed) {
 
 TEST(InboxTest, AMarkerStopsTheReader) {
   Inbox inbox(kSelf, kPayloadBytesMax, kPayloadBytesMax);
-  inbox.PushMarker();
+  inbox.PushMarker(/*again=*/true);
   ASSERT_TRUE(inbox.PushEnvelope(Addressed(kSelf)));
   ASSERT_TRUE(inbox.TryBeginReading());
   EnvelopeView envelope;

@@ -69,6 +69,7 @@ void ReliablePeer::Release(std::unique_lock<std::mutex> lock) {
 }
 
 absl::Status ReliablePeer::Connect(const std::string& address) {
+  std::lock_guard<std::mutex> dial(dial_);
   {
     const std::unique_lock<std::mutex> lock = Touch();
     address_ = address;
@@ -88,6 +89,7 @@ void ReliablePeer::Leave() {
 }
 
 void ReliablePeer::Remove() {
+  std::lock_guard<std::mutex> dial(dial_);
   std::unique_lock<std::mutex> lock = Touch();
   if (link_ == nullptr) return;
   link_->SayGoodbye();
@@ -138,6 +140,8 @@ bool ReliablePeer::OnFrame(const FrameHeader& header, Slice body,
                            bool* may_pump) {
   std::unique_lock<std::mutex> lock = Touch();
   if (link_ == nullptr) return false;
+  *may_pump = false;
+  if (left_) return true;  // it knows no more of what it has sent
   link_->OnFrame(header, std::move(body), MonotonicNow());
   *may_pump = MayPump();
   Release(std::move(lock));
@@ -168,7 +172,7 @@ void ReliablePeer::OnDrained() {
 bool ReliablePeer::Tick(absl::Time now) {
   if (absl::ToUnixNanos(now) < idle_until_ns_.load(std::memory_order_relaxed))
     return false;
-  std::string redial;
+  bool redial = false;
   bool busy = false;
   bool event = false;
   {
@@ -187,17 +191,27 @@ bool ReliablePeer::Tick(absl::Time now) {
     // half-open.
     if (link_->connected() && !link_->up() &&
         now - dialled_ > config_.peer_timeout) {
-      redial = address_;
+      redial = true;
       dialled_ = now;
     }
     Release(std::move(lock));
   }
   if (event) callbacks_->Wake();
+  if (redial) Redial();
+  return busy;
+}
+
+void ReliablePeer::Redial() {
+  std::lock_guard<std::mutex> dial(dial_);
+  std::string address;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    address = address_;
+  }
   // The address was good when it was given, and the transport dials again by
   // itself.
-  if (!redial.empty())
-    transport_->Connect(config_.peer_id, redial).IgnoreError();
-  return busy;
+  if (!address.empty())
+    transport_->Connect(config_.peer_id, address).IgnoreError();
 }
 
 PeerStats ReliablePeer::Stats() const {
@@ -224,10 +238,12 @@ void ReliablePeer::OnBadRecords(const Arrival& arrival, RefusalReason reason,
     link_->RejectRecords(arrival.session, reason, text);
     Pump();
   }
-  if (reason != RefusalReason::kWrongIdentity) return;
-  rejections_->Report(reason, config_.peer_id,
-                      absl::StrCat("server ", config_.peer_id, " sent ", text),
-                      MonotonicNow());
+  if (reason == RefusalReason::kWrongIdentity) {
+    rejections_->Report(
+        reason, config_.peer_id,
+        absl::StrCat("server ", config_.peer_id, " sent ", text),
+        MonotonicNow());
+  }
   callbacks_->Wake();
 }
 

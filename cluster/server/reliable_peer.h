@@ -78,6 +78,7 @@ class ReliablePeer : public Peer, public ArrivalSource, private LinkSink {
   std::unique_lock<std::mutex> Touch();
   void NewLink();
   void CountRetired(RefusalReason reason);
+  void Redial();
   void Release(std::unique_lock<std::mutex> lock);
 
   // Sending (reliable_peer_send.cc).
@@ -108,6 +109,10 @@ class ReliablePeer : public Peer, public ArrivalSource, private LinkSink {
   Rejections* const rejections_;
 
   static constexpr std::int64_t kNotIdle = 0;
+
+  // Held over the transport's Connect, and taken before mutex_: whoever removes
+  // the peer, or says where else it is, is not followed by a dial of before.
+  std::mutex dial_;
 
   // Before this, a Tick would find nothing to do. Written under the lock; read
   // without it, so that an idle link is not even looked at.

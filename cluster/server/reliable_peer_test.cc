@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <future>
 #include <memory>
 #include <string>
 #include <thread>
@@ -206,6 +207,26 @@ TEST_F(ReliablePeerTest, WhatIsStagedIsDroppedWhenTheServerLeaves) {
   EXPECT_EQ(stats.accepted, sent_.size());
   EXPECT_EQ(stats.queued, 0u);
   EXPECT_TRUE(AddsUp(stats));
+}
+
+TEST_F(ReliablePeerTest, AfterItLeftItTakesNothingAmiss) {
+  Send("x");
+  Carry();
+  near_->Leave();
+  Answer();
+  for (std::uint64_t refused : near_->Stats().refused) EXPECT_EQ(refused, 0u);
+}
+
+TEST_F(ReliablePeerTest, OfRecordsThatMakeNoSenseTheHandlerHears) {
+  std::promise<PeerEvent::Type> told;
+  callbacks_.SetEventHandler(
+      [&](const PeerEvent& event) { told.set_value(event.type); });
+  ASSERT_TRUE(callbacks_.Start().ok());
+  Arrival arrival;
+  arrival.session = far_->link->session();
+  near_->OnBadRecords(arrival, RefusalReason::kBadRecord, "nonsense");
+  EXPECT_EQ(told.get_future().get(), PeerEvent::kDown);
+  callbacks_.Stop();
 }
 
 TEST_F(ReliablePeerTest, WaitsForATransportThatIsFull) {

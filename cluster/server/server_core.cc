@@ -7,6 +7,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "cluster/config_address.h"
 #include "cluster/config_security.h"
 #include "cluster/server/clock.h"
 
@@ -150,14 +151,15 @@ absl::Status ServerCore::Run(std::unique_lock<std::mutex>* lock) {
                         absl::StrCat("server ", id_, ": ", status.message()));
   }
   phase_ = Phase::kRunning;
-  callbacks_.Start();
-  if (status = Dial(); !status.ok()) {
+  status = callbacks_.Start();
+  if (status.ok()) status = Dial();
+  if (status.ok() && config_.delivery == Delivery::kReliable)
+    status = ticker_.Start();
+  if (!status.ok()) {
     lock->unlock();
     Stop();
-    return status;
   }
-  if (config_.delivery == Delivery::kReliable) ticker_.Start();
-  return absl::OkStatus();
+  return status;
 }
 
 absl::Status ServerCore::Dial() {
@@ -183,6 +185,10 @@ absl::Status ServerCore::AddPeer(int id, const std::string& address) {
   if (address.empty())
     return absl::InvalidArgumentError(
         absl::StrCat("server ", id, ": no address"));
+  if (absl::Status status = CheckPeerAddress(config_, address); !status.ok()) {
+    return absl::Status(status.code(),
+                        absl::StrCat("server ", id, ": ", status.message()));
+  }
   ServerAddress* const known = FindAddress(id);
   if (known != nullptr && (id == id_ || AddressKnown(known->address))) {
     return absl::AlreadyExistsError(absl::StrCat(

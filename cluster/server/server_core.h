@@ -6,7 +6,7 @@
 // a Ticker that lets time pass. What it is not: public; Server is.
 //
 // Threads: as Server says. Order of locks: stop, lifecycle, the
-// broadcaster's, then one peer's, then the inbox's or the callbacks'.
+// broadcaster's, then one peer's, then the callbacks', then the inbox's.
 
 #ifndef CLUSTER_SERVER_SERVER_CORE_H_
 #define CLUSTER_SERVER_SERVER_CORE_H_
@@ -103,6 +103,8 @@ class ServerCore {
 
   // Receiving.
   absl::Status BeginReceive(LazyDeadline* deadline);
+  absl::Status NextToReceive(LazyDeadline* deadline, EnvelopeView* envelope,
+                             bool* found);
 
   const int id_;
   const Codec* const codec_;

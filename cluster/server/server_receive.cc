@@ -5,6 +5,13 @@
 #include "cluster/server/server_core.h"
 
 namespace cluster {
+namespace {
+
+absl::Status NoneInTime() {
+  return absl::DeadlineExceededError("no envelope came in time");
+}
+
+}  // namespace
 
 absl::Status ServerCore::BeginReceive(LazyDeadline* deadline) {
   if (callbacks_.InCallback())
@@ -18,25 +25,39 @@ absl::Status ServerCore::BeginReceive(LazyDeadline* deadline) {
     return absl::FailedPreconditionError(
         "Receive before ReceiveMessage(server) or Start()");
   }
-  if (inbox_.TryBeginReading() || inbox_.BeginReading(deadline->Get())) {
-    // An event that precedes what is read has been told before it is.
-    if (callbacks_.WaitForEvents(deadline)) return absl::OkStatus();
-    inbox_.EndReading();
-  }
+  if (inbox_.TryBeginReading() || inbox_.BeginReading(deadline->Get()))
+    return absl::OkStatus();
   if (inbox_.closed()) return absl::CancelledError("the server was stopped");
-  return absl::DeadlineExceededError("no envelope came in time");
+  return NoneInTime();
+}
+
+// With the reader's role. What there was to read may have been refused, or only
+// events: then none is found.
+absl::Status ServerCore::NextToReceive(LazyDeadline* deadline,
+                                       EnvelopeView* envelope, bool* found) {
+  *found = inbox_.Next(envelope);
+  while (!*found && inbox_.AtMarker()) {
+    // An event that precedes an envelope is told before that is read.
+    if (!callbacks_.WaitForEvents(deadline)) return NoneInTime();
+    inbox_.TakeMarker();
+    *found = inbox_.Next(envelope);
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<Envelope> ServerCore::Receive(absl::Duration timeout) {
   LazyDeadline deadline(timeout);
-  // What there was to read may have been refused: then there is nothing, and it
-  // waits again.
   while (true) {
     if (absl::Status status = BeginReceive(&deadline); !status.ok())
       return status;
     const Inbox::Reading role(&inbox_);
     EnvelopeView view;
-    if (inbox_.Next(&view)) return view.ToEnvelope();
+    bool found = false;
+    if (absl::Status status = NextToReceive(&deadline, &view, &found);
+        !status.ok()) {
+      return status;
+    }
+    if (found) return view.ToEnvelope();
   }
 }
 
@@ -55,9 +76,15 @@ absl::Status ServerCore::ReceiveBatch(std::vector<Envelope>* out,
       return status;
     const Inbox::Reading role(&inbox_);
     EnvelopeView view;
-    while (taken < most && inbox_.Next(&view)) {
+    bool more = false;
+    if (absl::Status status = NextToReceive(&deadline, &view, &more);
+        !status.ok()) {
+      return status;
+    }
+    while (more) {
       if (taken == out->size()) out->emplace_back();
       view.CopyTo(&(*out)[taken++]);
+      more = taken < most && inbox_.Next(&view);
     }
   }
   out->resize(taken);

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "cluster/server/clock.h"
+#include "cluster/server/start_thread.h"
 
 namespace cluster {
 
@@ -10,8 +11,8 @@ Ticker::Ticker(absl::Duration soon, absl::Duration leisure,
                std::function<bool()> tick)
     : soon_(soon), leisure_(leisure), tick_(std::move(tick)) {}
 
-void Ticker::Start() {
-  thread_ = std::thread([this] { Loop(); });
+absl::Status Ticker::Start() {
+  return StartThread([this] { Loop(); }, &thread_);
 }
 
 void Ticker::Stop() {

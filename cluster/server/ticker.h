@@ -13,6 +13,7 @@
 #include <mutex>
 #include <thread>
 
+#include "absl/status/status.h"
 #include "absl/time/time.h"
 
 namespace cluster {
@@ -25,7 +26,8 @@ class Ticker {
          std::function<bool()> tick);
   ~Ticker() { Stop(); }
 
-  void Start();
+  // kResourceExhausted: the system gives no thread.
+  absl::Status Start();
   // Not from `tick`.
   void Stop();
 
