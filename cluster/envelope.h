@@ -47,8 +47,10 @@ enum class Lane : std::uint8_t { kUrgent = 0, kNormal = 1, kBulk = 2 };
 inline constexpr int kLanes = 3;
 
 // With the sender's id, unique for ever. `incarnation` names one life of the
-// sending process, `sequence` counts within it from 1. The zero value means
-// "none yet".
+// sending process, and is greater in a later one; `sequence` is from 1 in each.
+// They are unique, not in order: threads take numbers ahead, and lanes overtake
+// each other. Who looks for duplicates remembers ids, not the highest one. The
+// zero value means "none yet".
 struct MessageId {
   std::uint64_t incarnation = 0;
   std::uint64_t sequence = 0;
@@ -68,7 +70,8 @@ struct Envelope {
   MsgType msg_type = MsgType::kAppendEntriesRequest;
   int sender_id = 0;       // assigned by Send
   std::uint64_t term = 0;  // of the sender
-  bool voted = false;      // whether the sender has voted in that term
+  bool voted = false;      // for that term: the sender has voted; in an answer
+                           // to a request for its vote: it votes for the asker
   std::string payload;
   Lane lane = Lane::kNormal;
 

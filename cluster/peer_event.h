@@ -1,7 +1,10 @@
 // PeerEvent: what became of a peer, as Server::OnPeerEvent tells it.
 //
 // Order: kUp precedes the first envelope of a session, kRestarted lies between
-// the envelopes of two sessions. Threads and ownership: a value. What it is
+// the envelopes of two sessions. Where over a thousand events wait for a handler
+// that does not return, a peer's later ones are told in its earlier ones' place:
+// its last state, that there were restarts, and their sums. Threads and
+// ownership: a value. What it is
 // not: a membership protocol; who belongs to the cluster is the config's and
 // AddPeer's to say.
 //
@@ -25,7 +28,7 @@ struct PeerEvent {
             // it stopped; its session and queue are kept
     kRestarted,  // a new session: the peer is another process, or forgot us;
                  // kUp follows
-    kRemoved,    // RemovePeer; the last event of this peer
+    kRemoved,    // RemovePeer; nothing but kRejected follows
     kRejected,   // a connection, frame or envelope was turned away that came
                  // in this peer's name, or in nobody's. It says nothing of the
                  // peer itself, whose session goes on

@@ -12,7 +12,7 @@
 // forbidden. Ownership: the server owns its sockets and threads; envelopes are
 // copied in, and out of Receive; a handler's view dies with the call. Errors:
 // absl::Status with a text that says what to do; no exception crosses this
-// interface.
+// interface but std::bad_alloc, where memory ends.
 //
 //   auto server = cluster::NewServer(1, "configs/cluster.json");
 //   if (!server.ok()) { std::cerr << server.status() << "\n"; return 1; }
@@ -52,7 +52,9 @@ struct MulticastResult {
   // OK if every recipient's queue took it; else the first recipient's trouble,
   // with how many more.
   absl::Status status;
-  MessageId message_id{};  // the same for all; zero if nothing was sent
+  // The same for all; zero if it was not begun: an unknown pid, before
+  // SendMessage, after Stop.
+  MessageId message_id{};
   std::vector<std::pair<int, absl::Status>>
       peers;  // per pid, in the order given
 
@@ -71,8 +73,8 @@ class Server {
   // Accepts an envelope for its pid: another member, this server (it is
   // delivered locally) or kBroadcast (all but this server). The fields
   // message_id and sender_id are assigned, whatever they hold. An accepted
-  // envelope is delivered, or its loss is reported and counted (see README,
-  // guarantees).
+  // envelope is delivered, or its loss is reported and counted (README, What is
+  // promised).
   //
   // Does not wait with a zero timeout or in a callback; else for at most
   // `timeout` for room in the peer's queue. Two servers that both wait here and
@@ -106,20 +108,26 @@ class Server {
       absl::Duration timeout = absl::InfiniteDuration());
 
   // Waits as Receive does for the first, then takes what is there at once, at
-  // most `envelopes_max` (at least 1) in all. It replaces what `out` held, and
-  // uses its memory again: with the same vector every time, a steady stream of
-  // envelopes allocates nothing. After an error `out` is as it was.
+  // most `envelopes_max` (at least 1) in all, up to where an event is still to
+  // be told. It replaces what `out` held, and uses its memory again: with the
+  // same vector every time, only a batch that is larger than the one before
+  // allocates. After an error `out` is as it was.
   absl::Status ReceiveBatch(std::vector<Envelope>* out, int envelopes_max,
                             absl::Duration timeout = absl::InfiniteDuration());
 
-  // Called for each envelope, instead of Receive. Before Start.
+  // Called for each envelope, instead of Receive. Set it before Start; later
+  // aborts.
   void OnEnvelope(std::function<void(const EnvelopeView&)> handler);
-  // Called when a peer goes up, down, restarts or is removed. Before Start.
+  // Called when a peer goes up, down, restarts or is removed, and when somebody
+  // is turned away. Set it before Start; later aborts. With OnEnvelope events
+  // come among the envelopes, so from ReceiveMessage on.
   void OnPeerEvent(std::function<void(const PeerEvent&)> handler);
 
-  // Waits until every accepted envelope is acknowledged (or dropped, and
-  // counted), also those accepted while it waits. kDeadlineExceeded names the
-  // peers that are behind. kFailedPrecondition: best effort, or in a callback.
+  // Waits until every envelope that was accepted before the call is
+  // acknowledged (or dropped, and counted). Acknowledged is what the peer's
+  // Receive has returned or its handler was called with; what the peer makes of
+  // it is its own affair. kDeadlineExceeded names the peers that are behind.
+  // kFailedPrecondition: best effort, or in a callback.
   absl::Status Flush(absl::Duration timeout);
 
   ServerStats Stats() const;  // also after Stop
@@ -147,9 +155,9 @@ class Server {
   // Where it listens, port resolved; before it does, as configured.
   std::string Address() const;
 
-  // Tries for at most linger_ms to get out what was accepted, then closes. When
-  // it returns, within linger_ms and a little, no callback is running or will.
-  // Idempotent.
+  // Tries for at most linger_ms to get out what was accepted, then closes. It
+  // returns within linger_ms and a little, but not before a handler that is
+  // running has; then none will run. Idempotent.
   void Stop();
 
  private:
@@ -173,7 +181,10 @@ absl::StatusOr<std::unique_ptr<Server>> NewServer(int server_id, Config config,
                                                   TransportFactory factory);
 
 // Starts sending, as soon as invoked. The first of the two binds the server's
-// address; both are idempotent. kAlreadyExists: the address is in use.
+// address and dials the others; both are idempotent. kAlreadyExists: the address
+// is in use. After an error of binding it may be called again; after one of
+// dialling (an address that the transport refuses), or where the system has no
+// more threads (kResourceExhausted), the server is stopped.
 absl::Status SendMessage(Server& server);
 // Starts receiving, as soon as invoked.
 absl::Status ReceiveMessage(Server& server);

@@ -43,6 +43,11 @@ void Answer(Server* server, Voter* voter, const EnvelopeView& request) {
     std::cerr << status << "\n";
 }
 
+int Fail(const absl::Status& status) {
+  std::cerr << status << "\n";
+  return 1;
+}
+
 // Asks all for their votes in `term`, and waits for a majority.
 bool Elect(Server* candidate, std::uint64_t term, std::future<void>* majority) {
   Envelope request;
@@ -70,7 +75,7 @@ int main() {
 
   for (int id = 1; id <= kServers; ++id) {
     auto made = cluster::NewServer(id, config);
-    if (!made.ok()) return 1;
+    if (!made.ok()) return Fail(made.status());
     Server* const server = made->get();
     Voter* const voter = &voters[static_cast<std::size_t>(id)];
     if (id == 1) {
@@ -83,7 +88,8 @@ int main() {
       server->OnEnvelope(
           [=](const EnvelopeView& request) { Answer(server, voter, request); });
     }
-    if (!server->Start().ok()) return 1;
+    if (absl::Status started = server->Start(); !started.ok())
+      return Fail(started);
     servers.push_back(*std::move(made));
   }
 
