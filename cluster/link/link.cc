@@ -117,7 +117,7 @@ void Link::RequestConsumed() {
 std::uint64_t Link::Abandon(DropReason reason) {
   const std::uint64_t unknown_fate = window_.envelopes();
   stats_.dropped[static_cast<std::size_t>(reason)] +=
-      unknown_fate + queue_.envelopes();
+      unknown_fate + window_.untaken_envelopes() + queue_.envelopes();
   window_.Reset();
   queue_.Clear();
   return unknown_fate;
@@ -187,7 +187,7 @@ PeerStats Link::Stats() const {
   PeerStats stats = stats_;
   stats.up = up_;
   stats.acknowledged = window_.acknowledged_envelopes();
-  stats.queued = queue_.envelopes();
+  stats.queued = queue_.envelopes() + window_.untaken_envelopes();
   stats.queued_bytes = queue_.bytes();
   stats.in_flight = window_.envelopes();
   stats.unconsumed_bytes = window_.unconsumed_bytes();

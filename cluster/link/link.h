@@ -167,7 +167,7 @@ class Link {
   absl::Time IdleUntil() const;
   // Whether all that was accepted has arrived, though the application there may
   // not have taken it.
-  bool AllReceived() const { return queue_.Empty() && !window_.inflight(); }
+  bool AllReceived() const { return queue_.Empty() && window_.all_received(); }
 
   // --- facts ---
 

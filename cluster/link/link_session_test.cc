@@ -169,7 +169,9 @@ TEST(LinkSession, APayloadWhoseEndTheTransportDidNotTakeBeginsAnew) {
   pair.one.Append(large);
   pair.one.Speak(1);  // lost
   SpeakButData(&pair);
-  ASSERT_EQ(pair.one.Stats().in_flight, 1u);
+  ASSERT_EQ(pair.one.Stats().in_flight, 0u);
+  ASSERT_EQ(pair.one.Stats().queued, 1u);
+  EXPECT_FALSE(pair.one.link->AllReceived());
   RebornWithoutData(&pair, pair.two.config.incarnation);
   EXPECT_EQ(pair.two.Payloads(), Strings{large});
   EXPECT_EQ(pair.one.Stats().Dropped(DropReason::kPeerRestart), 0u);

@@ -48,12 +48,19 @@ void SendWindow::Add(Sent&& sent) {
   ++next_transmit_;
 }
 
+std::uint64_t& SendWindow::EnvelopesOf(const Sent& sent) {
+  return sent.transmissions > 0 ? envelopes_ : untaken_envelopes_;
+}
+
 bool SendWindow::MarkTransmitted() {
   CLUSTER_CHECK(next_transmit_ < next_sequence_, "nothing is to be sent again");
   Sent& sent = MutableAt(next_transmit_);
   Count(sent, +1);
   ++next_transmit_;
-  return sent.transmissions++ > 0;
+  EnvelopesOf(sent) -= sent.envelopes;
+  ++sent.transmissions;
+  EnvelopesOf(sent) += sent.envelopes;
+  return sent.transmissions > 1;
 }
 
 bool SendWindow::UndoLast() {
@@ -61,7 +68,10 @@ bool SendWindow::UndoLast() {
   --next_transmit_;
   Sent& sent = MutableAt(next_transmit_);
   Count(sent, -1);
-  return --sent.transmissions > 0;
+  EnvelopesOf(sent) -= sent.envelopes;
+  --sent.transmissions;
+  EnvelopesOf(sent) += sent.envelopes;
+  return sent.transmissions > 0;
 }
 
 void SendWindow::Rewind() {
@@ -91,7 +101,7 @@ AckResult SendWindow::Acknowledge(std::uint64_t received_through,
   while (front_sequence_ <= consumed_through) {
     const Sent& sent = sent_.front();
     unconsumed_bytes_ -= FrameCharge(sent.body_bytes);
-    envelopes_ -= sent.envelopes;
+    EnvelopesOf(sent) -= sent.envelopes;
     acknowledged_envelopes_ += sent.envelopes;
     sent_.DropFront();
     ++front_sequence_;

@@ -88,10 +88,13 @@ class SendWindow {
     return inflight_frames_[static_cast<std::size_t>(lane)];
   }
   bool inflight() const { return next_transmit_ > received_through_ + 1; }
+  bool all_received() const { return next_sequence_ == received_through_ + 1; }
   // Charged to the receiver's window.
   std::size_t unconsumed_bytes() const { return unconsumed_bytes_; }
   bool empty() const { return sent_.empty(); }
+  // Transmitted; and of the frame that the transport has never taken.
   std::uint64_t envelopes() const { return envelopes_; }
+  std::uint64_t untaken_envelopes() const { return untaken_envelopes_; }
   std::uint64_t acknowledged_envelopes() const {
     return acknowledged_envelopes_;
   }
@@ -102,6 +105,7 @@ class SendWindow {
  private:
   Sent& MutableAt(std::uint64_t sequence);
   void Count(const Sent& sent, int sign);
+  std::uint64_t& EnvelopesOf(const Sent& sent);
 
   Ring<Sent> sent_;                   // front_sequence_ .. next_sequence_ - 1
   std::uint64_t front_sequence_ = 1;  // consumed_through + 1
@@ -112,6 +116,7 @@ class SendWindow {
   std::array<int, kLanes> inflight_frames_{};
   std::size_t unconsumed_bytes_ = 0;
   std::uint64_t envelopes_ = 0;
+  std::uint64_t untaken_envelopes_ = 0;
   std::uint64_t acknowledged_envelopes_ = 0;  // in all sessions
 };
 

@@ -90,13 +90,19 @@ TEST(SendWindow, WhatWasNotTakenIsToBeTransmittedAgain) {
   window.Add(SomeFrame());
   EXPECT_FALSE(window.UndoLast());
   EXPECT_FALSE(window.inflight());
+  EXPECT_FALSE(window.all_received());
+  EXPECT_EQ(window.envelopes(), 0u);
+  EXPECT_EQ(window.untaken_envelopes(), 1u);
   EXPECT_EQ(window.Rewound(), &window.At(1));
   EXPECT_EQ(window.unconsumed_bytes(), FrameCharge(kBody));
   // Not taken, it was not transmitted, so this is no retransmission.
   EXPECT_FALSE(window.MarkTransmitted());
+  EXPECT_EQ(window.envelopes(), 1u);
+  EXPECT_EQ(window.untaken_envelopes(), 0u);
   window.Rewind();
   EXPECT_TRUE(window.MarkTransmitted());
   EXPECT_TRUE(window.UndoLast());
+  EXPECT_EQ(window.envelopes(), 1u);
 }
 
 TEST(SendWindow, ResetReturnsWhatWasNotConsumed) {

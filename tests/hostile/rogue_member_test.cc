@@ -256,6 +256,7 @@ TEST_P(RogueMemberTest, BadRecordsAreCountedAfterARemovalToo) {
 
 TEST_P(RogueMemberTest, AHelloOfAnotherClusterIsRefused) {
   Hello hello;
+  hello.incarnation = 3;
   hello.nonce = 1;
   hello.epoch = 2;
   hello.cluster = "another";
