@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "cluster/config_security.h"
 #include "cluster/server/server_core.h"
+#include "codec/registry.h"
 #include "transport/buffer_pool.h"
 #include "transport/check.h"
 
