@@ -35,10 +35,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
-#include <vector>
 
 #include "absl/status/status.h"
-#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "cluster/envelope.h"
 
@@ -109,16 +107,6 @@ class Codec {
                                         DecodeState* state,
                                         EnvelopeView* envelope) const = 0;
 };
-
-// The codec of that name; kNotFound lists the known ones. What it returns lives
-// for ever.
-absl::StatusOr<const Codec*> FindCodec(absl::string_view name);
-
-// The codec with that wire id, or null.
-const Codec* FindCodec(std::uint8_t id);
-
-// In the order in which errors list them.
-std::vector<std::string> CodecNames();
 
 }  // namespace cluster
 

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "codec/codec.h"
 #include "codec/random_envelope.h"
+#include "codec/registry.h"
 #include "gtest/gtest.h"
 
 namespace cluster {

@@ -1,10 +1,8 @@
-#include <string>
-#include <vector>
+#include "codec/registry.h"
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "codec/binary/binary.h"
-#include "codec/codec.h"
 #include "codec/json/json.h"
 
 namespace cluster {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "cluster/config.h"
-#include "codec/codec.h"
+#include "codec/registry.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "transport/registry.h"

@@ -3,8 +3,8 @@
 #include <string>
 
 #include "cluster/link/link_pair.h"
-#include "codec/codec.h"
 #include "codec/frame_header.h"
+#include "codec/registry.h"
 #include "gtest/gtest.h"
 
 namespace cluster {

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "codec/registry.h"
 
 namespace cluster {
 namespace {

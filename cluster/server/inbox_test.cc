@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "codec/registry.h"
 #include "gtest/gtest.h"
 
 namespace cluster {

@@ -7,6 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "cluster/config_security.h"
 #include "cluster/server/server_core.h"
+#include "codec/registry.h"
 #include "transport/buffer_pool.h"
 #include "transport/check.h"
 

@@ -1,0 +1,36 @@
+// Registry: the codecs of this library by name and by id.
+//
+// What it is: an explicit table, one line per codec (registry.cc), so that the
+// config's "codec" and the id in a frame can choose. Nothing registers itself.
+//
+// Threads: safe from any. Ownership: the codecs live for ever. Errors:
+// kNotFound, naming the known codecs.
+//
+//   absl::StatusOr<const Codec*> codec = FindCodec("binary");
+//   if (codec.ok()) (*codec)->EncodeStandalone(envelope, &message);
+
+#ifndef CODEC_REGISTRY_H_
+#define CODEC_REGISTRY_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "codec/codec.h"
+
+namespace cluster {
+
+// The codec of that name; kNotFound lists the known ones.
+absl::StatusOr<const Codec*> FindCodec(absl::string_view name);
+
+// The codec with that wire id, or null.
+const Codec* FindCodec(std::uint8_t id);
+
+// In the order in which errors list them.
+std::vector<std::string> CodecNames();
+
+}  // namespace cluster
+
+#endif  // CODEC_REGISTRY_H_
