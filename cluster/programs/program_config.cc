@@ -7,7 +7,7 @@
 
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
-#include "codec/codec.h"
+#include "codec/registry.h"
 #include "transport/registry.h"
 
 ABSL_FLAG(std::string, config, "", "the cluster's config file");
