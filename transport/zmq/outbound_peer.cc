@@ -79,18 +79,30 @@ void OutboundPeer::HangUpLocked() {
   sockets_->poll_set->Wake();
 }
 
-absl::Status OutboundPeer::UseKeys(bool own_changed) {
+void OutboundPeer::UseKeys(bool own_changed) {
   std::lock_guard<std::mutex> lock(mutex_);
-  if (connection_ == nullptr && !shut_out_) return absl::OkStatus();
+  if (connection_ == nullptr && !shut_out_) return;
   const std::shared_ptr<const CurveKeys> keys = sockets_->keys->Get();
   const CurvePeer* const peer = keys->FindPeer(id_);
   if (peer == nullptr) {
     if (!shut_out_) HangUpLocked();
-    return absl::OkStatus();
+    return;
   }
   const bool same = connection_ != nullptr &&
                     connection_->serial == peer->serial && !own_changed;
-  return same ? absl::OkStatus() : DialLocked(address_);
+  if (same) return;
+  // Before anything can fail: who holds the old key may be a thief.
+  CloseLocked(0);
+  if (absl::Status status = DialLocked(address_); !status.ok())
+    AbandonLocked(status.message());
+}
+
+// Whoever waits for room may as well go on: there is no connection to lose.
+void OutboundPeer::AbandonLocked(absl::string_view reason) {
+  up_ = shut_out_ = false;
+  loss_told_ = abandoned_ = true;
+  untold_.push_back({false, std::string(reason)});
+  sockets_->poll_set->Wake();
 }
 
 SendResult OutboundPeer::Send(const Frame& frame, std::size_t bytes) {

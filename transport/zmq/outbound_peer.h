@@ -87,8 +87,10 @@ class OutboundPeer {
   // Dials the same address anew, unless closed.
   absl::Status Redial();
   // The keys are others: dials anew if the peer's is, or `own_changed`; hangs
-  // up if it has none.
-  absl::Status UseKeys(bool own_changed);
+  // up if it has none. What was dialled with keys that are no longer in force is
+  // closed in any case; where no new dial can begin, somebody has to call Redial
+  // (TakeReports says so).
+  void UseKeys(bool own_changed);
 
   // Lost if closed.
   SendResult Send(const Frame& frame, std::size_t bytes);
@@ -121,6 +123,7 @@ class OutboundPeer {
 
   absl::Status DialLocked(const Address& address);
   void HangUpLocked();
+  void AbandonLocked(absl::string_view reason);
   void CloseLocked(int linger_ms);
   void Report(const LinkEvent& event, std::vector<LinkReport>* reports);
   void Pause();

@@ -164,9 +164,8 @@ absl::Status ZmqTransport::UseKeys(std::shared_ptr<const CurveKeys> keys) {
   // A Connect that runs meanwhile either is in the table already, or will find
   // the new keys.
   std::lock_guard<std::mutex> lock(mutex_);
-  for (const PeerTable::Peer& peer : peers_.All())
-    status.Update(peer->UseKeys(own_changed));
-  return status;
+  for (const PeerTable::Peer& peer : peers_.All()) peer->UseKeys(own_changed);
+  return absl::OkStatus();
 }
 
 void ZmqTransport::Stop(absl::Duration linger) {
