@@ -78,7 +78,7 @@ TEST_F(OutboundKeysTest, AKeyThatIsReplacedIsHungUpOnEvenIfNoDialCanBegin) {
   std::vector<LinkReport> reports;
   {
     const NoDescriptors none;
-    peer_.UseKeys(false);
+    peer_.UseKeys();
     EXPECT_TRUE(peer_.TakeReports(&reports));
     EXPECT_FALSE(peer_.Redial().ok());
     EXPECT_TRUE(peer_.TakeReports(&reports));

@@ -21,7 +21,8 @@ OutboundPeer::Connection::Connection(Sockets* sockets, const Address& address,
                                      const CurvePeer* peer)
     : push(*sockets->context, zmq::socket_type::push),
       monitor(sockets->context.get(), &push, LinkMonitor::Scope::kDialled),
-      serial(peer == nullptr ? 0 : peer->serial) {
+      own_key(keys == nullptr ? CurveKey{} : keys->own_public()),
+      peer_key(peer == nullptr ? CurveKey{} : peer->key) {
   SetUpPush(sockets->settings, address, &push);
   if (keys != nullptr) SecurePush(*keys, *peer, &push);
 }
@@ -79,7 +80,7 @@ void OutboundPeer::HangUpLocked() {
   sockets_->poll_set->Wake();
 }
 
-void OutboundPeer::UseKeys(bool own_changed) {
+void OutboundPeer::UseKeys() {
   std::lock_guard<std::mutex> lock(mutex_);
   if (connection_ == nullptr && !shut_out_) return;
   const std::shared_ptr<const CurveKeys> keys = sockets_->keys->Get();
@@ -88,9 +89,7 @@ void OutboundPeer::UseKeys(bool own_changed) {
     if (!shut_out_) HangUpLocked();
     return;
   }
-  const bool same = connection_ != nullptr &&
-                    connection_->serial == peer->serial && !own_changed;
-  if (same) return;
+  if (connection_ != nullptr && connection_->Uses(*keys, *peer)) return;
   // Before anything can fail: who holds the old key may be a thief.
   CloseLocked(0);
   if (absl::Status status = DialLocked(address_); !status.ok())

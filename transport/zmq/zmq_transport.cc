@@ -160,12 +160,12 @@ absl::Status ZmqTransport::UseKeys(std::shared_ptr<const CurveKeys> keys) {
     state = state_;
   }
   if (state != State::kRunning || !frames_->Perform(swap)) swap();
-  if (!status.ok()) return status;
   // A Connect that runs meanwhile either is in the table already, or will find
-  // the new keys.
+  // the keys that are in force now. One that ran during a failure met those
+  // that were not to be, so it needs this too.
   std::lock_guard<std::mutex> lock(mutex_);
-  for (const PeerTable::Peer& peer : peers_.All()) peer->UseKeys(own_changed);
-  return absl::OkStatus();
+  for (const PeerTable::Peer& peer : peers_.All()) peer->UseKeys();
+  return status;
 }
 
 void ZmqTransport::Stop(absl::Duration linger) {
