@@ -65,10 +65,12 @@ InboundSocket::~InboundSocket() {
   LinkEvent event;
   while (monitor_.Next(&event)) {
   }
+  // Later the file may be that of a successor, which takes the path as soon as
+  // nobody listens.
+  RemoveSocketFile(address_);
   // A context that others use goes on, and only in its own time closes what
   // listens.
   if (Unbind().ok()) AwaitListenerClosed();
-  RemoveSocketFile(address_);
 }
 
 absl::Status InboundSocket::Unbind() {
