@@ -1,8 +1,10 @@
 // The ZeroMQ backend of the transport.
 //
 // What it is: one PULL socket that is bound, and one PUSH socket per peer that
-// dials, all in one ZeroMQ context (context.h). One frame is one message of
-// one part, so a program in any language with a ZeroMQ binding can take part.
+// dials, all in one ZeroMQ context (context.h). One frame is one message, of
+// one part, or of two where a small slice is followed by a large one (8 KiB or
+// more). So a program in any language with a ZeroMQ binding can take part: it
+// joins the parts of what it receives, and sends one part or two as it likes.
 // With security, each connection is encrypted by CURVE, a dialler knows the key
 // of the one that it means, and a ZAP handler says whose key it was that
 // dialled (zap.h): that is `ReceivedFrame::identity`. What it is not: reliable,
