@@ -1,7 +1,8 @@
 // Frames: the unit that a transport carries.
 //
 // A frame to send is a short list of slices, sent as their concatenation; a
-// received frame is always one contiguous slice. A slice is a view together
+// received frame is one contiguous slice, or two where the transport hands over
+// a small one and a large one as they were sent. A slice is a view together
 // with a share in what keeps its bytes alive, so the same bytes can be sent to
 // three peers, kept for retransmission and lent to a reader, uncopied.
 //

@@ -180,9 +180,7 @@ absl::StatusOr<Address> Bind(const Address& address, zmq::socket_t* socket) {
       absl::NotFoundError(absl::StrCat("no address of host ", address.host));
   for (const Address& candidate : *candidates) {
     bound = BindNumeric(candidate, socket);
-    if (!bound.ok()) continue;
-    bound->host = address.host;
-    return bound;
+    if (bound.ok()) return bound;
   }
   return bound;
 }

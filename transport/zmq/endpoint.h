@@ -33,11 +33,12 @@ bool UsesV6(const Address& address);
 // kInvalidArgument: port 0 or "*", which nobody can dial.
 absl::StatusOr<std::string> DialEndpoint(const Address& address);
 
-// Binds and returns `address` with its port resolved. Waits for name service if
-// the host is a name. kAlreadyExists: the address is in use (for ipc: by a
-// living process; the socket file of a dead one is replaced, any other file is
-// left alone). kFailedPrecondition: this machine has no such address or
-// directory. kNotFound: the name does not resolve.
+// Binds and returns what is bound: `address` with its port resolved and, if its
+// host is a name, a number for that. This waits for name service; what is
+// returned can be bound again without. kAlreadyExists: the address is in use
+// (for ipc: by a living process; the socket file of a dead one is replaced, any
+// other file is left alone). kFailedPrecondition: this machine has no such
+// address or directory. kNotFound: the name does not resolve.
 absl::StatusOr<Address> Bind(const Address& address, zmq::socket_t* socket);
 
 // Removes the socket file of a bound ipc address. Before the socket is closed:

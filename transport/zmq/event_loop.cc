@@ -23,13 +23,16 @@ EventLoop::EventLoop(Sockets* sockets, PeerTable* peers, InboundSocket* inbound,
       handler_(handler),
       random_(std::random_device{}()) {}
 
-void EventLoop::Start() {
+absl::Status EventLoop::Start() {
+  absl::Status status = StartQuietThread([this] { Run(); }, &thread_);
+  if (!status.ok()) return status;
   sockets_->poll_set->Add(inbound_->monitor_fd(),
                           WatchKey(Watched::kInboundMonitor, 0));
-  thread_ = QuietThread([this] { Run(); });
+  return absl::OkStatus();
 }
 
 void EventLoop::Stop() {
+  if (!thread_.joinable()) return;
   stopping_.store(true);
   sockets_->poll_set->Wake();
   thread_.join();

@@ -6,10 +6,11 @@
 // (receive_loop.h): its callbacks do not block, so one thread is enough.
 //
 // Threads: Start and Stop once each, not from a callback. Everything is
-// borrowed and must live until Stop has returned. Errors: none.
+// borrowed and must live until Stop has returned. Errors: Start's, after which
+// Stop does nothing.
 //
 //   EventLoop loop(&sockets, &peers, inbound.get(), handler);
-//   loop.Start();
+//   absl::Status status = loop.Start();
 //   ...
 //   loop.Stop();   // no call of the handler is running after this
 
@@ -23,6 +24,7 @@
 #include <thread>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "transport/transport.h"
 #include "transport/zmq/inbound_socket.h"
 #include "transport/zmq/outbound_peer.h"
@@ -38,7 +40,8 @@ class EventLoop {
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
 
-  void Start();
+  // kResourceExhausted: the process can have no more threads.
+  absl::Status Start();
   void Stop();
 
  private:

@@ -54,6 +54,7 @@ InboundSocket::InboundSocket(zmq::context_t* context,
       monitor_(context, &pull_, LinkMonitor::Scope::kAccepted,
                std::chrono::milliseconds(settings.handshake_ms)),
       address_(address),
+      bound_(address),
       waker_(*context, zmq::socket_type::push) {
   SetUpPull(settings, address, &pull_);
   ConnectInProcess(&waker_, &pull_);
@@ -65,10 +66,12 @@ InboundSocket::~InboundSocket() {
   LinkEvent event;
   while (monitor_.Next(&event)) {
   }
+  // Later the file may be that of a successor, which takes the path as soon as
+  // nobody listens.
+  RemoveSocketFile(address_);
   // A context that others use goes on, and only in its own time closes what
   // listens.
   if (Unbind().ok()) AwaitListenerClosed();
-  RemoveSocketFile(address_);
 }
 
 absl::Status InboundSocket::Unbind() {
@@ -90,12 +93,13 @@ void InboundSocket::AwaitListenerClosed() {
 }
 
 absl::Status InboundSocket::BindAndNote() {
-  absl::StatusOr<Address> bound = address_;
+  absl::StatusOr<Address> bound = bound_;
   absl::Status status = CatchZmq("open the receiving socket",
-                                 [&] { bound = Bind(address_, &pull_); });
+                                 [&] { bound = Bind(bound_, &pull_); });
   if (!status.ok()) return status;
   if (!bound.ok()) return bound.status();
-  address_ = *std::move(bound);
+  bound_ = *std::move(bound);
+  address_.port = bound_.port;
   listening_ = true;
   return absl::OkStatus();
 }

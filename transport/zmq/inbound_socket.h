@@ -56,7 +56,7 @@ class InboundSocket {
   InboundSocket& operator=(const InboundSocket&) = delete;
   ~InboundSocket();
 
-  // With its port resolved.
+  // As given to Open, with its port resolved.
   const Address& address() const { return address_; }
 
   // Takes one message into an empty frame, waiting for it for at most `wait_ms`:
@@ -100,6 +100,9 @@ class InboundSocket {
   zmq::socket_t pull_;
   LinkMonitor monitor_;  // goes before the socket
   Address address_;
+  // What was bound, to be bound again: its host is no name, since the receiving
+  // thread cannot wait for name service, and the address is to stay the same.
+  Address bound_;
   bool listening_ = false;
   int wait_ms_ = kForEver;  // what the socket is set to
 

@@ -21,7 +21,8 @@ OutboundPeer::Connection::Connection(Sockets* sockets, const Address& address,
                                      const CurvePeer* peer)
     : push(*sockets->context, zmq::socket_type::push),
       monitor(sockets->context.get(), &push, LinkMonitor::Scope::kDialled),
-      serial(peer == nullptr ? 0 : peer->serial) {
+      own_key(keys == nullptr ? CurveKey{} : keys->own_public()),
+      peer_key(peer == nullptr ? CurveKey{} : peer->key) {
   SetUpPush(sockets->settings, address, &push);
   if (keys != nullptr) SecurePush(*keys, *peer, &push);
 }
@@ -79,18 +80,28 @@ void OutboundPeer::HangUpLocked() {
   sockets_->poll_set->Wake();
 }
 
-absl::Status OutboundPeer::UseKeys(bool own_changed) {
+void OutboundPeer::UseKeys() {
   std::lock_guard<std::mutex> lock(mutex_);
-  if (connection_ == nullptr && !shut_out_) return absl::OkStatus();
+  if (connection_ == nullptr && !shut_out_) return;
   const std::shared_ptr<const CurveKeys> keys = sockets_->keys->Get();
   const CurvePeer* const peer = keys->FindPeer(id_);
   if (peer == nullptr) {
     if (!shut_out_) HangUpLocked();
-    return absl::OkStatus();
+    return;
   }
-  const bool same = connection_ != nullptr &&
-                    connection_->serial == peer->serial && !own_changed;
-  return same ? absl::OkStatus() : DialLocked(address_);
+  if (connection_ != nullptr && connection_->Uses(*keys, *peer)) return;
+  // Before anything can fail: who holds the old key may be a thief.
+  CloseLocked(0);
+  if (absl::Status status = DialLocked(address_); !status.ok())
+    AbandonLocked(status.message());
+}
+
+// Whoever waits for room may as well go on: there is no connection to lose.
+void OutboundPeer::AbandonLocked(absl::string_view reason) {
+  up_ = shut_out_ = false;
+  loss_told_ = abandoned_ = true;
+  untold_.push_back({false, std::string(reason)});
+  sockets_->poll_set->Wake();
 }
 
 SendResult OutboundPeer::Send(const Frame& frame, std::size_t bytes) {

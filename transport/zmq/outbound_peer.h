@@ -86,9 +86,11 @@ class OutboundPeer {
 
   // Dials the same address anew, unless closed.
   absl::Status Redial();
-  // The keys are others: dials anew if the peer's is, or `own_changed`; hangs
-  // up if it has none.
-  absl::Status UseKeys(bool own_changed);
+  // The keys in force may be others: dials anew if the peer's or the own one is
+  // not what was dialled with; hangs up if the peer has none. What was dialled
+  // with other keys is closed in any case; where no new dial can begin,
+  // somebody has to call Redial (TakeReports says so).
+  void UseKeys();
 
   // Lost if closed.
   SendResult Send(const Frame& frame, std::size_t bytes);
@@ -112,15 +114,21 @@ class OutboundPeer {
     // `keys` and `peer` are null without security.
     Connection(Sockets* sockets, const Address& address, const CurveKeys* keys,
                const CurvePeer* peer);
+    bool Uses(const CurveKeys& keys, const CurvePeer& peer) const {
+      return own_key == keys.own_public() && peer_key == peer.key;
+    }
 
     zmq::socket_t push;
     LinkMonitor monitor;  // goes before the socket
     bool room_watched = false;
-    const std::uint64_t serial;  // of the peer's key; 0 without security
+    // The public keys that it was dialled with; zeros without security.
+    const CurveKey own_key;
+    const CurveKey peer_key;
   };
 
   absl::Status DialLocked(const Address& address);
   void HangUpLocked();
+  void AbandonLocked(absl::string_view reason);
   void CloseLocked(int linger_ms);
   void Report(const LinkEvent& event, std::vector<LinkReport>* reports);
   void Pause();

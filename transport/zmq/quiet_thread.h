@@ -1,7 +1,11 @@
-// QuietThread: a thread that no signal reaches: signals are the application's,
-// and its handlers run on its own threads.
+// Quiet threads: no signal reaches them: signals are the application's, and its
+// handlers run on its own threads.
 //
-//   std::thread thread = QuietThread([this] { Run(); });
+// Errors: kResourceExhausted: the process can have no more threads. The
+// caller's own signals are as before in any case.
+//
+//   std::thread thread;
+//   absl::Status status = StartQuietThread([this] { Run(); }, &thread);
 
 #ifndef TRANSPORT_ZMQ_QUIET_THREAD_H_
 #define TRANSPORT_ZMQ_QUIET_THREAD_H_
@@ -9,21 +13,43 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include <system_error>
 #include <thread>
 #include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 
 namespace cluster {
 namespace zmq_backend {
 
+// Blocks the calling thread's signals while it lives; who is started meanwhile
+// keeps them blocked.
+class SignalsBlocked {
+ public:
+  SignalsBlocked() {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  SignalsBlocked(const SignalsBlocked&) = delete;
+  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_;
+};
+
 template <typename Function>
-std::thread QuietThread(Function&& run) {
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  std::thread thread(std::forward<Function>(run));
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  return thread;
+absl::Status StartQuietThread(Function&& run, std::thread* thread) {
+  const SignalsBlocked blocked;
+  try {
+    *thread = std::thread(std::forward<Function>(run));
+    return absl::OkStatus();
+  } catch (const std::system_error& error) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("cannot start a thread: ", error.code().message()));
+  }
 }
 
 }  // namespace zmq_backend

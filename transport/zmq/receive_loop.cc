@@ -24,8 +24,12 @@ constexpr int kListenPauseMs = 50;
 ReceiveLoop::ReceiveLoop(InboundSocket* inbound, TransportHandler* handler)
     : inbound_(inbound), handler_(handler) {}
 
-void ReceiveLoop::Start() {
-  for (std::thread& thread : threads_) thread = QuietThread([this] { Run(); });
+absl::Status ReceiveLoop::Start() {
+  absl::Status status;
+  for (std::thread& thread : threads_) {
+    if (status.ok()) status = StartQuietThread([this] { Run(); }, &thread);
+  }
+  return status;
 }
 
 void ReceiveLoop::Stop() {
@@ -37,7 +41,9 @@ void ReceiveLoop::Stop() {
   }
   relief_.Close();
   inbound_->Wake();
-  for (std::thread& thread : threads_) thread.join();
+  for (std::thread& thread : threads_) {
+    if (thread.joinable()) thread.join();
+  }
 }
 
 bool ReceiveLoop::Perform(const std::function<void()>& task) {

@@ -9,10 +9,11 @@
 // news of connections (event_loop.h).
 //
 // Threads: Start and Stop once each, not from a callback. Everything is
-// borrowed and must live until Stop has returned. Errors: none.
+// borrowed and must live until Stop has returned. Errors: Start's, after which
+// Stop is still to be called: one thread may be running.
 //
 //   ReceiveLoop loop(inbound.get(), handler);
-//   loop.Start();
+//   absl::Status status = loop.Start();
 //   ...
 //   loop.Stop();   // no call of the handler is running after this
 
@@ -27,6 +28,7 @@
 #include <mutex>
 #include <thread>
 
+#include "absl/status/status.h"
 #include "transport/relief.h"
 #include "transport/transport.h"
 #include "transport/zmq/inbound_socket.h"
@@ -40,7 +42,8 @@ class ReceiveLoop {
   ReceiveLoop(const ReceiveLoop&) = delete;
   ReceiveLoop& operator=(const ReceiveLoop&) = delete;
 
-  void Start();
+  // kResourceExhausted: the process can have no more threads.
+  absl::Status Start();
   void Stop();
 
   // Runs `task` on the receiving thread, where it may use the inbound socket,

@@ -3,15 +3,19 @@
 
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "tools/keys/keys.h"
 #include "transport/contract/contract_suite.h"
+#include "transport/zmq/socket_path.h"
 #include "transport/zmq/zmq_transport.h"
 
 namespace cluster {
@@ -158,6 +162,38 @@ TEST_F(ReloadTest, AnAddressThatCannotBeBoundAgainChangesNothing) {
   EXPECT_TRUE(Arrives(node.get(), "with the new key"));
   node.reset();
   rmdir(folder.c_str());
+}
+
+// Another process has taken the path when a new own key asks for a new
+// listener, so the reload goes on trying, with keys in force that are not to
+// stay.
+TEST_F(ReloadTest, AConnectDuringAReloadThatFailsMeetsTheOldKeysAfterAll) {
+  SocketPath path;
+  auto node = Start(1, path.Address());
+  ASSERT_TRUE(node->transport->Connect(2, two_->transport->Address()).ok());
+  ASSERT_TRUE(node->handler.WaitForConnected(2));
+  path.GiveToAnother();
+  KeyRequest other = keys_;
+  other.folder = absl::StrCat(keys_.folder, "/other");
+  ASSERT_TRUE(MakeKeys(other).ok());
+  SecurityFiles fresh = Files(1, 3);
+  fresh.identity = absl::StrCat(other.folder, "/1");
+
+  std::thread reload(
+      [&] { EXPECT_FALSE(node->transport->ReloadSecurity(fresh).ok()); });
+  const auto shut_out = [](const Recorded& r) {
+    return absl::StrContains(r.reason, "server 3 has no public key");
+  };
+  do {
+    ASSERT_TRUE(node->transport->Connect(3, three_->transport->Address()).ok());
+  } while (!node->handler.WaitFor(std::chrono::milliseconds(1), shut_out));
+  path.RemoveFolder();  // it gives up
+  reload.join();
+
+  ASSERT_TRUE(node->SendWaiting(3, "after all"));
+  EXPECT_TRUE(Arrives(three_.get(), "after all"));
+  // Whose keys were the old ones throughout lost nothing.
+  EXPECT_EQ(Recorded::Count(node->handler.Get().connected, 2), 1);
 }
 
 TEST_F(ReloadTest, ABadFileChangesNothing) {

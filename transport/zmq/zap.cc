@@ -113,8 +113,12 @@ absl::StatusOr<std::unique_ptr<ZapHandler>> ZapHandler::Start(
   if (!status.ok()) return status;
   const int stop_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   if (stop_fd < 0) return ZmqError("open the ZAP handler", errno);
-  return std::unique_ptr<ZapHandler>(
+  std::unique_ptr<ZapHandler> handler(
       new ZapHandler(std::move(socket), stop_fd, keys, std::move(on_rejected)));
+  status = StartQuietThread([zap = handler.get()] { zap->Run(); },
+                            &handler->thread_);
+  if (!status.ok()) return status;
+  return handler;
 }
 
 ZapHandler::ZapHandler(zmq::socket_t socket, int stop_fd,
@@ -122,15 +126,13 @@ ZapHandler::ZapHandler(zmq::socket_t socket, int stop_fd,
     : socket_(std::move(socket)),
       stop_fd_(stop_fd),
       keys_(keys),
-      on_rejected_(std::move(on_rejected)) {
-  thread_ = QuietThread([this] { Run(); });
-}
+      on_rejected_(std::move(on_rejected)) {}
 
 ZapHandler::~ZapHandler() {
   const std::uint64_t one = 1;
   CLUSTER_CHECK(write(stop_fd_, &one, sizeof(one)) == sizeof(one),
                 "the ZAP handler cannot be stopped");
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
   close(stop_fd_);
   // Frees the name at once; closing the socket does so at leisure.
   zmq_unbind(socket_.handle(), kZapEndpoint);

@@ -8,7 +8,8 @@
 // there is no handler, or one that does not answer.
 //
 // Threads: one of its own, which calls `on_rejected`. Ownership: borrows the
-// context and the keys. Errors: Start says what ZeroMQ says; a request that
+// context and the keys. Errors: Start says what ZeroMQ says, and
+// kResourceExhausted when the process can have no more threads; a request that
 // makes no sense is refused.
 //
 //   auto zap = ZapHandler::Start(&context, &key_ring, [&](Rejection r) {...});

@@ -47,6 +47,9 @@ class ZmqTransport : public Transport {
  private:
   enum class State { kNew, kRunning, kStopped };
 
+  absl::Status StartReceiving(TransportHandler* handler,
+                              const cluster::Address& address);
+  void StopReceiving();
   absl::Status UseKeys(std::shared_ptr<const CurveKeys> keys);
 
   const std::unique_ptr<Sockets> sockets_;
@@ -55,11 +58,12 @@ class ZmqTransport : public Transport {
   // Held for all of Start, Stop and ReloadSecurity: one at a time, and a second
   // caller of Stop returns when all is closed. Taken before mutex_.
   std::mutex stop_mutex_;
-  // Guards what follows and orders Connect and Disconnect. Callbacks take it,
-  // so nobody waits for one while holding it.
+  // Guards state_ and address_, and orders Connect and Disconnect. Callbacks
+  // take it, so nobody waits for one while holding it.
   mutable std::mutex mutex_;
   State state_ = State::kNew;
   std::string address_;
+  // Of whoever holds stop_mutex_.
   std::unique_ptr<InboundSocket> inbound_;
   std::unique_ptr<ReceiveLoop> frames_;
   std::unique_ptr<EventLoop> events_;
@@ -71,33 +75,50 @@ absl::Status ZmqTransport::Start(TransportHandler* handler,
   absl::StatusOr<cluster::Address> address = ParseAddress(local_address);
   if (!address.ok()) return address.status();
   std::lock_guard<std::mutex> stop_lock(stop_mutex_);
-  std::lock_guard<std::mutex> lock(mutex_);
+  std::unique_lock<std::mutex> lock(mutex_);
   if (state_ != State::kNew) {
     return absl::FailedPreconditionError("the transport was started before");
   }
-  const CurveKeyRing* const keys = sockets_->keys.get();
-  std::unique_ptr<ZapHandler> zap;
-  if (keys != nullptr) {
-    auto started = ZapHandler::Start(
-        sockets_->context.get(), keys, [handler](Rejection rejection) {
-          handler->OnRejected(std::move(rejection));
-        });
-    if (!started.ok()) return started.status();
-    zap = *std::move(started);
+  if (absl::Status status = StartReceiving(handler, *address); !status.ok()) {
+    lock.unlock();  // a callback may be waiting for it
+    StopReceiving();
+    return status;
   }
-  absl::StatusOr<std::unique_ptr<InboundSocket>> inbound = InboundSocket::Open(
-      sockets_->context.get(), sockets_->settings, keys, *address);
-  if (!inbound.ok()) return inbound.status();
-  zap_ = std::move(zap);
-  inbound_ = *std::move(inbound);
   address_ = ToString(inbound_->address());
+  state_ = State::kRunning;
+  return absl::OkStatus();
+}
+
+absl::Status ZmqTransport::StartReceiving(TransportHandler* handler,
+                                          const cluster::Address& address) {
+  const CurveKeyRing* const keys = sockets_->keys.get();
+  if (keys != nullptr) {
+    auto zap = ZapHandler::Start(sockets_->context.get(), keys,
+                                 [handler](Rejection rejection) {
+                                   handler->OnRejected(std::move(rejection));
+                                 });
+    if (!zap.ok()) return zap.status();
+    zap_ = *std::move(zap);
+  }
+  auto inbound = InboundSocket::Open(sockets_->context.get(),
+                                     sockets_->settings, keys, address);
+  if (!inbound.ok()) return inbound.status();
+  inbound_ = *std::move(inbound);
   frames_ = std::make_unique<ReceiveLoop>(inbound_.get(), handler);
   events_ = std::make_unique<EventLoop>(sockets_.get(), &peers_, inbound_.get(),
                                         handler);
-  state_ = State::kRunning;
-  events_->Start();
-  frames_->Start();
-  return absl::OkStatus();
+  absl::Status status = events_->Start();
+  return status.ok() ? frames_->Start() : status;
+}
+
+// Of whatever StartReceiving got to.
+void ZmqTransport::StopReceiving() {
+  if (frames_ != nullptr) frames_->Stop();
+  if (events_ != nullptr) events_->Stop();
+  frames_.reset();
+  events_.reset();
+  inbound_.reset();
+  zap_.reset();
 }
 
 std::string ZmqTransport::Address() const {
@@ -160,12 +181,11 @@ absl::Status ZmqTransport::UseKeys(std::shared_ptr<const CurveKeys> keys) {
     state = state_;
   }
   if (state != State::kRunning || !frames_->Perform(swap)) swap();
-  if (!status.ok()) return status;
   // A Connect that runs meanwhile either is in the table already, or will find
-  // the new keys.
+  // the keys that are in force now. One that ran during a failure met those
+  // that were not to be, so it needs this too.
   std::lock_guard<std::mutex> lock(mutex_);
-  for (const PeerTable::Peer& peer : peers_.All())
-    status.Update(peer->UseKeys(own_changed));
+  for (const PeerTable::Peer& peer : peers_.All()) peer->UseKeys();
   return status;
 }
 
@@ -175,11 +195,8 @@ void ZmqTransport::Stop(absl::Duration linger) {
     std::lock_guard<std::mutex> lock(mutex_);
     if (std::exchange(state_, State::kStopped) != State::kRunning) return;
   }
-  // From here on nobody else touches the loops and inbound_, or adds a peer.
-  frames_->Stop();
-  events_->Stop();
-  inbound_.reset();
-  zap_.reset();
+  // From here on nobody adds a peer.
+  StopReceiving();
   // Every socket lingers from its own closing on and all at the same time, so
   // together they take no longer than one. The end of the context waits for
   // them; one that others use goes on.

@@ -1,8 +1,10 @@
 // The ZeroMQ backend of the transport.
 //
 // What it is: one PULL socket that is bound, and one PUSH socket per peer that
-// dials, all in one ZeroMQ context (context.h). One frame is one message of
-// one part, so a program in any language with a ZeroMQ binding can take part.
+// dials, all in one ZeroMQ context (context.h). One frame is one message, of
+// one part, or of two where a small slice is followed by a large one (8 KiB or
+// more). So a program in any language with a ZeroMQ binding can take part: it
+// joins the parts of what it receives, and sends one part or two as it likes.
 // With security, each connection is encrypted by CURVE, a dialler knows the key
 // of the one that it means, and a ZAP handler says whose key it was that
 // dialled (zap.h): that is `ReceivedFrame::identity`. What it is not: reliable,
@@ -30,17 +32,28 @@
 // ZeroMQ, so such frames are only dropped. Host names are resolved on an I/O
 // thread at each dial: where name service may hang, prefer numeric addresses or
 // more than one I/O thread. "localhost" is 127.0.0.1. Start with a name as
-// local address waits for its resolution. A message of many parts, which no
-// peer sends, is held until its last part has come, however many these are. A
-// connection of a peer that was revoked cannot be closed either: its frames are
-// dropped. A reload with
-// another own key closes all connections that others dialled; they dial again.
-// The number of half-open connections is bounded by the process's descriptors
-// only. Garbage that ZeroMQ takes for its oldest protocol is closed without an
-// OnRejected. While the process has no descriptors left, ZeroMQ tries to accept
+// local address waits for its resolution, and stays with the number that it
+// finds. A connection of a peer that was revoked cannot be closed either: its
+// frames are dropped. A reload with another own key closes all connections that
+// others dialled; they dial again. Garbage that ZeroMQ takes for its oldest
+// protocol is closed without an OnRejected.
+//
+// What ZeroMQ does not bound: the number of half-open connections, but by the
+// process's descriptors. The parts of a message: it is held until its last part
+// has come, and receive_hwm counts it only then, so whoever is let in may take
+// any amount of memory with a message that does not end. Before a connection
+// has proved anything, one handshake command of up to frame_bytes_max is held
+// while it arrives, for at most handshake_timeout.
+//
+// While the process has no descriptors left, a listener on TCP tries to accept
 // whoever waits without a pause: connections that are there go on, at the price
 // of up to a core, until handshake_timeout frees the descriptors of strangers
-// that say nothing.
+// that say nothing. One on ipc ends the process (libzmq 4.3.4 aborts): keep
+// RLIMIT_NOFILE well above what is used, and the socket's folder private, since
+// the permissions of the folder and of the socket's file, which the umask
+// decides, are all that says who can connect. Where the process can have no
+// more threads, Start answers kResourceExhausted; but ZeroMQ aborts if it is
+// one of its own that it lacks.
 //
 //   auto transport = cluster::NewZmqTransport(config);
 //   if (!transport.ok()) return transport.status();
@@ -57,7 +70,8 @@ namespace cluster {
 
 // kInvalidArgument: an option is unknown or out of range, or a key file holds
 // no key; kNotFound, kPermissionDenied: a key file (key_files.h).
-// kResourceExhausted: no descriptors left. Opens no socket yet.
+// kResourceExhausted: no descriptors left. Opens no socket and starts no thread
+// yet.
 absl::StatusOr<std::unique_ptr<Transport>> NewZmqTransport(
     const TransportConfig& config);
 

@@ -1,0 +1,108 @@
+#include "transport/zmq/inbound_socket.h"
+
+#include <dlfcn.h>
+#include <netdb.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+#include "tools/keys/keys.h"
+#include "transport/zmq/endpoint.h"
+#include "transport/zmq/raw_tcp.h"
+#include "transport/zmq/socket_path.h"
+
+namespace {
+
+constexpr char kName[] = "server.test";
+std::atomic<bool> name_service_is_up{true};
+
+}  // namespace
+
+// In front of the C library's: knows one name more, as long as it is up.
+extern "C" int getaddrinfo(const char* name, const char* service,
+                           const addrinfo* hints, addrinfo** result) {
+  static const auto system =
+      reinterpret_cast<decltype(&getaddrinfo)>(dlsym(RTLD_NEXT, "getaddrinfo"));
+  if (name == nullptr || std::strcmp(name, kName) != 0)
+    return system(name, service, hints, result);
+  if (!name_service_is_up) return EAI_AGAIN;
+  return system("127.0.0.1", service, hints, result);
+}
+
+namespace cluster {
+namespace zmq_backend {
+namespace {
+
+class InboundSocketTest : public testing::Test {
+ protected:
+  InboundSocketTest() : settings_(*ReadSettings(TransportConfig())) {}
+
+  std::unique_ptr<InboundSocket> Open(const std::string& address,
+                                      const CurveKeyRing* keys = nullptr) {
+    auto opened =
+        InboundSocket::Open(&context_, settings_, keys, Parse(address));
+    EXPECT_TRUE(opened.ok()) << opened.status();
+    return *std::move(opened);
+  }
+
+  static Address Parse(const std::string& text) { return *ParseAddress(text); }
+
+  // Of a server that has no peers.
+  static std::shared_ptr<const CurveKeys> NewKeys() {
+    KeyRequest request;
+    request.cluster = "inbound";
+    request.server_ids = {1};
+    request.folder = absl::StrCat(testing::TempDir(), "/inboundXXXXXX");
+    EXPECT_NE(mkdtemp(&request.folder[0]), nullptr);
+    EXPECT_TRUE(MakeKeys(request).ok());
+    SecurityFiles files;
+    files.identity = absl::StrCat(request.folder, "/1");
+    return *LoadCurveKeys(files, nullptr);
+  }
+
+  const ZmqSettings settings_;
+  zmq::context_t context_;
+};
+
+// As of a process that is started anew while the last one is still stopping. It
+// has to come in the moment after the listener was closed, so it comes often.
+TEST_F(InboundSocketTest, WhoWaitsForThePathOfOneThatClosesKeepsIt) {
+  constexpr int kRounds = 20;
+  for (int round = 0; round < kRounds; ++round) {
+    const SocketPath path;
+    std::unique_ptr<InboundSocket> closing = Open(path.Address());
+    zmq::socket_t successor(context_, zmq::socket_type::pull);
+    std::thread waiting([&] {
+      while (!Bind(Parse(path.Address()), &successor).ok()) {
+      }
+    });
+    closing.reset();
+    waiting.join();
+    ASSERT_EQ(access(path.text().c_str(), F_OK), 0) << "in round " << round;
+  }
+}
+
+TEST_F(InboundSocketTest, ANameIsResolvedOnceAndForAll) {
+  CurveKeyRing ring(NewKeys());
+  const auto inbound = Open(absl::StrCat(kName, ":0"), &ring);
+  const Address address = inbound->address();
+  EXPECT_EQ(address.host, kName);
+  EXPECT_NE(address.port, 0);
+  name_service_is_up = false;
+  ring.Set(NewKeys());
+  ASSERT_EQ(inbound->ListenAnew(), absl::OkStatus());
+  EXPECT_EQ(ToString(inbound->address()), ToString(address));
+  RawTcp::Connect(absl::StrCat("127.0.0.1:", address.port));
+}
+
+}  // namespace
+}  // namespace zmq_backend
+}  // namespace cluster

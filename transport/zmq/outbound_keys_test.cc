@@ -1,0 +1,99 @@
+// What other keys do to a peer that is dialled: the connection with the old
+// ones ends, whatever becomes of the next.
+
+#include <sys/resource.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "gtest/gtest.h"
+#include "tools/keys/keys.h"
+#include "transport/zmq/context.h"
+#include "transport/zmq/outbound_peer.h"
+#include "transport/zmq/raw_tcp.h"
+
+namespace cluster {
+namespace zmq_backend {
+namespace {
+
+// While it lives, the process can open no file.
+class NoDescriptors {
+ public:
+  NoDescriptors() {
+    EXPECT_EQ(getrlimit(RLIMIT_NOFILE, &before_), 0);
+    rlimit none = before_;
+    none.rlim_cur = 3;  // all taken; with less, poll fails too
+    EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  }
+  ~NoDescriptors() { EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &before_), 0); }
+
+ private:
+  rlimit before_{};
+};
+
+class OutboundKeysTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    request_.cluster = "outbound";
+    request_.server_ids = {1, 2};
+    request_.folder = absl::StrCat(testing::TempDir(), "/outboundXXXXXX");
+    ASSERT_NE(mkdtemp(&request_.folder[0]), nullptr);
+    request_.replace = true;
+    MakeNewKeys();
+    TransportConfig config;
+    config.handshake_timeout = absl::Hours(1);  // nothing else hangs up
+    sockets_.settings = *ReadSettings(config);
+    sockets_.context = NewContext(sockets_.settings);
+    sockets_.poll_set = *PollSet::Open();
+    sockets_.keys = std::make_unique<CurveKeyRing>(Load(nullptr));
+    ASSERT_TRUE(peer_.Dial(*ParseAddress(listener_.Address())).ok());
+  }
+
+  void MakeNewKeys() { ASSERT_TRUE(MakeKeys(request_).ok()); }
+
+  std::shared_ptr<const CurveKeys> Load(const CurveKeys* before) {
+    SecurityFiles files;
+    files.identity = absl::StrCat(request_.folder, "/1");
+    files.peers[2] = absl::StrCat(request_.folder, "/public/2");
+    auto keys = LoadCurveKeys(files, before);
+    EXPECT_TRUE(keys.ok()) << keys.status();
+    return *keys;
+  }
+
+  KeyRequest request_;
+  Sockets sockets_;
+  RawTcp listener_ = RawTcp::Listen("127.0.0.1:0");
+  OutboundPeer peer_{2, &sockets_};
+};
+
+TEST_F(OutboundKeysTest, AKeyThatIsReplacedIsHungUpOnEvenIfNoDialCanBegin) {
+  RawTcp thief = listener_.Accept();
+  request_.server_ids = {2};
+  MakeNewKeys();
+  sockets_.keys->Set(Load(sockets_.keys->Get().get()));
+  std::vector<LinkReport> reports;
+  {
+    const NoDescriptors none;
+    peer_.UseKeys();
+    EXPECT_TRUE(peer_.TakeReports(&reports));
+    EXPECT_FALSE(peer_.Redial().ok());
+    EXPECT_TRUE(peer_.TakeReports(&reports));
+  }
+  EXPECT_TRUE(thief.WaitForEnd());
+  ASSERT_EQ(reports.size(), 1u);
+  EXPECT_FALSE(reports[0].connected);
+  EXPECT_TRUE(absl::StrContains(reports[0].reason, listener_.Address()))
+      << reports[0].reason;
+
+  ASSERT_TRUE(peer_.Redial().ok());
+  EXPECT_FALSE(peer_.TakeReports(&reports));
+  listener_.Accept();
+}
+
+}  // namespace
+}  // namespace zmq_backend
+}  // namespace cluster
