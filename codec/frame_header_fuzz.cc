@@ -13,12 +13,16 @@
 namespace cluster {
 namespace {
 
-void FuzzHello(absl::string_view body) {
+void FuzzHello(absl::string_view input) {
+  const ExactCopy copy(input);
+  const absl::string_view body = copy.bytes();
   Hello hello;
   if (DecodeHello(body, &hello)) FUZZ_CHECK(EncodeHello(hello) == body);
 }
 
-void FuzzFrame(absl::string_view frame) {
+void FuzzFrame(absl::string_view input) {
+  const ExactCopy copy(input);
+  const absl::string_view frame = copy.bytes();
   FrameHeader header;
   absl::string_view body;
   const FrameError error = DecodeFrame(frame, &header, &body);
