@@ -40,7 +40,9 @@ void FuzzFrame(absl::string_view input) {
   FUZZ_CHECK(header.sender_id <= static_cast<unsigned>(kServerIdMax));
   FUZZ_CHECK(header.destination_id <= static_cast<unsigned>(kServerIdMax));
   FUZZ_CHECK(static_cast<int>(header.lane) < kLanes);
-  FUZZ_CHECK((header.sequence != 0) == (header.kind == FrameKind::kData));
+  FUZZ_CHECK(header.sequence != 0 || header.kind != FrameKind::kData);
+  FUZZ_CHECK(header.sequence == 0 || header.kind == FrameKind::kData ||
+             header.kind == FrameKind::kControl);
   FUZZ_CHECK(header.chunk_total_bytes == 0 ||
              header.chunk != ChunkState::kWhole);
   std::string again(kFrameHeaderBytes, '\0');
