@@ -88,8 +88,8 @@ class NngTransport final : public Transport {
   const Options options_;
   const std::unique_ptr<Authenticator> authenticator_;  // null: plaintext
 
-  // One Stop or ReloadSecurity at a time; taken before mutex_.
-  std::mutex stop_mutex_;
+  // One Start, Stop or ReloadSecurity at a time; taken before mutex_.
+  std::mutex change_mutex_;
   mutable std::mutex mutex_;
   // The rest is guarded by mutex_.
   State state_ = State::kNew;
@@ -153,6 +153,7 @@ absl::Status NngTransport::Start(TransportHandler* handler,
                                  const std::string& local_address) {
   const absl::StatusOr<cluster::Address> address = Parse(local_address);
   if (!address.ok()) return address.status();
+  std::lock_guard<std::mutex> change_lock(change_mutex_);
   std::lock_guard<std::mutex> lock(mutex_);
   if (state_ != State::kNew) {
     return absl::FailedPreconditionError("the transport was started already");
@@ -249,9 +250,11 @@ std::vector<std::shared_ptr<Outbound>> NngTransport::TakeOutbounds() {
 
 absl::Status NngTransport::ReloadSecurity(const SecurityFiles& files) {
   if (authenticator_ == nullptr) return SecurityNotConfigured();
+  // Before the files are read: of two calls the one that read them last has the
+  // last word.
+  std::lock_guard<std::mutex> change_lock(change_mutex_);
   auto material = TlsMaterial::Load(files, config_.cluster, config_.server_id);
   if (!material.ok()) return material.status();
-  std::lock_guard<std::mutex> stop_lock(stop_mutex_);
   const std::set<int> revoked = authenticator_->Reload(*material);
   std::vector<std::shared_ptr<Outbound>> ended;
   {
@@ -269,7 +272,7 @@ absl::Status NngTransport::ReloadSecurity(const SecurityFiles& files) {
 }
 
 void NngTransport::Stop(absl::Duration linger) {
-  std::lock_guard<std::mutex> stop_lock(stop_mutex_);
+  std::lock_guard<std::mutex> change_lock(change_mutex_);
   Running* running = nullptr;
   {
     std::lock_guard<std::mutex> lock(mutex_);
