@@ -260,14 +260,16 @@ absl::Status NngTransport::ReloadSecurity(const SecurityFiles& files) {
   {
     std::lock_guard<std::mutex> lock(mutex_);
     if (state_ != State::kStarted) return absl::OkStatus();
-    running_->acceptor->SetTls((*material)->listener(),
-                               authenticator_->generation());
     for (const int peer : revoked) {
       const auto found = outbounds_.find(peer);
       if (found != outbounds_.end()) ended.push_back(found->second);
     }
   }
   for (const auto& outbound : ended) outbound->Redial();
+  // Last: until then no link is admitted, so none can be challenged over a link
+  // to a key that is revoked, by whose holder a member could have it proven.
+  running_->acceptor->SetTls((*material)->listener(),
+                             authenticator_->generation());
   return absl::OkStatus();
 }
 
