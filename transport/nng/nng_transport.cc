@@ -22,6 +22,7 @@
 #include "transport/nng/inbound.h"
 #include "transport/nng/outbound.h"
 #include "transport/nng/tls_material.h"
+#include "transport/nng/wire.h"
 #include "transport/options.h"
 
 namespace cluster {
@@ -44,6 +45,17 @@ absl::StatusOr<Options> ReadOptions(const TransportOptions& from) {
   const absl::Status status = reader.Finish();
   if (!status.ok()) return status;
   return options;
+}
+
+// A length with the highest bit is a control message's.
+static_assert(kFrameBytesLimit < kControlFlag, "a frame is no control message");
+
+absl::Status CheckFrameBytesMax(std::size_t frame_bytes_max) {
+  if (frame_bytes_max < kControlFlag) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("frame_bytes_max is ", frame_bytes_max,
+                   "; nng carries frames of at most ", kControlFlag - 1,
+                   " bytes, so want no more"));
 }
 
 // What there is from Start on.
@@ -305,6 +317,8 @@ absl::StatusOr<std::unique_ptr<Transport>> NewNngTransport(
     const TransportConfig& config) {
   const absl::StatusOr<nng::Options> options = nng::ReadOptions(config.options);
   if (!options.ok()) return options.status();
+  const absl::Status bounded = nng::CheckFrameBytesMax(config.frame_bytes_max);
+  if (!bounded.ok()) return bounded;
   std::shared_ptr<const nng::TlsMaterial> material;
   if (config.security) {
     auto loaded = nng::TlsMaterial::Load(*config.security, config.cluster,

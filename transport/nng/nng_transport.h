@@ -32,7 +32,7 @@
 namespace cluster {
 
 // kInvalidArgument: an option that is unknown, of the wrong type or out of
-// range.
+// range, or a frame_bytes_max over kFrameBytesLimit.
 absl::StatusOr<std::unique_ptr<Transport>> NewNngTransport(
     const TransportConfig& config);
 

@@ -56,6 +56,16 @@ TEST(NngTransport, OtherOptionsAndValuesAreRefused) {
   }
 }
 
+TEST(NngTransport, FramesAreNoLongerThanALengthCanSay) {
+  TransportConfig config;
+  config.frame_bytes_max = kFrameBytesLimit;
+  EXPECT_TRUE(NewNngTransport(config).ok());
+  config.frame_bytes_max = std::size_t{1} << 31;
+  const absl::Status status = NewNngTransport(config).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+  EXPECT_TRUE(absl::StrContains(status.message(), "2147483647")) << status;
+}
+
 class NngTransportTest : public testing::Test {
  protected:
   std::unique_ptr<Node> NewNode(std::int64_t send_queue_bytes = 1 << 20) {
