@@ -171,6 +171,8 @@ absl::Status NngTransport::Start(TransportHandler* handler,
     return absl::FailedPreconditionError("the transport was started already");
   }
   auto running = NewRunning(handler);
+  const absl::Status tended = running->caretaker.Start();
+  if (!tended.ok()) return tended;
   InboundContext* const inbound = &running->inbound;
   const auto material =
       authenticator_ == nullptr ? nullptr : authenticator_->material();
