@@ -81,7 +81,8 @@ class Server {
   // never receive wait for each other.
   //
   // kNotFound: no such member, the text names them; nothing was sent.
-  // kInvalidArgument: the payload is over payload_bytes_max.
+  // kInvalidArgument: the payload is over payload_bytes_max, or with
+  // best-effort delivery the message that it makes over kFrameBytesLimit.
   // kResourceExhausted: no room, with a zero timeout; kDeadlineExceeded: none
   // within it. kFailedPrecondition: before SendMessage. kCancelled: after Stop.
   // A broadcast answers the first recipient's trouble; the others have got

@@ -4,10 +4,12 @@
 #include <string>
 #include <thread>
 
+#include "absl/strings/str_cat.h"
 #include "cluster/server.h"
 #include "cluster/test_server.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "transport/registry.h"
 
 namespace cluster {
 namespace {
@@ -24,6 +26,25 @@ TEST(ServerBestEffortTest, BestEffortCarriesEnvelopesAndHasNoFlush) {
   EXPECT_EQ(received->payload, "plain");
   EXPECT_EQ(received->sender_id, 1);
   EXPECT_EQ(one->Flush(kLong).code(), absl::StatusCode::kFailedPrecondition);
+}
+
+// As JSON it may become six times as large, which not every transport carries.
+TEST(ServerBestEffortTest, EveryTransportTakesTheLargestPayload) {
+  Config config = MakeConfig(2);
+  config.delivery = Delivery::kBestEffort;
+  config.codec = "json";
+  config.payload_bytes_max = 1u << 30;
+  for (const std::string& name : TransportNames()) {
+    config.transport = name;
+    for (ServerAddress& server : config.servers) {
+      server.address =
+          name == "memory" ? absl::StrCat("m", server.id) : "127.0.0.1:0";
+    }
+    const auto server = NewServer(1, config, *FindTransport(name));
+    ASSERT_TRUE(server.ok()) << name << ": " << server.status();
+    const absl::Status started = (*server)->Start();
+    EXPECT_TRUE(started.ok()) << name << ": " << started;
+  }
 }
 
 // Without an address there is nowhere to send to, and no queue to wait in.

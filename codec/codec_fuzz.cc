@@ -54,8 +54,9 @@ std::string WriteAll(const Codec& codec, const std::vector<Envelope>& in) {
 }  // namespace
 
 void FuzzBody(const Codec& codec, absl::string_view body) {
+  const ExactCopy copy(body);
   absl::Status status;
-  const std::vector<Envelope> envelopes = ReadAll(codec, body, &status);
+  const std::vector<Envelope> envelopes = ReadAll(codec, copy.bytes(), &status);
   if (!status.ok()) CheckError(status);
   absl::Status again;
   FUZZ_CHECK(ReadAll(codec, WriteAll(codec, envelopes), &again) == envelopes);
@@ -63,9 +64,11 @@ void FuzzBody(const Codec& codec, absl::string_view body) {
 }
 
 void FuzzStandalone(const Codec& codec, absl::string_view message) {
+  const ExactCopy copy(message);
   DecodeState state;
   EnvelopeView view;
-  const absl::Status status = codec.DecodeStandalone(message, &state, &view);
+  const absl::Status status =
+      codec.DecodeStandalone(copy.bytes(), &state, &view);
   if (!status.ok()) return CheckError(status);
   CheckRanges(view);
   const Envelope envelope = view.ToEnvelope();

@@ -13,12 +13,16 @@
 namespace cluster {
 namespace {
 
-void FuzzHello(absl::string_view body) {
+void FuzzHello(absl::string_view input) {
+  const ExactCopy copy(input);
+  const absl::string_view body = copy.bytes();
   Hello hello;
   if (DecodeHello(body, &hello)) FUZZ_CHECK(EncodeHello(hello) == body);
 }
 
-void FuzzFrame(absl::string_view frame) {
+void FuzzFrame(absl::string_view input) {
+  const ExactCopy copy(input);
+  const absl::string_view frame = copy.bytes();
   FrameHeader header;
   absl::string_view body;
   const FrameError error = DecodeFrame(frame, &header, &body);
@@ -36,7 +40,9 @@ void FuzzFrame(absl::string_view frame) {
   FUZZ_CHECK(header.sender_id <= static_cast<unsigned>(kServerIdMax));
   FUZZ_CHECK(header.destination_id <= static_cast<unsigned>(kServerIdMax));
   FUZZ_CHECK(static_cast<int>(header.lane) < kLanes);
-  FUZZ_CHECK((header.sequence != 0) == (header.kind == FrameKind::kData));
+  FUZZ_CHECK(header.sequence != 0 || header.kind != FrameKind::kData);
+  FUZZ_CHECK(header.sequence == 0 || header.kind == FrameKind::kData ||
+             header.kind == FrameKind::kControl);
   FUZZ_CHECK(header.chunk_total_bytes == 0 ||
              header.chunk != ChunkState::kWhole);
   std::string again(kFrameHeaderBytes, '\0');

@@ -1,5 +1,5 @@
-// What fuzz functions share: a check that stays on in every build, and equality
-// of what was decoded.
+// What fuzz functions share: a check that stays on in every build, a copy of
+// the input that nothing follows, and equality of what was decoded.
 //
 // Not for production code. Threads: pure functions. Errors: FUZZ_CHECK traps,
 // which libFuzzer and a replayed corpus both report.
@@ -9,9 +9,13 @@
 #ifndef CODEC_FUZZ_H_
 #define CODEC_FUZZ_H_
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 
+#include "absl/strings/string_view.h"
 #include "cluster/envelope.h"
 
 #define FUZZ_CHECK(condition)                                         \
@@ -24,6 +28,21 @@
   } while (false)
 
 namespace cluster {
+
+// The bytes in a buffer of exactly their size, so that a sanitizer sees a read
+// behind them; a std::string has a zero there.
+class ExactCopy {
+ public:
+  explicit ExactCopy(absl::string_view bytes)
+      : bytes_(new char[bytes.size()]), size_(bytes.size()) {
+    std::copy(bytes.begin(), bytes.end(), bytes_.get());
+  }
+  absl::string_view bytes() const { return {bytes_.get(), size_}; }
+
+ private:
+  const std::unique_ptr<char[]> bytes_;
+  const std::size_t size_;
+};
 
 // Equal fields and payloads; the payload of `view` is read, so that a view that
 // points astray is seen by a sanitizer.

@@ -144,6 +144,9 @@ class Transport {
   virtual void Stop(absl::Duration linger) = 0;
 };
 
+// Every backend takes this as `frame_bytes_max`: what 31 bits can say.
+inline constexpr std::size_t kFrameBytesLimit = (std::size_t{1} << 31) - 1;
+
 // What a factory is given. `options` is the backend's own object of the config
 // file ("zmq": {...}).
 struct TransportConfig {

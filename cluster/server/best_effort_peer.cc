@@ -6,10 +6,12 @@ namespace cluster {
 
 BestEffortPeer::BestEffortPeer(int id, const Codec* codec,
                                std::size_t payload_bytes_max,
+                               std::size_t frame_bytes_max,
                                Transport* transport, Callbacks* callbacks)
     : id_(id),
       codec_(codec),
       payload_bytes_max_(payload_bytes_max),
+      frame_bytes_max_(frame_bytes_max),
       transport_(transport),
       callbacks_(callbacks) {
   stats_.peer = id;
@@ -24,6 +26,7 @@ SendOutcome BestEffortPeer::Send(const EnvelopeView& envelope) {
   std::string message;
   codec_->EncodeStandalone(envelope, &message);
   const std::size_t bytes = message.size();
+  if (bytes > frame_bytes_max_) return SendOutcome::kTooLarge;
   if (transport_->Send(id_, Frame{{MakeSlice(std::move(message))}}) ==
       SendResult::kBackPressured) {
     writable_ = false;

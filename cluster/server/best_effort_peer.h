@@ -7,10 +7,13 @@
 #ifndef CLUSTER_SERVER_BEST_EFFORT_PEER_H_
 #define CLUSTER_SERVER_BEST_EFFORT_PEER_H_
 
+#include <algorithm>
 #include <condition_variable>
+#include <cstddef>
 #include <mutex>
 #include <string>
 
+#include "cluster/link/link_config.h"
 #include "cluster/server/callbacks.h"
 #include "cluster/server/peer.h"
 #include "codec/codec.h"
@@ -18,11 +21,17 @@
 
 namespace cluster {
 
+// The largest message: of the largest payload, or what every transport carries.
+inline std::size_t MessageBytesMax(std::size_t payload_bytes_max) {
+  return std::min(RecordBytesLimit(payload_bytes_max), kFrameBytesLimit);
+}
+
 class BestEffortPeer : public Peer {
  public:
-  // All pointers outlive the peer.
+  // All pointers outlive the peer. `frame_bytes_max`: the transport's.
   BestEffortPeer(int id, const Codec* codec, std::size_t payload_bytes_max,
-                 Transport* transport, Callbacks* callbacks);
+                 std::size_t frame_bytes_max, Transport* transport,
+                 Callbacks* callbacks);
 
   SendOutcome Send(const EnvelopeView& envelope) override;
   bool WaitForRoom(const EnvelopeView& envelope,
@@ -57,6 +66,7 @@ class BestEffortPeer : public Peer {
   const int id_;
   const Codec* const codec_;
   const std::size_t payload_bytes_max_;
+  const std::size_t frame_bytes_max_;
   Transport* const transport_;
   Callbacks* const callbacks_;
 

@@ -24,7 +24,8 @@ namespace cluster {
 enum class SendOutcome {
   kAccepted,
   kFull,      // no room now
-  kTooLarge,  // over payload_bytes_max, this server's or the peer's
+  kTooLarge,  // over payload_bytes_max, this server's or the peer's, or
+              // without a session over what a transport carries
   kRemoved,   // no member any more
 };
 

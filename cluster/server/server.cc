@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "cluster/config_security.h"
+#include "cluster/server/best_effort_peer.h"
 #include "cluster/server/server_core.h"
 #include "codec/registry.h"
 #include "transport/buffer_pool.h"
@@ -90,7 +91,7 @@ namespace {
 std::size_t FrameBytesMax(const Config& config) {
   return config.delivery == Delivery::kReliable
              ? kLinkFrameBytesMax
-             : RecordBytesLimit(config.payload_bytes_max);
+             : MessageBytesMax(config.payload_bytes_max);
 }
 
 // The memory of a full queue, of what is on its way besides, and of a full

@@ -87,7 +87,9 @@ LinkConfig ServerCore::MakeLink(int id) const {
 std::unique_ptr<Peer> ServerCore::NewPeer(int id) {
   if (config_.delivery == Delivery::kBestEffort) {
     return std::make_unique<BestEffortPeer>(
-        id, codec_, config_.payload_bytes_max, transport_.get(), &callbacks_);
+        id, codec_, config_.payload_bytes_max,
+        MessageBytesMax(config_.payload_bytes_max), transport_.get(),
+        &callbacks_);
   }
   return std::make_unique<ReliablePeer>(MakeLink(id), transport_.get(), &inbox_,
                                         &callbacks_, &rejections_);

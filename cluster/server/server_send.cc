@@ -92,7 +92,8 @@ absl::Status ServerCore::SendOne(int pid, Peer* peer, const EnvelopeView& view,
         return absl::InvalidArgumentError(absl::StrCat(
             "a payload of ", view.payload.size(), " bytes for server ", pid,
             ": over payload_bytes_max of this server or of that one (here ",
-            config_.payload_bytes_max, ")"));
+            config_.payload_bytes_max, "), or, as a message of its own, over ",
+            kFrameBytesLimit, " bytes"));
       case SendOutcome::kFull:
         break;
     }

@@ -76,7 +76,7 @@ void Binary::EncodeStandalone(const EnvelopeView& envelope,
 absl::Status Binary::DecodeStandalone(absl::string_view message,
                                       DecodeState* /*state*/,
                                       EnvelopeView* envelope) const {
-  if (message.size() < kStandaloneAtRecord) {
+  if (message.size() <= kStandaloneAtRecord) {
     return absl::DataLossError("binary message: cut short at byte " +
                                std::to_string(message.size()));
   }

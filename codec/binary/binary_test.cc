@@ -1,5 +1,6 @@
 #include "codec/binary/binary.h"
 
+#include <memory>
 #include <string>
 
 #include "absl/strings/escaping.h"
@@ -197,6 +198,19 @@ TEST(BinaryTest, EveryFlippedBitOfAStandaloneMessageIsSeen) {
     EXPECT_FALSE(BinaryCodec().DecodeStandalone(flipped, &state, &view).ok())
         << "bit " << bit;
   }
+}
+
+// Nothing has the checksum 0. In a buffer that nothing follows, so that a
+// sanitizer sees whoever looks for the record.
+TEST(BinaryTest, AStandaloneMessageWithoutARecordIsCutShort) {
+  const std::string text("\xc1\x01\0\0\0\0", 6);
+  const std::unique_ptr<char[]> bytes(new char[text.size()]);
+  text.copy(bytes.get(), text.size());
+  DecodeState state;
+  EnvelopeView view;
+  const absl::Status status = BinaryCodec().DecodeStandalone(
+      absl::string_view(bytes.get(), text.size()), &state, &view);
+  EXPECT_EQ(status, absl::DataLossError("binary message: cut short at byte 6"));
 }
 
 TEST(BinaryTest, AStandaloneMessageLeansOnNothing) {

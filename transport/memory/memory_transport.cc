@@ -92,15 +92,25 @@ absl::Status MemoryTransport::Start(TransportHandler* handler,
                                     const std::string& local_address) {
   const absl::Status valid = CheckAddress(local_address);
   if (!valid.ok()) return valid;
+  // Before the lock: if it fails it ends after that, since a handler that it
+  // calls may be waiting for the lock.
+  std::unique_ptr<Receiver> receiver;
   std::lock_guard<std::mutex> lock(mutex_);
   if (state_ != State::kNew) {
     return absl::FailedPreconditionError("the transport was started before");
   }
   auto bound = Exchange::Get().Listen({cluster_, local_address}, port_);
   if (!bound.ok()) return bound.status();
+  receiver = std::make_unique<Receiver>(port_, handler);
+  const absl::Status status = receiver->Start();
+  if (!status.ok()) {
+    Exchange::Get().Leave({cluster_, *bound});
+    state_ = State::kStopped;  // its port is closed
+    return status;
+  }
   address_ = *std::move(bound);
   state_ = State::kStarted;
-  receiver_ = std::make_unique<Receiver>(port_, handler);
+  receiver_ = std::move(receiver);
   return absl::OkStatus();
 }
 

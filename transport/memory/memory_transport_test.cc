@@ -9,6 +9,7 @@
 #include "gtest/gtest.h"
 #include "transport/contract/contract_suite.h"
 #include "transport/contract/recording_handler.h"
+#include "transport/no_more_threads.h"
 
 namespace cluster {
 namespace {
@@ -34,6 +35,18 @@ TransportConfig WithQueue(std::int64_t bytes) {
   TransportConfig config;
   config.options.values["queue_bytes_max"] = bytes;
   return config;
+}
+
+TEST(MemoryTransport, WithoutAThreadItDoesNotStartAndLeavesItsAddress) {
+  auto transport = NewMemoryTransport(TransportConfig());
+  ASSERT_TRUE(transport.ok()) << transport.status();
+  RecordingHandler handler;
+  {
+    const NoMoreThreads none;
+    EXPECT_EQ((*transport)->Start(&handler, "threadless").code(),
+              absl::StatusCode::kResourceExhausted);
+  }
+  Start("threadless");
 }
 
 TEST(MemoryTransport, AnyTextIsAnAddress) {

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "transport/memory/channel.h"
 #include "transport/memory/exchange.h"
+#include "transport/start_thread.h"
 
 namespace cluster {
 namespace memory {
@@ -16,9 +17,14 @@ constexpr std::chrono::milliseconds kUndrainedMax{1};
 
 }  // namespace
 
-Receiver::Receiver(std::shared_ptr<Port> port, TransportHandler* handler)
-    : port_(std::move(port)), handler_(handler) {
-  for (int i = 0; i < 2; ++i) threads_.emplace_back([this] { Loop(); });
+absl::Status Receiver::Start() {
+  for (int i = 0; i < 2; ++i) {
+    std::thread thread;
+    absl::Status status = StartThread([this] { Loop(); }, &thread);
+    if (!status.ok()) return status;
+    threads_.push_back(std::move(thread));
+  }
+  return absl::OkStatus();
 }
 
 void Receiver::Stop() {

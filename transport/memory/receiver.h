@@ -4,10 +4,11 @@
 // other relieves it when an OnDrained is long. What it is not: in charge of
 // connections.
 //
-// Threads: made and stopped on any thread, not in a callback. Ownership: the
-// handler is borrowed until Stop has returned. Errors: none.
+// Threads: started and stopped on any thread, not in a callback. Ownership: the
+// handler is borrowed until Stop has returned. Errors: of Start.
 //
 //   Receiver receiver(port, &handler);
+//   absl::Status status = receiver.Start();
 //   receiver.Stop();   // closes the port; no call of the handler from now on
 
 #ifndef TRANSPORT_MEMORY_RECEIVER_H_
@@ -15,8 +16,10 @@
 
 #include <memory>
 #include <thread>
+#include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "transport/memory/port.h"
 #include "transport/relief.h"
 #include "transport/transport.h"
@@ -26,8 +29,13 @@ namespace memory {
 
 class Receiver {
  public:
-  Receiver(std::shared_ptr<Port> port, TransportHandler* handler);
+  Receiver(std::shared_ptr<Port> port, TransportHandler* handler)
+      : port_(std::move(port)), handler_(handler) {}
   ~Receiver() { Stop(); }
+
+  // Once. kResourceExhausted: there are no threads to be had; some may run
+  // until Stop.
+  absl::Status Start();
 
   // Waits for callbacks that run. Idempotent, but not for two at a time.
   void Stop();

@@ -28,6 +28,7 @@ Config NewConfig() {
 class AcceptorTest : public testing::Test {
  protected:
   void SetUp() override {
+    ASSERT_TRUE(caretaker_.Start().ok());
     const Config first = NewConfig();
     auto acceptor =
         Acceptor::Open(&caretaker_, *ParseAddress("127.0.0.1:0"), first.get(),

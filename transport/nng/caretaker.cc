@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <iterator>
 #include <utility>
+
+#include "transport/start_thread.h"
 
 namespace cluster {
 namespace nng {
@@ -14,9 +17,9 @@ constexpr std::chrono::hours kLongTime{1};
 
 }  // namespace
 
-Caretaker::Caretaker() : thread_([this] { Run(); }) {}
-
-Caretaker::~Caretaker() { Stop(); }
+absl::Status Caretaker::Start() {
+  return StartThread([this] { Run(); }, &thread_);
+}
 
 void Caretaker::Add(std::shared_ptr<Tended> tended) {
   std::lock_guard<std::mutex> lock(mutex_);

@@ -9,9 +9,10 @@
 //
 // Threads: Add and Wake may be called from any thread, nng's too; Tend is
 // called on the caretaker's alone. Ownership: it shares each tended thing until
-// that says that it has finished. Errors: none.
+// that says that it has finished. Errors: of Start.
 //
 //   Caretaker caretaker;
+//   absl::Status status = caretaker.Start();
 //   caretaker.Add(connection);
 //   ...
 //   caretaker.Stop();   // after having told everything to finish
@@ -26,6 +27,7 @@
 #include <thread>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/types/optional.h"
 
 namespace cluster {
@@ -44,14 +46,19 @@ class Tended {
 
 class Caretaker {
  public:
-  Caretaker();
-  ~Caretaker();  // stops
+  Caretaker() = default;
+  ~Caretaker() { Stop(); }
+  Caretaker(const Caretaker&) = delete;
+  Caretaker& operator=(const Caretaker&) = delete;
+
+  // Begins to tend; once. kResourceExhausted: there is no thread to be had.
+  absl::Status Start();
 
   void Add(std::shared_ptr<Tended> tended);
   void Wake();
 
-  // Waits until everything has finished, then ends the thread. Idempotent; not
-  // from two threads at once.
+  // Waits until everything has finished, then ends the thread, if there is one.
+  // Idempotent; not from two threads at once.
   void Stop();
 
  private:

@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <utility>
 
+#include "transport/start_thread.h"
+
 namespace cluster {
 namespace nng {
 namespace {
@@ -26,24 +28,22 @@ int InsideMax() {
 }  // namespace
 
 void Drainer::Drain() {
-  if (inside.fetch_add(1) < InsideMax()) {
-    handler_->OnDrained();
-    inside.fetch_sub(1);
-    return;
-  }
+  const bool inline_allowed = inside.fetch_add(1) < InsideMax();
+  if (inline_allowed || !HandOff()) handler_->OnDrained();
   inside.fetch_sub(1);
-  HandOff();
 }
 
-void Drainer::HandOff() {
+bool Drainer::HandOff() {
   std::lock_guard<std::mutex> lock(mutex_);
-  if (stopping_) return;
-  wanted_ = true;
+  if (stopping_) return true;
   if (waiting_ == 0 && threads_.size() < kThreadsMax) {
-    threads_.emplace_back([this] { Run(); });
-  } else {
-    changed_.notify_one();
+    std::thread thread;
+    if (!StartThread([this] { Run(); }, &thread).ok()) return false;
+    threads_.push_back(std::move(thread));
   }
+  wanted_ = true;
+  changed_.notify_one();
+  return true;
 }
 
 void Drainer::Run() {

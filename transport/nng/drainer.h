@@ -6,7 +6,7 @@
 // OnDrained of any transport; else it is handed to a thread of this transport's
 // own, made when first needed. There are at most two of these: when one is held
 // up by user code, the other goes on; calls that come while both are inside
-// become one.
+// become one. Where no thread can be made the call is made inline all the same.
 // What it is not: per connection; OnDrained says that something has arrived,
 // not where.
 //
@@ -39,7 +39,8 @@ class Drainer {
   void Stop();
 
  private:
-  void HandOff();
+  // False: there is nobody to hand over to.
+  bool HandOff();
   void Run();
 
   TransportHandler* const handler_;

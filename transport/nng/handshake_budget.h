@@ -1,21 +1,21 @@
-// HandshakeBudget: how many handshakes of one address may fail.
+// HandshakeBudget: how many handshakes of one address may come to nothing.
 //
 // A TLS handshake costs the listener milliseconds of a processor and the
-// dialler almost nothing, so strangers that fail one after the other could take
-// all of it. Each address has a debt, which grows with each failure and melts
-// away with time. While it is too high, nobody of that address begins.
+// dialler almost nothing, so strangers that fail or fall silent one after the
+// other could take all of it. Each address has a debt, which grows with each
+// handshake that begins and melts away with time; one that succeeds is given
+// back. While the debt is too high, nobody of that address begins.
 //
 // What it is: the debts, by the address without its port. What it is not: a
-// bound of connections (transport/nng/identity_proof.h has that), or of those
-// that begin and fall silent; and an honest server at the address of strangers
-// has to wait like them.
+// bound of connections (transport/nng/identity_proof.h has that); and an honest
+// server at the address of strangers has to wait like them.
 //
 // Memory: at most kAddressesMax debts; beyond that all other addresses share
 // one. Threads: any. Errors: none.
 //
 //   HandshakeBudget budget;
-//   if (budget.MayBegin("10.0.0.7", Clock::now())) ...   // else NextTurn
-//   budget.Charge("10.0.0.7", Clock::now());             // it failed
+//   if (budget.Begin("10.0.0.7", Clock::now())) ...   // else NextTurn
+//   budget.Succeeded("10.0.0.7");
 
 #ifndef TRANSPORT_NNG_HANDSHAKE_BUDGET_H_
 #define TRANSPORT_NNG_HANDSHAKE_BUDGET_H_
@@ -33,16 +33,18 @@ namespace nng {
 
 class HandshakeBudget {
  public:
-  // Failures at once, and how long each takes to melt away.
-  static constexpr int kFailuresMax = 64;
-  static constexpr std::chrono::milliseconds kFailureTime{20};
+  // Handshakes at once, and how long each takes to melt away.
+  static constexpr int kHandshakesMax = 64;
+  static constexpr std::chrono::milliseconds kHandshakeTime{20};
   static constexpr std::size_t kAddressesMax = 1024;
 
-  bool MayBegin(const std::string& address, Clock::time_point now);
-  void Charge(const std::string& address, Clock::time_point now);
+  // Whether a handshake may begin; then it is charged.
+  bool Begin(const std::string& address, Clock::time_point now);
+  // One that began has led to a proof: gives its charge back.
+  void Succeeded(const std::string& address);
   // When to ask again.
   static Clock::time_point NextTurn(Clock::time_point now) {
-    return now + kFailureTime;
+    return now + kHandshakeTime;
   }
 
  private:
@@ -51,6 +53,8 @@ class HandshakeBudget {
 
   // Its own debt, or that which it shares, if there is one.
   Debts::iterator Find(const std::string& address);
+  // A new one of nothing; that which it shares, where there are too many.
+  Debts::iterator Add(const std::string& address, Clock::time_point now);
 
   std::mutex mutex_;
   Debts debts_;  // guarded by mutex_

@@ -11,57 +11,61 @@ namespace {
 
 class HandshakeBudgetTest : public testing::Test {
  protected:
-  // How often `address` may begin and fail at once.
-  int FailAll(const std::string& address) {
-    int failures = 0;
-    while (failures <= HandshakeBudget::kFailuresMax &&
-           budget_.MayBegin(address, now_)) {
-      budget_.Charge(address, now_);
-      ++failures;
+  // How often `address` may begin at once, with no success.
+  int BeginAll(const std::string& address) {
+    int begun = 0;
+    while (begun <= HandshakeBudget::kHandshakesMax &&
+           budget_.Begin(address, now_)) {
+      ++begun;
     }
-    return failures;
+    return begun;
   }
 
   HandshakeBudget budget_;
   Clock::time_point now_ = Clock::now();
 };
 
-constexpr int kFailures = HandshakeBudget::kFailuresMax;
+constexpr int kHandshakes = HandshakeBudget::kHandshakesMax;
 
 TEST_F(HandshakeBudgetTest, EachAddressHasItsOwn) {
-  EXPECT_EQ(FailAll("10.0.0.1"), kFailures);
-  EXPECT_EQ(FailAll("10.0.0.2"), kFailures);
-  EXPECT_EQ(FailAll("10.0.0.1"), 0);
+  EXPECT_EQ(BeginAll("10.0.0.1"), kHandshakes);
+  EXPECT_EQ(BeginAll("10.0.0.2"), kHandshakes);
+  EXPECT_EQ(BeginAll("10.0.0.1"), 0);
 }
 
 TEST_F(HandshakeBudgetTest, TimeGivesItBackAndNoMoreThanThereWas) {
-  FailAll("10.0.0.1");
+  BeginAll("10.0.0.1");
   now_ = HandshakeBudget::NextTurn(now_);
-  EXPECT_EQ(FailAll("10.0.0.1"), 1);
-  now_ += 3 * HandshakeBudget::kFailureTime;
-  EXPECT_EQ(FailAll("10.0.0.1"), 3);
-  now_ += 10 * kFailures * HandshakeBudget::kFailureTime;
-  EXPECT_EQ(FailAll("10.0.0.1"), kFailures);
+  EXPECT_EQ(BeginAll("10.0.0.1"), 1);
+  now_ += 3 * HandshakeBudget::kHandshakeTime;
+  EXPECT_EQ(BeginAll("10.0.0.1"), 3);
+  now_ += 10 * kHandshakes * HandshakeBudget::kHandshakeTime;
+  EXPECT_EQ(BeginAll("10.0.0.1"), kHandshakes);
 }
 
-// Many may have begun at the same time.
-TEST_F(HandshakeBudgetTest, WhatFailsBeyondItCountsToo) {
-  for (int i = 0; i < 3 * kFailures; ++i) budget_.Charge("10.0.0.1", now_);
-  now_ += 2 * kFailures * HandshakeBudget::kFailureTime;
-  EXPECT_EQ(FailAll("10.0.0.1"), 0);
-  now_ += HandshakeBudget::kFailureTime;
-  EXPECT_EQ(FailAll("10.0.0.1"), 1);
+TEST_F(HandshakeBudgetTest, SuccessGivesItBackAndNoMoreThanThereWas) {
+  for (int i = 0; i < 10 * kHandshakes; ++i) {
+    ASSERT_TRUE(budget_.Begin("10.0.0.1", now_)) << i;
+    budget_.Succeeded("10.0.0.1");
+  }
+  EXPECT_EQ(BeginAll("10.0.0.1"), kHandshakes);
+  for (int i = 0; i < 3; ++i) budget_.Succeeded("10.0.0.1");
+  EXPECT_EQ(BeginAll("10.0.0.1"), 3);
+  // Late, when time has given it back already.
+  now_ += kHandshakes * HandshakeBudget::kHandshakeTime;
+  for (int i = 0; i < kHandshakes; ++i) budget_.Succeeded("10.0.0.1");
+  EXPECT_EQ(BeginAll("10.0.0.1"), kHandshakes);
 }
 
 TEST_F(HandshakeBudgetTest, DebtsAreBoundedAndTheRestShareOne) {
   for (std::size_t i = 0; i < HandshakeBudget::kAddressesMax; ++i)
-    budget_.Charge(absl::StrCat("10.0.0.", i), now_);
-  EXPECT_EQ(FailAll("late"), kFailures);
-  EXPECT_EQ(FailAll("later"), 0);
+    ASSERT_TRUE(budget_.Begin(absl::StrCat("10.0.0.", i), now_));
+  EXPECT_EQ(BeginAll("late"), kHandshakes);
+  EXPECT_EQ(BeginAll("later"), 0);
   // Those without a debt make room.
-  now_ += kFailures * HandshakeBudget::kFailureTime;
-  EXPECT_EQ(FailAll("later"), kFailures);
-  EXPECT_EQ(FailAll("latest"), kFailures);
+  now_ += kHandshakes * HandshakeBudget::kHandshakeTime;
+  EXPECT_EQ(BeginAll("later"), kHandshakes);
+  EXPECT_EQ(BeginAll("latest"), kHandshakes);
 }
 
 }  // namespace

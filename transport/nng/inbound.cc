@@ -42,7 +42,7 @@ bool Inbound::Admit(std::uint64_t generation) {
 
 void Inbound::Start() {
   if (context_->authenticator == nullptr ||
-      context_->budget.MayBegin(remote_host_, Clock::now())) {
+      context_->budget.Begin(remote_host_, Clock::now())) {
     Read();
   } else {
     waits_for_turn_.store(true);
@@ -68,9 +68,6 @@ void Inbound::OnRead(void* self) {
 bool Inbound::TakeRead() {
   const int error = nng_aio_result(aio_);
   if (error != 0 || closed()) {
-    const bool failed =
-        context_->authenticator != nullptr && !greeted_.load() && !closed();
-    if (failed) context_->budget.Charge(remote_host_, Clock::now());
     if (IsTlsRefusal(error)) RefuseTls(error);
     Close();
     return false;
@@ -99,8 +96,15 @@ bool Inbound::TellFrames() {
       break;
     }
   }
-  if (may_tell_ && splitter_.has_preamble()) greeted_.store(true);
+  if (may_tell_ && splitter_.has_preamble()) NoteGreeted();
   return told;
+}
+
+void Inbound::NoteGreeted() {
+  if (greeted_.load()) return;
+  greeted_.store(true);
+  if (context_->authenticator == nullptr) return;
+  context_->budget.Succeeded(remote_host_);
 }
 
 bool Inbound::TellFrame(Slice slice) {
@@ -204,7 +208,7 @@ Clock::time_point Inbound::TendOpen(Clock::time_point now) {
 }
 
 Clock::time_point Inbound::TendUngreeted(Clock::time_point now) {
-  if (waits_for_turn_.load() && context_->budget.MayBegin(remote_host_, now)) {
+  if (waits_for_turn_.load() && context_->budget.Begin(remote_host_, now)) {
     waits_for_turn_.store(false);
     // Only the caretaker frees, so it needs no hold here.
     Read();
@@ -216,8 +220,8 @@ Clock::time_point Inbound::TendUngreeted(Clock::time_point now) {
   }
   if (waits) {
     Refuse(RejectionKind::kSilent,
-           "too many handshakes of its address failed; it had no turn within "
-           "the handshake timeout");
+           "too many handshakes of its address came to nothing; it had no turn "
+           "within the handshake timeout");
   } else if (context_->authenticator != nullptr) {
     Refuse(context_->authenticator->TooLate(id_.load()));
   } else {

@@ -7,7 +7,7 @@
 // Secured, it has to say whose it is and to prove it
 // (transport/nng/identity_proof.h) within the time for greeting, before its
 // first frame; then each of its frames has that server's identity. Its
-// handshake begins when too many of its address have not failed
+// handshake begins when not too many of its address have come to nothing
 // (transport/nng/handshake_budget.h).
 // What it is not: written to, ever.
 //
@@ -85,6 +85,7 @@ class Inbound final : public AsyncHandle,
   bool TellFrames();
   // Whether to go on.
   bool TellFrame(Slice slice);
+  void NoteGreeted();
   void TakeControl(absl::string_view message);
   void RefuseFault();
   void RefuseTls(int error);

@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -110,6 +111,23 @@ TEST_F(NngReloadTest, AfterAnErrorAllIsAsItWas) {
   EXPECT_FALSE(one_->transport->ReloadSecurity(files).ok());
   ExpectReached(*two_, 2);
   EXPECT_EQ(Losses(2), 0);
+}
+
+TEST_F(NngReloadTest, AHalfCopiedPairChangesNothing) {
+  std::filesystem::copy_file(keys_.OwnFolder(3) + "/nng.crt",
+                             keys_.OwnFolder(1) + "/nng.crt",
+                             std::filesystem::copy_options::overwrite_existing);
+  const absl::Status status = one_->transport->ReloadSecurity(keys_.FilesOf(1));
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+  EXPECT_TRUE(absl::StrContains(status.message(), "not of one pair")) << status;
+  ExpectReached(*two_, 2);
+  EXPECT_EQ(Losses(2), 0);
+  // New connections still have the pair that there was.
+  ASSERT_TRUE(one_->transport->Connect(2, two_->transport->Address()).ok());
+  ASSERT_TRUE(two_->transport->Connect(1, one_->transport->Address()).ok());
+  ASSERT_TRUE(one_->handler.WaitForConnected(2, 2));
+  ASSERT_TRUE(two_->handler.WaitForConnected(1, 2));
+  ExpectReached(*two_, 2);
 }
 
 TEST_F(NngReloadTest, WhoHasNoSecurityHasNothingToReload) {

@@ -22,6 +22,7 @@
 #include "transport/nng/inbound.h"
 #include "transport/nng/outbound.h"
 #include "transport/nng/tls_material.h"
+#include "transport/nng/wire.h"
 #include "transport/options.h"
 
 namespace cluster {
@@ -44,6 +45,17 @@ absl::StatusOr<Options> ReadOptions(const TransportOptions& from) {
   const absl::Status status = reader.Finish();
   if (!status.ok()) return status;
   return options;
+}
+
+// A length with the highest bit is a control message's.
+static_assert(kFrameBytesLimit < kControlFlag, "a frame is no control message");
+
+absl::Status CheckFrameBytesMax(std::size_t frame_bytes_max) {
+  if (frame_bytes_max < kControlFlag) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("frame_bytes_max is ", frame_bytes_max,
+                   "; nng carries frames of at most ", kControlFlag - 1,
+                   " bytes, so want no more"));
 }
 
 // What there is from Start on.
@@ -88,8 +100,8 @@ class NngTransport final : public Transport {
   const Options options_;
   const std::unique_ptr<Authenticator> authenticator_;  // null: plaintext
 
-  // One Stop or ReloadSecurity at a time; taken before mutex_.
-  std::mutex stop_mutex_;
+  // One Start, Stop or ReloadSecurity at a time; taken before mutex_.
+  std::mutex change_mutex_;
   mutable std::mutex mutex_;
   // The rest is guarded by mutex_.
   State state_ = State::kNew;
@@ -153,11 +165,14 @@ absl::Status NngTransport::Start(TransportHandler* handler,
                                  const std::string& local_address) {
   const absl::StatusOr<cluster::Address> address = Parse(local_address);
   if (!address.ok()) return address.status();
+  std::lock_guard<std::mutex> change_lock(change_mutex_);
   std::lock_guard<std::mutex> lock(mutex_);
   if (state_ != State::kNew) {
     return absl::FailedPreconditionError("the transport was started already");
   }
   auto running = NewRunning(handler);
+  const absl::Status tended = running->caretaker.Start();
+  if (!tended.ok()) return tended;
   InboundContext* const inbound = &running->inbound;
   const auto material =
       authenticator_ == nullptr ? nullptr : authenticator_->material();
@@ -249,27 +264,31 @@ std::vector<std::shared_ptr<Outbound>> NngTransport::TakeOutbounds() {
 
 absl::Status NngTransport::ReloadSecurity(const SecurityFiles& files) {
   if (authenticator_ == nullptr) return SecurityNotConfigured();
+  // Before the files are read: of two calls the one that read them last has the
+  // last word.
+  std::lock_guard<std::mutex> change_lock(change_mutex_);
   auto material = TlsMaterial::Load(files, config_.cluster, config_.server_id);
   if (!material.ok()) return material.status();
-  std::lock_guard<std::mutex> stop_lock(stop_mutex_);
   const std::set<int> revoked = authenticator_->Reload(*material);
   std::vector<std::shared_ptr<Outbound>> ended;
   {
     std::lock_guard<std::mutex> lock(mutex_);
     if (state_ != State::kStarted) return absl::OkStatus();
-    running_->acceptor->SetTls((*material)->listener(),
-                               authenticator_->generation());
     for (const int peer : revoked) {
       const auto found = outbounds_.find(peer);
       if (found != outbounds_.end()) ended.push_back(found->second);
     }
   }
   for (const auto& outbound : ended) outbound->Redial();
+  // Last: until then no link is admitted, so none can be challenged over a link
+  // to a key that is revoked, by whose holder a member could have it proven.
+  running_->acceptor->SetTls((*material)->listener(),
+                             authenticator_->generation());
   return absl::OkStatus();
 }
 
 void NngTransport::Stop(absl::Duration linger) {
-  std::lock_guard<std::mutex> stop_lock(stop_mutex_);
+  std::lock_guard<std::mutex> change_lock(change_mutex_);
   Running* running = nullptr;
   {
     std::lock_guard<std::mutex> lock(mutex_);
@@ -300,6 +319,8 @@ absl::StatusOr<std::unique_ptr<Transport>> NewNngTransport(
     const TransportConfig& config) {
   const absl::StatusOr<nng::Options> options = nng::ReadOptions(config.options);
   if (!options.ok()) return options.status();
+  const absl::Status bounded = nng::CheckFrameBytesMax(config.frame_bytes_max);
+  if (!bounded.ok()) return bounded;
   std::shared_ptr<const nng::TlsMaterial> material;
   if (config.security) {
     auto loaded = nng::TlsMaterial::Load(*config.security, config.cluster,

@@ -3,7 +3,13 @@
 // What it is: length-prefixed frames (transport/nng/wire.h) on nng_stream.
 // nng's sockets (pair, push and so on) are not used: in version 1.5.2 one peer
 // that connects and resets stops their listeners for good, and they say nothing
-// of what was lost. What it is not: encrypted.
+// of what was lost. With security, each connection is mutual TLS 1.2
+// (transport/nng/tls_material.h): a dialler takes the certificate of the one
+// that it means, no other, and a listener those of the peers. Which peer it was
+// that dialled is proven over the connection of the other direction
+// (transport/nng/identity_proof.h): that is `ReceivedFrame::identity`, and no
+// frame is delivered before. What it is not: reliable, or able to name the
+// sender of a frame without security: then the identity is none.
 //
 // Options ("nng": {...}):
 //   send_queue_bytes   what may wait for one peer beside the write that is
@@ -18,6 +24,14 @@
 // frames leave in larger writes.
 // Ownership and errors: as transport/transport.h says. OnDisconnected comes for
 // each failed attempt; attempts follow each other after 20 ms to 1 s.
+// Start: kResourceExhausted, where the process can have no more threads.
+//
+// Limits: nng has no TLS over ipc; with security Start and Connect refuse
+// "ipc://" addresses, and a port of 127.0.0.1 does instead. With security both
+// sides have to Connect to each other: OnConnected comes when the peer's
+// connection to this one has asked for the proof. An honest server waits its
+// turn where strangers of its own address lay siege
+// (transport/nng/handshake_budget.h).
 //
 //   auto transport = cluster::NewNngTransport(config);
 
@@ -32,7 +46,10 @@
 namespace cluster {
 
 // kInvalidArgument: an option that is unknown, of the wrong type or out of
-// range.
+// range; a frame_bytes_max over kFrameBytesLimit; a key file that TLS does not
+// take, or an own key and certificate that are not of one pair. kNotFound,
+// kPermissionDenied: a key file (key_files.h). kUnimplemented: security, and
+// nng was built without TLS. Opens no socket yet.
 absl::StatusOr<std::unique_ptr<Transport>> NewNngTransport(
     const TransportConfig& config);
 

@@ -20,6 +20,7 @@
 #include "gtest/gtest.h"
 #include "transport/contract/contract_suite.h"
 #include "transport/contract/recording_handler.h"
+#include "transport/no_more_threads.h"
 
 namespace cluster {
 namespace {
@@ -54,6 +55,29 @@ TEST(NngTransport, OtherOptionsAndValuesAreRefused) {
     EXPECT_TRUE(absl::StrContains(status.message(), "configs/a.json:7"))
         << status;
   }
+}
+
+TEST(NngTransport, FramesAreNoLongerThanALengthCanSay) {
+  TransportConfig config;
+  config.frame_bytes_max = kFrameBytesLimit;
+  EXPECT_TRUE(NewNngTransport(config).ok());
+  config.frame_bytes_max = std::size_t{1} << 31;
+  const absl::Status status = NewNngTransport(config).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+  EXPECT_TRUE(absl::StrContains(status.message(), "2147483647")) << status;
+}
+
+// And can be started as soon as there is one.
+TEST(NngTransport, WithoutAThreadItDoesNotStart) {
+  const auto transport = NewNngTransport(TransportConfig());
+  ASSERT_TRUE(transport.ok()) << transport.status();
+  RecordingHandler handler;
+  {
+    const NoMoreThreads none;
+    EXPECT_EQ((*transport)->Start(&handler, "127.0.0.1:0").code(),
+              absl::StatusCode::kResourceExhausted);
+  }
+  EXPECT_TRUE((*transport)->Start(&handler, "127.0.0.1:0").ok());
 }
 
 class NngTransportTest : public testing::Test {

@@ -30,6 +30,7 @@ TEST(OutboundTest, AnAnswerForAnotherConnectionChangesNothing) {
                               [](int) { return nullptr; });
   RecordingHandler handler;
   Caretaker caretaker;
+  ASSERT_TRUE(caretaker.Start().ok());
   OutboundContext context;
   context.handler = &handler;
   context.caretaker = &caretaker;

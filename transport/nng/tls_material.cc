@@ -5,6 +5,7 @@
 #include "absl/memory/memory.h"
 #include "absl/strings/str_cat.h"
 #include "transport/key_files.h"
+#include "transport/nng/key_pair.h"
 
 namespace cluster {
 namespace nng {
@@ -36,6 +37,14 @@ absl::Status ReadOwn(const std::string& folder, Own* own) {
   return absl::OkStatus();
 }
 
+absl::Status CheckPair(const Own& own) {
+  if (IsPair(own.key.text(), own.certificate)) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      own.folder, ": ", kNngKeyFile, " and ", kNngCertificateFile,
+      " are not of one pair; copy both files again, as one run of bazel run "
+      "@cluster//tools:keygen made them"));
+}
+
 // A configuration that shows the own certificate and asks for the other's.
 absl::Status NewConfig(nng_tls_mode mode, const Own& own,
                        nng_tls_config** config) {
@@ -64,6 +73,9 @@ absl::StatusOr<std::shared_ptr<const TlsMaterial>> TlsMaterial::Load(
   status = NewConfig(NNG_TLS_MODE_SERVER, own, &made);
   if (!status.ok()) return status;
   material->listener_.reset(made);
+  // After the engine, which says better what is wrong with one of the two.
+  status = CheckPair(own);
+  if (!status.ok()) return status;
   for (const auto& entry : files.peers) {
     if (entry.first == own_id) continue;
     Peer& peer = material->peers_[entry.first];

@@ -34,7 +34,8 @@ namespace nng {
 class TlsMaterial {
  public:
   // As transport/key_files.h; kInvalidArgument also where TLS does not take
-  // what a file holds.
+  // what a file holds, and where the own key and certificate are not of one
+  // pair.
   static absl::StatusOr<std::shared_ptr<const TlsMaterial>> Load(
       const SecurityFiles& files, const std::string& cluster, int own_id);
 

@@ -1,9 +1,13 @@
-// Whom a dialler's configuration takes, told by TLS alone.
+// Whom a dialler's configuration takes, told by TLS alone; and which files make
+// none.
 
 #include "transport/nng/tls_material.h"
 
+#include <filesystem>
 #include <memory>
+#include <string>
 
+#include "absl/strings/match.h"
 #include "gtest/gtest.h"
 #include "transport/nng/endpoint.h"
 #include "transport/nng/secured_nodes.h"
@@ -120,6 +124,20 @@ TEST_F(TlsMaterialTest, OneOfAnotherServersNameIsNot) {
 TEST_F(TlsMaterialTest, OneOfAnotherClustersNameIsNot) {
   two_.cluster = "another";
   EXPECT_TRUE(IsTlsRefusal(Hear(one_, two_, 1)));
+}
+
+TEST_F(TlsMaterialTest, AKeyAndACertificateThatAreNotOfOnePairAreRefused) {
+  std::filesystem::copy_file(keys_.OwnFolder(3) + "/nng.key",
+                             keys_.OwnFolder(1) + "/nng.key",
+                             std::filesystem::copy_options::overwrite_existing);
+  const absl::Status status =
+      TlsMaterial::Load(*one_.security, one_.cluster, one_.server_id).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+  EXPECT_TRUE(absl::StrContains(
+      status.message(),
+      keys_.OwnFolder(1) + ": nng.key and nng.crt are not of one pair"))
+      << status;
+  EXPECT_TRUE(absl::StrContains(status.message(), "copy both")) << status;
 }
 
 }  // namespace

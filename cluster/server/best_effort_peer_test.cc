@@ -1,0 +1,52 @@
+// What a peer without a session makes of an envelope, over a transport that the
+// test holds.
+
+#include "cluster/server/best_effort_peer.h"
+
+#include <string>
+
+#include "cluster/server/wires.h"
+#include "gtest/gtest.h"
+
+namespace cluster {
+namespace {
+
+class BestEffortPeerTest : public testing::Test {
+ protected:
+  void SetUp() override { ASSERT_TRUE(peer_.Connect("wires").ok()); }
+
+  SendOutcome Offer(const std::string& payload) {
+    Envelope envelope;
+    envelope.pid = 2;
+    envelope.payload = payload;
+    return peer_.Send(EnvelopeView(envelope));
+  }
+
+  static constexpr std::size_t kPayloadBytesMax = 1000;
+  static constexpr std::size_t kFrameBytesMax = 2000;
+
+  Wires wires_;
+  Inbox inbox_{1, 1 << 20, 1 << 20};
+  Callbacks callbacks_{&inbox_};
+  BestEffortPeer peer_{
+      2,       *FindCodec("json"), kPayloadBytesMax, kFrameBytesMax,
+      &wires_, &callbacks_};
+};
+
+// JSON says a control character in six bytes.
+TEST_F(BestEffortPeerTest, WhatIsTooLargeOnceEncodedIsRefused) {
+  EXPECT_EQ(Offer(std::string(kPayloadBytesMax, '\x01')),
+            SendOutcome::kTooLarge);
+  EXPECT_TRUE(wires_.Take(2).empty());
+  EXPECT_EQ(peer_.Stats().accepted, 0u);
+  EXPECT_EQ(Offer(std::string(kPayloadBytesMax, 'a')), SendOutcome::kAccepted);
+  EXPECT_EQ(wires_.Take(2).size(), 1u);
+}
+
+TEST_F(BestEffortPeerTest, AnOverlongPayloadIsRefused) {
+  EXPECT_EQ(Offer(std::string(kPayloadBytesMax + 1, 'a')),
+            SendOutcome::kTooLarge);
+}
+
+}  // namespace
+}  // namespace cluster
