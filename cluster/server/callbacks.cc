@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "cluster/server/start_thread.h"
+#include "transport/start_thread.h"
 
 namespace cluster {
 namespace {

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "cluster/server/clock.h"
-#include "cluster/server/start_thread.h"
+#include "transport/start_thread.h"
 
 namespace cluster {
 

@@ -13,12 +13,11 @@
 #include <pthread.h>
 #include <signal.h>
 
-#include <system_error>
 #include <thread>
 #include <utility>
 
 #include "absl/status/status.h"
-#include "absl/strings/str_cat.h"
+#include "transport/start_thread.h"
 
 namespace cluster {
 namespace zmq_backend {
@@ -43,13 +42,7 @@ class SignalsBlocked {
 template <typename Function>
 absl::Status StartQuietThread(Function&& run, std::thread* thread) {
   const SignalsBlocked blocked;
-  try {
-    *thread = std::thread(std::forward<Function>(run));
-    return absl::OkStatus();
-  } catch (const std::system_error& error) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("cannot start a thread: ", error.code().message()));
-  }
+  return StartThread(std::forward<Function>(run), thread);
 }
 
 }  // namespace zmq_backend
