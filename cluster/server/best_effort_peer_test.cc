@@ -6,6 +6,7 @@
 #include <string>
 
 #include "cluster/server/wires.h"
+#include "codec/registry.h"
 #include "gtest/gtest.h"
 
 namespace cluster {
