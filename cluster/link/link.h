@@ -116,7 +116,7 @@ class Link {
   // many had been transmitted.
   std::uint64_t Abandon(DropReason reason);
 
-  // From now on the only frame is one goodbye, so that the peer need not wait
+  // From now on the only frame is one goodbye: a peer that gets it need not wait
   // for the timeout.
   void SayGoodbye() { goodbye_ = Goodbye::kDue; }
 
