@@ -15,9 +15,6 @@
 
 namespace cluster {
 
-// Whether the config's transport is one whose addresses ParseAddress reads.
-bool HasOurAddresses(const Config& config);
-
 // kInvalidArgument: `address "...": ` and what is wrong with it. Port 0, not
 // known yet, is none.
 absl::Status CheckPeerAddress(const Config& config, const std::string& text);

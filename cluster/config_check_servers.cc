@@ -16,6 +16,11 @@
 namespace cluster {
 namespace {
 
+// Whether ParseAddress reads them; a stranger's transport has its own form.
+bool HasOurAddresses(const Config& config) {
+  return config.transport == "zmq" || config.transport == "nng";
+}
+
 // An address's error at its place.
 absl::Status FormError(const ConfigPlaces& places, const std::string& path,
                        const absl::Status& error) {
@@ -110,10 +115,6 @@ absl::Status CheckServer(const Config& config, const ConfigPlaces& places,
 }
 
 }  // namespace
-
-bool HasOurAddresses(const Config& config) {
-  return config.transport == "zmq" || config.transport == "nng";
-}
 
 absl::Status CheckPeerAddress(const Config& config, const std::string& text) {
   if (!HasOurAddresses(config)) return absl::OkStatus();

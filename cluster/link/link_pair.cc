@@ -31,6 +31,13 @@ LinkConfig TestLinkConfig(int self_id, int peer_id) {
   return config;
 }
 
+std::string BytesOf(const Frame& frame) {
+  std::string bytes;
+  for (const Slice& slice : frame.slices)
+    bytes.append(slice.bytes.data(), slice.bytes.size());
+  return bytes;
+}
+
 FrameHeader HeaderOf(const std::string& frame) {
   FrameHeader header;
   absl::string_view body;
@@ -109,10 +116,7 @@ std::vector<std::string> LinkEnd::Speak(int limit) {
     const bool may = link->MayTransmit();
     if (!link->NextFrame(*now_, &frame)) break;
     CLUSTER_CHECK(may, "a frame that MayTransmit denied");
-    std::string bytes;
-    for (const Slice& slice : frame.slices)
-      bytes.append(slice.bytes.data(), slice.bytes.size());
-    frames.push_back(std::move(bytes));
+    frames.push_back(BytesOf(frame));
   }
   return frames;
 }
@@ -175,6 +179,12 @@ void LinkPair::Connect() {
   one.link->OnConnected(now);
   two.link->OnConnected(now);
   Exchange();
+  Advance(absl::Milliseconds(200));
+}
+
+void LinkPair::Reborn(LinkEnd* end, std::uint64_t incarnation) {
+  end->Restart(incarnation);
+  end->link->OnConnected(now);
   Advance(absl::Milliseconds(200));
 }
 

@@ -34,6 +34,8 @@ BufferPool* TestBuffers();
 // Small limits, so that tests reach them; the binary codec.
 LinkConfig TestLinkConfig(int self_id, int peer_id);
 
+// A frame as its slices' concatenation.
+std::string BytesOf(const Frame& frame);
 // The header and the body of a frame in bytes, which must be a good one.
 FrameHeader HeaderOf(const std::string& frame);
 // Of a batch that is closed, and so has its sum.
@@ -91,6 +93,9 @@ class LinkPair {
 
   // Connects both and lets them find a session and fall silent.
   void Connect();
+  // Makes `end` a new process or, with its old incarnation, a new link of the
+  // same one; both find a session again.
+  void Reborn(LinkEnd* end, std::uint64_t incarnation);
   // Moves frames both ways until nobody has any.
   void Exchange();
   // Lets time pass in steps of 10 ms, with ticks and exchanges.

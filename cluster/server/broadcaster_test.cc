@@ -144,7 +144,7 @@ TEST_F(BroadcasterTest, AFullBatchIsTheSameBytesForAll) {
   const Frame& three = wires_.sent[3].back();
   ASSERT_EQ(two.slices.size(), 2u);
   EXPECT_EQ(BodyOf(two), BodyOf(three));
-  EXPECT_NE(Join(two), Join(three));  // of other sessions
+  EXPECT_NE(BytesOf(two), BytesOf(three));  // of other sessions
   ExpectAllArrive();
 }
 

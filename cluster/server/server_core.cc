@@ -35,6 +35,11 @@ std::uint64_t NewIncarnation() {
   return (milliseconds << 20) | (device() & 0xfffff);
 }
 
+absl::Status AtServer(int id, const absl::Status& status) {
+  return absl::Status(status.code(),
+                      absl::StrCat("server ", id, ": ", status.message()));
+}
+
 // Port 0 of a peer is not known yet: AddPeer will tell it.
 bool AddressKnown(const std::string& address) {
   return !address.empty() && !absl::EndsWith(address, ":0");
@@ -148,10 +153,7 @@ absl::Status ServerCore::Run(std::unique_lock<std::mutex>* lock) {
     return absl::CancelledError("the server was stopped");
   absl::Status status =
       transport_->Start(&router_, FindAddress(id_)->listening());
-  if (!status.ok()) {
-    return absl::Status(status.code(),
-                        absl::StrCat("server ", id_, ": ", status.message()));
-  }
+  if (!status.ok()) return AtServer(id_, status);
   phase_ = Phase::kRunning;
   status = callbacks_.Start();
   if (status.ok()) status = Dial();
@@ -168,10 +170,7 @@ absl::Status ServerCore::Dial() {
   for (const ServerAddress& server : config_.servers) {
     if (server.id == id_ || !AddressKnown(server.address)) continue;
     const absl::Status status = peers_.Find(server.id)->Connect(server.address);
-    if (!status.ok()) {
-      return absl::Status(status.code(), absl::StrCat("server ", server.id,
-                                                      ": ", status.message()));
-    }
+    if (!status.ok()) return AtServer(server.id, status);
   }
   return absl::OkStatus();
 }
@@ -187,10 +186,8 @@ absl::Status ServerCore::AddPeer(int id, const std::string& address) {
   if (address.empty())
     return absl::InvalidArgumentError(
         absl::StrCat("server ", id, ": no address"));
-  if (absl::Status status = CheckPeerAddress(config_, address); !status.ok()) {
-    return absl::Status(status.code(),
-                        absl::StrCat("server ", id, ": ", status.message()));
-  }
+  if (absl::Status status = CheckPeerAddress(config_, address); !status.ok())
+    return AtServer(id, status);
   ServerAddress* const known = FindAddress(id);
   if (known != nullptr && (id == id_ || AddressKnown(known->address))) {
     return absl::AlreadyExistsError(absl::StrCat(

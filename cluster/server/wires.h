@@ -7,7 +7,7 @@
 //
 //   Wires wires;
 //   ReliablePeer peer(config, &wires, ...);
-//   for (const Frame& frame : wires.Take(2)) far.Hear(Join(frame));
+//   for (const Frame& frame : wires.Take(2)) far.Hear(BytesOf(frame));
 
 #ifndef CLUSTER_SERVER_WIRES_H_
 #define CLUSTER_SERVER_WIRES_H_
@@ -63,17 +63,10 @@ class Wires : public Transport {
   std::mutex mutex_;
 };
 
-inline std::string Join(const Frame& frame) {
-  std::string bytes;
-  for (const Slice& slice : frame.slices)
-    bytes.append(slice.bytes.data(), slice.bytes.size());
-  return bytes;
-}
-
 // What was sent to `peer` and not taken yet is heard at its end; how many.
 inline int Carry(int peer, Wires* wires, LinkEnd* end) {
   const std::vector<Frame> frames = wires->Take(peer);
-  for (const Frame& frame : frames) end->Hear(Join(frame));
+  for (const Frame& frame : frames) end->Hear(BytesOf(frame));
   return static_cast<int>(frames.size());
 }
 

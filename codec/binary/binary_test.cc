@@ -1,10 +1,10 @@
 #include "codec/binary/binary.h"
 
-#include <memory>
 #include <string>
 
 #include "absl/strings/escaping.h"
 #include "codec/frame_header.h"
+#include "codec/fuzz.h"
 #include "codec/little_endian.h"
 #include "gtest/gtest.h"
 
@@ -203,13 +203,11 @@ TEST(BinaryTest, EveryFlippedBitOfAStandaloneMessageIsSeen) {
 // Nothing has the checksum 0. In a buffer that nothing follows, so that a
 // sanitizer sees whoever looks for the record.
 TEST(BinaryTest, AStandaloneMessageWithoutARecordIsCutShort) {
-  const std::string text("\xc1\x01\0\0\0\0", 6);
-  const std::unique_ptr<char[]> bytes(new char[text.size()]);
-  text.copy(bytes.get(), text.size());
+  const ExactCopy message(std::string("\xc1\x01\0\0\0\0", 6));
   DecodeState state;
   EnvelopeView view;
-  const absl::Status status = BinaryCodec().DecodeStandalone(
-      absl::string_view(bytes.get(), text.size()), &state, &view);
+  const absl::Status status =
+      BinaryCodec().DecodeStandalone(message.bytes(), &state, &view);
   EXPECT_EQ(status, absl::DataLossError("binary message: cut short at byte 6"));
 }
 

@@ -12,9 +12,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
-#include "absl/strings/strip.h"
 #include "absl/time/clock.h"
 #include "cluster/programs/printable.h"
+#include "transport/address.h"
 
 namespace cluster {
 namespace demo {
@@ -31,12 +31,10 @@ absl::Status ServerError(int id, absl::string_view text) {
 
 // An address to listen on as one to dial on this machine.
 std::string DialAddress(const std::string& bound) {
-  for (absl::string_view any : {"*:", "0.0.0.0:", "[::]:"}) {
-    absl::string_view port = bound;
-    if (absl::ConsumePrefix(&port, any))
-      return absl::StrCat(any == "[::]:" ? "[::1]:" : "127.0.0.1:", port);
-  }
-  return bound;
+  absl::StatusOr<Address> address = ParseAddress(bound);
+  if (!address.ok() || !address->is_every_interface()) return bound;
+  address->host = address->is_v6() ? "::1" : "127.0.0.1";
+  return ToString(*address);
 }
 
 }  // namespace
