@@ -1,5 +1,7 @@
 #include "cluster/envelope.h"
 
+#include <string>
+
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 
@@ -12,32 +14,21 @@ bool operator==(const Envelope& a, const Envelope& b) {
          a.lane == b.lane;
 }
 
-namespace {
-
-// All but the payload.
-void CopyFields(const EnvelopeView& from, Envelope* to) {
-  to->message_id = from.message_id;
-  to->pid = from.pid;
-  to->msg_type = from.msg_type;
-  to->sender_id = from.sender_id;
-  to->term = from.term;
-  to->voted = from.voted;
-  to->lane = from.lane;
-}
-
-}  // namespace
-
+// In place: to fill an empty one takes longer.
 Envelope EnvelopeView::ToEnvelope() const {
-  Envelope envelope;
-  CopyFields(*this, &envelope);
-  // A new string takes less time than filling an empty one.
-  envelope.payload = std::string(payload);
-  return envelope;
+  return {message_id,           pid, msg_type, sender_id, term, voted,
+          std::string(payload), lane};
 }
 
 void EnvelopeView::CopyTo(Envelope* envelope) const {
-  CopyFields(*this, envelope);
+  envelope->message_id = message_id;
+  envelope->pid = pid;
+  envelope->msg_type = msg_type;
+  envelope->sender_id = sender_id;
+  envelope->term = term;
+  envelope->voted = voted;
   envelope->payload.assign(payload.data(), payload.size());
+  envelope->lane = lane;
 }
 
 std::string MsgTypeName(MsgType type) {

@@ -9,8 +9,8 @@
 //
 // Threads: a Codec is immutable and shared; an EncodeState or DecodeState
 // belongs to one thread at a time. Ownership: the caller's buffers; a decoded
-// view points into the input or into the DecodeState, and is valid until the
-// next call with that state. Errors: encoding cannot fail when the buffer is as
+// envelope is the DecodeState's, points into the input or the state, and is
+// valid until the next call with that state. Errors: encoding cannot fail when the buffer is as
 // large as the bound says. Decoding takes any bytes and answers
 // kInvalidArgument or kDataLoss with what was wrong and at which byte.
 //
@@ -21,12 +21,10 @@
 //
 //   absl::string_view rest = body;
 //   DecodeState decode;
-//   EnvelopeView view;
 //   while (!rest.empty()) {
-//     if (absl::Status status = codec.NextRecord(&rest, &decode, &view);
-//         !status.ok()) {
+//     if (absl::Status status = codec.NextRecord(&rest, &decode); !status.ok())
 //       return status;
-//     }
+//     Use(decode.envelope);
 //   }
 
 #ifndef CODEC_CODEC_H_
@@ -45,14 +43,14 @@ namespace cluster {
 // What the next record of a body may lean on: the fields, payload aside, of the
 // record before it.
 struct RecordContext {
-  bool first = true;  // no record yet: everything is spelled out
   MessageId message_id{};
-  int pid = 0;
-  MsgType msg_type = MsgType::kAppendEntriesRequest;
-  int sender_id = 0;
   std::uint64_t term = 0;
+  int pid = 0;
+  int sender_id = 0;
+  MsgType msg_type = MsgType::kAppendEntriesRequest;
   bool voted = false;
   Lane lane = Lane::kNormal;
+  bool first = true;  // no record yet: everything is spelled out
 };
 
 // A fresh state begins a body, or a stretch of one that leans on nothing before
@@ -61,9 +59,12 @@ struct EncodeState {
   RecordContext context;
 };
 
+// What was read last is also what the next record may lean on, so that reading
+// a record which differs little from it writes little.
 struct DecodeState {
-  RecordContext context;
-  std::string scratch;  // where a codec that must unescape puts the payload
+  bool first = true;      // no record yet
+  EnvelopeView envelope;  // the one that was read last
+  std::string scratch;    // where a codec that must unescape puts the payload
 };
 
 class Codec {
@@ -95,17 +96,17 @@ class Codec {
     return out;
   }
 
-  // Takes the record at the front of `body`, which is not empty. After an error
-  // the rest of the body means nothing.
-  virtual absl::Status NextRecord(absl::string_view* body, DecodeState* state,
-                                  EnvelopeView* envelope) const = 0;
+  // Takes the record at the front of `body`, which is not empty, into
+  // `state->envelope`. After an error that means nothing, nor does the rest of
+  // the body.
+  virtual absl::Status NextRecord(absl::string_view* body,
+                                  DecodeState* state) const = 0;
 
-  // One envelope alone.
+  // One envelope alone; a read one is `state->envelope`, whatever was there.
   virtual void EncodeStandalone(const EnvelopeView& envelope,
                                 std::string* out) const = 0;
   virtual absl::Status DecodeStandalone(absl::string_view message,
-                                        DecodeState* state,
-                                        EnvelopeView* envelope) const = 0;
+                                        DecodeState* state) const = 0;
 };
 
 }  // namespace cluster

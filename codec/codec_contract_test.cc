@@ -39,12 +39,11 @@ class CodecContractTest : public ::testing::TestWithParam<std::string> {
   absl::Status Read(absl::string_view body, std::vector<Envelope>* out) const {
     DecodeState state;
     while (!body.empty()) {
-      EnvelopeView view;
       const std::size_t before = body.size();
-      const absl::Status status = codec().NextRecord(&body, &state, &view);
+      const absl::Status status = codec().NextRecord(&body, &state);
       if (!status.ok()) return status;
       EXPECT_LT(body.size(), before) << "a record without a byte";
-      out->push_back(view.ToEnvelope());
+      out->push_back(state.envelope.ToEnvelope());
     }
     return absl::OkStatus();
   }
@@ -57,11 +56,9 @@ class CodecContractTest : public ::testing::TestWithParam<std::string> {
 
   absl::StatusOr<Envelope> ReadStandalone(absl::string_view message) const {
     DecodeState state;
-    EnvelopeView view;
-    const absl::Status status =
-        codec().DecodeStandalone(message, &state, &view);
+    const absl::Status status = codec().DecodeStandalone(message, &state);
     if (!status.ok()) return status;
-    return view.ToEnvelope();
+    return state.envelope.ToEnvelope();
   }
 
   static Envelope Widest() {

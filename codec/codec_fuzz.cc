@@ -28,12 +28,11 @@ std::vector<Envelope> ReadAll(const Codec& codec, absl::string_view body,
   DecodeState state;
   while (!body.empty()) {
     const std::size_t before = body.size();
-    EnvelopeView view;
-    *status = codec.NextRecord(&body, &state, &view);
+    *status = codec.NextRecord(&body, &state);
     if (!status->ok()) break;
     FUZZ_CHECK(body.size() < before);
-    CheckRanges(view);
-    envelopes.push_back(view.ToEnvelope());
+    CheckRanges(state.envelope);
+    envelopes.push_back(state.envelope.ToEnvelope());
   }
   return envelopes;
 }
@@ -66,16 +65,14 @@ void FuzzBody(const Codec& codec, absl::string_view body) {
 void FuzzStandalone(const Codec& codec, absl::string_view message) {
   const ExactCopy copy(message);
   DecodeState state;
-  EnvelopeView view;
-  const absl::Status status =
-      codec.DecodeStandalone(copy.bytes(), &state, &view);
+  const absl::Status status = codec.DecodeStandalone(copy.bytes(), &state);
   if (!status.ok()) return CheckError(status);
-  CheckRanges(view);
-  const Envelope envelope = view.ToEnvelope();
+  CheckRanges(state.envelope);
+  const Envelope envelope = state.envelope.ToEnvelope();
   std::string again;
   codec.EncodeStandalone(envelope, &again);
-  FUZZ_CHECK(codec.DecodeStandalone(again, &state, &view).ok());
-  FUZZ_CHECK(SameEnvelope(view, envelope));
+  FUZZ_CHECK(codec.DecodeStandalone(again, &state).ok());
+  FUZZ_CHECK(SameEnvelope(state.envelope, envelope));
 }
 
 }  // namespace cluster

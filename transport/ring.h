@@ -15,6 +15,7 @@
 #define TRANSPORT_RING_H_
 
 #include <cstddef>
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -58,7 +59,11 @@ class Ring {
     return element;
   }
   void DropFront() {
-    front() = T();  // lets go of what it holds, or a move may have left
+    // Lets go of what it holds, or a move may have left. In place: to move a
+    // new one there would cost several times as much.
+    T& element = front();
+    element.~T();
+    new (&element) T();
     first_ = Place(1);
     if (--count_ == 0 && slots_.size() > kKeptMax) Clear();
   }

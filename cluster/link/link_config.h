@@ -79,10 +79,14 @@ inline std::size_t LoneBytes(std::size_t frame_bytes) {
 // is the one that most is sent in. Of the urgent lane nothing should wait, and
 // what the bulk lane carries is large.
 inline constexpr Lane kGatheringLane = Lane::kNormal;
-inline bool MayGather(const LinkConfig& config, const EnvelopeView& envelope) {
+// The longest payload that gathers.
+inline std::size_t GatheredBytesMax(const LinkConfig& config) {
+  return std::min(LoneBytes(config.frame_bytes), config.payload_bytes_max);
+}
+inline bool MayGather(const EnvelopeView& envelope,
+                      std::size_t gathered_bytes_max) {
   return envelope.lane == kGatheringLane &&
-         envelope.payload.size() <=
-             std::min(LoneBytes(config.frame_bytes), config.payload_bytes_max);
+         envelope.payload.size() <= gathered_bytes_max;
 }
 
 // The records of a batch that is full. Where the oldest batch is dropped, an

@@ -52,11 +52,10 @@ std::vector<std::string> PayloadsOf(const LinkConfig& config,
   std::vector<std::string> payloads;
   absl::string_view rest = batch.body();
   DecodeState state;
-  EnvelopeView envelope;
   while (!rest.empty()) {
-    CLUSTER_CHECK(config.codec->NextRecord(&rest, &state, &envelope).ok(),
+    CLUSTER_CHECK(config.codec->NextRecord(&rest, &state).ok(),
                   "a record that does not decode");
-    payloads.emplace_back(envelope.payload);
+    payloads.emplace_back(state.envelope.payload);
   }
   CLUSTER_CHECK(payloads.size() == batch.records, "records miscounted");
   return payloads;
@@ -127,12 +126,11 @@ void LinkEnd::Consume(int arrivals) {
     arrivals_.pop_front();
     absl::string_view rest = arrival.body.bytes;
     DecodeState state;
-    EnvelopeView envelope;
     std::uint32_t records = 0;
     for (; !rest.empty(); ++records) {
-      CLUSTER_CHECK(config.codec->NextRecord(&rest, &state, &envelope).ok(),
+      CLUSTER_CHECK(config.codec->NextRecord(&rest, &state).ok(),
                     "a record that does not decode");
-      taken.push_back(envelope.ToEnvelope());
+      taken.push_back(state.envelope.ToEnvelope());
     }
     CLUSTER_CHECK(records == arrival.records, "a wrong count of records");
     link->Consumed(arrival.session, arrival.sequence);

@@ -10,7 +10,6 @@ namespace cluster {
 namespace {
 
 constexpr std::size_t kCapacityMin = 1024;
-constexpr std::size_t kCacheLineBytes = 64;
 
 }  // namespace
 
@@ -19,26 +18,6 @@ OpenBatch::OpenBatch(const LinkConfig& config, Lane lane)
       batch_bytes_(BatchBytes(config)),
       capacity_next_(kCapacityMin) {
   batch_.lane = lane;
-}
-
-std::size_t OpenBatch::Append(const EnvelopeView& envelope,
-                              std::size_t record_bytes_max) {
-  if (batch_.room() < record_bytes_max) MakeRoom(record_bytes_max);
-  char* const begin = batch_.body_end();
-  const auto written = static_cast<std::size_t>(
-      config_->codec->AppendRecord(envelope, &encode_, begin) - begin);
-  batch_.body_bytes += written;
-  // A server with many peers writes here next when nothing near is cached any
-  // more, and would give back its lock only after a miss: among 32 servers that
-  // was a quarter of all CPU time.
-  __builtin_prefetch(batch_.body_end(), 1);
-  __builtin_prefetch(batch_.body_end() + kCacheLineBytes, 1);
-  batch_.payload_bytes_longest =
-      std::max(batch_.payload_bytes_longest, envelope.payload.size());
-  ++batch_.records;
-  // Known now, and not only when the next one comes.
-  full_ = !Fits(record_bytes_max);
-  return written;
 }
 
 void OpenBatch::AppendCopy(const Batch& other, const EncodeState& encode) {

@@ -15,8 +15,10 @@
 #ifndef CLUSTER_LINK_OPEN_BATCH_H_
 #define CLUSTER_LINK_OPEN_BATCH_H_
 
+#include <algorithm>
 #include <cstddef>
 
+#include "absl/base/optimization.h"
 #include "cluster/envelope.h"
 #include "cluster/link/batch.h"
 #include "cluster/link/link_config.h"
@@ -57,16 +59,42 @@ class OpenBatch {
   void Clear();
 
  private:
+  static constexpr std::size_t kCacheLineBytes = 64;
+
   void MakeRoom(std::size_t bytes);
   Batch Release();
 
+  // What a record changes comes first and lies together: where several threads
+  // send to one peer, each of them fetches it anew.
   const LinkConfig* config_;
-  std::size_t batch_bytes_;    // a batch with this much is full
-  std::size_t capacity_next_;  // follows the size of recent batches
-  Batch batch_;
+  std::size_t batch_bytes_;  // a batch with this much is full
   EncodeState encode_;
   bool full_ = false;
+  Batch batch_;
+  std::size_t capacity_next_;  // follows the size of recent batches
 };
+
+// Here, since every envelope is through it.
+inline std::size_t OpenBatch::Append(const EnvelopeView& envelope,
+                                     std::size_t record_bytes_max) {
+  if (ABSL_PREDICT_FALSE(batch_.room() < record_bytes_max))
+    MakeRoom(record_bytes_max);
+  char* const begin = batch_.body_end();
+  char* const end = config_->codec->AppendRecord(envelope, &encode_, begin);
+  const auto written = static_cast<std::size_t>(end - begin);
+  batch_.body_bytes += written;
+  // A server with many peers writes here next when nothing near is cached any
+  // more, and would give back its lock only after a miss: among 32 servers that
+  // was a quarter of all CPU time.
+  __builtin_prefetch(end, 1);
+  __builtin_prefetch(end + kCacheLineBytes, 1);
+  batch_.payload_bytes_longest =
+      std::max(batch_.payload_bytes_longest, envelope.payload.size());
+  ++batch_.records;
+  // Known now, and not only when the next one comes.
+  full_ = !Fits(record_bytes_max);
+  return written;
+}
 
 }  // namespace cluster
 

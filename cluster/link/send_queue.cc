@@ -24,10 +24,9 @@ Batch WithoutTooLarge(const LinkConfig& config, const Batch& batch,
   absl::string_view body = batch.body();
   DecodeState decode;
   EncodeState encode;
-  EnvelopeView envelope;
+  const EnvelopeView& envelope = decode.envelope;
   while (!body.empty()) {
-    const absl::Status own =
-        config.codec->NextRecord(&body, &decode, &envelope);
+    const absl::Status own = config.codec->NextRecord(&body, &decode);
     CLUSTER_CHECK(own.ok(), "a record of our own does not decode");
     const std::size_t bytes = envelope.payload.size();
     if (bytes > payload_bytes_max) continue;

@@ -17,6 +17,7 @@ ReliablePeer* Reliable(Peer* peer) { return static_cast<ReliablePeer*>(peer); }
 Broadcaster::Broadcaster(const LinkConfig& config, const PeerTable<Peer>* peers)
     : config_(config),
       batch_bytes_(BatchBytes(config)),
+      gathered_bytes_max_(GatheredBytesMax(config)),
       peers_(peers),
       batch_(config_, kGatheringLane) {}
 
@@ -60,7 +61,7 @@ bool Broadcaster::Gather(const EnvelopeView& envelope) {
   if (!open()) return false;
   const std::size_t bytes_max = config_.codec->RecordBytesMax(envelope);
   const bool gathers =
-      MayGather(config_, envelope) && bytes_max <= batch_bytes_;
+      MayGather(envelope, gathered_bytes_max_) && bytes_max <= batch_bytes_;
   if (!gathers || !batch_.Fits(bytes_max)) HandOver();
   if (!gathers) open_.store(false, std::memory_order_release);
   if (!open()) return false;

@@ -66,6 +66,7 @@ class Broadcaster {
 
   const LinkConfig config_;
   const std::size_t batch_bytes_;
+  const std::size_t gathered_bytes_max_;
   const PeerTable<Peer>* const peers_;
 
   std::atomic<int> direct_{0};  // broadcasts in a row that did not gather here

@@ -37,7 +37,7 @@ void Callbacks::SetEventHandler(std::function<void(const PeerEvent&)> handler) {
 bool Callbacks::InCallback() const { return running_here == this; }
 
 absl::Status Callbacks::Start() {
-  if (on_envelope_ == nullptr && on_event_ == nullptr) return absl::OkStatus();
+  if (none()) return absl::OkStatus();
   return StartThread([this] { Loop(); }, &thread_);
 }
 
@@ -99,10 +99,9 @@ void Callbacks::RunInbox() {
   while (!stopping_ && inbox_->TryBeginReading()) {
     HandlerScope scope(this);
     const Inbox::Reading role(inbox_);
-    EnvelopeView envelope;
     while (!stopping_) {
-      if (inbox_->Next(&envelope)) {
-        on_envelope_(envelope);
+      if (const EnvelopeView* const envelope = inbox_->Next()) {
+        on_envelope_(*envelope);
         continue;
       }
       // Not pending, and there is none: one that is being pushed is found when

@@ -35,6 +35,7 @@ class Callbacks {
   void SetEnvelopeHandler(std::function<void(const EnvelopeView&)> handler);
   void SetEventHandler(std::function<void(const PeerEvent&)> handler);
   bool handles_envelopes() const { return on_envelope_ != nullptr; }
+  bool none() const { return on_envelope_ == nullptr && on_event_ == nullptr; }
 
   // Starts the thread, if there is a handler. kResourceExhausted: no threads.
   absl::Status Start();

@@ -113,11 +113,11 @@ void FrameRouter::DrainLater(Peer* peer) {
 
 FrameVerdict FrameRouter::OnMessage(const ReceivedFrame& frame) {
   DecodeState state;
-  EnvelopeView envelope;
   if (!frame.rest.bytes.empty() ||
-      !codec_->DecodeStandalone(frame.slice.bytes, &state, &envelope).ok()) {
+      !codec_->DecodeStandalone(frame.slice.bytes, &state).ok()) {
     return Refuse(RefusalReason::kMalformed, FrameVerdict::kMalformed);
   }
+  EnvelopeView& envelope = state.envelope;
   if (!MaySpeakFor(envelope.sender_id, frame.identity))
     return FrameVerdict::kMalformed;
   Peer* const found = peers_->Find(envelope.sender_id);

@@ -23,7 +23,7 @@ bool Inbox::IsMarker(const Item& item) {
 }
 
 void Inbox::PushItem(Item item) {
-  bytes_ += item.bytes;
+  bytes_.fetch_add(item.bytes, std::memory_order_relaxed);
   if (item.kind == Item::Kind::kEnvelope) envelope_bytes_ += item.bytes;
   items_.PushBack(std::move(item));
   // Who reads tells them when it ends.
@@ -54,7 +54,8 @@ bool Inbox::PushEnvelope(const EnvelopeView& envelope) {
     std::lock_guard<std::mutex> lock(mutex_);
     if (closed_ || !HasRoom(envelope.payload.size())) return false;
     // Reserved while the payload is copied without the lock.
-    bytes_ += envelope.payload.size() + kEnvelopeChargeBytes;
+    bytes_.fetch_add(envelope.payload.size() + kEnvelopeChargeBytes,
+                     std::memory_order_relaxed);
     envelope_bytes_ += envelope.payload.size() + kEnvelopeChargeBytes;
   }
   Item item;
@@ -63,7 +64,7 @@ bool Inbox::PushEnvelope(const EnvelopeView& envelope) {
   item.bytes = envelope.payload.size() + kEnvelopeChargeBytes;
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    bytes_ -= item.bytes;  // PushItem counts it
+    bytes_.fetch_sub(item.bytes, std::memory_order_relaxed);  // PushItem's
     envelope_bytes_ -= item.bytes;
     PushItem(std::move(item));
   }
@@ -93,7 +94,7 @@ void Inbox::PushMarker(bool again) {
   WakeReader();
 }
 
-bool Inbox::TakeBegun() {
+bool Inbox::TryContinueReading() {
   Role role = Role::kBegun;
   if (!role_.compare_exchange_strong(role, Role::kReading,
                                      std::memory_order_acquire,
@@ -153,23 +154,19 @@ bool Inbox::BeginReading(std::chrono::steady_clock::time_point deadline) {
 }
 
 bool Inbox::TryBeginReading() {
-  if (TakeBegun()) return true;
+  if (TryContinueReading()) return true;
   std::lock_guard<std::mutex> lock(mutex_);
   return TakeRole();
 }
 
-bool Inbox::Next(EnvelopeView* envelope) {
-  while (true) {
-    if (has_current_) {
-      if (NextOfCurrent(envelope)) {
-        delivered_.store(delivered_.load(std::memory_order_relaxed) + 1,
-                         std::memory_order_relaxed);
-        return true;
-      }
-      Settle();
-    }
-    if (!NextItem()) return false;
+const EnvelopeView* Inbox::Next() {
+  while (!NextOfCurrent()) {
+    if (has_current_) Settle();
+    if (!NextItem()) return nullptr;
   }
+  delivered_.store(delivered_.load(std::memory_order_relaxed) + 1,
+                   std::memory_order_relaxed);
+  return &decode_.envelope;
 }
 
 bool Inbox::NextItem() {
@@ -181,12 +178,13 @@ bool Inbox::NextItem() {
   // Read from here on: who takes it may look at bytes() at once.
   if (current_.kind == Item::Kind::kEnvelope) {
     envelope_bytes_ -= current_.bytes;
-    bytes_ -= std::exchange(current_.bytes, 0);
+    bytes_.fetch_sub(std::exchange(current_.bytes, 0),
+                     std::memory_order_relaxed);
     if (senders_waiting_ > 0) room_.notify_all();
   }
   taken_ = 0;
   rest_ = current_.arrival.body.bytes;
-  decode_.context = RecordContext();
+  decode_.first = true;
   sender_ = current_.source == nullptr ? 0 : current_.source->SenderId();
   codec_ = current_.kind == Item::Kind::kArrival
                ? FindCodec(current_.arrival.codec)
@@ -194,51 +192,57 @@ bool Inbox::NextItem() {
   return true;
 }
 
-bool Inbox::NextOfCurrent(EnvelopeView* envelope) {
+// Every envelope that arrives is through here, and all that is rare elsewhere.
+bool Inbox::NextOfCurrent() {
+  if (ABSL_PREDICT_FALSE(rest_.empty() || codec_ == nullptr))
+    return NextWithoutRecord();
+  const absl::Status status = codec_->NextRecord(&rest_, &decode_);
+  const EnvelopeView& envelope = decode_.envelope;
+  if (ABSL_PREDICT_TRUE(
+          status.ok() && envelope.sender_id == sender_ &&
+          (envelope.pid == self_id_ || envelope.pid == kBroadcast) &&
+          envelope.payload.size() <= payload_bytes_max_)) {
+    ++taken_;
+    return true;
+  }
+  RejectRecord(status);
+  return false;
+}
+
+// The end of an arrival, a single envelope, or nothing at all.
+bool Inbox::NextWithoutRecord() {
+  if (!has_current_) return false;
   if (current_.kind == Item::Kind::kEnvelope) {
     if (taken_ > 0) return false;
     ++taken_;
-    *envelope = EnvelopeView(*current_.envelope);
+    decode_.envelope = EnvelopeView(*current_.envelope);
     return true;
   }
-  return DecodeNext(envelope);
-}
-
-bool Inbox::DecodeNext(EnvelopeView* envelope) {
-  if (rest_.empty()) {
-    if (taken_ != current_.arrival.records) {
-      Reject(absl::StrCat("a frame with ", taken_, " records claims ",
-                          current_.arrival.records));
-    }
-    return false;
-  }
-  if (codec_ == nullptr) {
+  const std::uint32_t claimed = current_.arrival.records;
+  if (!rest_.empty()) {
     Reject(
         absl::StrCat("a codec with the unknown id ", current_.arrival.codec));
-    return false;
+  } else if (taken_ != claimed) {
+    Reject(absl::StrCat("a frame with ", taken_, " records claims ", claimed));
   }
-  const absl::Status status = codec_->NextRecord(&rest_, &decode_, envelope);
+  return false;
+}
+
+// The record that was read last, or was not.
+void Inbox::RejectRecord(const absl::Status& status) {
+  const EnvelopeView& envelope = decode_.envelope;
   if (!status.ok()) {
     Reject(status.message());
-    return false;
-  }
-  if (envelope->sender_id != sender_) {
+  } else if (envelope.sender_id != sender_) {
     Reject(
-        absl::StrCat("an envelope in the name of server ", envelope->sender_id),
+        absl::StrCat("an envelope in the name of server ", envelope.sender_id),
         RefusalReason::kWrongIdentity);
-    return false;
-  }
-  if (envelope->pid != self_id_ && envelope->pid != kBroadcast) {
-    Reject(absl::StrCat("an envelope for server ", envelope->pid));
-    return false;
-  }
-  if (envelope->payload.size() > payload_bytes_max_) {
-    Reject(absl::StrCat("a payload of ", envelope->payload.size(),
+  } else if (envelope.payload.size() > payload_bytes_max_) {
+    Reject(absl::StrCat("a payload of ", envelope.payload.size(),
                         " bytes, over payload_bytes_max"));
-    return false;
+  } else {
+    Reject(absl::StrCat("an envelope for server ", envelope.pid));
   }
-  ++taken_;
-  return true;
 }
 
 void Inbox::Reject(absl::string_view text, RefusalReason reason) {
@@ -249,12 +253,10 @@ void Inbox::Reject(absl::string_view text, RefusalReason reason) {
 
 // The bytes first: once the peer hears that all was consumed, none are left.
 void Inbox::Settle() {
-  if (current_.bytes > 0) {
-    std::lock_guard<std::mutex> lock(mutex_);
-    bytes_ -= current_.bytes;
-  }
+  bytes_.fetch_sub(current_.bytes, std::memory_order_relaxed);
   if (current_.source != nullptr) current_.source->OnConsumed(current_.arrival);
-  current_ = Item();
+  current_.arrival.body = Slice();  // the frame is the transport's again
+  current_.envelope.reset();
   has_current_ = false;
 }
 
@@ -285,11 +287,6 @@ void Inbox::Close() {
   closed_ = true;
   readable_.notify_all();
   room_.notify_all();
-}
-
-std::size_t Inbox::bytes() const {
-  std::lock_guard<std::mutex> lock(mutex_);
-  return bytes_;
 }
 
 }  // namespace cluster

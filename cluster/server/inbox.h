@@ -16,9 +16,8 @@
 //   ...                                      // gives back locks of its own
 //   inbox.WakeReader();
 //
-//   EnvelopeView view;
 //   if (inbox.BeginReading(deadline)) {      // on any thread
-//     while (inbox.Next(&view)) Use(view);
+//     while (const EnvelopeView* next = inbox.Next()) Use(*next);
 //     inbox.EndReading();
 //   }
 
@@ -32,6 +31,7 @@
 #include <cstdint>
 #include <mutex>
 
+#include "absl/base/attributes.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/optional.h"
 #include "cluster/envelope.h"
@@ -100,9 +100,11 @@ class Inbox {
   bool BeginReading(std::chrono::steady_clock::time_point deadline);
   // The same without waiting.
   bool TryBeginReading();
-  // With the role: the next envelope, valid until the next call; false if none
+  // The same only where the last reader left records behind.
+  bool TryContinueReading();
+  // With the role: the next envelope, valid until the next call; null if none
   // is at hand or a marker is next.
-  bool Next(EnvelopeView* envelope);
+  const EnvelopeView* Next();
   // With the role: whether a marker is next; and takes it.
   bool AtMarker() const;
   bool TakeMarker();
@@ -115,7 +117,7 @@ class Inbox {
 
   // Of what is not taken: a single envelope is as soon as Next returns it, an
   // arrival before its source hears of it.
-  std::size_t bytes() const;
+  std::size_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
   std::uint64_t delivered() const {
     return delivered_.load(std::memory_order_relaxed);
   }
@@ -141,13 +143,14 @@ class Inbox {
 
   static bool IsMarker(const Item& item);
   bool HasRoom(std::size_t payload_bytes) const;
-  bool TakeBegun();
   bool TakeRole();
   void LeaveRole(Role left);
   void PushItem(Item item);
   bool NextItem();
-  bool NextOfCurrent(EnvelopeView* envelope);
-  bool DecodeNext(EnvelopeView* envelope);
+  bool NextOfCurrent();
+  // To make room for the texts of these would be most of what a record costs.
+  ABSL_ATTRIBUTE_NOINLINE bool NextWithoutRecord();
+  ABSL_ATTRIBUTE_NOINLINE void RejectRecord(const absl::Status& status);
   void Reject(absl::string_view text,
               RefusalReason reason = RefusalReason::kBadRecord);
   void Settle();
@@ -160,7 +163,7 @@ class Inbox {
   std::condition_variable readable_;
   std::condition_variable room_;
   Ring<Item> items_;
-  std::size_t bytes_ = 0;
+  std::atomic<std::size_t> bytes_{0};
   std::size_t envelope_bytes_ = 0;  // of them, PushEnvelope's
   int readers_waiting_ = 0;
   std::atomic<bool> wake_due_{false};
@@ -173,7 +176,7 @@ class Inbox {
   Item current_;
   bool has_current_ = false;
   const Codec* codec_ = nullptr;
-  DecodeState decode_;
+  DecodeState decode_;  // has the envelope that Next returned last
   absl::string_view rest_;
   int sender_ = 0;           // whom records of current_ must name
   std::uint64_t taken_ = 0;  // of current_

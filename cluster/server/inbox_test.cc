@@ -72,12 +72,12 @@ TEST(InboxTest, AnEnvelopeInHandIsNoLongerCounted) {
   ASSERT_TRUE(inbox.PushEnvelope(Addressed(kSelf)));
   EXPECT_GT(inbox.bytes(), 0u);
   ASSERT_TRUE(inbox.TryBeginReading());
-  EnvelopeView envelope;
-  ASSERT_TRUE(inbox.Next(&envelope));
-  EXPECT_EQ(envelope.payload, "payload");
+  const EnvelopeView* const envelope = inbox.Next();
+  ASSERT_NE(envelope, nullptr);
+  EXPECT_EQ(envelope->payload, "payload");
   EXPECT_EQ(inbox.bytes(), 0u);
   EXPECT_EQ(inbox.delivered(), 1u);
-  EXPECT_FALSE(inbox.Next(&envelope));
+  EXPECT_EQ(inbox.Next(), nullptr);
   inbox.EndReading();
   EXPECT_EQ(inbox.bytes(), 0u);
 }
@@ -88,8 +88,7 @@ TEST(InboxTest, AnEnvelopeInHandLeavesRoomForTheNext) {
   ASSERT_TRUE(inbox.PushEnvelope(Addressed(kSelf)));
   EXPECT_FALSE(inbox.PushEnvelope(Addressed(kSelf)));
   ASSERT_TRUE(inbox.TryBeginReading());
-  EnvelopeView envelope;
-  ASSERT_TRUE(inbox.Next(&envelope));
+  ASSERT_NE(inbox.Next(), nullptr);
   EXPECT_TRUE(inbox.PushEnvelope(Addressed(kSelf)));
   inbox.EndReading();
 }
@@ -109,11 +108,10 @@ TEST(InboxTest, AMarkerNotWantedAgainIsThereOnce) {
   ASSERT_TRUE(inbox.PushEnvelope(Addressed(kSelf)));
   inbox.PushMarker(/*again=*/false);
   ASSERT_TRUE(inbox.TryBeginReading());
-  EnvelopeView envelope;
   EXPECT_TRUE(inbox.TakeMarker());
   EXPECT_FALSE(inbox.AtMarker());
-  EXPECT_TRUE(inbox.Next(&envelope));
-  EXPECT_FALSE(inbox.Next(&envelope));
+  EXPECT_NE(inbox.Next(), nullptr);
+  EXPECT_EQ(inbox.Next(), nullptr);
   EXPECT_TRUE(inbox.TakeMarker());
   inbox.EndReading();
 }
@@ -125,9 +123,8 @@ TEST(InboxTest, AnArrivalIsCountedUntilJustBeforeItsSourceHears) {
   const std::size_t bytes = arrival.body.bytes.size();
   inbox.Push(&source, std::move(arrival));
   ASSERT_TRUE(inbox.TryBeginReading());
-  EnvelopeView envelope;
-  ASSERT_TRUE(inbox.Next(&envelope));
-  ASSERT_TRUE(inbox.Next(&envelope));
+  ASSERT_NE(inbox.Next(), nullptr);
+  ASSERT_NE(inbox.Next(), nullptr);
   EXPECT_EQ(inbox.bytes(), bytes);
   EXPECT_EQ(source.consumed, 0);
   inbox.EndReading();
@@ -155,10 +152,9 @@ TEST(InboxTest, AMarkerStopsTheReader) {
   inbox.PushMarker(/*again=*/true);
   ASSERT_TRUE(inbox.PushEnvelope(Addressed(kSelf)));
   ASSERT_TRUE(inbox.TryBeginReading());
-  EnvelopeView envelope;
-  EXPECT_FALSE(inbox.Next(&envelope));
+  EXPECT_EQ(inbox.Next(), nullptr);
   EXPECT_TRUE(inbox.TakeMarker());
-  EXPECT_TRUE(inbox.Next(&envelope));
+  EXPECT_NE(inbox.Next(), nullptr);
   inbox.EndReading();
 }
 
@@ -191,8 +187,7 @@ TEST(InboxTest, TheEndOfReadingIsTold) {
   for (int round = 0; round < kRounds; ++round) {
     inbox.Push(&source, ArrivalOf(2));
     ASSERT_TRUE(inbox.TryBeginReading());
-    EnvelopeView envelope;
-    ASSERT_TRUE(inbox.Next(&envelope));
+    ASSERT_NE(inbox.Next(), nullptr);
     std::atomic<bool> comes{false};
     bool taken = false;
     std::thread other([&] {
@@ -202,13 +197,13 @@ TEST(InboxTest, TheEndOfReadingIsTold) {
     });
     while (!comes) std::this_thread::yield();
     if (round % 2 == 0) {
-      EXPECT_TRUE(inbox.Next(&envelope));
+      EXPECT_NE(inbox.Next(), nullptr);
       inbox.Push(&source, ArrivalOf(1));
     }
     inbox.EndReading();
     other.join();
     ASSERT_TRUE(taken) << round;
-    EXPECT_TRUE(inbox.Next(&envelope));
+    EXPECT_NE(inbox.Next(), nullptr);
     inbox.EndReading();
   }
   EXPECT_EQ(inbox.bytes(), 0u);
@@ -230,12 +225,11 @@ TEST(InboxTest, OfManyReadersOneAlwaysHears) {
         std::chrono::microseconds(60000000)}) {
     readers.emplace_back([&, patience] {
       while (!inbox.closed()) {
-        EnvelopeView envelope;
         if (!inbox.TryBeginReading() &&
             !inbox.BeginReading(std::chrono::steady_clock::now() + patience)) {
           continue;
         }
-        const bool found = inbox.Next(&envelope);
+        const bool found = inbox.Next() != nullptr;
         inbox.EndReading();
         if (found) taken.Add();
       }

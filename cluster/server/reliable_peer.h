@@ -82,6 +82,8 @@ class ReliablePeer : public Peer, public ArrivalSource, private LinkSink {
   void Release(std::unique_lock<std::mutex> lock);
 
   // Sending (reliable_peer_send.cc).
+  SendOutcome SendUnstaged(const EnvelopeView& envelope,
+                           Staging::Result staged);
   template <typename Encode>
   SendOutcome SendEncoded(const EnvelopeView& envelope, Encode encode);
   SendOutcome Settle(AppendResult result, Lane lane);

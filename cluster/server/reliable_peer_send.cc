@@ -8,6 +8,7 @@
 
 #include <utility>
 
+#include "absl/base/optimization.h"
 #include "cluster/link/large_record.h"
 #include "cluster/server/clock.h"
 #include "cluster/server/reliable_peer.h"
@@ -15,7 +16,15 @@
 namespace cluster {
 
 SendOutcome ReliablePeer::Send(const EnvelopeView& envelope) {
-  Staging::Result staged = staging_.Append(envelope);
+  const Staging::Result staged = staging_.Append(envelope);
+  return ABSL_PREDICT_TRUE(staged == Staging::Result::kTaken)
+             ? SendOutcome::kAccepted
+             : SendUnstaged(envelope, staged);
+}
+
+// What Staging did not simply take.
+SendOutcome ReliablePeer::SendUnstaged(const EnvelopeView& envelope,
+                                       Staging::Result staged) {
   if (staged == Staging::Result::kNoRoom) {
     HandOver();
     staged = staging_.Append(envelope);
@@ -151,13 +160,14 @@ void ReliablePeer::Transmit() {
   if (!link_->MayTransmit()) return;
   const absl::Time now = MonotonicNow();
   Frame frame;
-  while (link_->NextFrame(now, &frame)) {
+  do {
+    if (!link_->NextFrame(now, &frame)) return;
     if (transport_->Send(config_.peer_id, frame) ==
         SendResult::kBackPressured) {
       link_->FrameNotTaken();
       return;
     }
-  }
+  } while (link_->MayTransmit());
 }
 
 template <typename Predicate>

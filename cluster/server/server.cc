@@ -30,14 +30,13 @@ absl::Status Server::Start() {
 }
 
 absl::Status Server::Send(const Envelope& envelope, absl::Duration timeout) {
-  MessageId id;
-  return core_->Send(envelope, timeout, &id);
+  return core_->Send(envelope, core_->NextMessageId(), timeout);
 }
 
 absl::StatusOr<MessageId> Server::SendWithId(const Envelope& envelope,
                                              absl::Duration timeout) {
-  MessageId id;
-  absl::Status status = core_->Send(envelope, timeout, &id);
+  const MessageId id = core_->NextMessageId();
+  absl::Status status = core_->Send(envelope, id, timeout);
   if (!status.ok()) return status;
   return id;
 }

@@ -53,8 +53,9 @@ class ServerCore {
   absl::Status SetEventHandler(std::function<void(const PeerEvent&)> handler);
 
   // Envelopes (server_send.cc, server_receive.cc).
-  absl::Status Send(const Envelope& envelope, absl::Duration timeout,
-                    MessageId* id);
+  MessageId NextMessageId() { return message_ids_.Next(); }
+  absl::Status Send(const Envelope& envelope, MessageId id,
+                    absl::Duration timeout);
   MulticastResult Multicast(absl::Span<const int> pids,
                             const Envelope& envelope, absl::Duration timeout);
   absl::StatusOr<Envelope> Receive(absl::Duration timeout);
@@ -85,12 +86,14 @@ class ServerCore {
   absl::Status NotSending() const;
   absl::Status UnknownPid(int pid) const;
   EnvelopeView Stamp(const Envelope& envelope, int pid, MessageId id) const;
+  absl::Status SendInTime(Peer* peer, const EnvelopeView& view,
+                          absl::Duration timeout);
   // Without a deadline they do not wait.
   absl::Status SendOne(int pid, Peer* peer, const EnvelopeView& view,
                        LazyDeadline* deadline);
   absl::Status SendHere(const EnvelopeView& view, LazyDeadline* deadline);
-  absl::Status Broadcast(const Envelope& envelope, absl::Duration timeout,
-                         MessageId* id);
+  absl::Status Broadcast(const Envelope& envelope, MessageId id,
+                         absl::Duration timeout);
   MulticastResult SendToAll(const Envelope& envelope, MessageId id,
                             bool broadcast,
                             std::vector<std::pair<int, Peer*>> recipients,
@@ -102,9 +105,10 @@ class ServerCore {
   }
 
   // Receiving.
+  absl::StatusOr<Envelope> ReceiveInTime(absl::Duration timeout);
   absl::Status BeginReceive(LazyDeadline* deadline);
-  absl::Status NextToReceive(LazyDeadline* deadline, EnvelopeView* envelope,
-                             bool* found);
+  absl::Status NextToReceive(LazyDeadline* deadline,
+                             const EnvelopeView** envelope);
 
   const int id_;
   const Codec* const codec_;

@@ -38,27 +38,29 @@ bool ServerCore::MayWait(absl::Duration timeout) const {
   return timeout > absl::ZeroDuration() && !callbacks_.InCallback();
 }
 
-absl::Status ServerCore::Send(const Envelope& envelope, absl::Duration timeout,
-                              MessageId* id) {
+absl::Status ServerCore::Send(const Envelope& envelope, MessageId id,
+                              absl::Duration timeout) {
   if (!sending()) return NotSending();
-  if (envelope.pid == kBroadcast) return Broadcast(envelope, timeout, id);
+  if (envelope.pid == kBroadcast) return Broadcast(envelope, id, timeout);
   Peer* const peer = envelope.pid == id_ ? nullptr : peers_.Find(envelope.pid);
   if (peer == nullptr && envelope.pid != id_) return UnknownPid(envelope.pid);
   SettleBroadcasts();
-  *id = message_ids_.Next();
-  const EnvelopeView view = Stamp(envelope, envelope.pid, *id);
+  const EnvelopeView view = Stamp(envelope, envelope.pid, id);
   // Most envelopes are through here.
   if (peer != nullptr && peer->Send(view) == SendOutcome::kAccepted)
     return absl::OkStatus();
-  LazyDeadline deadline(timeout);
-  return SendOne(envelope.pid, peer, view,
-                 MayWait(timeout) ? &deadline : nullptr);
+  return SendInTime(peer, view, timeout);
 }
 
-absl::Status ServerCore::Broadcast(const Envelope& envelope,
-                                   absl::Duration timeout, MessageId* id) {
-  *id = message_ids_.Next();
-  const EnvelopeView view = Stamp(envelope, kBroadcast, *id);
+absl::Status ServerCore::SendInTime(Peer* peer, const EnvelopeView& view,
+                                    absl::Duration timeout) {
+  LazyDeadline deadline(timeout);
+  return SendOne(view.pid, peer, view, MayWait(timeout) ? &deadline : nullptr);
+}
+
+absl::Status ServerCore::Broadcast(const Envelope& envelope, MessageId id,
+                                   absl::Duration timeout) {
+  const EnvelopeView view = Stamp(envelope, kBroadcast, id);
   std::vector<std::pair<int, Peer*>> others;  // with some trouble
   if (broadcaster_ != nullptr) {
     others = broadcaster_->Send(view);
@@ -75,7 +77,7 @@ absl::Status ServerCore::Broadcast(const Envelope& envelope,
                  others.end());
   }
   if (others.empty()) return absl::OkStatus();
-  return SendToAll(envelope, *id, true, std::move(others), timeout).status;
+  return SendToAll(envelope, id, true, std::move(others), timeout).status;
 }
 
 absl::Status ServerCore::SendOne(int pid, Peer* peer, const EnvelopeView& view,

@@ -5,20 +5,9 @@
 namespace cluster {
 
 Staging::Staging(const LinkConfig& config)
-    : config_(config), batch_(config, kGatheringLane) {}
-
-Staging::Result Staging::Append(const EnvelopeView& envelope) {
-  if (!open() || !MayGather(config_, envelope)) return Result::kRefused;
-  const std::size_t bytes_max = config_.codec->RecordBytesMax(envelope);
-  std::lock_guard<std::mutex> lock(mutex_);
-  if (!open()) return Result::kRefused;
-  if (!batch_.Fits(bytes_max))
-    return batch_.empty() ? Result::kRefused : Result::kNoRoom;
-  const bool first = batch_.empty();
-  batch_.Append(envelope, bytes_max);
-  if (first) waiting_.store(true, std::memory_order_release);
-  return batch_.full() ? Result::kFilled : Result::kTaken;
-}
+    : config_(config),
+      gathered_bytes_max_(GatheredBytesMax(config)),
+      batch_(config, kGatheringLane) {}
 
 void Staging::Open() {
   if (open()) return;

@@ -21,6 +21,7 @@
 #define CLUSTER_SERVER_STAGING_H_
 
 #include <atomic>
+#include <cstddef>
 #include <mutex>
 
 #include "cluster/envelope.h"
@@ -63,6 +64,7 @@ class Staging {
 
  private:
   const LinkConfig& config_;
+  const std::size_t gathered_bytes_max_;
 
   // Away from what whoever holds the peer's lock writes.
   alignas(64) mutable std::mutex mutex_;  // guards the rest; the atomics are
@@ -71,6 +73,21 @@ class Staging {
   std::atomic<bool> waiting_{false};
   OpenBatch batch_;
 };
+
+// Here, since every envelope for a busy peer is through it.
+inline Staging::Result Staging::Append(const EnvelopeView& envelope) {
+  if (!open() || !MayGather(envelope, gathered_bytes_max_))
+    return Result::kRefused;
+  const std::size_t bytes_max = config_.codec->RecordBytesMax(envelope);
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (!open()) return Result::kRefused;
+  if (!batch_.Fits(bytes_max))
+    return batch_.empty() ? Result::kRefused : Result::kNoRoom;
+  const bool first = batch_.empty();
+  batch_.Append(envelope, bytes_max);
+  if (first) waiting_.store(true, std::memory_order_release);
+  return batch_.full() ? Result::kFilled : Result::kTaken;
+}
 
 }  // namespace cluster
 

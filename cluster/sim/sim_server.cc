@@ -266,10 +266,10 @@ void SimServer::TakeArrival(Peer* peer, const Arrival& arrival) {
   peer->inbox_bytes -= FrameCharge(arrival.body.bytes.size());
   absl::string_view rest = arrival.body.bytes;
   DecodeState state;
-  EnvelopeView envelope;
+  const EnvelopeView& envelope = state.envelope;
   std::uint32_t records = 0;
   for (; !rest.empty(); ++records) {
-    if (!config_.codec->NextRecord(&rest, &state, &envelope).ok()) break;
+    if (!config_.codec->NextRecord(&rest, &state).ok()) break;
     around_.checker->OnTaken(self_, peer_id, arrival.session, envelope);
     around_.world->Trace("take",
                          {static_cast<std::uint64_t>(id()),

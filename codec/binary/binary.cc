@@ -44,15 +44,15 @@ class Binary final : public Codec {
     return WriteRecordFields(envelope, &state->context, out);
   }
 
-  absl::Status NextRecord(absl::string_view* body, DecodeState* state,
-                          EnvelopeView* envelope) const override {
-    return ReadRecord(body, &state->context, envelope);
+  absl::Status NextRecord(absl::string_view* body,
+                          DecodeState* state) const override {
+    return ReadRecord(body, state);
   }
 
   void EncodeStandalone(const EnvelopeView& envelope,
                         std::string* out) const override;
-  absl::Status DecodeStandalone(absl::string_view message, DecodeState* state,
-                                EnvelopeView* envelope) const override;
+  absl::Status DecodeStandalone(absl::string_view message,
+                                DecodeState* state) const override;
 };
 
 void Binary::EncodeStandalone(const EnvelopeView& envelope,
@@ -74,8 +74,7 @@ void Binary::EncodeStandalone(const EnvelopeView& envelope,
 }
 
 absl::Status Binary::DecodeStandalone(absl::string_view message,
-                                      DecodeState* /*state*/,
-                                      EnvelopeView* envelope) const {
+                                      DecodeState* state) const {
   if (message.size() <= kStandaloneAtRecord) {
     return absl::DataLossError("binary message: cut short at byte " +
                                std::to_string(message.size()));
@@ -92,8 +91,8 @@ absl::Status Binary::DecodeStandalone(absl::string_view message,
       LoadLittle<std::uint32_t>(message.data() + kStandaloneAtCrc)) {
     return absl::DataLossError("binary message: wrong checksum at byte 2");
   }
-  RecordContext nothing;
-  const absl::Status status = ReadRecord(&record, &nothing, envelope);
+  state->first = true;
+  const absl::Status status = ReadRecord(&record, state);
   if (status.ok() && !record.empty()) {
     return absl::InvalidArgumentError(
         "binary message: more than one record, at byte " +

@@ -50,10 +50,9 @@ absl::Status Read(const std::string& hex) {
   const std::string body = absl::HexStringToBytes(hex);
   absl::string_view rest = body;
   DecodeState state;
-  EnvelopeView view;
   absl::Status status;
   while (status.ok() && !rest.empty()) {
-    status = BinaryCodec().NextRecord(&rest, &state, &view);
+    status = BinaryCodec().NextRecord(&rest, &state);
   }
   return status;
 }
@@ -190,12 +189,11 @@ TEST(BinaryTest, EveryFlippedBitOfAStandaloneMessageIsSeen) {
   std::string message;
   BinaryCodec().EncodeStandalone(Sample(), &message);
   DecodeState state;
-  EnvelopeView view;
-  ASSERT_TRUE(BinaryCodec().DecodeStandalone(message, &state, &view).ok());
+  ASSERT_TRUE(BinaryCodec().DecodeStandalone(message, &state).ok());
   for (std::size_t bit = 0; bit < message.size() * 8; ++bit) {
     std::string flipped = message;
     flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << (bit % 8)));
-    EXPECT_FALSE(BinaryCodec().DecodeStandalone(flipped, &state, &view).ok())
+    EXPECT_FALSE(BinaryCodec().DecodeStandalone(flipped, &state).ok())
         << "bit " << bit;
   }
 }
@@ -205,9 +203,8 @@ TEST(BinaryTest, EveryFlippedBitOfAStandaloneMessageIsSeen) {
 TEST(BinaryTest, AStandaloneMessageWithoutARecordIsCutShort) {
   const ExactCopy message(std::string("\xc1\x01\0\0\0\0", 6));
   DecodeState state;
-  EnvelopeView view;
   const absl::Status status =
-      BinaryCodec().DecodeStandalone(message.bytes(), &state, &view);
+      BinaryCodec().DecodeStandalone(message.bytes(), &state);
   EXPECT_EQ(status, absl::DataLossError("binary message: cut short at byte 6"));
 }
 
@@ -216,10 +213,9 @@ TEST(BinaryTest, AStandaloneMessageLeansOnNothing) {
   std::string message = "\xc1\x01....";
   StoreLittle<std::uint32_t>(&message[2], Crc32c(record));
   DecodeState state;
-  state.context.first = false;
+  state.first = false;
   EnvelopeView view;
-  EXPECT_FALSE(
-      BinaryCodec().DecodeStandalone(message + record, &state, &view).ok());
+  EXPECT_FALSE(BinaryCodec().DecodeStandalone(message + record, &state).ok());
 }
 
 }  // namespace

@@ -12,14 +12,6 @@
 namespace cluster {
 namespace {
 
-enum RecordFlag : unsigned {
-  kSequence = 1,
-  kPid = 2,
-  kType = 4,
-  kTerm = 8,
-  kState = 16,
-  kFull = 128,
-};
 constexpr unsigned kChangesKnown = kSequence | kPid | kType | kTerm | kState;
 
 constexpr unsigned kLaneBits = 3;
@@ -48,8 +40,7 @@ unsigned ChangesSince(const RecordContext& before, const EnvelopeView& now) {
          (before.term != now.term) * kTerm + state * kState;
 }
 
-ABSL_ATTRIBUTE_NOINLINE char* WriteFull(const EnvelopeView& envelope,
-                                        char* out) {
+char* WriteFull(const EnvelopeView& envelope, char* out) {
   *out++ = static_cast<char>(kFull);
   StoreLittle(out, envelope.message_id.incarnation);
   out += sizeof(std::uint64_t);
@@ -62,9 +53,9 @@ ABSL_ATTRIBUTE_NOINLINE char* WriteFull(const EnvelopeView& envelope,
   return WriteVarint(out, envelope.payload.size());
 }
 
-ABSL_ATTRIBUTE_NOINLINE char* WriteChanges(const EnvelopeView& envelope,
-                                           const RecordContext& before,
-                                           unsigned flags, char* out) {
+char* WriteChanges(const EnvelopeView& envelope, const RecordContext& before,
+                   char* out) {
+  const unsigned flags = ChangesSince(before, envelope);
   *out++ = static_cast<char>(flags);
   if (flags & kSequence) {
     out = WriteVarint(out, ZigZag(envelope.message_id.sequence -
@@ -108,12 +99,11 @@ class FieldReader {
   }
 
   std::uint64_t Varint(const char* field, std::uint64_t most) {
-    std::uint64_t value = 0;
-    const char* const next = ReadVarint(in_, end_, &value);
-    if (ABSL_PREDICT_FALSE(next == nullptr)) return BadVarint(field);
-    if (ABSL_PREDICT_FALSE(value > most)) return OutOfRange(field);
-    in_ = next;
-    return value;
+    const VarintRead read = ReadVarint(in_, end_);
+    if (ABSL_PREDICT_FALSE(read.end == nullptr)) return BadVarint(field);
+    if (ABSL_PREDICT_FALSE(read.value > most)) return OutOfRange(field);
+    in_ = read.end;
+    return read.value;
   }
 
   int Id(const char* field) {
@@ -202,8 +192,9 @@ void ReadFull(FieldReader* reader, EnvelopeView* envelope) {
   reader->State(envelope);
 }
 
-// `envelope` has the fields of the record before, and its sequence plus one.
+// `envelope` is the one before.
 void ReadChanges(FieldReader* reader, unsigned flags, EnvelopeView* envelope) {
+  ++envelope->message_id.sequence;
   if (flags & kSequence) {
     envelope->message_id.sequence +=
         UnZigZag(reader->Varint("sequence", UINT64_MAX));
@@ -217,82 +208,38 @@ void ReadChanges(FieldReader* reader, unsigned flags, EnvelopeView* envelope) {
   if (flags & kState) reader->State(envelope);
 }
 
-void CopyBefore(const RecordContext& context, EnvelopeView* envelope) {
-  envelope->message_id.incarnation = context.message_id.incarnation;
-  envelope->message_id.sequence = context.message_id.sequence + 1;
-  envelope->pid = context.pid;
-  envelope->msg_type = context.msg_type;
-  envelope->sender_id = context.sender_id;
-  envelope->term = context.term;
-  envelope->voted = context.voted;
-  envelope->lane = context.lane;
+}  // namespace
+
+char* WriteAnyRecordFields(const EnvelopeView& envelope, RecordContext* context,
+                           char* out) {
+  const bool full =
+      context->first || context->sender_id != envelope.sender_id ||
+      context->message_id.incarnation != envelope.message_id.incarnation;
+  out = full ? WriteFull(envelope, out) : WriteChanges(envelope, *context, out);
+  Remember(envelope, context);
+  return out;
 }
 
-ABSL_ATTRIBUTE_NOINLINE absl::Status ReadAnyRecord(absl::string_view* body,
-                                                   RecordContext* context,
-                                                   EnvelopeView* envelope) {
+absl::Status ReadAnyRecord(absl::string_view* body, DecodeState* state) {
   FieldReader reader(*body);
+  EnvelopeView& envelope = state->envelope;
   const unsigned flags = reader.Fixed<std::uint8_t>("flags");
   if (flags == kFull) {
-    ReadFull(&reader, envelope);
+    ReadFull(&reader, &envelope);
   } else if ((flags & ~kChangesKnown) != 0) {
     return absl::InvalidArgumentError("binary record: unknown flags at byte 0");
-  } else if (context->first) {
+  } else if (state->first) {
     return absl::InvalidArgumentError(
         "binary record: leans on a record before it, and there is none, at "
         "byte 0");
   } else {
-    CopyBefore(*context, envelope);
-    ReadChanges(&reader, flags, envelope);
+    ReadChanges(&reader, flags, &envelope);
   }
-  envelope->payload = reader.Payload();
+  envelope.payload = reader.Payload();
   if (!reader.ok()) return reader.TakeStatus();
-  Remember(*envelope, context);
+  state->first = false;
   *body = reader.Rest();
   return absl::OkStatus();
-}
-
-}  // namespace
-
-char* WriteRecordFields(const EnvelopeView& envelope, RecordContext* context,
-                        char* out) {
-  const bool full =
-      context->first | (context->sender_id != envelope.sender_id) |
-      (context->message_id.incarnation != envelope.message_id.incarnation);
-  if (ABSL_PREDICT_FALSE(full)) {
-    Remember(envelope, context);
-    return WriteFull(envelope, out);
-  }
-  const unsigned flags = ChangesSince(*context, envelope);
-  if (ABSL_PREDICT_FALSE(flags != 0)) {
-    out = WriteChanges(envelope, *context, flags, out);
-    Remember(envelope, context);
-    return out;
-  }
-  context->message_id.sequence = envelope.message_id.sequence;
-  *out++ = 0;
-  return WriteVarint(out, envelope.payload.size());
-}
-
-absl::Status ReadRecord(absl::string_view* body, RecordContext* context,
-                        EnvelopeView* envelope) {
-  const char* const in = body->data();
-  const char* const end = in + body->size();
-  // The common record: nothing changed.
-  if (ABSL_PREDICT_TRUE(*in == 0 && !context->first)) {
-    std::uint64_t bytes = 0;
-    const char* const payload = ReadVarint(in + 1, end, &bytes);
-    if (ABSL_PREDICT_TRUE(payload != nullptr &&
-                          bytes <= static_cast<std::uint64_t>(end - payload))) {
-      CopyBefore(*context, envelope);
-      context->message_id.sequence = envelope->message_id.sequence;
-      envelope->payload = absl::string_view(payload, bytes);
-      const char* const rest = payload + bytes;
-      *body = absl::string_view(rest, static_cast<std::size_t>(end - rest));
-      return absl::OkStatus();
-    }
-  }
-  return ReadAnyRecord(body, context, envelope);
 }
 
 }  // namespace cluster

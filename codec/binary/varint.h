@@ -1,12 +1,12 @@
 // Varints of the binary codec: seven bits a byte, the lowest first, in the
 // shortest form only.
 //
-// Threads: pure functions. Errors: reading answers null, and VarintFault then
-// says why.
+// Threads: pure functions. Errors: reading answers a null end, and VarintFault
+// then says why.
 //
 //   out = WriteVarint(out, term);                      // at most 10 bytes
-//   in = ReadVarint(in, end, &term);
-//   if (in == nullptr) ...
+//   const VarintRead term = ReadVarint(in, end);
+//   if (term.end == nullptr) ...
 
 #ifndef CODEC_BINARY_VARINT_H_
 #define CODEC_BINARY_VARINT_H_
@@ -28,22 +28,36 @@ inline char* WriteVarint(char* out, std::uint64_t value) {
   return out;
 }
 
-// For a varint of two bytes and more; call ReadVarint.
-const char* ReadLongVarint(const char* in, const char* end,
-                           std::uint64_t* value);
+// What was read, and the byte behind it: null if the bytes end within it, or if
+// it is not the shortest form of a 64-bit value. In two registers.
+struct VarintRead {
+  const char* end;
+  std::uint64_t value;
+};
 
-// The byte behind the varint, or null if the bytes end within it, or if it is
-// not the shortest form of a 64-bit value.
-inline const char* ReadVarint(const char* in, const char* end,
-                              std::uint64_t* value) {
-  if (in != end && static_cast<unsigned char>(*in) < 0x80) {
-    *value = static_cast<unsigned char>(*in);
-    return in + 1;
-  }
-  return ReadLongVarint(in, end, value);
+// For a varint of two bytes and more; call ReadVarint.
+VarintRead ReadLongVarint(const char* in, const char* end);
+
+inline VarintRead ReadVarint(const char* in, const char* end) {
+  if (in != end && static_cast<unsigned char>(*in) < 0x80)
+    return {in + 1, static_cast<unsigned char>(*in)};
+  return ReadLongVarint(in, end);
 }
 
-// Why ReadVarint(in, end) answered null.
+// One of two bytes at most; for a longer one the end is null, as for none. Calls
+// nothing.
+inline VarintRead ReadShortVarint(const char* in, const char* end) {
+  constexpr unsigned kMore = 0x80;
+  if (in == end) return {nullptr, 0};
+  const unsigned low = static_cast<unsigned char>(in[0]);
+  if (low < kMore) return {in + 1, low};
+  if (end - in < 2) return {nullptr, 0};
+  const unsigned high = static_cast<unsigned char>(in[1]);
+  if (high == 0 || high >= kMore) return {nullptr, 0};
+  return {in + 2, (low - kMore) | high << 7};
+}
+
+// Why ReadVarint(in, end) found none.
 enum class VarintFault { kTruncated, kOverlong };
 VarintFault FaultOfVarint(const char* in, const char* end);
 

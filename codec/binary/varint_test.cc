@@ -18,12 +18,12 @@ TEST(VarintTest, RoundTripsAroundEveryPowerOfTwo) {
     for (const std::uint64_t off : {-1, 0, 1}) {
       const std::uint64_t in = (std::uint64_t{1} << bit) + off;
       const std::string text = Write(in);
-      std::uint64_t out = 0;
       const char* const end = text.data() + text.size();
-      ASSERT_EQ(ReadVarint(text.data(), end, &out), end) << in;
-      ASSERT_EQ(out, in);
+      const VarintRead out = ReadVarint(text.data(), end);
+      ASSERT_EQ(out.end, end) << in;
+      ASSERT_EQ(out.value, in);
       for (std::size_t cut = 0; cut < text.size(); ++cut) {
-        ASSERT_EQ(ReadVarint(text.data(), text.data() + cut, &out), nullptr);
+        ASSERT_EQ(ReadVarint(text.data(), text.data() + cut).end, nullptr);
         ASSERT_EQ(FaultOfVarint(text.data(), text.data() + cut),
                   VarintFault::kTruncated);
       }
@@ -37,12 +37,24 @@ TEST(VarintTest, OnlyTheShortestFormOf64BitsIsTaken) {
       std::string(9, '\x80') + '\x02', std::string(10, '\x80') + '\x01',
       std::string(20, '\xff')};
   for (const std::string& text : overlong) {
-    std::uint64_t out = 0;
     const char* const end = text.data() + text.size();
-    EXPECT_EQ(ReadVarint(text.data(), end, &out), nullptr);
+    EXPECT_EQ(ReadVarint(text.data(), end).end, nullptr);
     EXPECT_EQ(FaultOfVarint(text.data(), end), VarintFault::kOverlong);
   }
   EXPECT_EQ(Write(~std::uint64_t{0}), std::string(9, '\xff') + '\x01');
+}
+
+TEST(VarintTest, ShortOnesReadAlikeAndLongOnesAreLeft) {
+  for (std::uint64_t value = 0; value < 40'000; ++value) {
+    const std::string text = Write(value);
+    const char* const end = text.data() + text.size();
+    const VarintRead out = ReadShortVarint(text.data(), end);
+    ASSERT_EQ(out.end, text.size() <= 2 ? end : nullptr) << value;
+    ASSERT_EQ(out.value, text.size() <= 2 ? value : 0);
+    ASSERT_EQ(ReadShortVarint(text.data(), end - 1).end, nullptr) << value;
+  }
+  const std::string overlong("\x80\x00", 2);
+  EXPECT_EQ(ReadShortVarint(overlong.data(), overlong.data() + 2).end, nullptr);
 }
 
 TEST(VarintTest, ZigZagPutsSmallDifferencesFirst) {

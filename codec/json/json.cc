@@ -25,15 +25,15 @@ class Json final : public Codec {
     return out;
   }
 
-  absl::Status NextRecord(absl::string_view* body, DecodeState* state,
-                          EnvelopeView* envelope) const override {
+  absl::Status NextRecord(absl::string_view* body,
+                          DecodeState* state) const override {
     const std::size_t bytes = body->find('\n');
     if (bytes == absl::string_view::npos) {
       return absl::DataLossError(
           absl::StrCat("json record: cut short at byte ", body->size()));
     }
     const absl::Status status =
-        ReadJson(body->substr(0, bytes), &state->scratch, envelope);
+        ReadJson(body->substr(0, bytes), &state->scratch, &state->envelope);
     if (status.ok()) body->remove_prefix(bytes + 1);
     return status;
   }
@@ -45,9 +45,9 @@ class Json final : public Codec {
     out->resize(static_cast<std::size_t>(WriteJson(envelope, begin) - begin));
   }
 
-  absl::Status DecodeStandalone(absl::string_view message, DecodeState* state,
-                                EnvelopeView* envelope) const override {
-    return ReadJson(message, &state->scratch, envelope);
+  absl::Status DecodeStandalone(absl::string_view message,
+                                DecodeState* state) const override {
+    return ReadJson(message, &state->scratch, &state->envelope);
   }
 };
 

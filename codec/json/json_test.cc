@@ -30,10 +30,9 @@ std::string Write(const Envelope& envelope) {
 
 absl::StatusOr<Envelope> Read(absl::string_view text) {
   DecodeState state;
-  EnvelopeView view;
-  const absl::Status status = JsonCodec().DecodeStandalone(text, &state, &view);
+  const absl::Status status = JsonCodec().DecodeStandalone(text, &state);
   if (!status.ok()) return status;
-  return view.ToEnvelope();
+  return state.envelope.ToEnvelope();
 }
 
 std::string ErrorOf(absl::string_view text) {
@@ -88,9 +87,9 @@ TEST(JsonTest, MissingKeysAreZero) {
   EXPECT_EQ(*Read(" \t\r\n{ } \n"), Envelope());
   // Nothing stays from the message before.
   DecodeState state;
-  EnvelopeView view(Sample());
-  ASSERT_TRUE(JsonCodec().DecodeStandalone("{}", &state, &view).ok());
-  EXPECT_EQ(view.ToEnvelope(), Envelope());
+  state.envelope = EnvelopeView(Sample());
+  ASSERT_TRUE(JsonCodec().DecodeStandalone("{}", &state).ok());
+  EXPECT_EQ(state.envelope.ToEnvelope(), Envelope());
 }
 
 TEST(JsonTest, TheSeedsKeysAreRead) {
@@ -244,18 +243,16 @@ TEST(JsonTest, DepthIsBoundedAndCostsNoStack) {
 
 TEST(JsonTest, ALineOfABodyIsOneObject) {
   DecodeState state;
-  EnvelopeView view;
   for (const std::string body :
        {"\n", "{}{}\n", "{\n}\n", "{\"Payload\":\"a\n"}) {
     absl::string_view rest = body;
-    EXPECT_TRUE(
-        absl::IsInvalidArgument(JsonCodec().NextRecord(&rest, &state, &view)))
+    EXPECT_TRUE(absl::IsInvalidArgument(JsonCodec().NextRecord(&rest, &state)))
         << body;
   }
   absl::string_view rest = "{} \r\n{\"Pid\":3}\n";
-  ASSERT_TRUE(JsonCodec().NextRecord(&rest, &state, &view).ok());
-  ASSERT_TRUE(JsonCodec().NextRecord(&rest, &state, &view).ok());
-  EXPECT_EQ(view.pid, 3);
+  ASSERT_TRUE(JsonCodec().NextRecord(&rest, &state).ok());
+  ASSERT_TRUE(JsonCodec().NextRecord(&rest, &state).ok());
+  EXPECT_EQ(state.envelope.pid, 3);
   EXPECT_TRUE(rest.empty());
 }
 
