@@ -23,7 +23,9 @@
 #include <atomic>
 #include <cstddef>
 #include <mutex>
+#include <thread>
 
+#include "absl/base/optimization.h"
 #include "cluster/envelope.h"
 #include "cluster/link/link_config.h"
 #include "cluster/link/open_batch.h"
@@ -63,6 +65,8 @@ class Staging {
   void AddTo(PeerStats* stats) const;
 
  private:
+  std::unique_lock<std::mutex> GiveWay();
+
   const LinkConfig& config_;
   const std::size_t gathered_bytes_max_;
 
@@ -74,12 +78,25 @@ class Staging {
   OpenBatch batch_;
 };
 
+// The lock is held for some hundred instructions. Who finds it taken lets other
+// threads run first: where there are more of them than processors, that is of
+// more use than to sleep at once, which costs the holder a system call too.
+// With four threads that send to one peer on two processors it was a tenth of
+// all CPU time.
+inline std::unique_lock<std::mutex> Staging::GiveWay() {
+  std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
+  if (ABSL_PREDICT_TRUE(lock.owns_lock())) return lock;
+  std::this_thread::yield();
+  lock.lock();
+  return lock;
+}
+
 // Here, since every envelope for a busy peer is through it.
 inline Staging::Result Staging::Append(const EnvelopeView& envelope) {
   if (!open() || !MayGather(envelope, gathered_bytes_max_))
     return Result::kRefused;
   const std::size_t bytes_max = config_.codec->RecordBytesMax(envelope);
-  std::lock_guard<std::mutex> lock(mutex_);
+  const std::unique_lock<std::mutex> lock = GiveWay();
   if (!open()) return Result::kRefused;
   if (!batch_.Fits(bytes_max))
     return batch_.empty() ? Result::kRefused : Result::kNoRoom;
