@@ -38,6 +38,10 @@ std::string Wire(const std::string& text) {
   return std::string(length, kLengthBytes) + text;
 }
 
+// So long that a slow machine makes a handshake in it, and so short that not all
+// of DialUntilSomeHaveNoTurn get to one.
+constexpr absl::Duration kTurnTimeout = absl::Seconds(1);
+
 // Servers 1, 2 and 3 have keys; 1 runs, and 2 if a test starts it.
 class NngSecurityTest : public testing::Test {
  protected:
@@ -112,7 +116,7 @@ class NngSecurityTest : public testing::Test {
         ASSERT_TRUE(strangers.back().ok()) << i;
         strangers.back().Write(says);
       }
-    } while (!one_->handler.WaitFor(std::chrono::seconds(1), has_no_turn));
+    } while (!one_->handler.WaitFor(std::chrono::seconds(5), has_no_turn));
   }
 
   const TestKeys keys_{{1, 2, 3}};
@@ -330,13 +334,13 @@ TEST_F(NngSecurityTest, StalledHandshakesAreBoundedAndHoldUpNobody) {
 // Those of one address that fail, or that begin and say nothing more: until some
 // have no turn before their time is over.
 TEST_F(NngSecurityTest, HandshakesThatFailTakeTurns) {
-  Start(absl::Milliseconds(100));
+  Start(kTurnTimeout);
   DialUntilSomeHaveNoTurn("GET / HTTP/1.1\r\n\r\n");
   StartTwo();
 }
 
 TEST_F(NngSecurityTest, HandshakesThatFallSilentTakeTurns) {
-  Start(absl::Milliseconds(100));
+  Start(kTurnTimeout);
   DialUntilSomeHaveNoTurn("\x16\x03\x01");
   StartTwo();
 }
