@@ -201,7 +201,7 @@ absl::Status ServerCore::AddPeer(int id, const std::string& address) {
   }
   peer->Restore();
   if (phase_ == Phase::kRunning && AddressKnown(address)) {
-    const absl::Status status = peer->Connect(address);
+    absl::Status status = peer->Connect(address);
     if (!status.ok()) {
       if (known == nullptr) peer->Remove();
       return status;

@@ -92,7 +92,7 @@ absl::Status Binary::DecodeStandalone(absl::string_view message,
     return absl::DataLossError("binary message: wrong checksum at byte 2");
   }
   state->first = true;
-  const absl::Status status = ReadRecord(&record, state);
+  absl::Status status = ReadRecord(&record, state);
   if (status.ok() && !record.empty()) {
     return absl::InvalidArgumentError(
         "binary message: more than one record, at byte " +

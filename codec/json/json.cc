@@ -32,7 +32,7 @@ class Json final : public Codec {
       return absl::DataLossError(
           absl::StrCat("json record: cut short at byte ", body->size()));
     }
-    const absl::Status status =
+    absl::Status status =
         ReadJson(body->substr(0, bytes), &state->scratch, &state->envelope);
     if (status.ok()) body->remove_prefix(bytes + 1);
     return status;
