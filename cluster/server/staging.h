@@ -65,7 +65,7 @@ class Staging {
   void AddTo(PeerStats* stats) const;
 
  private:
-  std::unique_lock<std::mutex> GiveWay();
+  std::unique_lock<std::mutex> Lock();
 
   const LinkConfig& config_;
   const std::size_t gathered_bytes_max_;
@@ -83,7 +83,7 @@ class Staging {
 // more use than to sleep at once, which costs the holder a system call too.
 // With four threads that send to one peer on two processors it was a tenth of
 // all CPU time.
-inline std::unique_lock<std::mutex> Staging::GiveWay() {
+inline std::unique_lock<std::mutex> Staging::Lock() {
   std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
   if (ABSL_PREDICT_TRUE(lock.owns_lock())) return lock;
   std::this_thread::yield();
@@ -96,7 +96,7 @@ inline Staging::Result Staging::Append(const EnvelopeView& envelope) {
   if (!open() || !MayGather(envelope, gathered_bytes_max_))
     return Result::kRefused;
   const std::size_t bytes_max = config_.codec->RecordBytesMax(envelope);
-  const std::unique_lock<std::mutex> lock = GiveWay();
+  const std::unique_lock<std::mutex> lock = Lock();
   if (!open()) return Result::kRefused;
   if (!batch_.Fits(bytes_max))
     return batch_.empty() ? Result::kRefused : Result::kNoRoom;

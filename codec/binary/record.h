@@ -41,7 +41,7 @@ enum RecordFlag : unsigned {
 
 // Whether the fields are as before, apart from sequence and payload. Without
 // branches but for the first record of a body.
-inline bool LooksAs(const RecordContext& before, const EnvelopeView& now) {
+inline bool LooksLike(const RecordContext& before, const EnvelopeView& now) {
   if (before.first) return false;
   const std::uint64_t wide =
       (before.message_id.incarnation ^ now.message_id.incarnation) |
@@ -63,7 +63,7 @@ absl::Status ReadAnyRecord(absl::string_view* body, DecodeState* state);
 // kRecordFieldsBytesMax, and returns where the payload goes.
 inline char* WriteRecordFields(const EnvelopeView& envelope,
                                RecordContext* context, char* out) {
-  if (ABSL_PREDICT_FALSE(!LooksAs(*context, envelope)))
+  if (ABSL_PREDICT_FALSE(!LooksLike(*context, envelope)))
     return WriteAnyRecordFields(envelope, context, out);
   const std::uint64_t skipped =
       envelope.message_id.sequence - context->message_id.sequence - 1;
