@@ -10,8 +10,8 @@
 // Threads: a Codec is immutable and shared; an EncodeState or DecodeState
 // belongs to one thread at a time. Ownership: the caller's buffers; a decoded
 // envelope is the DecodeState's, points into the input or the state, and is
-// valid until the next call with that state. Errors: encoding cannot fail when the buffer is as
-// large as the bound says. Decoding takes any bytes and answers
+// valid until the next call with that state. Errors: encoding cannot fail when
+// the buffer is as large as the bound says. Decoding takes any bytes and answers
 // kInvalidArgument or kDataLoss with what was wrong and at which byte.
 //
 //   const Codec& codec = BinaryCodec();

@@ -214,7 +214,6 @@ TEST(BinaryTest, AStandaloneMessageLeansOnNothing) {
   StoreLittle<std::uint32_t>(&message[2], Crc32c(record));
   DecodeState state;
   state.first = false;
-  EnvelopeView view;
   EXPECT_FALSE(BinaryCodec().DecodeStandalone(message + record, &state).ok());
 }
 

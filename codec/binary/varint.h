@@ -35,15 +35,6 @@ struct VarintRead {
   std::uint64_t value;
 };
 
-// For a varint of two bytes and more; call ReadVarint.
-VarintRead ReadLongVarint(const char* in, const char* end);
-
-inline VarintRead ReadVarint(const char* in, const char* end) {
-  if (in != end && static_cast<unsigned char>(*in) < 0x80)
-    return {in + 1, static_cast<unsigned char>(*in)};
-  return ReadLongVarint(in, end);
-}
-
 // One of two bytes at most; for a longer one the end is null, as for none. Calls
 // nothing.
 inline VarintRead ReadShortVarint(const char* in, const char* end) {
@@ -55,6 +46,14 @@ inline VarintRead ReadShortVarint(const char* in, const char* end) {
   const unsigned high = static_cast<unsigned char>(in[1]);
   if (high == 0 || high >= kMore) return {nullptr, 0};
   return {in + 2, (low - kMore) | high << 7};
+}
+
+// Of any length; call ReadVarint.
+VarintRead ReadLongVarint(const char* in, const char* end);
+
+inline VarintRead ReadVarint(const char* in, const char* end) {
+  const VarintRead read = ReadShortVarint(in, end);
+  return read.end != nullptr ? read : ReadLongVarint(in, end);
 }
 
 // Why ReadVarint(in, end) found none.
