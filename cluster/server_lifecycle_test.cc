@@ -52,10 +52,11 @@ class Directed final : public ForwardingTransport {
     told_->push_back("listen on " + local_address);
     return ForwardingTransport::Start(handler, local_address);
   }
-  absl::Status Connect(int peer, const std::string& address) override {
+  absl::Status Connect(int peer, const std::string& address,
+                       std::uint64_t generation) override {
     told_->push_back("dial " + address);
     if (!may_dial_) return absl::InvalidArgumentError("there is no such place");
-    return ForwardingTransport::Connect(peer, address);
+    return ForwardingTransport::Connect(peer, address, generation);
   }
 
  private:

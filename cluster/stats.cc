@@ -56,6 +56,7 @@ std::ostream& operator<<(std::ostream& out, const PeerStats& stats) {
         << RefusalReasonName(static_cast<RefusalReason>(i)) << ")";
   }
   show(stats.frames_retransmitted, "frames sent again");
+  show(stats.redials_by_watchdog, "redials by the watchdog");
   if (stats.rtt > absl::ZeroDuration()) {
     out << ", rtt "
         << absl::FormatDuration(absl::Trunc(stats.rtt, absl::Microseconds(1)));

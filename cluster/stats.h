@@ -64,6 +64,10 @@ struct PeerStats {
   std::uint64_t sessions = 0;  // begun so far
   // Of a frame and its acknowledgement, smoothed; zero if none yet.
   absl::Duration rtt;
+  // Connections that the transport had lost sight of: it reported nothing of the
+  // peer for long, and was connected at once when it was told to dial anew. More
+  // than 0 is a defect of the transport.
+  std::uint64_t redials_by_watchdog = 0;
   // The latest refusal or loss of the peer, for people.
   std::string last_trouble;
 

@@ -30,8 +30,9 @@ class CountingTransport : public cluster::Transport {
     return inner_->Start(handler, local_address);
   }
   std::string Address() const override { return inner_->Address(); }
-  absl::Status Connect(int peer, const std::string& address) override {
-    return inner_->Connect(peer, address);
+  absl::Status Connect(int peer, const std::string& address,
+                       std::uint64_t generation) override {
+    return inner_->Connect(peer, address, generation);
   }
   void Disconnect(int peer) override { inner_->Disconnect(peer); }
   cluster::SendResult Send(int peer, const cluster::Frame& frame) override {

@@ -22,6 +22,7 @@
 #ifndef TRANSPORT_FORWARDING_TRANSPORT_H_
 #define TRANSPORT_FORWARDING_TRANSPORT_H_
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
@@ -41,8 +42,9 @@ class ForwardingTransport : public Transport, protected TransportHandler {
     return inner_->Start(this, local_address);
   }
   std::string Address() const override { return inner_->Address(); }
-  absl::Status Connect(int peer, const std::string& address) override {
-    return inner_->Connect(peer, address);
+  absl::Status Connect(int peer, const std::string& address,
+                       std::uint64_t generation) override {
+    return inner_->Connect(peer, address, generation);
   }
   void Disconnect(int peer) override { inner_->Disconnect(peer); }
   SendResult Send(int peer, const Frame& frame) override {
@@ -59,9 +61,12 @@ class ForwardingTransport : public Transport, protected TransportHandler {
   }
   void OnDrained() override { handler_->OnDrained(); }
   void OnWritable(int peer) override { handler_->OnWritable(peer); }
-  void OnConnected(int peer) override { handler_->OnConnected(peer); }
-  void OnDisconnected(int peer, absl::string_view reason) override {
-    handler_->OnDisconnected(peer, reason);
+  void OnConnected(int peer, std::uint64_t generation) override {
+    handler_->OnConnected(peer, generation);
+  }
+  void OnDisconnected(int peer, std::uint64_t generation,
+                      absl::string_view reason) override {
+    handler_->OnDisconnected(peer, generation, reason);
   }
   void OnRejected(Rejection rejection) override {
     handler_->OnRejected(std::move(rejection));

@@ -26,7 +26,8 @@
 //   config.server_id = 1;
 //   auto transport = cluster::NewZmqTransport(config);  // StatusOr, like all
 //   absl::Status started = (*transport)->Start(&handler, "127.0.0.1:0");
-//   absl::Status dialled = (*transport)->Connect(2, "127.0.0.1:10002");
+//   absl::Status dialled =
+//       (*transport)->Connect(2, "127.0.0.1:10002", /*generation=*/1);
 //   if ((*transport)->Send(2, frame) == cluster::SendResult::kBackPressured) {
 //     // keep the frame; handler.OnWritable(2) follows exactly once
 //   }
@@ -35,6 +36,7 @@
 #define TRANSPORT_TRANSPORT_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -82,16 +84,22 @@ class TransportHandler {
   virtual void OnDrained() = 0;
 
   // After a kBackPressured: there is room again. Exactly one per kBackPressured
-  // answer, possibly before that Send has returned; none after Disconnect or
-  // Stop. Does not block.
+  // answer, possibly before that Send has returned; none begins after
+  // Disconnect or Stop. It is a hint: one that a Disconnect met on its way may
+  // arrive when the peer is dialled again. Does not block.
   virtual void OnWritable(int peer) = 0;
 
-  // The connection that Connect(peer) asked for is there (again); it went, or
-  // an attempt failed, with the reason. Frames that were accepted before may
-  // have been lost with a connection. Repeated failed attempts may be reported
-  // once or each time. Do not block.
-  virtual void OnConnected(int peer) = 0;
-  virtual void OnDisconnected(int peer, absl::string_view reason) = 0;
+  // The connection that Connect(peer, address, generation) asked for is there
+  // (again); it went, or an attempt failed, with the reason. Frames that were
+  // accepted before may have been lost with a connection. Repeated failed
+  // attempts may be reported once or each time. Do not block.
+  //
+  // Calls of one generation come in order. Disconnect and Connect do not wait
+  // for a call that is on its way, so one of an earlier generation may come
+  // after those of a later one: ignore it.
+  virtual void OnConnected(int peer, std::uint64_t generation) = 0;
+  virtual void OnDisconnected(int peer, std::uint64_t generation,
+                              absl::string_view reason) = 0;
 
   // The transport itself turned somebody away: a connection, or a message on
   // one. A flood of them may come. Does not block.
@@ -116,10 +124,15 @@ class Transport {
   // Dials `peer` in the background, again and again with a capped, jittered
   // delay, the name resolved anew each time, until Disconnect. After Start
   // only. kInvalidArgument: the address does not parse. A peer that is
-  // connected already is dialled at the new address instead.
-  virtual absl::Status Connect(int peer, const std::string& address) = 0;
+  // connected already is dialled anew, at this address. After an error all is
+  // as it was. `generation` is the caller's name for what this call asks for;
+  // OnConnected and OnDisconnected repeat it. Each call for a peer should have
+  // another one.
+  virtual absl::Status Connect(int peer, const std::string& address,
+                               std::uint64_t generation) = 0;
 
-  // Forgets the peer and what is queued for it. Unknown peers are ignored.
+  // Forgets the peer and what is queued for it. Unknown peers are ignored. Does
+  // not wait for callbacks, so it may be called from one.
   virtual void Disconnect(int peer) = 0;
 
   // Sends a frame of at most `frame_bytes_max` bytes (more aborts), without

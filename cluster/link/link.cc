@@ -29,6 +29,7 @@ LinkConfig MakeLinkConfig(const Config& config, int self_id, int peer_id) {
   link.on_peer_restart = config.on_peer_restart;
   link.heartbeat = config.heartbeat;
   link.peer_timeout = config.peer_timeout;
+  link.handshake_timeout = config.handshake_timeout;
   return link;
 }
 

@@ -39,6 +39,8 @@ struct LinkConfig {
   OnPeerRestart on_peer_restart = OnPeerRestart::kResend;
   absl::Duration heartbeat = absl::Seconds(2);
   absl::Duration peer_timeout = absl::Seconds(5);
+  // The transport's, for one attempt to connect.
+  absl::Duration handshake_timeout = absl::Seconds(5);
 };
 
 // The limits and times of `config` for the link from `self_id` to `peer_id`.

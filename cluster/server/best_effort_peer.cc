@@ -48,9 +48,15 @@ bool BestEffortPeer::WaitForRoom(
 }
 
 absl::Status BestEffortPeer::Connect(const std::string& address) {
-  absl::Status status = transport_->Connect(id_, address);
+  std::uint64_t generation;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    generation = generations_.Draw();
+  }
+  absl::Status status = transport_->Connect(id_, address, generation);
   if (!status.ok()) return status;
   std::lock_guard<std::mutex> lock(mutex_);
+  generations_.Hear(generation);
   dialled_ = true;
   changed_.notify_all();
   return status;
@@ -75,6 +81,7 @@ void BestEffortPeer::Remove() {
   if (removed_) return;
   removed_ = true;
   dialled_ = false;
+  generations_.End();
   stats_.up = false;
   Event(PeerEvent::kRemoved, "RemovePeer");
   changed_.notify_all();
@@ -91,17 +98,18 @@ bool BestEffortPeer::removed() const {
   return removed_;
 }
 
-void BestEffortPeer::OnConnected() {
+void BestEffortPeer::OnConnected(std::uint64_t generation) {
   std::lock_guard<std::mutex> lock(mutex_);
-  if (removed_ || stats_.up) return;
+  if (removed_ || !generations_.Hear(generation) || stats_.up) return;
   stats_.up = true;
   ++stats_.sessions;
   Event(PeerEvent::kUp, "connected");
 }
 
-void BestEffortPeer::OnDisconnected(absl::string_view reason) {
+void BestEffortPeer::OnDisconnected(std::uint64_t generation,
+                                    absl::string_view reason) {
   std::lock_guard<std::mutex> lock(mutex_);
-  if (removed_) return;
+  if (removed_ || !generations_.Hear(generation)) return;
   stats_.last_trouble = std::string(reason);
   if (!stats_.up) return;
   stats_.up = false;

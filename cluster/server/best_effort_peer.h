@@ -15,6 +15,7 @@
 
 #include "cluster/link/link_config.h"
 #include "cluster/server/callbacks.h"
+#include "cluster/server/generations.h"
 #include "cluster/server/peer.h"
 #include "codec/codec.h"
 #include "transport/transport.h"
@@ -49,8 +50,9 @@ class BestEffortPeer : public Peer {
   void Restore() override;
   bool removed() const override;
 
-  void OnConnected() override;
-  void OnDisconnected(absl::string_view reason) override;
+  void OnConnected(std::uint64_t generation) override;
+  void OnDisconnected(std::uint64_t generation,
+                      absl::string_view reason) override;
   void OnWritable() override;
   void OnDrained() override {}
   bool Tick(absl::Time /*now*/) override { return false; }
@@ -72,6 +74,7 @@ class BestEffortPeer : public Peer {
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
+  Generations generations_;
   bool dialled_ = false;  // else the transport would lose what it is given
   bool writable_ = true;
   bool removed_ = false;

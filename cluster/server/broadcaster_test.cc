@@ -42,7 +42,7 @@ class BroadcasterTest : public testing::Test {
     broadcaster_ =
         std::make_unique<Broadcaster>(TestLinkConfig(1, kBroadcast), &peers_);
     for (int id : {2, 3}) {
-      near_[id]->OnConnected();
+      near_[id]->OnConnected(1);
       far_[id]->link->OnConnected(now_);
       Exchange(id);
     }

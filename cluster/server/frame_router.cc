@@ -162,14 +162,16 @@ void FrameRouter::OnRoom() {
   if (broadcaster_ != nullptr) broadcaster_->OnRoom();
 }
 
-void FrameRouter::OnConnected(int peer) {
-  if (Peer* const found = peers_->Find(peer)) found->OnConnected();
+void FrameRouter::OnConnected(int peer, std::uint64_t generation) {
+  if (Peer* const found = peers_->Find(peer)) found->OnConnected(generation);
   OnRoom();
   callbacks_->Wake();
 }
 
-void FrameRouter::OnDisconnected(int peer, absl::string_view reason) {
-  if (Peer* const found = peers_->Find(peer)) found->OnDisconnected(reason);
+void FrameRouter::OnDisconnected(int peer, std::uint64_t generation,
+                                 absl::string_view reason) {
+  if (Peer* const found = peers_->Find(peer))
+    found->OnDisconnected(generation, reason);
   callbacks_->Wake();
 }
 

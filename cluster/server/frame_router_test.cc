@@ -25,7 +25,7 @@ class FrameRouterTest : public testing::Test {
     std::vector<std::pair<int, std::unique_ptr<Peer>>> peers;
     peers.emplace_back(2, std::move(peer));
     peers_.Insert(std::move(peers));
-    router_.OnConnected(2);
+    router_.OnConnected(2, 1);
     far_.link->OnConnected(now_);
     while (Carry() + Answer() > 0) {
     }

@@ -11,6 +11,7 @@
 #define CLUSTER_SERVER_PEER_H_
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 
 #include "absl/status/status.h"
@@ -57,8 +58,9 @@ class Peer {
   virtual bool removed() const = 0;
 
   // From the transport.
-  virtual void OnConnected() = 0;
-  virtual void OnDisconnected(absl::string_view reason) = 0;
+  virtual void OnConnected(std::uint64_t generation) = 0;
+  virtual void OnDisconnected(std::uint64_t generation,
+                              absl::string_view reason) = 0;
   virtual void OnWritable() = 0;
   // The input is drained: acknowledge, and send what was waiting for an
   // acknowledgement.

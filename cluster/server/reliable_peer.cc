@@ -1,5 +1,6 @@
 #include "cluster/server/reliable_peer.h"
 
+#include <algorithm>
 #include <random>
 #include <utility>
 
@@ -25,6 +26,7 @@ void AddCounters(const PeerStats& more, PeerStats* total) {
     total->dropped[i] += more.dropped[i];
   total->frames_sent += more.frames_sent;
   total->frames_retransmitted += more.frames_retransmitted;
+  total->redials_by_watchdog += more.redials_by_watchdog;
   total->bytes_sent += more.bytes_sent;
   total->received += more.received;
   total->frames_received += more.frames_received;
@@ -70,12 +72,30 @@ void ReliablePeer::Release(std::unique_lock<std::mutex> lock) {
 
 absl::Status ReliablePeer::Connect(const std::string& address) {
   std::lock_guard<std::mutex> dial(dial_);
+  std::uint64_t generation;
   {
     const std::unique_lock<std::mutex> lock = Touch();
     address_ = address;
-    dialled_ = MonotonicNow();
+    generation = generations_.Draw();
+    dialled_ = reported_ = MonotonicNow();
   }
-  return transport_->Connect(config_.peer_id, address);
+  return Dial(address, generation);
+}
+
+// With dial_ held.
+absl::Status ReliablePeer::Dial(const std::string& address,
+                                std::uint64_t generation) {
+  absl::Status status =
+      transport_->Connect(config_.peer_id, address, generation);
+  if (!status.ok()) return status;
+  const std::unique_lock<std::mutex> lock = Touch();
+  // From here on nothing is heard of the connection before, nor of its end.
+  if (!generations_.Heard(generation) && link_ != nullptr &&
+      link_->connected()) {
+    link_->OnDisconnected("dialled anew");
+  }
+  generations_.Hear(generation);
+  return status;
 }
 
 void ReliablePeer::Leave() {
@@ -103,6 +123,8 @@ void ReliablePeer::Remove() {
   AddCounters(link_->Stats(), &retired_);
   link_.reset();
   address_.clear();
+  generations_.End();
+  watchdog_generation_ = 0;
   callbacks_->PushEvent(std::move(event));
   Release(std::move(lock));
 }
@@ -117,16 +139,25 @@ bool ReliablePeer::removed() const {
   return link_ == nullptr;
 }
 
-void ReliablePeer::OnConnected() {
+void ReliablePeer::OnConnected(std::uint64_t generation) {
   const std::unique_lock<std::mutex> lock = Touch();
-  if (link_ == nullptr) return;
-  link_->OnConnected(MonotonicNow());
+  if (link_ == nullptr || !generations_.Hear(generation)) return;
+  reported_ = MonotonicNow();
+  if (generation == watchdog_generation_) {
+    ++retired_.redials_by_watchdog;
+    watchdog_generation_ = 0;
+  }
+  link_->OnConnected(reported_);
   Pump();
 }
 
-void ReliablePeer::OnDisconnected(absl::string_view reason) {
+void ReliablePeer::OnDisconnected(std::uint64_t generation,
+                                  absl::string_view reason) {
   const std::unique_lock<std::mutex> lock = Touch();
-  if (link_ != nullptr) link_->OnDisconnected(reason);
+  if (link_ == nullptr || !generations_.Hear(generation)) return;
+  reported_ = MonotonicNow();
+  if (generation == watchdog_generation_) watchdog_generation_ = 0;
+  link_->OnDisconnected(reason);
 }
 
 void ReliablePeer::OnWritable() {
@@ -173,6 +204,7 @@ bool ReliablePeer::Tick(absl::Time now) {
   if (absl::ToUnixNanos(now) < idle_until_ns_.load(std::memory_order_relaxed))
     return false;
   bool redial = false;
+  bool by_watchdog = false;
   bool busy = false;
   bool event = false;
   {
@@ -183,8 +215,10 @@ bool ReliablePeer::Tick(absl::Time now) {
     Pump();
     busy = link_->Busy();
     if (!busy) {
-      idle_until_ns_.store(absl::ToUnixNanos(link_->IdleUntil()),
-                           std::memory_order_relaxed);
+      absl::Time until = link_->IdleUntil();
+      if (!link_->connected())
+        until = std::min(until, reported_ + SilenceMax());
+      idle_until_ns_.store(absl::ToUnixNanos(until), std::memory_order_relaxed);
     }
     event = event_pushed_;
     // The transport believes in a connection on which nobody answers: it may be
@@ -194,24 +228,40 @@ bool ReliablePeer::Tick(absl::Time now) {
       redial = true;
       dialled_ = now;
     }
+    // The transport neither has a connection nor says that it tries.
+    if (!link_->connected() && !address_.empty() && !left_ &&
+        now - reported_ > SilenceMax()) {
+      redial = by_watchdog = true;
+      dialled_ = reported_ = now;
+    }
     Release(std::move(lock));
   }
   if (event) callbacks_->Wake();
-  if (redial) Redial();
+  if (redial) Redial(by_watchdog);
   return busy;
 }
 
-void ReliablePeer::Redial() {
+void ReliablePeer::Redial(bool by_watchdog) {
   std::lock_guard<std::mutex> dial(dial_);
   std::string address;
+  std::uint64_t generation;
   {
     std::lock_guard<std::mutex> lock(mutex_);
+    // Removed since, or its connection came.
+    if (address_.empty() || (by_watchdog && link_->connected())) return;
     address = address_;
+    generation = generations_.Draw();
+    if (by_watchdog) watchdog_generation_ = generation;
   }
-  // The address was good when it was given, and the transport dials again by
-  // itself.
-  if (!address.empty())
-    transport_->Connect(config_.peer_id, address).IgnoreError();
+  // The address was good when it was given, and what fails is tried again.
+  Dial(address, generation).IgnoreError();
+}
+
+// Longer than any transport takes to report an attempt: as long as a handshake,
+// and a second of delay.
+absl::Duration ReliablePeer::SilenceMax() const {
+  return std::max({3 * config_.peer_timeout, 3 * config_.handshake_timeout,
+                   absl::Seconds(3)});
 }
 
 PeerStats ReliablePeer::Stats() const {

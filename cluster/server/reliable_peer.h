@@ -21,6 +21,7 @@
 #include "absl/types/optional.h"
 #include "cluster/link/link.h"
 #include "cluster/server/callbacks.h"
+#include "cluster/server/generations.h"
 #include "cluster/server/inbox.h"
 #include "cluster/server/peer.h"
 #include "cluster/server/rejections.h"
@@ -54,8 +55,9 @@ class ReliablePeer : public Peer, public ArrivalSource, private LinkSink {
   void Restore() override;
   bool removed() const override;
 
-  void OnConnected() override;
-  void OnDisconnected(absl::string_view reason) override;
+  void OnConnected(std::uint64_t generation) override;
+  void OnDisconnected(std::uint64_t generation,
+                      absl::string_view reason) override;
   void OnWritable() override;
   void OnDrained() override;
   bool Tick(absl::Time now) override;
@@ -78,7 +80,9 @@ class ReliablePeer : public Peer, public ArrivalSource, private LinkSink {
   std::unique_lock<std::mutex> Touch();
   void NewLink();
   void CountRetired(RefusalReason reason);
-  void Redial();
+  absl::Status Dial(const std::string& address, std::uint64_t generation);
+  void Redial(bool by_watchdog);
+  absl::Duration SilenceMax() const;
   void Release(std::unique_lock<std::mutex> lock);
 
   // Sending (reliable_peer_send.cc).
@@ -127,6 +131,12 @@ class ReliablePeer : public Peer, public ArrivalSource, private LinkSink {
   PeerStats retired_;           // of the links before
   std::string address_;
   absl::Time dialled_ = absl::InfinitePast();
+  Generations generations_;
+  // When the transport last reported a connection or an attempt, or was told to
+  // dial.
+  absl::Time reported_ = absl::InfinitePast();
+  // Of the watchdog's dial of which nothing was heard yet; 0: none.
+  std::uint64_t watchdog_generation_ = 0;
   bool event_pushed_ = false;
   bool left_ = false;  // the server stops
 

@@ -14,6 +14,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "cluster/link/link_pair.h"
+#include "cluster/server/clock.h"
 #include "cluster/server/wires.h"
 #include "gtest/gtest.h"
 
@@ -35,7 +36,7 @@ class ReliablePeerTest : public testing::Test {
     near_ = std::make_unique<ReliablePeer>(config, &wires_, &inbox_,
                                            &callbacks_, &rejections_);
     far_ = std::make_unique<LinkEnd>(TestLinkConfig(2, 1), &now_);
-    near_->OnConnected();
+    near_->OnConnected(generation_);
     far_->link->OnConnected(now_);
     Exchange();
   }
@@ -76,6 +77,8 @@ class ReliablePeerTest : public testing::Test {
     FAIL() << "never busy";
   }
 
+  // Of the peer's only Connect, if it was called.
+  std::uint64_t generation_ = 1;
   absl::Time now_ = absl::UnixEpoch();
   Wires wires_;
   Inbox inbox_{1, 1 << 20, 1 << 20};
@@ -240,10 +243,10 @@ TEST_F(ReliablePeerTest, WaitsForATransportThatIsFull) {
 }
 
 TEST_F(ReliablePeerTest, GathersWhileThereIsNoConnection) {
-  near_->OnDisconnected("cut");
+  near_->OnDisconnected(generation_, "cut");
   for (int i = 0; i < 20; ++i) Send(absl::StrCat(i));
   EXPECT_TRUE(wires_.sent[2].empty());
-  near_->OnConnected();
+  near_->OnConnected(generation_);
   far_->link->OnConnected(now_);
   Exchange();
   EXPECT_EQ(far_->Payloads(), sent_);
@@ -256,7 +259,7 @@ TEST_F(ReliablePeerTest, StagingKeepsTheBoundOfTheQueue) {
   config.queue_bytes_max = 4 * config.frame_bytes;
   Make(config);
   SendUntilBusy();
-  near_->OnDisconnected("cut");
+  near_->OnDisconnected(generation_, "cut");
   const Lane lanes[] = {Lane::kNormal, Lane::kBulk, Lane::kNormal};
   const std::size_t sizes[] = {40, config.frame_bytes / 3,
                                config.frame_bytes / 20};
@@ -275,7 +278,7 @@ TEST_F(ReliablePeerTest, WhatIsStagedCountsWhenTheQueueGetsFull) {
   config.queue_bytes_max = 4 * config.frame_bytes;
   Make(config);
   SendUntilBusy();
-  near_->OnDisconnected("cut");
+  near_->OnDisconnected(generation_, "cut");
   for (int i = 0; i < 8; ++i) Send(std::string(config.frame_bytes / 10, 'x'));
   std::size_t bytes =
       config.queue_bytes_max - near_->Stats().queued_bytes + 100;
@@ -283,6 +286,86 @@ TEST_F(ReliablePeerTest, WhatIsStagedCountsWhenTheQueueGetsFull) {
     bytes -= 10;
   EXPECT_LE(near_->Stats().queued_bytes, config.queue_bytes_max);
   EXPECT_GT(near_->Stats().queued_bytes, config.queue_bytes_max - 100);
+}
+
+TEST_F(ReliablePeerTest, ALateLossDoesNotSilenceANewConnection) {
+  ASSERT_TRUE(near_->Connect("there").ok());
+  const std::uint64_t before = wires_.dialled.back();
+  near_->OnConnected(before);
+  near_->Remove();
+  near_->Restore();
+  ASSERT_TRUE(near_->Connect("there").ok());
+  near_->OnConnected(wires_.dialled.back());
+  near_->OnDisconnected(before, "late");
+  Exchange();
+  Send("heard");
+  Exchange();
+  EXPECT_EQ(far_->Payloads(), sent_);
+}
+
+TEST_F(ReliablePeerTest, ALateConnectionDoesNotHideALoss) {
+  ASSERT_TRUE(near_->Connect("there").ok());
+  const std::uint64_t before = wires_.dialled.back();
+  ASSERT_TRUE(near_->Connect("elsewhere").ok());
+  near_->OnDisconnected(wires_.dialled.back(), "nobody is there");
+  near_->OnConnected(before);
+  wires_.Take(2);
+  Send("waits", Lane::kUrgent);
+  EXPECT_TRUE(wires_.Take(2).empty());
+}
+
+TEST_F(ReliablePeerTest, AConnectThatFailsChangesNothing) {
+  ASSERT_TRUE(near_->Connect("there").ok());
+  wires_.dialable = false;
+  EXPECT_FALSE(near_->Connect("nowhere").ok());
+  near_->OnDisconnected(wires_.dialled.back(), "cut");
+  wires_.Take(2);
+  Send("waits", Lane::kUrgent);
+  EXPECT_TRUE(wires_.Take(2).empty());
+}
+
+// Longer than any of the times that it goes by.
+constexpr absl::Duration kForLong = absl::Seconds(60);
+
+TEST_F(ReliablePeerTest, APeerOfWhichNothingIsHeardIsDialledAnewAndCounted) {
+  ASSERT_TRUE(near_->Connect("there").ok());
+  near_->OnDisconnected(wires_.dialled.back(), "cut");
+  const std::size_t dials = wires_.dialled.size();
+  near_->Tick(MonotonicNow());
+  EXPECT_EQ(wires_.dialled.size(), dials);
+  near_->Tick(MonotonicNow() + kForLong);
+  ASSERT_EQ(wires_.dialled.size(), dials + 1);
+  EXPECT_EQ(near_->Stats().redials_by_watchdog, 0u);
+  near_->OnConnected(wires_.dialled.back());
+  EXPECT_EQ(near_->Stats().redials_by_watchdog, 1u);
+  near_->OnDisconnected(wires_.dialled.back(), "cut");
+  near_->OnConnected(wires_.dialled.back());
+  EXPECT_EQ(near_->Stats().redials_by_watchdog, 1u);
+}
+
+// A transport may report once that nobody is there, and then nothing until
+// somebody is.
+TEST_F(ReliablePeerTest, ADialThatFindsNobodyIsNotCounted) {
+  ASSERT_TRUE(near_->Connect("there").ok());
+  near_->OnDisconnected(wires_.dialled.back(), "cut");
+  near_->Tick(MonotonicNow() + kForLong);
+  near_->OnDisconnected(wires_.dialled.back(), "nobody is there");
+  near_->OnConnected(wires_.dialled.back());
+  EXPECT_EQ(near_->Stats().redials_by_watchdog, 0u);
+}
+
+TEST_F(ReliablePeerTest, APeerThatNobodyShouldReachIsNotDialled) {
+  near_->OnDisconnected(generation_, "cut");
+  near_->Tick(MonotonicNow() + kForLong);  // its address is not known
+  ASSERT_TRUE(near_->Connect("there").ok());
+  near_->OnDisconnected(wires_.dialled.back(), "cut");
+  const std::size_t dials = wires_.dialled.size();
+  near_->Remove();
+  near_->Tick(MonotonicNow() + kForLong);
+  near_->Restore();
+  near_->Tick(MonotonicNow() + kForLong);
+  EXPECT_EQ(wires_.dialled.size(), dials);
+  EXPECT_EQ(dials, 1u);
 }
 
 // While staging opens and closes.

@@ -12,6 +12,7 @@
 #ifndef CLUSTER_SERVER_WIRES_H_
 #define CLUSTER_SERVER_WIRES_H_
 
+#include <cstdint>
 #include <map>
 #include <mutex>
 #include <string>
@@ -35,7 +36,10 @@ class Wires : public Transport {
     return absl::OkStatus();
   }
   std::string Address() const override { return "wires"; }
-  absl::Status Connect(int, const std::string&) override {
+  absl::Status Connect(int, const std::string&,
+                       std::uint64_t generation) override {
+    if (!dialable) return absl::UnavailableError("nobody dials here");
+    dialled.push_back(generation);
     return absl::OkStatus();
   }
   void Disconnect(int) override {}
@@ -56,7 +60,9 @@ class Wires : public Transport {
     return std::exchange(sent[peer], {});
   }
 
-  bool full = false;  // takes nothing
+  bool full = false;                   // takes nothing
+  bool dialable = true;                // Connect succeeds
+  std::vector<std::uint64_t> dialled;  // generations, of one peer's
   std::map<int, std::vector<Frame>> sent;
 
  private:

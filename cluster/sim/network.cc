@@ -16,6 +16,9 @@ std::string Joined(const Frame& frame) {
   return bytes;
 }
 
+// A server asks for each connection once in its life.
+constexpr std::uint64_t kGeneration = 1;
+
 std::uint64_t Id(int id) { return static_cast<std::uint64_t>(id); }
 
 }  // namespace
@@ -69,7 +72,7 @@ void SimNetwork::Dial(const ConnectionRef& connection, absl::Duration delay) {
     if (Handler(to) == nullptr || Blocked(from, to) || Blocked(to, from)) {
       world_->Trace("refused", {Id(from), Id(to)});
       Dial(connection, absl::Milliseconds(50));
-      Handler(from)->OnDisconnected(to, "no answer");
+      Handler(from)->OnDisconnected(to, kGeneration, "no answer");
       return;
     }
     connection->connected = true;
@@ -77,7 +80,7 @@ void SimNetwork::Dial(const ConnectionRef& connection, absl::Duration delay) {
     connection->bytes_on_the_way = 0;
     connection->last_delivery = world_->Now();
     world_->Trace("connected", {Id(from), Id(to)});
-    Handler(from)->OnConnected(to);
+    Handler(from)->OnConnected(to, kGeneration);
   });
 }
 
@@ -94,7 +97,8 @@ void SimNetwork::Break(const ConnectionRef& connection,
   world_->After(delay, [this, connection, text] {
     if (!connection->wanted) return;
     Dial(connection, absl::Milliseconds(5));
-    Handler(connection->from)->OnDisconnected(connection->to, text);
+    Handler(connection->from)
+        ->OnDisconnected(connection->to, kGeneration, text);
   });
 }
 

@@ -224,14 +224,17 @@ void SimServer::OnWritable(int peer) {
   Pump(found);
 }
 
-void SimServer::OnConnected(int peer) {
+// The network has one thread, so no callback is late, and none is of an earlier
+// generation.
+void SimServer::OnConnected(int peer, std::uint64_t /*generation*/) {
   Peer* const found = Find(peer);
   if (found == nullptr) return;
   found->link->OnConnected(around_.world->Now());
   Pump(found);
 }
 
-void SimServer::OnDisconnected(int peer, absl::string_view reason) {
+void SimServer::OnDisconnected(int peer, std::uint64_t /*generation*/,
+                               absl::string_view reason) {
   Peer* const found = Find(peer);
   if (found == nullptr) return;
   found->link->OnDisconnected(reason);

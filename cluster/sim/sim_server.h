@@ -103,8 +103,9 @@ class SimServer final : public TransportHandler {
   FrameVerdict OnFrame(ReceivedFrame frame) override;
   void OnDrained() override;
   void OnWritable(int peer) override;
-  void OnConnected(int peer) override;
-  void OnDisconnected(int peer, absl::string_view reason) override;
+  void OnConnected(int peer, std::uint64_t generation) override;
+  void OnDisconnected(int peer, std::uint64_t generation,
+                      absl::string_view reason) override;
   void OnRejected(Rejection) override {}  // this network turns nobody away
 
  private:

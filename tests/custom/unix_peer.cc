@@ -24,7 +24,8 @@ std::chrono::milliseconds Jittered(std::chrono::milliseconds delay) {
 
 }  // namespace
 
-OwnedFd UnixPeer::MoveTo(std::string path) {
+OwnedFd UnixPeer::MoveTo(std::string path, std::uint64_t generation) {
+  generation_ = generation;
   path_ = std::move(path);
   dial_at_ = Clock::time_point();
   delay_ = kDelayLeast;

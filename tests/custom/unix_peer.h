@@ -11,6 +11,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <string>
 #include <utility>
@@ -27,7 +28,7 @@ class UnixPeer {
 
   // From now on it is dialled there. A connection that there was is given back,
   // to be closed when nobody polls it any more.
-  OwnedFd MoveTo(std::string path);
+  OwnedFd MoveTo(std::string path, std::uint64_t generation);
 
   // Queues a copy, or counts one more OnWritable that is owed.
   SendResult Push(const Frame& frame);
@@ -47,11 +48,13 @@ class UnixPeer {
   OwnedFd Drop();
 
   int fd() const { return fd_.get(); }
+  std::uint64_t generation() const { return generation_; }
   bool empty() const { return queue_.empty(); }
   Clock::time_point dial_at() const { return dial_at_; }
 
  private:
   std::string path_;
+  std::uint64_t generation_ = 0;  // of the latest MoveTo
   OwnedFd fd_;
   Clock::time_point dial_at_{};
   std::chrono::milliseconds delay_{0};

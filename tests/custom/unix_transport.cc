@@ -41,6 +41,7 @@ struct Inbound {
 struct Notice {
   enum class Kind { kConnected, kDisconnected, kWritable } kind;
   int peer;
+  std::uint64_t generation;
   std::string reason;
 };
 
@@ -54,7 +55,8 @@ class UnixTransport : public Transport {
   absl::Status Start(TransportHandler* handler,
                      const std::string& local_address) override;
   std::string Address() const override;
-  absl::Status Connect(int peer, const std::string& address) override;
+  absl::Status Connect(int peer, const std::string& address,
+                       std::uint64_t generation) override;
   void Disconnect(int peer) override;
   SendResult Send(int peer, const Frame& frame) override;
   absl::Status ReloadSecurity(const SecurityFiles&) override {
@@ -119,13 +121,14 @@ std::string UnixTransport::Address() const {
   return address_;
 }
 
-absl::Status UnixTransport::Connect(int peer, const std::string& address) {
+absl::Status UnixTransport::Connect(int peer, const std::string& address,
+                                    std::uint64_t generation) {
   absl::StatusOr<std::string> path = UnixPath(address);
   if (!path.ok()) return path.status();
   std::lock_guard<std::mutex> lock(mutex_);
   if (state_ != State::kStarted)
     return absl::FailedPreconditionError("not running");
-  given_up_.push_back(peers_[peer].MoveTo(*std::move(path)));
+  given_up_.push_back(peers_[peer].MoveTo(*std::move(path), generation));
   Wake();
   return absl::OkStatus();
 }
@@ -288,16 +291,17 @@ void UnixTransport::ServePeer(int id, UnixPeer* peer,
     trouble = peer->Dial(now);
     notices->push_back({trouble.empty() ? Notice::Kind::kConnected
                                         : Notice::Kind::kDisconnected,
-                        id, trouble});
+                        id, peer->generation(), trouble});
   }
   if (peer->fd() < 0) return;
   trouble = peer->HasEnded() ? "the peer closed the connection" : peer->Write();
   if (!trouble.empty()) {
     given_up_.push_back(peer->Drop());
-    notices->push_back({Notice::Kind::kDisconnected, id, trouble});
+    notices->push_back(
+        {Notice::Kind::kDisconnected, id, peer->generation(), trouble});
   }
   for (int due = peer->TakeWritables(); due > 0; --due)
-    notices->push_back({Notice::Kind::kWritable, id, ""});
+    notices->push_back({Notice::Kind::kWritable, id, peer->generation(), ""});
 }
 
 void UnixTransport::Tell(const Notice& notice) {
@@ -307,9 +311,10 @@ void UnixTransport::Tell(const Notice& notice) {
   }
   switch (notice.kind) {
     case Notice::Kind::kConnected:
-      return handler_->OnConnected(notice.peer);
+      return handler_->OnConnected(notice.peer, notice.generation);
     case Notice::Kind::kDisconnected:
-      return handler_->OnDisconnected(notice.peer, notice.reason);
+      return handler_->OnDisconnected(notice.peer, notice.generation,
+                                      notice.reason);
     case Notice::Kind::kWritable:
       return handler_->OnWritable(notice.peer);
   }

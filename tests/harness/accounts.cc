@@ -46,6 +46,10 @@ std::vector<std::string> BalanceProblems(int id, const ServerStats& stats) {
   for (const PeerStats& peer : stats.peers) {
     const std::uint64_t accounted =
         peer.acknowledged + peer.queued + peer.in_flight + DroppedSum(peer);
+    if (peer.redials_by_watchdog > 0) {
+      problems.push_back(
+          absl::StrCat(Show(id, peer), ": the transport lost sight of it"));
+    }
     if (peer.accepted == accounted) continue;
     problems.push_back(absl::StrCat(Show(id, peer), ": ", peer.accepted,
                                     " accepted, ", accounted,

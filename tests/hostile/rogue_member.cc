@@ -35,7 +35,8 @@ void RogueMember::Join(int server, const std::string& address) {
     std::lock_guard<std::mutex> lock(mutex_);
     server_ = server;
   }
-  const absl::Status status = transport_->Connect(server, address);
+  const absl::Status status =
+      transport_->Connect(server, address, /*generation=*/1);
   EXPECT_TRUE(status.ok()) << status;
 }
 

@@ -49,8 +49,8 @@ class RogueMember final : private TransportHandler {
   FrameVerdict OnFrame(ReceivedFrame frame) override;
   void OnDrained() override {}
   void OnWritable(int) override {}
-  void OnConnected(int) override {}
-  void OnDisconnected(int, absl::string_view) override {}
+  void OnConnected(int, std::uint64_t) override {}
+  void OnDisconnected(int, std::uint64_t, absl::string_view) override {}
   void OnRejected(Rejection) override {}
   void Answer(const Hello& hello);
 

@@ -59,7 +59,7 @@ class KeyedStranger {
         transport_->Start(&handler_, FreshAddress(AddressKind::kIpv4)).ok());
     for (std::size_t i = 1; i < keys.server_ids.size(); ++i) {
       EXPECT_TRUE(
-          transport_->Connect(keys.server_ids[i], doors[i % doors.size()])
+          transport_->Connect(keys.server_ids[i], doors[i % doors.size()], 1)
               .ok());
     }
   }

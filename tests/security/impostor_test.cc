@@ -195,7 +195,7 @@ TEST_F(ImpostorTest, MessagesInAnothersNameAreRejected) {
   auto transport = (*FindTransport(SECURITY_BACKEND))(config);
   ASSERT_TRUE(transport.ok()) << transport.status();
   ASSERT_TRUE((*transport)->Start(&handler, cluster.address(kImpostor)).ok());
-  ASSERT_TRUE((*transport)->Connect(kVictim, cluster.address(kVictim)).ok());
+  ASSERT_TRUE((*transport)->Connect(kVictim, cluster.address(kVictim), 1).ok());
   Envelope envelope;
   envelope.pid = kVictim;
   envelope.sender_id = kTrue;

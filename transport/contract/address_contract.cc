@@ -25,7 +25,7 @@ TEST_P(TransportContract, PortZeroIsResolvedAndCanBeDialled) {
   EXPECT_FALSE(absl::EndsWith(address, ":0")) << address;
   EXPECT_NE(address, sender->transport->Address());
 
-  ASSERT_TRUE(sender->transport->Connect(2, address).ok());
+  ASSERT_TRUE(sender->Connect(2, address).ok());
   ASSERT_TRUE(sender->SendWaiting(2, "hello"));
   EXPECT_TRUE(receiver->handler.WaitForFrames(1));
 }
@@ -51,7 +51,7 @@ TEST_P(TransportContract, AddressInUseIsAlreadyExists) {
 
   // The first is none the worse for it.
   second.reset();
-  ASSERT_TRUE(sender->transport->Connect(1, address).ok());
+  ASSERT_TRUE(sender->Connect(1, address).ok());
   ASSERT_TRUE(sender->SendWaiting(1, "hello"));
   EXPECT_TRUE(first->handler.WaitForFrames(1));
 }
@@ -83,7 +83,7 @@ TEST_P(TransportContract, ConnectRefusesABadAddress) {
   auto node = StartNode(1);
   ASSERT_NE(node, nullptr);
   for (const std::string& address : GetParam().bad_addresses) {
-    const absl::Status status = node->transport->Connect(2, address);
+    const absl::Status status = node->Connect(2, address);
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument)
         << address << ": " << status;
     EXPECT_NE(status.message(), "");
@@ -94,10 +94,8 @@ TEST_P(TransportContract, ConnectToABadAddressLeavesThePeerAsItWas) {
   auto receiver = StartNode(2);
   auto sender = StartNode(1);
   ASSERT_TRUE(receiver != nullptr && sender != nullptr);
-  ASSERT_TRUE(
-      sender->transport->Connect(2, receiver->transport->Address()).ok());
-  EXPECT_FALSE(
-      sender->transport->Connect(2, GetParam().bad_addresses.front()).ok());
+  ASSERT_TRUE(sender->Connect(2, receiver->transport->Address()).ok());
+  EXPECT_FALSE(sender->Connect(2, GetParam().bad_addresses.front()).ok());
   ASSERT_TRUE(sender->SendWaiting(2, "hello"));
   EXPECT_TRUE(receiver->handler.WaitForFrames(1));
 }

@@ -18,7 +18,7 @@ TEST_P(TransportContract, APeerThatIsNotThereTakesBoundedBytes) {
   auto sender = StartNode(1);
   const std::string nobody = DeadAddress();
   ASSERT_TRUE(sender != nullptr && nobody != "");
-  ASSERT_TRUE(sender->transport->Connect(2, nobody).ok());
+  ASSERT_TRUE(sender->Connect(2, nobody).ok());
   const std::size_t frames_max = GetParam().queue_bytes_bound / kFrameBytes;
   const std::size_t sent = sender->Fill(2, kFrameBytes, frames_max);
   EXPECT_GE(sent, 1u);
@@ -30,7 +30,7 @@ TEST_P(TransportContract, OneOnWritableFollowsOneBackPressure) {
   auto receiver = NewNode(2);
   const std::string address = DeadAddress();
   ASSERT_TRUE(sender != nullptr && receiver != nullptr && address != "");
-  ASSERT_TRUE(sender->transport->Connect(2, address).ok());
+  ASSERT_TRUE(sender->Connect(2, address).ok());
   const std::size_t frames_max = GetParam().queue_bytes_bound / kFrameBytes;
   const std::size_t sent = sender->Fill(2, kFrameBytes, frames_max);
   ASSERT_LT(sent, frames_max);
@@ -52,8 +52,7 @@ TEST_P(TransportContract, OnWritableComesOncePerBackPressureInAFlood) {
   auto receiver = StartNode(2);
   auto sender = StartNode(1);
   ASSERT_TRUE(receiver != nullptr && sender != nullptr);
-  ASSERT_TRUE(
-      sender->transport->Connect(2, receiver->transport->Address()).ok());
+  ASSERT_TRUE(sender->Connect(2, receiver->transport->Address()).ok());
   const Slice body = MakeSlice(std::string(kFrameBytes, 'b'));
   int refused = 0;
   for (int i = 0; i < kFrames; ++i) {
@@ -75,13 +74,12 @@ TEST_P(TransportContract, NoOnWritableAfterDisconnect) {
   auto sender = StartNode(1);
   const std::string nobody = DeadAddress();
   ASSERT_TRUE(receiver != nullptr && sender != nullptr && nobody != "");
-  ASSERT_TRUE(sender->transport->Connect(2, nobody).ok());
+  ASSERT_TRUE(sender->Connect(2, nobody).ok());
   const std::size_t frames_max = GetParam().queue_bytes_bound / kFrameBytes;
   ASSERT_LT(sender->Fill(2, kFrameBytes, frames_max), frames_max);
   sender->transport->Disconnect(2);
 
-  ASSERT_TRUE(
-      sender->transport->Connect(2, receiver->transport->Address()).ok());
+  ASSERT_TRUE(sender->Connect(2, receiver->transport->Address()).ok());
   ASSERT_EQ(sender->Send(2, "fresh"), SendResult::kSent);
   ASSERT_TRUE(receiver->handler.WaitForFrames(1));
   EXPECT_EQ(receiver->handler.Texts()[0], "fresh");
@@ -94,12 +92,11 @@ TEST_P(TransportContract, AnOwedOnWritableSurvivesANewAddress) {
   auto sender = StartNode(1);
   const std::string nobody = DeadAddress();
   ASSERT_TRUE(receiver != nullptr && sender != nullptr && nobody != "");
-  ASSERT_TRUE(sender->transport->Connect(2, nobody).ok());
+  ASSERT_TRUE(sender->Connect(2, nobody).ok());
   const std::size_t frames_max = GetParam().queue_bytes_bound / kFrameBytes;
   ASSERT_LT(sender->Fill(2, kFrameBytes, frames_max), frames_max);
 
-  ASSERT_TRUE(
-      sender->transport->Connect(2, receiver->transport->Address()).ok());
+  ASSERT_TRUE(sender->Connect(2, receiver->transport->Address()).ok());
   ASSERT_TRUE(sender->handler.WaitForWritable(2, 1));
   ASSERT_EQ(sender->Send(2, "last"), SendResult::kSent);
   ASSERT_TRUE(receiver->handler.WaitFor(
@@ -112,9 +109,8 @@ TEST_P(TransportContract, ADeadPeerDoesNotHoldUpAnother) {
   auto sender = StartNode(1);
   const std::string nobody = DeadAddress();
   ASSERT_TRUE(receiver != nullptr && sender != nullptr && nobody != "");
-  ASSERT_TRUE(sender->transport->Connect(3, nobody).ok());
-  ASSERT_TRUE(
-      sender->transport->Connect(2, receiver->transport->Address()).ok());
+  ASSERT_TRUE(sender->Connect(3, nobody).ok());
+  ASSERT_TRUE(sender->Connect(2, receiver->transport->Address()).ok());
   const std::size_t frames_max = GetParam().queue_bytes_bound / kFrameBytes;
   ASSERT_LT(sender->Fill(3, kFrameBytes, frames_max), frames_max);
   for (int i = 0; i < 1000; ++i) {
@@ -133,16 +129,16 @@ TEST_P(TransportContract, SendCallsNothingBackInline) {
   std::mutex mutex;
   const auto lock = [&](int) { std::lock_guard<std::mutex> held(mutex); };
   sender->handler.on_writable = lock;
-  sender->handler.on_connected = lock;
-  sender->handler.on_disconnected = lock;
+  const auto lock_generation = [&](int peer, std::uint64_t) { lock(peer); };
+  sender->handler.on_connected = lock_generation;
+  sender->handler.on_disconnected = lock_generation;
   ASSERT_TRUE(
       sender->transport->Start(&sender->handler, GetParam().fresh_address())
           .ok());
   {
     std::lock_guard<std::mutex> held(mutex);
-    ASSERT_TRUE(
-        sender->transport->Connect(2, receiver->transport->Address()).ok());
-    ASSERT_TRUE(sender->transport->Connect(3, nobody).ok());
+    ASSERT_TRUE(sender->Connect(2, receiver->transport->Address()).ok());
+    ASSERT_TRUE(sender->Connect(3, nobody).ok());
   }
   for (int i = 0; i < 500; ++i) {
     const int before = sender->handler.writable(2);

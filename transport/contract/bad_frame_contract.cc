@@ -16,8 +16,8 @@ TEST_P(TransportContract, AFrameOverTheReceiversLimitNeverArrives) {
   auto other = StartNode(3);
   ASSERT_TRUE(receiver != nullptr && sender != nullptr && other != nullptr);
   const std::string address = receiver->transport->Address();
-  ASSERT_TRUE(sender->transport->Connect(2, address).ok());
-  ASSERT_TRUE(other->transport->Connect(2, address).ok());
+  ASSERT_TRUE(sender->Connect(2, address).ok());
+  ASSERT_TRUE(other->Connect(2, address).ok());
   ASSERT_TRUE(sender->SendWaiting(2, std::string(kReceiverBytesMax, 'l')));
   ASSERT_TRUE(receiver->handler.WaitForFrames(1));
 
@@ -48,8 +48,8 @@ TEST_P(TransportContract, AMalformedFrameHarmsNoLaterOne) {
       receiver->transport->Start(&receiver->handler, GetParam().fresh_address())
           .ok());
   const std::string address = receiver->transport->Address();
-  ASSERT_TRUE(sender->transport->Connect(2, address).ok());
-  ASSERT_TRUE(other->transport->Connect(2, address).ok());
+  ASSERT_TRUE(sender->Connect(2, address).ok());
+  ASSERT_TRUE(other->Connect(2, address).ok());
   for (int i = 0; i < 3; ++i) {
     const std::string count = std::to_string(i);
     ASSERT_TRUE(SendUntilOneArrives(*sender, 2, *receiver, "good" + count));
@@ -64,7 +64,7 @@ TEST_P(TransportContract, SendingAFrameOverTheOwnLimitAborts) {
   EXPECT_DEATH(
       {
         auto sender = StartNode(1, 1000);
-        (void)sender->transport->Connect(2, sender->transport->Address());
+        (void)sender->Connect(2, sender->transport->Address());
         (void)sender->Send(2, std::string(1001, 'x'));
       },
       "");

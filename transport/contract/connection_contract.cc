@@ -1,5 +1,6 @@
 // Contract: connections that come, go and come back.
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,8 +16,7 @@ TEST_P(TransportContract, ConnectReportsTheConnection) {
   auto receiver = StartNode(2);
   auto sender = StartNode(1);
   ASSERT_TRUE(receiver != nullptr && sender != nullptr);
-  ASSERT_TRUE(
-      sender->transport->Connect(2, receiver->transport->Address()).ok());
+  ASSERT_TRUE(sender->Connect(2, receiver->transport->Address()).ok());
   EXPECT_TRUE(sender->handler.WaitForConnected(2));
   // Who is dialled learns nothing by it.
   EXPECT_TRUE(receiver->handler.Get().connected.empty());
@@ -26,7 +26,7 @@ TEST_P(TransportContract, AFailedAttemptIsReportedWithAReason) {
   auto sender = StartNode(1);
   const std::string nobody = DeadAddress();
   ASSERT_TRUE(sender != nullptr && nobody != "");
-  ASSERT_TRUE(sender->transport->Connect(2, nobody).ok());
+  ASSERT_TRUE(sender->Connect(2, nobody).ok());
   ASSERT_TRUE(sender->handler.WaitForDisconnected(2));
   EXPECT_NE(sender->handler.Get().reason, "");
   EXPECT_TRUE(sender->handler.Get().connected.empty());
@@ -37,7 +37,7 @@ TEST_P(TransportContract, FramesSentBeforeThePeerListensArriveOnceItDoes) {
   auto receiver = NewNode(2);
   const std::string address = DeadAddress();
   ASSERT_TRUE(sender != nullptr && receiver != nullptr && address != "");
-  ASSERT_TRUE(sender->transport->Connect(2, address).ok());
+  ASSERT_TRUE(sender->Connect(2, address).ok());
   std::vector<std::string> sent;
   for (int i = 0; i < 100; ++i) {
     sent.push_back(absl::StrCat("early", i));
@@ -55,7 +55,7 @@ TEST_P(TransportContract, APeerThatRestartsIsDialledAgain) {
   auto receiver = StartNode(2);
   ASSERT_TRUE(sender != nullptr && receiver != nullptr);
   const std::string address = receiver->transport->Address();
-  ASSERT_TRUE(sender->transport->Connect(2, address).ok());
+  ASSERT_TRUE(sender->Connect(2, address).ok());
   for (int life = 1; life <= 3; ++life) {
     ASSERT_TRUE(sender->handler.WaitForConnected(2, life));
     ASSERT_TRUE(
@@ -79,8 +79,7 @@ TEST_P(TransportContract, AFrameToAnUnknownPeerIsLost) {
   ASSERT_TRUE(receiver != nullptr && sender != nullptr);
   EXPECT_EQ(sender->Send(2, "too early"), SendResult::kSent);
   EXPECT_EQ(sender->Send(77, "to nobody"), SendResult::kSent);
-  ASSERT_TRUE(
-      sender->transport->Connect(2, receiver->transport->Address()).ok());
+  ASSERT_TRUE(sender->Connect(2, receiver->transport->Address()).ok());
   ASSERT_EQ(sender->Send(2, "hello"), SendResult::kSent);
   ASSERT_TRUE(receiver->handler.WaitForFrames(1));
   EXPECT_EQ(receiver->handler.Texts(), std::vector<std::string>{"hello"});
@@ -93,7 +92,7 @@ TEST_P(TransportContract, DisconnectForgetsThePeerAndItsQueue) {
   const std::string dead = DeadAddress();
   auto receiver = StartNode(2);
   ASSERT_TRUE(sender != nullptr && receiver != nullptr && dead != "");
-  ASSERT_TRUE(sender->transport->Connect(2, dead).ok());
+  ASSERT_TRUE(sender->Connect(2, dead).ok());
   ASSERT_EQ(sender->Send(2, "queued"), SendResult::kSent);
   sender->transport->Disconnect(2);
   sender->transport->Disconnect(2);
@@ -101,7 +100,7 @@ TEST_P(TransportContract, DisconnectForgetsThePeerAndItsQueue) {
   EXPECT_EQ(sender->Send(2, "between"), SendResult::kSent);
 
   const std::string address = receiver->transport->Address();
-  ASSERT_TRUE(sender->transport->Connect(2, address).ok());
+  ASSERT_TRUE(sender->Connect(2, address).ok());
   ASSERT_EQ(sender->Send(2, "after"), SendResult::kSent);
   ASSERT_TRUE(receiver->handler.WaitForFrames(1));
   EXPECT_EQ(receiver->handler.Texts(), std::vector<std::string>{"after"});
@@ -113,7 +112,7 @@ TEST_P(TransportContract, AConnectedPeerCanBeLeftAndDialledAgain) {
   ASSERT_TRUE(receiver != nullptr && sender != nullptr);
   const std::string address = receiver->transport->Address();
   for (int i = 1; i <= 5; ++i) {
-    ASSERT_TRUE(sender->transport->Connect(2, address).ok());
+    ASSERT_TRUE(sender->Connect(2, address).ok());
     ASSERT_TRUE(sender->handler.WaitForConnected(2, i)) << i;
     ASSERT_EQ(sender->Send(2, absl::StrCat(i)), SendResult::kSent);
     ASSERT_TRUE(receiver->handler.WaitForFrames(i)) << i;
@@ -128,11 +127,11 @@ TEST_P(TransportContract, ConnectMovesAKnownPeerToANewAddress) {
   auto second = StartNode(2);
   auto sender = StartNode(1);
   ASSERT_TRUE(first != nullptr && second != nullptr && sender != nullptr);
-  ASSERT_TRUE(sender->transport->Connect(2, first->transport->Address()).ok());
+  ASSERT_TRUE(sender->Connect(2, first->transport->Address()).ok());
   ASSERT_EQ(sender->Send(2, "to the first"), SendResult::kSent);
   ASSERT_TRUE(first->handler.WaitForFrames(1));
 
-  ASSERT_TRUE(sender->transport->Connect(2, second->transport->Address()).ok());
+  ASSERT_TRUE(sender->Connect(2, second->transport->Address()).ok());
   ASSERT_EQ(sender->Send(2, "to the second"), SendResult::kSent);
   ASSERT_TRUE(second->handler.WaitForFrames(1));
   EXPECT_EQ(second->handler.Texts(), std::vector<std::string>{"to the second"});
@@ -144,12 +143,74 @@ TEST_P(TransportContract, ConnectMovesAPeerThatNeverAnswered) {
   auto sender = StartNode(1);
   const std::string nobody = DeadAddress();
   ASSERT_TRUE(receiver != nullptr && sender != nullptr && nobody != "");
-  ASSERT_TRUE(sender->transport->Connect(2, nobody).ok());
-  ASSERT_TRUE(
-      sender->transport->Connect(2, receiver->transport->Address()).ok());
+  ASSERT_TRUE(sender->Connect(2, nobody).ok());
+  ASSERT_TRUE(sender->Connect(2, receiver->transport->Address()).ok());
   ASSERT_EQ(sender->Send(2, "found"), SendResult::kSent);
   EXPECT_TRUE(receiver->handler.WaitFor(
       [](const Recorded& r) { return r.HasFrame("found"); }));
+}
+
+// The thread that is about to say that a connection went is held up while the
+// peer is dialled anew.
+TEST_P(TransportContract, ALossThatIsToldLateHasItsOwnGeneration) {
+  auto first = StartNode(2);
+  auto second = StartNode(2);
+  auto sender = NewNode(1);
+  ASSERT_TRUE(first != nullptr && second != nullptr && sender != nullptr);
+  Gate held;
+  Gate release;
+  sender->handler.on_disconnected = [&](int, std::uint64_t generation) {
+    EXPECT_EQ(generation, 1u);
+    held.Open();
+    release.Wait();
+  };
+  ASSERT_TRUE(
+      sender->transport->Start(&sender->handler, GetParam().fresh_address())
+          .ok());
+  ASSERT_TRUE(
+      sender->transport->Connect(2, first->transport->Address(), 1).ok());
+  EXPECT_TRUE(sender->handler.WaitForConnected(2));
+  first.reset();
+  held.Wait();
+  sender->transport->Disconnect(2);
+  EXPECT_TRUE(
+      sender->transport->Connect(2, second->transport->Address(), 2).ok());
+  const auto connected = [](const Recorded& r) {
+    const auto found = r.connected_generation.find(2);
+    return found != r.connected_generation.end() && found->second == 2;
+  };
+  if (GetParam().callbacks_overlap) {
+    EXPECT_TRUE(sender->handler.WaitFor(connected));
+  }
+  release.Open();
+  EXPECT_TRUE(sender->handler.WaitFor(connected));
+  EXPECT_TRUE(sender->SendWaiting(2, "again"));
+  EXPECT_TRUE(second->handler.WaitForFrames(1));
+}
+
+TEST_P(TransportContract, APeerThatMovesIsToldByTheGenerationOfItsConnect) {
+  auto first = StartNode(2);
+  auto second = StartNode(2);
+  auto sender = StartNode(1);
+  ASSERT_TRUE(first != nullptr && second != nullptr && sender != nullptr);
+  ASSERT_TRUE(
+      sender->transport->Connect(2, first->transport->Address(), 7).ok());
+  ASSERT_TRUE(sender->handler.WaitForConnected(2));
+  EXPECT_EQ(sender->handler.Get().connected_generation[2], 7u);
+  ASSERT_TRUE(
+      sender->transport->Connect(2, second->transport->Address(), 8).ok());
+  ASSERT_TRUE(sender->handler.WaitForConnected(2, 2));
+  Recorded recorded = sender->handler.Get();
+  EXPECT_EQ(recorded.connected_generation[2], 8u);
+  // The first connection's end may be told, in its own name.
+  if (recorded.disconnected.count(2) > 0) {
+    EXPECT_EQ(recorded.disconnected_generation[2], 7u);
+  }
+  second.reset();
+  EXPECT_TRUE(sender->handler.WaitFor([](const Recorded& r) {
+    const auto found = r.disconnected_generation.find(2);
+    return found != r.disconnected_generation.end() && found->second == 8;
+  }));
 }
 
 }  // namespace

@@ -57,6 +57,9 @@ struct TransportUnderTest {
   // A peer that never answers makes Send say kBackPressured after at most so
   // many bytes, in frames of 64 KiB.
   std::size_t queue_bytes_bound = 128u << 20;
+  // OnConnected of a peer that was dialled anew may come while an OnDisconnected
+  // of before is still running.
+  bool callbacks_overlap = false;
 
   static std::string Name(
       const testing::TestParamInfo<TransportUnderTest>& info) {
@@ -77,6 +80,10 @@ struct Node {
 
   ~Node() { transport.reset(); }
 
+  // Where the generation is of no interest.
+  absl::Status Connect(int peer, const std::string& address) {
+    return transport->Connect(peer, address, /*generation=*/1);
+  }
   SendResult Send(int peer, std::string text) {
     return transport->Send(peer, Frame{{MakeSlice(std::move(text))}});
   }

@@ -18,8 +18,7 @@ TEST_P(TransportContract, FramesArriveInOrder) {
   auto receiver = StartNode(2);
   auto sender = StartNode(1);
   ASSERT_TRUE(receiver != nullptr && sender != nullptr);
-  ASSERT_TRUE(
-      sender->transport->Connect(2, receiver->transport->Address()).ok());
+  ASSERT_TRUE(sender->Connect(2, receiver->transport->Address()).ok());
   for (int i = 0; i < kFrames; ++i) {
     ASSERT_TRUE(sender->SendWaiting(2, absl::StrCat(i))) << i;
   }
@@ -33,8 +32,7 @@ TEST_P(TransportContract, FramesOfEachSizeArriveWhole) {
   auto receiver = StartNode(2);
   auto sender = StartNode(1);
   ASSERT_TRUE(receiver != nullptr && sender != nullptr);
-  ASSERT_TRUE(
-      sender->transport->Connect(2, receiver->transport->Address()).ok());
+  ASSERT_TRUE(sender->Connect(2, receiver->transport->Address()).ok());
   std::vector<std::string> sent;
   for (std::size_t bytes :
        {std::size_t{0}, std::size_t{1}, std::size_t{2}, std::size_t{33},
@@ -56,8 +54,7 @@ TEST_P(TransportContract, SlicesArriveAsTheirConcatenation) {
   auto receiver = StartNode(2);
   auto sender = StartNode(1);
   ASSERT_TRUE(receiver != nullptr && sender != nullptr);
-  ASSERT_TRUE(
-      sender->transport->Connect(2, receiver->transport->Address()).ok());
+  ASSERT_TRUE(sender->Connect(2, receiver->transport->Address()).ok());
 
   Frame few{{MakeSlice("head"), MakeSlice("body")}};
   Frame empty{{Slice{}, MakeSlice(""), Slice{}}};
@@ -93,8 +90,7 @@ TEST_P(TransportContract, OneFrameGoesToManyPeers) {
     receivers.push_back(StartNode(peer));
     ASSERT_NE(receivers.back(), nullptr);
     ASSERT_TRUE(
-        sender->transport->Connect(peer, receivers.back()->transport->Address())
-            .ok());
+        sender->Connect(peer, receivers.back()->transport->Address()).ok());
   }
   const Frame frame{{MakeSlice("for "), MakeSlice("all")}};
   for (const int peer : peers) {
@@ -110,8 +106,8 @@ TEST_P(TransportContract, FramesGoBothWays) {
   auto first = StartNode(1);
   auto second = StartNode(2);
   ASSERT_TRUE(first != nullptr && second != nullptr);
-  ASSERT_TRUE(first->transport->Connect(2, second->transport->Address()).ok());
-  ASSERT_TRUE(second->transport->Connect(1, first->transport->Address()).ok());
+  ASSERT_TRUE(first->Connect(2, second->transport->Address()).ok());
+  ASSERT_TRUE(second->Connect(1, first->transport->Address()).ok());
   for (int i = 0; i < 100; ++i) {
     ASSERT_TRUE(first->SendWaiting(2, absl::StrCat("ping", i)));
     ASSERT_TRUE(second->handler.WaitForFrames(i + 1));
@@ -125,8 +121,7 @@ TEST_P(TransportContract, OnDrainedFollowsEachFrame) {
   auto receiver = StartNode(2);
   auto sender = StartNode(1);
   ASSERT_TRUE(receiver != nullptr && sender != nullptr);
-  ASSERT_TRUE(
-      sender->transport->Connect(2, receiver->transport->Address()).ok());
+  ASSERT_TRUE(sender->Connect(2, receiver->transport->Address()).ok());
   for (std::size_t i = 1; i <= 50; ++i) {
     ASSERT_TRUE(sender->SendWaiting(2, "frame"));
     ASSERT_TRUE(receiver->handler.WaitFor([&](const Recorded& r) {
@@ -156,9 +151,8 @@ TEST_P(TransportContract, FramesOfOneConnectionComeOneAtATime) {
   for (int i = 0; i < kSenders; ++i) {
     senders.push_back(StartNode(i));
     ASSERT_NE(senders.back(), nullptr);
-    ASSERT_TRUE(senders.back()
-                    ->transport->Connect(9, receiver->transport->Address())
-                    .ok());
+    ASSERT_TRUE(
+        senders.back()->Connect(9, receiver->transport->Address()).ok());
   }
   for (int i = 0; i < kFrames; ++i) {
     for (int s = 0; s < kSenders; ++s) {

@@ -49,8 +49,7 @@ TEST_P(TransportContract, AReceivedFrameOutlivesCallbackAndTransport) {
   auto receiver = StartNode(2);
   auto sender = StartNode(1);
   ASSERT_TRUE(receiver != nullptr && sender != nullptr);
-  ASSERT_TRUE(
-      sender->transport->Connect(2, receiver->transport->Address()).ok());
+  ASSERT_TRUE(sender->Connect(2, receiver->transport->Address()).ok());
   std::vector<std::string> sent;
   for (std::size_t bytes : {10u, 100u, 5000u, 300000u}) {
     sent.emplace_back(bytes, static_cast<char>('a' + bytes % 26));
@@ -75,8 +74,7 @@ TEST_P(TransportContract, ASentFrameIsLetGo) {
   auto receiver = StartNode(2);
   auto sender = StartNode(1);
   ASSERT_TRUE(receiver != nullptr && sender != nullptr);
-  ASSERT_TRUE(
-      sender->transport->Connect(2, receiver->transport->Address()).ok());
+  ASSERT_TRUE(sender->Connect(2, receiver->transport->Address()).ok());
   for (std::size_t bytes : {1u, 20u, 1000u, 100000u}) {
     const std::string text(bytes, 's');
     ASSERT_TRUE(sender->SendWaiting(2, Frame{{owners.Make(text)}}));
@@ -93,7 +91,7 @@ TEST_P(TransportContract, AnUnsentFrameIsLetGoByDisconnect) {
   auto sender = StartNode(1);
   const std::string nobody = DeadAddress();
   ASSERT_TRUE(sender != nullptr && nobody != "");
-  ASSERT_TRUE(sender->transport->Connect(2, nobody).ok());
+  ASSERT_TRUE(sender->Connect(2, nobody).ok());
   for (int i = 0; i < 10; ++i) {
     ASSERT_EQ(sender->transport->Send(2, Frame{{owners.Make("unsent")}}),
               SendResult::kSent);
@@ -107,7 +105,7 @@ TEST_P(TransportContract, AnUnsentFrameIsLetGoByStop) {
   auto sender = StartNode(1);
   const std::string nobody = DeadAddress();
   ASSERT_TRUE(sender != nullptr && nobody != "");
-  ASSERT_TRUE(sender->transport->Connect(2, nobody).ok());
+  ASSERT_TRUE(sender->Connect(2, nobody).ok());
   for (int i = 0; i < 10; ++i) {
     ASSERT_EQ(sender->transport->Send(
                   2, Frame{{owners.Make("head"),

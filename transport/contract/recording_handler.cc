@@ -119,18 +119,23 @@ void RecordingHandler::OnWritable(int peer) {
   End([](Recorded*) {});
 }
 
-void RecordingHandler::OnConnected(int peer) {
-  Begin([&](Recorded* r) { ++r->connected[peer]; });
-  if (on_connected) on_connected(peer);
+void RecordingHandler::OnConnected(int peer, std::uint64_t generation) {
+  Begin([&](Recorded* r) {
+    ++r->connected[peer];
+    r->connected_generation[peer] = generation;
+  });
+  if (on_connected) on_connected(peer, generation);
   End([](Recorded*) {});
 }
 
-void RecordingHandler::OnDisconnected(int peer, absl::string_view reason) {
+void RecordingHandler::OnDisconnected(int peer, std::uint64_t generation,
+                                      absl::string_view reason) {
   Begin([&](Recorded* r) {
     ++r->disconnected[peer];
+    r->disconnected_generation[peer] = generation;
     r->reason = std::string(reason);
   });
-  if (on_disconnected) on_disconnected(peer);
+  if (on_disconnected) on_disconnected(peer, generation);
   End([](Recorded*) {});
 }
 

@@ -21,6 +21,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -42,6 +43,9 @@ struct Recorded {
   std::map<int, int> writable;        // calls, by peer
   std::map<int, int> connected;
   std::map<int, int> disconnected;
+  // The latest generation of each that began, by peer.
+  std::map<int, std::uint64_t> connected_generation;
+  std::map<int, std::uint64_t> disconnected_generation;
   std::string reason;  // of the last OnDisconnected
   std::vector<Rejection> rejections;
   int running = 0;  // callbacks that have begun and not ended
@@ -61,8 +65,8 @@ class RecordingHandler : public TransportHandler {
   std::function<FrameVerdict(const ReceivedFrame&)> on_frame;
   std::function<void()> on_drained;
   std::function<void(int peer)> on_writable;
-  std::function<void(int peer)> on_connected;
-  std::function<void(int peer)> on_disconnected;
+  std::function<void(int peer, std::uint64_t generation)> on_connected;
+  std::function<void(int peer, std::uint64_t generation)> on_disconnected;
 
   // Waits until `condition` holds, and returns whether it does; it is called
   // under the record's lock, after each callback.
@@ -92,8 +96,9 @@ class RecordingHandler : public TransportHandler {
   FrameVerdict OnFrame(ReceivedFrame frame) override;
   void OnDrained() override;
   void OnWritable(int peer) override;
-  void OnConnected(int peer) override;
-  void OnDisconnected(int peer, absl::string_view reason) override;
+  void OnConnected(int peer, std::uint64_t generation) override;
+  void OnDisconnected(int peer, std::uint64_t generation,
+                      absl::string_view reason) override;
   void OnRejected(Rejection rejection) override;
 
  private:

@@ -26,8 +26,7 @@ TEST_P(TransportContract, AStoppedTransportLosesWhatIsSent) {
   auto receiver = StartNode(2);
   auto sender = StartNode(1);
   ASSERT_TRUE(receiver != nullptr && sender != nullptr);
-  ASSERT_TRUE(
-      sender->transport->Connect(2, receiver->transport->Address()).ok());
+  ASSERT_TRUE(sender->Connect(2, receiver->transport->Address()).ok());
   ASSERT_TRUE(sender->SendWaiting(2, "hello"));
   ASSERT_TRUE(receiver->handler.WaitForFrames(1));
   sender->transport->Stop(absl::ZeroDuration());
@@ -43,8 +42,7 @@ TEST_P(TransportContract, StopLingersUntilFramesAreOut) {
   auto receiver = StartNode(2);
   auto sender = StartNode(1);
   ASSERT_TRUE(receiver != nullptr && sender != nullptr);
-  ASSERT_TRUE(
-      sender->transport->Connect(2, receiver->transport->Address()).ok());
+  ASSERT_TRUE(sender->Connect(2, receiver->transport->Address()).ok());
   ASSERT_TRUE(sender->handler.WaitForConnected(2));
   for (int i = 0; i < kFrames; ++i) {
     ASSERT_TRUE(sender->SendWaiting(2, std::string(20000, 'l')));
@@ -58,7 +56,7 @@ TEST_P(TransportContract, StopGivesUpOnFramesThatNobodyTakes) {
   auto sender = StartNode(1);
   const std::string nobody = DeadAddress();
   ASSERT_TRUE(sender != nullptr && nobody != "");
-  ASSERT_TRUE(sender->transport->Connect(2, nobody).ok());
+  ASSERT_TRUE(sender->Connect(2, nobody).ok());
   ASSERT_GE(sender->Fill(2, 10000, 100), 1u);
   sender->transport->Stop(absl::Milliseconds(50));
   sender->handler.Seal();
@@ -73,8 +71,7 @@ TEST_P(TransportContract, TheDestructorStops) {
     ASSERT_TRUE(receiver != nullptr && sender != nullptr);
     ASSERT_TRUE(
         sender->transport->Start(&handler, GetParam().fresh_address()).ok());
-    ASSERT_TRUE(
-        sender->transport->Connect(2, receiver->transport->Address()).ok());
+    ASSERT_TRUE(sender->Connect(2, receiver->transport->Address()).ok());
     ASSERT_TRUE(handler.WaitForConnected(2));
     sender.reset();
     handler.Seal();
@@ -91,8 +88,7 @@ TEST_P(TransportContract, StopWaitsForARunningCallback) {
   ASSERT_TRUE(
       receiver->transport->Start(&receiver->handler, GetParam().fresh_address())
           .ok());
-  ASSERT_TRUE(
-      sender->transport->Connect(2, receiver->transport->Address()).ok());
+  ASSERT_TRUE(sender->Connect(2, receiver->transport->Address()).ok());
   ASSERT_TRUE(sender->SendWaiting(2, "hello"));
   EXPECT_TRUE(receiver->handler.WaitFor(
       [](const Recorded& r) { return r.drained_count > 0; }));
@@ -116,10 +112,8 @@ TEST_P(TransportContract, StopUnderLoadIsFollowedByNoCallback) {
     auto second = StartNode(2);
     const std::string nobody = DeadAddress();
     ASSERT_TRUE(first != nullptr && second != nullptr && nobody != "");
-    ASSERT_TRUE(
-        first->transport->Connect(2, second->transport->Address()).ok());
-    ASSERT_TRUE(
-        second->transport->Connect(1, first->transport->Address()).ok());
+    ASSERT_TRUE(first->Connect(2, second->transport->Address()).ok());
+    ASSERT_TRUE(second->Connect(1, first->transport->Address()).ok());
     std::atomic<bool> done{false};
     std::vector<std::thread> threads;
     for (int t = 0; t < kThreads; ++t) {
@@ -132,7 +126,7 @@ TEST_P(TransportContract, StopUnderLoadIsFollowedByNoCallback) {
             std::this_thread::yield();
           }
           if (t == 3 && i % 64 == 0) {
-            (void)node.transport->Connect(3, nobody);
+            (void)node.Connect(3, nobody);
             (void)node.Send(3, "to nobody");
             node.transport->Disconnect(3);
           }
@@ -156,8 +150,7 @@ TEST_P(TransportContract, ThreadsMayStopAtTheSameTime) {
   auto receiver = StartNode(2);
   auto sender = StartNode(1);
   ASSERT_TRUE(receiver != nullptr && sender != nullptr);
-  ASSERT_TRUE(
-      sender->transport->Connect(2, receiver->transport->Address()).ok());
+  ASSERT_TRUE(sender->Connect(2, receiver->transport->Address()).ok());
   ASSERT_GE(sender->Fill(2, 1000, 100), 1u);
   std::vector<std::thread> threads;
   for (int t = 0; t < 3; ++t) {

@@ -28,8 +28,7 @@ TEST_P(TransportContract, ThreadsSendToOnePeerAtTheSameTime) {
   auto receiver = StartNode(2);
   auto sender = StartNode(1);
   ASSERT_TRUE(receiver != nullptr && sender != nullptr);
-  ASSERT_TRUE(
-      sender->transport->Connect(2, receiver->transport->Address()).ok());
+  ASSERT_TRUE(sender->Connect(2, receiver->transport->Address()).ok());
   std::vector<std::thread> threads;
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([&, t] {
@@ -82,8 +81,8 @@ TEST_P(TransportContract, CallbacksMaySend) {
   ASSERT_TRUE(
       second->transport->Start(&second->handler, GetParam().fresh_address())
           .ok());
-  ASSERT_TRUE(first->transport->Connect(2, second->transport->Address()).ok());
-  ASSERT_TRUE(second->transport->Connect(1, first->transport->Address()).ok());
+  ASSERT_TRUE(first->Connect(2, second->transport->Address()).ok());
+  ASSERT_TRUE(second->Connect(1, first->transport->Address()).ok());
   ASSERT_EQ(second->Send(1, "begin"), SendResult::kSent);
   EXPECT_TRUE(second->handler.WaitForFrames(kRounds));
   first->transport->Stop(absl::ZeroDuration());
@@ -95,19 +94,18 @@ TEST_P(TransportContract, CallbacksMayConnectAndDisconnect) {
   auto sender = NewNode(1);
   const std::string nobody = DeadAddress();
   ASSERT_TRUE(receiver != nullptr && sender != nullptr && nobody != "");
-  sender->handler.on_disconnected = [&](int peer) {
+  sender->handler.on_disconnected = [&](int peer, std::uint64_t) {
     if (peer != 3) return;
     sender->transport->Disconnect(3);
-    EXPECT_TRUE(
-        sender->transport->Connect(2, receiver->transport->Address()).ok());
+    EXPECT_TRUE(sender->Connect(2, receiver->transport->Address()).ok());
   };
-  sender->handler.on_connected = [&](int peer) {
+  sender->handler.on_connected = [&](int peer, std::uint64_t) {
     EXPECT_EQ(sender->Send(peer, "at once"), SendResult::kSent);
   };
   ASSERT_TRUE(
       sender->transport->Start(&sender->handler, GetParam().fresh_address())
           .ok());
-  ASSERT_TRUE(sender->transport->Connect(3, nobody).ok());
+  ASSERT_TRUE(sender->Connect(3, nobody).ok());
   EXPECT_TRUE(receiver->handler.WaitForFrames(1));
   sender->transport->Stop(absl::ZeroDuration());
 }
@@ -138,13 +136,13 @@ TEST_P(TransportContract, DeliveryGoesOnWhileOnDrainedBlocks) {
       receiver->transport->Start(&receiver->handler, GetParam().fresh_address())
           .ok());
   const std::string address = receiver->transport->Address();
-  ASSERT_TRUE(first->transport->Connect(9, address).ok());
+  ASSERT_TRUE(first->Connect(9, address).ok());
   ASSERT_TRUE(first->SendWaiting(9, "first"));
   EXPECT_TRUE(receiver->handler.WaitFor(
       [](const Recorded& r) { return r.drained_count == 1; }));
 
   // One OnDrained does not return from here on.
-  EXPECT_TRUE(second->transport->Connect(9, address).ok());
+  EXPECT_TRUE(second->Connect(9, address).ok());
   std::vector<std::string> sent = {"first"};
   bool taken = true;
   for (int i = 0; taken && i < kFrames; ++i) {
@@ -180,13 +178,13 @@ TEST_P(TransportContract, SendingGoesOnWhileOnDrainedBlocks) {
   FirstOnDrained blocked(&node->handler);
   ASSERT_TRUE(
       node->transport->Start(&node->handler, GetParam().fresh_address()).ok());
-  ASSERT_TRUE(other->transport->Connect(9, node->transport->Address()).ok());
+  ASSERT_TRUE(other->Connect(9, node->transport->Address()).ok());
   ASSERT_TRUE(other->SendWaiting(9, "hello"));
   EXPECT_TRUE(node->handler.WaitFor(
       [](const Recorded& r) { return r.drained_count == 1; }));
 
   // Also to a new peer, with its OnConnected and any OnWritable.
-  EXPECT_TRUE(node->transport->Connect(1, other->transport->Address()).ok());
+  EXPECT_TRUE(node->Connect(1, other->transport->Address()).ok());
   EXPECT_TRUE(node->handler.WaitForConnected(1));
   bool taken = true;
   for (int i = 0; taken && i < kFrames; ++i) {

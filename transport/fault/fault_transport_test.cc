@@ -35,7 +35,7 @@ struct Pair {
   explicit Pair(const Faults& faults) {
     one.transport = Make(faults, 1, &one.handler);
     two.transport = Make(faults, 2, &two.handler);
-    EXPECT_TRUE(one.transport->Connect(2, two.transport->Address()).ok());
+    EXPECT_TRUE(one.Connect(2, two.transport->Address()).ok());
     EXPECT_TRUE(one.handler.WaitForConnected(2));
   }
 
@@ -90,8 +90,7 @@ TEST(FaultsTest, DoublesAndReorders) {
 TEST(FaultsTest, CutsOneWayAndHeals) {
   Faults faults(7);
   Pair pair(faults);
-  ASSERT_TRUE(
-      pair.two.transport->Connect(1, pair.one.transport->Address()).ok());
+  ASSERT_TRUE(pair.two.Connect(1, pair.one.transport->Address()).ok());
   ASSERT_TRUE(pair.two.handler.WaitForConnected(1));
   faults.Cut(1, 2);
   ASSERT_EQ(pair.one.Send(2, "unheard"), SendResult::kSent);

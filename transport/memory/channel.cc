@@ -18,11 +18,12 @@ std::size_t Cost(const Slice& frame) {
 
 }  // namespace
 
-Channel::Channel(int peer, std::shared_ptr<Port> sender,
-                 std::size_t queue_bytes_max)
+Channel::Channel(int peer, std::uint64_t generation,
+                 std::shared_ptr<Port> sender, std::size_t queue_bytes_max)
     : peer_(peer),
       sender_(std::move(sender)),
-      queue_bytes_max_(queue_bytes_max) {}
+      queue_bytes_max_(queue_bytes_max),
+      generation_(generation) {}
 
 SendResult Channel::Push(Slice frame) {
   const std::size_t cost = Cost(frame);
@@ -63,6 +64,13 @@ void Channel::Detach(absl::string_view reason) {
   std::deque<Slice> lost;  // Let go of without the lock.
   std::lock_guard<std::mutex> lock(mutex_);
   if (receiver_ != nullptr) lost = DetachLocked(reason);
+}
+
+void Channel::Renew(std::uint64_t generation, absl::string_view reason) {
+  std::deque<Slice> lost;
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (receiver_ != nullptr) lost = DetachLocked(reason);
+  generation_ = generation;
 }
 
 std::shared_ptr<Port> Channel::DetachFrom(std::uint64_t epoch,
@@ -143,6 +151,7 @@ void Channel::PostLocked(Job::Kind kind, absl::string_view reason) {
   Job job;
   job.kind = kind;
   job.channel = shared_from_this();
+  job.generation = generation_;
   job.reason = std::string(reason);
   sender_->Post(std::move(job));
 }

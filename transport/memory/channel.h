@@ -11,7 +11,7 @@
 // only a port's lock is taken under it. Ownership: shared by the dialling
 // transport, the exchange, and jobs in ports. Errors: none.
 //
-//   auto channel = std::make_shared<Channel>(2, my_port, 4 << 20);
+//   auto channel = std::make_shared<Channel>(2, 1, my_port, 4 << 20);
 //   channel->Attach(their_port);       // the handler hears of it by my_port
 //   channel->Push(MakeSlice("hello"));
 
@@ -41,7 +41,8 @@ class Channel : public std::enable_shared_from_this<Channel> {
   // `sender` is told of what happens. Frames of more than `queue_bytes_max`
   // bytes, with kFrameOverheadBytes for each, do not wait in it; a single frame
   // always may.
-  Channel(int peer, std::shared_ptr<Port> sender, std::size_t queue_bytes_max);
+  Channel(int peer, std::uint64_t generation, std::shared_ptr<Port> sender,
+          std::size_t queue_bytes_max);
 
   static constexpr std::size_t kFrameOverheadBytes = 64;
 
@@ -59,6 +60,8 @@ class Channel : public std::enable_shared_from_this<Channel> {
   void Attach(std::shared_ptr<Port> receiver);
   void Refuse(absl::string_view reason);
   void Detach(absl::string_view reason);
+  // Detaches, and tells of another generation from then on.
+  void Renew(std::uint64_t generation, absl::string_view reason);
   // Only if that attachment stands; returns the port that it led to, or null.
   std::shared_ptr<Port> DetachFrom(std::uint64_t epoch,
                                    absl::string_view reason);
@@ -88,6 +91,7 @@ class Channel : public std::enable_shared_from_this<Channel> {
   std::mutex mutex_;
   std::condition_variable idle_;
   std::shared_ptr<Port> receiver_;
+  std::uint64_t generation_;  // of the Connect that it stands for
   std::uint64_t epoch_ = 0;
   std::deque<Slice> queue_;
   std::size_t bytes_ = 0;    // in the queue, and taken but not delivered

@@ -60,7 +60,8 @@ class MemoryTransport : public Transport {
   absl::Status Start(TransportHandler* handler,
                      const std::string& local_address) override;
   std::string Address() const override;
-  absl::Status Connect(int peer, const std::string& address) override;
+  absl::Status Connect(int peer, const std::string& address,
+                       std::uint64_t generation) override;
   void Disconnect(int peer) override;
   SendResult Send(int peer, const Frame& frame) override;
   absl::Status ReloadSecurity(const SecurityFiles&) override {
@@ -119,7 +120,8 @@ std::string MemoryTransport::Address() const {
   return address_;
 }
 
-absl::Status MemoryTransport::Connect(int peer, const std::string& address) {
+absl::Status MemoryTransport::Connect(int peer, const std::string& address,
+                                      std::uint64_t generation) {
   const absl::Status valid = CheckAddress(address);
   if (!valid.ok()) return valid;
   std::lock_guard<std::mutex> lock(mutex_);
@@ -129,10 +131,11 @@ absl::Status MemoryTransport::Connect(int peer, const std::string& address) {
   // A known peer keeps its channel, so that an OnWritable it is owed comes.
   Peer& entry = peers_[peer];
   if (entry.channel == nullptr) {
-    entry.channel = std::make_shared<Channel>(peer, port_, queue_bytes_max_);
+    entry.channel =
+        std::make_shared<Channel>(peer, generation, port_, queue_bytes_max_);
   } else {
     Exchange::Get().HangUp(entry.place, entry.channel);
-    entry.channel->Detach("the peer is dialled anew");
+    entry.channel->Renew(generation, "the peer is dialled anew");
   }
   entry.place = {cluster_, address};
   Exchange::Get().Dial(entry.place, entry.channel);

@@ -53,7 +53,7 @@ TEST(MemoryTransport, AnyTextIsAnAddress) {
   auto node = Start("the server in the corner");
   EXPECT_EQ(node->transport->Address(), "the server in the corner");
   auto sender = Start("a:0");
-  ASSERT_TRUE(sender->transport->Connect(2, "the server in the corner").ok());
+  ASSERT_TRUE(sender->Connect(2, "the server in the corner").ok());
   ASSERT_EQ(sender->Send(2, "hello"), SendResult::kSent);
   EXPECT_TRUE(node->handler.WaitForFrames(1));
 }
@@ -80,8 +80,8 @@ TEST(MemoryTransport, ClustersAreApart) {
   auto blue_receiver = Start("receiver", blue);
   auto red_sender = Start("sender", red);
   auto blue_sender = Start("sender", blue);
-  ASSERT_TRUE(red_sender->transport->Connect(2, "receiver").ok());
-  ASSERT_TRUE(blue_sender->transport->Connect(2, "receiver").ok());
+  ASSERT_TRUE(red_sender->Connect(2, "receiver").ok());
+  ASSERT_TRUE(blue_sender->Connect(2, "receiver").ok());
   ASSERT_EQ(red_sender->Send(2, "red"), SendResult::kSent);
   ASSERT_EQ(blue_sender->Send(2, "blue"), SendResult::kSent);
   ASSERT_TRUE(red_receiver->handler.WaitForFrames(1));
@@ -93,8 +93,7 @@ TEST(MemoryTransport, ClustersAreApart) {
 TEST(MemoryTransport, AFrameOfOneSliceIsNotCopied) {
   auto receiver = Start("receiver:0");
   auto sender = Start("sender:0");
-  ASSERT_TRUE(
-      sender->transport->Connect(2, receiver->transport->Address()).ok());
+  ASSERT_TRUE(sender->Connect(2, receiver->transport->Address()).ok());
   const Slice slice = MakeSlice(std::string(1000, 's'));
   ASSERT_EQ(sender->transport->Send(2, Frame{{Slice{}, slice}}),
             SendResult::kSent);
@@ -108,21 +107,20 @@ TEST(MemoryTransport, AFrameOfOneSliceIsNotCopied) {
 TEST(MemoryTransport, TheQueueHoldsTheBytesOfTheOption) {
   constexpr std::size_t kFrames = 64;
   auto sender = Start("sender:0", WithQueue(kFrames * 1024));
-  ASSERT_TRUE(sender->transport->Connect(2, "nobody").ok());
+  ASSERT_TRUE(sender->Connect(2, "nobody").ok());
   EXPECT_EQ(sender->Fill(2, 1024 - 64, 1000), kFrames);
 }
 
 TEST(MemoryTransport, EmptyFramesAreBoundedToo) {
   auto sender = Start("sender:0", WithQueue(64 << 10));
-  ASSERT_TRUE(sender->transport->Connect(2, "nobody").ok());
+  ASSERT_TRUE(sender->Connect(2, "nobody").ok());
   EXPECT_EQ(sender->Fill(2, 0, 100000), 1024u);
 }
 
 TEST(MemoryTransport, AFrameLargerThanTheQueueGoesAlone) {
   auto receiver = Start("receiver:0");
   auto sender = Start("sender:0", WithQueue(64 << 10));
-  ASSERT_TRUE(
-      sender->transport->Connect(2, receiver->transport->Address()).ok());
+  ASSERT_TRUE(sender->Connect(2, receiver->transport->Address()).ok());
   for (int i = 0; i < 3; ++i) {
     ASSERT_TRUE(sender->SendWaiting(2, std::string(1 << 20, 'l')));
   }
@@ -149,8 +147,7 @@ TEST(MemoryTransport, AMalformedFrameBreaksTheConnection) {
   ASSERT_TRUE(
       receiver->transport->Start(&receiver->handler, "receiver:0").ok());
   auto sender = Start("sender:0");
-  ASSERT_TRUE(
-      sender->transport->Connect(2, receiver->transport->Address()).ok());
+  ASSERT_TRUE(sender->Connect(2, receiver->transport->Address()).ok());
   ASSERT_EQ(sender->Send(2, "bad"), SendResult::kSent);
   EXPECT_TRUE(sender->handler.WaitForDisconnected(2, 1));
   EXPECT_TRUE(sender->handler.WaitForConnected(2, 2));
@@ -171,7 +168,7 @@ TEST(MemoryTransport, APeerThatStopsLosesItsFramesAndMakesRoom) {
       receiver->transport->Start(&receiver->handler, "receiver:0").ok());
   const std::string address = receiver->transport->Address();
   auto sender = Start("sender:0", WithQueue(1 << 20));
-  ASSERT_TRUE(sender->transport->Connect(2, address).ok());
+  ASSERT_TRUE(sender->Connect(2, address).ok());
   EXPECT_LT(sender->Fill(2, 10000, 1000), 1000u);
 
   std::thread stopper([&] { receiver->transport->Stop(absl::ZeroDuration()); });

@@ -39,6 +39,7 @@ struct Job {
   Kind kind = Kind::kNothing;
   std::shared_ptr<Channel> channel;
   std::uint64_t epoch = 0;  // of kFrames: the attachment that they belong to
+  std::uint64_t generation = 0;  // of kConnected and kDisconnected
   std::string reason;
 };
 

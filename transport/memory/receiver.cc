@@ -64,9 +64,11 @@ void Receiver::Handle(const Job& job) {
   if (job.channel->closed()) return;
   const int peer = job.channel->peer();
   if (job.kind == Job::Kind::kWritable) handler_->OnWritable(peer);
-  if (job.kind == Job::Kind::kConnected) handler_->OnConnected(peer);
+  if (job.kind == Job::Kind::kConnected) {
+    handler_->OnConnected(peer, job.generation);
+  }
   if (job.kind == Job::Kind::kDisconnected) {
-    handler_->OnDisconnected(peer, job.reason);
+    handler_->OnDisconnected(peer, job.generation, job.reason);
   }
 }
 

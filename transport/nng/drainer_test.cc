@@ -19,8 +19,8 @@ class NestedHandler : public TransportHandler {
     if (++drained < kDepth) drainer->Drain();
   }
   void OnWritable(int) override {}
-  void OnConnected(int) override {}
-  void OnDisconnected(int, absl::string_view) override {}
+  void OnConnected(int, std::uint64_t) override {}
+  void OnDisconnected(int, std::uint64_t, absl::string_view) override {}
   void OnRejected(Rejection) override {}
 
   Drainer* drainer = nullptr;

@@ -1,6 +1,7 @@
 #include "transport/nng/mutual_transport.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <map>
 #include <mutex>
 #include <set>
@@ -14,6 +15,9 @@ namespace nng {
 namespace {
 
 class MutualTransport;
+
+// The generation of links back, which are not the user's.
+constexpr std::uint64_t kDialledBack = ~std::uint64_t{0};
 
 // All that have started, and the lock for what they know of each other.
 struct Table {
@@ -43,9 +47,10 @@ class MutualTransport final : public ForwardingTransport {
     return status;
   }
 
-  absl::Status Connect(int peer, const std::string& address) override {
+  absl::Status Connect(int peer, const std::string& address,
+                       std::uint64_t generation) override {
     std::lock_guard<std::mutex> lock(TheTable().mutex);
-    const absl::Status status = inner()->Connect(peer, address);
+    const absl::Status status = inner()->Connect(peer, address, generation);
     if (!status.ok()) return status;
     wanted_[peer] = address;
     dialled_back_.erase(peer);
@@ -81,7 +86,7 @@ class MutualTransport final : public ForwardingTransport {
     if (!dials || other->wanted_.count(server_id_) > 0) return;
     std::string& dialled = other->dialled_back_[server_id_];
     if (std::exchange(dialled, Address()) == dialled) return;
-    other->inner()->Connect(server_id_, dialled).IgnoreError();
+    other->inner()->Connect(server_id_, dialled, kDialledBack).IgnoreError();
   }
 
   bool IsWanted(int peer) {
@@ -92,11 +97,14 @@ class MutualTransport final : public ForwardingTransport {
   void OnWritable(int peer) override {
     if (IsWanted(peer)) handler()->OnWritable(peer);
   }
-  void OnConnected(int peer) override {
-    if (IsWanted(peer)) handler()->OnConnected(peer);
+  void OnConnected(int peer, std::uint64_t generation) override {
+    if (generation != kDialledBack) handler()->OnConnected(peer, generation);
   }
-  void OnDisconnected(int peer, absl::string_view reason) override {
-    if (IsWanted(peer)) handler()->OnDisconnected(peer, reason);
+  void OnDisconnected(int peer, std::uint64_t generation,
+                      absl::string_view reason) override {
+    if (generation != kDialledBack) {
+      handler()->OnDisconnected(peer, generation, reason);
+    }
   }
 
   const int server_id_;

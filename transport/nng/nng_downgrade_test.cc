@@ -145,7 +145,7 @@ TEST_P(NngDowngradeTest, AClientIsRefused) {
 
 TEST_P(NngDowngradeTest, AServerIsNotSpokenTo) {
   RawListener listener;
-  ASSERT_TRUE(one_->transport->Connect(2, listener.address()).ok());
+  ASSERT_TRUE(one_->Connect(2, listener.address()).ok());
   EXPECT_EQ(one_->Send(2, "a secret"), SendResult::kSent);
   EXPECT_FALSE(AcceptAt(&listener, GetParam()));
   EXPECT_TRUE(one_->handler.WaitForDisconnected(2));

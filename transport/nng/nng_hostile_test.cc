@@ -187,7 +187,7 @@ TEST_F(NngHostileTest, AcceptingGoesOnAfterFilesHaveRunOut) {
 TEST_F(NngHostileTest, APeerThatClosesIsNoticedAndDialledAgain) {
   Start();
   RawListener peer;
-  ASSERT_TRUE(transport_->Connect(2, peer.address()).ok());
+  ASSERT_TRUE(transport_->Connect(2, peer.address(), 1).ok());
   for (int i = 1; i <= 3; ++i) {
     RawStream stream = peer.Accept();
     std::string preamble;
@@ -207,7 +207,7 @@ TEST_F(NngHostileTest, APeerThatClosesIsNoticedAndDialledAgain) {
 TEST_F(NngHostileTest, AListenerThatSpeaksIsLeft) {
   Start();
   RawListener peer;
-  ASSERT_TRUE(transport_->Connect(2, peer.address()).ok());
+  ASSERT_TRUE(transport_->Connect(2, peer.address(), 1).ok());
   RawStream stream = peer.Accept();
   ASSERT_TRUE(stream.Write("220 mail.example ESMTP\r\n"));
   EXPECT_TRUE(handler_.WaitForDisconnected(2));
@@ -218,7 +218,7 @@ TEST_F(NngHostileTest, AListenerThatSpeaksIsLeft) {
 TEST_F(NngHostileTest, NoFrameIsSentTwiceWhenTheConnectionIsLost) {
   Start();
   RawListener peer;
-  ASSERT_TRUE(transport_->Connect(2, peer.address()).ok());
+  ASSERT_TRUE(transport_->Connect(2, peer.address(), 1).ok());
   RawStream first = peer.Accept();
   ASSERT_TRUE(handler_.WaitForConnected(2));
   constexpr std::size_t kFrameBytes = 128 << 10;

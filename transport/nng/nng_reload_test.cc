@@ -100,7 +100,7 @@ TEST_F(NngReloadTest, APeerWithANewKeyUsesIt) {
   // The old one is of no use any more.
   TransportConfig old = keys_.ConfigOf(2);
   auto late = StartSecured(old);
-  ASSERT_TRUE(late->transport->Connect(1, one_->transport->Address()).ok());
+  ASSERT_TRUE(late->Connect(1, one_->transport->Address()).ok());
   EXPECT_TRUE(late->handler.WaitForDisconnected(1));
   EXPECT_TRUE(late->handler.Get().connected.empty());
 }
@@ -123,8 +123,8 @@ TEST_F(NngReloadTest, AHalfCopiedPairChangesNothing) {
   ExpectReached(*two_, 2);
   EXPECT_EQ(Losses(2), 0);
   // New connections still have the pair that there was.
-  ASSERT_TRUE(one_->transport->Connect(2, two_->transport->Address()).ok());
-  ASSERT_TRUE(two_->transport->Connect(1, one_->transport->Address()).ok());
+  ASSERT_TRUE(one_->Connect(2, two_->transport->Address()).ok());
+  ASSERT_TRUE(two_->Connect(1, one_->transport->Address()).ok());
   ASSERT_TRUE(one_->handler.WaitForConnected(2, 2));
   ASSERT_TRUE(two_->handler.WaitForConnected(1, 2));
   ExpectReached(*two_, 2);

@@ -76,7 +76,7 @@ class NngSecurityTest : public testing::Test {
   void ExpectRefused(const TransportConfig& config, RejectionKind kind) {
     auto other = StartSecured(config);
     ASSERT_NE(other, nullptr);
-    ASSERT_TRUE(other->transport->Connect(1, one_->transport->Address()).ok());
+    ASSERT_TRUE(other->Connect(1, one_->transport->Address()).ok());
     EXPECT_EQ(other->Send(1, "evil"), SendResult::kSent);
     EXPECT_TRUE(one_->handler.WaitForRejection(kind));
     EXPECT_TRUE(other->handler.WaitForDisconnected(1));
@@ -88,8 +88,7 @@ class NngSecurityTest : public testing::Test {
   void ExpectRefuses(const TransportConfig& config, int peer) {
     auto other = StartSecured(config);
     ASSERT_NE(other, nullptr);
-    ASSERT_TRUE(
-        other->transport->Connect(peer, one_->transport->Address()).ok());
+    ASSERT_TRUE(other->Connect(peer, one_->transport->Address()).ok());
     ASSERT_TRUE(
         other->handler.WaitForRejection(RejectionKind::kUnauthenticated));
     EXPECT_TRUE(other->handler.WaitForDisconnected(peer));
@@ -204,7 +203,7 @@ TEST_F(NngSecurityTest, PlaintextIsRefusedBySecured) {
   TransportConfig config;
   config.server_id = 2;
   auto plain = StartSecured(config);
-  ASSERT_TRUE(plain->transport->Connect(1, one_->transport->Address()).ok());
+  ASSERT_TRUE(plain->Connect(1, one_->transport->Address()).ok());
   EXPECT_EQ(plain->Send(1, "evil"), SendResult::kSent);
   EXPECT_TRUE(one_->handler.WaitForRejection(RejectionKind::kUnauthenticated));
   EXPECT_TRUE(plain->handler.WaitForDisconnected(1));
@@ -216,7 +215,7 @@ TEST_F(NngSecurityTest, SecuredIsRefusedByPlaintext) {
   TransportConfig config;
   config.server_id = 2;
   auto plain = StartSecured(config);
-  ASSERT_TRUE(one_->transport->Connect(2, plain->transport->Address()).ok());
+  ASSERT_TRUE(one_->Connect(2, plain->transport->Address()).ok());
   EXPECT_TRUE(plain->handler.WaitForRejection(RejectionKind::kUnauthenticated));
   EXPECT_TRUE(absl::StrContains(plain->handler.Get().rejections[0].reason,
                                 "speaks TLS"))
@@ -238,7 +237,7 @@ TEST_F(NngSecurityTest, AMemberThatClaimsAnothersIdIsRefusedAndThatOneIsNot) {
 
 TEST_F(NngSecurityTest, AnImpostorOfAServerThatIsNotThereIsNeverBelieved) {
   Start(absl::Milliseconds(200));
-  ASSERT_TRUE(one_->transport->Connect(2, "127.0.0.1:1").ok());
+  ASSERT_TRUE(one_->Connect(2, "127.0.0.1:1").ok());
   TransportConfig impostor = keys_.ConfigOf(3);
   impostor.server_id = 2;
   ExpectRefused(impostor, RejectionKind::kSilent);
@@ -356,7 +355,7 @@ TEST_F(NngSecurityTest, AServerThatComesBackProvesItselfAgain) {
     ASSERT_TRUE(transport.ok()) << transport.status();
     two_->transport = *std::move(transport);
     ASSERT_TRUE(two_->transport->Start(&two_->handler, address).ok());
-    ASSERT_TRUE(two_->transport->Connect(1, one_->transport->Address()).ok());
+    ASSERT_TRUE(two_->Connect(1, one_->transport->Address()).ok());
     ASSERT_TRUE(two_->handler.WaitForConnected(1));
     EXPECT_TRUE(Delivers(*two_, 1, *one_, absl::StrCat("of life ", life)));
   }

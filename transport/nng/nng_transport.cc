@@ -79,7 +79,8 @@ class NngTransport final : public Transport {
   absl::Status Start(TransportHandler* handler,
                      const std::string& local_address) override;
   std::string Address() const override;
-  absl::Status Connect(int peer, const std::string& address) override;
+  absl::Status Connect(int peer, const std::string& address,
+                       std::uint64_t generation) override;
   void Disconnect(int peer) override;
   SendResult Send(int peer, const Frame& frame) override;
   absl::Status ReloadSecurity(const SecurityFiles& files) override;
@@ -201,7 +202,8 @@ std::string NngTransport::Address() const {
   return address_;
 }
 
-absl::Status NngTransport::Connect(int peer, const std::string& address) {
+absl::Status NngTransport::Connect(int peer, const std::string& address,
+                                   std::uint64_t generation) {
   absl::StatusOr<cluster::Address> parsed = Parse(address);
   if (!parsed.ok()) return parsed.status();
   if (parsed->kind == cluster::Address::Kind::kTcp &&
@@ -218,13 +220,13 @@ absl::Status NngTransport::Connect(int peer, const std::string& address) {
     std::shared_ptr<Outbound>& outbound = outbounds_[peer];
     if (outbound == nullptr) {
       outbound = std::make_shared<Outbound>(running_->outbound, peer,
-                                            *std::move(parsed));
+                                            *std::move(parsed), generation);
       running_->caretaker.Add(outbound);
       return absl::OkStatus();
     }
     known = outbound;
   }
-  known->SetAddress(*std::move(parsed));
+  known->SetAddress(*std::move(parsed), generation);
   return absl::OkStatus();
 }
 

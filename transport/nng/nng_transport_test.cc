@@ -25,13 +25,18 @@
 namespace cluster {
 namespace {
 
-INSTANTIATE_TEST_SUITE_P(
-    Nng, TransportContract,
-    testing::Values(
-        TransportUnderTest{"ipv4", NewNngTransport, FreshIpv4Address},
-        TransportUnderTest{"ipv6", NewNngTransport, FreshIpv6Address},
-        TransportUnderTest{"ipc", NewNngTransport, FreshIpcAddress}),
-    TransportUnderTest::Name);
+TransportUnderTest Overlapping(const std::string& name,
+                               std::function<std::string()> fresh_address) {
+  TransportUnderTest nng{name, NewNngTransport, std::move(fresh_address)};
+  nng.callbacks_overlap = true;
+  return nng;
+}
+
+INSTANTIATE_TEST_SUITE_P(Nng, TransportContract,
+                         testing::Values(Overlapping("ipv4", FreshIpv4Address),
+                                         Overlapping("ipv6", FreshIpv6Address),
+                                         Overlapping("ipc", FreshIpcAddress)),
+                         TransportUnderTest::Name);
 
 absl::Status OptionStatus(const std::string& key, OptionValue value) {
   TransportConfig config;
@@ -118,9 +123,9 @@ TEST_F(NngTransportTest, TheQueueTakesWhatItsOptionSays) {
     auto stopped = StartNode(FreshIpv4Address());
     nobody = stopped->transport->Address();
   }
-  ASSERT_TRUE(node->transport->Connect(2, nobody).ok());
+  ASSERT_TRUE(node->Connect(2, nobody).ok());
   EXPECT_EQ(node->Fill(2, 10000, 1000), 10u);
-  ASSERT_TRUE(node->transport->Connect(3, nobody).ok());
+  ASSERT_TRUE(node->Connect(3, nobody).ok());
   EXPECT_EQ(node->Fill(3, 1000000, 1000), 1u);
 }
 
@@ -132,8 +137,7 @@ TEST_F(NngTransportTest, WhatArrivesLiesInTheBuffersThatItWasGiven) {
     ASSERT_TRUE(
         receiver.transport->Start(&receiver.handler, "127.0.0.1:0").ok());
     auto sender = StartNode("127.0.0.1:0");
-    ASSERT_TRUE(
-        sender->transport->Connect(2, receiver.transport->Address()).ok());
+    ASSERT_TRUE(sender->Connect(2, receiver.transport->Address()).ok());
     ExpectDelivery(*sender, 2, receiver);
   }
   EXPECT_GT(config.buffers->free_bytes(), 0u);
@@ -144,7 +148,7 @@ TEST_F(NngTransportTest, NamesAreDialled) {
   auto sender = StartNode("127.0.0.1:0");
   const std::string address = receiver->transport->Address();
   const std::string port = address.substr(address.rfind(':'));
-  ASSERT_TRUE(sender->transport->Connect(2, "localhost" + port).ok());
+  ASSERT_TRUE(sender->Connect(2, "localhost" + port).ok());
   ExpectDelivery(*sender, 2, *receiver);
 }
 
@@ -154,14 +158,14 @@ TEST_F(NngTransportTest, EveryInterfaceIsListenedOn) {
   const std::string address = receiver->transport->Address();
   const std::string port = address.substr(address.rfind(':'));
   EXPECT_NE(port, ":0");
-  ASSERT_TRUE(sender->transport->Connect(2, "127.0.0.1" + port).ok());
+  ASSERT_TRUE(sender->Connect(2, "127.0.0.1" + port).ok());
   ExpectDelivery(*sender, 2, *receiver);
 }
 
 TEST_F(NngTransportTest, WhatCannotBeDialledIsRefused) {
   auto node = StartNode("127.0.0.1:0");
   for (const char* address : {"127.0.0.1:0", "*:80"}) {
-    EXPECT_EQ(node->transport->Connect(2, address).code(),
+    EXPECT_EQ(node->Connect(2, address).code(),
               absl::StatusCode::kInvalidArgument);
   }
 }
@@ -178,7 +182,7 @@ TEST_F(NngTransportTest, ASocketFileOfADeadProcessIsReplaced) {
 
   auto receiver = StartNode(address);
   auto sender = StartNode("127.0.0.1:0");
-  ASSERT_TRUE(sender->transport->Connect(2, address).ok());
+  ASSERT_TRUE(sender->Connect(2, address).ok());
   ExpectDelivery(*sender, 2, *receiver);
 }
 
@@ -215,7 +219,7 @@ TEST_F(NngTransportTest, BlockedHandlersOfManyTransportsHoldUpNoFrame) {
     node->handler.on_drained = [&gate] { gate.Wait(); };
     ASSERT_TRUE(
         node->transport->Start(&node->handler, FreshIpv4Address()).ok());
-    ASSERT_TRUE(sender->transport->Connect(i, node->transport->Address()).ok());
+    ASSERT_TRUE(sender->Connect(i, node->transport->Address()).ok());
     receivers.push_back(std::move(node));
   }
   bool all = true;

@@ -35,18 +35,22 @@ std::string LossText(const Address& address, int error, bool proving) {
 
 }  // namespace
 
-Outbound::Outbound(const OutboundContext& context, int peer, Address address)
+Outbound::Outbound(const OutboundContext& context, int peer, Address address,
+                   std::uint64_t generation)
     : context_(context),
       peer_(peer),
       address_(std::move(address)),
+      generation_(generation),
+      attempt_generation_(generation),
       dial_at_(Clock::now()) {}
 
-void Outbound::SetAddress(Address address) {
+void Outbound::SetAddress(Address address, std::uint64_t generation) {
   std::shared_ptr<Dial> dial;
   std::shared_ptr<OutboundConnection> connection;
   {
     Lock lock(mutex_);
     address_ = std::move(address);
+    generation_ = generation;
     backoff_.Reset();
     if (state_ == State::kDialling) {
       dial = std::move(dial_);
@@ -66,8 +70,9 @@ void Outbound::SetAddress(Address address) {
 void Outbound::Redial() {
   Lock lock(mutex_);
   Address address = address_;
+  const std::uint64_t generation = generation_;
   lock.unlock();
-  SetAddress(std::move(address));
+  SetAddress(std::move(address), generation);
 }
 
 SendResult Outbound::Send(const Frame& frame) {

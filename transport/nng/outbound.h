@@ -15,8 +15,9 @@
 // Threads: everything from any thread. The handler is called on nng's threads
 // and the caretaker's, without the lock, and for one peer in order: OnConnected
 // and OnDisconnected take turns (a failed attempt is an OnDisconnected too).
-// A call that was about to begin when Disconnect came may still run; none
-// begins later. Ownership: shared by the transport, the caretaker and whatever
+// Each carries the generation of the Connect that the attempt was made for. A
+// call that was about to begin when Disconnect came may still run, and may come
+// after calls of a later generation; none begins later. Ownership: shared by the transport, the caretaker and whatever
 // is under way.
 // Errors: of connections, to the handler as text.
 //
@@ -29,6 +30,7 @@
 
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -59,10 +61,11 @@ class Outbound final : public Tended,
                        public DialledLink,
                        public std::enable_shared_from_this<Outbound> {
  public:
-  Outbound(const OutboundContext& context, int peer, Address address);
+  Outbound(const OutboundContext& context, int peer, Address address,
+           std::uint64_t generation);
 
   // Dials at once, whatever is there now.
-  void SetAddress(Address address);
+  void SetAddress(Address address, std::uint64_t generation);
 
   // Closes what is there, so that nothing more is sent on it, and dials again.
   void Redial();
@@ -121,6 +124,9 @@ class Outbound final : public Tended,
   // The rest is guarded by mutex_.
   std::condition_variable sent_;
   Address address_;
+  std::uint64_t generation_;  // of the latest Connect
+  // Of the attempt or connection that there is; it may be an earlier one.
+  std::uint64_t attempt_generation_;
   State state_ = State::kWaiting;
   bool gone_ = false;
   bool address_changed_ = false;

@@ -58,6 +58,7 @@ absl::Status Outbound::OpenNext(nng_stream_dialer** dialer) {
 }
 
 void Outbound::StartDial(Lock lock) {
+  attempt_generation_ = generation_;
   nng_stream_dialer* dialer = nullptr;
   const absl::Status status = OpenNext(&dialer);
   if (!status.ok()) {
@@ -101,9 +102,10 @@ void Outbound::OnDialled(const Dial* dial, absl::StatusOr<nng_stream*> stream) {
 
 void Outbound::Announce(Lock lock, nng_stream* stream) {
   state_ = State::kAnnouncing;
+  const std::uint64_t generation = attempt_generation_;
   lock.unlock();
   // Before the connection is used, so that its loss cannot be told earlier.
-  context_.handler->OnConnected(peer_);
+  context_.handler->OnConnected(peer_, generation);
   const auto connection = std::make_shared<OutboundConnection>(
       context_.caretaker, stream, shared_from_this());
   context_.caretaker->Add(connection);
@@ -131,8 +133,9 @@ void Outbound::Retry(Lock lock, const std::string& reason,
   if (gone_) return;
   // Not waiting yet: the next OnConnected must not overtake this.
   state_ = State::kLosing;
+  const std::uint64_t generation = attempt_generation_;
   lock.unlock();
-  context_.handler->OnDisconnected(peer_, reason);
+  context_.handler->OnDisconnected(peer_, generation, reason);
   lock.lock();
   state_ = State::kWaiting;
   dial_at_ = Clock::now() + (address_changed_ ? Clock::duration{} : delay);

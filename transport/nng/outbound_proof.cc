@@ -72,9 +72,10 @@ void Outbound::OnAnswer(const Verdict::Answer& answer) {
   if (gone_ || state_ != State::kProving || tag_ != answer.tag) return;
   state_ = State::kAnnouncing;
   announcing_ = true;
+  const std::uint64_t generation = attempt_generation_;
   lock.unlock();
   // Before its loss can be told.
-  context_.handler->OnConnected(peer_);
+  context_.handler->OnConnected(peer_, generation);
   lock.lock();
   announcing_ = false;
   if (LossIsOver()) {

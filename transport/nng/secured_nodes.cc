@@ -80,8 +80,8 @@ std::unique_ptr<TestNode> StartSecured(const TransportConfig& config) {
 }
 
 void ConnectBoth(TestNode& one, int one_id, TestNode& two, int two_id) {
-  EXPECT_TRUE(one.transport->Connect(two_id, two.transport->Address()).ok());
-  EXPECT_TRUE(two.transport->Connect(one_id, one.transport->Address()).ok());
+  EXPECT_TRUE(one.Connect(two_id, two.transport->Address()).ok());
+  EXPECT_TRUE(two.Connect(one_id, one.transport->Address()).ok());
 }
 
 bool Delivers(TestNode& from, int peer, TestNode& to, const std::string& text) {

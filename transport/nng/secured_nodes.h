@@ -55,6 +55,9 @@ struct TestNode {
 
   ~TestNode() { transport.reset(); }
 
+  absl::Status Connect(int peer, const std::string& address) {
+    return transport->Connect(peer, address, /*generation=*/1);
+  }
   SendResult Send(int peer, std::string text) {
     return transport->Send(peer, Frame{{MakeSlice(std::move(text))}});
   }

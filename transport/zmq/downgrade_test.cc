@@ -80,7 +80,7 @@ class DowngradeTest : public testing::Test {
   // 2 is heard, and nobody else was.
   void ExpectOnlyTwoIsHeard() {
     auto two = Start(2);
-    ASSERT_TRUE(two->transport->Connect(1, one_->transport->Address()).ok());
+    ASSERT_TRUE(two->Connect(1, one_->transport->Address()).ok());
     ASSERT_TRUE(two->SendWaiting(1, "of two"));
     ASSERT_TRUE(one_->handler.WaitForFrames(1));
     EXPECT_EQ(one_->handler.Texts(), std::vector<std::string>{"of two"});
@@ -102,7 +102,7 @@ class DowngradeTest : public testing::Test {
   // 1 dials a server that says `greeting`, and has something to send to it.
   void ExpectNothingIsSaidTo(const std::string& greeting) {
     RawTcp listener = RawTcp::Listen(FreshIpv4Address());
-    ASSERT_TRUE(one_->transport->Connect(2, listener.Address()).ok());
+    ASSERT_TRUE(one_->Connect(2, listener.Address()).ok());
     ASSERT_TRUE(one_->SendWaiting(2, kSecret));
     RawTcp server = listener.Accept();
     server.Write(greeting);

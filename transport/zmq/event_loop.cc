@@ -74,9 +74,9 @@ void EventLoop::ServeMonitor(OutboundPeer* peer) {
   }
   for (const LinkReport& report : reports_) {
     if (report.connected) {
-      handler_->OnConnected(peer->id());
+      handler_->OnConnected(peer->id(), report.generation);
     } else {
-      handler_->OnDisconnected(peer->id(), report.reason);
+      handler_->OnDisconnected(peer->id(), report.generation, report.reason);
     }
   }
 }

@@ -50,7 +50,7 @@ class OutboundKeysTest : public testing::Test {
     sockets_.context = NewContext(sockets_.settings);
     sockets_.poll_set = *PollSet::Open();
     sockets_.keys = std::make_unique<CurveKeyRing>(Load(nullptr));
-    ASSERT_TRUE(peer_.Dial(*ParseAddress(listener_.Address())).ok());
+    ASSERT_TRUE(peer_.Dial(*ParseAddress(listener_.Address()), 1).ok());
   }
 
   void MakeNewKeys() { ASSERT_TRUE(MakeKeys(request_).ok()); }

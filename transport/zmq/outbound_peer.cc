@@ -27,18 +27,20 @@ OutboundPeer::Connection::Connection(Sockets* sockets, const Address& address,
   if (keys != nullptr) SecurePush(*keys, *peer, &push);
 }
 
-absl::Status OutboundPeer::Dial(const Address& address) {
+absl::Status OutboundPeer::Dial(const Address& address,
+                                std::uint64_t generation) {
   std::lock_guard<std::mutex> lock(mutex_);
-  return DialLocked(address);
+  return DialLocked(address, generation);
 }
 
 absl::Status OutboundPeer::Redial() {
   std::lock_guard<std::mutex> lock(mutex_);
   if (!abandoned_) return absl::OkStatus();
-  return DialLocked(address_);
+  return DialLocked(address_, generation_);
 }
 
-absl::Status OutboundPeer::DialLocked(const Address& address) {
+absl::Status OutboundPeer::DialLocked(const Address& address,
+                                      std::uint64_t generation) {
   absl::StatusOr<std::string> endpoint = DialEndpoint(address);
   if (!endpoint.ok()) return endpoint.status();
   std::shared_ptr<const CurveKeys> keys;
@@ -46,6 +48,7 @@ absl::Status OutboundPeer::DialLocked(const Address& address) {
   const CurvePeer* const peer = keys == nullptr ? nullptr : keys->FindPeer(id_);
   if (keys != nullptr && peer == nullptr) {
     address_ = address;
+    generation_ = generation;
     HangUpLocked();
     return absl::OkStatus();
   }
@@ -64,6 +67,7 @@ absl::Status OutboundPeer::DialLocked(const Address& address) {
                           WatchKey(Watched::kMonitor, id_));
   connection_ = std::move(connection);
   address_ = address;
+  generation_ = generation;
   up_ = loss_told_ = abandoned_ = shut_out_ = false;
   if (owed_ > 0) sockets_->poll_set->Wake();
   return absl::OkStatus();
@@ -75,8 +79,8 @@ void OutboundPeer::HangUpLocked() {
   CloseLocked(0);
   up_ = abandoned_ = false;
   shut_out_ = true;
-  untold_.push_back({false, absl::StrCat("not connected: server ", id_,
-                                         " has no public key here")});
+  untold_.push_back(Loss(
+      absl::StrCat("not connected: server ", id_, " has no public key here")));
   sockets_->poll_set->Wake();
 }
 
@@ -92,7 +96,7 @@ void OutboundPeer::UseKeys() {
   if (connection_ != nullptr && connection_->Uses(*keys, *peer)) return;
   // Before anything can fail: who holds the old key may be a thief.
   CloseLocked(0);
-  if (absl::Status status = DialLocked(address_); !status.ok())
+  if (absl::Status status = DialLocked(address_, generation_); !status.ok())
     AbandonLocked(status.message());
 }
 
@@ -100,7 +104,7 @@ void OutboundPeer::UseKeys() {
 void OutboundPeer::AbandonLocked(absl::string_view reason) {
   up_ = shut_out_ = false;
   loss_told_ = abandoned_ = true;
-  untold_.push_back({false, std::string(reason)});
+  untold_.push_back(Loss(std::string(reason)));
   sockets_->poll_set->Wake();
 }
 
@@ -168,9 +172,9 @@ bool OutboundPeer::TakeReports(std::vector<LinkReport>* reports) {
     Pause();
     if (refusals_before < kRefusalsMax) {
       reports->push_back(
-          {false, absl::StrCat(ToString(address_), " refused ", refusals_,
-                               " handshakes in a row; "
-                               "it is dialled once a second now")});
+          Loss(absl::StrCat(ToString(address_), " refused ", refusals_,
+                            " handshakes in a row; "
+                            "it is dialled once a second now")));
     }
   }
   return abandoned_;
@@ -191,27 +195,27 @@ void OutboundPeer::Report(const LinkEvent& event,
       up_ = true;
       refusals_ = 0;
       loss_told_ = abandoned_ = false;
-      reports->push_back({true, ""});
+      reports->push_back({true, generation_, ""});
       return;
     case LinkEvent::Kind::kHandshakeFailed:
       ++refusals_;
       loss_told_ = abandoned_ = true;
-      reports->push_back({false, absl::StrCat("handshake with ", address,
-                                              " failed: ", event.reason)});
+      reports->push_back(Loss(
+          absl::StrCat("handshake with ", address, " failed: ", event.reason)));
       return;
     case LinkEvent::Kind::kLost:
       if (!loss_told_) {
         reports->push_back(
-            {false, absl::StrCat("connection to ", address, " broke",
-                                 up_ ? "" : " in the handshake")});
+            Loss(absl::StrCat("connection to ", address, " broke",
+                              up_ ? "" : " in the handshake")));
       }
       up_ = false;
       loss_told_ = abandoned_ = true;
       return;
     case LinkEvent::Kind::kRetry:
       if (!loss_told_) {
-        reports->push_back({false, absl::StrCat("no connection to ", address,
-                                                "; ", event.reason)});
+        reports->push_back(Loss(
+            absl::StrCat("no connection to ", address, "; ", event.reason)));
       }
       loss_told_ = abandoned_ = false;
       return;

@@ -11,7 +11,7 @@
 // ZeroMQ says.
 //
 //   OutboundPeer peer(2, &sockets);
-//   RETURN_IF_ERROR(peer.Dial(address));
+//   absl::Status status = peer.Dial(address, /*generation=*/1);
 //   SendResult result = peer.Send(frame, frame.size());
 
 #ifndef TRANSPORT_ZMQ_OUTBOUND_PEER_H_
@@ -21,6 +21,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -68,6 +69,7 @@ inline int PeerOf(PollSet::Key key) {
 // An OnConnected or OnDisconnected to be called.
 struct LinkReport {
   bool connected = false;
+  std::uint64_t generation = 0;
   std::string reason;
 };
 
@@ -82,7 +84,7 @@ class OutboundPeer {
 
   // Dials, in place of what was dialled before: its queue is dropped, but what
   // is owed stays owed. After an error all is as it was.
-  absl::Status Dial(const Address& address);
+  absl::Status Dial(const Address& address, std::uint64_t generation);
 
   // Dials the same address anew, unless closed.
   absl::Status Redial();
@@ -126,7 +128,10 @@ class OutboundPeer {
     const CurveKey peer_key;
   };
 
-  absl::Status DialLocked(const Address& address);
+  absl::Status DialLocked(const Address& address, std::uint64_t generation);
+  LinkReport Loss(std::string reason) const {
+    return {false, generation_, std::move(reason)};
+  }
   void HangUpLocked();
   void AbandonLocked(absl::string_view reason);
   void CloseLocked(int linger_ms);
@@ -138,6 +143,7 @@ class OutboundPeer {
 
   std::mutex mutex_;
   Address address_;
+  std::uint64_t generation_ = 0;            // of what is dialled
   std::unique_ptr<Connection> connection_;  // null: closed, or shut out
   bool shut_out_ = false;  // the peer has no key: nothing is sent to it
   std::vector<LinkReport> untold_;  // by the monitor, which is gone

@@ -20,7 +20,7 @@ class OutboundPeerTest : public testing::Test {
     sockets_.settings = *ReadSettings(TransportConfig());
     sockets_.context = NewContext(sockets_.settings);
     sockets_.poll_set = *PollSet::Open();
-    EXPECT_TRUE(peer_.Dial(*ParseAddress(listener_.Address())).ok());
+    EXPECT_TRUE(peer_.Dial(*ParseAddress(listener_.Address()), 1).ok());
   }
 
   // Resets whoever dials until the peer is no longer dialled by ZeroMQ.

@@ -33,11 +33,10 @@ class ReloadTest : public testing::Test {
     two_ = Start(2);
     three_ = Start(3);
     for (Node* other : {two_.get(), three_.get()}) {
-      ASSERT_TRUE(
-          other->transport->Connect(1, one_->transport->Address()).ok());
+      ASSERT_TRUE(other->Connect(1, one_->transport->Address()).ok());
     }
-    ASSERT_TRUE(one_->transport->Connect(2, two_->transport->Address()).ok());
-    ASSERT_TRUE(one_->transport->Connect(3, three_->transport->Address()).ok());
+    ASSERT_TRUE(one_->Connect(2, two_->transport->Address()).ok());
+    ASSERT_TRUE(one_->Connect(3, three_->transport->Address()).ok());
   }
 
   // The files of server `id`, without `revoked`.
@@ -121,7 +120,7 @@ TEST_F(ReloadTest, OthersKeepTheirConnections) {
 
 TEST_F(ReloadTest, WhoeverWaitsForRoomToARevokedPeerGoesOn) {
   const std::string nobody = Start(3)->transport->Address();
-  ASSERT_TRUE(one_->transport->Connect(2, nobody).ok());
+  ASSERT_TRUE(one_->Connect(2, nobody).ok());
   ASSERT_LT(one_->Fill(2, 1000, 100000), 100000u);
   const int before = one_->handler.writable(2);
   ASSERT_TRUE(one_->transport->ReloadSecurity(Files(1, 2)).ok());
@@ -134,7 +133,7 @@ TEST_F(ReloadTest, AnAddressThatCannotBeBoundAgainChangesNothing) {
   ASSERT_NE(mkdtemp(&folder[0]), nullptr);
   const std::string away = absl::StrCat(folder, ".away");
   auto node = Start(3, absl::StrCat("ipc://", folder, "/3"));
-  ASSERT_TRUE(two_->transport->Connect(3, node->transport->Address()).ok());
+  ASSERT_TRUE(two_->Connect(3, node->transport->Address()).ok());
   ASSERT_TRUE(two_->SendWaiting(3, "before"));
   ASSERT_TRUE(Arrives(node.get(), "before"));
 
@@ -170,7 +169,7 @@ TEST_F(ReloadTest, AnAddressThatCannotBeBoundAgainChangesNothing) {
 TEST_F(ReloadTest, AConnectDuringAReloadThatFailsMeetsTheOldKeysAfterAll) {
   SocketPath path;
   auto node = Start(1, path.Address());
-  ASSERT_TRUE(node->transport->Connect(2, two_->transport->Address()).ok());
+  ASSERT_TRUE(node->Connect(2, two_->transport->Address()).ok());
   ASSERT_TRUE(node->handler.WaitForConnected(2));
   path.GiveToAnother();
   KeyRequest other = keys_;
@@ -185,7 +184,7 @@ TEST_F(ReloadTest, AConnectDuringAReloadThatFailsMeetsTheOldKeysAfterAll) {
     return absl::StrContains(r.reason, "server 3 has no public key");
   };
   do {
-    ASSERT_TRUE(node->transport->Connect(3, three_->transport->Address()).ok());
+    ASSERT_TRUE(node->Connect(3, three_->transport->Address()).ok());
   } while (!node->handler.WaitFor(std::chrono::milliseconds(1), shut_out));
   path.RemoveFolder();  // it gives up
   reload.join();

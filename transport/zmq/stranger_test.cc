@@ -46,8 +46,7 @@ class StrangerTest : public testing::Test {
   // A frame from a good peer still arrives.
   static void ExpectAlive(Node& node) {
     auto friendly = Start(50);
-    ASSERT_TRUE(
-        friendly->transport->Connect(1, node.transport->Address()).ok());
+    ASSERT_TRUE(friendly->Connect(1, node.transport->Address()).ok());
     ASSERT_TRUE(friendly->SendWaiting(1, "alive"));
     EXPECT_TRUE(node.handler.WaitFor(
         [](const Recorded& r) { return r.HasFrame("alive"); }));
@@ -102,11 +101,11 @@ TEST_F(StrangerTest, WhoRefusesAllHandshakesIsDialledLessOftenAndNotGivenUp) {
   auto listener =
       absl::make_optional<RawTcp>(RawTcp::Listen(FreshIpv4Address()));
   const std::string address = listener->Address();
-  node->handler.on_disconnected = [&](int) {
+  node->handler.on_disconnected = [&](int, std::uint64_t) {
     if (absl::StrContains(node->handler.Get().reason, "handshakes in a row"))
       paused = true;
   };
-  ASSERT_TRUE(node->transport->Connect(2, address).ok());
+  ASSERT_TRUE(node->Connect(2, address).ok());
   while (!paused) listener->Accept().Reset();
   listener.reset();
   auto peer = Start(2, address);
@@ -152,7 +151,7 @@ TEST_F(StrangerTest, AServerThatBreaksTheProtocolIsDialledAgain) {
   auto node = Start(1);
   RawTcp listener = RawTcp::Listen(FreshIpv4Address());
   const std::string address = listener.Address();
-  ASSERT_TRUE(node->transport->Connect(2, address).ok());
+  ASSERT_TRUE(node->Connect(2, address).ok());
   for (int i = 0; i < 2; ++i) {
     RawTcp server = listener.Accept();
     server.Write(StrangeGreeting());
@@ -174,7 +173,7 @@ TEST_F(StrangerTest, BackPressureOutlivesABrokenProtocol) {
   auto node = Start(1);
   RawTcp listener = RawTcp::Listen(FreshIpv4Address());
   const std::string address = listener.Address();
-  ASSERT_TRUE(node->transport->Connect(2, address).ok());
+  ASSERT_TRUE(node->Connect(2, address).ok());
   ASSERT_LT(node->Fill(2, 100, 100000), 100000u);
   RawTcp server = listener.Accept();
   server.Write(StrangeGreeting());
@@ -186,14 +185,14 @@ TEST_F(StrangerTest, AConnectionThatFlapsIsReportedEachTime) {
   constexpr int kTimes = 10;
   auto node = Start(1);
   RawTcp listener = RawTcp::Listen(FreshIpv4Address());
-  ASSERT_TRUE(node->transport->Connect(2, listener.Address()).ok());
+  ASSERT_TRUE(node->Connect(2, listener.Address()).ok());
   for (int i = 0; i < kTimes; ++i) listener.Accept().Reset();
   EXPECT_TRUE(node->handler.WaitForDisconnected(2, kTimes));
 }
 
 TEST_F(StrangerTest, AnUnresolvableNameIsTriedInTheBackground) {
   auto node = Start(1);
-  ASSERT_TRUE(node->transport->Connect(2, "nobody.invalid:1").ok());
+  ASSERT_TRUE(node->Connect(2, "nobody.invalid:1").ok());
   EXPECT_TRUE(node->handler.WaitForDisconnected(2, 2));
 }
 

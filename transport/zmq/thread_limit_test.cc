@@ -119,7 +119,7 @@ using CallbackDuringStart = ThreadLimitTest;
 TEST_P(CallbackDuringStart, MayWantTheTransport) {
   const auto client = NewNode();
   ASSERT_TRUE(client->transport->Start(&client->handler, "127.0.0.1:0").ok());
-  ASSERT_TRUE(client->transport->Connect(1, address_).ok());
+  ASSERT_TRUE(client->transport->Connect(1, address_, 1).ok());
   ASSERT_EQ(client->transport->Send(1, Frame{{MakeSlice("early")}}),
             SendResult::kSent);
 
@@ -128,7 +128,7 @@ TEST_P(CallbackDuringStart, MayWantTheTransport) {
   node->handler.on_frame = [&](const ReceivedFrame&) {
     inside.Open();
     const absl::Status status =
-        node->transport->Connect(2, client->transport->Address());
+        node->transport->Connect(2, client->transport->Address(), 1);
     EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
     return FrameVerdict::kAccepted;
   };

@@ -38,7 +38,8 @@ class ZmqTransport : public Transport {
   absl::Status Start(TransportHandler* handler,
                      const std::string& local_address) override;
   std::string Address() const override;
-  absl::Status Connect(int peer, const std::string& address) override;
+  absl::Status Connect(int peer, const std::string& address,
+                       std::uint64_t generation) override;
   void Disconnect(int peer) override;
   SendResult Send(int peer, const Frame& frame) override;
   absl::Status ReloadSecurity(const SecurityFiles& files) override;
@@ -126,7 +127,8 @@ std::string ZmqTransport::Address() const {
   return address_;
 }
 
-absl::Status ZmqTransport::Connect(int peer, const std::string& address) {
+absl::Status ZmqTransport::Connect(int peer, const std::string& address,
+                                   std::uint64_t generation) {
   absl::StatusOr<cluster::Address> parsed = ParseAddress(address);
   if (!parsed.ok()) return parsed.status();
   std::lock_guard<std::mutex> lock(mutex_);
@@ -135,9 +137,11 @@ absl::Status ZmqTransport::Connect(int peer, const std::string& address) {
         absl::StrCat("cannot connect peer ", peer, ": the transport is ",
                      state_ == State::kNew ? "not started" : "stopped"));
   }
-  if (PeerTable::Peer known = peers_.Find(peer)) return known->Dial(*parsed);
+  if (PeerTable::Peer known = peers_.Find(peer))
+    return known->Dial(*parsed, generation);
   auto fresh = std::make_shared<OutboundPeer>(peer, sockets_.get());
-  if (absl::Status status = fresh->Dial(*parsed); !status.ok()) return status;
+  absl::Status status = fresh->Dial(*parsed, generation);
+  if (!status.ok()) return status;
   peers_.Insert(std::move(fresh));
   return absl::OkStatus();
 }

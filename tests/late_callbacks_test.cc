@@ -1,0 +1,228 @@
+// What a transport tells of a peer's connection comes late, or not at all, while
+// the peer is removed and added: the peer is reached all the same.
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/harness/accounts.h"
+#include "tests/harness/tcp_proxy.h"
+#include "tests/harness/test_cluster.h"
+#include "transport/forwarding_transport.h"
+#include "transport/registry.h"
+
+namespace cluster {
+namespace {
+
+using ::testing::IsEmpty;
+
+constexpr std::chrono::seconds kDeadline{60};
+
+// What server 1 is told of connections, and what becomes of that.
+struct Telling {
+  // Called instead of passing it on; `pass` does so, now or later.
+  std::function<void(std::uint64_t generation, std::function<void()> pass)>
+      on_connected;
+  std::function<void(std::uint64_t generation, std::function<void()> pass)>
+      on_disconnected;
+};
+
+class TellingTransport final : public ForwardingTransport {
+ public:
+  TellingTransport(std::unique_ptr<Transport> around,
+                   std::shared_ptr<Telling> telling)
+      : ForwardingTransport(std::move(around)), telling_(std::move(telling)) {}
+  ~TellingTransport() override { Stop(absl::ZeroDuration()); }
+
+ private:
+  void OnConnected(int peer, std::uint64_t generation) override {
+    telling_->on_connected(generation, [=] {
+      ForwardingTransport::OnConnected(peer, generation);
+    });
+  }
+  void OnDisconnected(int peer, std::uint64_t generation,
+                      absl::string_view reason) override {
+    telling_->on_disconnected(generation, [=, text = std::string(reason)] {
+      ForwardingTransport::OnDisconnected(peer, generation, text);
+    });
+  }
+
+  const std::shared_ptr<Telling> telling_;
+};
+
+class LateCallbacksTest : public testing::TestWithParam<const char*> {
+ protected:
+  LateCallbacksTest() {
+    telling_->on_connected = [this](std::uint64_t generation, auto pass) {
+      {
+        std::lock_guard<std::mutex> lock(mutex_);
+        connected_ = generation;
+      }
+      pass();
+      changed_.notify_all();
+    };
+    telling_->on_disconnected = [](std::uint64_t, auto pass) { pass(); };
+    spec_.config.transport = GetParam();
+    spec_.config.linger = absl::Milliseconds(50);
+    spec_.ids = FirstIds(2);
+    spec_.on_envelope = [](int, const EnvelopeView&) {};
+    spec_.make_server = [this](int id, const Config& config) {
+      if (id != 1) return NewServer(id, config);
+      return NewServer(id, config,
+                       [this](const TransportConfig& config)
+                           -> absl::StatusOr<std::unique_ptr<Transport>> {
+                         auto inner = (*FindTransport(GetParam()))(config);
+                         if (!inner.ok()) return inner.status();
+                         return std::make_unique<TellingTransport>(
+                             *std::move(inner), telling_);
+                       });
+    };
+  }
+
+  // Waits until server 1 is told of a connection of that generation.
+  bool WaitForConnected(std::uint64_t generation) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    return changed_.wait_for(lock, kDeadline,
+                             [&] { return connected_ >= generation; });
+  }
+
+  static absl::Status SendOne(Server* server) {
+    Envelope envelope;
+    envelope.pid = 2;
+    envelope.payload = "x";
+    envelope.lane = Lane::kUrgent;
+    return server->Send(envelope);
+  }
+  static void ExpectReaches(Server* server) {
+    EXPECT_TRUE(SendOne(server).ok());
+    const absl::Status flushed = server->Flush(absl::Seconds(60));
+    EXPECT_TRUE(flushed.ok()) << flushed;
+  }
+
+  const std::shared_ptr<Telling> telling_ = std::make_shared<Telling>();
+  ClusterSpec spec_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::uint64_t connected_ = 0;  // the latest generation
+};
+
+// As if the thread that tells it had been held up.
+TEST_P(LateCallbacksTest, ALossOfARemovedPeerDoesNotSilenceItsNextConnection) {
+  std::vector<std::function<void()>> late;
+  telling_->on_disconnected = [&](std::uint64_t generation, auto pass) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (generation > 1) return pass();
+    late.push_back(std::move(pass));
+    changed_.notify_all();
+  };
+  TestCluster cluster(spec_);
+  ASSERT_TRUE(cluster.Start());
+  ExpectReaches(&cluster.server(1));
+  cluster.Stop(2);
+  {
+    std::unique_lock<std::mutex> lock(mutex_);
+    ASSERT_TRUE(
+        changed_.wait_for(lock, kDeadline, [&] { return !late.empty(); }));
+  }
+  ASSERT_TRUE(cluster.Restart(2));
+  ASSERT_TRUE(cluster.server(1).RemovePeer(2).ok());
+  ASSERT_TRUE(cluster.server(1).AddPeer(2, cluster.server(2).Address()).ok());
+  ASSERT_TRUE(WaitForConnected(2));
+  std::vector<std::function<void()>> told;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    told.swap(late);
+  }
+  for (const auto& tell : told) tell();
+  ExpectReaches(&cluster.server(1));
+  EXPECT_THAT(BalanceProblems(1, cluster.Stats(1)), IsEmpty());
+}
+
+// The transport connects and does not say so, until it is told to dial anew.
+TEST_P(LateCallbacksTest, APeerThatTheTransportLostSightOfIsDialledAnew) {
+  const auto only_later = [](auto told) {
+    return [told](std::uint64_t generation, std::function<void()> pass) {
+      if (generation > 1) told(generation, std::move(pass));
+    };
+  };
+  telling_->on_connected = only_later(telling_->on_connected);
+  telling_->on_disconnected = only_later(telling_->on_disconnected);
+  spec_.config.peer_timeout = absl::Milliseconds(500);
+  spec_.config.heartbeat = absl::Milliseconds(100);
+  spec_.config.handshake_timeout = absl::Milliseconds(500);
+  TestCluster cluster(spec_);
+  ASSERT_TRUE(cluster.Start());
+  ExpectReaches(&cluster.server(1));
+  EXPECT_EQ(cluster.Stats(1).Peer(2)->redials_by_watchdog, 1u);
+  EXPECT_EQ(cluster.Stats(2).Peer(1)->redials_by_watchdog, 0u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Backends, LateCallbacksTest,
+                         testing::Values("memory", "nng", "zmq"),
+                         [](const auto& info) {
+                           return std::string(info.param);
+                         });
+
+// Over a network that can be cut.
+using PeerChangesTest = LateCallbacksTest;
+
+TEST_P(PeerChangesTest, FlushWorksHoweverLossesAndChangesOfPeersMeet) {
+  constexpr int kRounds = 30;
+  constexpr int kSenders = 6;
+  // Whoever tells of a loss is slow at it, so that the next connection is often
+  // told first.
+  telling_->on_disconnected = [this](std::uint64_t generation, auto pass) {
+    {
+      std::unique_lock<std::mutex> lock(mutex_);
+      changed_.wait_for(lock, std::chrono::milliseconds(20),
+                        [&] { return connected_ > generation; });
+    }
+    pass();
+  };
+  std::unique_ptr<TcpProxy> proxy;
+  spec_.route = [&](int from, int, const std::string& address) {
+    if (from != 1) return address;
+    if (proxy == nullptr) proxy = std::make_unique<TcpProxy>(address);
+    return proxy->address();
+  };
+  TestCluster cluster(spec_);
+  ASSERT_TRUE(cluster.Start());
+  Server& server = cluster.server(1);
+  ExpectReaches(&server);
+  for (int round = 0; round < kRounds; ++round) {
+    std::atomic<bool> changed{false};
+    std::vector<std::thread> threads;
+    for (int i = 0; i < kSenders; ++i) {
+      threads.emplace_back([&] {
+        // Refused while the peer is removed, and where the queue is full.
+        while (!changed) SendOne(&server).IgnoreError();
+      });
+    }
+    threads.emplace_back([&] { proxy->Cut(CutBy::kReset); });
+    EXPECT_TRUE(server.RemovePeer(2).ok());
+    EXPECT_TRUE(server.AddPeer(2, proxy->address()).ok());
+    proxy->Cut(CutBy::kReset);
+    changed = true;
+    for (std::thread& thread : threads) thread.join();
+    ExpectReaches(&server);
+    ASSERT_THAT(BalanceProblems(1, server.Stats()), IsEmpty()) << round;
+  }
+  cluster.StopAll();
+}
+
+INSTANTIATE_TEST_SUITE_P(Backends, PeerChangesTest,
+                         testing::Values("nng", "zmq"), [](const auto& info) {
+                           return std::string(info.param);
+                         });
+
+}  // namespace
+}  // namespace cluster
