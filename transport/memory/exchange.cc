@@ -6,14 +6,12 @@
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "transport/fork_generation.h"
 
 namespace cluster {
 namespace memory {
 
-Exchange& Exchange::Get() {
-  static Exchange& exchange = *new Exchange;
-  return exchange;
-}
+Exchange& Exchange::Get() { return OfThisProcess<Exchange>(); }
 
 absl::StatusOr<std::string> Exchange::Listen(const Place& place,
                                              std::shared_ptr<Port> port) {

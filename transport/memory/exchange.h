@@ -6,7 +6,8 @@
 // What it is not: on the path of frames.
 //
 // Threads: any. Its lock is taken before those of channels and ports. There is
-// one for the process, which is never destroyed. Ownership: shares in ports and
+// one for the process, which is never destroyed; a child of fork has its own.
+// Ownership: shares in ports and
 // channels, from Listen to Leave and from Dial to HangUp.
 // Errors: kAlreadyExists.
 //

@@ -28,22 +28,43 @@ Bio Reader(absl::string_view text) {
 // OpenSSL's own asks on the terminal.
 int NoPassword(char*, int, int, void*) { return -1; }
 
+// The queue is the thread's, and whoever else uses OpenSSL on it would take what
+// is left there for an error of its own.
+struct ClearErrors {
+  ~ClearErrors() { ERR_clear_error(); }
+};
+
+Key ReadKey(absl::string_view text) {
+  const Bio bio = Reader(text);
+  if (bio == nullptr) return nullptr;
+  return Key(PEM_read_bio_PrivateKey(bio.get(), nullptr, &NoPassword, nullptr));
+}
+
+Certificate ReadCertificate(absl::string_view text) {
+  const Bio bio = Reader(text);
+  if (bio == nullptr) return nullptr;
+  return Certificate(
+      PEM_read_bio_X509(bio.get(), nullptr, &NoPassword, nullptr));
+}
+
 }  // namespace
 
+bool IsPrivateKey(absl::string_view key) {
+  const ClearErrors clear;
+  return ReadKey(key) != nullptr;
+}
+
+bool IsCertificate(absl::string_view certificate) {
+  const ClearErrors clear;
+  return ReadCertificate(certificate) != nullptr;
+}
+
 bool IsPair(absl::string_view key, absl::string_view certificate) {
-  const Bio key_text = Reader(key);
-  const Bio certificate_text = Reader(certificate);
-  if (key_text == nullptr || certificate_text == nullptr) return false;
-  const Key private_key(
-      PEM_read_bio_PrivateKey(key_text.get(), nullptr, &NoPassword, nullptr));
-  const Certificate shown(
-      PEM_read_bio_X509(certificate_text.get(), nullptr, &NoPassword, nullptr));
-  const bool pair = private_key != nullptr && shown != nullptr &&
-                    X509_check_private_key(shown.get(), private_key.get()) == 1;
-  // The queue is the thread's, and whoever else uses OpenSSL on it would take
-  // what is left there for an error of its own.
-  ERR_clear_error();
-  return pair;
+  const ClearErrors clear;
+  const Key private_key = ReadKey(key);
+  const Certificate shown = ReadCertificate(certificate);
+  return private_key != nullptr && shown != nullptr &&
+         X509_check_private_key(shown.get(), private_key.get()) == 1;
 }
 
 }  // namespace nng

@@ -1,10 +1,10 @@
-// KeyPair: whether a private key and a certificate belong together.
+// KeyPair: what key files hold, judged by OpenSSL.
 //
-// What it is: OpenSSL behind one function, since nng's engine takes any two,
-// and then fails every handshake. What it is not: a judge of the certificate.
+// nng's engine takes any key with any certificate and then fails every
+// handshake; and asking it starts all of nng's threads. These functions start
+// nothing. They do not judge a certificate's names or dates.
 //
-// Threads: any. Ownership: OpenSSL's copy of the key is gone when it returns.
-// Errors: none; false also for what is no key or no certificate.
+// Threads: any. OpenSSL's copy of a key is gone when they return.
 //
 //   if (!IsPair(key, certificate)) ...
 
@@ -16,7 +16,10 @@
 namespace cluster {
 namespace nng {
 
-// Both in PEM. The certificate is the first where there are several.
+// All in PEM. The certificate is the first where there are several.
+bool IsPrivateKey(absl::string_view key);
+bool IsCertificate(absl::string_view certificate);
+// False also for what is no key or no certificate.
 bool IsPair(absl::string_view key, absl::string_view certificate);
 
 }  // namespace nng

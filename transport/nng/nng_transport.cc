@@ -1,6 +1,7 @@
 #include "transport/nng/nng_transport.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -14,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "transport/address.h"
 #include "transport/check.h"
+#include "transport/fork_generation.h"
 #include "transport/nng/acceptor.h"
 #include "transport/nng/authenticator.h"
 #include "transport/nng/caretaker.h"
@@ -58,6 +60,21 @@ absl::Status CheckFrameBytesMax(std::size_t frame_bytes_max) {
                    " bytes, so want no more"));
 }
 
+// nng's threads are of the process that first used it. In a child of that it
+// ends the process (nng 1.5: "nng is not fork-reentrant safe").
+absl::Status CheckGeneration() {
+  static std::atomic<std::uint64_t> used_in{0};
+  std::uint64_t before = 0;
+  if (used_in.compare_exchange_strong(before, ForkGeneration()) ||
+      before == ForkGeneration()) {
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(
+      "a server was started over nng in the process that forked this one, and "
+      "nng cannot be used in both: fork before the first Start, call exec in "
+      "the child, or use \"transport\": \"zmq\"");
+}
+
 // What there is from Start on.
 struct Running {
   explicit Running(TransportHandler* handler) : drainer(handler) {}
@@ -71,9 +88,9 @@ struct Running {
 
 class NngTransport final : public Transport {
  public:
-  // `material`: null for plaintext.
+  // `material`: as read; null for plaintext.
   NngTransport(const TransportConfig& config, const Options& options,
-               std::shared_ptr<const TlsMaterial> material);
+               std::shared_ptr<TlsMaterial> material);
   ~NngTransport() override { Stop(absl::ZeroDuration()); }
 
   absl::Status Start(TransportHandler* handler,
@@ -89,6 +106,8 @@ class NngTransport final : public Transport {
  private:
   enum class State { kNew, kStarted, kStopped };
 
+  bool secured() const { return config_.security.has_value(); }
+  absl::Status BeginSecurity();
   std::unique_ptr<Running> NewRunning(TransportHandler* handler) const;
   // Where the address can be had with the security that there is.
   absl::StatusOr<cluster::Address> Parse(const std::string& text) const;
@@ -99,10 +118,13 @@ class NngTransport final : public Transport {
 
   const TransportConfig config_;
   const Options options_;
-  const std::unique_ptr<Authenticator> authenticator_;  // null: plaintext
 
   // One Start, Stop or ReloadSecurity at a time; taken before mutex_.
   std::mutex change_mutex_;
+  // Guarded by change_mutex_. Before Start the material is what was read last;
+  // from then on the authenticator has it.
+  std::shared_ptr<TlsMaterial> material_;
+  std::unique_ptr<Authenticator> authenticator_;  // null: plaintext
   mutable std::mutex mutex_;
   // The rest is guarded by mutex_.
   State state_ = State::kNew;
@@ -123,14 +145,18 @@ void TakeStream(InboundContext* context, nng_stream* stream,
 
 NngTransport::NngTransport(const TransportConfig& config,
                            const Options& options,
-                           std::shared_ptr<const TlsMaterial> material)
-    : config_(config),
-      options_(options),
-      authenticator_(material == nullptr
-                         ? nullptr
-                         : absl::make_unique<Authenticator>(
-                               config.server_id, std::move(material),
-                               [this](int peer) { return Find(peer); })) {}
+                           std::shared_ptr<TlsMaterial> material)
+    : config_(config), options_(options), material_(std::move(material)) {}
+
+// Not before Start: it starts nng.
+absl::Status NngTransport::BeginSecurity() {
+  if (!secured()) return absl::OkStatus();
+  if (absl::Status status = material_->MakeConfigs(); !status.ok())
+    return status;
+  authenticator_ = absl::make_unique<Authenticator>(
+      config_.server_id, material_, [this](int peer) { return Find(peer); });
+  return absl::OkStatus();
+}
 
 std::unique_ptr<Running> NngTransport::NewRunning(
     TransportHandler* handler) const {
@@ -156,7 +182,7 @@ std::unique_ptr<Running> NngTransport::NewRunning(
 absl::StatusOr<cluster::Address> NngTransport::Parse(
     const std::string& text) const {
   absl::StatusOr<cluster::Address> address = ParseAddress(text);
-  if (!address.ok() || authenticator_ == nullptr) return address;
+  if (!address.ok() || !secured()) return address;
   const absl::Status securable = CheckSecurable(*address);
   if (!securable.ok()) return securable;
   return address;
@@ -171,12 +197,13 @@ absl::Status NngTransport::Start(TransportHandler* handler,
   if (state_ != State::kNew) {
     return absl::FailedPreconditionError("the transport was started already");
   }
+  if (absl::Status status = CheckGeneration(); !status.ok()) return status;
+  if (absl::Status status = BeginSecurity(); !status.ok()) return status;
   auto running = NewRunning(handler);
   const absl::Status tended = running->caretaker.Start();
   if (!tended.ok()) return tended;
   InboundContext* const inbound = &running->inbound;
-  const auto material =
-      authenticator_ == nullptr ? nullptr : authenticator_->material();
+  const TlsMaterial* const material = material_.get();
   auto acceptor =
       Acceptor::Open(&running->caretaker, *address,
                      material == nullptr ? nullptr : material->listener(),
@@ -193,6 +220,7 @@ absl::Status NngTransport::Start(TransportHandler* handler,
   running->caretaker.Add(running->acceptor);
   running->acceptor->Start();
   running_ = std::move(running);
+  material_ = nullptr;
   state_ = State::kStarted;
   return absl::OkStatus();
 }
@@ -265,12 +293,18 @@ std::vector<std::shared_ptr<Outbound>> NngTransport::TakeOutbounds() {
 }
 
 absl::Status NngTransport::ReloadSecurity(const SecurityFiles& files) {
-  if (authenticator_ == nullptr) return SecurityNotConfigured();
+  if (!secured()) return SecurityNotConfigured();
   // Before the files are read: of two calls the one that read them last has the
   // last word.
   std::lock_guard<std::mutex> change_lock(change_mutex_);
-  auto material = TlsMaterial::Load(files, config_.cluster, config_.server_id);
+  auto material = TlsMaterial::Read(files, config_.cluster, config_.server_id);
   if (!material.ok()) return material.status();
+  if (material_ != nullptr) {  // before Start
+    material_ = *std::move(material);
+    return absl::OkStatus();
+  }
+  if (absl::Status status = (*material)->MakeConfigs(); !status.ok())
+    return status;
   const std::set<int> revoked = authenticator_->Reload(*material);
   std::vector<std::shared_ptr<Outbound>> ended;
   {
@@ -323,9 +357,9 @@ absl::StatusOr<std::unique_ptr<Transport>> NewNngTransport(
   if (!options.ok()) return options.status();
   const absl::Status bounded = nng::CheckFrameBytesMax(config.frame_bytes_max);
   if (!bounded.ok()) return bounded;
-  std::shared_ptr<const nng::TlsMaterial> material;
+  std::shared_ptr<nng::TlsMaterial> material;
   if (config.security) {
-    auto loaded = nng::TlsMaterial::Load(*config.security, config.cluster,
+    auto loaded = nng::TlsMaterial::Read(*config.security, config.cluster,
                                          config.server_id);
     if (!loaded.ok()) return loaded.status();
     material = *std::move(loaded);

@@ -46,10 +46,14 @@
 namespace cluster {
 
 // kInvalidArgument: an option that is unknown, of the wrong type or out of
-// range; a frame_bytes_max over kFrameBytesLimit; a key file that TLS does not
-// take, or an own key and certificate that are not of one pair. kNotFound,
-// kPermissionDenied: a key file (key_files.h). kUnimplemented: security, and
-// nng was built without TLS. Opens no socket yet.
+// range; a frame_bytes_max over kFrameBytesLimit; a key file that holds no key or
+// certificate, or an own pair that is none. kNotFound, kPermissionDenied: a key
+// file (key_files.h). Opens nothing and starts no thread before Start, so a
+// process may fork in between.
+//
+// Start answers kFailedPrecondition where the parent of this process had started
+// one before it forked, kInvalidArgument where TLS does not take a key file, and
+// kUnimplemented where nng was built without TLS.
 absl::StatusOr<std::unique_ptr<Transport>> NewNngTransport(
     const TransportConfig& config);
 

@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "absl/memory/memory.h"
 #include "absl/strings/str_cat.h"
 #include "transport/key_files.h"
 #include "transport/nng/key_pair.h"
@@ -20,85 +19,112 @@ absl::Status TlsError(int error, const std::string& path) {
                    ": the TLS engine does not take it: ", nng_strerror(error)));
 }
 
-struct Own {
-  std::string folder;
-  std::string certificate;
-  Secret key;
-};
-
-absl::Status ReadOwn(const std::string& folder, Own* own) {
-  auto key = ReadPrivateFile(folder, kNngKeyFile);
-  if (!key.ok()) return key.status();
-  auto certificate = ReadPublicFile(folder, kNngCertificateFile);
-  if (!certificate.ok()) return certificate.status();
-  own->folder = folder;
-  own->key = *std::move(key);
-  own->certificate = *std::move(certificate);
-  return absl::OkStatus();
+absl::Status NotPem(const std::string& path, absl::string_view what) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("key file ", path, ": holds no ", what,
+                   " in PEM, as bazel run @cluster//tools:keygen makes it"));
 }
 
-absl::Status CheckPair(const Own& own) {
-  if (IsPair(own.key.text(), own.certificate)) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      own.folder, ": ", kNngKeyFile, " and ", kNngCertificateFile,
-      " are not of one pair; copy both files again, as one run of bazel run "
-      "@cluster//tools:keygen made them"));
-}
-
-// A configuration that shows the own certificate and asks for the other's.
-absl::Status NewConfig(nng_tls_mode mode, const Own& own,
-                       nng_tls_config** config) {
-  int error = nng_tls_config_alloc(config, mode);
-  if (error != 0) return TlsError(error, own.folder);
-  error = nng_tls_config_auth_mode(*config, NNG_TLS_AUTH_MODE_REQUIRED);
-  if (error == 0) {
-    error = nng_tls_config_own_cert(*config, own.certificate.c_str(),
-                                    own.key.c_str(), nullptr);
-  }
-  if (error == 0) return absl::OkStatus();
-  nng_tls_config_free(*config);
-  return TlsError(error, absl::StrCat(own.folder, "/", kNngKeyFile, " or ",
-                                      kNngCertificateFile));
+absl::Status CheckCertificate(const std::string& folder,
+                              const std::string& certificate) {
+  if (IsCertificate(certificate)) return absl::OkStatus();
+  return NotPem(absl::StrCat(folder, "/", kNngCertificateFile), "certificate");
 }
 
 }  // namespace
 
+absl::Status TlsMaterial::ReadOwn(const std::string& folder) {
+  auto key = ReadPrivateFile(folder, kNngKeyFile);
+  if (!key.ok()) return key.status();
+  auto certificate = ReadPublicFile(folder, kNngCertificateFile);
+  if (!certificate.ok()) return certificate.status();
+  own_.folder = folder;
+  own_.key = *std::move(key);
+  own_.certificate = *std::move(certificate);
+  if (!IsPrivateKey(own_.key.text()))
+    return NotPem(absl::StrCat(folder, "/", kNngKeyFile), "private key");
+  if (absl::Status status = CheckCertificate(folder, own_.certificate);
+      !status.ok()) {
+    return status;
+  }
+  if (IsPair(own_.key.text(), own_.certificate)) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      folder, ": ", kNngKeyFile, " and ", kNngCertificateFile,
+      " are not of one pair; copy both files again, as one run of bazel run "
+      "@cluster//tools:keygen made them"));
+}
+
+absl::StatusOr<std::shared_ptr<TlsMaterial>> TlsMaterial::Read(
+    const SecurityFiles& files, const std::string& cluster, int own_id) {
+  std::shared_ptr<TlsMaterial> material(new TlsMaterial());
+  absl::Status status = material->ReadOwn(files.identity);
+  if (!status.ok()) return status;
+  for (const auto& [id, folder] : files.peers) {
+    if (id == own_id) continue;
+    auto certificate = ReadPublicFile(folder, kNngCertificateFile);
+    if (!certificate.ok()) return certificate.status();
+    status = CheckCertificate(folder, *certificate);
+    if (!status.ok()) return status;
+    Peer& peer = material->peers_[id];
+    peer.folder = folder;
+    peer.name = CertificateName(cluster, id);
+    peer.certificate = *std::move(certificate);
+  }
+  return material;
+}
+
+// A configuration that shows the own certificate and asks for the other's.
+absl::Status TlsMaterial::NewConfig(nng_tls_mode mode, Config* config) const {
+  nng_tls_config* made = nullptr;
+  int error = nng_tls_config_alloc(&made, mode);
+  if (error != 0) return TlsError(error, own_.folder);
+  config->reset(made);
+  error = nng_tls_config_auth_mode(made, NNG_TLS_AUTH_MODE_REQUIRED);
+  if (error == 0) {
+    error = nng_tls_config_own_cert(made, own_.certificate.c_str(),
+                                    own_.key.c_str(), nullptr);
+  }
+  if (error == 0) return absl::OkStatus();
+  return TlsError(error, absl::StrCat(own_.folder, "/", kNngKeyFile, " or ",
+                                      kNngCertificateFile));
+}
+
+absl::Status TlsMaterial::Trust(Peer* peer) {
+  if (absl::Status status = NewConfig(NNG_TLS_MODE_CLIENT, &peer->dialer);
+      !status.ok()) {
+    return status;
+  }
+  const char* const pem = peer->certificate.c_str();
+  int error = nng_tls_config_ca_chain(peer->dialer.get(), pem, nullptr);
+  if (error == 0) error = nng_tls_config_ca_chain(listener(), pem, nullptr);
+  if (error == 0) {
+    error = nng_tls_config_server_name(peer->dialer.get(), peer->name.c_str());
+  }
+  if (error == 0) return absl::OkStatus();
+  return TlsError(error, absl::StrCat(peer->folder, "/", kNngCertificateFile));
+}
+
+absl::Status TlsMaterial::MakeConfigs() {
+  if (listener_ != nullptr) return absl::OkStatus();
+  absl::Status status = NewConfig(NNG_TLS_MODE_SERVER, &listener_);
+  for (auto& entry : peers_) {
+    if (status.ok()) status = Trust(&entry.second);
+  }
+  if (status.ok()) {
+    own_.key = Secret();
+  } else {
+    listener_.reset();
+  }
+  return status;
+}
+
 absl::StatusOr<std::shared_ptr<const TlsMaterial>> TlsMaterial::Load(
     const SecurityFiles& files, const std::string& cluster, int own_id) {
-  Own own;
-  absl::Status status = ReadOwn(files.identity, &own);
-  if (!status.ok()) return status;
-  auto material = absl::WrapUnique(new TlsMaterial());
-  nng_tls_config* made = nullptr;
-  status = NewConfig(NNG_TLS_MODE_SERVER, own, &made);
-  if (!status.ok()) return status;
-  material->listener_.reset(made);
-  // After the engine, which says better what is wrong with one of the two.
-  status = CheckPair(own);
-  if (!status.ok()) return status;
-  for (const auto& entry : files.peers) {
-    if (entry.first == own_id) continue;
-    Peer& peer = material->peers_[entry.first];
-    const std::string path =
-        absl::StrCat(entry.second, "/", kNngCertificateFile);
-    auto certificate = ReadPublicFile(entry.second, kNngCertificateFile);
-    if (!certificate.ok()) return certificate.status();
-    peer.certificate = *std::move(certificate);
-    status = NewConfig(NNG_TLS_MODE_CLIENT, own, &made);
-    if (!status.ok()) return status;
-    peer.dialer.reset(made);
-    const char* const pem = peer.certificate.c_str();
-    int error = nng_tls_config_ca_chain(made, pem, nullptr);
-    if (error == 0) {
-      error = nng_tls_config_ca_chain(material->listener(), pem, nullptr);
-    }
-    if (error == 0) {
-      error = nng_tls_config_server_name(
-          made, CertificateName(cluster, entry.first).c_str());
-    }
-    if (error != 0) return TlsError(error, path);
-  }
-  return std::shared_ptr<const TlsMaterial>(std::move(material));
+  auto material = Read(files, cluster, own_id);
+  if (!material.ok()) return material.status();
+  if (absl::Status status = (*material)->MakeConfigs(); !status.ok())
+    return status;
+  return std::shared_ptr<const TlsMaterial>(*std::move(material));
 }
 
 nng_tls_config* TlsMaterial::dialer(int peer) const {

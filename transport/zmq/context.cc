@@ -4,6 +4,7 @@
 #include <map>
 #include <mutex>
 
+#include "transport/fork_generation.h"
 #include "transport/kept_memory.h"
 
 namespace cluster {
@@ -30,12 +31,16 @@ std::shared_ptr<zmq::context_t> MakeContext(int io_threads, int sockets_max) {
 
 // The number of I/O threads is the context's for good, so there is one for each
 // number that is asked for.
+struct SharedContexts {
+  std::mutex mutex;
+  std::map<int, std::weak_ptr<zmq::context_t>> by_io_threads;
+};
+
+// A context does not survive fork: its threads are the parent's.
 std::shared_ptr<zmq::context_t> SharedContext(int io_threads) {
-  static std::mutex mutex;
-  static auto* const contexts =
-      new std::map<int, std::weak_ptr<zmq::context_t>>;
-  std::lock_guard<std::mutex> lock(mutex);
-  std::weak_ptr<zmq::context_t>& known = (*contexts)[io_threads];
+  auto& contexts = OfThisProcess<SharedContexts>();
+  std::lock_guard<std::mutex> lock(contexts.mutex);
+  std::weak_ptr<zmq::context_t>& known = contexts.by_io_threads[io_threads];
   std::shared_ptr<zmq::context_t> context = known.lock();
   if (context == nullptr) {
     context = MakeContext(io_threads, kSharedSocketsMax);

@@ -41,8 +41,9 @@ namespace zmq_backend {
 
 // What the peers of one transport share; it outlives them.
 struct Sockets {
-  std::shared_ptr<zmq::context_t> context;
   ZmqSettings settings;
+  // From Start on.
+  std::shared_ptr<zmq::context_t> context;
   std::unique_ptr<PollSet> poll_set;
   std::unique_ptr<CurveKeyRing> keys;  // null: no security
   const std::shared_ptr<BufferPool> buffers = std::make_shared<BufferPool>();

@@ -48,6 +48,7 @@ class ZmqTransport : public Transport {
  private:
   enum class State { kNew, kRunning, kStopped };
 
+  absl::Status OpenContext();
   absl::Status StartReceiving(TransportHandler* handler,
                               const cluster::Address& address);
   void StopReceiving();
@@ -80,14 +81,28 @@ absl::Status ZmqTransport::Start(TransportHandler* handler,
   if (state_ != State::kNew) {
     return absl::FailedPreconditionError("the transport was started before");
   }
-  if (absl::Status status = StartReceiving(handler, *address); !status.ok()) {
+  absl::Status status = OpenContext();
+  if (status.ok()) status = StartReceiving(handler, *address);
+  if (!status.ok()) {
     lock.unlock();  // a callback may be waiting for it
     StopReceiving();
+    sockets_->context.reset();
+    sockets_->poll_set.reset();
     return status;
   }
   address_ = ToString(inbound_->address());
   state_ = State::kRunning;
   return absl::OkStatus();
+}
+
+absl::Status ZmqTransport::OpenContext() {
+  absl::Status status = CatchZmq("open a ZeroMQ context", [this] {
+    sockets_->context = NewContext(sockets_->settings);
+  });
+  if (!status.ok()) return status;
+  absl::StatusOr<std::unique_ptr<PollSet>> poll_set = PollSet::Open();
+  if (poll_set.ok()) sockets_->poll_set = *std::move(poll_set);
+  return poll_set.status();
 }
 
 absl::Status ZmqTransport::StartReceiving(TransportHandler* handler,
@@ -217,13 +232,7 @@ absl::StatusOr<std::unique_ptr<Transport>> NewZmqTransport(
   absl::StatusOr<zmq_backend::ZmqSettings> settings =
       zmq_backend::ReadSettings(config);
   if (!settings.ok()) return settings.status();
-  std::unique_ptr<zmq_backend::Sockets> sockets;
-  const absl::Status status =
-      zmq_backend::CatchZmq("open a ZeroMQ context", [&] {
-        sockets = std::make_unique<zmq_backend::Sockets>();
-        sockets->context = zmq_backend::NewContext(*settings);
-      });
-  if (!status.ok()) return status;
+  auto sockets = std::make_unique<zmq_backend::Sockets>();
   sockets->settings = *settings;
   if (config.security) {
     auto keys = zmq_backend::LoadCurveKeys(*config.security, nullptr);
@@ -231,10 +240,6 @@ absl::StatusOr<std::unique_ptr<Transport>> NewZmqTransport(
     sockets->keys =
         std::make_unique<zmq_backend::CurveKeyRing>(*std::move(keys));
   }
-  absl::StatusOr<std::unique_ptr<zmq_backend::PollSet>> poll_set =
-      zmq_backend::PollSet::Open();
-  if (!poll_set.ok()) return poll_set.status();
-  sockets->poll_set = *std::move(poll_set);
   return std::make_unique<zmq_backend::ZmqTransport>(std::move(sockets));
 }
 

@@ -52,8 +52,8 @@
 // RLIMIT_NOFILE well above what is used, and the socket's folder private, since
 // the permissions of the folder and of the socket's file, which the umask
 // decides, are all that says who can connect. Where the process can have no
-// more threads, Start answers kResourceExhausted; but ZeroMQ aborts if it is
-// one of its own that it lacks.
+// more threads or descriptors, Start answers kResourceExhausted; but ZeroMQ
+// aborts if it is one of its own that it lacks.
 //
 //   auto transport = cluster::NewZmqTransport(config);
 //   if (!transport.ok()) return transport.status();
@@ -69,9 +69,8 @@
 namespace cluster {
 
 // kInvalidArgument: an option is unknown or out of range, or a key file holds
-// no key; kNotFound, kPermissionDenied: a key file (key_files.h).
-// kResourceExhausted: no descriptors left. Opens no socket and starts no thread
-// yet.
+// no key; kNotFound, kPermissionDenied: a key file (key_files.h). Opens nothing
+// and starts no thread before Start, so a process may fork in between.
 absl::StatusOr<std::unique_ptr<Transport>> NewZmqTransport(
     const TransportConfig& config);
 
