@@ -8,11 +8,20 @@
 // unless it says otherwise. Callbacks run one at a time per server, on the
 // transport's receiving thread or on one of the server's, with no lock held. In
 // a callback Send never waits; Flush, Receive and ReloadSecurity answer
-// kFailedPrecondition, Stop does nothing, and destroying the server is
-// forbidden. Ownership: the server owns its sockets and threads; envelopes are
-// copied in, and out of Receive; a handler's view dies with the call. Errors:
-// absl::Status with a text that says what to do; no exception crosses this
-// interface but std::bad_alloc, where memory ends.
+// kFailedPrecondition, and Stop does nothing. Ownership: the server owns its
+// sockets and threads; envelopes are copied in, and out of Receive; a handler's
+// view dies with the call. Errors: absl::Status with a text that says what to
+// do; no exception crosses this interface but std::bad_alloc, where memory ends.
+//
+// A callback that throws ends the process with a text on stderr. One that
+// destroys its server (exit does that to a static one) draws such a text too;
+// the server says goodbye, runs no further callback, and its threads and
+// sockets stay until the process ends.
+//
+// A process may fork before Start, and start the server on either side. In a
+// child of a process that has started it, the server is inert: calls answer
+// kFailedPrecondition, and Stop and the destructor do nothing
+// (docs/using.md, Fork and exit).
 //
 //   auto server = cluster::NewServer(1, "configs/cluster.json");
 //   if (!server.ok()) { std::cerr << server.status() << "\n"; return 1; }
@@ -131,7 +140,8 @@ class Server {
   // kFailedPrecondition: best effort, or in a callback.
   absl::Status Flush(absl::Duration timeout);
 
-  ServerStats Stats() const;  // also after Stop
+  // Also after Stop. In a child of fork without what is kept per peer.
+  ServerStats Stats() const;
 
   // Adds a member, before or after Start; the others must learn of this server
   // by their own AddPeer or config. Replaces the address of a member whose port
@@ -153,7 +163,8 @@ class Server {
 
   int Pid() const;
   std::vector<int> Peers() const;  // sorted, without this server
-  // Where it listens, port resolved; before it does, as configured.
+  // Where it listens, port resolved; before it does, as configured. In a child
+  // of fork both may be empty, where they were being changed at that moment.
   std::string Address() const;
 
   // Tries for at most linger_ms to get out what was accepted, then closes. It
@@ -172,7 +183,7 @@ class Server {
 };
 
 // A server by its id; its address and the other members are in the config.
-// Validates everything, opens nothing. kNotFound: the id or the file,
+// Validates everything, opens nothing and starts no thread. kNotFound: the id or the file,
 // kInvalidArgument: what the config says, or an unknown transport or codec.
 absl::StatusOr<std::unique_ptr<Server>> NewServer(
     int server_id, const std::string& config_file);
@@ -186,6 +197,8 @@ absl::StatusOr<std::unique_ptr<Server>> NewServer(int server_id, Config config,
 // is in use. After an error of binding it may be called again; after one of
 // dialling (an address that the transport refuses), or where the system has no
 // more threads (kResourceExhausted), the server is stopped.
+// kFailedPrecondition: in a child of fork, if the parent has started this server
+// or, with nng, any.
 absl::Status SendMessage(Server& server);
 // Starts receiving, as soon as invoked.
 absl::Status ReceiveMessage(Server& server);

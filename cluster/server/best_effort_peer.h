@@ -44,6 +44,7 @@ class BestEffortPeer : public Peer {
     return true;
   }
 
+  void Begin(std::uint64_t /*incarnation*/) override {}
   absl::Status Connect(const std::string& address) override;
   void Leave() override;
   void Remove() override;

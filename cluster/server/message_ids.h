@@ -31,6 +31,11 @@ class MessageIds {
   MessageIds(const MessageIds&) = delete;
   MessageIds& operator=(const MessageIds&) = delete;
 
+  // Of the ids from now on.
+  void SetIncarnation(std::uint64_t incarnation) {
+    incarnation_.store(incarnation, std::memory_order_relaxed);
+  }
+
   MessageId Next() {
     Block& block = Mine();
     if (block.owner != owner_ || block.left == 0) {
@@ -39,7 +44,7 @@ class MessageIds {
       block.left = kBlock;
     }
     --block.left;
-    return {incarnation_, block.next++};
+    return {incarnation_.load(std::memory_order_relaxed), block.next++};
   }
 
  private:
@@ -56,7 +61,7 @@ class MessageIds {
   // Tells one from another at the same address, later.
   inline static std::atomic<std::uint64_t> owners_{0};
 
-  const std::uint64_t incarnation_;
+  std::atomic<std::uint64_t> incarnation_;
   const std::uint64_t owner_;
   std::atomic<std::uint64_t> taken_{0};
 };

@@ -47,6 +47,8 @@ class Peer {
   // there and went; for a shutdown.
   virtual bool WaitReceived(std::chrono::steady_clock::time_point deadline) = 0;
 
+  // The server starts, as this life of its id; before it, nothing is sent.
+  virtual void Begin(std::uint64_t incarnation) = 0;
   // The transport is there and the address known: dial.
   virtual absl::Status Connect(const std::string& address) = 0;
   // Says goodbye and drops the rest, counted as kStopped.

@@ -55,6 +55,13 @@ void ReliablePeer::NewLink() {
   link_ = std::make_unique<Link>(config_, SystemRandom, sink);
 }
 
+// With a new link: its epoch and nonces are of this process too.
+void ReliablePeer::Begin(std::uint64_t incarnation) {
+  const std::unique_lock<std::mutex> lock = Touch();
+  config_.incarnation = incarnation;
+  if (link_ != nullptr) NewLink();
+}
+
 // For all that may give the link something to do in time.
 std::unique_lock<std::mutex> ReliablePeer::Touch() {
   std::unique_lock<std::mutex> lock(mutex_);

@@ -49,6 +49,7 @@ class ReliablePeer : public Peer, public ArrivalSource, private LinkSink {
   bool WaitDrained(std::chrono::steady_clock::time_point deadline) override;
   bool WaitReceived(std::chrono::steady_clock::time_point deadline) override;
 
+  void Begin(std::uint64_t incarnation) override;
   absl::Status Connect(const std::string& address) override;
   void Leave() override;
   void Remove() override;
@@ -107,7 +108,7 @@ class ReliablePeer : public Peer, public ArrivalSource, private LinkSink {
   bool WaitUntil(std::chrono::steady_clock::time_point deadline,
                  Predicate predicate);
 
-  const LinkConfig config_;
+  LinkConfig config_;  // Begin sets its incarnation; the rest never changes
   const std::size_t batch_bytes_;
   Transport* const transport_;
   Inbox* const inbox_;

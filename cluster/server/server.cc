@@ -15,7 +15,7 @@
 namespace cluster {
 
 Server::Server(std::unique_ptr<ServerCore> core) : core_(std::move(core)) {}
-Server::~Server() = default;
+Server::~Server() { ServerCore::End(std::move(core_)); }
 
 absl::Status SendMessage(Server& server) {
   return server.core_->StartSending();

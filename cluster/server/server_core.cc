@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
 #include <random>
 #include <utility>
 
@@ -52,9 +53,8 @@ ServerCore::ServerCore(int server_id, Config config, const Codec* codec,
                        std::unique_ptr<Transport> transport)
     : id_(server_id),
       codec_(codec),
-      incarnation_(NewIncarnation()),
       buffers_(std::move(buffers)),
-      message_ids_(incarnation_),
+      message_ids_(0),
       config_(std::move(config)),
       transport_(std::move(transport)),
       inbox_(id_, config_.payload_bytes_max, config_.inbox_bytes_max),
@@ -79,6 +79,40 @@ ServerCore::ServerCore(int server_id, Config config, const Codec* codec,
     if (server.id != id_) ids.push_back(server.id);
   }
   InsertPeers(ids);
+}
+
+void ServerCore::End(std::unique_ptr<ServerCore> core) {
+  const bool in_callback = core->callbacks_.InCallback();
+  if (!core->InAnotherProcess() && !in_callback) return;
+  if (!core->InAnotherProcess()) {
+    std::fprintf(stderr,
+                 "cluster: server %d was destroyed in one of its own callbacks "
+                 "(exit does that to a static one). Its threads and sockets "
+                 "are left as they are, and what it had accepted is lost; "
+                 "return from the callback first, or use _exit\n",
+                 core->id_);
+    core->callbacks_.StopBeginning();
+    core->inbox_.Close();
+    for (const auto& [id, peer] : core->peers_.entries()) peer->Leave();
+  }
+  static std::atomic<ServerCore*> kept{nullptr};
+  core->kept_before_ = kept.exchange(core.get());
+  core.release();
+}
+
+absl::Status ServerCore::AfterFork() {
+  return absl::FailedPreconditionError(
+      "this server was started in another process, before fork, and its "
+      "sockets and threads are that process's; make another one here with "
+      "NewServer, or fork before Start");
+}
+
+// In a child of fork it may be held by a thread that is not there, and what it
+// guards half changed: then without the lock.
+std::unique_lock<std::mutex> ServerCore::LockFacts() const {
+  if (InAnotherProcess())
+    return std::unique_lock<std::mutex>(lifecycle_, std::try_to_lock);
+  return std::unique_lock<std::mutex>(lifecycle_);
 }
 
 LinkConfig ServerCore::MakeLink(int id) const {
@@ -115,6 +149,7 @@ ServerAddress* ServerCore::FindAddress(int id) {
 
 absl::Status ServerCore::SetEnvelopeHandler(
     std::function<void(const EnvelopeView&)> handler) {
+  if (InAnotherProcess()) return AfterFork();
   std::lock_guard<std::mutex> lock(lifecycle_);
   if (phase_ != Phase::kNew)
     return absl::FailedPreconditionError("handlers are set before Start");
@@ -124,6 +159,7 @@ absl::Status ServerCore::SetEnvelopeHandler(
 
 absl::Status ServerCore::SetEventHandler(
     std::function<void(const PeerEvent&)> handler) {
+  if (InAnotherProcess()) return AfterFork();
   std::lock_guard<std::mutex> lock(lifecycle_);
   if (phase_ != Phase::kNew)
     return absl::FailedPreconditionError("handlers are set before Start");
@@ -132,16 +168,19 @@ absl::Status ServerCore::SetEventHandler(
 }
 
 absl::Status ServerCore::StartSending() {
+  if (InAnotherProcess()) return AfterFork();
   std::unique_lock<std::mutex> lock(lifecycle_);
   if (absl::Status status = Run(&lock); !status.ok()) return status;
-  sending_ = true;
+  sending_in_ = ForkGeneration();
   return absl::OkStatus();
 }
 
 absl::Status ServerCore::StartReceiving() {
+  if (InAnotherProcess()) return AfterFork();
   std::unique_lock<std::mutex> lock(lifecycle_);
   if (absl::Status status = Run(&lock); !status.ok()) return status;
-  if (!receiving_.exchange(true)) callbacks_.EnableEnvelopes();
+  if (receiving_in_.exchange(ForkGeneration()) == kNever)
+    callbacks_.EnableEnvelopes();
   return absl::OkStatus();
 }
 
@@ -151,9 +190,17 @@ absl::Status ServerCore::Run(std::unique_lock<std::mutex>* lock) {
   if (phase_ == Phase::kRunning) return absl::OkStatus();
   if (phase_ == Phase::kStopped)
     return absl::CancelledError("the server was stopped");
+  incarnation_ = NewIncarnation();
+  message_ids_.SetIncarnation(incarnation_);
+  for (const auto& [id, peer] : peers_.entries()) peer->Begin(incarnation_);
+  started_in_ = ForkGeneration();
   absl::Status status =
       transport_->Start(&router_, FindAddress(id_)->listening());
-  if (!status.ok()) return AtServer(id_, status);
+  if (!status.ok()) {
+    started_in_ = kNever;
+    return AtServer(id_, status);
+  }
+  bound_address_ = transport_->Address();
   phase_ = Phase::kRunning;
   status = callbacks_.Start();
   if (status.ok()) status = Dial();
@@ -176,6 +223,7 @@ absl::Status ServerCore::Dial() {
 }
 
 absl::Status ServerCore::AddPeer(int id, const std::string& address) {
+  if (InAnotherProcess()) return AfterFork();
   std::lock_guard<std::mutex> lock(lifecycle_);
   if (phase_ == Phase::kStopped)
     return absl::CancelledError("the server was stopped");
@@ -216,6 +264,7 @@ absl::Status ServerCore::AddPeer(int id, const std::string& address) {
 }
 
 absl::Status ServerCore::RemovePeer(int id) {
+  if (InAnotherProcess()) return AfterFork();
   {
     std::unique_lock<std::mutex> lock(lifecycle_);
     if (id == id_ || FindAddress(id) == nullptr) {
@@ -238,6 +287,7 @@ absl::Status ServerCore::RemovePeer(int id) {
 // Not under the lifecycle's lock: callbacks, which the transport may wait for,
 // take it.
 absl::Status ServerCore::ReloadSecurity() {
+  if (InAnotherProcess()) return AfterFork();
   if (callbacks_.InCallback())
     return absl::FailedPreconditionError("ReloadSecurity in a callback");
   if (stopped_) return absl::CancelledError("the server was stopped");
@@ -261,7 +311,7 @@ bool ServerCore::Tick() {
 }
 
 void ServerCore::Stop() {
-  if (callbacks_.InCallback()) return;
+  if (callbacks_.InCallback() || InAnotherProcess()) return;
   // The lifecycle's lock is not held while handlers are waited for: they may
   // ask for Peers.
   std::lock_guard<std::mutex> stop(stop_);
@@ -273,7 +323,7 @@ void ServerCore::Stop() {
     phase_ = Phase::kStopped;
     // In this order: who finds that nothing is sent any more, finds why.
     stopped_ = true;
-    sending_ = false;
+    sending_in_ = kNever;
   }
   if (broadcaster_ != nullptr) broadcaster_->Stop();
   const auto deadline = Deadline(config_.linger);
@@ -297,8 +347,9 @@ void ServerCore::Stop() {
 }
 
 std::vector<int> ServerCore::Peers() const {
-  std::lock_guard<std::mutex> lock(lifecycle_);
+  const std::unique_lock<std::mutex> lock = LockFacts();
   std::vector<int> ids;
+  if (!lock.owns_lock()) return ids;
   for (const ServerAddress& server : config_.servers) {
     if (server.id != id_) ids.push_back(server.id);
   }
@@ -307,9 +358,9 @@ std::vector<int> ServerCore::Peers() const {
 }
 
 std::string ServerCore::Address() const {
-  std::string bound = transport_->Address();
-  if (!bound.empty()) return bound;
-  std::lock_guard<std::mutex> lock(lifecycle_);
+  const std::unique_lock<std::mutex> lock = LockFacts();
+  if (!lock.owns_lock()) return "";
+  if (!bound_address_.empty()) return bound_address_;
   for (const ServerAddress& server : config_.servers) {
     if (server.id == id_) return server.listening();
   }
@@ -317,13 +368,15 @@ std::string ServerCore::Address() const {
 }
 
 ServerStats ServerCore::Stats() const {
-  SettleBroadcasts();
   ServerStats stats;
-  for (const auto& [id, peer] : peers_.entries())
-    stats.peers.push_back(peer->Stats());
   stats.delivered = inbox_.delivered();
   stats.self_sent = self_sent_;
   stats.inbox_bytes = inbox_.bytes();
+  // The rest is behind locks.
+  if (InAnotherProcess()) return stats;
+  SettleBroadcasts();
+  for (const auto& [id, peer] : peers_.entries())
+    stats.peers.push_back(peer->Stats());
   stats.refused = rejections_.counts();
   return stats;
 }

@@ -6,7 +6,9 @@
 // a Ticker that lets time pass. What it is not: public; Server is.
 //
 // Threads: as Server says. Order of locks: stop, lifecycle, the
-// broadcaster's, then one peer's, then the callbacks', then the inbox's.
+// broadcaster's, then one peer's, then the callbacks', then the inbox's. In a
+// child of fork a lock may be held for ever by a thread that is not there, so
+// every call looks first whether the server was started in this process.
 
 #ifndef CLUSTER_SERVER_SERVER_CORE_H_
 #define CLUSTER_SERVER_SERVER_CORE_H_
@@ -29,6 +31,7 @@
 #include "cluster/server/peer_table.h"
 #include "cluster/server/rejections.h"
 #include "cluster/server/ticker.h"
+#include "transport/fork_generation.h"
 
 namespace cluster {
 
@@ -40,6 +43,9 @@ class ServerCore {
              std::shared_ptr<BufferPool> buffers,
              std::unique_ptr<Transport> transport);
   ~ServerCore() { Stop(); }
+  // Destroys it, but for one whose threads cannot be waited for: in a child of
+  // fork, where they are not, and in one of its own callbacks.
+  static void End(std::unique_ptr<ServerCore> core);
 
   // Lifecycle (server_core.cc).
   absl::Status StartSending();
@@ -71,8 +77,15 @@ class ServerCore {
 
  private:
   enum class Phase { kNew, kRunning, kStopped };
+  static constexpr std::uint64_t kNever = 0;  // no ForkGeneration
 
   // Lifecycle.
+  bool InAnotherProcess() const {
+    const std::uint64_t started = started_in_.load(std::memory_order_relaxed);
+    return started != kNever && started != ForkGeneration();
+  }
+  static absl::Status AfterFork();
+  std::unique_lock<std::mutex> LockFacts() const;
   LinkConfig MakeLink(int id) const;
   std::unique_ptr<Peer> NewPeer(int id);
   absl::Status Run(std::unique_lock<std::mutex>* lock);
@@ -82,7 +95,9 @@ class ServerCore {
   bool Tick();
 
   // Sending.
-  bool sending() const { return sending_.load(std::memory_order_acquire); }
+  bool sending() const {
+    return sending_in_.load(std::memory_order_acquire) == ForkGeneration();
+  }
   absl::Status NotSending() const;
   absl::Status UnknownPid(int pid) const;
   EnvelopeView Stamp(const Envelope& envelope, int pid, MessageId id) const;
@@ -105,6 +120,9 @@ class ServerCore {
   }
 
   // Receiving.
+  bool receiving() const {
+    return receiving_in_.load(std::memory_order_acquire) == ForkGeneration();
+  }
   absl::StatusOr<Envelope> ReceiveInTime(absl::Duration timeout);
   absl::Status BeginReceive(LazyDeadline* deadline);
   absl::Status NextToReceive(LazyDeadline* deadline,
@@ -112,19 +130,26 @@ class ServerCore {
 
   const int id_;
   const Codec* const codec_;
-  const std::uint64_t incarnation_;
+  // Drawn at Start: a process may fork before it, and start both copies.
+  std::uint64_t incarnation_ = 0;
   const std::shared_ptr<BufferPool> buffers_;
   absl::Time trim_at_ = absl::InfinitePast();  // the ticker's
   MessageIds message_ids_;
   std::atomic<std::uint64_t> self_sent_{0};
-  std::atomic<bool> sending_{false};
-  std::atomic<bool> receiving_{false};
+  // The process, as its ForkGeneration, in which it sends, receives and has
+  // sockets and threads.
+  std::atomic<std::uint64_t> sending_in_{kNever};
+  std::atomic<std::uint64_t> receiving_in_{kNever};
+  std::atomic<std::uint64_t> started_in_{kNever};
   std::atomic<bool> stopped_{false};
+  ServerCore* kept_before_ = nullptr;  // of those that End could not destroy
 
-  mutable std::mutex lifecycle_;  // guards phase_ and config_.servers
+  // Guards phase_, bound_address_ and config_.servers.
+  mutable std::mutex lifecycle_;
   Phase phase_ = Phase::kNew;
-  std::mutex stop_;    // one Stop at a time; the others wait for it
-  std::mutex reload_;  // one ReloadSecurity at a time
+  std::string bound_address_;  // "" before Start
+  std::mutex stop_;            // one Stop at a time; the others wait for it
+  std::mutex reload_;          // one ReloadSecurity at a time
   Config config_;
 
   // The transport outlives the peers, and is stopped before anything is

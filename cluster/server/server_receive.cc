@@ -14,6 +14,7 @@ absl::Status NoneInTime() {
 }  // namespace
 
 absl::Status ServerCore::BeginReceive(LazyDeadline* deadline) {
+  if (InAnotherProcess()) return AfterFork();
   if (callbacks_.InCallback())
     return absl::FailedPreconditionError("Receive in a callback");
   if (callbacks_.handles_envelopes()) {
@@ -21,7 +22,7 @@ absl::Status ServerCore::BeginReceive(LazyDeadline* deadline) {
         "Receive with an OnEnvelope handler set");
   }
   if (stopped_) return absl::CancelledError("the server was stopped");
-  if (!receiving_) {
+  if (!receiving()) {
     return absl::FailedPreconditionError(
         "Receive before ReceiveMessage(server) or Start()");
   }
@@ -48,7 +49,7 @@ absl::Status ServerCore::NextToReceive(LazyDeadline* deadline,
 absl::StatusOr<Envelope> ServerCore::Receive(absl::Duration timeout) {
   // Most envelopes are one of many that came in a frame. Without handlers
   // nobody calls this in one, and the last reader was allowed to read.
-  if (callbacks_.none() && inbox_.TryContinueReading()) {
+  if (receiving() && callbacks_.none() && inbox_.TryContinueReading()) {
     const Inbox::Reading role(&inbox_);
     if (const EnvelopeView* const envelope = inbox_.Next())
       return envelope->ToEnvelope();

@@ -11,6 +11,7 @@
 namespace cluster {
 
 absl::Status ServerCore::NotSending() const {
+  if (InAnotherProcess()) return AfterFork();
   if (stopped_) return absl::CancelledError("the server was stopped");
   return absl::FailedPreconditionError(
       "Send before SendMessage(server) or Start()");
@@ -198,6 +199,7 @@ MulticastResult ServerCore::SendToAll(
 }
 
 absl::Status ServerCore::Flush(absl::Duration timeout) {
+  if (InAnotherProcess()) return AfterFork();
   if (config_.delivery == Delivery::kBestEffort) {
     return absl::FailedPreconditionError(
         "Flush: best effort has no acknowledgements");
