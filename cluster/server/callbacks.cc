@@ -1,7 +1,11 @@
 #include "cluster/server/callbacks.h"
 
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
 #include <utility>
 
+#include "transport/fork_generation.h"
 #include "transport/start_thread.h"
 
 namespace cluster {
@@ -23,7 +27,35 @@ class HandlerScope {
   const Callbacks* const outer_;
 };
 
+// The thread is the transport's or the server's, and has no caller to tell.
+[[noreturn]] void Die(const char* handler, int server_id, const char* did,
+                      const char* what) {
+  std::fprintf(stderr, "cluster: the %s handler of server %d %s: %s\n", handler,
+               server_id, did, what);
+  std::abort();
+}
+
 }  // namespace
+
+template <typename Handler, typename Told>
+void Callbacks::Run(const char* name, const Handler& handler,
+                    const Told& told) const {
+  const std::uint64_t generation = ForkGeneration();
+  try {
+    handler(told);
+  } catch (const std::exception& error) {
+    Die(name, inbox_->self_id(), "threw", error.what());
+  } catch (...) {
+    Die(name, inbox_->self_id(), "threw",
+        "something that is no std::exception");
+  }
+  // The rest of this thread belongs to the parent: it would receive from the
+  // parent's sockets.
+  if (generation != ForkGeneration()) {
+    Die(name, inbox_->self_id(), "returned in a child that it had forked",
+        "end the child in the handler, by exec or _exit");
+  }
+}
 
 void Callbacks::SetEnvelopeHandler(
     std::function<void(const EnvelopeView&)> handler) {
@@ -101,7 +133,7 @@ void Callbacks::RunInbox() {
     const Inbox::Reading role(inbox_);
     while (!stopping_) {
       if (const EnvelopeView* const envelope = inbox_->Next()) {
-        on_envelope_(*envelope);
+        Run("OnEnvelope", on_envelope_, *envelope);
         continue;
       }
       // Not pending, and there is none: one that is being pushed is found when
@@ -113,7 +145,7 @@ void Callbacks::RunInbox() {
         event = events_.Pop();
         events_pending_ = !events_.empty();
       }
-      on_event_(event);
+      Run("OnPeerEvent", on_event_, event);
     }
   }
 }
@@ -126,7 +158,7 @@ void Callbacks::RunEvents() {
     lock.unlock();
     {
       HandlerScope scope(this);
-      on_event_(event);
+      Run("OnPeerEvent", on_event_, event);
     }
     lock.lock();
     running_event_ = false;

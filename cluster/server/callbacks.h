@@ -7,7 +7,9 @@
 // lie; without one, as soon as they come, and Receive goes past such a place
 // only when that was done. What it is not: where envelopes wait (Inbox).
 //
-// Threads: safe; SetHandlers before Start. No lock is held over user code.
+// Threads: safe; SetHandlers before Start. No lock is held over user code. A
+// handler that throws ends the process with a text, and so does one that returns
+// in a child that it forked.
 
 #ifndef CLUSTER_SERVER_CALLBACKS_H_
 #define CLUSTER_SERVER_CALLBACKS_H_
@@ -63,6 +65,8 @@ class Callbacks {
   void Loop();
   void RunInbox();
   void RunEvents();
+  template <typename Handler, typename Told>
+  void Run(const char* name, const Handler& handler, const Told& told) const;
 
   Inbox* const inbox_;
   std::function<void(const EnvelopeView&)> on_envelope_;

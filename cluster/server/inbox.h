@@ -73,6 +73,7 @@ class Inbox {
   // `self_id` is whom envelopes must be addressed to; `bytes_max` bounds what
   // PushEnvelope takes.
   Inbox(int self_id, std::size_t payload_bytes_max, std::size_t bytes_max);
+  int self_id() const { return self_id_; }
 
   // An arrival that a window has room for; after Close it is only counted. Who
   // waits for it hears of it by the WakeReader that has to follow.
