@@ -23,7 +23,8 @@ const char* RefusalReasonName(RefusalReason reason) {
       "bad record",
       "inbox full",
       "unauthenticated",
-      "silent"};
+      "silent",
+      "no version in common"};
   return kNames[static_cast<std::size_t>(reason)];
 }
 

@@ -54,8 +54,10 @@ enum class RefusalReason {
   kInboxFull,         // best effort: Receive does not keep up
   kUnauthenticated,   // its connection proved nothing, or not enough
   kSilent,            // a connection said nothing, or not enough, in time
+  kVersion,           // it speaks no version of the protocol that this server
+                      // does, or another one than its session
 };
-inline constexpr int kRefusalReasons = 14;
+inline constexpr int kRefusalReasons = 15;
 const char* RefusalReasonName(RefusalReason reason);
 
 struct PeerStats {

@@ -9,7 +9,7 @@ namespace cluster {
 namespace {
 
 constexpr char kMagic[4] = {'C', 'L', 'F', '1'};
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kLastingVersionMin = 2;  // of the forms that last
 constexpr std::uint8_t kFlagsKnown =
     kAckRequest | kGap | kHearsYou | kConsumeRequest;
 
@@ -33,11 +33,6 @@ constexpr std::size_t kAtChunk = 65;
 constexpr std::size_t kAtStamp = 68;
 constexpr std::size_t kAtChunkTotalBytes = 72;
 
-// A hello's numbers, before its two length bytes and the cluster's name.
-constexpr std::size_t kHelloAtCodec = 64;
-constexpr std::size_t kHelloAtClusterBytes = 65;
-constexpr std::size_t kHelloAtCluster = 66;
-
 // `header` has kFrameHeaderBytes.
 std::uint32_t HeaderCrc(const char* header) {
   char copy[kFrameHeaderBytes];
@@ -59,6 +54,7 @@ std::uint64_t Word(std::uint32_t low, std::uint32_t high) {
 }
 
 void LoadFields(const char* in, FrameHeader* header) {
+  header->version = static_cast<std::uint8_t>(in[kAtVersion]);
   header->kind = static_cast<FrameKind>(in[kAtKind]);
   header->flags = static_cast<std::uint8_t>(in[kAtFlags]);
   header->codec = static_cast<std::uint8_t>(in[kAtCodec]);
@@ -76,6 +72,18 @@ void LoadFields(const char* in, FrameHeader* header) {
   header->stamp = LoadLittle<std::uint32_t>(in + kAtStamp);
   header->chunk_total_bytes =
       LoadLittle<std::uint64_t>(in + kAtChunkTotalBytes);
+}
+
+// What of a hello, refusal or goodbye has a meaning in every version. A later
+// version may give one to the rest.
+void ForgetWhatDoesNotLast(FrameHeader* header) {
+  header->flags = 0;
+  header->codec = 0;
+  header->records = 0;
+  header->sequence = 0;
+  header->lane = Lane::kNormal;
+  header->chunk = ChunkState::kWhole;
+  header->chunk_total_bytes = 0;
 }
 
 // The rules for a data frame's fields, and for those of the others.
@@ -97,30 +105,43 @@ bool DataFieldsValid(const FrameHeader& header) {
   return false;
 }
 
-bool OtherFieldsValid(const FrameHeader& header) {
-  return header.codec == 0 &&
-         (header.sequence == 0 || header.kind == FrameKind::kControl) &&
-         header.records == 0 && header.chunk == ChunkState::kWhole &&
-         header.chunk_total_bytes == 0;
+bool ControlFieldsValid(const FrameHeader& header) {
+  return header.codec == 0 && header.records == 0 &&
+         header.chunk == ChunkState::kWhole && header.chunk_total_bytes == 0;
 }
 
+bool IdsValid(const FrameHeader& header) {
+  return ((header.sender_id | header.destination_id) & ~0x7fffffffu) == 0;
+}
+
+// Of a data or control frame.
 bool FieldsValid(const char* in, const FrameHeader& header) {
   // Lane, chunk and the two zero bytes are one word of the wire.
   const auto word = LoadLittle<std::uint32_t>(in + kAtLane);
   if ((word >> 16) != 0 || (word & 0xff) >= kLanes) return false;
   if ((header.flags & ~kFlagsKnown) != 0) return false;
-  if (((header.sender_id | header.destination_id) & ~0x7fffffffu) != 0) {
-    return false;
-  }
   switch (header.kind) {
     case FrameKind::kData:
       return DataFieldsValid(header);
-    case FrameKind::kHello:
     case FrameKind::kControl:
-    case FrameKind::kGoodbye:
-      return OtherFieldsValid(header);
+      return ControlFieldsValid(header);
+    default:
+      return false;
   }
-  return false;
+}
+
+// Version, kind and fields, of a header whose checksum is right.
+FrameError LoadHeader(const char* in, FrameHeader* header) {
+  LoadFields(in, header);
+  if (!IdsValid(*header)) return FrameError::kField;
+  if (header->version < kLastingVersionMin) return FrameError::kVersion;
+  if (IsLasting(header->kind)) {
+    ForgetWhatDoesNotLast(header);
+    return FrameError::kNone;
+  }
+  if (header->version < kFrameVersionMin || header->version > kFrameVersionMax)
+    return FrameError::kVersion;
+  return FieldsValid(in, *header) ? FrameError::kNone : FrameError::kField;
 }
 
 }  // namespace
@@ -151,7 +172,7 @@ void EncodeFrameHeader(const FrameHeader& header, char* out) {
   // In whole words: the checksum reads words, and a word that was just written
   // in parts has to reach the cache before it can be read.
   const std::uint32_t traits =
-      Bytes(kVersion, header.kind, header.flags, header.codec);
+      Bytes(header.version, header.kind, header.flags, header.codec);
   StoreLittle(out, Word(LoadLittle<std::uint32_t>(kMagic), traits));
   StoreLittle(out + kAtHeaderCrc, Word(0, header.body_crc));
   StoreLittle(out + kAtBodyBytes, Word(header.body_bytes, header.records));
@@ -181,14 +202,13 @@ FrameError DecodeFrame(absl::string_view header_bytes, absl::string_view body,
   if (header_bytes.size() > kFrameHeaderBytes) return FrameError::kOverlong;
   const char* in = header_bytes.data();
   if (std::memcmp(in, kMagic, sizeof(kMagic)) != 0) return FrameError::kMagic;
-  if (static_cast<std::uint8_t>(in[kAtVersion]) != kVersion) {
-    return FrameError::kVersion;
-  }
   if (LoadLittle<std::uint32_t>(in + kAtHeaderCrc) != HeaderCrc(in)) {
     return FrameError::kHeaderCrc;
   }
-  LoadFields(in, header);
-  if (!FieldsValid(in, *header)) return FrameError::kField;
+  if (const FrameError error = LoadHeader(in, header);
+      error != FrameError::kNone) {
+    return error;
+  }
   if (body.size() < header->body_bytes) return FrameError::kTruncated;
   if (body.size() > header->body_bytes) return FrameError::kOverlong;
   if (Crc32c(body) != header->body_crc) return FrameError::kBodyCrc;
@@ -202,50 +222,6 @@ FrameError DecodeFrame(absl::string_view frame, FrameHeader* header,
   const FrameError error = DecodeFrame(frame.substr(0, cut), rest, header);
   if (error == FrameError::kNone) *body = rest;
   return error;
-}
-
-std::string EncodeHello(const Hello& hello) {
-  const absl::string_view cluster =
-      absl::string_view(hello.cluster).substr(0, kClusterNameBytesMax);
-  std::string out(kHelloAtCluster, '\0');
-  const std::uint64_t numbers[] = {
-      hello.incarnation,     hello.epoch,
-      hello.nonce,           hello.echo_nonce,
-      hello.echo_epoch,      hello.window_bytes,
-      hello.frame_bytes_max, hello.payload_bytes_max};
-  char* at = &out[0];
-  for (const std::uint64_t number : numbers) {
-    StoreLittle(at, number);
-    at += sizeof(number);
-  }
-  out[kHelloAtCodec] = static_cast<char>(hello.codec);
-  out[kHelloAtClusterBytes] = static_cast<char>(cluster.size());
-  out.append(cluster.data(), cluster.size());
-  return out;
-}
-
-bool DecodeHello(absl::string_view body, Hello* hello) {
-  if (body.size() < kHelloAtCluster) return false;
-  const absl::string_view cluster = body.substr(kHelloAtCluster);
-  if (cluster.size() != static_cast<std::uint8_t>(body[kHelloAtClusterBytes])) {
-    return false;
-  }
-  std::uint64_t* const numbers[] = {
-      &hello->incarnation,     &hello->epoch,
-      &hello->nonce,           &hello->echo_nonce,
-      &hello->echo_epoch,      &hello->window_bytes,
-      &hello->frame_bytes_max, &hello->payload_bytes_max};
-  const char* at = body.data();
-  for (std::uint64_t* number : numbers) {
-    *number = LoadLittle<std::uint64_t>(at);
-    at += sizeof(*number);
-  }
-  // Zero means "none yet", which nobody is, or offers.
-  if (hello->incarnation == 0 || hello->epoch == 0 || hello->nonce == 0)
-    return false;
-  hello->codec = static_cast<std::uint8_t>(body[kHelloAtCodec]);
-  hello->cluster.assign(cluster.data(), cluster.size());
-  return true;
 }
 
 }  // namespace cluster

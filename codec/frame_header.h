@@ -1,25 +1,24 @@
 // The header of every frame of the reliable delivery, whatever the codec of its
-// body.
+// body. docs/wire-format.md has an example of each kind.
 //
-// What it is: a struct, its wire form, and the hello that opens a session. What
-// it is not: the session logic (cluster/link/).
-//
-// Wire form, version 1. Integers are little-endian; 80 bytes, then `body_bytes`
-// of body.
+// Wire form. Integers are little-endian; 80 bytes, then `body_bytes` of body.
 //
 // clang-format off
 //   offset bytes field
 //        0     4 magic             43 4c 46 31 ("CLF1")
-//        4     1 version           1; others are refused
-//        5     1 kind              1 hello, 2 data, 3 control, 4 goodbye
+//        4     1 version           of a data or control frame: its session's;
+//                                  of another: the highest that its sender
+//                                  speaks
+//        5     1 kind              1 hello, 2 data, 3 control, 4 goodbye,
+//                                  5 refusal
 //        6     1 flags             see FrameFlag; unknown bits are refused
 //        7     1 codec             of the body of a data frame; else 0
 //        8     4 header_crc        CRC-32C of bytes 0..79, this field as zero
 //       12     4 body_crc          CRC-32C of the body
 //       16     4 body_bytes        exactly what follows the header
 //       20     4 records           envelopes that begin in this data frame
-//       24     4 sender_id
-//       28     4 destination_id
+//       24     4 sender_id         0..kServerIdMax
+//       28     4 destination_id    0..kServerIdMax
 //       32     8 session           0 in a hello before there is one
 //       40     8 sequence          of a data frame, from 1 in each session; in
 //                                  a control frame of the last data frame
@@ -30,7 +29,7 @@
 //       64     1 lane              0 urgent, 1 normal, 2 bulk
 //       65     1 chunk             0 whole records, 1 first, 2 middle, 3 last
 //                                  part of one record
-//       66     2 zero
+//       66     2 zero              reserved
 //       68     4 stamp             one more in each frame that the sender
 //                                  makes in a session, sent again or not,
 //                                  modulo 2^32: tells fresh from old;
@@ -39,19 +38,16 @@
 //                                  0 for whole records
 // clang-format on
 //
-// So in a data frame `records` is 1 for a first chunk, 0 for a middle or last
-// one and at most body_bytes otherwise; in other kinds it is 0, and so are
-// chunk and chunk_total_bytes. Ids are 0..kServerIdMax. What breaks one of
-// these rules is refused (kField).
+// In a data frame `records` is 1 for a first chunk, 0 for a middle or last one
+// and at most body_bytes otherwise; in a control frame records, chunk and
+// chunk_total_bytes are 0. What breaks one of these rules is refused (kField).
 //
-// A hello's body, all that two servers tell each other before they trust a
-// sequence number, the cluster's name last and nothing after it:
+// Hello, refusal and goodbye keep their form in every version from 2 on. Of
+// their headers magic, version, kind, the checksums, body_bytes, the ids,
+// session, received_through, consumed_through and stamp stay where they are;
+// all else is sent as 0 and not looked at. Their bodies are in hello.h.
 //
-//   u64 incarnation, epoch, nonce, echo_nonce, echo_epoch
-//   u64 window_bytes, frame_bytes_max, payload_bytes_max
-//   u8 codec, u8 cluster_bytes, the cluster's name
-//
-// Threads: values. Errors: decoding takes any bytes and says which field was
+// Threading: values. Errors: decoding takes any bytes and says which field was
 // wrong.
 
 #ifndef CODEC_FRAME_HEADER_H_
@@ -59,7 +55,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <string>
 
 #include "absl/strings/string_view.h"
 #include "cluster/envelope.h"
@@ -67,14 +62,24 @@
 namespace cluster {
 
 inline constexpr std::size_t kFrameHeaderBytes = 80;
-inline constexpr std::size_t kClusterNameBytesMax = 255;
+
+// The versions of data and control frames that this library speaks.
+inline constexpr std::uint8_t kFrameVersionMin = 2;
+inline constexpr std::uint8_t kFrameVersionMax = 2;
 
 enum class FrameKind : std::uint8_t {
   kHello = 1,
   kData = 2,
   kControl = 3,
-  kGoodbye = 4
+  kGoodbye = 4,
+  kRefusal = 5,
 };
+
+// Whether frames of this kind have the same form in every version.
+inline bool IsLasting(FrameKind kind) {
+  return kind == FrameKind::kHello || kind == FrameKind::kGoodbye ||
+         kind == FrameKind::kRefusal;
+}
 
 // Bits of FrameHeader::flags.
 enum FrameFlag : std::uint8_t {
@@ -93,6 +98,7 @@ enum class ChunkState : std::uint8_t {
 };
 
 struct FrameHeader {
+  std::uint8_t version = kFrameVersionMax;
   FrameKind kind = FrameKind::kControl;
   std::uint8_t flags = 0;
   std::uint8_t codec = 0;
@@ -116,7 +122,7 @@ enum class FrameError {
   kTruncated,  // shorter than a header, or than its body_bytes say
   kOverlong,   // longer than its body_bytes say
   kMagic,
-  kVersion,
+  kVersion,  // no version that this library speaks
   kHeaderCrc,
   kBodyCrc,
   kField,  // an unknown kind, flag, lane or chunk state, or an impossible
@@ -141,32 +147,13 @@ void StoreBodyCrc(std::uint32_t body_crc, char* header);
 std::uint32_t LoadBodyCrc(const char* header);
 
 // Reads and checks header and body of one whole frame. On success `body` is
-// what follows the header.
+// what follows the header. After kVersion the header's version and ids are what
+// the frame says, and nothing else is.
 FrameError DecodeFrame(absl::string_view frame, FrameHeader* header,
                        absl::string_view* body);
 // The same of a frame in two pieces: exactly the header, and the body.
 FrameError DecodeFrame(absl::string_view header_bytes, absl::string_view body,
                        FrameHeader* header);
-
-struct Hello {
-  std::uint64_t incarnation = 0;  // of the sender
-  std::uint64_t epoch = 0;        // the sender's half of the session's epoch
-  std::uint64_t nonce = 0;        // fresh; only who echoes it is believed
-  // The addressee's last nonce and epoch, 0 if none is known.
-  std::uint64_t echo_nonce = 0;
-  std::uint64_t echo_epoch = 0;
-  // The sender takes this many bytes unconsumed, and frames and payloads of
-  // this size.
-  std::uint64_t window_bytes = 0;
-  std::uint64_t frame_bytes_max = 0;
-  std::uint64_t payload_bytes_max = 0;
-  std::uint8_t codec = 0;
-  std::string cluster;  // at most kClusterNameBytesMax
-};
-
-std::string EncodeHello(const Hello& hello);
-// False if the bytes are not exactly one hello.
-bool DecodeHello(absl::string_view body, Hello* hello);
 
 }  // namespace cluster
 

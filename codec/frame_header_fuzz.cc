@@ -1,6 +1,6 @@
-// Checked, whatever the bytes: what decodes is encoded to the same bytes, its
-// fields are within their ranges, and its body is what follows the header. The
-// same for a hello, as the body of a frame and alone.
+// Checked, whatever the bytes: what decodes is encoded to a frame that decodes
+// to the same, its fields are within their ranges, and its body is what follows
+// the header. The same for the bodies that last, in a frame and alone.
 
 #include <cstddef>
 #include <cstdint>
@@ -8,16 +8,51 @@
 
 #include "codec/frame_header.h"
 #include "codec/fuzz.h"
+#include "codec/hello.h"
 #include "codec/little_endian.h"
 
 namespace cluster {
 namespace {
 
-void FuzzHello(absl::string_view input) {
-  const ExactCopy copy(input);
-  const absl::string_view body = copy.bytes();
+void FuzzHello(absl::string_view body) {
   Hello hello;
-  if (DecodeHello(body, &hello)) FUZZ_CHECK(EncodeHello(hello) == body);
+  if (!DecodeHello(body, &hello)) return;
+  FUZZ_CHECK(hello.versions.min > 0);
+  FUZZ_CHECK(hello.versions.min <= hello.versions.max);
+  FUZZ_CHECK(hello.incarnation != 0 && hello.epoch != 0 && hello.nonce != 0);
+  FUZZ_CHECK(hello.cluster.size() <= kWireTextBytesMax);
+  FUZZ_CHECK(hello.address.size() <= kWireTextBytesMax);
+  const std::string again = EncodeHello(hello);
+  Hello same;
+  FUZZ_CHECK(DecodeHello(again, &same));
+  FUZZ_CHECK(EncodeHello(same) == again);
+}
+
+void FuzzRefusal(absl::string_view body) {
+  Refusal refusal;
+  if (!DecodeRefusal(body, &refusal)) return;
+  FUZZ_CHECK(refusal.text.size() <= kWireTextBytesMax);
+  const std::string again = EncodeRefusal(refusal);
+  Refusal same;
+  FUZZ_CHECK(DecodeRefusal(again, &same));
+  FUZZ_CHECK(EncodeRefusal(same) == again);
+}
+
+void FuzzGoodbye(absl::string_view body) {
+  Goodbye goodbye;
+  if (!DecodeGoodbye(body, &goodbye)) return;
+  FUZZ_CHECK(goodbye.text.size() <= kWireTextBytesMax);
+  const std::string again = EncodeGoodbye(goodbye);
+  Goodbye same;
+  FUZZ_CHECK(DecodeGoodbye(again, &same));
+  FUZZ_CHECK(EncodeGoodbye(same) == again);
+}
+
+void FuzzLastingBody(absl::string_view input) {
+  const ExactCopy copy(input);
+  FuzzHello(copy.bytes());
+  FuzzRefusal(copy.bytes());
+  FuzzGoodbye(copy.bytes());
 }
 
 void FuzzFrame(absl::string_view input) {
@@ -47,8 +82,19 @@ void FuzzFrame(absl::string_view input) {
              header.chunk != ChunkState::kWhole);
   std::string again(kFrameHeaderBytes, '\0');
   EncodeFrameHeader(header, &again[0]);
-  FUZZ_CHECK(again == frame.substr(0, kFrameHeaderBytes));
-  if (header.kind == FrameKind::kHello) FuzzHello(body);
+  if (IsLasting(header.kind)) {
+    // What does not last was forgotten.
+    FrameHeader same;
+    FUZZ_CHECK(DecodeFrame(again, body, &same) == FrameError::kNone);
+    std::string third(kFrameHeaderBytes, '\0');
+    EncodeFrameHeader(same, &third[0]);
+    FUZZ_CHECK(third == again);
+    FuzzLastingBody(body);
+  } else {
+    FUZZ_CHECK(again == frame.substr(0, kFrameHeaderBytes));
+    FUZZ_CHECK(header.version >= kFrameVersionMin);
+    FUZZ_CHECK(header.version <= kFrameVersionMax);
+  }
 }
 
 // What a fuzzer cannot guess: magic, lengths and checksums that fit.
@@ -58,7 +104,7 @@ void Repair(std::string* frame) {
       absl::string_view(*frame).substr(kFrameHeaderBytes);
   char* const out = &(*frame)[0];
   StoreLittle<std::uint32_t>(out, 0x31464c43);
-  out[4] = 1;
+  if (out[4] < 2) out[4] = 2;
   StoreLittle<std::uint32_t>(out + 8, 0);
   StoreLittle<std::uint32_t>(out + 12, Crc32c(body));
   StoreLittle(out + 16, static_cast<std::uint32_t>(body_bytes));
@@ -72,7 +118,7 @@ void Repair(std::string* frame) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
                                       std::size_t bytes) {
   std::string frame(reinterpret_cast<const char*>(data), bytes);
-  cluster::FuzzHello(frame);
+  cluster::FuzzLastingBody(frame);
   cluster::FuzzFrame(frame);
   if (bytes < cluster::kFrameHeaderBytes) return 0;
   cluster::Repair(&frame);

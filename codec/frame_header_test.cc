@@ -104,7 +104,7 @@ TEST(Crc32cTest, TakesMoreThanTheLibraryTakesAtOnce) {
 
 TEST(FrameHeaderTest, HasTheseBytes) {
   EXPECT_EQ(absl::BytesToHexString(MakeFrame(DataHeader("abc"), "abc")),
-            "434c463101020b0176fc95f8b73f4b36"
+            "434c463102020b013ebe0d4eb73f4b36"
             "030000000200000001000000ffffff7f"
             "88776655443322110500000000000000"
             "03000000000000000200000000000000"
@@ -126,6 +126,7 @@ TEST(FrameHeaderTest, EveryFieldReturns) {
   FrameHeader out;
   absl::string_view body;
   ASSERT_EQ(DecodeFrame(frame, &out, &body), FrameError::kNone);
+  EXPECT_EQ(out.version, 2);
   EXPECT_EQ(body, "abc");
   EXPECT_EQ(body.data(), frame.data() + kFrameHeaderBytes);
   EXPECT_EQ(out.kind, in.kind);
@@ -159,8 +160,8 @@ TEST(FrameHeaderTest, DecodesInTwoPiecesThatAreCutBehindTheHeader) {
 }
 
 TEST(FrameHeaderTest, EveryKindDecodesWithoutABody) {
-  for (const FrameKind kind :
-       {FrameKind::kHello, FrameKind::kControl, FrameKind::kGoodbye}) {
+  for (const FrameKind kind : {FrameKind::kHello, FrameKind::kControl,
+                               FrameKind::kGoodbye, FrameKind::kRefusal}) {
     FrameHeader header;
     header.kind = kind;
     EXPECT_EQ(Decode(MakeFrame(header, "")), FrameError::kNone);
@@ -186,8 +187,6 @@ TEST(FrameHeaderTest, EveryFlippedBitIsSeen) {
     const FrameError error = Decode(flipped);
     if (bit / 8 < 4) {
       EXPECT_EQ(error, FrameError::kMagic) << "bit " << bit;
-    } else if (bit / 8 < 5) {
-      EXPECT_EQ(error, FrameError::kVersion) << "bit " << bit;
     } else if (bit / 8 < kFrameHeaderBytes) {
       EXPECT_EQ(error, FrameError::kHeaderCrc) << "bit " << bit;
     } else {
@@ -199,9 +198,8 @@ TEST(FrameHeaderTest, EveryFlippedBitIsSeen) {
 TEST(FrameHeaderTest, UnknownValuesAreRefused) {
   const std::string frame = MakeFrame(DataHeader("abc"), "abc");
   EXPECT_EQ(DecodeWithByte(frame, 0, 'X'), FrameError::kMagic);
-  EXPECT_EQ(DecodeWithByte(frame, 4, 2), FrameError::kVersion);
   EXPECT_EQ(DecodeWithByte(frame, 5, 0), FrameError::kField);
-  EXPECT_EQ(DecodeWithByte(frame, 5, 5), FrameError::kField);
+  EXPECT_EQ(DecodeWithByte(frame, 5, 6), FrameError::kField);
   for (const int flag : {16, 32, 64, 128}) {
     EXPECT_EQ(DecodeWithByte(frame, 6, flag), FrameError::kField) << flag;
   }
@@ -217,6 +215,74 @@ TEST(FrameHeaderTest, UnknownValuesAreRefused) {
   }
 }
 
+TEST(FrameHeaderTest, DataAndControlOfOtherVersionsAreRefused) {
+  FrameHeader control;
+  control.sender_id = 7;
+  for (const std::string& frame :
+       {MakeFrame(DataHeader("abc"), "abc"), MakeFrame(control, "")}) {
+    for (const int version : {0, 1, 3, 255})
+      EXPECT_EQ(DecodeWithByte(frame, 4, version), FrameError::kVersion);
+  }
+}
+
+// A frame of version 1 has its ids where they are now, so its sender can be
+// refused.
+TEST(FrameHeaderTest, AFrameOfVersion1TellsWhoseItIs) {
+  FrameHeader header = DataHeader("abc");
+  header.version = 1;
+  header.kind = FrameKind::kHello;
+  header.sender_id = 7;
+  FrameHeader out;
+  absl::string_view body;
+  ASSERT_EQ(DecodeFrame(MakeFrame(header, "abc"), &out, &body),
+            FrameError::kVersion);
+  EXPECT_EQ(out.version, 1);
+  EXPECT_EQ(out.sender_id, 7u);
+  EXPECT_EQ(out.destination_id, header.destination_id);
+  header.sender_id = 0x80000000;
+  EXPECT_EQ(Decode(MakeFrame(header, "abc")), FrameError::kField);
+}
+
+// Whatever a later version puts where this one has nothing to say.
+TEST(FrameHeaderTest, WhatLastsIsReadInEveryVersion) {
+  for (const FrameKind kind :
+       {FrameKind::kHello, FrameKind::kGoodbye, FrameKind::kRefusal}) {
+    for (const std::uint8_t version : {2, 3, 255}) {
+      FrameHeader in = DataHeader("abc");
+      in.version = version;
+      in.kind = kind;
+      in.flags = 0xff;
+      in.lane = static_cast<Lane>(77);
+      in.chunk = static_cast<ChunkState>(88);
+      in.stamp = 12;
+      in.chunk_total_bytes = 99;
+      const std::string frame = MakeFrame(in, "abc");
+      FrameHeader out;
+      absl::string_view body;
+      ASSERT_EQ(DecodeFrame(frame, &out, &body), FrameError::kNone);
+      EXPECT_EQ(body, "abc");
+      EXPECT_EQ(out.version, version);
+      EXPECT_EQ(out.kind, kind);
+      EXPECT_EQ(out.sender_id, in.sender_id);
+      EXPECT_EQ(out.destination_id, in.destination_id);
+      EXPECT_EQ(out.session, in.session);
+      EXPECT_EQ(out.received_through, in.received_through);
+      EXPECT_EQ(out.consumed_through, in.consumed_through);
+      EXPECT_EQ(out.stamp, in.stamp);
+      EXPECT_EQ(out.flags, 0);
+      EXPECT_EQ(out.codec, 0);
+      EXPECT_EQ(out.records, 0u);
+      EXPECT_EQ(out.sequence, 0u);
+      EXPECT_EQ(out.lane, Lane::kNormal);
+      EXPECT_EQ(out.chunk, ChunkState::kWhole);
+      EXPECT_EQ(out.chunk_total_bytes, 0u);
+      EXPECT_EQ(DecodeWithByte(frame, 66, 1), FrameError::kNone);
+      EXPECT_EQ(DecodeWithByte(frame, 27, 0x80), FrameError::kField);
+      EXPECT_EQ(DecodeWithByte(frame, 4, 1), FrameError::kVersion);
+    }
+  }
+}
+
 struct BrokenRule {
   const char* name;
   FrameKind kind;
@@ -226,7 +292,6 @@ struct BrokenRule {
 TEST(FrameHeaderTest, ImpossibleCombinationsAreRefused) {
   const auto data = FrameKind::kData;
   const auto control = FrameKind::kControl;
-  const auto goodbye = FrameKind::kGoodbye;
   const BrokenRule rules[] = {
       {"data needs a codec", data, [](FrameHeader* h) { h->codec = 0; }},
       {"data needs a sequence", data, [](FrameHeader* h) { h->sequence = 0; }},
@@ -251,8 +316,6 @@ TEST(FrameHeaderTest, ImpossibleCombinationsAreRefused) {
          h->chunk_total_bytes = 2;
        }},
       {"control has no codec", control, [](FrameHeader* h) { h->codec = 1; }},
-      {"goodbye has no sequence", goodbye,
-       [](FrameHeader* h) { h->sequence = 1; }},
       {"control has no records", control,
        [](FrameHeader* h) { h->records = 1; }},
       {"control has no chunks", control,

@@ -8,6 +8,7 @@
 #include "absl/strings/str_split.h"
 #include "codec/binary/binary.h"
 #include "codec/frame_header.h"
+#include "codec/hello.h"
 #include "codec/json/json.h"
 #include "gtest/gtest.h"
 
@@ -105,6 +106,8 @@ TEST(WireFormatTest, TheFrameIsWhatTheCodeWrites) {
 
 TEST(WireFormatTest, TheHelloIsWhatTheCodeWrites) {
   Hello hello;
+  hello.versions = {2, 2};
+  hello.features = kFeatureGroups;
   hello.incarnation = 0x1122334455667788;
   hello.epoch = 0x21;
   hello.nonce = 0x31;
@@ -115,7 +118,37 @@ TEST(WireFormatTest, TheHelloIsWhatTheCodeWrites) {
   hello.payload_bytes_max = 64u << 20;
   hello.codec = 1;
   hello.cluster = "demo";
+  hello.address = "n1:10001";
+  hello.heartbeat_ms = 2000;
+  hello.peer_timeout_ms = 5000;
   EXPECT_EQ(HexExample("hello"), absl::BytesToHexString(EncodeHello(hello)));
+}
+
+TEST(WireFormatTest, TheRefusalIsWhatTheCodeWrites) {
+  Refusal refusal;
+  refusal.code = RefusalCode::kNoCommonVersion;
+  refusal.text = "no version";
+  refusal.echo_nonce = 0x31;
+  refusal.versions = {2, 2};
+  EXPECT_EQ(HexExample("refusal"),
+            absl::BytesToHexString(EncodeRefusal(refusal)));
+}
+
+TEST(WireFormatTest, TheGoodbyeIsWhatTheCodeWrites) {
+  FrameHeader header;
+  header.kind = FrameKind::kGoodbye;
+  header.sender_id = 1;
+  header.destination_id = 2;
+  header.session = 0xa1a2a3a4a5a6a7a8;
+  header.received_through = 3;
+  header.consumed_through = 2;
+  header.stamp = 9;
+  const std::string body = EncodeGoodbye({GoodbyeReason::kRemovedYou, ""});
+  header.body_bytes = static_cast<std::uint32_t>(body.size());
+  header.body_crc = Crc32c(body);
+  std::string frame(kFrameHeaderBytes, '\0');
+  EncodeFrameHeader(header, &frame[0]);
+  EXPECT_EQ(HexExample("goodbye"), absl::BytesToHexString(frame + body));
 }
 
 TEST(WireFormatTest, TheStandaloneMessageIsWhatTheCodeWrites) {

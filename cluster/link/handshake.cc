@@ -4,6 +4,18 @@
 #include <utility>
 
 namespace cluster {
+namespace {
+
+// Longer than anybody waits.
+constexpr std::uint32_t kMillisecondsMax = 24 * 60 * 60 * 1000;
+
+std::uint32_t Milliseconds(absl::Duration duration) {
+  const std::int64_t milliseconds = absl::ToInt64Milliseconds(duration);
+  return static_cast<std::uint32_t>(
+      std::clamp<std::int64_t>(milliseconds, 1, kMillisecondsMax));
+}
+
+}  // namespace
 
 Handshake::Handshake(const LinkConfig& config,
                      std::function<std::uint64_t()> random)
@@ -19,9 +31,31 @@ std::uint64_t Handshake::FreshRandom() {
   return value;
 }
 
+// A larger window would let the peer decide how much of this server's memory
+// holds what it has not consumed.
+Hello Handshake::Clamped(Hello hello) const {
+  hello.window_bytes =
+      std::min<std::uint64_t>(hello.window_bytes, config_.window_bytes);
+  hello.frame_bytes_max =
+      std::min<std::uint64_t>(hello.frame_bytes_max, kLinkFrameBytesMax);
+  hello.payload_bytes_max = std::min<std::uint64_t>(hello.payload_bytes_max,
+                                                    config_.payload_bytes_max);
+  hello.heartbeat_ms = std::min(hello.heartbeat_ms, kMillisecondsMax);
+  hello.peer_timeout_ms = std::min(hello.peer_timeout_ms, kMillisecondsMax);
+  return hello;
+}
+
 HelloResult Handshake::Receive(const Hello& hello, std::uint64_t session,
                                absl::Time now) {
   if (hello.cluster != config_.cluster) return HelloResult::kWrongCluster;
+  const std::uint8_t version =
+      std::min(hello.versions.max, config_.versions.max);
+  if (version < std::max(hello.versions.min, config_.versions.min))
+    return HelloResult::kNoCommonVersion;
+  if (hello.window_bytes == 0 || hello.frame_bytes_max == 0 ||
+      hello.payload_bytes_max == 0) {
+    return HelloResult::kIncomplete;
+  }
   heard_nonce_ = hello.nonce;
   heard_epoch_ = hello.epoch;
 
@@ -38,11 +72,13 @@ HelloResult Handshake::Receive(const Hello& hello, std::uint64_t session,
                    ? HelloResult::kRenewed
                    : HelloResult::kRestarted;
       session_ = agreed;
+      version_ = version;
+      features_ = hello.features & config_.features;
       peer_incarnation_ = hello.incarnation;
       greet_at_ = absl::InfiniteFuture();
       interval_ = kHelloInterval;
     }
-    peer_ = hello;
+    peer_ = Clamped(hello);
   }
   // The peer is where we are, or it must hear our nonce to get there.
   if (session != session_ || session_ == 0) {
@@ -81,6 +117,8 @@ Hello Handshake::Say(absl::Time now) {
     interval_ = std::min(2 * interval_, kHelloIntervalMax);
   }
   Hello hello;
+  hello.versions = config_.versions;
+  hello.features = config_.features;
   hello.incarnation = config_.incarnation;
   hello.epoch = epoch_;
   hello.nonce = nonce_;
@@ -91,6 +129,9 @@ Hello Handshake::Say(absl::Time now) {
   hello.payload_bytes_max = config_.payload_bytes_max;
   hello.codec = config_.codec->Id();
   hello.cluster = config_.cluster;
+  hello.address = config_.address;
+  hello.heartbeat_ms = Milliseconds(config_.heartbeat);
+  hello.peer_timeout_ms = Milliseconds(config_.peer_timeout);
   return hello;
 }
 

@@ -17,8 +17,13 @@
 //         (proven: B is new) <-------------   hello nonce=b echo=a
 //   hello nonce=a' echo=b    ------------->             (proven)
 //
-// What it is not: authentication (the transport's), nor a timer's owner (Link
-// ticks it). Threads: none of its own, not thread-safe. Errors: HelloResult.
+// A hello also tells which versions and features its sender has. A session has
+// the highest version that both sides speak, and the features that both have.
+// What a hello claims of its sender's limits is clamped to our own, so that no
+// peer decides how much is kept for it.
+//
+// Authentication is the transport's, and the clock is Link's. Threading: not
+// thread-safe. Errors: HelloResult.
 
 #ifndef CLUSTER_LINK_HANDSHAKE_H_
 #define CLUSTER_LINK_HANDSHAKE_H_
@@ -28,7 +33,7 @@
 
 #include "absl/time/time.h"
 #include "cluster/link/link_config.h"
-#include "codec/frame_header.h"
+#include "codec/hello.h"
 
 namespace cluster {
 
@@ -38,7 +43,10 @@ enum class HelloResult {
   kFirst,      // the first session with this peer
   kRenewed,    // another session with the same life of the peer
   kRestarted,  // a session with another life of the peer
-  kWrongCluster  // not of our cluster: refused
+  // Refused:
+  kWrongCluster,     // not of our cluster
+  kNoCommonVersion,  // no version that we speak
+  kIncomplete,       // it lacks what a session of the common version needs
 };
 
 class Handshake {
@@ -48,6 +56,10 @@ class Handshake {
   // A hello frame arrived, `session` is its header's.
   HelloResult Receive(const Hello& hello, std::uint64_t session,
                       absl::Time now);
+
+  // Whether `echo` is the nonce of our last hellos, so that whoever says it has
+  // heard one of them.
+  bool Echoes(std::uint64_t echo) const { return echo == nonce_; }
 
   // A frame of another session than ours arrived: the peer should hear from us.
   void Doubt();
@@ -70,17 +82,24 @@ class Handshake {
 
   bool established() const { return session_ != 0; }
   std::uint64_t session() const { return session_; }
-  // What the peer said in the hello that won. Meaningful while established.
+  // Of the session. Meaningful while established.
+  std::uint8_t version() const { return version_; }
+  std::uint64_t features() const { return features_; }
+  // What the peer said in the hello that won, its limits clamped to our own.
+  // Meaningful while established.
   const Hello& peer() const { return peer_; }
 
  private:
   std::uint64_t FreshRandom();
+  Hello Clamped(Hello hello) const;
 
   const LinkConfig& config_;
   const std::function<std::uint64_t()> random_;
   std::uint64_t epoch_;
   std::uint64_t nonce_;
   std::uint64_t session_ = 0;
+  std::uint8_t version_ = 0;
+  std::uint64_t features_ = 0;
   Hello peer_;  // of the hello that won
   std::uint64_t peer_incarnation_ =
       0;                           // of the last session, 0 before the first

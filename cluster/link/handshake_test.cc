@@ -143,6 +143,106 @@ TEST(Handshake, OtherClustersAreRefused) {
   EXPECT_FALSE(sides.two.handshake.MayBeDue());
 }
 
+// Both sides' ranges, and the version that they agree on; 0: none.
+TEST(Handshake, TheHighestCommonVersionIsTaken) {
+  struct Case {
+    VersionRange one, two;
+    int agreed;
+  };
+  for (const Case& c : {Case{{2, 2}, {2, 2}, 2}, Case{{2, 2}, {2, 5}, 2},
+                        Case{{2, 7}, {3, 5}, 5}, Case{{2, 4}, {4, 9}, 4},
+                        Case{{2, 3}, {4, 9}, 0}, Case{{2, 2}, {1, 1}, 0}}) {
+    for (const bool turned : {false, true}) {
+      Sides sides;
+      sides.one.config.versions = turned ? c.two : c.one;
+      sides.two.config.versions = turned ? c.one : c.two;
+      if (c.agreed != 0) {
+        sides.Establish();
+        EXPECT_EQ(sides.one.handshake.version(), c.agreed);
+        EXPECT_EQ(sides.two.handshake.version(), c.agreed);
+        continue;
+      }
+      EXPECT_EQ(sides.two.Hear(sides.one.Say(), sides.one),
+                HelloResult::kNoCommonVersion);
+      EXPECT_FALSE(sides.two.handshake.MayBeDue());
+      EXPECT_EQ(sides.one.Hear(sides.two.Say(), sides.two),
+                HelloResult::kNoCommonVersion);
+    }
+  }
+}
+
+TEST(Handshake, TheCommonFeaturesAreTaken) {
+  Sides sides;
+  sides.one.config.features = 0b0111;
+  sides.two.config.features = 0b1101;
+  sides.Establish();
+  EXPECT_EQ(sides.one.handshake.features(), 0b0101u);
+  EXPECT_EQ(sides.two.handshake.features(), 0b0101u);
+}
+
+TEST(Handshake, WhatAPeerClaimsIsClampedToOurOwnLimits) {
+  Sides sides;
+  sides.two.Hear(sides.one.Say(), sides.one);
+  Hello hello = sides.two.Say();
+  hello.window_bytes = hello.frame_bytes_max = hello.payload_bytes_max =
+      std::uint64_t{1} << 62;
+  hello.heartbeat_ms = hello.peer_timeout_ms = 0xffffffff;
+  ASSERT_EQ(sides.one.Hear(hello, sides.two), HelloResult::kFirst);
+  const auto expect_clamped = [&sides] {
+    const LinkConfig& own = sides.one.config;
+    const Hello& peer = sides.one.handshake.peer();
+    EXPECT_EQ(peer.window_bytes, own.window_bytes);
+    EXPECT_EQ(peer.frame_bytes_max, kLinkFrameBytesMax);
+    EXPECT_EQ(peer.payload_bytes_max, own.payload_bytes_max);
+    EXPECT_LE(peer.heartbeat_ms, 24u * 60 * 60 * 1000);
+    EXPECT_LE(peer.peer_timeout_ms, 24u * 60 * 60 * 1000);
+  };
+  expect_clamped();
+  // Nor later in the session.
+  hello.echo_nonce = sides.one.Say().nonce;
+  ASSERT_EQ(sides.one.Hear(hello, sides.two), HelloResult::kSame);
+  expect_clamped();
+}
+
+TEST(Handshake, LaterHellosOfTheSessionTellNewLimitsAndNothingElse) {
+  Sides sides;
+  sides.Establish();
+  Hello hello = sides.two.Say();
+  hello.window_bytes = 5;
+  hello.payload_bytes_max = 6;
+  hello.features = 0;
+  ASSERT_EQ(sides.one.Hear(hello, sides.two), HelloResult::kSame);
+  EXPECT_EQ(sides.one.handshake.peer().window_bytes, 5u);
+  EXPECT_EQ(sides.one.handshake.peer().payload_bytes_max, 6u);
+  EXPECT_EQ(sides.one.handshake.features(), kFeatureGroups);
+}
+
+TEST(Handshake, ASessionNeedsLimits) {
+  for (std::uint64_t Hello::*field :
+       {&Hello::window_bytes, &Hello::frame_bytes_max,
+        &Hello::payload_bytes_max}) {
+    Sides sides;
+    Hello hello = sides.one.Say();
+    hello.*field = 0;
+    EXPECT_EQ(sides.two.Hear(hello, sides.one), HelloResult::kIncomplete);
+    EXPECT_FALSE(sides.two.handshake.MayBeDue());
+  }
+}
+
+TEST(Handshake, AHelloTellsWhatItsSenderIs) {
+  Side one(1, 100);
+  one.config.address = "10.0.0.1:10001";
+  const Hello hello = one.Say();
+  EXPECT_EQ(hello.versions.min, kFrameVersionMin);
+  EXPECT_EQ(hello.versions.max, kFrameVersionMax);
+  EXPECT_EQ(hello.features, kFeatureGroups);
+  EXPECT_EQ(hello.address, "10.0.0.1:10001");
+  EXPECT_EQ(hello.heartbeat_ms, 500u);
+  EXPECT_EQ(hello.peer_timeout_ms, 2000u);
+  EXPECT_TRUE(one.handshake.Echoes(hello.nonce));
+  EXPECT_FALSE(one.handshake.Echoes(hello.nonce + 1));
+}
+
 TEST(Handshake, AMirrorIsNoPeer) {
   Side one(1, 100);
   Hello hello = one.Say();

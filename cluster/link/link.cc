@@ -20,6 +20,9 @@ LinkConfig MakeLinkConfig(const Config& config, int self_id, int peer_id) {
   link.self_id = self_id;
   link.peer_id = peer_id;
   link.cluster = config.cluster;
+  for (const ServerAddress& server : config.servers) {
+    if (server.id == self_id) link.address = server.address;
+  }
   link.frame_bytes = config.frame_bytes;
   link.inflight_bytes = config.inflight_bytes;
   link.window_bytes = config.window_bytes;
@@ -135,6 +138,7 @@ void Link::OnConnected(absl::Time now) {
   // What was in flight may have gone with the old connection; the peer drops
   // what it has already.
   Rewind();
+  ForgetGaps();
   ack_due_ = true;
 }
 
@@ -181,6 +185,7 @@ void Link::Tick(absl::Time now) {
     probe_timeout_ = std::min(2 * probe_timeout_, kProbeTimeoutMax);
   }
   if (!handshake_.established()) return;
+  if (gap_waits_) OnGap(now);
   if (now >= ack_at_ || last_sent_ < HeartbeatBefore(now)) ack_due_ = true;
 }
 

@@ -44,6 +44,7 @@
 #include "cluster/peer_event.h"
 #include "cluster/stats.h"
 #include "codec/frame_header.h"
+#include "codec/hello.h"
 #include "transport/frame.h"
 
 namespace cluster {
@@ -117,8 +118,11 @@ class Link {
   std::uint64_t Abandon(DropReason reason);
 
   // From now on the only frame is one goodbye: a peer that gets it need not wait
-  // for the timeout.
-  void SayGoodbye() { goodbye_ = Goodbye::kDue; }
+  // for the timeout, and knows why.
+  void SayGoodbye(GoodbyeReason reason) {
+    goodbye_ = GoodbyeState::kDue;
+    goodbye_reason_ = reason;
+  }
 
   // --- the transport's side ---
 
@@ -129,6 +133,8 @@ class Link {
   // A frame whose header names the peer as its sender and whose checksums are
   // right.
   void OnFrame(const FrameHeader& header, Slice body, absl::Time now);
+  // A frame of the peer in a version that this library does not speak.
+  void OnForeignVersion(const FrameHeader& header, absl::Time now);
   // A frame that was refused before it got here.
   void CountRefusal(RefusalReason reason, absl::string_view trouble);
 
@@ -143,7 +149,7 @@ class Link {
   // is told when its cause comes in.
   bool MayTransmit(Lane lane) const {
     return !LaneGathers(lane) && connected_ && writable_ &&
-           goodbye_ == Goodbye::kNo && handshake_.established() &&
+           goodbye_ == GoodbyeState::kNo && handshake_.established() &&
            LaneReady(lane);
   }
   // The next frame to hand to the transport, if there is one.
@@ -177,11 +183,16 @@ class Link {
   PeerStats Stats() const;
 
  private:
-  enum class Goodbye { kNo, kDue, kSaid };
+  enum class GoodbyeState { kNo, kDue, kSaid };
 
   // Receiving (link_receive.cc).
   void OnHello(const FrameHeader& header, absl::string_view body,
                absl::Time now);
+  void RefuseHello(RefusalReason reason, RefusalCode code, std::uint64_t nonce,
+                   absl::string_view text, absl::Time now);
+  void OnRefusal(absl::string_view body, absl::Time now);
+  void OnGoodbye(absl::string_view body);
+  void OnGap(absl::Time now);
   void OnData(const FrameHeader& header, Slice body);
   void OnChunk(const FrameHeader& header, const Slice& body, Arrival arrival);
   bool OnAcknowledgement(const FrameHeader& header, absl::Time now);
@@ -229,6 +240,7 @@ class Link {
   void Stamp(absl::Time now, FrameHeader* header);
   Frame Lone(FrameHeader header, absl::string_view body);
   void Rewind();
+  void ForgetGaps();
   void AckSoon();
   absl::Time HeartbeatBefore(absl::Time now) const;
 
@@ -244,7 +256,8 @@ class Link {
   bool connected_ = false;
   bool writable_ = true;
   bool up_ = false;
-  Goodbye goodbye_ = Goodbye::kNo;
+  GoodbyeState goodbye_ = GoodbyeState::kNo;
+  GoodbyeReason goodbye_reason_ = GoodbyeReason::kStopped;
   // Whether frames of the peer come in: false from when they have not for
   // peer_timeout. Every frame tells (kHearsYou).
   bool heard_ = false;
@@ -278,6 +291,20 @@ class Link {
   // The frame whose acknowledgement is timed; 0: none.
   std::uint64_t rtt_sequence_ = 0;
   absl::Time rtt_start_;
+
+  // Gaps that the peer shows. Once one was answered, and until something new
+  // arrives there, another one is not answered before gap_answer_after_, and
+  // then with one frame: the rest follows when that has arrived.
+  absl::Time gap_answer_after_ = absl::InfinitePast();
+  absl::Duration gap_interval_ = kGapInterval;
+  bool gap_waits_ = false;
+  bool one_at_a_time_ = false;
+
+  // What the peer's hello is refused with, and what was refused by it.
+  Refusal refusal_;
+  bool refusal_due_ = false;
+  absl::Time refuse_after_ = absl::InfinitePast();
+  absl::Time tell_refused_after_ = absl::InfinitePast();
 
   FrameKind last_kind_ = FrameKind::kControl;  // of the last NextFrame
   std::uint8_t last_flags_ = 0;

@@ -17,6 +17,8 @@
 #include "cluster/config.h"
 #include "cluster/envelope.h"
 #include "codec/codec.h"
+#include "codec/frame_header.h"
+#include "codec/hello.h"
 #include "transport/buffer_pool.h"
 
 namespace cluster {
@@ -29,7 +31,11 @@ struct LinkConfig {
   // Where frames are built; one for all links of a server.
   std::shared_ptr<BufferPool> buffers = std::make_shared<BufferPool>();
 
+  VersionRange versions{kFrameVersionMin, kFrameVersionMax};
+  std::uint64_t features = kFeatureGroups;  // see Feature
+
   std::string cluster;
+  std::string address;  // the own one, as the config has it
   std::size_t frame_bytes = 64u << 10;
   std::size_t inflight_bytes = 9u << 19;
   std::size_t window_bytes = 8u << 20;
@@ -118,6 +124,14 @@ inline constexpr absl::Duration kAckDelay = absl::Milliseconds(20);
 // doubling. Well above kAckDelay.
 inline constexpr absl::Duration kProbeTimeout = absl::Milliseconds(200);
 inline constexpr absl::Duration kProbeTimeoutMax = absl::Seconds(2);
+
+// A gap that the peer shows again, with nothing received since it was answered,
+// is answered again after this long, at most after doubling.
+inline constexpr absl::Duration kGapInterval = absl::Milliseconds(50);
+inline constexpr absl::Duration kGapIntervalMax = kProbeTimeoutMax;
+
+// Refusals of a peer's hellos are at least this far apart.
+inline constexpr absl::Duration kRefusalInterval = absl::Seconds(1);
 
 // A hello that is not answered is said again after this long, at most after
 // doubling.

@@ -112,7 +112,7 @@ TEST(LinkLiveness, OneWayDeafnessIsDownOnBothSidesBeforeItIsRepaired) {
 TEST(LinkLiveness, AGoodbyeIsDownAtOnce) {
   LinkPair pair;
   pair.Connect();
-  pair.one.link->SayGoodbye();
+  pair.one.link->SayGoodbye(GoodbyeReason::kStopped);
   EXPECT_TRUE(pair.one.link->MayTransmit());
   pair.Exchange();
   EXPECT_EQ(pair.two.Events(), "up down");
@@ -121,6 +121,131 @@ TEST(LinkLiveness, AGoodbyeIsDownAtOnce) {
   pair.one.Append("unsaid");
   pair.Advance(absl::Seconds(1));
   EXPECT_TRUE(pair.two.taken.empty());
+}
+
+TEST(LinkLiveness, AGoodbyeTellsWhy) {
+  const auto told = [](const std::string& body) {
+    LinkPair pair;
+    pair.Connect();
+    FrameHeader header;
+    header.kind = FrameKind::kGoodbye;
+    header.version = 77;  // its form is that of every version
+    header.sender_id = 1;
+    header.destination_id = 2;
+    header.session = pair.two.link->session();
+    header.stamp = 1000;
+    pair.two.link->OnFrame(header, MakeSlice(body), pair.now);
+    return pair.two.link->up() ? "up" : pair.two.events.back().reason;
+  };
+  EXPECT_EQ(told(EncodeGoodbye({GoodbyeReason::kStopped, "x"})), "it stopped");
+  EXPECT_EQ(told(EncodeGoodbye({GoodbyeReason::kRemovedYou, "x"})),
+            "it removed this server");
+  EXPECT_EQ(told(""), "it left");
+  EXPECT_EQ(told(EncodeGoodbye({GoodbyeReason{77}, "for \x01 good"})),
+            "it left: for \\x01 good");
+  EXPECT_EQ(told("no entry"), "up");
+}
+
+TEST(LinkLiveness, ARemovalIsToldInTheGoodbye) {
+  LinkPair pair;
+  pair.Connect();
+  pair.one.link->SayGoodbye(GoodbyeReason::kRemovedYou);
+  pair.Exchange();
+  EXPECT_EQ(pair.two.events.back().reason, "it removed this server");
+}
+
+// Control frames of two that say kGap, with what it has received.
+class GapAsker {
+ public:
+  explicit GapAsker(LinkPair* pair) : pair_(pair) {}
+
+  // How many frames it draws.
+  int Ask(std::uint64_t received_through = 0) {
+    FrameHeader header;
+    header.flags = kGap | kHearsYou;
+    header.sender_id = 2;
+    header.destination_id = 1;
+    header.session = pair_->one.link->session();
+    header.received_through = received_through;
+    header.stamp = ++stamp_;
+    pair_->one.link->OnFrame(header, Slice(), pair_->now);
+    pair_->one.link->Tick(pair_->now);
+    return static_cast<int>(pair_->one.Speak().size());
+  }
+
+ private:
+  LinkPair* const pair_;
+  std::uint32_t stamp_ = 1000;
+};
+
+// Puts 28 frames on their way, each with one envelope.
+void FillTheWire(LinkPair* pair) {
+  for (int i = 0; i < 28; ++i)
+    ASSERT_EQ(pair->one.Append(std::string(600, 'x')), AppendResult::kAccepted);
+  ASSERT_EQ(pair->one.Speak().size(), 28u);
+}
+
+void LargeFlight(LinkConfig* config) {
+  config->inflight_bytes = config->window_bytes = 128 << 10;
+}
+
+TEST(LinkLiveness, GapsThatLeadNowhereDrawLessAndLess) {
+  LinkPair pair(LargeFlight);
+  pair.Connect();
+  FillTheWire(&pair);
+  GapAsker asker(&pair);
+  int frames = 0;
+  const absl::Time end = pair.now + absl::Seconds(1);
+  for (int i = 0; i < 9600; ++i) {
+    frames += asker.Ask();
+    pair.now += absl::Seconds(1) / 9600;
+  }
+  ASSERT_LE(pair.now, end);
+  EXPECT_GE(frames, 28);
+  EXPECT_LE(frames, 40);
+  EXPECT_EQ(pair.one.Events(), "up");
+}
+
+TEST(LinkLiveness, AGapBehindProgressIsAnsweredAtOnce) {
+  LinkPair pair(LargeFlight);
+  pair.Connect();
+  FillTheWire(&pair);
+  GapAsker asker(&pair);
+  for (std::uint64_t received = 0; received < 28; ++received)
+    EXPECT_EQ(asker.Ask(received), 28 - static_cast<int>(received));
+}
+
+// What was sent again is lost too: one frame tells whether there is a way, and
+// the others follow it. The question is answered though it is not repeated.
+TEST(LinkLiveness, AGapThatIsShownAgainIsAnsweredWithOneFrameLater) {
+  LinkPair pair(LargeFlight);
+  pair.Connect();
+  FillTheWire(&pair);
+  GapAsker asker(&pair);
+  EXPECT_EQ(asker.Ask(), 28);
+  EXPECT_EQ(asker.Ask(), 0);
+  pair.now += kGapInterval - absl::Milliseconds(1);
+  pair.one.link->Tick(pair.now);
+  EXPECT_TRUE(pair.one.Speak().empty());
+  pair.now += absl::Milliseconds(1);
+  pair.one.link->Tick(pair.now);
+  const Strings frames = pair.one.Speak();
+  ASSERT_EQ(frames.size(), 1u);
+  EXPECT_EQ(HeaderOf(frames[0]).sequence, 1u);
+  EXPECT_NE(HeaderOf(frames[0]).flags & kAckRequest, 0);
+  EXPECT_EQ(asker.Ask(/*received_through=*/1), 27);
+}
+
+TEST(LinkLiveness, ANewConnectionIsANewChance) {
+  LinkPair pair(LargeFlight);
+  pair.Connect();
+  FillTheWire(&pair);
+  GapAsker asker(&pair);
+  EXPECT_EQ(asker.Ask(), 28);
+  EXPECT_EQ(asker.Ask(), 0);
+  pair.one.link->OnConnected(pair.now);
+  EXPECT_EQ(pair.one.Speak().size(), 28u);
+  EXPECT_EQ(asker.Ask(), 28);
 }
 
 TEST(LinkLiveness, LostFramesAreSentAgainInOrder) {
@@ -363,7 +488,7 @@ TEST(LinkBackPressure, ARequestIsSaidAgain) {
 TEST(LinkBackPressure, AGoodbyeIsSaidAgain) {
   LinkPair pair;
   pair.Connect();
-  pair.one.link->SayGoodbye();
+  pair.one.link->SayGoodbye(GoodbyeReason::kStopped);
   RefuseTheFirst(&pair, &pair.one, FrameKind::kGoodbye);
   EXPECT_EQ(pair.two.Events(), "up");
   pair.one.link->OnWritable();

@@ -3,10 +3,33 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "cluster/link/link.h"
 
 namespace cluster {
+namespace {
+
+// What a peer wrote, for people.
+std::string Printable(absl::string_view text) {
+  return absl::Utf8SafeCHexEscape(text);
+}
+
+std::string RangeText(const VersionRange& versions) {
+  const int min = versions.min;
+  return versions.min == versions.max
+             ? absl::StrCat(min)
+             : absl::StrCat(min, " to ", static_cast<int>(versions.max));
+}
+
+std::string NoCommonVersion(const LinkConfig& config,
+                            const VersionRange& of_peer) {
+  return absl::StrCat("server ", config.self_id, " speaks ",
+                      RangeText(config.versions), ", server ", config.peer_id,
+                      " ", RangeText(of_peer));
+}
+
+}  // namespace
 
 void Link::Refuse(RefusalReason reason, absl::string_view trouble) {
   ++stats_.refused[static_cast<std::size_t>(reason)];
@@ -26,20 +49,30 @@ void Link::OnFrame(const FrameHeader& header, Slice body, absl::Time now) {
     OnHello(header, body.bytes, now);
     return;
   }
+  if (header.kind == FrameKind::kRefusal) {
+    OnRefusal(body.bytes, now);
+    return;
+  }
   if (!handshake_.established() || header.session != handshake_.session()) {
     Refuse(RefusalReason::kUnknownSession, "a frame of another session");
     handshake_.Doubt();
+    return;
+  }
+  if (!IsLasting(header.kind) && header.version != handshake_.version()) {
+    Refuse(RefusalReason::kVersion,
+           absl::StrCat("a frame of version ", header.version,
+                        " in a session of version ", handshake_.version()));
     return;
   }
   if (!OnAcknowledgement(header, now)) return;
   if (Fresh(header)) {
     Heard(now);
     if (header.kind == FrameKind::kGoodbye) {
-      SetDown("it stopped");
+      OnGoodbye(body.bytes);
       return;
     }
     UpOrDown(header);
-    if (header.flags & kGap) Rewind();
+    if (header.flags & kGap) OnGap(now);
     if (header.flags & kConsumeRequest) consume_wanted_ = true;
     LookForGap(header);
   }
@@ -94,9 +127,19 @@ void Link::OnHello(const FrameHeader& header, absl::string_view body,
     case HelloResult::kHeard:
       return;
     case HelloResult::kWrongCluster:
-      Refuse(RefusalReason::kWrongCluster,
-             absl::StrCat("a hello of cluster \"", hello.cluster,
-                          "\", this is \"", config_.cluster, "\""));
+      RefuseHello(RefusalReason::kWrongCluster, RefusalCode::kWrongCluster,
+                  hello.nonce,
+                  absl::StrCat("server ", config_.self_id, " is of \"",
+                               config_.cluster, "\", server ", config_.peer_id,
+                               " of \"", Printable(hello.cluster), "\""),
+                  now);
+      return;
+    case HelloResult::kNoCommonVersion:
+      RefuseHello(RefusalReason::kVersion, RefusalCode::kNoCommonVersion,
+                  hello.nonce, NoCommonVersion(config_, hello.versions), now);
+      return;
+    case HelloResult::kIncomplete:
+      Refuse(RefusalReason::kMalformed, "a hello without limits");
       return;
     case HelloResult::kSame:
       Heard(now);
@@ -110,7 +153,95 @@ void Link::OnHello(const FrameHeader& header, absl::string_view body,
   }
 }
 
+// Not only counted: whoever is refused is to know it, and so is this server's
+// own application. Rationed, since the peer decides how often it says hello.
+void Link::RefuseHello(RefusalReason reason, RefusalCode code,
+                       std::uint64_t nonce, absl::string_view text,
+                       absl::Time now) {
+  const std::string told = absl::StrCat(RefusalReasonName(reason), ": ", text);
+  Refuse(reason, told);
+  if (now < refuse_after_) return;
+  refuse_after_ = now + kRefusalInterval;
+  refusal_due_ = true;
+  refusal_.code = code;
+  refusal_.text = told;
+  refusal_.echo_nonce = nonce;
+  refusal_.versions = config_.versions;
+  Event(PeerEvent::kRejected, told);
+}
+
+void Link::OnForeignVersion(const FrameHeader& header, absl::Time now) {
+  now_ = now;
+  if (header.destination_id != static_cast<std::uint32_t>(config_.self_id)) {
+    Refuse(RefusalReason::kWrongDestination,
+           absl::StrCat("a frame for server ", header.destination_id));
+    return;
+  }
+  // Nothing but its header can be read, so there is no nonce to echo.
+  RefuseHello(RefusalReason::kVersion, RefusalCode::kNoCommonVersion,
+              /*nonce=*/0,
+              NoCommonVersion(config_, {header.version, header.version}), now);
+}
+
+// A refusal of a hello that this server has not said, or of one of long ago,
+// says nothing.
+void Link::OnRefusal(absl::string_view body, absl::Time now) {
+  Refusal refusal;
+  if (!DecodeRefusal(body, &refusal)) {
+    Refuse(RefusalReason::kMalformed, "a refusal that does not parse");
+    return;
+  }
+  if (!handshake_.Echoes(refusal.echo_nonce)) {
+    Refuse(RefusalReason::kUnknownSession, "a refusal of no hello of ours");
+    return;
+  }
+  const std::string why =
+      refusal.text.empty()
+          ? absl::StrCat("code ", static_cast<int>(refusal.code))
+          : Printable(refusal.text);
+  stats_.last_trouble =
+      absl::StrCat("server ", config_.peer_id, " refuses this server: ", why);
+  if (now < tell_refused_after_) return;
+  tell_refused_after_ = now + config_.peer_timeout;
+  Event(PeerEvent::kRejected, stats_.last_trouble);
+}
+
+void Link::OnGoodbye(absl::string_view body) {
+  Goodbye goodbye;
+  if (!DecodeGoodbye(body, &goodbye)) {
+    Refuse(RefusalReason::kMalformed, "a goodbye that does not parse");
+    return;
+  }
+  switch (goodbye.reason) {
+    case GoodbyeReason::kStopped:
+      return SetDown("it stopped");
+    case GoodbyeReason::kRemovedYou:
+      return SetDown("it removed this server");
+  }
+  SetDown(goodbye.text.empty()
+              ? "it left"
+              : absl::StrCat("it left: ", Printable(goodbye.text)));
+}
+
+// The first time, all is sent again at once. A peer that goes on asking, and
+// gets nothing of it, draws less and less.
+void Link::OnGap(absl::Time now) {
+  gap_waits_ = now < gap_answer_after_;
+  if (gap_waits_) return;
+  one_at_a_time_ = gap_answer_after_ != absl::InfinitePast();
+  gap_answer_after_ = now + gap_interval_;
+  gap_interval_ = std::min(2 * gap_interval_, kGapIntervalMax);
+  Rewind();
+}
+
+void Link::ForgetGaps() {
+  gap_answer_after_ = absl::InfinitePast();
+  gap_interval_ = kGapInterval;
+  gap_waits_ = one_at_a_time_ = false;
+}
+
 bool Link::OnAcknowledgement(const FrameHeader& header, absl::Time now) {
+  const std::uint64_t before = window_.received_through();
   switch (
       window_.Acknowledge(header.received_through, header.consumed_through)) {
     case AckResult::kImpossible:
@@ -122,6 +253,7 @@ bool Link::OnAcknowledgement(const FrameHeader& header, absl::Time now) {
     case AckResult::kProgress:
       break;
   }
+  if (window_.received_through() > before) ForgetGaps();
   timer_start_ = now;
   if (rtt_sequence_ != 0 && window_.received_through() >= rtt_sequence_) {
     // RFC 6298, section 2: an exponentially weighted mean with a gain of an

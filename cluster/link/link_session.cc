@@ -40,6 +40,7 @@ void Link::BeginSession(HelloResult how) {
   consumed_untold_bytes_ = unasked_bytes_ = 0;
   stamp_ = heard_stamp_ = 0;
   probe_timeout_ = kProbeTimeout;
+  ForgetGaps();
   rtt_sequence_ = 0;
   ++stats_.sessions;
 

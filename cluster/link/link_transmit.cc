@@ -66,8 +66,9 @@ bool Link::MayBeInFlight(Lane lane) const {
 
 bool Link::MayTransmit() const {
   if (!connected_ || !writable_) return false;
-  if (goodbye_ != Goodbye::kNo)
-    return goodbye_ == Goodbye::kDue && handshake_.established();
+  if (goodbye_ != GoodbyeState::kNo)
+    return goodbye_ == GoodbyeState::kDue && handshake_.established();
+  if (refusal_due_) return true;
   if (ack_due_ || ask_consumed_ || probe_due_ || handshake_.MayBeDue() ||
       window_.Rewound() != nullptr)
     return true;
@@ -79,16 +80,21 @@ bool Link::MayTransmit() const {
 }
 
 bool Link::NextFrame(absl::Time now, Frame* frame) {
-  if (!connected_ || !writable_ || goodbye_ == Goodbye::kSaid) return false;
+  if (!connected_ || !writable_ || goodbye_ == GoodbyeState::kSaid)
+    return false;
   frame->slices.clear();
-  if (handshake_.Due(now) && goodbye_ == Goodbye::kNo) {
+  if (handshake_.Due(now) && goodbye_ == GoodbyeState::kNo) {
     *frame =
         Lone(Header(FrameKind::kHello, now), EncodeHello(handshake_.Say(now)));
+  } else if (refusal_due_ && goodbye_ == GoodbyeState::kNo) {
+    refusal_due_ = false;
+    *frame = Lone(Header(FrameKind::kRefusal, now), EncodeRefusal(refusal_));
   } else if (!handshake_.established()) {
     return false;
-  } else if (goodbye_ == Goodbye::kDue) {
-    goodbye_ = Goodbye::kSaid;
-    *frame = Lone(Header(FrameKind::kGoodbye, now), "");
+  } else if (goodbye_ == GoodbyeState::kDue) {
+    goodbye_ = GoodbyeState::kSaid;
+    *frame = Lone(Header(FrameKind::kGoodbye, now),
+                  EncodeGoodbye({goodbye_reason_, ""}));
   } else if (!NextData(now, frame)) {
     if (!ack_due_ && !ask_consumed_ && !probe_due_) return false;
     *frame = Lone(Header(FrameKind::kControl, now), "");
@@ -116,7 +122,10 @@ void Link::FrameNotTaken() {
       ack_due_ = true;
       break;
     case FrameKind::kGoodbye:
-      goodbye_ = Goodbye::kDue;
+      goodbye_ = GoodbyeState::kDue;
+      break;
+    case FrameKind::kRefusal:
+      refusal_due_ = true;
       break;
   }
   gap_due_ = gap_due_ || (last_flags_ & kGap) != 0;
@@ -127,6 +136,8 @@ void Link::FrameNotTaken() {
 // Every frame tells how far we are, so making one settles what is due.
 FrameHeader Link::Header(FrameKind kind, absl::Time now) {
   FrameHeader header;
+  header.version =
+      IsLasting(kind) ? config_.versions.max : handshake_.version();
   header.kind = kind;
   header.sender_id = static_cast<std::uint32_t>(config_.self_id);
   header.destination_id = static_cast<std::uint32_t>(config_.peer_id);
@@ -137,10 +148,13 @@ FrameHeader Link::Header(FrameKind kind, absl::Time now) {
 
 void Link::Stamp(absl::Time now, FrameHeader* header) {
   header->flags = 0;
-  if (header->kind != FrameKind::kHello) {
+  if (header->kind != FrameKind::kHello &&
+      header->kind != FrameKind::kRefusal) {
     header->stamp = ++stamp_;
     header->received_through = receive_.received_through();
     header->consumed_through = receive_.consumed_through();
+  }
+  if (!IsLasting(header->kind)) {
     if (heard_) header->flags |= kHearsYou;
     if (gap_due_) header->flags |= kGap;
     if (ask_consumed_) header->flags |= kConsumeRequest;
@@ -169,6 +183,7 @@ Frame Link::Lone(FrameHeader header, absl::string_view body) {
 
 bool Link::NextData(absl::Time now, Frame* frame) {
   if (const SendWindow::Sent* again = window_.Rewound()) {
+    if (one_at_a_time_ && window_.inflight()) return false;
     if (!FitsInFlight(again->batch.lane, FrameCharge(again->body_bytes)))
       return false;
     TransmitAgain(*again, now, frame);
@@ -194,6 +209,7 @@ void Link::TransmitAgain(const SendWindow::Sent& sent, absl::Time now,
   Stamp(now, &header);
   if (window_.MarkTransmitted()) ++stats_.frames_retransmitted;
   header.flags |= DataFlags(header.lane, FrameCharge(sent.body_bytes));
+  if (one_at_a_time_) header.flags |= kAckRequest;
   std::shared_ptr<char> place = config_.buffers->Lend(kFrameHeaderBytes);
   EncodeFrameHeader(header, place.get());
   SendWindow::FillFrame(sent, std::move(place), frame);

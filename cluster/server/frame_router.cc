@@ -86,14 +86,19 @@ bool FrameRouter::MaySpeakFor(int sender, const absl::optional<int>& identity) {
 FrameVerdict FrameRouter::OnSessionFrame(ReceivedFrame frame) {
   FrameHeader header;
   Slice body;
-  if (Decode(&frame, &header, &body) != FrameError::kNone) {
+  const FrameError error = Decode(&frame, &header, &body);
+  if (error != FrameError::kNone && error != FrameError::kVersion)
     return Refuse(RefusalReason::kMalformed, FrameVerdict::kMalformed);
-  }
   if (!MaySpeakFor(static_cast<int>(header.sender_id), frame.identity))
     return FrameVerdict::kMalformed;
   // With this delivery the table holds no other kind.
   auto* const peer = static_cast<ReliablePeer*>(
       peers_->Find(static_cast<int>(header.sender_id)));
+  if (error == FrameError::kVersion) {
+    return peer != nullptr && peer->OnForeignVersion(header)
+               ? FrameVerdict::kMalformed
+               : Refuse(RefusalReason::kVersion, FrameVerdict::kMalformed);
+  }
   bool may_pump = false;
   if (peer == nullptr || !peer->OnFrame(header, std::move(body), &may_pump))
     return Refuse(RefusalReason::kUnknownSender, FrameVerdict::kAccepted);

@@ -109,7 +109,7 @@ void ReliablePeer::Leave() {
   std::unique_lock<std::mutex> lock = Touch();
   if (link_ == nullptr) return;
   left_ = true;
-  link_->SayGoodbye();
+  link_->SayGoodbye(GoodbyeReason::kStopped);
   Pump();
   link_->Abandon(DropReason::kStopped);
   Release(std::move(lock));
@@ -119,7 +119,7 @@ void ReliablePeer::Remove() {
   std::lock_guard<std::mutex> dial(dial_);
   std::unique_lock<std::mutex> lock = Touch();
   if (link_ == nullptr) return;
-  link_->SayGoodbye();
+  link_->SayGoodbye(GoodbyeReason::kRemovedYou);
   Pump();
   PeerEvent event;
   event.type = PeerEvent::kRemoved;
@@ -184,6 +184,18 @@ bool ReliablePeer::OnFrame(const FrameHeader& header, Slice body,
   *may_pump = MayPump();
   Release(std::move(lock));
   inbox_->WakeReader();
+  return true;
+}
+
+bool ReliablePeer::OnForeignVersion(const FrameHeader& header) {
+  {
+    const std::unique_lock<std::mutex> lock = Touch();
+    if (link_ == nullptr) return false;
+    if (left_) return true;
+    link_->OnForeignVersion(header, MonotonicNow());
+    Pump();
+  }
+  callbacks_->Wake();
   return true;
 }
 

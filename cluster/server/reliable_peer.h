@@ -67,6 +67,8 @@ class ReliablePeer : public Peer, public ArrivalSource, private LinkSink {
   // A frame that names this peer as its sender; false if it is no member.
   // `may_pump`: OnDrained should be called when the input is drained.
   bool OnFrame(const FrameHeader& header, Slice body, bool* may_pump);
+  // The same of one in a version that this library does not speak.
+  bool OnForeignVersion(const FrameHeader& header);
   void CountRefusal(RefusalReason reason, absl::string_view trouble);
 
   void OnConsumed(const Arrival& arrival) override;

@@ -76,7 +76,8 @@ void SimServer::Crash() {
 }
 
 void SimServer::Stop() {
-  for (const auto& entry : links_) entry.second->link->SayGoodbye();
+  for (const auto& entry : links_)
+    entry.second->link->SayGoodbye(GoodbyeReason::kStopped);
   PumpAll();
   for (const auto& entry : links_) {
     entry.second->link->Abandon(DropReason::kStopped);

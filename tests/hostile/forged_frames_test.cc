@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "codec/hello.h"
 #include "gtest/gtest.h"
 #include "tests/hostile/besieged_cluster.h"
 #include "tests/hostile/forgery.h"
@@ -51,6 +52,14 @@ std::string WithByte(std::string frame, std::size_t at, char byte) {
   return frame;
 }
 
+std::string HelloOf(const Captured& captured,
+                    const std::function<void(Hello*)>& change) {
+  Hello hello;
+  EXPECT_TRUE(DecodeHello(BodyOf(captured.hello), &hello));
+  change(&hello);
+  return MakeFrame(HeaderOf(captured.hello), EncodeHello(hello));
+}
+
 // What is no frame of this protocol.
 std::vector<Forgery> Malformed(const Captured& captured) {
   const std::string& data = captured.data;
@@ -72,11 +81,26 @@ std::vector<Forgery> Malformed(const Captured& captured) {
   add("a claim of 4 GiB",
       Restamped(WithByte(WithByte(data, 18, '\xff'), 19, '\xff')));
   add("another magic", Restamped(WithByte(data, 0, 'X')));
-  add("the next version", Restamped(WithByte(data, 4, 2)));
   add("an unknown kind", Restamped(WithByte(data, 5, 9)));
   add("an unknown flag", Restamped(WithByte(data, 6, '\x80')));
   add("a wrong header checksum", WithByte(data, 8, data[8] ^ 1));
   add("a wrong body checksum", header + body);
+  return forgeries;
+}
+
+// Frames of versions that the server does not speak.
+std::vector<Forgery> OtherVersions(const Captured& captured) {
+  std::vector<Forgery> forgeries;
+  const auto add = [&](const char* name, std::string frame) {
+    forgeries.push_back(
+        {name, std::move(frame), Account::kPeer, RefusalReason::kVersion});
+  };
+  add("a hello of version 1", Restamped(WithByte(captured.hello, 4, 1)));
+  add("data of version 1", Restamped(WithByte(captured.data, 4, 1)));
+  add("data of version 3", Restamped(WithByte(captured.data, 4, 3)));
+  add("a hello of versions to come", HelloOf(captured, [](Hello* hello) {
+        hello->versions = {3, 9};
+      }));
   return forgeries;
 }
 
@@ -135,13 +159,14 @@ std::vector<Forgery> OtherSessions(const Captured& captured) {
   return forgeries;
 }
 
-std::string HelloOf(const Captured& captured,
-                    const std::function<void(Hello*)>& change) {
-  Hello hello;
-  EXPECT_TRUE(DecodeHello(BodyOf(captured.hello), &hello));
-  change(&hello);
-  return MakeFrame(HeaderOf(captured.hello), EncodeHello(hello));
+FrameHeader Lasting(const Captured& captured, FrameKind kind) {
+  FrameHeader header = HeaderOf(captured.hello);
+  header.kind = kind;
+  return header;
 }
+
+// An entry that nobody knows.
+const std::string kUnknown("\xff\xff\1\0x", 5);
 
 std::vector<Forgery> Hellos(const Captured& captured) {
   return {
@@ -161,6 +186,18 @@ std::vector<Forgery> Hellos(const Captured& captured) {
       {"a hello of another cluster",
        HelloOf(captured, [](Hello* hello) { hello->cluster = "another"; }),
        Account::kPeer, RefusalReason::kWrongCluster},
+      {"a hello with entries of a later version",
+       MakeFrame(HeaderOf(captured.hello), BodyOf(captured.hello) + kUnknown),
+       Account::kNobody,
+       {}},
+      {"a hello with an entry twice",
+       MakeFrame(HeaderOf(captured.hello),
+                 BodyOf(captured.hello) + BodyOf(captured.hello)),
+       Account::kPeer, RefusalReason::kMalformed},
+      {"a refusal of no hello",
+       MakeFrame(Lasting(captured, FrameKind::kRefusal),
+                 EncodeRefusal({RefusalCode::kWrongCluster, "go away", 1, {}})),
+       Account::kPeer, RefusalReason::kUnknownSession},
       {"a hello cut short",
        MakeFrame(HeaderOf(captured.hello), BodyOf(captured.hello).substr(1)),
        Account::kPeer, RefusalReason::kMalformed}};
@@ -229,6 +266,10 @@ class ForgedFramesTest : public testing::TestWithParam<const char*> {
 
 TEST_P(ForgedFramesTest, WhatIsNoFrameIsCountedAsMalformed) {
   Try(Malformed(captured_));
+}
+
+TEST_P(ForgedFramesTest, OtherVersionsAreRefusedAndChangeNothing) {
+  Try(OtherVersions(captured_));
 }
 
 TEST_P(ForgedFramesTest, UnknownSendersAreCountedAsThat) {

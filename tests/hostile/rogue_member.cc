@@ -58,8 +58,19 @@ FrameHeader RogueMember::Header(FrameKind kind) const {
 }
 
 void RogueMember::Say(const std::string& frame) {
-  EXPECT_EQ(transport_->Send(server_, Frame{{MakeSlice(frame)}}),
-            SendResult::kSent);
+  while (transport_->Send(server_, Frame{{MakeSlice(frame)}}) ==
+         SendResult::kBackPressured) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    ASSERT_TRUE(changed_.wait_for(lock, std::chrono::seconds(30),
+                                  [&] { return writable_ > 0; }));
+    --writable_;
+  }
+}
+
+void RogueMember::OnWritable(int) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  ++writable_;
+  changed_.notify_all();
 }
 
 // A frame of another session than the last is the first of a new one.
@@ -82,6 +93,7 @@ FrameVerdict RogueMember::OnFrame(ReceivedFrame frame) {
 
 void RogueMember::Answer(const Hello& hello) {
   Hello answer;
+  answer.versions = {kFrameVersionMin, kFrameVersionMax};
   answer.incarnation = kIncarnation;
   answer.epoch = kEpoch;
   answer.nonce = kNonce;

@@ -25,6 +25,7 @@
 #include <string>
 
 #include "codec/frame_header.h"
+#include "codec/hello.h"
 #include "transport/transport.h"
 
 namespace cluster {
@@ -43,12 +44,13 @@ class RogueMember final : private TransportHandler {
 
   // Of a frame in the present session.
   FrameHeader Header(FrameKind kind) const;
+  // Waits for room.
   void Say(const std::string& frame);
 
  private:
   FrameVerdict OnFrame(ReceivedFrame frame) override;
   void OnDrained() override {}
-  void OnWritable(int) override {}
+  void OnWritable(int) override;
   void OnConnected(int, std::uint64_t) override {}
   void OnDisconnected(int, std::uint64_t, absl::string_view) override {}
   void OnRejected(Rejection) override {}
@@ -63,6 +65,7 @@ class RogueMember final : private TransportHandler {
   int server_ = 0;
   std::uint64_t session_ = 0;  // as the server names it
   int sessions_ = 0;
+  int writable_ = 0;  // calls of OnWritable that no Say has waited for
 };
 
 }  // namespace cluster

@@ -12,6 +12,7 @@
 
 #include "cluster/server.h"
 #include "codec/binary/binary.h"
+#include "codec/hello.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/harness/accounts.h"
@@ -254,8 +255,31 @@ TEST_P(RogueMemberTest, BadRecordsAreCountedAfterARemovalToo) {
   ExpectHonestUnharmed();
 }
 
+// Each request would draw all that is on its way.
+TEST_P(RogueMemberTest, AFloodOfGapRequestsDrawsLittle) {
+  Envelope envelope;
+  envelope.pid = kRogue;
+  envelope.payload.assign(config_.frame_bytes, 'x');
+  for (int i = 0; i < 28; ++i) ASSERT_TRUE(victim_->Send(envelope).ok());
+  ASSERT_TRUE(tap_.WaitUntilSent(kVictim, kRogue, 28));
+  const std::size_t before = tap_.Sent(kVictim, kRogue).size();
+  FrameHeader header = rogue_->Header(FrameKind::kControl);
+  header.flags |= kGap;
+  constexpr int kRequests = 9600;
+  for (int i = 1; i < kRequests; ++i) {
+    header.stamp = static_cast<std::uint32_t>(i);
+    rogue_->Say(MakeFrame(header, ""));
+  }
+  header.stamp = kRequests;
+  Say(MakeFrame(header, ""));
+  EXPECT_LE(tap_.Sent(kVictim, kRogue).size() - before, 200u);
+  EXPECT_TRUE(SeenOfRogue().up);
+  ExpectHonestUnharmed();
+}
+
 TEST_P(RogueMemberTest, AHelloOfAnotherClusterIsRefused) {
   Hello hello;
+  hello.versions = {kFrameVersionMin, kFrameVersionMax};
   hello.incarnation = 3;
   hello.nonce = 1;
   hello.epoch = 2;

@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "codec/hello.h"
 #include "codec/registry.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"

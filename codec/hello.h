@@ -1,0 +1,115 @@
+// Hello, refusal and goodbye: what servers say to each other whatever versions
+// they speak, so the form of these three never changes.
+//
+// A body is a list of entries: u16 type, u16 length, that many bytes; integers
+// are little-endian. A reader skips entries of types that it does not know. It
+// refuses a body with a type that it knows twice or in another length, and one
+// that lacks a required entry (marked *).
+//
+// clang-format off
+//   hello    1* version_min u8    2* version_max u8   3 features u64
+//            4* incarnation u64   5* epoch u64        6* nonce u64
+//            7 echo_nonce u64     8 echo_epoch u64    9 window_bytes u64
+//           10 frame_bytes_max u64                   11 payload_bytes_max u64
+//           12 codec u8          13* cluster         14 address
+//           15 heartbeat_ms u32  16 peer_timeout_ms u32
+//   refusal  1* code u16          2 text              3 echo_nonce u64
+//            4 version_min u8     5 version_max u8
+//   goodbye  1 reason u16         2 text
+// clang-format on
+//
+// A missing number is 0, a missing text empty. Texts are at most
+// kWireTextBytesMax bytes, bodies at most kLastingBodyBytesMax. Threading: values. Errors: decoding takes any bytes and answers false.
+//
+//   std::string body = EncodeHello(hello);
+//   if (!DecodeHello(body, &hello)) ...
+
+#ifndef CODEC_HELLO_H_
+#define CODEC_HELLO_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "absl/strings/string_view.h"
+
+namespace cluster {
+
+inline constexpr std::size_t kWireTextBytesMax = 255;
+inline constexpr std::size_t kLastingBodyBytesMax = 64u << 10;
+
+// Bits of Hello::features: what a server understands beyond its version. A
+// session has those that both sides have.
+enum Feature : std::uint64_t {
+  kFeatureGroups = 1,  // records with a group and a correlation
+};
+
+// From `min` to `max`.
+struct VersionRange {
+  std::uint8_t min = 0;
+  std::uint8_t max = 0;
+};
+
+struct Hello {
+  VersionRange versions;
+  std::uint64_t features = 0;     // see Feature; unknown bits are kept
+  std::uint64_t incarnation = 0;  // of the sender
+  std::uint64_t epoch = 0;        // the sender's half of the session's epoch
+  std::uint64_t nonce = 0;        // fresh; only who echoes it is believed
+  // The addressee's last nonce and epoch, 0 if none is known.
+  std::uint64_t echo_nonce = 0;
+  std::uint64_t echo_epoch = 0;
+  // The sender takes this many bytes unconsumed, and frames and payloads of
+  // this size. A claim: the reader clamps it to a limit of its own.
+  std::uint64_t window_bytes = 0;
+  std::uint64_t frame_bytes_max = 0;
+  std::uint64_t payload_bytes_max = 0;
+  std::uint8_t codec = 0;
+  std::string cluster;
+  // The sender's address in its own config, for people. Nothing is dialled
+  // because of it.
+  std::string address;
+  std::uint32_t heartbeat_ms = 0;
+  std::uint32_t peer_timeout_ms = 0;
+};
+
+// Why a hello is refused. A reader shows the text of a code that it does not
+// know.
+enum class RefusalCode : std::uint16_t {
+  kNoCommonVersion = 1,
+  kWrongCluster = 2,
+};
+
+struct Refusal {
+  RefusalCode code = RefusalCode::kNoCommonVersion;
+  std::string text;              // for people
+  std::uint64_t echo_nonce = 0;  // of the hello that is refused
+  VersionRange versions;         // that the sender speaks
+};
+
+// Any other number means that the sender left.
+enum class GoodbyeReason : std::uint16_t {
+  kStopped = 1,
+  kRemovedYou = 2,
+};
+
+struct Goodbye {
+  GoodbyeReason reason = GoodbyeReason{0};
+  std::string text;  // for people
+};
+
+// Texts are cut to their bound; zeros and empty texts are left out where they
+// are not required.
+std::string EncodeHello(const Hello& hello);
+std::string EncodeRefusal(const Refusal& refusal);
+std::string EncodeGoodbye(const Goodbye& goodbye);
+
+// False if the body is malformed. A hello's incarnation, epoch and nonce are not
+// 0, and its version_max is not less than its version_min.
+bool DecodeHello(absl::string_view body, Hello* hello);
+bool DecodeRefusal(absl::string_view body, Refusal* refusal);
+bool DecodeGoodbye(absl::string_view body, Goodbye* goodbye);
+
+}  // namespace cluster
+
+#endif  // CODEC_HELLO_H_
