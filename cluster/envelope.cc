@@ -11,13 +11,14 @@ bool operator==(const Envelope& a, const Envelope& b) {
   return a.message_id == b.message_id && a.pid == b.pid &&
          a.msg_type == b.msg_type && a.sender_id == b.sender_id &&
          a.term == b.term && a.voted == b.voted && a.payload == b.payload &&
-         a.lane == b.lane;
+         a.lane == b.lane && a.group == b.group &&
+         a.correlation == b.correlation;
 }
 
 // In place: to fill an empty one takes longer.
 Envelope EnvelopeView::ToEnvelope() const {
-  return {message_id,           pid, msg_type, sender_id, term, voted,
-          std::string(payload), lane};
+  return {message_id,           pid,  msg_type, sender_id,  term, voted,
+          std::string(payload), lane, group,    correlation};
 }
 
 void EnvelopeView::CopyTo(Envelope* envelope) const {
@@ -29,6 +30,8 @@ void EnvelopeView::CopyTo(Envelope* envelope) const {
   envelope->voted = voted;
   envelope->payload.assign(payload.data(), payload.size());
   envelope->lane = lane;
+  envelope->group = group;
+  envelope->correlation = correlation;
 }
 
 std::string MsgTypeName(MsgType type) {
@@ -70,8 +73,10 @@ std::ostream& operator<<(std::ostream& out, const Envelope& envelope) {
   out << "{" << envelope.message_id << " " << envelope.sender_id << "->"
       << envelope.pid << " " << MsgTypeName(envelope.msg_type)
       << " term=" << envelope.term << (envelope.voted ? " voted" : "") << " "
-      << LaneName(envelope.lane) << " " << envelope.payload.size()
-      << " bytes \""
+      << LaneName(envelope.lane);
+  if (envelope.group != 0) out << " group=" << envelope.group;
+  if (envelope.correlation != 0) out << " correlation=" << envelope.correlation;
+  out << " " << envelope.payload.size() << " bytes \""
       << absl::CHexEscape(absl::string_view(envelope.payload).substr(0, kShown))
       << "\"";
   return out << (envelope.payload.size() > kShown ? "...}" : "}");

@@ -74,6 +74,12 @@ struct Envelope {
                            // to a request for its vote: it votes for the asker
   std::string payload;
   Lane lane = Lane::kNormal;
+  // The application's own, and 0 if it has none: which of several groups the
+  // envelope belongs to, and which request it answers. An envelope that has one
+  // of them is dropped, and counted, if its recipient's library does not know
+  // them.
+  std::uint64_t group = 0;
+  std::uint64_t correlation = 0;
 
   friend bool operator==(const Envelope& a, const Envelope& b);
   friend bool operator!=(const Envelope& a, const Envelope& b) {
@@ -92,6 +98,8 @@ struct EnvelopeView {
   bool voted = false;
   absl::string_view payload;
   Lane lane = Lane::kNormal;
+  std::uint64_t group = 0;
+  std::uint64_t correlation = 0;
 
   EnvelopeView() = default;
   // Implicit, so that an Envelope is accepted wherever only reading is needed.
@@ -104,7 +112,9 @@ struct EnvelopeView {
         term(envelope.term),
         voted(envelope.voted),
         payload(envelope.payload),
-        lane(envelope.lane) {}
+        lane(envelope.lane),
+        group(envelope.group),
+        correlation(envelope.correlation) {}
 
   // Copies the payload.
   Envelope ToEnvelope() const;

@@ -4,7 +4,8 @@ namespace cluster {
 
 const char* DropReasonName(DropReason reason) {
   static constexpr const char* kNames[kDropReasons] = {
-      "overflow", "peer restart", "removed", "too large", "stopped"};
+      "overflow",  "peer restart", "removed",
+      "too large", "stopped",      "unsupported"};
   return kNames[static_cast<std::size_t>(reason)];
 }
 

@@ -33,8 +33,10 @@ enum class DropReason {
   kRemoved,      // the peer was removed
   kTooLarge,     // the peer takes smaller payloads than this server
   kStopped,      // Stop, before it was acknowledged
+  kUnsupported,  // it has a group or a correlation, which the peer's library
+                 // does not know
 };
-inline constexpr int kDropReasons = 5;
+inline constexpr int kDropReasons = 6;
 const char* DropReasonName(DropReason reason);
 
 // Why a frame that arrived was not taken.

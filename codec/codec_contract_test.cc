@@ -70,6 +70,8 @@ class CodecContractTest : public ::testing::TestWithParam<std::string> {
     envelope.sender_id = kServerIdMax;
     envelope.term = std::numeric_limits<std::uint64_t>::max();
     envelope.lane = Lane::kUrgent;
+    envelope.group = std::numeric_limits<std::uint64_t>::max();
+    envelope.correlation = std::numeric_limits<std::uint64_t>::max();
     return envelope;
   }
 
@@ -95,7 +97,14 @@ TEST_P(CodecContractTest, TheZeroEnvelopeAndTheWidestReturn) {
   for (int c = 0; c < 256; ++c) all_bytes.payload += static_cast<char>(c);
   // The dearest payloads: all escaped, and all in base64, at sizes around the
   // bounds of a group.
-  std::vector<Envelope> in = {Envelope(), Widest(), broadcast, all_bytes};
+  Envelope no_group = Widest();
+  no_group.group = no_group.correlation = 0;
+  Envelope group = no_group;
+  group.group = 1;
+  Envelope correlation = no_group;
+  correlation.correlation = 1;
+  std::vector<Envelope> in = {Envelope(), Widest(),    no_group,  group,
+                              no_group,   correlation, broadcast, all_bytes};
   for (const char c : {'\x01', '\xff', '"', '\0', 'x'}) {
     for (const std::size_t bytes :
          {1, 2, 3, 4, 127, 128, 129, 130, 131, 5000}) {
@@ -110,6 +119,22 @@ TEST_P(CodecContractTest, TheZeroEnvelopeAndTheWidestReturn) {
     const auto alone = ReadStandalone(Standalone(envelope));
     ASSERT_TRUE(alone.ok()) << alone.status();
     EXPECT_EQ(*alone, envelope);
+  }
+}
+
+TEST_P(CodecContractTest, AStretchKnowsWhetherARecordHasAGroupOrACorrelation) {
+  for (std::uint64_t Envelope::*field :
+       {&Envelope::group, &Envelope::correlation}) {
+    Envelope plain;
+    Envelope grouped;
+    grouped.*field = 5;
+    EncodeState state;
+    Record(plain, &state);
+    EXPECT_FALSE(state.context.grouped);
+    Record(grouped, &state);
+    EXPECT_TRUE(state.context.grouped);
+    Record(plain, &state);
+    EXPECT_TRUE(state.context.grouped);
   }
 }
 

@@ -40,9 +40,8 @@ inline constexpr std::size_t kLastingBodyBytesMax = 64u << 10;
 
 // Bits of Hello::features: what a server understands beyond its version. A
 // session has those that both sides have.
-enum Feature : std::uint64_t {
-  kFeatureGroups = 1,  // records with a group and a correlation
-};
+inline constexpr std::uint64_t kFeatureGroups = 1;  // records with a group and
+                                                    // a correlation
 
 // From `min` to `max`.
 struct VersionRange {
@@ -52,7 +51,7 @@ struct VersionRange {
 
 struct Hello {
   VersionRange versions;
-  std::uint64_t features = 0;     // see Feature; unknown bits are kept
+  std::uint64_t features = 0;     // bits as above; unknown ones are kept
   std::uint64_t incarnation = 0;  // of the sender
   std::uint64_t epoch = 0;        // the sender's half of the session's epoch
   std::uint64_t nonce = 0;        // fresh; only who echoes it is believed

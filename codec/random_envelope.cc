@@ -30,6 +30,8 @@ Envelope RandomEnvelopes::Next() {
   if (OneIn(4)) last_.term = AnyNumber();
   if (OneIn(4)) last_.voted = !last_.voted;
   if (OneIn(4)) last_.lane = static_cast<Lane>(Below(kLanes));
+  if (OneIn(8)) last_.group = OneIn(2) ? 0 : AnyNumber();
+  if (OneIn(8)) last_.correlation = OneIn(2) ? 0 : AnyNumber();
   last_.payload = AnyPayload();
   return last_;
 }

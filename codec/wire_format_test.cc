@@ -62,6 +62,17 @@ Envelope FirstEnvelope() {
   return envelope;
 }
 
+std::string Body(const std::vector<Envelope>& envelopes) {
+  EncodeState state;
+  std::string body;
+  for (const Envelope& envelope : envelopes) {
+    std::string record(BinaryCodec().RecordBytesMax(envelope), '\0');
+    char* const end = BinaryCodec().AppendRecord(envelope, &state, &record[0]);
+    body.append(record.data(), end);
+  }
+  return body;
+}
+
 std::string BinaryBody() {
   Envelope second = FirstEnvelope();
   second.message_id.sequence = 301;
@@ -73,14 +84,7 @@ std::string BinaryBody() {
   third.voted = false;
   third.lane = Lane::kUrgent;
   third.payload = "new";
-  EncodeState state;
-  std::string body;
-  for (const Envelope& envelope : {FirstEnvelope(), second, third}) {
-    std::string record(BinaryCodec().RecordBytesMax(envelope), '\0');
-    char* const end = BinaryCodec().AppendRecord(envelope, &state, &record[0]);
-    body.append(record.data(), end);
-  }
-  return body;
+  return Body({FirstEnvelope(), second, third});
 }
 
 TEST(WireFormatTest, TheFrameIsWhatTheCodeWrites) {
@@ -151,6 +155,18 @@ TEST(WireFormatTest, TheGoodbyeIsWhatTheCodeWrites) {
   EXPECT_EQ(HexExample("goodbye"), absl::BytesToHexString(frame + body));
 }
 
+TEST(WireFormatTest, TheRecordsWithGroupsAreWhatTheCodeWrites) {
+  Envelope first = FirstEnvelope();
+  first.group = 9;
+  first.correlation = 300;
+  Envelope second = first;
+  second.message_id.sequence = 301;
+  second.correlation = 301;
+  second.payload = "again";
+  EXPECT_EQ(HexExample("grouped"),
+            absl::BytesToHexString(Body({first, second})));
+}
+
 TEST(WireFormatTest, TheStandaloneMessageIsWhatTheCodeWrites) {
   std::string message;
   BinaryCodec().EncodeStandalone(FirstEnvelope(), &message);
@@ -165,6 +181,8 @@ TEST(WireFormatTest, TheJsonObjectsAreWhatTheCodeWrites) {
   second.sender_id = 1;
   second.payload = "\xff\xfe";
   second.lane = Lane::kUrgent;
+  second.group = 9;
+  second.correlation = 300;
   const auto blocks = Blocks("json");
   ASSERT_EQ(blocks.size(), 2u);
   std::string message;

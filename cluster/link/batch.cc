@@ -19,6 +19,7 @@ Batch WithCapacity(BufferPool* buffers, const Batch& batch,
   std::memcpy(other.body_begin(), batch.body_begin(), batch.body_bytes);
   other.body_bytes = batch.body_bytes;
   other.payload_bytes_longest = batch.payload_bytes_longest;
+  other.features = batch.features;
   other.records = batch.records;
   other.body_crc = batch.body_crc;
   return other;

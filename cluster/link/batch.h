@@ -22,9 +22,15 @@
 #include "absl/strings/string_view.h"
 #include "cluster/envelope.h"
 #include "codec/frame_header.h"
+#include "codec/hello.h"
 #include "transport/buffer_pool.h"
 
 namespace cluster {
+
+// What a peer must have to understand the envelope's record, in bits of Hello::features.
+inline std::uint64_t FeaturesOf(const EnvelopeView& envelope) {
+  return (envelope.group | envelope.correlation) != 0 ? kFeatureGroups : 0;
+}
 
 struct Batch {
   std::shared_ptr<char> buffer;  // kFrameHeaderBytes of room, then the records
@@ -33,6 +39,7 @@ struct Batch {
   std::uint32_t records = 0;
   Lane lane = Lane::kNormal;
   std::size_t payload_bytes_longest = 0;  // of its envelopes
+  std::uint64_t features = 0;             // that its envelopes need
   std::uint32_t body_crc = 0;  // of a small one, once it takes no more records
   bool shared = false;         // with other peers: nothing is written into it
 

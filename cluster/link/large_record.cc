@@ -83,6 +83,7 @@ Batch EncodeLarge(const LinkConfig& config, const EnvelopeView& envelope,
   batch.records = 1;
   batch.shared = shared;
   batch.payload_bytes_longest = envelope.payload.size();
+  batch.features = FeaturesOf(envelope);
   return batch;
 }
 

@@ -232,7 +232,7 @@ class Link {
   bool FitsInFlight(Lane lane, std::size_t charge) const;
   void Transmit(Lane lane, absl::Time now, Frame* frame);
   SendWindow::Sent CutChunk(Lane lane, FrameHeader* header);
-  bool DropTooLarge(Lane lane);
+  bool DropUnfit(Lane lane);
   std::uint8_t DataFlags(Lane lane, std::size_t charge);
   void TransmitAgain(const SendWindow::Sent& sent, absl::Time now,
                      Frame* frame);

@@ -32,7 +32,7 @@ struct LinkConfig {
   std::shared_ptr<BufferPool> buffers = std::make_shared<BufferPool>();
 
   VersionRange versions{kFrameVersionMin, kFrameVersionMax};
-  std::uint64_t features = kFeatureGroups;  // see Feature
+  std::uint64_t features = kFeatureGroups;
 
   std::string cluster;
   std::string address;  // the own one, as the config has it

@@ -28,10 +28,85 @@ TEST(LinkFlow, FieldsArriveIntact) {
   sent.voted = true;
   sent.payload = std::string("\0\xff payload", 10);
   sent.lane = Lane::kUrgent;
+  sent.group = 1u << 20;
+  sent.correlation = 77;
   ASSERT_EQ(pair.one.link->Append(sent), AppendResult::kAccepted);
   pair.Exchange();
   ASSERT_EQ(pair.two.taken.size(), 1u);
   EXPECT_EQ(pair.two.taken[0], sent);
+}
+
+Envelope Grouped(const std::string& payload) {
+  Envelope envelope;
+  envelope.message_id = {1001, 1000};
+  envelope.pid = 2;
+  envelope.sender_id = 1;
+  envelope.payload = payload;
+  envelope.correlation = 5;
+  return envelope;
+}
+
+// However they get to the peer's queue; before there is a session nobody knows
+// what the peer understands.
+TEST(LinkFlow, WhatAPeerDoesNotUnderstandIsDroppedAndCounted) {
+  for (const bool before_the_session : {true, false}) {
+    LinkPair pair;
+    pair.two.config.features = 0;
+    pair.two.Restart(2002);
+    if (!before_the_session) pair.Connect();
+    Link& link = *pair.one.link;
+    const auto append = [&](const Envelope& envelope) {
+      ASSERT_EQ(link.Append(envelope), AppendResult::kAccepted);
+    };
+    pair.one.Append("a");
+    append(Grouped("x"));
+    pair.one.Append("b");
+    OpenBatch shared(pair.one.config, Lane::kNormal);
+    OpenBatch staged(pair.one.config, Lane::kNormal);
+    for (OpenBatch* batch : {&shared, &staged}) {
+      for (const bool grouped : {true, false}) {
+        Envelope envelope = Grouped(grouped ? "x" : "c");
+        if (!grouped) envelope.correlation = 0;
+        batch->Append(envelope,
+                      pair.one.config.codec->RecordBytesMax(envelope));
+      }
+    }
+    const EncodeState encode = shared.encode();
+    Batch closed = shared.Close();
+    closed.shared = true;
+    link.AppendShared(closed, encode);
+    link.AppendStaged(&staged);
+    append(Grouped(std::string(20000, 'l')));
+    pair.one.Append("d");
+    if (before_the_session) pair.Connect();
+    pair.Advance(absl::Seconds(1));
+    EXPECT_EQ(pair.two.Payloads(), (Strings{"a", "b", "c", "c", "d"}));
+    EXPECT_EQ(pair.one.Stats().Dropped(DropReason::kUnsupported), 4u);
+    EXPECT_EQ(pair.one.Stats().acknowledged, 5u);
+    EXPECT_TRUE(AddsUp(pair.one.Stats()));
+    EXPECT_TRUE(link.Drained());
+  }
+}
+
+// What a first life of the peer was sent goes to the next one, which may be an
+// older program.
+TEST(LinkFlow, WhatTheNextLifeDoesNotUnderstandIsNotSentToIt) {
+  LinkPair pair;
+  pair.two.consumes = false;
+  pair.Connect();
+  pair.one.Append("a");
+  ASSERT_EQ(pair.one.link->Append(Grouped("x")), AppendResult::kAccepted);
+  ASSERT_EQ(pair.one.link->Append(Grouped(std::string(5000, 'l'))),
+            AppendResult::kAccepted);
+  pair.Advance(absl::Seconds(1));
+  ASSERT_EQ(pair.one.Stats().in_flight, 3u);
+  pair.two.config.features = 0;
+  pair.two.consumes = true;
+  pair.Reborn(&pair.two, 2002);
+  pair.Advance(absl::Seconds(1));
+  EXPECT_EQ(pair.two.Payloads(), Strings{"a"});
+  EXPECT_EQ(pair.one.Stats().Dropped(DropReason::kUnsupported), 2u);
+  EXPECT_TRUE(AddsUp(pair.one.Stats()));
 }
 
 TEST(LinkFlow, WhatIsAcceptedBeforeThereIsASessionArrives) {

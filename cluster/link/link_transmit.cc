@@ -191,7 +191,7 @@ bool Link::NextData(absl::Time now, Frame* frame) {
   }
   if (queue_.Empty()) return false;
   for (Lane lane : kLanesByUrgency) {
-    while (LaneReady(lane) && DropTooLarge(lane)) {
+    while (LaneReady(lane) && DropUnfit(lane)) {
     }
     if (!LaneReady(lane)) continue;
     Transmit(lane, now, frame);
@@ -215,12 +215,15 @@ void Link::TransmitAgain(const SendWindow::Sent& sent, absl::Time now,
   SendWindow::FillFrame(sent, std::move(place), frame);
 }
 
-// Accepted before the peer had said how much it takes.
-bool Link::DropTooLarge(Lane lane) {
-  const std::uint64_t dropped =
-      queue_.DropTooLarge(lane, handshake_.peer().payload_bytes_max);
-  stats_.dropped[static_cast<std::size_t>(DropReason::kTooLarge)] += dropped;
-  return dropped > 0;
+// Accepted before the peer had said what it takes.
+bool Link::DropUnfit(Lane lane) {
+  const Unfit unfit = queue_.DropUnfit(
+      lane, handshake_.peer().payload_bytes_max, handshake_.features());
+  stats_.dropped[static_cast<std::size_t>(DropReason::kTooLarge)] +=
+      unfit.too_large;
+  stats_.dropped[static_cast<std::size_t>(DropReason::kUnsupported)] +=
+      unfit.unsupported;
+  return unfit.too_large + unfit.unsupported > 0;
 }
 
 void Link::Transmit(Lane lane, absl::Time now, Frame* frame) {

@@ -26,6 +26,7 @@ void OpenBatch::AppendCopy(const Batch& other, const EncodeState& encode) {
   batch_.body_bytes += other.body_bytes;
   batch_.payload_bytes_longest =
       std::max(batch_.payload_bytes_longest, other.payload_bytes_longest);
+  batch_.features = features() | other.features;
   batch_.records += other.records;
   encode_ = encode;
 }
@@ -68,6 +69,7 @@ Batch OpenBatch::Release() {
   const std::size_t recent = batch_.body_bytes;
   capacity_next_ =
       std::min(std::max(recent + recent / 4, kCapacityMin), batch_bytes_);
+  batch_.features = features();
   Batch released = std::move(batch_);
   batch_ = Batch();
   batch_.lane = released.lane;

@@ -17,6 +17,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 
 #include "absl/base/optimization.h"
 #include "cluster/envelope.h"
@@ -36,6 +37,10 @@ class OpenBatch {
   bool full() const { return full_; }
   const Batch& batch() const { return batch_; }
   const EncodeState& encode() const { return encode_; }
+  // What its records need; batch() knows it once it is closed.
+  std::uint64_t features() const {
+    return batch_.features | (encode_.context.grouped ? kFeatureGroups : 0);
+  }
 
   // Whether `bytes` more would leave it within a frame.
   bool Fits(std::size_t bytes) const {

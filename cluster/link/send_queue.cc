@@ -17,9 +17,10 @@ constexpr std::size_t kLaneShare = 8;
 // Records of more bytes than this, on average, are several cache lines each.
 constexpr std::size_t kCopiedBytes = 256;
 
-// What of a small batch has payloads within the bound.
-Batch WithoutTooLarge(const LinkConfig& config, const Batch& batch,
-                      std::size_t payload_bytes_max) {
+// What of a small batch a peer with these limits takes; the rest is counted.
+Batch OnlyFit(const LinkConfig& config, const Batch& batch,
+              std::size_t payload_bytes_max, std::uint64_t features,
+              Unfit* unfit) {
   Batch rest = NewBatch(config.buffers.get(), batch.lane, batch.capacity);
   absl::string_view body = batch.body();
   DecodeState decode;
@@ -29,7 +30,15 @@ Batch WithoutTooLarge(const LinkConfig& config, const Batch& batch,
     const absl::Status own = config.codec->NextRecord(&body, &decode);
     CLUSTER_CHECK(own.ok(), "a record of our own does not decode");
     const std::size_t bytes = envelope.payload.size();
-    if (bytes > payload_bytes_max) continue;
+    const std::uint64_t needed = FeaturesOf(envelope);
+    if ((needed & ~features) != 0) {
+      ++unfit->unsupported;
+      continue;
+    }
+    if (bytes > payload_bytes_max) {
+      ++unfit->too_large;
+      continue;
+    }
     const std::size_t room = config.codec->RecordBytesMax(envelope);
     if (rest.room() < room) {
       rest = WithCapacity(config.buffers.get(), rest, rest.body_bytes + room);
@@ -38,6 +47,7 @@ Batch WithoutTooLarge(const LinkConfig& config, const Batch& batch,
         config.codec->AppendRecord(envelope, &encode, rest.body_end());
     rest.body_bytes = static_cast<std::size_t>(end - rest.body_begin());
     rest.payload_bytes_longest = std::max(rest.payload_bytes_longest, bytes);
+    rest.features |= needed;
     ++rest.records;
   }
   rest.body_crc = Crc32c(rest.body());
@@ -190,19 +200,24 @@ void SendQueue::CutFront(Lane lane, std::size_t bytes) {
 
 void SendQueue::DropFront(Lane lane) { PopFront(&At(lane)); }
 
-std::uint64_t SendQueue::DropTooLarge(Lane lane,
-                                      std::size_t payload_bytes_max) {
+Unfit SendQueue::DropUnfit(Lane lane, std::size_t payload_bytes_max,
+                           std::uint64_t features) {
+  Unfit unfit;
   const Batch& front = Front(lane);
-  if (front.payload_bytes_longest <= payload_bytes_max) return 0;
-  const std::uint32_t before = front.records;
+  const std::uint64_t needed =
+      HasFull(lane) ? front.features : At(lane).open.features();
+  const bool unsupported = (needed & ~features) != 0;
+  if (!unsupported && front.payload_bytes_longest <= payload_bytes_max)
+    return unfit;
   if (front.large) {
+    (unsupported ? unfit.unsupported : unfit.too_large) = front.records;
     DropFront(lane);
-    return before;
+    return unfit;
   }
-  Batch rest = WithoutTooLarge(config_, Take(lane), payload_bytes_max);
-  const std::uint64_t dropped = before - rest.records;
+  Batch rest =
+      OnlyFit(config_, Take(lane), payload_bytes_max, features, &unfit);
   if (rest.records > 0) PutFront(std::move(rest));
-  return dropped;
+  return unfit;
 }
 
 void SendQueue::PutFront(Batch batch) {

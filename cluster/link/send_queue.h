@@ -37,6 +37,12 @@ enum class AppendResult {
   kTooLarge,  // the payload is over payload_bytes_max, own or the peer's
 };
 
+// How many envelopes a peer would not take, by the reason.
+struct Unfit {
+  std::uint64_t too_large = 0;
+  std::uint64_t unsupported = 0;
+};
+
 class SendQueue {
  public:
   explicit SendQueue(const LinkConfig& config);
@@ -80,9 +86,11 @@ class SendQueue {
   // Marks `bytes` more of the first batch, a large one, as cut; removes it when
   // none is left.
   void CutFront(Lane lane, std::size_t bytes);
-  // Drops what in the first batch has payloads over this bound, and returns how
-  // many envelopes. What is cut in part has been within it.
-  std::uint64_t DropTooLarge(Lane lane, std::size_t payload_bytes_max);
+  // Drops what in the first batch the peer would not take: payloads over its
+  // bound, and records that need a feature which it lacks. What is cut in part
+  // it has been taking.
+  Unfit DropUnfit(Lane lane, std::size_t payload_bytes_max,
+                  std::uint64_t features);
 
   // Puts a batch back in front of its lane, to be transmitted (again) next, as
   // the accepted envelope it is; the bound does not apply.

@@ -292,9 +292,9 @@ TEST(SendQueue, WhatIsTooLargeForThePeerIsDroppedFromItsBatch) {
   const std::string most(300, 'm'), more(301, 'x');
   for (const std::string& payload : {std::string("a"), more, most, more})
     ASSERT_EQ(queue.Append(Text(payload)), AppendResult::kAccepted);
-  EXPECT_EQ(queue.DropTooLarge(Lane::kNormal, 301), 0u);
-  EXPECT_EQ(queue.DropTooLarge(Lane::kNormal, 300), 2u);
-  EXPECT_EQ(queue.DropTooLarge(Lane::kNormal, 300), 0u);
+  EXPECT_EQ(queue.DropUnfit(Lane::kNormal, 301, kFeatureGroups).too_large, 0u);
+  EXPECT_EQ(queue.DropUnfit(Lane::kNormal, 300, kFeatureGroups).too_large, 2u);
+  EXPECT_EQ(queue.DropUnfit(Lane::kNormal, 300, kFeatureGroups).too_large, 0u);
   EXPECT_EQ(queue.envelopes(), 2u);
   EXPECT_EQ(PayloadsOf(config, queue.Take(Lane::kNormal)),
             (Strings{"a", most}));
@@ -302,12 +302,54 @@ TEST(SendQueue, WhatIsTooLargeForThePeerIsDroppedFromItsBatch) {
 
   // Nothing left of the batch; a large record.
   ASSERT_EQ(queue.Append(Text(more)), AppendResult::kAccepted);
-  EXPECT_EQ(queue.DropTooLarge(Lane::kNormal, 300), 1u);
+  EXPECT_EQ(queue.DropUnfit(Lane::kNormal, 300, kFeatureGroups).too_large, 1u);
   EXPECT_TRUE(queue.Empty(Lane::kNormal));
   ASSERT_EQ(queue.Append(Text(std::string(9000, 'l'))),
             AppendResult::kAccepted);
   ASSERT_TRUE(queue.Front(Lane::kNormal).large);
-  EXPECT_EQ(queue.DropTooLarge(Lane::kNormal, 8999), 1u);
+  EXPECT_EQ(queue.DropUnfit(Lane::kNormal, 8999, kFeatureGroups).too_large, 1u);
+  EXPECT_TRUE(queue.Empty());
+  EXPECT_EQ(queue.bytes(), 0u);
+}
+
+Envelope Grouped(const std::string& payload) {
+  Envelope envelope = Text(payload);
+  envelope.group = 1;
+  return envelope;
+}
+
+// Nor does what the peer does not understand drag along what it does.
+TEST(SendQueue, WhatThePeerDoesNotUnderstandIsDroppedFromItsBatch) {
+  const LinkConfig config = TestLinkConfig(1, 2);
+  SendQueue queue(config);
+  for (const char* payload : {"a", "b", "c", "d"}) {
+    ASSERT_EQ(queue.Append(payload[0] % 2 ? Text(payload) : Grouped(payload)),
+              AppendResult::kAccepted);
+  }
+  // It is an open batch, and then a closed one.
+  for (int round = 0; round < 2; ++round) {
+    EXPECT_EQ(queue.DropUnfit(Lane::kNormal, 300, kFeatureGroups).unsupported,
+              0u);
+    if (round == 0) queue.PutFront(queue.Take(Lane::kNormal));
+  }
+  EXPECT_EQ(queue.DropUnfit(Lane::kNormal, 300, 0).unsupported, 2u);
+  EXPECT_EQ(queue.DropUnfit(Lane::kNormal, 300, 0).unsupported, 0u);
+  EXPECT_EQ(PayloadsOf(config, queue.Take(Lane::kNormal)), (Strings{"a", "c"}));
+
+  // While the batch is open; both reasons in one; a large record.
+  ASSERT_EQ(queue.Append(Grouped("e")), AppendResult::kAccepted);
+  EXPECT_EQ(queue.DropUnfit(Lane::kNormal, 300, 0).unsupported, 1u);
+  EXPECT_TRUE(queue.Empty());
+  ASSERT_EQ(queue.Append(Grouped(std::string(301, 'x'))),
+            AppendResult::kAccepted);
+  ASSERT_EQ(queue.Append(Text(std::string(301, 'x'))), AppendResult::kAccepted);
+  const Unfit both = queue.DropUnfit(Lane::kNormal, 300, 0);
+  EXPECT_EQ(both.unsupported, 1u);
+  EXPECT_EQ(both.too_large, 1u);
+  ASSERT_EQ(queue.Append(Grouped(std::string(9000, 'l'))),
+            AppendResult::kAccepted);
+  ASSERT_TRUE(queue.Front(Lane::kNormal).large);
+  EXPECT_EQ(queue.DropUnfit(Lane::kNormal, 9000, 0).unsupported, 1u);
   EXPECT_TRUE(queue.Empty());
   EXPECT_EQ(queue.bytes(), 0u);
 }

@@ -166,7 +166,8 @@ void Checker::CheckBounds(Way who, const LinkObservation& seen) {
   for (RefusalReason reason :
        {RefusalReason::kImpossibleAck, RefusalReason::kOverrun,
         RefusalReason::kBadRecord, RefusalReason::kWrongCluster,
-        RefusalReason::kWrongDestination}) {
+        RefusalReason::kWrongDestination, RefusalReason::kVersion,
+        RefusalReason::kMalformed}) {
     if (stats.Refused(reason) > 0)
       Fail(who, absl::StrCat("refused: ", RefusalReasonName(reason)));
   }

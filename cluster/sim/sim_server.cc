@@ -55,6 +55,12 @@ void SimServer::Start() {
   running_ = true;
   ++self_.life;
   self_.incarnation = around_.world->Random() | 1;
+  // Only one of them: two would agree on a version that nobody has.
+  if (id() == 1) {
+    versions_.max =
+        static_cast<std::uint8_t>(kFrameVersionMax + around_.world->Below(3));
+  }
+  features_ = around_.world->Below(4) == 0 ? 0 : kFeatureGroups;
   message_sequence_ = 0;
   taking_ = pump_scheduled_ = false;
   around_.world->Trace("start", {static_cast<std::uint64_t>(id()), life()});
@@ -120,6 +126,8 @@ void SimServer::MakeLink(int peer) {
   config.self_id = id();
   config.peer_id = peer;
   config.incarnation = self_.incarnation;
+  config.versions = versions_;
+  config.features = features_;
   auto made = std::make_unique<Peer>(this, peer);
   World* const world = around_.world;
   made->link = std::make_unique<Link>(
@@ -274,6 +282,9 @@ void SimServer::TakeArrival(Peer* peer, const Arrival& arrival) {
   std::uint32_t records = 0;
   for (; !rest.empty(); ++records) {
     if (!config_.codec->NextRecord(&rest, &state).ok()) break;
+    if ((FeaturesOf(envelope) & ~features_) != 0)
+      around_.checker->Fail(
+          "an envelope that its receiver does not understand");
     around_.checker->OnTaken(self_, peer_id, arrival.session, envelope);
     around_.world->Trace("take",
                          {static_cast<std::uint64_t>(id()),

@@ -145,6 +145,9 @@ class SimServer final : public TransportHandler {
   SimLife self_;
   const LinkConfig config_;
   const Surroundings around_;
+  // What this life speaks and understands: lives may be of different programs.
+  VersionRange versions_{kFrameVersionMin, kFrameVersionMax};
+  std::uint64_t features_ = 0;
   bool running_ = false;
   std::set<int> peers_;
   std::map<int, std::unique_ptr<Peer>> links_;

@@ -41,6 +41,8 @@ Envelope SimTraffic::RandomEnvelope(int pid) {
   envelope.term = world_->Below(4) == 0 ? world_->Random() : world_->Below(8);
   envelope.voted = world_->Below(2) == 0;
   envelope.lane = static_cast<Lane>(world_->Below(kLanes));
+  if (world_->Below(4) == 0) envelope.group = world_->Below(3);
+  if (world_->Below(8) == 0) envelope.correlation = world_->Random();
   // Bytes that tell shifted and mixed up payloads apart, at little cost.
   const std::uint64_t first = world_->Random();
   envelope.payload.resize(RandomPayloadBytes());

@@ -10,10 +10,11 @@
 // the shortest form is taken, of at most 64 bits.
 //
 //   body       = *record
-//   record     = full / changes
-//   full       = %x80                    leans on nothing
-//                u64 incarnation, varint sequence, varint sender_id,
-//                varint (pid + 1), u16 type, varint term, u8 state, payload
+//   record     = full / changes          a full one leans on nothing
+//   full       = %x80 fields payload
+//              / %x81 fields varint group, varint correlation, payload
+//   fields     = u64 incarnation, varint sequence, varint sender_id,
+//                varint (pid + 1), u16 type, varint term, u8 state
 //   changes    = u8 flags                all else as in the record before
 //                [varint zigzag(sequence - previous - 1)]    if flags & 1,
 //                                        else the previous sequence + 1
@@ -21,6 +22,8 @@
 //                [u16 type]              if flags & 4
 //                [varint term]           if flags & 8
 //                [u8 state]              if flags & 16
+//                [varint group]          if flags & 32
+//                [varint correlation]    if flags & 64
 //                payload
 //   state      = lane (bits 0-1: 0 urgent, 1 normal, 2 bulk), voted (bit 2)
 //   payload    = varint bytes, the bytes
@@ -28,7 +31,8 @@
 //                wrap at 64 bits
 //   standalone = %xC1 %x01 (version), u32 CRC-32C of what follows, full
 //
-// The first record of a stretch is full, and so is one whose incarnation or
+// A record of the form %x80 has neither group nor correlation: they are 0. The
+// first record of a stretch is full, and so is one whose incarnation or
 // sender differs from the record before. Other flag and state bits are refused.
 //
 // Threads: stateless; use it from any. Ownership: a decoded payload points

@@ -114,6 +114,65 @@ TEST(BinaryTest, AnotherIncarnationOrSenderMakesAFullRecord) {
   EXPECT_EQ(After(Sample(), next).substr(0, 2), "80");
 }
 
+TEST(BinaryTest, AFullRecordWithAGroupHasAMarkerOfItsOwn) {
+  Envelope grouped = Sample();
+  grouped.group = 300;
+  const std::string fields = std::string(kFullFields).substr(2);
+  const auto written = [](const Envelope& envelope) {
+    EncodeState state;
+    std::string body(BinaryCodec().RecordBytesMax(envelope), '\0');
+    body.resize(static_cast<std::size_t>(
+        BinaryCodec().AppendRecord(envelope, &state, &body[0]) - body.data()));
+    return absl::BytesToHexString(body);
+  };
+  EXPECT_EQ(written(grouped), "81" + fields + "ac02" + "00" + "03616263");
+  grouped.group = 0;
+  grouped.correlation = 5;
+  EXPECT_EQ(written(grouped), "81" + fields + "00" + "05" + "03616263");
+}
+
+// One that has them as the record before has them costs nothing more.
+TEST(BinaryTest, GroupAndCorrelationAreSpelledOutWhenTheyChange) {
+  Envelope next = Sample();
+  next.message_id.sequence++;
+  next.payload.clear();
+  Envelope grouped = next;
+  grouped.group = 7;
+  EXPECT_EQ(After(Sample(), grouped), "200700");
+  grouped.correlation = 300;
+  EXPECT_EQ(After(Sample(), grouped), "6007ac0200");
+  Envelope same = grouped;
+  same.message_id.sequence++;
+  EXPECT_EQ(After(grouped, same), "0000");
+  same.group = 0;
+  EXPECT_EQ(After(grouped, same), "200000");
+  same.correlation = 0;
+  EXPECT_EQ(After(grouped, same), "60000000");
+  same.term = 8;
+  EXPECT_EQ(After(grouped, same), "6808000000");
+}
+
+// A full record leans on nothing: 0x80 means that there are none.
+TEST(BinaryTest, AFullRecordWithoutThemHasNone) {
+  Envelope grouped = Sample();
+  grouped.group = 1;
+  grouped.correlation = 2;
+  Envelope next = Sample();
+  next.sender_id = 9;
+  const std::string body =
+      absl::HexStringToBytes(After(Sample(), grouped) + After(grouped, next));
+  EXPECT_EQ(After(grouped, next).substr(0, 2), "80");
+  const std::string first = absl::HexStringToBytes(Full());
+  const std::string all = first + body;
+  absl::string_view rest = all;
+  DecodeState state;
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(BinaryCodec().NextRecord(&rest, &state).ok());
+    EXPECT_EQ(state.envelope.group, i == 1 ? 1u : 0u);
+    EXPECT_EQ(state.envelope.correlation, i == 1 ? 2u : 0u);
+  }
+}
+
 TEST(BinaryTest, SequencesWrapAround) {
   Envelope last = Sample();
   last.message_id.sequence = ~std::uint64_t{0};
@@ -160,7 +219,11 @@ TEST(BinaryTest, EachFaultOfALaterRecordIsNamedWithItsByte) {
             "binary record: overlong payload length at byte 1");
   EXPECT_EQ(ErrorOf(Full() + "01ffffffffffffffffff7f00"),
             "binary record: overlong sequence at byte 1");
-  for (const char* flags : {"20", "40", "60", "81", "ff"}) {
+  EXPECT_EQ(ErrorOf(Full() + "20ffffffffffffffffff0200"),
+            "binary record: overlong group at byte 1");
+  EXPECT_EQ(ErrorOf(Full() + "40"),
+            "binary record: cut short in correlation at byte 1");
+  for (const char* flags : {"82", "a0", "c0", "ff"}) {
     EXPECT_EQ(ErrorOf(Full() + flags + "0000000000000000"),
               "binary record: unknown flags at byte 0")
         << flags;

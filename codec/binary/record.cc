@@ -12,7 +12,8 @@
 namespace cluster {
 namespace {
 
-constexpr unsigned kChangesKnown = kSequence | kPid | kType | kTerm | kState;
+constexpr unsigned kChangesKnown =
+    kSequence | kPid | kType | kTerm | kState | kGroup | kCorrelation;
 
 constexpr unsigned kLaneBits = 3;
 constexpr unsigned kVotedBit = 4;
@@ -37,11 +38,14 @@ unsigned ChangesSince(const RecordContext& before, const EnvelopeView& now) {
   const bool state = (before.lane != now.lane) | (before.voted != now.voted);
   return sequence * kSequence + (before.pid != now.pid) * kPid +
          (before.msg_type != now.msg_type) * kType +
-         (before.term != now.term) * kTerm + state * kState;
+         (before.term != now.term) * kTerm + state * kState +
+         (before.group != now.group) * kGroup +
+         (before.correlation != now.correlation) * kCorrelation;
 }
 
 char* WriteFull(const EnvelopeView& envelope, char* out) {
-  *out++ = static_cast<char>(kFull);
+  const bool grouped = (envelope.group | envelope.correlation) != 0;
+  *out++ = static_cast<char>(grouped ? kFullWithGroup : kFull);
   StoreLittle(out, envelope.message_id.incarnation);
   out += sizeof(std::uint64_t);
   out = WriteVarint(out, envelope.message_id.sequence);
@@ -50,6 +54,10 @@ char* WriteFull(const EnvelopeView& envelope, char* out) {
   out = WriteU16(out, envelope.msg_type);
   out = WriteVarint(out, envelope.term);
   *out++ = static_cast<char>(StateByte(envelope.lane, envelope.voted));
+  if (grouped) {
+    out = WriteVarint(out, envelope.group);
+    out = WriteVarint(out, envelope.correlation);
+  }
   return WriteVarint(out, envelope.payload.size());
 }
 
@@ -67,6 +75,8 @@ char* WriteChanges(const EnvelopeView& envelope, const RecordContext& before,
   if (flags & kState) {
     *out++ = static_cast<char>(StateByte(envelope.lane, envelope.voted));
   }
+  if (flags & kGroup) out = WriteVarint(out, envelope.group);
+  if (flags & kCorrelation) out = WriteVarint(out, envelope.correlation);
   return WriteVarint(out, envelope.payload.size());
 }
 
@@ -79,6 +89,9 @@ void Remember(const EnvelopeView& envelope, RecordContext* context) {
   context->term = envelope.term;
   context->voted = envelope.voted;
   context->lane = envelope.lane;
+  context->group = envelope.group;
+  context->correlation = envelope.correlation;
+  context->grouped |= (envelope.group | envelope.correlation) != 0;
 }
 
 // Reads one record field by field; the first fault sticks, and every later read
@@ -180,7 +193,7 @@ class FieldReader {
   absl::Status status_;
 };
 
-void ReadFull(FieldReader* reader, EnvelopeView* envelope) {
+void ReadFull(FieldReader* reader, bool grouped, EnvelopeView* envelope) {
   envelope->message_id.incarnation =
       reader->Fixed<std::uint64_t>("incarnation");
   envelope->message_id.sequence = reader->Varint("sequence", UINT64_MAX);
@@ -190,6 +203,9 @@ void ReadFull(FieldReader* reader, EnvelopeView* envelope) {
       static_cast<MsgType>(reader->Fixed<std::uint16_t>("type"));
   envelope->term = reader->Varint("term", UINT64_MAX);
   reader->State(envelope);
+  envelope->group = grouped ? reader->Varint("group", UINT64_MAX) : 0;
+  envelope->correlation =
+      grouped ? reader->Varint("correlation", UINT64_MAX) : 0;
 }
 
 // `envelope` is the one before.
@@ -206,6 +222,9 @@ void ReadChanges(FieldReader* reader, unsigned flags, EnvelopeView* envelope) {
   }
   if (flags & kTerm) envelope->term = reader->Varint("term", UINT64_MAX);
   if (flags & kState) reader->State(envelope);
+  if (flags & kGroup) envelope->group = reader->Varint("group", UINT64_MAX);
+  if (flags & kCorrelation)
+    envelope->correlation = reader->Varint("correlation", UINT64_MAX);
 }
 
 }  // namespace
@@ -224,8 +243,8 @@ absl::Status ReadAnyRecord(absl::string_view* body, DecodeState* state) {
   FieldReader reader(*body);
   EnvelopeView& envelope = state->envelope;
   const unsigned flags = reader.Fixed<std::uint8_t>("flags");
-  if (flags == kFull) {
-    ReadFull(&reader, &envelope);
+  if (flags == kFull || flags == kFullWithGroup) {
+    ReadFull(&reader, flags == kFullWithGroup, &envelope);
   } else if ((flags & ~kChangesKnown) != 0) {
     return absl::InvalidArgumentError("binary record: unknown flags at byte 0");
   } else if (state->first) {

@@ -28,7 +28,7 @@ namespace cluster {
 
 // Of a record without its payload: a full one with every varint at its longest.
 inline constexpr std::size_t kRecordFieldsBytesMax =
-    1 + 8 + 10 + 5 + 5 + 2 + 10 + 1 + 10;
+    1 + 8 + 10 + 5 + 5 + 2 + 10 + 1 + 10 + 10 + 10;
 
 enum RecordFlag : unsigned {
   kSequence = 1,  // is not the one before plus one
@@ -36,7 +36,10 @@ enum RecordFlag : unsigned {
   kType = 4,
   kTerm = 8,
   kState = 16,
+  kGroup = 32,
+  kCorrelation = 64,
   kFull = 128,
+  kFullWithGroup = 129,  // with a group and a correlation
 };
 
 // Whether the fields are as before, apart from sequence and payload. Without
@@ -45,7 +48,8 @@ inline bool LooksLike(const RecordContext& before, const EnvelopeView& now) {
   if (before.first) return false;
   const std::uint64_t wide =
       (before.message_id.incarnation ^ now.message_id.incarnation) |
-      (before.term ^ now.term);
+      (before.term ^ now.term) | (before.group ^ now.group) |
+      (before.correlation ^ now.correlation);
   const int narrow =
       (before.sender_id ^ now.sender_id) | (before.pid ^ now.pid) |
       (static_cast<int>(before.msg_type) ^ static_cast<int>(now.msg_type)) |

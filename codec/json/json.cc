@@ -18,8 +18,9 @@ class Json final : public Codec {
     return JsonBytesMax(envelope) + 1;
   }
 
-  char* AppendRecord(const EnvelopeView& envelope, EncodeState* /*state*/,
+  char* AppendRecord(const EnvelopeView& envelope, EncodeState* state,
                      char* out) const override {
+    state->context.grouped |= (envelope.group | envelope.correlation) != 0;
     out = WriteJson(envelope, out);
     *out++ = '\n';
     return out;

@@ -17,9 +17,9 @@ struct KnownKey {
 
 // In the order of JsonFields::Field, of which the first has no name.
 constexpr KnownKey kKeys[] = {
-    {"MessageId", 1},      {"MsgId", 1},  {"Pid", 2},    {"MsgType", 4},
-    {"SenderId", 8},       {"Term", 16},  {"Voted", 32}, {"Payload", 64},
-    {"PayloadBase64", 64}, {"Lane", 128},
+    {"MessageId", 1},      {"MsgId", 1},  {"Pid", 2},     {"MsgType", 4},
+    {"SenderId", 8},       {"Term", 16},  {"Voted", 32},  {"Payload", 64},
+    {"PayloadBase64", 64}, {"Lane", 128}, {"Group", 256}, {"Correlation", 512},
 };
 constexpr absl::string_view kSeedPayloadKey = "Msg";
 
@@ -59,6 +59,8 @@ bool JsonFields::WrongType() {
       return Fail("not a string \"<incarnation>-<sequence>\"");
     case Field::kMsgId:
     case Field::kTerm:
+    case Field::kGroup:
+    case Field::kCorrelation:
       return Fail("not an integer of 0..2^64-1");
     case Field::kPid:
       return Fail("not an integer of -1..2147483647");
@@ -123,6 +125,12 @@ bool JsonFields::Uint64(std::uint64_t value) {
       return true;
     case Field::kTerm:
       envelope_->term = value;
+      return true;
+    case Field::kGroup:
+      envelope_->group = value;
+      return true;
+    case Field::kCorrelation:
+      envelope_->correlation = value;
       return true;
     case Field::kPid:
       if (value > kServerIdMax) return WrongType();

@@ -58,6 +58,8 @@ class JsonFields {
     kPayload,
     kPayloadBase64,
     kLane,
+    kGroup,
+    kCorrelation,
   };
   static Field FieldOf(absl::string_view key);
 

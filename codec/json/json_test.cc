@@ -48,6 +48,28 @@ std::string PayloadOf(absl::string_view text) {
   return envelope.ok() ? envelope->payload : "";
 }
 
+TEST(JsonTest, AGroupAndACorrelationStandThereIfThereAreAny) {
+  Envelope grouped = Sample();
+  grouped.group = 18446744073709551615u;
+  grouped.correlation = 5;
+  EXPECT_EQ(Write(grouped),
+            R"({"MessageId":"12-345","Pid":2,"MsgType":2,"SenderId":1,)"
+            R"("Term":7,"Voted":true,"Payload":"abc",)"
+            R"("Group":18446744073709551615,"Correlation":5})");
+  EXPECT_EQ(*Read(Write(grouped)), grouped);
+  for (const char* key : {"Group", "Correlation"}) {
+    for (const char* value : {"-1", "1.5", "\"1\"", "18446744073709551616"}) {
+      EXPECT_TRUE(absl::StrContains(
+          ErrorOf(absl::StrCat("{\"", key, "\":", value, "}")),
+          absl::StrCat(key, ": not an integer of 0..2^64-1")))
+          << value;
+    }
+    EXPECT_TRUE(absl::StrContains(
+        ErrorOf(absl::StrCat("{\"", key, "\":1,\"", key, "\":1}")),
+        "said twice"));
+  }
+}
+
 TEST(JsonTest, AnEnvelopeHasThisText) {
   EXPECT_EQ(Write(Sample()),
             R"({"MessageId":"12-345","Pid":2,"MsgType":2,"SenderId":1,)"

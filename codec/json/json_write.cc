@@ -97,6 +97,14 @@ char* WriteJson(const EnvelopeView& envelope, char* out) {
     WriteKey("Lane", &writer);
     WriteText(LaneName(envelope.lane), &writer);
   }
+  if (envelope.group != 0) {
+    WriteKey("Group", &writer);
+    writer.Uint64(envelope.group);
+  }
+  if (envelope.correlation != 0) {
+    WriteKey("Correlation", &writer);
+    writer.Uint64(envelope.correlation);
+  }
   writer.EndObject();
   return stream.out;
 }

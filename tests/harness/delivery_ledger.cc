@@ -25,6 +25,8 @@ EnvelopeDigest::EnvelopeDigest(const EnvelopeView& envelope)
       term(envelope.term),
       voted(envelope.voted),
       lane(envelope.lane),
+      group(envelope.group),
+      correlation(envelope.correlation),
       payload_bytes(envelope.payload.size()),
       payload_hash(std::hash<std::string_view>()(std::string_view(
           envelope.payload.data(), envelope.payload.size()))) {}
@@ -34,7 +36,8 @@ std::string ToString(const EnvelopeDigest& digest) {
                       " ", MsgTypeName(digest.msg_type), " from ",
                       digest.sender_id, " term ", digest.term,
                       digest.voted ? " voted " : " ", LaneName(digest.lane),
-                      " ", digest.payload_bytes, " bytes}");
+                      " group ", digest.group, " correlation ",
+                      digest.correlation, " ", digest.payload_bytes, " bytes}");
 }
 
 std::string Differences(const EnvelopeDigest& sent,
@@ -53,6 +56,8 @@ std::string Differences(const EnvelopeDigest& sent,
   compare("term", sent.term, arrived.term);
   compare("voted", sent.voted, arrived.voted);
   compare("lane", LaneName(sent.lane), LaneName(arrived.lane));
+  compare("group", sent.group, arrived.group);
+  compare("correlation", sent.correlation, arrived.correlation);
   compare("payload bytes", sent.payload_bytes, arrived.payload_bytes);
   compare("payload hash", sent.payload_hash, arrived.payload_hash);
   return text;

@@ -45,6 +45,8 @@ struct EnvelopeDigest {
   std::uint64_t term;
   bool voted;
   Lane lane;
+  std::uint64_t group;
+  std::uint64_t correlation;
   std::size_t payload_bytes;
   std::size_t payload_hash;
 };

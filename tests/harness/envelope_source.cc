@@ -51,6 +51,8 @@ Envelope EnvelopeSource::Next(std::size_t payload_bytes) {
   envelope.voted = Below(2) == 0;
   envelope.lane =
       Below(4) > 0 ? Lane::kNormal : static_cast<Lane>(Below(kLanes));
+  if (Below(4) == 0) envelope.group = random_() >> Below(64);
+  if (Below(4) == 0) envelope.correlation = random_() >> Below(64);
   envelope.payload = Payload(payload_bytes);
   return envelope;
 }
