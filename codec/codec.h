@@ -68,7 +68,9 @@ struct EncodeState {
 struct DecodeState {
   bool first = true;      // no record yet
   EnvelopeView envelope;  // the one that was read last
-  std::string scratch;    // where a codec that must unescape puts the payload
+  // Where a codec that must unescape puts the payload: at most the bytes of the
+  // record.
+  std::string scratch;
 };
 
 class Codec {

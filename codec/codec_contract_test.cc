@@ -90,6 +90,21 @@ TEST_P(CodecContractTest, IsFoundByNameAndById) {
   EXPECT_LE(codec().Id(), 63);
 }
 
+// What a receiver reckons with, whichever codec a frame names.
+TEST_P(CodecContractTest, ARecordTakesAtMostFourThirdsOfItsPayload) {
+  for (const char c : {'\x01', '\xff', '"', '\n', '\0', 'x'}) {
+    for (const std::size_t bytes : {0, 1, 127, 128, 129, 5000, 100000}) {
+      Envelope envelope = Widest();
+      envelope.payload.assign(bytes, c);
+      EncodeState state;
+      const std::size_t most = bytes + bytes / 3 + 4096;
+      EXPECT_LE(Record(envelope, &state).size(), most) << bytes;
+      EXPECT_LE(codec().RecordBytesMax(envelope), most) << bytes;
+      EXPECT_LE(Standalone(envelope).size(), most) << bytes;
+    }
+  }
+}
+
 TEST_P(CodecContractTest, TheZeroEnvelopeAndTheWidestReturn) {
   Envelope broadcast = Widest();
   broadcast.pid = kBroadcast;

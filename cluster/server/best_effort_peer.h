@@ -23,8 +23,9 @@
 namespace cluster {
 
 // The largest message: of the largest payload, or what every transport carries.
+// A foreign sender may escape every byte of a JSON string as six.
 inline std::size_t MessageBytesMax(std::size_t payload_bytes_max) {
-  return std::min(RecordBytesLimit(payload_bytes_max), kFrameBytesLimit);
+  return std::min(6 * payload_bytes_max + 4096, kFrameBytesLimit);
 }
 
 class BestEffortPeer : public Peer {

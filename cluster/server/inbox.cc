@@ -11,6 +11,9 @@ namespace {
 // What an envelope costs beyond its payload.
 constexpr std::size_t kEnvelopeChargeBytes = 128;
 
+// What unescaped payloads may keep until the next one.
+constexpr std::size_t kScratchBytesKept = 256u << 10;
+
 }  // namespace
 
 Inbox::Inbox(int self_id, std::size_t payload_bytes_max, std::size_t bytes_max)
@@ -251,13 +254,17 @@ void Inbox::Reject(absl::string_view text, RefusalReason reason) {
   current_.source->OnBadRecords(current_.arrival, reason, text);
 }
 
-// The bytes first: once the peer hears that all was consumed, none are left.
+// The bytes first: once the peer hears that all was consumed, none are left, and
+// what waits for their room may have it.
 void Inbox::Settle() {
   bytes_.fetch_sub(current_.bytes, std::memory_order_relaxed);
-  if (current_.source != nullptr) current_.source->OnConsumed(current_.arrival);
   current_.arrival.body = Slice();  // the frame is the transport's again
+  if (current_.source != nullptr) current_.source->OnConsumed(current_.arrival);
   current_.envelope.reset();
   has_current_ = false;
+  // A large payload that was unescaped leaves no memory behind.
+  if (decode_.scratch.capacity() > kScratchBytesKept)
+    std::string().swap(decode_.scratch);
 }
 
 bool Inbox::AtMarker() const {

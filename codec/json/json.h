@@ -12,7 +12,8 @@
 // on one line, without the space; then `"Lane":"urgent"` or `"Lane":"bulk"`
 // unless the lane is normal, "Group" and "Correlation" (numbers) unless they
 // are 0. A payload that is not UTF-8 stands as
-// "PayloadBase64" instead (RFC 4648 section 4, padded). In a body every object
+// "PayloadBase64" instead (RFC 4648 section 4, padded), as does one over 128
+// bytes that escapes would make longer than that. In a body every object
 // ends with one '\n', and no other '\n' occurs. A standalone message is the
 // bare object; white space around it is accepted.
 //

@@ -1,6 +1,7 @@
 #include "codec/json/json_fields.h"
 
 #include <charconv>
+#include <cstring>
 #include <limits>
 
 #include "absl/strings/escaping.h"
@@ -203,22 +204,34 @@ bool JsonFields::SetLane(absl::string_view name) {
 bool JsonFields::SetPayload(absl::string_view text) {
   // An escape can spell half of a surrogate pair, which the parser lets pass.
   if (!IsUtf8(text)) return WrongType();
-  scratch_->assign(text.data(), text.size());
-  envelope_->payload = *scratch_;
+  envelope_->payload = text;
   return true;
 }
 
+// In place too: the bytes are fewer than the text, a piece at a time.
 bool JsonFields::SetPayloadBase64(absl::string_view text) {
-  // The decoder skips white space and forgives a missing padding; the lengths
-  // then do not fit.
-  const std::size_t padding =
-      text.size() - (text.find_last_not_of('=') + 1);  // npos + 1 is 0
-  if (!absl::Base64Unescape(text, scratch_) ||
-      scratch_->size() + padding != text.size() / 4 * 3 ||
-      text.size() % 4 != 0) {
-    return WrongType();
+  constexpr std::size_t kPieceBytes = 4096;
+  if (text.size() % 4 != 0) return WrongType();
+  char* const begin = &(*scratch_)[0] + (text.data() - scratch_->data());
+  char* out = begin;
+  std::string piece;
+  while (!text.empty()) {
+    const absl::string_view in = text.substr(0, kPieceBytes);
+    text.remove_prefix(in.size());
+    // The decoder skips white space and forgives a missing padding; the lengths
+    // then do not fit. Padding stands at the very end.
+    const std::size_t padding =
+        in.size() - (in.find_last_not_of('=') + 1);  // npos + 1 is 0
+    if (!absl::Base64Unescape(in, &piece) ||
+        piece.size() + padding != in.size() / 4 * 3 ||
+        (padding > 0 && !text.empty())) {
+      return WrongType();
+    }
+    std::memcpy(out, piece.data(), piece.size());
+    out += piece.size();
   }
-  envelope_->payload = *scratch_;
+  envelope_->payload =
+      absl::string_view(begin, static_cast<std::size_t>(out - begin));
   return true;
 }
 

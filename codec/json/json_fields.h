@@ -4,7 +4,8 @@
 // which type and range its value has, and how deep an ignored value may nest.
 // What it is not: a parser.
 //
-// Threads: a value of one thread. Ownership: borrows envelope and scratch.
+// Threads: a value of one thread. Ownership: borrows the envelope, and the
+// scratch, which holds the text that is parsed in place and then the payload.
 // Errors: an event that answers false ends the parse, and `fault` and `key` say
 // why.
 

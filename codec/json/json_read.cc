@@ -4,15 +4,17 @@
 #include "codec/json/json_fields.h"
 #include "codec/json/text.h"
 #include "rapidjson/error/en.h"
-#include "rapidjson/memorystream.h"
 #include "rapidjson/reader.h"
 
 namespace cluster {
 namespace {
 
-// Iterative, so that nesting costs no stack of ours. The parser could check the
-// encoding too, a byte at a time; to do it before takes a fraction of that.
-constexpr unsigned kFlags = rapidjson::kParseIterativeFlag;
+// Iterative, so that nesting costs no stack of ours. In place, so that a text
+// takes its own bytes once more and not, on the parser's growing stack, several
+// times. The parser could check the encoding too, a byte at a time; to do it
+// before takes a fraction of that.
+constexpr unsigned kFlags =
+    rapidjson::kParseIterativeFlag | rapidjson::kParseInsituFlag;
 
 absl::Status Wrong(absl::string_view what, std::size_t at) {
   return absl::InvalidArgumentError(
@@ -26,8 +28,9 @@ absl::Status ReadJson(absl::string_view text, std::string* scratch,
   *envelope = EnvelopeView();
   const std::size_t utf8_bytes = Utf8Bytes(text);
   if (utf8_bytes != text.size()) return Wrong("not UTF-8", utf8_bytes);
+  scratch->assign(text.data(), text.size());
   JsonFields fields(scratch, envelope);
-  rapidjson::MemoryStream stream(text.data(), text.size());
+  rapidjson::InsituStringStream stream(&(*scratch)[0]);
   rapidjson::Reader reader;
   const rapidjson::ParseResult result = reader.Parse<kFlags>(stream, fields);
   if (!fields.fault().empty()) {

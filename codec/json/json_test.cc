@@ -99,6 +99,52 @@ TEST(JsonTest, PayloadsThatNeedEscapesStayText) {
   EXPECT_EQ(*Read(Write(envelope)), envelope);
 }
 
+// Beyond 128 bytes, whichever is shorter: a record has a bound of 4/3 of its
+// payload.
+TEST(JsonTest, LongPayloadsThatEscapesWouldMakeLongerAreBase64) {
+  for (const char c : {'\x01', '"', '\n'}) {
+    Envelope envelope = Sample();
+    envelope.payload.assign(128, c);
+    EXPECT_TRUE(absl::StrContains(Write(envelope), "\"Payload\":"));
+    envelope.payload.assign(129, c);
+    EXPECT_TRUE(absl::StrContains(Write(envelope), "\"PayloadBase64\":"));
+    // One in four that takes a byte more: as long as base64 at most.
+    envelope.payload.assign(1200, 'a');
+    for (std::size_t i = 0; i < 1200; i += c == '\x01' ? 20 : 4)
+      envelope.payload[i] = c;
+    EXPECT_TRUE(absl::StrContains(Write(envelope), "\"Payload\":"));
+    EXPECT_EQ(*Read(Write(envelope)), envelope);
+  }
+}
+
+TEST(JsonTest, Base64IsReadAcrossPieces) {
+  for (const std::size_t bytes : {3071, 3072, 3073, 6144, 10000}) {
+    Envelope envelope = Sample();
+    for (std::size_t i = 0; i < bytes; ++i)
+      envelope.payload += static_cast<char>(0x80 + i % 101);
+    EXPECT_EQ(*Read(Write(envelope)), envelope) << bytes;
+  }
+  const std::string padded_amid =
+      std::string(4095, 'A') + "=" + std::string(4, 'A');
+  ErrorOf("{\"PayloadBase64\":\"" + padded_amid + "\"}");
+}
+
+// What unescaping takes is the record's own bytes once more, whatever it says.
+TEST(JsonTest, DecodingTakesTheRecordOnceMore) {
+  std::string escaped;
+  for (int i = 0; i < 100000; ++i) escaped += "\\u0001";
+  for (const char* key : {"Payload", "Ignored", "PayloadBase64"}) {
+    const std::string text = absl::StrCat("{\"", key, "\":\"",
+                                          key == std::string("PayloadBase64")
+                                              ? std::string(600000, 'A')
+                                              : escaped,
+                                          "\"}");
+    DecodeState state;
+    ASSERT_TRUE(JsonCodec().DecodeStandalone(text, &state).ok());
+    EXPECT_LE(state.scratch.capacity(), text.size() + 1);
+  }
+}
+
 TEST(JsonTest, EscapesAreRead) {
   EXPECT_EQ(PayloadOf(R"({"Payload":"a\u0000b\u20ac\ud83d\ude00\/\b"})"),
             std::string("a\0b\xe2\x82\xac\xf0\x9f\x98\x80/\b", 12));

@@ -31,8 +31,18 @@ bool HasEscape(std::uint64_t word) {
 }
 
 std::size_t EscapedBytesOf(char c) {
-  if (static_cast<unsigned char>(c) < 0x20) return 6;
-  return c == '"' || c == '\\' ? 2 : 1;
+  switch (c) {
+    case '"':
+    case '\\':
+    case '\b':
+    case '\f':
+    case '\n':
+    case '\r':
+    case '\t':
+      return 2;
+    default:
+      return static_cast<unsigned char>(c) < 0x20 ? 6 : 1;
+  }
 }
 
 // For a validator that copies what it reads.
@@ -59,7 +69,7 @@ std::size_t Utf8Bytes(absl::string_view text) {
   return text.size();
 }
 
-std::size_t EscapedBytesMax(absl::string_view text) {
+std::size_t EscapedBytes(absl::string_view text) {
   const char* in = text.data();
   const char* const end = in + text.size();
   std::size_t bytes = 0;

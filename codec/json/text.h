@@ -22,8 +22,9 @@ inline bool IsUtf8(absl::string_view text) {
 }
 
 // The bytes of a JSON string of `text`, without its quotes, as RapidJSON writes
-// it: two for a quote or a backslash, at most six for a control character.
-std::size_t EscapedBytesMax(absl::string_view text);
+// it: two for a quote, a backslash and what has a letter ("\\n"), six for any other
+// control character.
+std::size_t EscapedBytes(absl::string_view text);
 
 // The bytes of the base64 form of so many bytes, padding included.
 inline std::size_t Base64Bytes(std::size_t bytes) {
