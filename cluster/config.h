@@ -102,6 +102,9 @@ struct Config {
   std::size_t queue_bytes_max = 16u << 20;
   // Of one envelope; both deliveries.
   std::size_t payload_bytes_max = 64u << 20;
+  // What a server holds for all its peers together: in queues and windows, and
+  // of large payloads that come in (docs/using.md has the shares).
+  std::size_t memory_bytes_max = 1u << 30;
   Overflow overflow = Overflow::kReject;
   OnPeerRestart on_peer_restart = OnPeerRestart::kResend;
 

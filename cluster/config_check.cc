@@ -6,6 +6,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/time/time.h"
 #include "cluster/config_limits.h"
+#include "cluster/config_memory.h"
 #include "cluster/config_security.h"
 #include "codec/positioned_json/positioned_json.h"
 
@@ -107,6 +108,14 @@ absl::Status CheckPairs(const Config& config, const ConfigPlaces& places) {
     return PairError(
         places, key, "frame_bytes", absl::StrCat(bytes),
         absl::StrCat("at least frame_bytes, ", config.frame_bytes));
+  }
+  const std::size_t memory_least = MemoryBytesMin(config.payload_bytes_max);
+  if (config.memory_bytes_max < memory_least) {
+    return PairError(
+        places, "memory_bytes_max", "payload_bytes_max",
+        absl::StrCat(config.memory_bytes_max),
+        absl::StrCat("at least ", memory_least,
+                     ", eight times payload_bytes_max and 24 KiB"));
   }
   if (config.peer_timeout < 2 * config.heartbeat) {
     return PairError(places, "peer_timeout_ms", "heartbeat_ms",

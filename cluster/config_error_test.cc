@@ -55,7 +55,7 @@ TEST(ConfigErrorTest, UnknownKeysNameTheNearestAndTheKnown) {
             "on_peer_restart, security, allow_plaintext, Server, frame_bytes, "
             "inflight_bytes, "
             "window_bytes, queue_bytes_max, payload_bytes_max, "
-            "inbox_bytes_max, heartbeat_ms, peer_timeout_ms, "
+            "memory_bytes_max, inbox_bytes_max, heartbeat_ms, peer_timeout_ms, "
             "handshake_timeout_ms, linger_ms, memory, nng, zmq");
   EXPECT_THAT(ErrorOfLine("\"Servers\": []"),
               HasSubstr("did you mean \"servers\"?"));
@@ -152,8 +152,9 @@ TEST(ConfigErrorTest, NumbersAreIntegersInTheirRange) {
 TEST(ConfigErrorTest, EveryNumberHasARange) {
   for (const char* key :
        {"frame_bytes", "inflight_bytes", "window_bytes", "queue_bytes_max",
-        "payload_bytes_max", "inbox_bytes_max", "heartbeat_ms",
-        "peer_timeout_ms", "handshake_timeout_ms", "linger_ms"}) {
+        "payload_bytes_max", "memory_bytes_max", "inbox_bytes_max",
+        "heartbeat_ms", "peer_timeout_ms", "handshake_timeout_ms",
+        "linger_ms"}) {
     for (const char* found : {"-1", "18446744073709551615"}) {
       EXPECT_THAT(ErrorOfLine(absl::StrCat("\"", key, "\": ", found)),
                   HasSubstr(absl::StrCat("a.json:3: $.", key, ": found ", found,
@@ -172,6 +173,16 @@ TEST(ConfigErrorTest, NumbersThatDoNotGoTogether) {
   EXPECT_EQ(ErrorOfLine("\"queue_bytes_max\": 1024"),
             "a.json:3: $.queue_bytes_max: found 1024, want at least "
             "frame_bytes, 65536");
+  EXPECT_EQ(ErrorOfLine("\"memory_bytes_max\": 536895485"),
+            "a.json:3: $.memory_bytes_max: found 536895485, want at least "
+            "536895486, eight times payload_bytes_max and 24 KiB");
+  EXPECT_EQ(ErrorOfLine("\"payload_bytes_max\": 200000000"),
+            "a.json:3: $.payload_bytes_max: needs memory_bytes_max too: found "
+            "1073741824, its default, want at least 1600024572, eight times "
+            "payload_bytes_max and 24 KiB");
+  EXPECT_EQ(ErrorOfLine("\"payload_bytes_max\": 200000000,\n"
+                        "\"memory_bytes_max\": 1600024572"),
+            "no error");
   EXPECT_EQ(ErrorOfLine("\"frame_bytes\": 4194304"), "no error");
   EXPECT_EQ(ErrorOfLine("\"heartbeat_ms\": 500,\n\"peer_timeout_ms\": 999"),
             "a.json:4: $.peer_timeout_ms: found 999 ms, want at least twice "

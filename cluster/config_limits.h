@@ -44,10 +44,12 @@ inline constexpr SizeLimit kSizeLimits[] = {
     {"queue_bytes_max", &Config::queue_bytes_max, 512, 64 * kGiB,
      Scope::kReliable},
     {"payload_bytes_max", &Config::payload_bytes_max, 1, kGiB, Scope::kBoth},
+    {"memory_bytes_max", &Config::memory_bytes_max, 64 * kKiB, 1024 * kGiB,
+     Scope::kReliable},
     {"inbox_bytes_max", &Config::inbox_bytes_max, kKiB, 64 * kGiB,
      Scope::kBoth},
 };
-static_assert(sizeof(std::size_t) == 8, "byte limits go up to 64 GiB");
+static_assert(sizeof(std::size_t) == 8, "byte limits go up to 1 TiB");
 
 struct TimeLimit {
   const char* key;

@@ -25,7 +25,8 @@ const char* RefusalReasonName(RefusalReason reason) {
       "inbox full",
       "unauthenticated",
       "silent",
-      "no version in common"};
+      "no version in common",
+      "stalled"};
   return kNames[static_cast<std::size_t>(reason)];
 }
 
@@ -45,6 +46,7 @@ std::ostream& operator<<(std::ostream& out, const PeerStats& stats) {
   show(stats.acknowledged, "acknowledged");
   show(stats.queued, "queued");
   show(stats.in_flight, "in flight");
+  show(stats.memory_refused, "refused (memory_bytes_max)");
   for (int i = 0; i < kDropReasons; ++i) {
     if (stats.dropped[static_cast<std::size_t>(i)] == 0) continue;
     out << ", " << stats.dropped[static_cast<std::size_t>(i)] << " dropped ("

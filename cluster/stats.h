@@ -58,8 +58,10 @@ enum class RefusalReason {
   kSilent,            // a connection said nothing, or not enough, in time
   kVersion,           // it speaks no version of the protocol that this server
                       // does, or another one than its session
+  kStalled,           // a large payload stood still while others waited for
+                      // the room that it has
 };
-inline constexpr int kRefusalReasons = 15;
+inline constexpr int kRefusalReasons = 16;
 const char* RefusalReasonName(RefusalReason reason);
 
 struct PeerStats {
@@ -85,6 +87,11 @@ struct PeerStats {
   std::uint64_t queued_bytes = 0;
   // Of in_flight, as charged to the peer's window.
   std::uint64_t unconsumed_bytes = 0;
+  // Envelopes that were not accepted because of memory_bytes_max.
+  std::uint64_t memory_refused = 0;
+  // Of memory_bytes_max, to and from the peer, without large payloads that come
+  // in.
+  std::uint64_t held_bytes = 0;
 
   std::uint64_t frames_sent = 0;
   std::uint64_t frames_retransmitted = 0;
@@ -113,6 +120,10 @@ struct ServerStats {
   // senders have it in flight: a next life gets it, or they count it as
   // dropped.
   std::uint64_t inbox_bytes = 0;
+  // Of memory_bytes_max: all peers' held_bytes, and the large payloads that come
+  // in, until they are taken.
+  std::uint64_t held_bytes = 0;
+  std::uint64_t reassembly_bytes = 0;  // the latter alone
   // Frames and connections that could not be laid to a peer's account.
   std::array<std::uint64_t, kRefusalReasons> refused{};
 

@@ -13,6 +13,11 @@ Reassembly NewReassembly(const LinkConfig& config) {
                     RecordBytesLimit(config.payload_bytes_max));
 }
 
+LinkConfig WithWindow(LinkConfig config, std::size_t window_bytes) {
+  config.window_bytes = window_bytes;
+  return config;
+}
+
 }  // namespace
 
 LinkConfig MakeLinkConfig(const Config& config, int self_id, int peer_id) {
@@ -38,7 +43,8 @@ LinkConfig MakeLinkConfig(const Config& config, int self_id, int peer_id) {
 
 Link::Link(const LinkConfig& config, std::function<std::uint64_t()> random,
            LinkSink* sink)
-    : config_(config),
+    : share_(config.memory, config.window_bytes),
+      config_(WithWindow(config, share_.window_bytes())),
       sink_(sink),
       handshake_(config_, std::move(random)),
       queue_(config_),
@@ -48,42 +54,73 @@ Link::Link(const LinkConfig& config, std::function<std::uint64_t()> random,
   stats_.peer = config_.peer_id;
 }
 
-AppendResult Link::Append(const EnvelopeView& envelope) {
-  if (handshake_.established() &&
-      envelope.payload.size() > handshake_.peer().payload_bytes_max) {
-    return AppendResult::kTooLarge;
-  }
-  const AppendResult result = queue_.Append(envelope);
+// Under drop_oldest what waits longest makes room here too, as far as that
+// helps.
+bool Link::MakeMemory(Lane lane, std::size_t bytes) {
+  if (share_.FitsOrReserve(lane, held_bytes(), bytes)) return true;
+  if (config_.overflow != Overflow::kDropOldest) return false;
+  const std::size_t lacking = share_.Lacking(lane, held_bytes(), bytes);
+  return queue_.DropOldest(lane, lacking) &&
+         share_.Fits(lane, held_bytes(), bytes);
+}
+
+AppendResult Link::Count(AppendResult result) {
   if (result == AppendResult::kAccepted) ++stats_.accepted;
+  if (result == AppendResult::kNoMemory) ++stats_.memory_refused;
   return result;
 }
 
-AppendResult Link::MayAppend(const EnvelopeView& envelope) const {
+AppendResult Link::Append(const EnvelopeView& envelope) {
   const std::size_t bytes = envelope.payload.size();
   if (bytes > config_.payload_bytes_max ||
       (handshake_.established() &&
        bytes > handshake_.peer().payload_bytes_max)) {
     return AppendResult::kTooLarge;
   }
-  const bool room =
-      config_.overflow == Overflow::kDropOldest || HasRoom(envelope);
-  return room ? AppendResult::kAccepted : AppendResult::kFull;
+  if (config_.overflow == Overflow::kReject && !queue_.HasRoom(envelope))
+    return AppendResult::kFull;
+  if (!MakeMemory(envelope.lane, config_.codec->RecordBytesMax(envelope)))
+    return Count(AppendResult::kNoMemory);
+  return Count(queue_.Append(envelope));
+}
+
+AppendResult Link::MayAppend(const EnvelopeView& envelope) {
+  const std::size_t bytes = envelope.payload.size();
+  if (bytes > config_.payload_bytes_max ||
+      (handshake_.established() &&
+       bytes > handshake_.peer().payload_bytes_max)) {
+    return AppendResult::kTooLarge;
+  }
+  if (config_.overflow == Overflow::kDropOldest) return AppendResult::kAccepted;
+  if (!queue_.HasRoom(envelope)) return AppendResult::kFull;
+  return HasMemoryFor(envelope) ? AppendResult::kAccepted
+                                : Count(AppendResult::kNoMemory);
 }
 
 AppendResult Link::AppendEncoded(Batch batch) {
-  const AppendResult result = queue_.AppendEncoded(std::move(batch));
-  if (result == AppendResult::kAccepted) ++stats_.accepted;
-  return result;
+  if (config_.overflow == Overflow::kReject &&
+      !queue_.HasRoom(batch.lane, batch.body_bytes)) {
+    return AppendResult::kFull;
+  }
+  const std::size_t headers =
+      batch.large ? batch.body_bytes / batch.chunk_bytes * kFrameChargeBytes
+                  : 0;
+  if (!MakeMemory(batch.lane, batch.body_bytes + headers))
+    return Count(AppendResult::kNoMemory);
+  return Count(queue_.AppendEncoded(std::move(batch)));
 }
 
-bool Link::Gathers(Lane lane, std::size_t bytes) const {
+bool Link::Gathers(Lane lane, std::size_t bytes) {
   if (!queue_.HasRoomFor(bytes)) return false;
   // Who sends one that is too large is to be told, and not what took it.
   if (handshake_.established() &&
       handshake_.peer().payload_bytes_max < LoneBytes(config_.frame_bytes))
     return false;
-  if (!queue_.Empty(lane)) return !MayTransmit(lane);
-  return handshake_.established() && LaneGathers(lane);
+  const bool gathers = queue_.Empty(lane)
+                           ? handshake_.established() && LaneGathers(lane)
+                           : !MayTransmit(lane);
+  if (!gathers || bytes == 0) return gathers;
+  return share_.MayGather() && share_.FitsOrReserve(lane, held_bytes(), bytes);
 }
 
 void Link::AppendShared(const Batch& batch, const EncodeState& encode) {
@@ -109,6 +146,7 @@ void Link::Consumed(std::uint64_t session, std::uint64_t sequence) {
   } else {
     AckSoon();
   }
+  TakeHeld();  // it may have waited for the room of what was taken
 }
 
 void Link::AckSoon() { ack_at_ = std::min(ack_at_, now_ + kAckDelay); }
@@ -124,6 +162,7 @@ std::uint64_t Link::Abandon(DropReason reason) {
       unknown_fate + window_.untaken_envelopes() + queue_.envelopes();
   window_.Reset();
   queue_.Clear();
+  share_.Trim(held_bytes());
   return unknown_fate;
 }
 
@@ -159,6 +198,7 @@ absl::Time Link::HeartbeatBefore(absl::Time now) const {
 }
 
 absl::Time Link::IdleUntil() const {
+  if (Reassembling()) return now_;  // to see whether it stands still
   absl::Time until = absl::InfiniteFuture();
   if (heard_) until = last_heard_ + config_.peer_timeout;
   if (handshake_.established())
@@ -168,6 +208,9 @@ absl::Time Link::IdleUntil() const {
 
 void Link::Tick(absl::Time now) {
   now_ = now;
+  share_.Trim(held_bytes());
+  TakeHeld();
+  LookForStall(now);
   if (heard_ && now - last_heard_ > config_.peer_timeout) {
     heard_ = false;
     // At once, and not before: the peer would dial anew, and be heard again,
@@ -197,6 +240,7 @@ PeerStats Link::Stats() const {
   stats.queued_bytes = queue_.bytes();
   stats.in_flight = window_.envelopes();
   stats.unconsumed_bytes = window_.unconsumed_bytes();
+  stats.held_bytes = held_bytes() + receive_.bytes();
   stats.dropped[static_cast<std::size_t>(DropReason::kOverflow)] +=
       queue_.overflowed();
   return stats;

@@ -37,6 +37,7 @@
 #include "cluster/envelope.h"
 #include "cluster/link/handshake.h"
 #include "cluster/link/link_config.h"
+#include "cluster/link/memory_budget.h"
 #include "cluster/link/reassembly.h"
 #include "cluster/link/receive_window.h"
 #include "cluster/link/send_queue.h"
@@ -46,6 +47,7 @@
 #include "codec/frame_header.h"
 #include "codec/hello.h"
 #include "transport/frame.h"
+#include "transport/ring.h"
 
 namespace cluster {
 
@@ -84,19 +86,23 @@ class Link {
   AppendResult Append(const EnvelopeView& envelope);
   // The same in two steps, with no need to hold a lock over EncodeLarge:
   // whether it is worth encoding, and taking what it became.
-  AppendResult MayAppend(const EnvelopeView& envelope) const;
+  AppendResult MayAppend(const EnvelopeView& envelope);
   AppendResult AppendEncoded(Batch batch);
   // Whether `bytes` more in the lane would only wait with what waits already,
   // and there is room for them.
-  bool Gathers(Lane lane, std::size_t bytes) const;
+  bool Gathers(Lane lane, std::size_t bytes);
   // Takes what was encoded for several peers. The link gathered.
   void AppendShared(const Batch& batch, const EncodeState& encode);
   // Takes what gathered outside while the link gathered, and leaves it empty.
   void AppendStaged(OpenBatch* staged);
 
   // Whether Append would take this envelope now, as far as room goes.
-  bool HasRoom(const EnvelopeView& envelope) const {
-    return queue_.HasRoom(envelope);
+  bool HasRoom(const EnvelopeView& envelope) {
+    return queue_.HasRoom(envelope) && HasMemoryFor(envelope);
+  }
+  // Whether only memory_bytes_max is in the way, so that any link may make room.
+  bool LacksMemory(const EnvelopeView& envelope) {
+    return queue_.HasRoom(envelope) && !HasMemoryFor(envelope);
   }
 
   // The arrival with this sequence has been taken. In the order of the
@@ -166,7 +172,7 @@ class Link {
   // for one to be said.
   bool Busy() const {
     return window_.inflight() || ack_at_ != absl::InfiniteFuture() ||
-           (connected_ && !up_);
+           (connected_ && !up_) || holding_ > 0;
   }
   // When a link that is not busy wants the next Tick, if nothing happens
   // before.
@@ -180,6 +186,14 @@ class Link {
   bool up() const { return up_; }
   bool connected() const { return connected_; }
   std::uint64_t session() const { return handshake_.session(); }
+  // Of memory_bytes_max: for the peer, queued or not consumed; and received from
+  // it and not taken, as charged to the window.
+  std::size_t held_bytes() const {
+    return queue_.bytes() + window_.held_bytes();
+  }
+  std::size_t received_bytes() const { return receive_.bytes(); }
+  // Whether a large payload waits for room to be put together.
+  bool holding() const { return holding_ > 0; }
   PeerStats Stats() const;
 
  private:
@@ -194,13 +208,26 @@ class Link {
   void OnGoodbye(absl::string_view body);
   void OnGap(absl::Time now);
   void OnData(const FrameHeader& header, Slice body);
-  void OnChunk(const FrameHeader& header, const Slice& body, Arrival arrival);
+  bool TakeData(const FrameHeader& header, Slice* body);
+  bool TakeChunk(const FrameHeader& header, const Slice& body, Arrival arrival);
+  void TakeHeld();
+  void ResetReceiving();
+  bool Reassembling() const;
+  void LookForStall(absl::Time now);
   bool OnAcknowledgement(const FrameHeader& header, absl::Time now);
   bool Fresh(const FrameHeader& header);
   void Heard(absl::Time now);
   void UpOrDown(const FrameHeader& header);
   void LookForGap(const FrameHeader& header);
   void Refuse(RefusalReason reason, absl::string_view trouble);
+
+  // Whether a record more is within bounds.
+  bool HasMemoryFor(const EnvelopeView& envelope) {
+    return share_.FitsOrReserve(envelope.lane, held_bytes(),
+                                config_.codec->RecordBytesMax(envelope));
+  }
+  bool MakeMemory(Lane lane, std::size_t bytes);
+  AppendResult Count(AppendResult result);
 
   // Sessions (link_session.cc).
   void BeginSession(HelloResult how);
@@ -244,13 +271,24 @@ class Link {
   void AckSoon();
   absl::Time HeartbeatBefore(absl::Time now) const;
 
-  const LinkConfig config_;
+  MemoryShare share_;
+  const LinkConfig config_;  // with the window that was granted
   LinkSink* const sink_;
   Handshake handshake_;
   SendQueue queue_;
   SendWindow window_;
   ReceiveWindow receive_;
   std::array<Reassembly, kLanes> reassembly_;
+  // Frames that wait, with all that follows in their lane, for room to put a
+  // record together. Not taken, so the peer's credit is withheld.
+  struct Held {
+    FrameHeader header;
+    Slice body;
+  };
+  std::array<Ring<Held>, kLanes> held_;
+  std::size_t holding_ = 0;
+  // When each unfinished record last grew, or could not for this server's sake.
+  std::array<absl::Time, kLanes> grown_{};
 
   absl::Time now_ = absl::InfinitePast();  // of the last input that told it
   bool connected_ = false;

@@ -15,7 +15,9 @@
 
 #include "absl/time/time.h"
 #include "cluster/config.h"
+#include "cluster/config_memory.h"
 #include "cluster/envelope.h"
+#include "cluster/link/memory_budget.h"
 #include "codec/codec.h"
 #include "codec/frame_header.h"
 #include "codec/hello.h"
@@ -30,6 +32,8 @@ struct LinkConfig {
   const Codec* codec = nullptr;
   // Where frames are built; one for all links of a server.
   std::shared_ptr<BufferPool> buffers = std::make_shared<BufferPool>();
+  // What they may hold; one for all links of a server.
+  std::shared_ptr<MemoryBudget> memory = std::make_shared<MemoryBudget>();
 
   VersionRange versions{kFrameVersionMin, kFrameVersionMax};
   std::uint64_t features = kFeatureGroups;
@@ -103,11 +107,6 @@ inline std::size_t BatchBytes(const LinkConfig& config) {
   return config.overflow == Overflow::kDropOldest
              ? std::min(config.frame_bytes, config.queue_bytes_max / 8)
              : config.frame_bytes;
-}
-
-// A JSON string can take six bytes for one.
-inline std::size_t RecordBytesLimit(std::size_t payload_bytes_max) {
-  return 6 * payload_bytes_max + 4096;
 }
 
 // A lane sends frames that are not full only while fewer than this many of its

@@ -76,7 +76,11 @@ void Link::OnFrame(const FrameHeader& header, Slice body, absl::Time now) {
     if (header.flags & kConsumeRequest) consume_wanted_ = true;
     LookForGap(header);
   }
-  if (header.kind == FrameKind::kData) OnData(header, std::move(body));
+  if (header.kind == FrameKind::kData) {
+    if (holding_ > 0) TakeHeld();
+    if (!handshake_.established()) return;
+    OnData(header, std::move(body));
+  }
   if (header.flags & kAckRequest) ack_due_ = true;
   if (consume_wanted_ && receive_.bytes() == 0) {
     consume_wanted_ = false;
@@ -254,6 +258,7 @@ bool Link::OnAcknowledgement(const FrameHeader& header, absl::Time now) {
       break;
   }
   if (window_.received_through() > before) ForgetGaps();
+  share_.Trim(held_bytes());
   timer_start_ = now;
   if (rtt_sequence_ != 0 && window_.received_through() >= rtt_sequence_) {
     // RFC 6298, section 2: an exponentially weighted mean with a gain of an
@@ -291,47 +296,114 @@ void Link::OnData(const FrameHeader& header, Slice body) {
   }
   AckSoon();
   stats_.received += header.records;
+  Ring<Held>& held = held_[static_cast<std::size_t>(header.lane)];
+  if (held.empty() && TakeData(header, &body)) return;
+  held.PushBack({header, std::move(body)});
+  ++holding_;
+}
+
+// False: it has to wait, and so has all that follows in its lane.
+bool Link::TakeData(const FrameHeader& header, Slice* body) {
   Arrival arrival;
   arrival.session = header.session;
   arrival.sequence = header.sequence;
   arrival.codec = header.codec;
   arrival.records = header.records;
   arrival.lane = header.lane;
-  if (header.chunk != ChunkState::kWhole) {
-    OnChunk(header, body, std::move(arrival));
-    return;
-  }
+  if (header.chunk != ChunkState::kWhole)
+    return TakeChunk(header, *body, std::move(arrival));
   if (reassembly_[static_cast<std::size_t>(header.lane)].unfinished()) {
     BreakSession(RefusalReason::kBadRecord,
                  "whole records amid the chunks of another");
-    return;
+    return true;
   }
-  arrival.body = std::move(body);
-  receive_.Deliver();
+  arrival.body = std::move(*body);
+  receive_.Deliver(header.sequence);
   sink_->OnArrival(std::move(arrival));
+  return true;
 }
 
-void Link::OnChunk(const FrameHeader& header, const Slice& body,
-                   Arrival arrival) {
-  Reassembly& reassembly = reassembly_[static_cast<std::size_t>(header.lane)];
+bool Link::TakeChunk(const FrameHeader& header, const Slice& body,
+                     Arrival arrival) {
+  const auto lane = static_cast<std::size_t>(header.lane);
+  Reassembly& reassembly = reassembly_[lane];
+  ReassemblyClaim claim;
+  if (header.chunk == ChunkState::kFirst &&
+      reassembly.MayBegin(header.chunk_total_bytes)) {
+    claim = share_.Claim(static_cast<std::size_t>(header.chunk_total_bytes));
+    if (!claim) return false;
+  }
+  grown_[lane] = now_;
   switch (reassembly.Add(header.chunk, header.chunk_total_bytes, body.bytes,
-                         &arrival.body)) {
+                         &arrival.body, std::move(claim))) {
     case Reassembly::Result::kBroken:
       BreakSession(RefusalReason::kBadRecord, "chunks that make no record");
-      return;
-    case Reassembly::Result::kPart:
+      return true;
+    case Reassembly::Result::kPart: {
       // Taken as soon as what lies before it is: reassembly has a bound of its
       // own, so that a payload larger than the window completes.
-      if (receive_.Skip())
-        consumed_untold_bytes_ += FrameCharge(body.bytes.size());
+      const std::size_t before = receive_.bytes();
+      receive_.Skip(header.sequence);
+      consumed_untold_bytes_ += before - receive_.bytes();
       if (consumed_untold_bytes_ >= config_.window_bytes / 4) ack_due_ = true;
-      return;
+      return true;
+    }
     case Reassembly::Result::kWhole:
       arrival.records = 1;
-      receive_.Deliver();
+      receive_.Deliver(header.sequence);
       sink_->OnArrival(std::move(arrival));
-      return;
+      return true;
   }
+  return true;
+}
+
+// Goes on with what waited for room, as far as there is some now.
+void Link::TakeHeld() {
+  if (holding_ == 0) return;
+  for (Ring<Held>& held : held_) {
+    while (!held.empty() && TakeData(held.front().header, &held.front().body)) {
+      if (held.empty()) return;  // the session is over
+      held.DropFront();
+      --holding_;
+    }
+  }
+  AckSoon();
+}
+
+bool Link::Reassembling() const {
+  return std::any_of(
+      reassembly_.begin(), reassembly_.end(),
+      [](const Reassembly& reassembly) { return reassembly.unfinished(); });
+}
+
+// A record that does not go on keeps room that others wait for. Not the peer's
+// fault is what this server has not taken: it withholds the credit.
+void Link::LookForStall(absl::Time now) {
+  if (!Reassembling()) return;
+  if (receive_.bytes() > 0) grown_.fill(now);
+  for (int lane = 0; lane < kLanes; ++lane) {
+    const auto at = static_cast<std::size_t>(lane);
+    if (!reassembly_[at].unfinished() ||
+        now - grown_[at] <= config_.peer_timeout || !share_.OthersWait()) {
+      continue;
+    }
+    BreakSession(RefusalReason::kStalled,
+                 absl::StrCat("a large payload of its stood still for ",
+                              absl::FormatDuration(config_.peer_timeout),
+                              " while others waited for its room "
+                              "(memory_bytes_max)"));
+    return;
+  }
+}
+
+// What belongs to the session that ends.
+void Link::ResetReceiving() {
+  receive_.Reset();
+  for (Reassembly& reassembly : reassembly_) reassembly.Reset();
+  if (holding_ == 0) return;
+  for (Ring<Held>& held : held_) held.Clear();
+  holding_ = 0;
+  share_.LeaveLine();
 }
 
 }  // namespace cluster

@@ -31,8 +31,7 @@ void Link::SetDown(std::string reason) {
 
 void Link::BeginSession(HelloResult how) {
   std::vector<SendWindow::Sent> unconsumed = window_.Reset();
-  receive_.Reset();
-  for (Reassembly& reassembly : reassembly_) reassembly.Reset();
+  ResetReceiving();
   ack_due_ = true;
   ack_at_ = absl::InfiniteFuture();
   gap_due_ = consume_wanted_ = ask_consumed_ = false;
@@ -99,6 +98,7 @@ void Link::BreakSession(RefusalReason refusal, absl::string_view reason) {
   Refuse(refusal, reason);
   SetDown(std::string(reason));
   handshake_.Break();
+  ResetReceiving();
 }
 
 void Link::RejectRecords(std::uint64_t session, RefusalReason reason,

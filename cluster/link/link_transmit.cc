@@ -20,8 +20,10 @@ void Link::Rewind() {
 
 // Some of the window is kept for the lanes that are more urgent.
 std::size_t Link::WindowFor(Lane lane) const {
-  const std::size_t window =
-      static_cast<std::size_t>(handshake_.peer().window_bytes);
+  // What the peer tells decides no more of this server's memory than this
+  // server would give it.
+  const std::size_t window = static_cast<std::size_t>(std::min<std::uint64_t>(
+      handshake_.peer().window_bytes, config_.window_bytes));
   switch (lane) {
     case Lane::kUrgent:
       return window;
@@ -56,8 +58,11 @@ bool Link::FitsInFlight(Lane lane, std::size_t charge) const {
 // The next frame of a lane that is not empty.
 bool Link::MayBeInFlight(Lane lane) const {
   const std::size_t charge = FrameCharge(NextBodyBytes(lane));
-  if (!window_.empty() && window_.unconsumed_bytes() + charge > WindowFor(lane))
+  if (!window_.empty() &&
+      (window_.unconsumed_bytes() + charge > WindowFor(lane) ||
+       !share_.Fits(Lane::kUrgent, held_bytes(), 0))) {
     return false;
+  }
   // An urgent frame may exceed the limit by its own size, and only one at a
   // time.
   if (lane == Lane::kUrgent && window_.inflight_frames(lane) == 0) return true;

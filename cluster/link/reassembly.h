@@ -15,6 +15,7 @@
 #include <memory>
 
 #include "absl/strings/string_view.h"
+#include "cluster/link/memory_budget.h"
 #include "codec/frame_header.h"
 #include "transport/buffer_pool.h"
 #include "transport/frame.h"
@@ -38,9 +39,15 @@ class Reassembly {
   void Reset();
 
   // Takes the next frame of the lane. A frame of whole records is kBroken while
-  // a record is unfinished and is not for here otherwise.
+  // a record is unfinished and is not for here otherwise. `claim`: with the
+  // first chunk, room for the record. It goes back with the last share of the
+  // whole, or with Reset.
   Result Add(ChunkState chunk, std::uint64_t total_bytes,
-             absl::string_view body, Slice* whole);
+             absl::string_view body, Slice* whole, ReassemblyClaim claim = {});
+  // Whether a first chunk may be added whose record has so many bytes.
+  bool MayBegin(std::uint64_t total_bytes) const {
+    return !unfinished() && total_bytes <= record_bytes_max_;
+  }
 
   bool unfinished() const { return buffer_ != nullptr; }
 
@@ -48,6 +55,7 @@ class Reassembly {
   BufferPool* const buffers_;
   const std::size_t record_bytes_max_;
   std::shared_ptr<char> buffer_;
+  ReassemblyClaim claim_;
   std::size_t total_bytes_ = 0;
   std::size_t bytes_ = 0;
 };

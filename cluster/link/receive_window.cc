@@ -1,11 +1,12 @@
 #include "cluster/link/receive_window.h"
 
 #include "cluster/link/link_config.h"
+#include "transport/check.h"
 
 namespace cluster {
 
 void ReceiveWindow::Reset() {
-  delivered_.Clear();
+  untaken_.Clear();
   received_through_ = 0;
   bytes_ = 0;
   gap_told_ = false;
@@ -19,34 +20,50 @@ ReceiveResult ReceiveWindow::Receive(std::uint64_t sequence,
     gap_told_ = true;
     return told ? ReceiveResult::kGapAgain : ReceiveResult::kGap;
   }
-  last_charge_ = FrameCharge(body_bytes);
+  const std::size_t charge = FrameCharge(body_bytes);
   // An empty window takes a frame of any size: the sender's rule is the same.
-  if (bytes_ > 0 && bytes_ + last_charge_ > window_bytes_)
+  if (bytes_ > 0 && bytes_ + charge > window_bytes_)
     return ReceiveResult::kOverrun;
   gap_told_ = false;
   received_through_ = sequence;
+  untaken_.PushBack({charge, State::kHeld});
+  bytes_ += charge;
   return ReceiveResult::kNext;
 }
 
-void ReceiveWindow::Deliver() {
-  delivered_.PushBack({received_through_, last_charge_, false});
-  bytes_ += last_charge_;
+ReceiveWindow::Untaken* ReceiveWindow::Find(std::uint64_t sequence,
+                                            State state) {
+  if (sequence <= consumed_through() || sequence > received_through_)
+    return nullptr;
+  Untaken* const frame =
+      &untaken_[static_cast<std::size_t>(sequence - consumed_through() - 1)];
+  return frame->state == state ? frame : nullptr;
 }
 
-bool ReceiveWindow::Skip() {
-  if (delivered_.empty()) return true;
-  delivered_.PushBack({received_through_, last_charge_, true});
-  bytes_ += last_charge_;
-  return false;
+void ReceiveWindow::Take(Untaken* frame) {
+  frame->state = State::kTaken;
+  while (!untaken_.empty() && untaken_.front().state == State::kTaken) {
+    bytes_ -= untaken_.front().charge;
+    untaken_.DropFront();
+  }
+}
+
+void ReceiveWindow::Deliver(std::uint64_t sequence) {
+  Untaken* const frame = Find(sequence, State::kHeld);
+  CLUSTER_CHECK(frame != nullptr, "delivered what is not held");
+  frame->state = State::kDelivered;
+}
+
+void ReceiveWindow::Skip(std::uint64_t sequence) {
+  Untaken* const frame = Find(sequence, State::kHeld);
+  CLUSTER_CHECK(frame != nullptr, "skipped what is not held");
+  Take(frame);
 }
 
 bool ReceiveWindow::Consume(std::uint64_t sequence) {
-  if (delivered_.empty() || delivered_.front().sequence != sequence)
-    return false;
-  do {
-    bytes_ -= delivered_.front().charge;
-    delivered_.DropFront();
-  } while (!delivered_.empty() && delivered_.front().skipped);
+  Untaken* const frame = Find(sequence, State::kDelivered);
+  if (frame == nullptr) return false;
+  Take(frame);
   return true;
 }
 

@@ -33,40 +33,43 @@ class ReceiveWindow {
   // A new session.
   void Reset();
 
-  // A data frame of the session arrived. After kNext, Deliver or Skip follows.
+  // A data frame of the session arrived. From kNext until Deliver or Skip the
+  // link holds it, and it counts as not taken, whatever comes after it.
   ReceiveResult Receive(std::uint64_t sequence, std::size_t body_bytes);
   // The frame (or the payload that it completes) goes to the application, who
   // will take it with Consume.
-  void Deliver();
+  void Deliver(std::uint64_t sequence);
   // The frame asks nothing of the application (a part of a payload, say): it
   // counts as taken as soon as all before it is, which is what the sender
-  // reckons with too. True if that is now.
-  bool Skip();
+  // reckons with too.
+  void Skip(std::uint64_t sequence);
 
-  // The application has taken what Deliver gave it, in the same order. False if
-  // `sequence` is not the oldest one delivered: it is of an earlier session.
+  // The application has taken what Deliver gave it. False if it has not been
+  // given that.
   bool Consume(std::uint64_t sequence);
 
   std::uint64_t received_through() const { return received_through_; }
   std::uint64_t consumed_through() const {
-    return delivered_.empty() ? received_through_
-                              : delivered_.front().sequence - 1;
+    return received_through_ - untaken_.size();
   }
   // Received and not consumed, as charged to the window.
   std::size_t bytes() const { return bytes_; }
 
  private:
-  struct Delivered {
-    std::uint64_t sequence;
+  enum class State : std::uint8_t { kHeld, kDelivered, kTaken };
+  struct Untaken {
     std::size_t charge;
-    bool skipped;
+    State state;
   };
 
+  Untaken* Find(std::uint64_t sequence, State state);
+  void Take(Untaken* frame);
+
   const std::size_t window_bytes_;
-  Ring<Delivered> delivered_;  // the first one is not skipped
+  // From the first that is not taken to received_through_.
+  Ring<Untaken> untaken_;
   std::uint64_t received_through_ = 0;
   std::size_t bytes_ = 0;
-  std::size_t last_charge_ = 0;
   bool gap_told_ = false;
 };
 

@@ -149,13 +149,25 @@ void SendQueue::AppendStaged(OpenBatch* staged) {
 bool SendQueue::MakeRoom(Lane lane, std::size_t bytes) {
   if (envelopes_ == 0) return true;
   if (config_.overflow == Overflow::kReject) return false;
-  std::size_t kept = bytes_;
-  for (Lane other : kLanesByUrgency) {
-    if (MayDropFor(lane, other)) kept -= At(other).bytes;
-  }
+  const std::size_t kept = bytes_ - DroppableFor(lane);
   if (kept > 0 && kept + bytes > config_.queue_bytes_max) return false;
   while (envelopes_ > 0 && !HasRoomFor(bytes)) DropOldestFor(lane);
   return true;
+}
+
+bool SendQueue::DropOldest(Lane newcomer, std::size_t bytes) {
+  if (DroppableFor(newcomer) < bytes) return false;
+  const std::size_t before = bytes_;
+  while (before - bytes_ < bytes) DropOldestFor(newcomer);
+  return true;
+}
+
+std::size_t SendQueue::DroppableFor(Lane newcomer) const {
+  std::size_t bytes = 0;
+  for (Lane lane : kLanesByUrgency) {
+    if (MayDropFor(newcomer, lane)) bytes += At(lane).bytes;
+  }
+  return bytes;
 }
 
 // A record that is cut in part has been transmitted in part: it stays, and so

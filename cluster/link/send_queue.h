@@ -34,6 +34,7 @@ inline constexpr std::array<Lane, kLanes> kLanesByUrgency = {
 enum class AppendResult {
   kAccepted,
   kFull,      // overflow is kReject and there is no room
+  kNoMemory,  // the same for memory_bytes_max, with all peers together
   kTooLarge,  // the payload is over payload_bytes_max, own or the peer's
 };
 
@@ -58,10 +59,16 @@ class SendQueue {
   // Takes what `staged` has, and leaves it empty. There is room for it.
   void AppendStaged(OpenBatch* staged);
 
+  // Drops what waited longest for a newcomer of that lane, until so many bytes
+  // are free. False if that would not be enough: then it drops nothing.
+  bool DropOldest(Lane newcomer, std::size_t bytes);
+
   // Whether it would be taken without dropping anything.
   bool HasRoom(const EnvelopeView& envelope) const {
-    return envelopes_ == 0 ||
-           Fits(envelope.lane, config_.codec->RecordBytesMax(envelope));
+    return HasRoom(envelope.lane, config_.codec->RecordBytesMax(envelope));
+  }
+  bool HasRoom(Lane lane, std::size_t record_bytes) const {
+    return envelopes_ == 0 || Fits(lane, record_bytes);
   }
   bool HasRoomFor(std::size_t bytes) const {
     return bytes_ + bytes <= config_.queue_bytes_max;
@@ -124,6 +131,7 @@ class SendQueue {
   void Count(std::uint64_t envelopes, std::size_t bytes, LaneQueue* queue);
   void DropFront(Lane lane);
   bool MakeRoom(Lane lane, std::size_t bytes);
+  std::size_t DroppableFor(Lane newcomer) const;
   bool MayDropFor(Lane newcomer, Lane lane) const;
   void DropOldestFor(Lane newcomer);
   void PushClosed(Batch batch);

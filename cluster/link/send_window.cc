@@ -8,6 +8,18 @@
 
 namespace cluster {
 
+namespace {
+
+// The chunks of one record share its buffer, which the queue holds until the
+// last one is cut.
+std::size_t HeldBytes(const SendWindow::Sent& sent) {
+  if (!sent.batch.large) return FrameCharge(sent.body_bytes);
+  const bool last = sent.offset + sent.body_bytes == sent.batch.body_bytes;
+  return FrameCharge(last ? sent.batch.body_bytes : 0);
+}
+
+}  // namespace
+
 std::vector<SendWindow::Sent> SendWindow::Reset() {
   std::vector<Sent> unconsumed;
   while (!sent_.empty()) unconsumed.push_back(sent_.PopFront());
@@ -42,6 +54,7 @@ void SendWindow::Add(Sent&& sent) {
   sent.transmissions = 1;
   Count(sent, +1);
   unconsumed_bytes_ += FrameCharge(sent.body_bytes);
+  held_bytes_ += HeldBytes(sent);
   envelopes_ += sent.envelopes;
   sent_.PushBack(std::move(sent));
   ++next_sequence_;
@@ -101,6 +114,7 @@ AckResult SendWindow::Acknowledge(std::uint64_t received_through,
   while (front_sequence_ <= consumed_through) {
     const Sent& sent = sent_.front();
     unconsumed_bytes_ -= FrameCharge(sent.body_bytes);
+    held_bytes_ -= HeldBytes(sent);
     EnvelopesOf(sent) -= sent.envelopes;
     acknowledged_envelopes_ += sent.envelopes;
     sent_.DropFront();

@@ -91,6 +91,9 @@ class SendWindow {
   bool all_received() const { return next_sequence_ == received_through_ + 1; }
   // Charged to the receiver's window.
   std::size_t unconsumed_bytes() const { return unconsumed_bytes_; }
+  // What the sender holds for it: a large record whole, until its last chunk is
+  // consumed.
+  std::size_t held_bytes() const { return held_bytes_; }
   bool empty() const { return sent_.empty(); }
   // Transmitted; and of the frame that the transport has never taken.
   std::uint64_t envelopes() const { return envelopes_; }
@@ -115,6 +118,7 @@ class SendWindow {
   std::size_t inflight_bytes_ = 0;
   std::array<int, kLanes> inflight_frames_{};
   std::size_t unconsumed_bytes_ = 0;
+  std::size_t held_bytes_ = 0;
   std::uint64_t envelopes_ = 0;
   std::uint64_t untaken_envelopes_ = 0;
   std::uint64_t acknowledged_envelopes_ = 0;  // in all sessions

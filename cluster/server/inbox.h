@@ -46,7 +46,7 @@ namespace cluster {
 class ArrivalSource {
  public:
   virtual ~ArrivalSource() = default;
-  // Every record of the arrival was taken.
+  // Every record of the arrival was taken. Its body is gone.
   virtual void OnConsumed(const Arrival& arrival) = 0;
   // Its records make no sense: kBadRecord, or kWrongIdentity where one names
   // another server as its sender.

@@ -25,6 +25,7 @@ namespace cluster {
 enum class SendOutcome {
   kAccepted,
   kFull,      // no room now
+  kNoMemory,  // the same for memory_bytes_max, with all peers together
   kTooLarge,  // over payload_bytes_max, this server's or the peer's, or
               // without a session over what a transport carries
   kRemoved,   // no member any more
@@ -36,8 +37,8 @@ class Peer {
 
   // Never waits.
   virtual SendOutcome Send(const EnvelopeView& envelope) = 0;
-  // Waits until Send of this envelope may answer something else than kFull;
-  // false at the deadline.
+  // Waits until Send of this envelope may answer something else than kFull or
+  // kNoMemory; false at the deadline.
   virtual bool WaitForRoom(const EnvelopeView& envelope,
                            std::chrono::steady_clock::time_point deadline) = 0;
   // Waits until all that was accepted is acknowledged or dropped; false at the

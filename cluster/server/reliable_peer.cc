@@ -21,6 +21,7 @@ std::uint64_t SystemRandom() {
 void AddCounters(const PeerStats& more, PeerStats* total) {
   total->sessions += more.sessions;
   total->accepted += more.accepted;
+  total->memory_refused += more.memory_refused;
   total->acknowledged += more.acknowledged;
   for (std::size_t i = 0; i < more.dropped.size(); ++i)
     total->dropped[i] += more.dropped[i];
@@ -75,6 +76,7 @@ void ReliablePeer::Release(std::unique_lock<std::mutex> lock) {
   const bool awaited = waiters_ > 0;
   lock.unlock();
   if (awaited) changed_.notify_all();
+  config_.memory->Changed();
 }
 
 absl::Status ReliablePeer::Connect(const std::string& address) {
@@ -226,10 +228,11 @@ bool ReliablePeer::Tick(absl::Time now) {
   bool by_watchdog = false;
   bool busy = false;
   bool event = false;
+  bool arrival = false;
   {
     std::unique_lock<std::mutex> lock(mutex_);
     if (link_ == nullptr) return false;
-    event_pushed_ = false;
+    event_pushed_ = arrival_pushed_ = false;
     link_->Tick(now);
     Pump();
     busy = link_->Busy();
@@ -239,7 +242,8 @@ bool ReliablePeer::Tick(absl::Time now) {
         until = std::min(until, reported_ + SilenceMax());
       idle_until_ns_.store(absl::ToUnixNanos(until), std::memory_order_relaxed);
     }
-    event = event_pushed_;
+    event = event_pushed_ || arrival_pushed_;
+    arrival = arrival_pushed_;
     // The transport believes in a connection on which nobody answers: it may be
     // half-open.
     if (link_->connected() && !link_->up() &&
@@ -255,6 +259,7 @@ bool ReliablePeer::Tick(absl::Time now) {
     }
     Release(std::move(lock));
   }
+  if (arrival) inbox_->WakeReader();
   if (event) callbacks_->Wake();
   if (redial) Redial(by_watchdog);
   return busy;
@@ -293,10 +298,18 @@ PeerStats ReliablePeer::Stats() const {
 }
 
 void ReliablePeer::OnConsumed(const Arrival& arrival) {
-  const std::unique_lock<std::mutex> lock = Touch();
-  if (link_ == nullptr) return;
-  link_->Consumed(arrival.session, arrival.sequence);
-  Pump();
+  bool more = false;
+  {
+    const std::unique_lock<std::mutex> lock = Touch();
+    if (link_ == nullptr) return;
+    arrival_pushed_ = false;
+    link_->Consumed(arrival.session, arrival.sequence);
+    more = arrival_pushed_;
+    Pump();
+  }
+  if (!more) return;
+  inbox_->WakeReader();
+  callbacks_->Wake();
 }
 
 void ReliablePeer::OnBadRecords(const Arrival& arrival, RefusalReason reason,
@@ -317,6 +330,7 @@ void ReliablePeer::OnBadRecords(const Arrival& arrival, RefusalReason reason,
 }
 
 void ReliablePeer::OnArrival(Arrival arrival) {
+  arrival_pushed_ = true;
   inbox_->Push(this, std::move(arrival));
 }
 

@@ -141,6 +141,7 @@ class ReliablePeer : public Peer, public ArrivalSource, private LinkSink {
   // Of the watchdog's dial of which nothing was heard yet; 0: none.
   std::uint64_t watchdog_generation_ = 0;
   bool event_pushed_ = false;
+  bool arrival_pushed_ = false;
   bool left_ = false;  // the server stops
 
   Staging staging_;

@@ -90,6 +90,8 @@ SendOutcome ReliablePeer::Settle(AppendResult result, Lane lane) {
       return SendOutcome::kAccepted;
     case AppendResult::kFull:
       return SendOutcome::kFull;
+    case AppendResult::kNoMemory:
+      return SendOutcome::kNoMemory;
     case AppendResult::kTooLarge:
       return SendOutcome::kTooLarge;
   }
@@ -182,8 +184,30 @@ bool ReliablePeer::WaitUntil(std::chrono::steady_clock::time_point deadline,
 
 bool ReliablePeer::WaitForRoom(const EnvelopeView& envelope,
                                std::chrono::steady_clock::time_point deadline) {
-  return WaitUntil(
-      deadline, [&] { return link_ == nullptr || link_->HasRoom(envelope); });
+  const auto done = [&] {
+    return link_ == nullptr || left_ || link_->HasRoom(envelope);
+  };
+  bool lacks_memory = false;
+  const bool came = WaitUntil(deadline, [&] {
+    if (done()) return true;
+    lacks_memory = link_->LacksMemory(envelope);
+    return lacks_memory;
+  });
+  if (!came || !lacks_memory) return came;
+  // Whoever gives memory back makes room, and this peer's own changes too.
+  MemoryBudget* const memory = config_.memory.get();
+  std::uint64_t ticket = memory->BeginWait();
+  bool in_time = true;
+  bool room = false;
+  while (!room && in_time) {
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      room = done();
+    }
+    if (!room) in_time = memory->WaitForChange(&ticket, deadline);
+  }
+  memory->EndWait();
+  return room;
 }
 
 bool ReliablePeer::WaitDrained(std::chrono::steady_clock::time_point deadline) {

@@ -36,6 +36,15 @@ std::uint64_t NewIncarnation() {
   return (milliseconds << 20) | (device() & 0xfffff);
 }
 
+// Without sessions a server holds nothing for its peers.
+std::shared_ptr<MemoryBudget> NewMemoryBudget(const Config& config) {
+  if (config.delivery == Delivery::kBestEffort)
+    return std::make_shared<MemoryBudget>();
+  return std::make_shared<MemoryBudget>(
+      ShareOutMemory(config.memory_bytes_max, config.payload_bytes_max),
+      static_cast<int>(config.servers.size()) - 1, config.frame_bytes);
+}
+
 absl::Status AtServer(int id, const absl::Status& status) {
   return absl::Status(status.code(),
                       absl::StrCat("server ", id, ": ", status.message()));
@@ -56,6 +65,7 @@ ServerCore::ServerCore(int server_id, Config config, const Codec* codec,
       buffers_(std::move(buffers)),
       message_ids_(0),
       config_(std::move(config)),
+      memory_(NewMemoryBudget(config_)),
       transport_(std::move(transport)),
       inbox_(id_, config_.payload_bytes_max, config_.inbox_bytes_max),
       callbacks_(&inbox_),
@@ -120,6 +130,7 @@ LinkConfig ServerCore::MakeLink(int id) const {
   link.incarnation = incarnation_;
   link.codec = codec_;
   link.buffers = buffers_;
+  link.memory = memory_;
   return link;
 }
 
@@ -371,6 +382,9 @@ ServerStats ServerCore::Stats() const {
   ServerStats stats;
   stats.delivered = inbox_.delivered();
   stats.self_sent = self_sent_;
+  for (const PeerStats& peer : stats.peers) stats.held_bytes += peer.held_bytes;
+  stats.reassembly_bytes = memory_->reassembly_bytes();
+  stats.held_bytes += stats.reassembly_bytes;
   stats.inbox_bytes = inbox_.bytes();
   // The rest is behind locks.
   if (InAnotherProcess()) return stats;

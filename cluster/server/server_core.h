@@ -151,6 +151,7 @@ class ServerCore {
   std::mutex stop_;            // one Stop at a time; the others wait for it
   std::mutex reload_;          // one ReloadSecurity at a time
   Config config_;
+  const std::shared_ptr<MemoryBudget> memory_;
 
   // The transport outlives the peers, and is stopped before anything is
   // destroyed.

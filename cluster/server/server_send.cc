@@ -97,6 +97,14 @@ absl::Status ServerCore::SendOne(int pid, Peer* peer, const EnvelopeView& view,
             ": over payload_bytes_max of this server or of that one (here ",
             config_.payload_bytes_max, "), or, as a message of its own, over ",
             kFrameBytesLimit, " bytes"));
+      case SendOutcome::kNoMemory:
+        if (deadline == nullptr) {
+          return absl::ResourceExhaustedError(absl::StrCat(
+              "no room for server ", pid, " within memory_bytes_max, ",
+              config_.memory_bytes_max,
+              ", which all peers share: some do not keep up, or are down"));
+        }
+        break;
       case SendOutcome::kFull:
         break;
     }

@@ -106,6 +106,12 @@ void Checker::OnLink(const SimLife& self, int peer,
     stream.peer_life = peer_life;
     stream.session_began = world_->Now();
   }
+  const auto more = [](std::uint64_t now, std::uint64_t before) {
+    return now > before ? now - before : 0;
+  };
+  memory_refused_ += more(seen.stats.memory_refused, stream.now.memory_refused);
+  stalled_ += more(seen.stats.Refused(RefusalReason::kStalled),
+                   stream.now.Refused(RefusalReason::kStalled));
   stream.now = seen.stats;
   const PeerStats& stats = stream.now;
   if (stats.accepted != stats.acknowledged + stats.queued + stats.in_flight +
@@ -121,6 +127,22 @@ void Checker::OnLink(const SimLife& self, int peer,
   }
   CheckBounds(who, seen);
   CheckHearing(who, seen, stream.session_began);
+}
+
+void Checker::OnMemory(const SimLife& self, const MemoryObservation& seen,
+                       const MemoryParts& parts) {
+  const Way who{self.server, self.server};
+  if (seen.waiting) ++waited_;
+  if (seen.sending > parts.sending)
+    Fail(who, absl::StrCat(seen.sending, " bytes held to send, over ",
+                           parts.sending));
+  if (seen.received > parts.windows)
+    Fail(who,
+         absl::StrCat(seen.received, " bytes received and not taken, over ",
+                      parts.windows));
+  if (seen.reassembly > parts.reassembly)
+    Fail(who, absl::StrCat(seen.reassembly, " bytes of large payloads, over ",
+                           parts.reassembly));
 }
 
 // Up means that both hear each other, as far as they can know.

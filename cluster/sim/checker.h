@@ -6,8 +6,8 @@
 // changed; one that is missing and was not reported as dropped; an
 // acknowledgement of what no application took; a wrong count of unknown fates;
 // a restart policy that was not honoured; events in the wrong order; a peer
-// that is up though it is silent or deaf; queues and windows beyond their
-// bounds; accounts that do not add up; a life under an
+// that is up though it is silent or deaf; queues, windows and all that a server
+// holds beyond their bounds; accounts that do not add up; a life under an
 // incarnation that was another's. What it is not: part of any server.
 //
 // Threads: all in one. Errors: collected as texts, the first ones are kept.
@@ -34,6 +34,7 @@
 #include "absl/time/time.h"
 #include "cluster/envelope.h"
 #include "cluster/link/link_config.h"
+#include "cluster/link/memory_budget.h"
 #include "cluster/peer_event.h"
 #include "cluster/sim/world.h"
 #include "cluster/stats.h"
@@ -46,6 +47,14 @@ struct SimLife {
   int server = 0;
   std::uint64_t life = 0;
   std::uint64_t incarnation = 0;
+};
+
+// What a server holds for all its peers together, after any call into a link.
+struct MemoryObservation {
+  std::size_t sending;   // queued, or transmitted and not consumed
+  std::size_t received;  // and not taken
+  std::size_t reassembly;
+  bool waiting;  // a large payload waits for room
 };
 
 // What one call into a link did.
@@ -78,6 +87,10 @@ class Checker {
   void OnLink(const SimLife& self, int peer,
               const LinkObservation& observation);
 
+  // After every call into any of its links; `parts` are what it may hold.
+  void OnMemory(const SimLife& self, const MemoryObservation& seen,
+                const MemoryParts& parts);
+
   // --- the receiver's side, in the order in which the application sees it ---
 
   void OnTaken(const SimLife& self, int peer, std::uint64_t session,
@@ -98,6 +111,11 @@ class Checker {
   std::uint64_t taken() const { return taken_; }
   std::uint64_t dropped() const;
   std::uint64_t resent() const { return resent_; }
+  // Observations: of an envelope that memory_bytes_max shut out, of a large
+  // payload that waited, and of one that stood still for too long.
+  std::uint64_t memory_refused() const { return memory_refused_; }
+  std::uint64_t waited() const { return waited_; }
+  std::uint64_t stalled() const { return stalled_; }
 
  private:
   struct Accepted {
@@ -167,6 +185,9 @@ class Checker {
   std::uint64_t accepted_ = 0;
   std::uint64_t taken_ = 0;
   std::uint64_t resent_ = 0;
+  std::uint64_t memory_refused_ = 0;
+  std::uint64_t waited_ = 0;
+  std::uint64_t stalled_ = 0;
 };
 
 }  // namespace cluster

@@ -66,6 +66,12 @@ void SimServer::Start() {
   around_.world->Trace("start", {static_cast<std::uint64_t>(id()), life()});
   around_.checker->OnLife(self_);
   around_.network->Attach(id(), this);
+  memory_ =
+      memory_bytes_max_ == 0
+          ? std::make_shared<MemoryBudget>()
+          : std::make_shared<MemoryBudget>(
+                ShareOutMemory(memory_bytes_max_, config_.payload_bytes_max),
+                static_cast<int>(peers_.size()), config_.frame_bytes);
   for (int peer : peers_) MakeLink(peer);
   After(kTick, &SimServer::Tick);
   around_.application->OnStart(*this);
@@ -128,6 +134,7 @@ void SimServer::MakeLink(int peer) {
   config.incarnation = self_.incarnation;
   config.versions = versions_;
   config.features = features_;
+  config.memory = memory_;
   auto made = std::make_unique<Peer>(this, peer);
   World* const world = around_.world;
   made->link = std::make_unique<Link>(
@@ -166,7 +173,19 @@ void SimServer::Observe(Peer* peer, std::uint64_t hello_incarnation) {
   seen.last_frame = peer->last_frame;
   seen.inbox_bytes = peer->inbox_bytes;
   around_.checker->OnLink(self_, peer->id, seen);
+  ObserveMemory();
   ScheduleTake();
+}
+
+void SimServer::ObserveMemory() {
+  MemoryObservation seen{};
+  for (const auto& entry : links_) {
+    seen.sending += entry.second->link->held_bytes();
+    seen.received += entry.second->link->received_bytes();
+    seen.waiting = seen.waiting || entry.second->link->holding();
+  }
+  seen.reassembly = memory_->reassembly_bytes();
+  around_.checker->OnMemory(self_, seen, memory_->parts());
 }
 
 void SimServer::Pump(Peer* peer) {

@@ -93,6 +93,10 @@ class SimServer final : public TransportHandler {
   int Send(Envelope envelope);
 
   void SetPace(const SimPace& pace) { pace_ = pace; }
+  // From the next Start on; by default there is no bound.
+  void SetMemory(std::size_t memory_bytes_max) {
+    memory_bytes_max_ = memory_bytes_max;
+  }
 
   // Nothing is queued, in flight or waiting to be taken.
   bool Drained() const;
@@ -133,6 +137,7 @@ class SimServer final : public TransportHandler {
   Peer* Find(int peer);
   void MakeLink(int peer);
   void Observe(Peer* peer, std::uint64_t hello_incarnation = 0);
+  void ObserveMemory();
   void Pump(Peer* peer);
   void PumpAll();
   void Tick();
@@ -156,6 +161,8 @@ class SimServer final : public TransportHandler {
   bool pump_scheduled_ = false;
   std::uint64_t message_sequence_ = 0;
   SimPace pace_;
+  std::size_t memory_bytes_max_ = 0;  // 0: no bound
+  std::shared_ptr<MemoryBudget> memory_;
 };
 
 }  // namespace cluster

@@ -54,7 +54,10 @@ Simulation::Simulation(const SimulationOptions& options)
       cluster_(options.seed, options.servers, options.link, &traffic_,
                options.keep_trace),
       traffic_(&world_, options.traffic) {
-  for (const auto& server : cluster_.servers()) server->SetPace(options_.pace);
+  for (const auto& server : cluster_.servers()) {
+    server->SetPace(options_.pace);
+    server->SetMemory(options_.memory_bytes_max);
+  }
 }
 
 // Deeds come on average every `mean`, at random moments, until the end.
@@ -168,6 +171,9 @@ SimulationResult Simulation::Run() {
   result.envelopes_taken = checker_.taken();
   result.envelopes_dropped = checker_.dropped();
   result.envelopes_resent = checker_.resent();
+  result.memory_refused = checker_.memory_refused();
+  result.waited = checker_.waited();
+  result.stalled = checker_.stalled();
   result.frames = cluster_.network().frames_delivered();
   result.crashes = crashes_;
   return result;
@@ -223,6 +229,13 @@ SimulationOptions RandomSimulation(std::uint64_t seed) {
     options.duration = absl::Seconds(6);
     options.traffic.pause_max *= 4;
     options.block_every = absl::Milliseconds(800);
+  }
+  // As little memory as the largest payload allows, or a little more; and large
+  // payloads that meet each other.
+  if (dice.Chance(0.4)) {
+    options.memory_bytes_max =
+        MemoryBytesMin(link.payload_bytes_max) * (4 + dice.Below(5)) / 4;
+    if (dice.Chance(0.5)) options.traffic.large = 0.1;
   }
   return options;
 }

@@ -35,7 +35,8 @@ struct SimulationOptions {
   int servers = 3;  // at least 2
   absl::Duration duration = absl::Seconds(2);
   absl::Duration heal_max = absl::Seconds(60);
-  LinkConfig link;  // of every server; the codec must be set
+  LinkConfig link;                   // of every server; the codec must be set
+  std::size_t memory_bytes_max = 0;  // of every server; 0: no bound
   NetworkFaults faults;
   SimPace pace;
   SimTrafficOptions traffic;
@@ -61,6 +62,9 @@ struct SimulationResult {
   std::uint64_t envelopes_taken = 0;
   std::uint64_t envelopes_dropped = 0;  // and counted as such by their senders
   std::uint64_t envelopes_resent = 0;   // after a restart of the recipient
+  std::uint64_t memory_refused = 0;     // envelopes shut out by the bound
+  std::uint64_t waited = 0;   // steps in which a large payload waited for room
+  std::uint64_t stalled = 0;  // sessions that ended for the sake of those
   std::uint64_t frames = 0;
   std::uint64_t crashes = 0;
 

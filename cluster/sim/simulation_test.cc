@@ -57,17 +57,26 @@ TEST(Simulation, SeedsMeetEveryKindOfTrouble) {
   std::uint64_t crashes = 0;
   std::uint64_t dropped = 0;
   std::uint64_t resent = 0;
+  std::uint64_t memory_refused = 0;
+  std::uint64_t waited = 0;
+  std::uint64_t stalled = 0;
   for (std::uint64_t seed = 0; seed < 100; ++seed) {
     const SimulationResult result = RunSimulation(RandomSimulation(seed));
     taken += result.envelopes_taken;
     crashes += result.crashes;
     dropped += result.envelopes_dropped;
     resent += result.envelopes_resent;
+    memory_refused += result.memory_refused;
+    waited += result.waited;
+    stalled += result.stalled;
   }
   EXPECT_GT(taken, 10000u);
   EXPECT_GT(crashes, 20u);
   EXPECT_GT(dropped, 100u);
   EXPECT_GT(resent, 100u);
+  EXPECT_GT(memory_refused, 100u);
+  EXPECT_GT(waited, 100u);
+  EXPECT_GT(stalled, 0u);
 }
 
 }  // namespace

@@ -26,11 +26,12 @@ void SimTraffic::OnEnvelope(SimServer& server, const EnvelopeView& envelope) {
     server.Send(RandomEnvelope(envelope.sender_id));
 }
 
-// Mostly small ones; one in a hundred travels in chunks.
+// Mostly small ones.
 std::size_t SimTraffic::RandomPayloadBytes() {
-  const std::uint64_t kind = world_->Below(100);
-  if (kind == 0) return world_->Below(options_.payload_bytes_max + 1);
-  if (kind < 8) return world_->Below(options_.payload_bytes_max / 16 + 1);
+  if (world_->Chance(options_.large))
+    return world_->Below(options_.payload_bytes_max + 1);
+  if (world_->Below(100) < 7)
+    return world_->Below(options_.payload_bytes_max / 16 + 1);
   return world_->Below(65);
 }
 

@@ -20,7 +20,8 @@ namespace cluster {
 struct SimTrafficOptions {
   absl::Duration pause_max = absl::Milliseconds(40);  // between bursts
   int burst_max = 16;                                 // envelopes
-  std::size_t payload_bytes_max = 20u << 10;          // now and then
+  std::size_t payload_bytes_max = 20u << 10;          // now and then:
+  double large = 0.01;   // probability of up to all of it, in chunks
   double answer = 0.05;  // probability that an envelope is answered at once
 };
 
