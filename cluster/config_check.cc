@@ -111,11 +111,11 @@ absl::Status CheckPairs(const Config& config, const ConfigPlaces& places) {
   }
   const std::size_t memory_least = MemoryBytesMin(config.payload_bytes_max);
   if (config.memory_bytes_max < memory_least) {
-    return PairError(
-        places, "memory_bytes_max", "payload_bytes_max",
-        absl::StrCat(config.memory_bytes_max),
-        absl::StrCat("at least ", memory_least,
-                     ", eight times payload_bytes_max and 24 KiB"));
+    return PairError(places, "memory_bytes_max", "payload_bytes_max",
+                     absl::StrCat(config.memory_bytes_max),
+                     absl::StrCat("at least ", memory_least,
+                                  " for payloads of payload_bytes_max, ",
+                                  config.payload_bytes_max));
   }
   if (config.peer_timeout < 2 * config.heartbeat) {
     return PairError(places, "peer_timeout_ms", "heartbeat_ms",

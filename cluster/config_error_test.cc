@@ -173,16 +173,14 @@ TEST(ConfigErrorTest, NumbersThatDoNotGoTogether) {
   EXPECT_EQ(ErrorOfLine("\"queue_bytes_max\": 1024"),
             "a.json:3: $.queue_bytes_max: found 1024, want at least "
             "frame_bytes, 65536");
-  EXPECT_EQ(ErrorOfLine("\"memory_bytes_max\": 536895485"),
-            "a.json:3: $.memory_bytes_max: found 536895485, want at least "
-            "536895486, eight times payload_bytes_max and 24 KiB");
+  EXPECT_EQ(ErrorOfLine("\"memory_bytes_max\": 626378066"),
+            "a.json:3: $.memory_bytes_max: found 626378066, want at least "
+            "626378067 for payloads of payload_bytes_max, 67108864");
+  EXPECT_EQ(ErrorOfLine("\"memory_bytes_max\": 626378067"), "no error");
   EXPECT_EQ(ErrorOfLine("\"payload_bytes_max\": 200000000"),
             "a.json:3: $.payload_bytes_max: needs memory_bytes_max too: found "
-            "1073741824, its default, want at least 1600024572, eight times "
-            "payload_bytes_max and 24 KiB");
-  EXPECT_EQ(ErrorOfLine("\"payload_bytes_max\": 200000000,\n"
-                        "\"memory_bytes_max\": 1600024572"),
-            "no error");
+            "1073741824, its default, want at least 1866695334 for payloads of "
+            "payload_bytes_max, 200000000");
   EXPECT_EQ(ErrorOfLine("\"frame_bytes\": 4194304"), "no error");
   EXPECT_EQ(ErrorOfLine("\"heartbeat_ms\": 500,\n\"peer_timeout_ms\": 999"),
             "a.json:4: $.peer_timeout_ms: found 999 ms, want at least twice "

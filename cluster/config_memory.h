@@ -24,8 +24,8 @@ struct MemoryParts {
   std::size_t record_bytes_max;
 };
 
-// Reassembly has a third, and at least what one peer can need: a record in
-// each of three lanes. Of the rest the windows have a third.
+// A third each; but reassembly has at least what one peer can need, a record in
+// each of three lanes.
 inline MemoryParts ShareOutMemory(std::size_t memory_bytes_max,
                                   std::size_t payload_bytes_max) {
   MemoryParts parts;
@@ -33,7 +33,7 @@ inline MemoryParts ShareOutMemory(std::size_t memory_bytes_max,
   parts.reassembly = std::max(3 * parts.record_bytes_max, memory_bytes_max / 3);
   const std::size_t rest =
       memory_bytes_max - std::min(memory_bytes_max, parts.reassembly);
-  parts.windows = rest / 3;
+  parts.windows = rest / 2;
   parts.sending = rest - parts.windows;
   return parts;
 }
@@ -41,7 +41,7 @@ inline MemoryParts ShareOutMemory(std::size_t memory_bytes_max,
 // With less, the half of the sending part that all peers share would not hold
 // one payload of payload_bytes_max.
 inline std::size_t MemoryBytesMin(std::size_t payload_bytes_max) {
-  return 6 * RecordBytesLimit(payload_bytes_max);
+  return 7 * RecordBytesLimit(payload_bytes_max);
 }
 
 }  // namespace cluster

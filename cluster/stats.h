@@ -87,7 +87,8 @@ struct PeerStats {
   std::uint64_t queued_bytes = 0;
   // Of in_flight, as charged to the peer's window.
   std::uint64_t unconsumed_bytes = 0;
-  // Envelopes that were not accepted because of memory_bytes_max.
+  // How often an envelope was not taken because of memory_bytes_max; one that
+  // waits counts each time that it is tried.
   std::uint64_t memory_refused = 0;
   // Of memory_bytes_max, to and from the peer, without large payloads that come
   // in.

@@ -84,6 +84,17 @@ TEST_F(CheckerTest, TheTruthIsNoViolation) {
   EXPECT_THAT(checker_.violations(), IsEmpty());
 }
 
+TEST_F(CheckerTest, FindsMemoryBeyondItsParts) {
+  const MemoryParts parts{100, 200, 300, 10};
+  checker_.OnMemory(one_, {100, 200, 300, true}, parts);
+  EXPECT_THAT(checker_.violations(), IsEmpty());
+  checker_.OnMemory(one_, {101, 200, 300, true}, parts);
+  ExpectFound("101 bytes held to send, over 100");
+  checker_.OnMemory(one_, {0, 201, 0, false}, parts);
+  checker_.OnMemory(one_, {0, 0, 301, false}, parts);
+  EXPECT_EQ(checker_.violations().size(), 3u);
+}
+
 TEST_F(CheckerTest, FindsAnEnvelopeTakenTwice) {
   const Envelope envelope = Accept(1);
   Take(envelope);

@@ -82,6 +82,12 @@ FrameVerdict RogueMember::OnFrame(ReceivedFrame frame) {
   Hello hello;
   if (header.kind == FrameKind::kHello && DecodeHello(body, &hello))
     Answer(hello);
+  if (only_receives_ && header.kind == FrameKind::kData) {
+    FrameHeader answer = Header(FrameKind::kControl);
+    answer.stamp = ++stamp_;
+    answer.received_through = header.sequence;
+    Say(MakeFrame(answer, ""));
+  }
   std::lock_guard<std::mutex> lock(mutex_);
   if (header.session != 0 && header.session != session_) {
     session_ = header.session;
@@ -99,7 +105,7 @@ void RogueMember::Answer(const Hello& hello) {
   answer.nonce = kNonce;
   answer.echo_nonce = hello.nonce;
   answer.echo_epoch = hello.epoch;
-  answer.window_bytes = 1u << 20;
+  answer.window_bytes = window_bytes_;
   answer.frame_bytes_max = 1u << 20;
   answer.payload_bytes_max = 1u << 20;
   answer.codec = 1;

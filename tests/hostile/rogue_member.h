@@ -37,6 +37,12 @@ class RogueMember final : private TransportHandler {
   ~RogueMember() override { transport_->Stop(absl::ZeroDuration()); }
 
   std::string Address() const { return transport_->Address(); }
+  // From now on it grants a window of so many bytes, and acknowledges that it
+  // received each frame, and never that it consumed one. Before Join.
+  void OnlyReceive(std::uint64_t window_bytes) {
+    only_receives_ = true;
+    window_bytes_ = window_bytes;
+  }
   // The one server that it talks to.
   void Join(int server, const std::string& address);
   // Waits for at most 30 s until the server has begun so many sessions with it.
@@ -59,6 +65,9 @@ class RogueMember final : private TransportHandler {
   const int id_;
   const std::string cluster_;
   std::unique_ptr<Transport> transport_;
+  bool only_receives_ = false;
+  std::uint64_t window_bytes_ = 1u << 20;
+  std::uint32_t stamp_ = 0;  // the transport's thread's
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
