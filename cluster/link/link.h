@@ -100,9 +100,9 @@ class Link {
   bool HasRoom(const EnvelopeView& envelope) {
     return queue_.HasRoom(envelope) && HasMemoryFor(envelope);
   }
-  // Whether only memory_bytes_max is in the way, so that any link may make room.
-  bool LacksMemory(const EnvelopeView& envelope) {
-    return queue_.HasRoom(envelope) && !HasMemoryFor(envelope);
+  // The same, but for memory_bytes_max, where any link may make room.
+  bool HasRoomInQueue(const EnvelopeView& envelope) const {
+    return queue_.HasRoom(envelope);
   }
 
   // The arrival with this sequence has been taken. In the order of the

@@ -121,16 +121,11 @@ bool MemoryBudget::MayClaim(std::uint64_t share, std::size_t bytes) {
   return over_ == share;
 }
 
-void MemoryBudget::TurnsMayBeDue() {
-  if (!line_.empty()) turn_due_.store(true, std::memory_order_relaxed);
-}
-
 void MemoryBudget::FinishClaim(std::uint64_t claim) {
   std::lock_guard<std::mutex> lock(mutex_);
   for (Claim& one : claims_) {
     if (one.id == claim) one.finished = true;
   }
-  TurnsMayBeDue();
 }
 
 void MemoryBudget::DropClaim(std::uint64_t claim) {
@@ -141,7 +136,6 @@ void MemoryBudget::DropClaim(std::uint64_t claim) {
   claimed_ -= found->bytes;
   claims_.erase(found);
   if (claimed_ <= parts_.reassembly - 2 * parts_.record_bytes_max) over_ = 0;
-  TurnsMayBeDue();
 }
 
 ReassemblyClaim& ReassemblyClaim::operator=(ReassemblyClaim&& other) noexcept {
@@ -192,7 +186,6 @@ MemoryShare::~MemoryShare() {
   budget_->ShareOut();
   auto& line = budget_->line_;
   line.erase(std::remove(line.begin(), line.end(), id_), line.end());
-  budget_->TurnsMayBeDue();
   budget_->Wake();
 }
 
@@ -251,7 +244,6 @@ ReassemblyClaim MemoryShare::Claim(std::size_t bytes) {
   const std::uint64_t id = ++budget_->last_id_;
   budget_->claims_.push_back({id, id_, bytes, false});
   budget_->claimed_ += bytes;
-  budget_->TurnsMayBeDue();
   return ReassemblyClaim(budget_, id);
 }
 
@@ -259,7 +251,6 @@ void MemoryShare::LeaveLine() {
   std::lock_guard<std::mutex> lock(budget_->mutex_);
   auto& line = budget_->line_;
   line.erase(std::remove(line.begin(), line.end(), id_), line.end());
-  budget_->TurnsMayBeDue();
 }
 
 bool MemoryShare::OthersWait() const {

@@ -58,12 +58,6 @@ class MemoryBudget {
   // Something may have changed for those who wait. Cheap while nobody does.
   void Changed();
 
-  // Whether a record that waited for room to be put together may have it now.
-  bool TurnDue() const { return turn_due_.load(std::memory_order_relaxed); }
-  bool TakeTurnDue() {
-    return turn_due_.exchange(false, std::memory_order_relaxed);
-  }
-
   // Of large records, also finished ones that are not taken yet.
   std::size_t reassembly_bytes() const;
 
@@ -93,7 +87,6 @@ class MemoryBudget {
   void Wake();
   bool HasUnfinished(std::uint64_t share) const;
   bool MayClaim(std::uint64_t share, std::size_t bytes);
-  void TurnsMayBeDue();
 
   void FinishClaim(std::uint64_t claim);
   void DropClaim(std::uint64_t claim);
@@ -118,7 +111,6 @@ class MemoryBudget {
   std::size_t claimed_ = 0;
   std::uint64_t over_ = 0;           // the share that may exceed the pool, or 0
   std::vector<std::uint64_t> line_;  // shares that wait, in order
-  std::atomic<bool> turn_due_{false};
 };
 
 // Room for one large record. Gives it back when it goes.

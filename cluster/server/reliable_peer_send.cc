@@ -190,7 +190,7 @@ bool ReliablePeer::WaitForRoom(const EnvelopeView& envelope,
   bool lacks_memory = false;
   const bool came = WaitUntil(deadline, [&] {
     if (done()) return true;
-    lacks_memory = link_->LacksMemory(envelope);
+    lacks_memory = link_->HasRoomInQueue(envelope);
     return lacks_memory;
   });
   if (!came || !lacks_memory) return came;
