@@ -20,10 +20,8 @@ void Link::Rewind() {
 
 // Some of the window is kept for the lanes that are more urgent.
 std::size_t Link::WindowFor(Lane lane) const {
-  // What the peer tells decides no more of this server's memory than this
-  // server would give it.
-  const std::size_t window = static_cast<std::size_t>(std::min<std::uint64_t>(
-      handshake_.peer().window_bytes, config_.window_bytes));
+  const std::size_t window =
+      static_cast<std::size_t>(handshake_.peer().window_bytes);
   switch (lane) {
     case Lane::kUrgent:
       return window;

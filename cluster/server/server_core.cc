@@ -382,15 +382,15 @@ ServerStats ServerCore::Stats() const {
   ServerStats stats;
   stats.delivered = inbox_.delivered();
   stats.self_sent = self_sent_;
-  for (const PeerStats& peer : stats.peers) stats.held_bytes += peer.held_bytes;
-  stats.reassembly_bytes = memory_->reassembly_bytes();
-  stats.held_bytes += stats.reassembly_bytes;
   stats.inbox_bytes = inbox_.bytes();
   // The rest is behind locks.
   if (InAnotherProcess()) return stats;
   SettleBroadcasts();
   for (const auto& [id, peer] : peers_.entries())
     stats.peers.push_back(peer->Stats());
+  for (const PeerStats& peer : stats.peers) stats.held_bytes += peer.held_bytes;
+  stats.reassembly_bytes = memory_->reassembly_bytes();
+  stats.held_bytes += stats.reassembly_bytes;
   stats.refused = rejections_.counts();
   return stats;
 }
