@@ -102,7 +102,6 @@ void ServerCore::End(std::unique_ptr<ServerCore> core) {
                  "return from the callback first, or use _exit\n",
                  core->id_);
     core->callbacks_.StopBeginning();
-    core->inbox_.Close();
     for (const auto& [id, peer] : core->peers_.entries()) peer->Leave();
   }
   static std::atomic<ServerCore*> kept{nullptr};

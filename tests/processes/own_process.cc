@@ -15,7 +15,7 @@ namespace cluster {
 namespace {
 
 // A process that hangs ends by it, and says so by its signal.
-constexpr unsigned kHangSeconds = 240;
+constexpr unsigned kHangSeconds = 100;
 
 }  // namespace
 
