@@ -206,7 +206,37 @@ TEST(LinkMemory, DropOldestMakesRoomInItsOwnQueue) {
   EXPECT_EQ(star[0].two.taken.back().payload, "1999" + std::string(1000, 'x'));
 }
 
+// A peer's guarantee is nobody else's while it is away.
+TEST(LinkMemory, APeerThatComesBackFindsItsGuarantee) {
+  const MemoryParts parts = LeastParts();
+  auto budget = std::make_shared<MemoryBudget>(parts, 2, 1024);
+  MemoryShare first(budget, 1024);
+  std::size_t used = 0;
+  while (first.FitsOrReserve(Lane::kUrgent, used, 1000)) used += 1000;
+  const std::size_t guarantee = parts.sending / 2 / 2;
+  EXPECT_GE(used + 3000, parts.sending - guarantee);
+  MemoryShare second(budget, 1024);
+  EXPECT_TRUE(second.FitsOrReserve(Lane::kUrgent, 0, guarantee - 1000));
+  EXPECT_FALSE(second.FitsOrReserve(Lane::kUrgent, guarantee - 1000, 5000));
+}
+
 // --- receiving ---
+
+TEST(LinkMemory, RoomForLargePayloadsIsGivenInTheOrderOfTheLine) {
+  const MemoryParts parts = LeastParts();
+  auto budget = std::make_shared<MemoryBudget>(parts, 3, 1024);
+  MemoryShare first(budget, 1024), second(budget, 1024), third(budget, 1024);
+  ReassemblyClaim held = first.Claim(parts.record_bytes_max - 1000);
+  ASSERT_TRUE(held);
+  EXPECT_FALSE(second.Claim(parts.record_bytes_max));
+  // It would fit, and would make the larger one wait for ever.
+  EXPECT_FALSE(third.Claim(1000));
+  held.Drop();
+  EXPECT_FALSE(third.Claim(1000));
+  ReassemblyClaim next = second.Claim(parts.record_bytes_max - 1000);
+  EXPECT_TRUE(next);
+  EXPECT_TRUE(third.Claim(1000));
+}
 
 TEST(LinkMemory, WindowsAreSharedOut) {
   MemoryParts parts = LeastParts();
@@ -313,6 +343,23 @@ TEST_F(TwoLargePayloads, AnUntakenRecordKeepsItsRoom) {
   first_.two.Consume();
   Advance(&second_, absl::Seconds(1));
   EXPECT_EQ(second_.two.Payloads(), Strings{large_});
+}
+
+// Nor is it the peer's fault where this server's application does not read what
+// came before: the credit for the rest is withheld.
+TEST_F(TwoLargePayloads, AnApplicationThatDoesNotReadCostsNobodyASession) {
+  Advance(&second_, absl::Seconds(1));
+  first_.two.consumes = false;
+  EXPECT_EQ(first_.one.Append("unread", Lane::kUrgent),
+            AppendResult::kAccepted);
+  Advance(&first_, absl::Seconds(10));
+  EXPECT_TRUE(first_.two.taken.empty());
+  EXPECT_GT(star_.budget().reassembly_bytes(), 0u);
+  EXPECT_EQ(first_.two.Events(), "up");
+  first_.two.consumes = true;
+  first_.two.Consume();
+  Advance(&first_, absl::Seconds(3));
+  EXPECT_EQ(first_.two.Payloads(), (Strings{"unread", large_}));
 }
 
 TEST_F(TwoLargePayloads, ARecordThatStandsStillGivesItsRoomToThoseWhoWait) {
