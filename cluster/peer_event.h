@@ -25,13 +25,15 @@ struct PeerEvent {
   enum Type {
     kUp,    // there is a session and the peer is heard
     kDown,  // not heard for peer_timeout, or it does not hear this server, or
-            // it stopped; its session and queue are kept
+            // it said goodbye: it stopped, or it removed this server; its
+            // session and queue are kept
     kRestarted,  // a new session: the peer is another process, or forgot us;
                  // kUp follows
     kRemoved,    // RemovePeer; nothing but kRejected follows
     kRejected,   // a connection, frame or envelope was turned away that came
-                 // in this peer's name, or in nobody's. It says nothing of the
-                 // peer itself, whose session goes on
+                 // in this peer's name, or in nobody's; or this peer turned
+                 // this server away ("server 2 refuses this server: ...").
+                 // Its session, if there is one, goes on
   };
   static constexpr int kNobody = -1;  // of kRejected: no member's id
 

@@ -149,7 +149,8 @@ class Server {
   // address.
   absl::Status AddPeer(int id, const std::string& address);
   // Removes a member: what it has not acknowledged is dropped and counted,
-  // kRemoved says how many had been transmitted. kNotFound: it is none.
+  // kRemoved says how many had been transmitted. It is told, if it is connected.
+  // kNotFound: it is none.
   absl::Status RemovePeer(int id);
 
   // Reads the keys and the peers' public material again, a folder of peers with

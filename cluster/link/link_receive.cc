@@ -3,16 +3,24 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "cluster/link/link.h"
 
 namespace cluster {
 namespace {
 
-// What a peer wrote, for people.
+// What a peer wrote, for people: on one line, whatever it is.
 std::string Printable(absl::string_view text) {
-  return absl::Utf8SafeCHexEscape(text);
+  std::string printable;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f) {
+      absl::StrAppend(&printable, "\\x", absl::Hex(byte, absl::kZeroPad2));
+    } else {
+      printable += c;
+    }
+  }
+  return printable;
 }
 
 std::string RangeText(const VersionRange& versions) {

@@ -180,7 +180,7 @@ TEST(LinkSession, OtherClustersAreRefusedAndKnowIt) {
   pair.Advance(absl::Seconds(1));
   ExpectRefused(&pair.one, RefusalReason::kWrongCluster,
                 "wrong cluster: server 1 is of \"test\", server 2 of "
-                "\"an\\nother\"");
+                "\"an\\x0aother\"");
   ExpectRefused(&pair.two, RefusalReason::kWrongCluster,
                 "wrong cluster: server 2 is of \"an\nother\", server 1 of "
                 "\"test\"");

@@ -58,8 +58,8 @@ void SimNetwork::Connect(int from, int to) {
 void SimNetwork::Disconnect(int from, int to) {
   const auto found = connections_.find({from, to});
   if (found == connections_.end()) return;
+  // What is on its way still gets there.
   found->second->wanted = false;
-  ++found->second->generation;
   connections_.erase(found);
 }
 

@@ -109,6 +109,8 @@ void SimServer::RemovePeer(int peer) {
   if (gone == nullptr) return;
   around_.world->Trace("remove", {static_cast<std::uint64_t>(id()),
                                   static_cast<std::uint64_t>(peer)});
+  gone->link->SayGoodbye(GoodbyeReason::kRemovedYou);
+  Pump(gone);
   InboxItem told;
   told.peer = peer;
   told.is_event = true;

@@ -260,6 +260,14 @@ class ForgedFramesTest : public testing::TestWithParam<const char*> {
     }
   }
 
+  // That the victim sent so far.
+  int RefusalsTo(int peer) {
+    int count = 0;
+    for (const std::string& frame : besieged_.tap().Sent(kVictim, peer))
+      count += HeaderOf(frame).kind == FrameKind::kRefusal;
+    return count;
+  }
+
   BesiegedCluster besieged_{GetParam()};
   const Captured captured_ = Capture(&besieged_.tap());
 };
@@ -270,6 +278,9 @@ TEST_P(ForgedFramesTest, WhatIsNoFrameIsCountedAsMalformed) {
 
 TEST_P(ForgedFramesTest, OtherVersionsAreRefusedAndChangeNothing) {
   Try(OtherVersions(captured_));
+  // The true server 2 is told, and nobody else.
+  EXPECT_GE(RefusalsTo(kClaimed), 1);
+  EXPECT_EQ(RefusalsTo(3), 0);
 }
 
 TEST_P(ForgedFramesTest, UnknownSendersAreCountedAsThat) {

@@ -1,0 +1,165 @@
+// What servers say to each other at the end of a session, or instead of one: a
+// peer learns at once that it was removed, that the other one stopped, or that
+// it is refused. Over each backend, plain and secured.
+
+#include <chrono>
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/harness/test_cluster.h"
+
+namespace cluster {
+namespace {
+
+constexpr int kSpeaker = 1;
+constexpr int kHearer = 2;
+
+// What one server is told of the other.
+class Told {
+ public:
+  void Add(const PeerEvent& event) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    events_.push_back(event);
+    changed_.notify_all();
+  }
+
+  // The reason of the first event that has this in it; "" if none comes.
+  std::string WaitForText(const std::string& text) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    std::string reason;
+    changed_.wait_for(lock, std::chrono::seconds(30), [&] {
+      for (const PeerEvent& event : events_) {
+        if (event.reason.find(text) == std::string::npos) continue;
+        reason = event.reason;
+        return true;
+      }
+      return false;
+    });
+    return reason;
+  }
+
+  // The reason of the `count`th event of that type; "" if it does not come.
+  std::string Wait(PeerEvent::Type type, int count) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    std::string reason;
+    changed_.wait_for(lock, std::chrono::seconds(30), [&] {
+      int seen = 0;
+      for (const PeerEvent& event : events_) {
+        if (event.type != type || ++seen != count) continue;
+        reason = event.reason;
+        return true;
+      }
+      return false;
+    });
+    return reason;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<PeerEvent> events_;
+};
+
+class GoodbyeTest
+    : public testing::TestWithParam<std::tuple<const char*, bool>> {
+ protected:
+  void SetUp() override {
+    for (int id : {kSpeaker, kHearer}) told_[id];
+  }
+
+  ClusterSpec Spec() {
+    ClusterSpec spec;
+    spec.config.transport = std::get<0>(GetParam());
+    spec.secured = std::get<1>(GetParam());
+    // Nobody is down for its silence.
+    spec.config.peer_timeout = absl::Minutes(10);
+    spec.config.linger = absl::ZeroDuration();
+    spec.ids = {kSpeaker, kHearer};
+    spec.on_envelope = [](int, const EnvelopeView&) {};
+    spec.on_event = [this](int observer, const PeerEvent& event) {
+      told_.at(observer).Add(event);
+    };
+    return spec;
+  }
+
+  // Whether both are up, for the `count`th time. A session begins at one end
+  // before it does at the other, which could say no goodbye in it yet.
+  bool WaitForSession(int count) {
+    return told_[kSpeaker].Wait(PeerEvent::kUp, count) != "" &&
+           told_[kHearer].Wait(PeerEvent::kUp, count) != "";
+  }
+
+  std::map<int, Told> told_;
+};
+
+TEST_P(GoodbyeTest, AServerThatIsRemovedLearnsIt) {
+  TestCluster cluster(Spec());
+  ASSERT_TRUE(cluster.Start());
+  for (int round = 1; round <= 5; ++round) {
+    ASSERT_TRUE(WaitForSession(round)) << round;
+    // What is on its way does not keep the goodbye back.
+    Envelope envelope;
+    envelope.pid = kHearer;
+    envelope.payload.assign(100000, 'x');
+    for (int i = 0; i < 10; ++i)
+      ASSERT_TRUE(cluster.server(kSpeaker).Send(envelope).ok());
+    ASSERT_TRUE(cluster.server(kSpeaker).RemovePeer(kHearer).ok());
+    // A new session ends the one before it with a reason of its own.
+    ASSERT_EQ(told_[kHearer].Wait(PeerEvent::kDown, round),
+              "it removed this server");
+    ASSERT_TRUE(cluster.server(kSpeaker)
+                    .AddPeer(kHearer, cluster.address(kHearer))
+                    .ok());
+  }
+}
+
+TEST_P(GoodbyeTest, AServerThatStopsSaysSo) {
+  TestCluster cluster(Spec());
+  ASSERT_TRUE(cluster.Start());
+  ASSERT_TRUE(WaitForSession(1));
+  cluster.Stop(kSpeaker);
+  EXPECT_EQ(told_[kHearer].Wait(PeerEvent::kDown, 1), "it stopped");
+}
+
+// Keys are made for one cluster.
+class RefusalTest : public GoodbyeTest {};
+
+// Each of them knows that it is refused, and why.
+TEST_P(RefusalTest, ServersOfTwoClustersTellEachOther) {
+  ClusterSpec spec = Spec();
+  spec.make_server = [](int id, const Config& config) {
+    Config other = config;
+    if (id == kSpeaker) other.cluster = "another";
+    return NewServer(id, other);
+  };
+  TestCluster cluster(spec);
+  ASSERT_TRUE(cluster.Start());
+  EXPECT_THAT(
+      told_[kHearer].WaitForText("server 1 refuses this server: wrong cluster"),
+      testing::HasSubstr("\"another\""));
+  EXPECT_NE(told_[kHearer].WaitForText("wrong cluster: server 2 is of"), "");
+}
+
+std::string NameOf(
+    const testing::TestParamInfo<std::tuple<const char*, bool>>& info) {
+  return std::string(std::get<0>(info.param)) +
+         (std::get<1>(info.param) ? "Secured" : "");
+}
+
+INSTANTIATE_TEST_SUITE_P(Backends, GoodbyeTest,
+                         testing::Combine(testing::Values("zmq", "nng"),
+                                          testing::Bool()),
+                         NameOf);
+INSTANTIATE_TEST_SUITE_P(Backends, RefusalTest,
+                         testing::Combine(testing::Values("zmq", "nng"),
+                                          testing::Values(false)),
+                         NameOf);
+
+}  // namespace
+}  // namespace cluster
