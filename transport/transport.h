@@ -106,6 +106,9 @@ class TransportHandler {
   virtual void OnRejected(Rejection rejection) = 0;
 };
 
+// How long Transport::Disconnect lets go out what was accepted before it.
+inline constexpr absl::Duration kPartingTime = absl::Milliseconds(200);
+
 class Transport {
  public:
   virtual ~Transport() = default;  // stops, with no linger
@@ -131,8 +134,11 @@ class Transport {
   virtual absl::Status Connect(int peer, const std::string& address,
                                std::uint64_t generation) = 0;
 
-  // Forgets the peer and what is queued for it. Unknown peers are ignored. Does
-  // not wait for callbacks, so it may be called from one.
+  // Forgets the peer. If there is a connection, what was accepted before goes
+  // out on it in the background, so that a last word gets through; what is not
+  // out within kPartingTime is dropped. Without a connection everything is
+  // dropped at once. Unknown peers are ignored. Does not wait for callbacks,
+  // so it may be called from one.
   virtual void Disconnect(int peer) = 0;
 
   // Sends a frame of at most `frame_bytes_max` bytes (more aborts), without

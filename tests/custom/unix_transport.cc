@@ -137,6 +137,8 @@ void UnixTransport::Disconnect(int peer) {
   std::lock_guard<std::mutex> lock(mutex_);
   const auto found = peers_.find(peer);
   if (found == peers_.end()) return;
+  // What the connection takes now is what the peer can still get.
+  if (found->second.fd() >= 0) found->second.Write();
   given_up_.push_back(found->second.Drop());
   peers_.erase(found);
   Wake();

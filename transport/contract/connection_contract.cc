@@ -106,6 +106,27 @@ TEST_P(TransportContract, DisconnectForgetsThePeerAndItsQueue) {
   EXPECT_EQ(receiver->handler.Texts(), std::vector<std::string>{"after"});
 }
 
+// A goodbye is sent and the peer left at once: it gets there.
+TEST_P(TransportContract, WhatWasSentOnAConnectionArrivesDespiteDisconnect) {
+  auto receiver = StartNode(2);
+  auto sender = StartNode(1);
+  ASSERT_TRUE(receiver != nullptr && sender != nullptr);
+  const std::string address = receiver->transport->Address();
+  std::vector<std::string> sent;
+  for (int i = 1; i <= 20; ++i) {
+    ASSERT_TRUE(sender->Connect(2, address).ok());
+    ASSERT_TRUE(sender->handler.WaitForConnected(2, i)) << i;
+    for (int j = 0; j < 20; ++j) {
+      sent.push_back(absl::StrCat(i, "-", j, std::string(j * 100, 'x')));
+      ASSERT_EQ(sender->Send(2, sent.back()), SendResult::kSent);
+    }
+    sender->transport->Disconnect(2);
+    EXPECT_EQ(sender->Send(2, "too late"), SendResult::kSent);
+    ASSERT_TRUE(receiver->handler.WaitForFrames(sent.size())) << i;
+  }
+  EXPECT_EQ(receiver->handler.Texts(), sent);
+}
+
 TEST_P(TransportContract, AConnectedPeerCanBeLeftAndDialledAgain) {
   auto receiver = StartNode(2);
   auto sender = StartNode(1);

@@ -83,6 +83,17 @@ std::shared_ptr<Port> Channel::DetachFrom(std::uint64_t epoch,
   return left;
 }
 
+void Channel::Part() {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (receiver_ != nullptr && bytes_ > 0) {
+      closed_.store(true, std::memory_order_release);
+      return;
+    }
+  }
+  Close();
+}
+
 void Channel::Close() {
   std::deque<Slice> lost;
   std::lock_guard<std::mutex> lock(mutex_);

@@ -54,6 +54,10 @@ class Channel : public std::enable_shared_from_this<Channel> {
   // Until all frames are delivered, or nobody listens, or it is `deadline`.
   void WaitUntilIdle(std::chrono::steady_clock::time_point deadline);
 
+  // Nothing more is pushed or told. What is on its way to a receiver still gets
+  // there, whenever that takes it: it is in this process.
+  void Part();
+
   // The exchange's side. Refuse tells of an attempt that found nobody. Detach
   // is a no-op if it is not attached. Close is final: frames are dropped, and
   // events that are under way must not be told.

@@ -147,7 +147,7 @@ void MemoryTransport::Disconnect(int peer) {
   const auto found = peers_.find(peer);
   if (found == peers_.end()) return;
   Exchange::Get().HangUp(found->second.place, found->second.channel);
-  found->second.channel->Close();
+  found->second.channel->Part();
   peers_.erase(found);
 }
 

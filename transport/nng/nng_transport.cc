@@ -267,7 +267,7 @@ void NngTransport::Disconnect(int peer) {
     outbound = std::move(found->second);
     outbounds_.erase(found);
   }
-  outbound->Disconnect();
+  outbound->Part();
 }
 
 std::shared_ptr<Outbound> NngTransport::Find(int peer) {

@@ -93,6 +93,7 @@ SendResult Outbound::Send(const Frame& frame) {
 }
 
 void Outbound::WriteNext(Lock lock) {
+  if (parting_) return WriteLast(std::move(lock));
   const std::shared_ptr<OutboundConnection> connection = connection_;
   if (controls_wanted_) AddControls(connection->batch());
   if (state_ == State::kConnected) connection->batch()->Fill(&queue_);
@@ -105,6 +106,27 @@ void Outbound::WriteNext(Lock lock) {
   lock.unlock();
   connection->Write();
   TellWritable(owed);
+}
+
+// No control messages but the proof, without which no frame is taken: the others
+// are for the connection that comes after this one.
+void Outbound::WriteLast(Lock lock) {
+  const std::shared_ptr<OutboundConnection> connection = connection_;
+  if (!proof_.empty())
+    connection->batch()->AddControl(std::exchange(proof_, std::string()));
+  connection->batch()->Fill(&queue_);
+  // TLS says that it has written what is only in its buffer.
+  if (connection->batch()->done() && std::exchange(padding_wanted_, false))
+    AddPadding(connection->batch());
+  writing_ = !connection->batch()->done();
+  if (!writing_) parting_ = false;
+  const bool writing = writing_;
+  lock.unlock();
+  if (writing) {
+    connection->Write();
+  } else {
+    connection->Close();
+  }
 }
 
 std::size_t Outbound::TakeOwed() {
@@ -134,6 +156,25 @@ bool Outbound::WaitUntilSent(Clock::time_point deadline) {
   WriteNext(std::move(lock));
   lock = Lock(mutex_);
   return sent_.wait_until(lock, deadline, idle);
+}
+
+void Outbound::Part() {
+  Lock lock(mutex_);
+  if (gone_ || !IsTold()) {
+    lock.unlock();
+    return Disconnect();
+  }
+  gone_ = parting_ = true;
+  writable_owed_ = 0;
+  part_at_ = Clock::now() + absl::ToChronoNanoseconds(kPartingTime);
+  padding_wanted_ = context_.authenticator != nullptr;
+  sent_.notify_all();
+  if (state_ == State::kConnected && !writing_) {
+    WriteLast(std::move(lock));
+  } else {
+    lock.unlock();
+  }
+  context_.caretaker->Wake();
 }
 
 void Outbound::Disconnect() {

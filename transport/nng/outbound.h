@@ -78,6 +78,9 @@ class Outbound final : public Tended,
 
   // Drops everything. The handler hears nothing more. Does not wait.
   void Disconnect();
+  // The same, but what is queued first goes out on the connection, if there is
+  // one, for at most kPartingTime.
+  void Part();
 
   absl::optional<Clock::time_point> Tend(Clock::time_point now) override;
   void OnDialled(const Dial* dial, absl::StatusOr<nng_stream*> stream) override;
@@ -104,9 +107,16 @@ class Outbound final : public Tended,
   // Fills the batch and writes it, if there is anything to write. Gives the
   // lock back.
   void WriteNext(Lock lock);
+  // The same of a connection that is left when nothing is queued any more.
+  void WriteLast(Lock lock);
+  void AddPadding(WriteBatch* batch);
   // Control messages that go before any frame.
   void AddControls(WriteBatch* batch);
   void NoteLoss(int error);
+  // Whether OnConnected was called, or is being called.
+  bool IsTold() const {
+    return state_ == State::kConnected || state_ == State::kAnnouncing;
+  }
   bool LossIsOver() const {
     return state_ == State::kLosing && !reading_ && !writing_ && !announcing_;
   }
@@ -129,6 +139,8 @@ class Outbound final : public Tended,
   std::uint64_t attempt_generation_;
   State state_ = State::kWaiting;
   bool gone_ = false;
+  bool parting_ = false;  // gone, but there is something to send
+  Clock::time_point part_at_;
   bool address_changed_ = false;
   FrameQueue queue_;
   std::size_t writable_owed_ = 0;

@@ -22,6 +22,16 @@ void Discard(nng_stream* stream) {
 
 absl::optional<Clock::time_point> Outbound::Tend(Clock::time_point now) {
   Lock lock(mutex_);
+  if (parting_ && IsTold()) {
+    if (now < part_at_) return part_at_;
+    parting_ = false;
+    FrameQueue dropped;  // after the lock: the last shares may go with it
+    std::swap(dropped, queue_);
+    const std::shared_ptr<OutboundConnection> connection = connection_;
+    lock.unlock();
+    if (connection != nullptr) connection->Close();
+    return absl::nullopt;
+  }
   if (gone_) return absl::nullopt;
   if (state_ == State::kWaiting) {
     if (now < dial_at_) return dial_at_;
@@ -112,14 +122,14 @@ void Outbound::Announce(Lock lock, nng_stream* stream) {
   connection->batch()->AddPreamble();
   lock.lock();
   // Disconnect did not see the connection; SetAddress counts on its loss.
-  const bool unwanted = gone_ || address_changed_;
+  const bool unwanted = (gone_ && !parting_) || address_changed_;
   connection_ = connection;
   connected_at_ = Clock::now();
   state_ = State::kConnected;
   loss_error_ = 0;
   reading_ = true;
   writing_ = true;
-  if (!gone_) connection->batch()->Fill(&queue_);
+  if (!unwanted) connection->batch()->Fill(&queue_);
   const std::size_t owed = TakeOwed();
   lock.unlock();
   if (unwanted) connection->Close();

@@ -60,7 +60,10 @@ void Outbound::AddControls(WriteBatch* batch) {
        context_.authenticator->TakeMessages(peer_)) {
     batch->AddControl(message);
   }
-  if (!std::exchange(padding_wanted_, false)) return;
+  if (std::exchange(padding_wanted_, false)) AddPadding(batch);
+}
+
+void Outbound::AddPadding(WriteBatch* batch) {
   const std::string padding = PaddingMessage();
   for (std::size_t bytes = 0; bytes < kPaddingBytes; bytes += padding.size()) {
     batch->AddControl(padding);

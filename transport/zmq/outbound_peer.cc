@@ -128,6 +128,13 @@ SendResult OutboundPeer::Send(const Frame& frame, std::size_t bytes) {
   return SendResult::kBackPressured;
 }
 
+void OutboundPeer::Part() {
+  std::unique_lock<std::mutex> lock(mutex_);
+  const bool up = up_;
+  lock.unlock();
+  Close(up ? static_cast<int>(absl::ToInt64Milliseconds(kPartingTime)) : 0);
+}
+
 void OutboundPeer::Close(int linger_ms) {
   std::lock_guard<std::mutex> lock(mutex_);
   CloseLocked(linger_ms);

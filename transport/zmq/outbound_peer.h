@@ -102,6 +102,9 @@ class OutboundPeer {
   // is owed is forgotten.
   void Close(int linger_ms);
 
+  // Closes it; what is queued has kPartingTime if there is a connection.
+  void Part();
+
   // How many OnWritable calls are due now: none, or all that are owed.
   int TakeWritable();
 

@@ -163,7 +163,7 @@ absl::Status ZmqTransport::Connect(int peer, const std::string& address,
 
 void ZmqTransport::Disconnect(int peer) {
   std::lock_guard<std::mutex> lock(mutex_);
-  if (PeerTable::Peer known = peers_.Remove(peer)) known->Close(0);
+  if (PeerTable::Peer known = peers_.Remove(peer)) known->Part();
 }
 
 SendResult ZmqTransport::Send(int peer, const Frame& frame) {
