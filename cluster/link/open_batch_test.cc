@@ -49,6 +49,35 @@ TEST_F(OpenBatchTest, IsFullWhenNoOtherLikeTheLastFits) {
   EXPECT_FALSE(open_.full());
 }
 
+// Whichever of two batches that are joined needs a feature, and however they
+// are.
+TEST_F(OpenBatchTest, KnowsWhatItsRecordsNeed) {
+  const auto append = [this](OpenBatch* batch, std::uint64_t group) {
+    Envelope envelope;
+    envelope.group = group;
+    batch->Append(envelope, config_.codec->RecordBytesMax(envelope));
+  };
+  for (const std::uint64_t first : {0, 1}) {
+    for (const std::uint64_t second : {0, 1}) {
+      const std::uint64_t needed =
+          first + second > 0 ? kFeatureGroups : std::uint64_t{0};
+      append(&open_, first);
+      EXPECT_EQ(open_.features(), first * kFeatureGroups);
+      OpenBatch other(config_, Lane::kNormal);
+      append(&other, second);
+      open_.AppendCopy(other.batch(), other.encode());
+      open_.AppendCopy(other.Close(), EncodeState());
+      EXPECT_EQ(open_.features(), needed);
+      OpenBatch taker(config_, Lane::kNormal);
+      taker.TakeFrom(&open_);
+      EXPECT_EQ(open_.features(), 0u);
+      EXPECT_EQ(taker.features(), needed);
+      EXPECT_EQ(taker.CloseCopy().features, needed);
+      EXPECT_EQ(taker.features(), 0u);
+    }
+  }
+}
+
 TEST_F(OpenBatchTest, ACopyLeavesItItsBuffer) {
   Append("a");
   const char* const buffer = open_.batch().body_begin();
