@@ -19,7 +19,9 @@
 // clang-format on
 //
 // A missing number is 0, a missing text empty. Texts are at most
-// kWireTextBytesMax bytes, bodies at most kLastingBodyBytesMax. Threading: values. Errors: decoding takes any bytes and answers false.
+// kWireTextBytesMax bytes, bodies at most kLastingBodyBytesMax.
+//
+// Threading: values. Errors: decoding takes any bytes and answers false.
 //
 //   std::string body = EncodeHello(hello);
 //   if (!DecodeHello(body, &hello)) ...

@@ -27,7 +27,8 @@
 
 namespace cluster {
 
-// What a peer must have to understand the envelope's record, in bits of Hello::features.
+// What a peer must have to understand the envelope's record, in bits of
+// Hello::features.
 inline std::uint64_t FeaturesOf(const EnvelopeView& envelope) {
   return (envelope.group | envelope.correlation) != 0 ? kFeatureGroups : 0;
 }
