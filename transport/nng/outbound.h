@@ -21,7 +21,7 @@
 // is under way.
 // Errors: of connections, to the handler as text.
 //
-//   auto outbound = std::make_shared<Outbound>(context, 2, address);
+//   auto outbound = std::make_shared<Outbound>(context, 2, address, 1);
 //   caretaker.Add(outbound);
 //   if (outbound->Send(frame) == SendResult::kBackPressured) ...
 

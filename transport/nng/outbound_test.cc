@@ -37,7 +37,7 @@ TEST(OutboundTest, AnAnswerForAnotherConnectionChangesNothing) {
   context.authenticator = &authenticator;
   context.dial_timeout = std::chrono::seconds(60);
   const auto outbound = std::make_shared<Outbound>(
-      context, 2, *ParseAddress(two->transport->Address()));
+      context, 2, *ParseAddress(two->transport->Address()), /*generation=*/1);
   caretaker.Add(outbound);
 
   Verdict::Answer late;
