@@ -54,5 +54,38 @@ TEST(ConfigSwapTest, AndWithOneWordChanged) {
   CheckUnicastWith(file);
 }
 
+class PathTest : public testing::TestWithParam<const char*> {};
+
+// The path of a socket may end like a port that is not known yet.
+TEST_P(PathTest, ThatEndsInAPortIsDialled) {
+  Config config;
+  config.transport = GetParam();
+  for (int id = 1; id <= 2; ++id) {
+    config.servers.push_back(
+        {id, absl::StrCat(FreshAddress(AddressKind::kIpc), ":0")});
+  }
+  auto one = NewServer(1, config);
+  auto two = NewServer(2, config);
+  ASSERT_TRUE(one.ok() && two.ok());
+  ASSERT_TRUE((*one)->Start().ok() && (*two)->Start().ok());
+  EXPECT_EQ((*one)->Address(), config.servers[0].address);
+  Envelope envelope;
+  envelope.pid = 2;
+  ASSERT_TRUE((*one)->Send(envelope).ok());
+  EXPECT_TRUE((*two)->Receive(absl::Seconds(30)).ok());
+  // The other way round, of a peer that is added.
+  EXPECT_TRUE((*two)->RemovePeer(1).ok());
+  ASSERT_TRUE((*two)->AddPeer(1, config.servers[0].address).ok());
+  envelope.pid = 1;
+  ASSERT_TRUE((*two)->Send(envelope).ok());
+  EXPECT_TRUE((*one)->Receive(absl::Seconds(30)).ok());
+}
+
+INSTANTIATE_TEST_SUITE_P(Backends, PathTest,
+                         testing::Values("memory", "nng", "zmq"),
+                         [](const testing::TestParamInfo<const char*>& info) {
+                           return std::string(info.param);
+                         });
+
 }  // namespace
 }  // namespace cluster

@@ -93,6 +93,13 @@ absl::StatusOr<Address> ParseAddress(absl::string_view text) {
   return address;
 }
 
+bool AsksForAnyPort(absl::string_view text) {
+  const absl::StatusOr<Address> address = ParseAddress(text);
+  if (!address.ok())
+    return absl::EndsWith(text, ":0") && !absl::StartsWith(text, "ipc://");
+  return address->kind == Address::Kind::kTcp && address->port == 0;
+}
+
 bool Address::is_every_interface() const {
   if (kind != Kind::kTcp) return false;
   in_addr v4;

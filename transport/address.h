@@ -40,6 +40,10 @@ inline constexpr std::size_t kIpcPathBytesMax = 107;
 
 absl::StatusOr<Address> ParseAddress(absl::string_view text);
 
+// Whether the text asks for any free port: a tcp address with port 0, or a text
+// of another form that ends in ":0". The path of "ipc:///tmp/two:0" has no port.
+bool AsksForAnyPort(absl::string_view text);
+
 // The text that ParseAddress reads.
 std::string ToString(const Address& address);
 

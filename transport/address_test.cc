@@ -54,5 +54,17 @@ TEST(AddressTest, SaysWhatIsWrong) {
   }
 }
 
+TEST(AddressTest, OnlyAPortCanBeZero) {
+  for (const char* text : {"a:0", "a:00", "127.0.0.1:0", "[::1]:0", "*:0",
+                           "a name of another form:0"}) {
+    EXPECT_TRUE(AsksForAnyPort(text)) << text;
+  }
+  for (const char* text :
+       {"a:10", "127.0.0.1:1", "[::1]:80", "ipc:///tmp/two:0", "ipc:///tmp/0",
+        "ipc://relative:0", "a name", ""}) {
+    EXPECT_FALSE(AsksForAnyPort(text)) << text;
+  }
+}
+
 }  // namespace
 }  // namespace cluster

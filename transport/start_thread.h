@@ -1,14 +1,20 @@
-// StartThread: a thread, or a status where the process can have no more.
+// Threads of the library: each has a name, and no signal reaches it. Signals are
+// the application's, and its handlers run on its own threads.
 //
+// StartThread answers a status where the process can have no more threads:
 // std::thread throws then, and no exception crosses this library's interface.
+// SignalsBlocked is for the calls in which another library starts its threads.
 //
-// Threads: any. Errors: kResourceExhausted; `thread` is as it was.
-//
-//   absl::Status status = StartThread([this] { Run(); }, &thread_);
+//   absl::Status status =
+//       StartThread("cluster-tick", [this] { Run(); }, &thread_);
 
 #ifndef TRANSPORT_START_THREAD_H_
 #define TRANSPORT_START_THREAD_H_
 
+#include <pthread.h>
+#include <signal.h>
+
+#include <cstddef>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -18,8 +24,29 @@
 
 namespace cluster {
 
-template <typename Function>
-absl::Status StartThread(Function run, std::thread* thread) {
+// Blocks the calling thread's signals while it lives; a thread that is started
+// meanwhile keeps them blocked.
+class SignalsBlocked {
+ public:
+  SignalsBlocked() {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  SignalsBlocked(const SignalsBlocked&) = delete;
+  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_;
+};
+
+// `name` has at most 15 characters. kResourceExhausted: `thread` is as it was.
+template <std::size_t kNameBytes, typename Function>
+absl::Status StartThread(const char (&name)[kNameBytes], Function run,
+                         std::thread* thread) {
+  static_assert(kNameBytes <= 16, "the system refuses longer names");
+  const SignalsBlocked blocked;
   try {
     *thread = std::thread(std::move(run));
   } catch (const std::system_error& error) {
@@ -28,6 +55,7 @@ absl::Status StartThread(Function run, std::thread* thread) {
                      "; raise the limit of processes (ulimit -u) or of memory, "
                      "or run fewer servers in this process"));
   }
+  pthread_setname_np(thread->native_handle(), name);
   return absl::OkStatus();
 }
 

@@ -70,7 +70,8 @@ bool Callbacks::InCallback() const { return running_here == this; }
 
 absl::Status Callbacks::Start() {
   if (none()) return absl::OkStatus();
-  return StartThread([this] { Loop(); }, &thread_);
+  return StartThread(
+      "cluster-calls", [this] { Loop(); }, &thread_);
 }
 
 void Callbacks::EnableEnvelopes() {

@@ -6,11 +6,11 @@
 #include <random>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "cluster/config_address.h"
 #include "cluster/config_security.h"
 #include "cluster/server/clock.h"
+#include "transport/address.h"
 
 namespace cluster {
 namespace {
@@ -52,7 +52,7 @@ absl::Status AtServer(int id, const absl::Status& status) {
 
 // Port 0 of a peer is not known yet: AddPeer will tell it.
 bool AddressKnown(const std::string& address) {
-  return !address.empty() && !absl::EndsWith(address, ":0");
+  return !address.empty() && !AsksForAnyPort(address);
 }
 
 }  // namespace

@@ -12,7 +12,8 @@ Ticker::Ticker(absl::Duration soon, absl::Duration leisure,
     : soon_(soon), leisure_(leisure), tick_(std::move(tick)) {}
 
 absl::Status Ticker::Start() {
-  return StartThread([this] { Loop(); }, &thread_);
+  return StartThread(
+      "cluster-tick", [this] { Loop(); }, &thread_);
 }
 
 void Ticker::Stop() {

@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "absl/status/status.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "transport/address.h"
 #include "transport/fork_generation.h"
 
 namespace cluster {
@@ -17,7 +17,7 @@ absl::StatusOr<std::string> Exchange::Listen(const Place& place,
                                              std::shared_ptr<Port> port) {
   std::lock_guard<std::mutex> lock(mutex_);
   Place found = place;
-  if (absl::EndsWith(place.address, ":0")) {
+  if (AsksForAnyPort(place.address)) {
     const absl::string_view stem =
         absl::string_view(place.address).substr(0, place.address.size() - 1);
     do {

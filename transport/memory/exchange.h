@@ -47,7 +47,7 @@ class Exchange {
   static Exchange& Get();
 
   // Puts a port where dialled channels find it, and returns the address: the
-  // same, but for a final ":0", which becomes a number that nobody had before.
+  // same, but for a port 0 (AsksForAnyPort), which becomes a number that nobody had before.
   absl::StatusOr<std::string> Listen(const Place& place,
                                      std::shared_ptr<Port> port);
   // Detaches every channel there, which wait for the next listener.

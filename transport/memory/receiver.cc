@@ -20,7 +20,8 @@ constexpr std::chrono::milliseconds kUndrainedMax{1};
 absl::Status Receiver::Start() {
   for (int i = 0; i < 2; ++i) {
     std::thread thread;
-    absl::Status status = StartThread([this] { Loop(); }, &thread);
+    absl::Status status = StartThread(
+        "cluster-recv", [this] { Loop(); }, &thread);
     if (!status.ok()) return status;
     threads_.push_back(std::move(thread));
   }

@@ -18,7 +18,8 @@ constexpr std::chrono::hours kLongTime{1};
 }  // namespace
 
 absl::Status Caretaker::Start() {
-  return StartThread([this] { Run(); }, &thread_);
+  return StartThread(
+      "cluster-care", [this] { Run(); }, &thread_);
 }
 
 void Caretaker::Add(std::shared_ptr<Tended> tended) {

@@ -38,7 +38,10 @@ bool Drainer::HandOff() {
   if (stopping_) return true;
   if (waiting_ == 0 && threads_.size() < kThreadsMax) {
     std::thread thread;
-    if (!StartThread([this] { Run(); }, &thread).ok()) return false;
+    if (!StartThread(
+             "cluster-drain", [this] { Run(); }, &thread)
+             .ok())
+      return false;
     threads_.push_back(std::move(thread));
   }
   wanted_ = true;

@@ -26,6 +26,7 @@
 #include "transport/nng/tls_material.h"
 #include "transport/nng/wire.h"
 #include "transport/options.h"
+#include "transport/start_thread.h"
 
 namespace cluster {
 namespace nng {
@@ -192,6 +193,7 @@ absl::Status NngTransport::Start(TransportHandler* handler,
                                  const std::string& local_address) {
   const absl::StatusOr<cluster::Address> address = Parse(local_address);
   if (!address.ok()) return address.status();
+  const SignalsBlocked blocked;  // nng may start its threads here
   std::lock_guard<std::mutex> change_lock(change_mutex_);
   std::lock_guard<std::mutex> lock(mutex_);
   if (state_ != State::kNew) {

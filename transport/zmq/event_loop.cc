@@ -4,7 +4,7 @@
 #include <memory>
 #include <utility>
 
-#include "transport/zmq/quiet_thread.h"
+#include "transport/start_thread.h"
 
 namespace cluster {
 namespace zmq_backend {
@@ -24,7 +24,8 @@ EventLoop::EventLoop(Sockets* sockets, PeerTable* peers, InboundSocket* inbound,
       random_(std::random_device{}()) {}
 
 absl::Status EventLoop::Start() {
-  absl::Status status = StartQuietThread([this] { Run(); }, &thread_);
+  absl::Status status = StartThread(
+      "cluster-events", [this] { Run(); }, &thread_);
   if (!status.ok()) return status;
   sockets_->poll_set->Add(inbound_->monitor_fd(),
                           WatchKey(Watched::kInboundMonitor, 0));

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "transport/zmq/quiet_thread.h"
+#include "transport/start_thread.h"
 
 namespace cluster {
 namespace zmq_backend {
@@ -27,7 +27,9 @@ ReceiveLoop::ReceiveLoop(InboundSocket* inbound, TransportHandler* handler)
 absl::Status ReceiveLoop::Start() {
   absl::Status status;
   for (std::thread& thread : threads_) {
-    if (status.ok()) status = StartQuietThread([this] { Run(); }, &thread);
+    if (status.ok())
+      status = StartThread(
+          "cluster-recv", [this] { Run(); }, &thread);
   }
   return status;
 }

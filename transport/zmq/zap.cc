@@ -10,7 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "transport/check.h"
-#include "transport/zmq/quiet_thread.h"
+#include "transport/start_thread.h"
 #include "transport/zmq/settings.h"
 
 namespace cluster {
@@ -115,8 +115,8 @@ absl::StatusOr<std::unique_ptr<ZapHandler>> ZapHandler::Start(
   if (stop_fd < 0) return ZmqError("open the ZAP handler", errno);
   std::unique_ptr<ZapHandler> handler(
       new ZapHandler(std::move(socket), stop_fd, keys, std::move(on_rejected)));
-  status = StartQuietThread([zap = handler.get()] { zap->Run(); },
-                            &handler->thread_);
+  status = StartThread(
+      "cluster-zap", [zap = handler.get()] { zap->Run(); }, &handler->thread_);
   if (!status.ok()) return status;
   return handler;
 }

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "transport/address.h"
 #include "transport/check.h"
+#include "transport/start_thread.h"
 #include "transport/zmq/context.h"
 #include "transport/zmq/curve_keys.h"
 #include "transport/zmq/event_loop.h"
@@ -107,6 +108,8 @@ absl::Status ZmqTransport::OpenContext() {
 
 absl::Status ZmqTransport::StartReceiving(TransportHandler* handler,
                                           const cluster::Address& address) {
+  // ZeroMQ starts its threads with the first socket.
+  const SignalsBlocked blocked;
   const CurveKeyRing* const keys = sockets_->keys.get();
   if (keys != nullptr) {
     auto zap = ZapHandler::Start(sockets_->context.get(), keys,
