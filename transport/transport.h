@@ -172,6 +172,10 @@ struct TransportConfig {
   // The memory transport keeps clusters apart by it.
   std::string cluster = "cluster";
   int server_id = 0;  // for error texts
+  // How many peers are to be connected: Start answers kResourceExhausted where
+  // the process may not open the descriptors for all of them, and Connect for
+  // each one more. 0: not known.
+  std::size_t peers = 0;
   // Larger ones that arrive are dropped with their connection.
   std::size_t frame_bytes_max = 16u << 20;
   // A connection that says nothing is closed.

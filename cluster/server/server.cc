@@ -142,6 +142,7 @@ absl::StatusOr<std::unique_ptr<Server>> NewServer(int server_id, Config config,
   transport_config.cluster = config.cluster;
   transport_config.server_id = server_id;
   transport_config.frame_bytes_max = FrameBytesMax(config);
+  transport_config.peers = config.servers.size() - 1;
   transport_config.handshake_timeout = config.handshake_timeout;
   transport_config.buffers = NewBuffers(config);
   if (absl::Status status = AddSecurity(config, &transport_config);

@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "transport/address.h"
 #include "transport/check.h"
+#include "transport/descriptors.h"
 #include "transport/fork_generation.h"
 #include "transport/nng/acceptor.h"
 #include "transport/nng/authenticator.h"
@@ -31,6 +32,10 @@
 namespace cluster {
 namespace nng {
 namespace {
+
+// A listener, nng's own, and some for strangers. Of a peer: the connection to
+// it, and the one from it while another takes its place.
+constexpr DescriptorNeed kDescriptorNeed{/*fixed=*/24, /*per_peer=*/3};
 
 struct Options {
   std::size_t send_queue_bytes = 0;
@@ -129,6 +134,7 @@ class NngTransport final : public Transport {
   mutable std::mutex mutex_;
   // The rest is guarded by mutex_.
   State state_ = State::kNew;
+  std::size_t others_descriptors_ = 0;  // the process's, before Start
   std::string address_;
   // Kept after Stop, since a Send or Disconnect of another thread may still be
   // inside.
@@ -200,6 +206,10 @@ absl::Status NngTransport::Start(TransportHandler* handler,
     return absl::FailedPreconditionError("the transport was started already");
   }
   if (absl::Status status = CheckGeneration(); !status.ok()) return status;
+  others_descriptors_ = DescriptorsInUse();
+  const absl::Status enough =
+      CheckDescriptors(kDescriptorNeed, config_.peers, others_descriptors_);
+  if (!enough.ok()) return enough;
   if (absl::Status status = BeginSecurity(); !status.ok()) return status;
   auto running = NewRunning(handler);
   const absl::Status tended = running->caretaker.Start();
@@ -247,14 +257,20 @@ absl::Status NngTransport::Connect(int peer, const std::string& address,
     if (state_ != State::kStarted) {
       return absl::FailedPreconditionError("the transport is not running");
     }
-    std::shared_ptr<Outbound>& outbound = outbounds_[peer];
-    if (outbound == nullptr) {
+    const auto found = outbounds_.find(peer);
+    if (found == outbounds_.end()) {
+      if (outbounds_.size() >= config_.peers) {
+        const absl::Status enough = CheckDescriptors(
+            kDescriptorNeed, outbounds_.size() + 1, others_descriptors_);
+        if (!enough.ok()) return enough;
+      }
+      std::shared_ptr<Outbound>& outbound = outbounds_[peer];
       outbound = std::make_shared<Outbound>(running_->outbound, peer,
                                             *std::move(parsed), generation);
       running_->caretaker.Add(outbound);
       return absl::OkStatus();
     }
-    known = outbound;
+    known = found->second;
   }
   known->SetAddress(*std::move(parsed), generation);
   return absl::OkStatus();

@@ -24,7 +24,9 @@
 // frames leave in larger writes.
 // Ownership and errors: as transport/transport.h says. OnDisconnected comes for
 // each failed attempt; attempts follow each other after 20 ms to 1 s.
-// Start: kResourceExhausted, where the process can have no more threads.
+// Start: kResourceExhausted, where the process can have no more threads, or not
+// the descriptors that it needs: 24, and 3 for each peer (the connection to it,
+// and that from it with its successor).
 //
 // Limits: nng has no TLS over ipc; with security Start and Connect refuse
 // "ipc://" addresses, and a port of 127.0.0.1 does instead. With security both

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "transport/address.h"
 #include "transport/check.h"
+#include "transport/descriptors.h"
 #include "transport/start_thread.h"
 #include "transport/zmq/context.h"
 #include "transport/zmq/curve_keys.h"
@@ -25,6 +26,14 @@ namespace cluster {
 namespace zmq_backend {
 namespace {
 
+// The context's (two for each of its threads), the listener with its monitor,
+// ZAP's, and some for strangers. Of a peer: three sockets of ZeroMQ's, which are
+// its PUSH and both ends of the monitor, and a connection each way.
+DescriptorNeed NeedOf(const ZmqSettings& settings) {
+  return {/*fixed=*/30 + 2 * static_cast<std::size_t>(settings.io_threads),
+          /*per_peer=*/5};
+}
+
 int LingerMilliseconds(absl::Duration linger) {
   return static_cast<int>(std::clamp<std::int64_t>(
       absl::ToInt64Milliseconds(linger), 0, std::numeric_limits<int>::max()));
@@ -32,8 +41,8 @@ int LingerMilliseconds(absl::Duration linger) {
 
 class ZmqTransport : public Transport {
  public:
-  explicit ZmqTransport(std::unique_ptr<Sockets> sockets)
-      : sockets_(std::move(sockets)) {}
+  ZmqTransport(std::unique_ptr<Sockets> sockets, std::size_t peers)
+      : sockets_(std::move(sockets)), peers_expected_(peers) {}
   ~ZmqTransport() override { Stop(absl::ZeroDuration()); }
 
   absl::Status Start(TransportHandler* handler,
@@ -56,6 +65,7 @@ class ZmqTransport : public Transport {
   absl::Status UseKeys(std::shared_ptr<const CurveKeys> keys);
 
   const std::unique_ptr<Sockets> sockets_;
+  const std::size_t peers_expected_;
   PeerTable peers_;
 
   // Held for all of Start, Stop and ReloadSecurity: one at a time, and a second
@@ -65,6 +75,7 @@ class ZmqTransport : public Transport {
   // take it, so nobody waits for one while holding it.
   mutable std::mutex mutex_;
   State state_ = State::kNew;
+  std::size_t others_descriptors_ = 0;  // the process's, before Start
   std::string address_;
   // Of whoever holds stop_mutex_.
   std::unique_ptr<InboundSocket> inbound_;
@@ -82,7 +93,11 @@ absl::Status ZmqTransport::Start(TransportHandler* handler,
   if (state_ != State::kNew) {
     return absl::FailedPreconditionError("the transport was started before");
   }
-  absl::Status status = OpenContext();
+  others_descriptors_ = DescriptorsInUse();
+  absl::Status status = CheckDescriptors(NeedOf(sockets_->settings),
+                                         peers_expected_, others_descriptors_);
+  if (!status.ok()) return status;
+  status = OpenContext();
   if (status.ok()) status = StartReceiving(handler, *address);
   if (!status.ok()) {
     lock.unlock();  // a callback may be waiting for it
@@ -157,6 +172,11 @@ absl::Status ZmqTransport::Connect(int peer, const std::string& address,
   }
   if (PeerTable::Peer known = peers_.Find(peer))
     return known->Dial(*parsed, generation);
+  if (const std::size_t peers = peers_.All().size(); peers >= peers_expected_) {
+    absl::Status enough = CheckDescriptors(NeedOf(sockets_->settings),
+                                           peers + 1, others_descriptors_);
+    if (!enough.ok()) return enough;
+  }
   auto fresh = std::make_shared<OutboundPeer>(peer, sockets_.get());
   absl::Status status = fresh->Dial(*parsed, generation);
   if (!status.ok()) return status;
@@ -243,7 +263,8 @@ absl::StatusOr<std::unique_ptr<Transport>> NewZmqTransport(
     sockets->keys =
         std::make_unique<zmq_backend::CurveKeyRing>(*std::move(keys));
   }
-  return std::make_unique<zmq_backend::ZmqTransport>(std::move(sockets));
+  return std::make_unique<zmq_backend::ZmqTransport>(std::move(sockets),
+                                                     config.peers);
 }
 
 }  // namespace cluster

@@ -45,7 +45,10 @@
 // has proved anything, one handshake command of up to frame_bytes_max is held
 // while it arrives, for at most handshake_timeout.
 //
-// While the process has no descriptors left, a listener on TCP tries to accept
+// Start and Connect answer kResourceExhausted where the process may not open
+// what is needed: 30 descriptors, 2 for each of io_threads, and 5 for each peer
+// (three of ZeroMQ's sockets, and a connection each way). Strangers may take
+// them all the same. While the process has no descriptors left, a listener on TCP tries to accept
 // whoever waits without a pause: connections that are there go on, at the price
 // of up to a core, until handshake_timeout frees the descriptors of strangers
 // that say nothing. One on ipc ends the process (libzmq 4.3.4 aborts): keep
