@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "transport/nng/endpoint.h"
 
 namespace cluster {
@@ -29,12 +30,22 @@ void Dial::OnDone(void* self) {
 
 void Dial::Finish() {
   const int error = nng_aio_result(aio_);
-  if (error == 0) {
-    listener_->OnDialled(this,
-                         static_cast<nng_stream*>(nng_aio_get_output(aio_, 0)));
-  } else {
+  if (error != 0) {
     listener_->OnDialled(this, ErrorStatus(error, "connect to", address_));
+    return;
   }
+  auto* const stream = static_cast<nng_stream*>(nng_aio_get_output(aio_, 0));
+  if (LeadsToItself(stream)) {
+    ResetToItself(stream);
+    listener_->OnDialled(
+        this,
+        absl::UnavailableError(absl::StrCat(
+            "connect to ", ToString(address_),
+            ": nobody listens there, and the attempt connected to itself; "
+            "give servers ports outside of ip_local_port_range")));
+    return;
+  }
+  listener_->OnDialled(this, stream);
 }
 
 void Dial::CloseHandles() {

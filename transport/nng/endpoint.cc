@@ -1,8 +1,13 @@
 #include "transport/nng/endpoint.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <vector>
+
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "transport/check.h"
 
@@ -140,6 +145,41 @@ bool ReadTcp(const nng_sockaddr& from, Address* address) {
   return true;
 }
 
+std::vector<int> OpenDescriptors() {
+  std::vector<int> open;
+  DIR* const folder = opendir("/proc/self/fd");
+  if (folder == nullptr) return open;
+  while (const dirent* const entry = readdir(folder)) {
+    int fd = -1;
+    if (absl::SimpleAtoi(entry->d_name, &fd)) open.push_back(fd);
+  }
+  closedir(folder);
+  return open;
+}
+
+// One end of a TCP socket; "" if the descriptor is none.
+template <typename GetName>
+std::string EndText(int fd, GetName get_name) {
+  sockaddr_storage name{};
+  socklen_t bytes = sizeof(name);
+  if (get_name(fd, reinterpret_cast<sockaddr*>(&name), &bytes) != 0) return "";
+  char text[INET6_ADDRSTRLEN];
+  Address address;
+  if (name.ss_family == AF_INET) {
+    const auto* const v4 = reinterpret_cast<const sockaddr_in*>(&name);
+    inet_ntop(AF_INET, &v4->sin_addr, text, sizeof text);
+    address.port = ntohs(v4->sin_port);
+  } else if (name.ss_family == AF_INET6) {
+    const auto* const v6 = reinterpret_cast<const sockaddr_in6*>(&name);
+    inet_ntop(AF_INET6, &v6->sin6_addr, text, sizeof text);
+    address.port = ntohs(v6->sin6_port);
+  } else {
+    return "";
+  }
+  address.host = text;
+  return ToString(address);
+}
+
 }  // namespace
 
 std::string BoundAddress(const Address& address,
@@ -168,6 +208,38 @@ std::string RemoteText(nng_stream* stream) {
 bool IsAlive(nng_stream* stream) {
   nng_sockaddr remote{};
   return nng_stream_get_addr(stream, NNG_OPT_REMADDR, &remote) == 0;
+}
+
+bool LeadsToItself(nng_stream* stream) {
+  nng_sockaddr local{};
+  nng_sockaddr remote{};
+  Address local_address;
+  Address remote_address;
+  return nng_stream_get_addr(stream, NNG_OPT_LOCADDR, &local) == 0 &&
+         nng_stream_get_addr(stream, NNG_OPT_REMADDR, &remote) == 0 &&
+         ReadTcp(local, &local_address) && ReadTcp(remote, &remote_address) &&
+         ToString(local_address) == ToString(remote_address);
+}
+
+void ResetToItself(nng_stream* stream) {
+  nng_sockaddr local{};
+  Address address;
+  if (nng_stream_get_addr(stream, NNG_OPT_LOCADDR, &local) == 0 &&
+      ReadTcp(local, &address)) {
+    // nng does not tell the descriptor.
+    for (const int fd : OpenDescriptors()) {
+      if (EndText(fd, getsockname) != ToString(address) ||
+          EndText(fd, getpeername) != ToString(address)) {
+        continue;
+      }
+      // Resets it at once: nng's orderly end would be the socket's own answer.
+      sockaddr none{};
+      none.sa_family = AF_UNSPEC;
+      connect(fd, &none, sizeof(none));
+    }
+  }
+  nng_stream_close(stream);
+  nng_stream_free(stream);
 }
 
 bool IsTlsRefusal(int error) {

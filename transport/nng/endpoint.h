@@ -55,6 +55,14 @@ std::string BoundAddress(const Address& address, nng_stream_listener* listener);
 // Where the other end of `stream` is, for people.
 std::string RemoteText(nng_stream* stream);
 
+// Whether both ends of `stream` are the same socket: what comes of dialling a
+// free port of one's own host when the system takes that very port for the near
+// end. Nobody could listen there while it lasts.
+bool LeadsToItself(nng_stream* stream);
+// Ends such a stream by a reset, and frees it: closed in order, it would keep
+// the port for another minute.
+void ResetToItself(nng_stream* stream);
+
 // Whether `stream` has an end to speak to still. A TLS stream that was lost
 // between two operations says so in no other way.
 bool IsAlive(nng_stream* stream);

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 
 namespace cluster {
@@ -46,6 +47,29 @@ TEST(Endpoint, ABoundPortIsTold) {
     nng_stream_listener* second = nullptr;
     EXPECT_EQ(OpenListener(bound, nullptr, &second).code(),
               absl::StatusCode::kAlreadyExists);
+    nng_stream_listener_free(listener);
+  }
+}
+
+// What does lead to itself is in //tests/processes:self_connect_test.
+TEST(Endpoint, AStreamToAListenerDoesNotLeadToItself) {
+  for (const char* text : {"127.0.0.1:0", "[::1]:0"}) {
+    nng_stream_listener* listener = nullptr;
+    ASSERT_TRUE(OpenListener(Parsed(text), nullptr, &listener).ok());
+    const std::string to =
+        absl::StrCat("tcp://", BoundAddress(Parsed(text), listener));
+    nng_stream_dialer* dialer = nullptr;
+    ASSERT_EQ(nng_stream_dialer_alloc(&dialer, to.c_str()), 0);
+    nng_aio* aio = nullptr;
+    ASSERT_EQ(nng_aio_alloc(&aio, nullptr, nullptr), 0);
+    nng_stream_dialer_dial(dialer, aio);
+    nng_aio_wait(aio);
+    ASSERT_EQ(nng_aio_result(aio), 0);
+    auto* const stream = static_cast<nng_stream*>(nng_aio_get_output(aio, 0));
+    EXPECT_FALSE(LeadsToItself(stream));
+    nng_stream_free(stream);
+    nng_aio_free(aio);
+    nng_stream_dialer_free(dialer);
     nng_stream_listener_free(listener);
   }
 }

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "transport/zmq/settings.h"
 
 namespace cluster {
@@ -161,7 +162,16 @@ absl::StatusOr<std::string> DialEndpoint(const Address& address) {
         absl::StrCat("cannot dial ", ToString(address),
                      ": want the host and the port that the peer is bound to"));
   }
-  return EndpointOf(address);
+  const std::string endpoint = EndpointOf(address);
+  const bool numeric = IsNumeric(address) || IsLocalhost(address);
+  if (address.kind == Address::Kind::kIpc || !numeric) return endpoint;
+  // Where the system takes the dialled port for the near end, the connection
+  // leads to itself. It ends in the handshake; but its socket would keep others
+  // from the port for another minute, unless it was bound to a source address:
+  // ZeroMQ sets SO_REUSEADDR then. Which family a name has is not known here.
+  const absl::string_view any = address.is_v6() ? "[::]" : "0.0.0.0";
+  return absl::StrCat("tcp://", any, ":0;",
+                      absl::StripPrefix(endpoint, "tcp://"));
 }
 
 absl::StatusOr<Address> Bind(const Address& address, zmq::socket_t* socket) {

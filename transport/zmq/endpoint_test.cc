@@ -77,7 +77,7 @@ TEST_F(EndpointTest, ALocalhostMeetsA127) {
   ASSERT_TRUE(bound.ok()) << bound.status();
   const auto endpoint = DialEndpoint(*bound);
   ASSERT_TRUE(endpoint.ok());
-  EXPECT_EQ(*endpoint, absl::StrCat("tcp://127.0.0.1:", bound->port));
+  EXPECT_EQ(*endpoint, absl::StrCat("tcp://0.0.0.0:0;127.0.0.1:", bound->port));
 }
 
 TEST_F(EndpointTest, WhatNobodyCanDialIsRefused) {
