@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <cstring>
 #include <memory>
 #include <string>
 
@@ -34,12 +35,16 @@ bool SignalsAreBlocked() {
 }  // namespace
 
 // In front of the C library's. ZeroMQ ends the process if it is denied a thread
-// of its own, but starts these with the signals of its caller.
+// of its own, so its calls are let through.
 extern "C" int pthread_create(pthread_t* thread, const pthread_attr_t* how,
                               void* (*run)(void*), void* argument) noexcept {
   static const auto system = reinterpret_cast<decltype(&pthread_create)>(
       dlsym(RTLD_NEXT, "pthread_create"));
-  if (SignalsAreBlocked() && --threads_left < 0) {
+  Dl_info caller{};
+  const bool zeromq = dladdr(__builtin_return_address(0), &caller) != 0 &&
+                      caller.dli_fname != nullptr &&
+                      std::strstr(caller.dli_fname, "libzmq") != nullptr;
+  if (!zeromq && SignalsAreBlocked() && --threads_left < 0) {
     if (refusal_gate != nullptr) refusal_gate->Wait();
     return EAGAIN;
   }
