@@ -86,7 +86,8 @@ enum FrameFlag : std::uint8_t {
   kAckRequest = 1,  // please acknowledge as soon as the input is drained
   kGap = 2,         // a frame was skipped: please resend after received_through
   kHearsYou = 4,    // frames of the addressee arrive here
-  // please tell as soon as what was sent so far is consumed
+  // please tell as soon as what was sent so far, through the sequence of this
+  // frame, is consumed
   kConsumeRequest = 8,
 };
 

@@ -21,6 +21,7 @@ Batch WithCapacity(BufferPool* buffers, const Batch& batch,
   other.payload_bytes_longest = batch.payload_bytes_longest;
   other.features = batch.features;
   other.records = batch.records;
+  other.first_ordinal = batch.first_ordinal;
   other.body_crc = batch.body_crc;
   return other;
 }

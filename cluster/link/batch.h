@@ -39,6 +39,9 @@ struct Batch {
   std::size_t capacity = 0;  // of the buffer, behind the header's room
   std::uint32_t records = 0;
   Lane lane = Lane::kNormal;
+  // Of the first record among all that one queue accepted in the lane, from 1;
+  // known once the batch takes no more records.
+  std::uint64_t first_ordinal = 0;
   std::size_t payload_bytes_longest = 0;  // of its envelopes
   std::uint64_t features = 0;             // that its envelopes need
   std::uint32_t body_crc = 0;  // of a small one, once it takes no more records

@@ -1,6 +1,7 @@
 #include "cluster/link/link.h"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -138,11 +139,8 @@ void Link::Consumed(std::uint64_t session, std::uint64_t sequence) {
   const std::size_t before = receive_.bytes();
   if (!receive_.Consume(sequence)) return;
   consumed_untold_bytes_ += before - receive_.bytes();
-  const bool all = receive_.bytes() == 0;
-  if (consumed_untold_bytes_ >= config_.window_bytes / 4 ||
-      (consume_wanted_ && all)) {
+  if (ConsumptionDue() || consumed_untold_bytes_ >= config_.window_bytes / 4) {
     ack_due_ = true;
-    if (all) consume_wanted_ = false;
   } else {
     AckSoon();
   }
@@ -151,9 +149,51 @@ void Link::Consumed(std::uint64_t session, std::uint64_t sequence) {
 
 void Link::AckSoon() { ack_at_ = std::min(ack_at_, now_ + kAckDelay); }
 
+SendMark Link::Mark() const {
+  SendMark mark{};
+  for (Lane lane : kLanesByUrgency)
+    mark[static_cast<std::size_t>(lane)] = queue_.accepted(lane);
+  return mark;
+}
+
+bool Link::Transmitted(const SendMark& mark) const {
+  for (Lane lane : kLanesByUrgency) {
+    if (queue_.FrontOrdinal(lane) <= mark[static_cast<std::size_t>(lane)])
+      return false;
+  }
+  return true;
+}
+
+// What a lane has transmitted was accepted before what it has not.
+bool Link::Settled(const SendMark& mark) const {
+  if (!Transmitted(mark)) return false;
+  for (Lane lane : kLanesByUrgency) {
+    const std::uint64_t front = window_.FrontOrdinal(lane);
+    if (front != 0 && front <= mark[static_cast<std::size_t>(lane)])
+      return false;
+  }
+  return true;
+}
+
 void Link::RequestConsumed() {
-  ask_consumed_ = ask_consumed_ || !window_.empty();
-  ask_with_last_ = ask_with_last_ || !queue_.Empty();
+  ask_mark_last_ = Mark();
+  if (!ask_later_) ask_mark_ = ask_mark_last_;
+  ask_later_ = true;
+  AskIfTransmitted();
+}
+
+// Or dropped. Each mark in its turn: under steady traffic the last one may be
+// ahead of what is transmitted for ever.
+void Link::AskIfTransmitted() {
+  if (!ask_later_ || !Transmitted(ask_mark_)) return;
+  ask_later_ = !Transmitted(ask_mark_last_);
+  ask_mark_ = ask_mark_last_;
+  ask_consumed_ = !window_.empty();
+}
+
+std::uint64_t Link::dropped() const {
+  return std::accumulate(stats_.dropped.begin(), stats_.dropped.end(),
+                         queue_.overflowed());
 }
 
 std::uint64_t Link::Abandon(DropReason reason) {

@@ -62,6 +62,9 @@ struct Arrival {
   Slice body;
 };
 
+// What a link had accepted at one moment: the last ordinal of each lane.
+using SendMark = std::array<std::uint64_t, kLanes>;
+
 // What a link calls, from within OnFrame, Tick and the like. It must not call
 // the link.
 class LinkSink {
@@ -114,8 +117,15 @@ class Link {
   void RejectRecords(std::uint64_t session, RefusalReason reason,
                      absl::string_view text);
 
-  // Asks the peer to tell soon that it has consumed all that was accepted.
+  // All that was accepted so far.
+  SendMark Mark() const;
+  // Whether all of it is acknowledged or dropped, whatever was accepted since.
+  bool Settled(const SendMark& mark) const;
+  // Asks the peer to tell as soon as it has consumed all that was accepted so
+  // far.
   void RequestConsumed();
+  // How many accepted envelopes were dropped so far.
+  std::uint64_t dropped() const;
   // Whether all that was accepted is acknowledged or dropped.
   bool Drained() const { return queue_.Empty() && window_.empty(); }
 
@@ -219,6 +229,8 @@ class Link {
   void Heard(absl::Time now);
   void UpOrDown(const FrameHeader& header);
   void LookForGap(const FrameHeader& header);
+  void WantConsumed(std::uint64_t sequence);
+  bool ConsumptionDue();
   void Refuse(RefusalReason reason, absl::string_view trouble);
 
   // Whether a record more is within bounds.
@@ -260,6 +272,13 @@ class Link {
   void Transmit(Lane lane, absl::Time now, Frame* frame);
   SendWindow::Sent CutChunk(Lane lane, FrameHeader* header);
   bool DropUnfit(Lane lane);
+  bool Transmitted(const SendMark& mark) const;
+  void AskIfTransmitted();
+  void AskAgain();
+  // Whether the next frame should ask for consumption: none that was made
+  // before is still to leave again.
+  bool AskDue() const { return ask_consumed_ && window_.Rewound() == nullptr; }
+  std::uint8_t AskNow();
   std::uint8_t DataFlags(Lane lane, std::size_t charge);
   void TransmitAgain(const SendWindow::Sent& sent, absl::Time now,
                      Frame* frame);
@@ -314,14 +333,19 @@ class Link {
   // Else then, unless a frame carries it before.
   absl::Time ack_at_ = absl::InfiniteFuture();
   bool gap_due_ = false;  // say kGap
-  // The peer asked to be told when all is consumed; we ask, and ask with what
-  // empties the queue.
-  bool consume_wanted_ = false;
-  bool ask_consumed_ = false;
-  bool ask_with_last_ = false;
+  // The peer wants to be told when it is consumed through the first of these,
+  // and then through the last; 0: neither. Two, since a goal that moved with
+  // each request might never be reached.
+  std::uint64_t consume_wanted_ = 0;
+  std::uint64_t consume_wanted_last_ = 0;
   std::size_t consumed_untold_bytes_ = 0;
 
-  // Acknowledgements to hear.
+  // Acknowledgements to hear. Of consumption: ask with the next frame; and with
+  // the one that transmits the last of `ask_mark_`, then of `ask_mark_last_`.
+  bool ask_consumed_ = false;
+  bool ask_later_ = false;
+  SendMark ask_mark_{};
+  SendMark ask_mark_last_{};
   std::size_t unasked_bytes_ = 0;  // transmitted since the last kAckRequest
   absl::Time timer_start_ = absl::InfinitePast();
   absl::Duration probe_timeout_ = kProbeTimeout;

@@ -81,7 +81,7 @@ void Link::OnFrame(const FrameHeader& header, Slice body, absl::Time now) {
     }
     UpOrDown(header);
     if (header.flags & kGap) OnGap(now);
-    if (header.flags & kConsumeRequest) consume_wanted_ = true;
+    if (header.flags & kConsumeRequest) WantConsumed(header.sequence);
     LookForGap(header);
   }
   if (header.kind == FrameKind::kData) {
@@ -90,10 +90,20 @@ void Link::OnFrame(const FrameHeader& header, Slice body, absl::Time now) {
     OnData(header, std::move(body));
   }
   if (header.flags & kAckRequest) ack_due_ = true;
-  if (consume_wanted_ && receive_.bytes() == 0) {
-    consume_wanted_ = false;
-    ack_due_ = true;
-  }
+  if (ConsumptionDue()) ack_due_ = true;
+}
+
+void Link::WantConsumed(std::uint64_t sequence) {
+  consume_wanted_last_ = std::max(consume_wanted_last_, sequence);
+  if (consume_wanted_ == 0) consume_wanted_ = consume_wanted_last_;
+}
+
+// Whether the peer wants to be told how far consumption is by now.
+bool Link::ConsumptionDue() {
+  const std::uint64_t consumed = receive_.consumed_through();
+  if (consume_wanted_ == 0 || consumed < consume_wanted_) return false;
+  consume_wanted_ = consume_wanted_last_ > consumed ? consume_wanted_last_ : 0;
+  return true;
 }
 
 // A frame that was overtaken, or replayed, says nothing of how the peer is now.

@@ -34,8 +34,8 @@ void Link::BeginSession(HelloResult how) {
   ResetReceiving();
   ack_due_ = true;
   ack_at_ = absl::InfiniteFuture();
-  gap_due_ = consume_wanted_ = ask_consumed_ = false;
-  ask_with_last_ = probe_due_ = false;
+  gap_due_ = ask_consumed_ = probe_due_ = false;
+  consume_wanted_ = consume_wanted_last_ = 0;
   consumed_untold_bytes_ = unasked_bytes_ = 0;
   stamp_ = heard_stamp_ = 0;
   probe_timeout_ = kProbeTimeout;
@@ -72,6 +72,7 @@ void Link::BeginSession(HelloResult how) {
     stats_.dropped[static_cast<std::size_t>(DropReason::kPeerRestart)] +=
         event.unknown_fate;
   }
+  AskAgain();
   SetDown("a new session begins");
   sink_->OnLinkEvent(std::move(event));
   SetUp("new session");

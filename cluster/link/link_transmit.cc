@@ -16,6 +16,14 @@ namespace cluster {
 void Link::Rewind() {
   window_.Rewind();
   rtt_sequence_ = 0;
+  AskAgain();
+}
+
+// What asked for consumption may be lost.
+void Link::AskAgain() {
+  if (Settled(ask_mark_last_)) return;
+  ask_later_ = true;
+  AskIfTransmitted();
 }
 
 // Some of the window is kept for the lanes that are more urgent.
@@ -72,7 +80,7 @@ bool Link::MayTransmit() const {
   if (goodbye_ != GoodbyeState::kNo)
     return goodbye_ == GoodbyeState::kDue && handshake_.established();
   if (refusal_due_) return true;
-  if (ack_due_ || ask_consumed_ || probe_due_ || handshake_.MayBeDue() ||
+  if (ack_due_ || AskDue() || probe_due_ || handshake_.MayBeDue() ||
       window_.Rewound() != nullptr)
     return true;
   if (queue_.Empty() || !handshake_.established()) return false;
@@ -99,7 +107,7 @@ bool Link::NextFrame(absl::Time now, Frame* frame) {
     *frame = Lone(Header(FrameKind::kGoodbye, now),
                   EncodeGoodbye({goodbye_reason_, ""}));
   } else if (!NextData(now, frame)) {
-    if (!ack_due_ && !ask_consumed_ && !probe_due_) return false;
+    if (!ack_due_ && !AskDue() && !probe_due_) return false;
     *frame = Lone(Header(FrameKind::kControl, now), "");
   }
   ++stats_.frames_sent;
@@ -160,11 +168,12 @@ void Link::Stamp(absl::Time now, FrameHeader* header) {
   if (!IsLasting(header->kind)) {
     if (heard_) header->flags |= kHearsYou;
     if (gap_due_) header->flags |= kGap;
-    if (ask_consumed_) header->flags |= kConsumeRequest;
     if (probe_due_) header->flags |= kAckRequest;
-    if (header->kind == FrameKind::kControl)
+    if (header->kind == FrameKind::kControl) {
       header->sequence = window_.last_transmitted();
-    ack_due_ = gap_due_ = ask_consumed_ = probe_due_ = false;
+      header->flags |= AskNow();
+    }
+    ack_due_ = gap_due_ = probe_due_ = false;
     ack_at_ = absl::InfiniteFuture();
     consumed_untold_bytes_ = 0;
   }
@@ -226,7 +235,9 @@ bool Link::DropUnfit(Lane lane) {
       unfit.too_large;
   stats_.dropped[static_cast<std::size_t>(DropReason::kUnsupported)] +=
       unfit.unsupported;
-  return unfit.too_large + unfit.unsupported > 0;
+  if (unfit.too_large + unfit.unsupported == 0) return false;
+  AskIfTransmitted();
+  return true;
 }
 
 void Link::Transmit(Lane lane, absl::Time now, Frame* frame) {
@@ -281,16 +292,21 @@ SendWindow::Sent Link::CutChunk(Lane lane, FrameHeader* header) {
   return sent;
 }
 
+// The flag, if a frame that is being made should ask: all that the question is
+// about is transmitted, and no later than with this one.
+std::uint8_t Link::AskNow() {
+  if (!AskDue()) return 0;
+  ask_consumed_ = false;
+  return kConsumeRequest;
+}
+
 // An acknowledgement is asked for where the lane would have to wait for it, and
 // eight times in every inflight_bytes, so that a stream never stands still; to
-// hear of consumption, where nothing is left to ask with later.
+// hear of consumption, with the last frame that is to be consumed.
 std::uint8_t Link::DataFlags(Lane lane, std::size_t charge) {
   unasked_bytes_ += charge;
-  std::uint8_t flags = 0;
-  if (ask_with_last_ && queue_.Empty()) {
-    ask_with_last_ = false;
-    flags |= kConsumeRequest;
-  }
+  AskIfTransmitted();
+  std::uint8_t flags = AskNow();
   const bool waits = window_.inflight_frames(lane) >= EagerFrames(lane) &&
                      !queue_.HasFull(lane);
   if (waits || unasked_bytes_ >= config_.inflight_bytes / 8) {

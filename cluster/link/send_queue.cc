@@ -26,7 +26,7 @@ Batch OnlyFit(const LinkConfig& config, const Batch& batch,
   DecodeState decode;
   EncodeState encode;
   const EnvelopeView& envelope = decode.envelope;
-  while (!body.empty()) {
+  for (std::uint64_t ordinal = batch.first_ordinal; !body.empty(); ++ordinal) {
     const absl::Status own = config.codec->NextRecord(&body, &decode);
     CLUSTER_CHECK(own.ok(), "a record of our own does not decode");
     const std::size_t bytes = envelope.payload.size();
@@ -39,6 +39,7 @@ Batch OnlyFit(const LinkConfig& config, const Batch& batch,
       ++unfit->too_large;
       continue;
     }
+    if (rest.records == 0) rest.first_ordinal = ordinal;
     const std::size_t room = config.codec->RecordBytesMax(envelope);
     if (rest.room() < room) {
       rest = WithCapacity(config.buffers.get(), rest, rest.body_bytes + room);
@@ -69,6 +70,12 @@ bool SendQueue::Fits(Lane lane, std::size_t record_bytes) const {
          At(lane).bytes + record_bytes <= config_.queue_bytes_max / kLaneShare;
 }
 
+void SendQueue::Accept(std::uint64_t envelopes, std::size_t bytes,
+                       LaneQueue* queue) {
+  queue->accepted += envelopes;
+  Count(envelopes, bytes, queue);
+}
+
 void SendQueue::Count(std::uint64_t envelopes, std::size_t bytes,
                       LaneQueue* queue) {
   envelopes_ += envelopes;
@@ -88,13 +95,20 @@ AppendResult SendQueue::Append(const EnvelopeView& envelope) {
     return AppendEncoded(EncodeLarge(config_, envelope));
   LaneQueue& queue = At(envelope.lane);
   if (!queue.open.Fits(record_bytes_max)) Close(&queue);
-  Count(1, queue.open.Append(envelope, record_bytes_max), &queue);
+  Accept(1, queue.open.Append(envelope, record_bytes_max), &queue);
   if (queue.open.full()) Close(&queue);
   return AppendResult::kAccepted;
 }
 
 void SendQueue::Close(LaneQueue* queue) {
-  if (!queue->open.empty()) queue->closed.PushBack(queue->open.Close());
+  if (!queue->open.empty()) queue->closed.PushBack(CloseOpen(queue));
+}
+
+Batch SendQueue::CloseOpen(LaneQueue* queue) {
+  const std::uint64_t first_ordinal = OpenOrdinal(*queue);
+  Batch batch = queue->open.Close();
+  batch.first_ordinal = first_ordinal;
+  return batch;
 }
 
 AppendResult SendQueue::AppendEncoded(Batch batch) {
@@ -107,8 +121,9 @@ AppendResult SendQueue::AppendEncoded(Batch batch) {
 
 void SendQueue::PushClosed(Batch batch) {
   LaneQueue& queue = At(batch.lane);
-  Count(batch.records, batch.body_bytes, &queue);
   Close(&queue);
+  batch.first_ordinal = queue.accepted + 1;
+  Accept(batch.records, batch.body_bytes, &queue);
   queue.closed.PushBack(std::move(batch));
 }
 
@@ -117,8 +132,8 @@ void SendQueue::PushClosed(Batch batch) {
 void SendQueue::AppendShared(const Batch& batch, const EncodeState& encode) {
   if (!IsSmall(batch)) return PushClosed(batch);
   LaneQueue& queue = At(batch.lane);
-  Count(batch.records, batch.body_bytes, &queue);
   if (!queue.open.Fits(batch.body_bytes)) Close(&queue);
+  Accept(batch.records, batch.body_bytes, &queue);
   queue.open.AppendCopy(batch, encode);
 }
 
@@ -129,18 +144,20 @@ void SendQueue::AppendShared(const Batch& batch, const EncodeState& encode) {
 void SendQueue::AppendStaged(OpenBatch* staged) {
   const Batch& batch = staged->batch();
   LaneQueue& queue = At(batch.lane);
-  Count(batch.records, batch.body_bytes, &queue);
   const bool copied =
       !IsSmall(batch) && batch.body_bytes < kCopiedBytes * batch.records;
   if (copied || staged->full()) {
-    Close(&queue);
-    queue.closed.PushBack(copied ? staged->CloseCopy() : staged->Close());
-  } else if (!queue.open.empty() && IsSmall(batch) &&
-             queue.open.Fits(batch.body_bytes)) {
+    PushClosed(copied ? staged->CloseCopy() : staged->Close());
+    return;
+  }
+  const bool joins = !queue.open.empty() && IsSmall(batch) &&
+                     queue.open.Fits(batch.body_bytes);
+  if (!joins) Close(&queue);
+  Accept(batch.records, batch.body_bytes, &queue);
+  if (joins) {
     queue.open.AppendCopy(batch, staged->encode());
     staged->Clear();
   } else {
-    Close(&queue);
     queue.open.TakeFrom(staged);
   }
 }
@@ -187,7 +204,7 @@ void SendQueue::DropOldestFor(Lane newcomer) {
 
 Batch SendQueue::PopFront(LaneQueue* queue) {
   Batch batch =
-      queue->closed.empty() ? queue->open.Close() : queue->closed.PopFront();
+      queue->closed.empty() ? CloseOpen(queue) : queue->closed.PopFront();
   envelopes_ -= batch.records;
   bytes_ -= batch.body_bytes;
   queue->bytes -= batch.body_bytes;

@@ -79,6 +79,17 @@ class SendQueue {
   }
   bool Empty() const { return envelopes_ == 0; }
 
+  // How many envelopes the lane has accepted; each has its ordinal, from 1,
+  // which it keeps when it is put back.
+  std::uint64_t accepted(Lane lane) const { return At(lane).accepted; }
+  // The ordinal of the first envelope that waits in the lane; of the next one
+  // that it accepts, if none does.
+  std::uint64_t FrontOrdinal(Lane lane) const {
+    const LaneQueue& queue = At(lane);
+    return queue.closed.empty() ? OpenOrdinal(queue)
+                                : queue.closed.front().first_ordinal;
+  }
+
   // Whether the lane's first batch takes no more records: it is worth a frame
   // of its own.
   bool HasFull(Lane lane) const { return !At(lane).closed.empty(); }
@@ -120,6 +131,7 @@ class SendQueue {
     Ring<Batch> closed;
     OpenBatch open;
     std::size_t bytes = 0;
+    std::uint64_t accepted = 0;
   };
 
   LaneQueue& At(Lane lane) { return lanes_[static_cast<std::size_t>(lane)]; }
@@ -127,7 +139,13 @@ class SendQueue {
     return lanes_[static_cast<std::size_t>(lane)];
   }
 
+  // What an open batch holds was accepted last.
+  static std::uint64_t OpenOrdinal(const LaneQueue& queue) {
+    return queue.accepted - queue.open.batch().records + 1;
+  }
+
   bool Fits(Lane lane, std::size_t record_bytes) const;
+  void Accept(std::uint64_t envelopes, std::size_t bytes, LaneQueue* queue);
   void Count(std::uint64_t envelopes, std::size_t bytes, LaneQueue* queue);
   void DropFront(Lane lane);
   bool MakeRoom(Lane lane, std::size_t bytes);
@@ -136,6 +154,7 @@ class SendQueue {
   void DropOldestFor(Lane newcomer);
   void PushClosed(Batch batch);
   Batch PopFront(LaneQueue* queue);
+  Batch CloseOpen(LaneQueue* queue);
   bool IsSmall(const Batch& batch) const {
     return batch.body_bytes < batch_bytes_ / 2;
   }

@@ -1,5 +1,7 @@
 #include "cluster/link/send_queue.h"
 
+#include <algorithm>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -366,6 +368,128 @@ TEST(SendQueue, ABatchTakenAgainHasABufferOfItsOwn) {
   const Batch again = queue.Take(Lane::kNormal);
   EXPECT_NE(again.buffer, on_its_way);
   EXPECT_EQ(PayloadsOf(config, again), Strings{"a"});
+}
+
+// The payloads begin with what the ordinals must be.
+class Numbered {
+ public:
+  explicit Numbered(const LinkConfig& config)
+      : config_(config), queue_(config) {}
+
+  std::string Next(Lane lane, std::size_t bytes) {
+    return std::to_string(accepted(lane) + 1) + std::string(bytes + 1, '.');
+  }
+  std::uint64_t accepted(Lane lane) const {
+    return accepted_[static_cast<std::size_t>(lane)];
+  }
+  void Accepted(Lane lane, std::uint64_t count = 1) {
+    accepted_[static_cast<std::size_t>(lane)] += count;
+  }
+
+  void Append(Lane lane, std::size_t bytes) {
+    if (queue_.Append(Text(Next(lane, bytes), lane)) == AppendResult::kAccepted)
+      Accepted(lane);
+  }
+  void AppendSeveral(int count, std::size_t bytes, bool shared) {
+    OpenBatch open(config_, Lane::kNormal);
+    for (int i = 0; i < count; ++i) {
+      const Envelope envelope =
+          Text(std::to_string(accepted(Lane::kNormal) + 1 +
+                              static_cast<std::uint64_t>(i)) +
+               std::string(bytes + 1, '.'));
+      const std::size_t most = config_.codec->RecordBytesMax(envelope);
+      if (!open.Fits(most)) count = i;
+      if (i < count) open.Append(envelope, most);
+    }
+    if (open.empty() || !queue_.HasRoomFor(open.batch().body_bytes)) return;
+    if (shared) {
+      const EncodeState encode = open.encode();
+      Batch batch = open.Close();
+      batch.shared = true;
+      queue_.AppendShared(batch, encode);
+    } else {
+      queue_.AppendStaged(&open);
+    }
+    Accepted(Lane::kNormal, static_cast<std::uint64_t>(count));
+  }
+  void DropTooLarge(Lane lane) {
+    if (!queue_.Empty(lane)) queue_.DropUnfit(lane, 40, ~std::uint64_t{0});
+  }
+  // Takes some, and puts the first few back.
+  void TakeSome(Lane lane, std::size_t count, std::size_t kept) {
+    std::vector<Batch> batches;
+    while (batches.size() < count && !queue_.Empty(lane) &&
+           !queue_.Front(lane).large) {
+      ExpectFront(lane);
+      batches.push_back(queue_.Take(lane));
+    }
+    if (!queue_.Empty(lane) && queue_.Front(lane).large) {
+      ExpectFront(lane);
+      queue_.CutFront(lane, queue_.Front(lane).body_bytes);
+    }
+    while (batches.size() > kept) {
+      queue_.PutFront(std::move(batches.back()));
+      batches.pop_back();
+      ExpectFront(lane);
+    }
+  }
+  void ExpectFront(Lane lane) {
+    ASSERT_EQ(queue_.accepted(lane), accepted(lane));
+    if (queue_.Empty(lane)) {
+      ASSERT_EQ(queue_.FrontOrdinal(lane), accepted(lane) + 1);
+      return;
+    }
+    const Batch& front = queue_.Front(lane);
+    const std::string number = std::to_string(queue_.FrontOrdinal(lane)) + ".";
+    if (front.large) {
+      ASSERT_NE(front.chunk(0).substr(0, 100).find(number),
+                absl::string_view::npos);
+      return;
+    }
+    absl::string_view body = front.body();
+    DecodeState state;
+    ASSERT_TRUE(config_.codec->NextRecord(&body, &state).ok());
+    ASSERT_EQ(std::string(state.envelope.payload.substr(0, number.size())),
+              number);
+  }
+
+ private:
+  const LinkConfig& config_;
+  SendQueue queue_;
+  std::array<std::uint64_t, kLanes> accepted_{};
+};
+
+TEST(SendQueue, OrdinalsSurviveWhateverHappens) {
+  for (const Overflow overflow : {Overflow::kReject, Overflow::kDropOldest}) {
+    LinkConfig config = TestLinkConfig(1, 2);
+    config.overflow = overflow;
+    config.queue_bytes_max = 16 << 10;
+    Numbered numbered(config);
+    std::mt19937 random(7);
+    const auto below = [&](unsigned bound) { return random() % bound; };
+    for (int step = 0; step < 20000; ++step) {
+      const Lane lane = static_cast<Lane>(below(kLanes));
+      switch (below(8)) {
+        case 0:
+          numbered.AppendSeveral(static_cast<int>(1 + below(20)), below(60),
+                                 below(2) == 0);
+          break;
+        case 1:
+          numbered.DropTooLarge(lane);
+          break;
+        case 2:
+          numbered.TakeSome(lane, 1 + below(5), below(3));
+          break;
+        case 3:
+          numbered.Append(lane, 5000);
+          break;
+        default:
+          numbered.Append(lane, below(300));
+      }
+      for (Lane each : kLanesByUrgency) numbered.ExpectFront(each);
+      if (HasFatalFailure()) FAIL() << "at step " << step;
+    }
+  }
 }
 
 }  // namespace

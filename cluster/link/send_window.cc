@@ -87,6 +87,13 @@ bool SendWindow::UndoLast() {
   return sent.transmissions > 0;
 }
 
+std::uint64_t SendWindow::FrontOrdinal(Lane lane) const {
+  std::uint64_t& front = lane_front_[static_cast<std::size_t>(lane)];
+  front = std::max(front, front_sequence_);
+  while (front < next_sequence_ && At(front).batch.lane != lane) ++front;
+  return front < next_sequence_ ? At(front).batch.first_ordinal : 0;
+}
+
 void SendWindow::Rewind() {
   next_transmit_ = received_through_ + 1;
   inflight_bytes_ = 0;

@@ -101,6 +101,9 @@ class SendWindow {
   std::uint64_t acknowledged_envelopes() const {
     return acknowledged_envelopes_;
   }
+  // The ordinal (send_queue.h) of the lane's first envelope in here; 0 if there
+  // is none.
+  std::uint64_t FrontOrdinal(Lane lane) const;
   std::uint64_t received_through() const { return received_through_; }
   std::uint64_t last_transmitted() const { return next_transmit_ - 1; }
   const Sent& At(std::uint64_t sequence) const;
@@ -115,6 +118,9 @@ class SendWindow {
   std::uint64_t received_through_ = 0;
   std::uint64_t next_transmit_ = 1;
   std::uint64_t next_sequence_ = 1;
+  // No frame of the lane before this sequence is left: FrontOrdinal passes each
+  // frame once.
+  mutable std::array<std::uint64_t, kLanes> lane_front_{};
   std::size_t inflight_bytes_ = 0;
   std::array<int, kLanes> inflight_frames_{};
   std::size_t unconsumed_bytes_ = 0;
