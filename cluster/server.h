@@ -134,11 +134,17 @@ class Server {
   void OnPeerEvent(std::function<void(const PeerEvent&)> handler);
 
   // Waits until every envelope that was accepted before the call is
-  // acknowledged (or dropped, and counted). Acknowledged is what the peer's
-  // Receive has returned or its handler was called with; what the peer makes of
-  // it is its own affair. kDeadlineExceeded names the peers that are behind.
-  // kFailedPrecondition: best effort, or in a callback.
+  // acknowledged (or dropped, and counted), whatever is sent meanwhile; those
+  // to this server itself too. Acknowledged is what the peer's Receive has
+  // returned or its handler was called with; what the peer makes of it is its
+  // own affair. kDeadlineExceeded names the servers that are behind.
+  // kFailedPrecondition: best effort, or in a callback. kCancelled: the server
+  // was stopped.
   absl::Status Flush(absl::Duration timeout);
+  // The same for what was accepted for one member, or for this server: others
+  // that are behind or dead do not matter. kNotFound: no such member.
+  // kInvalidArgument: the pid is negative.
+  absl::Status Flush(int pid, absl::Duration timeout);
 
   // Also after Stop. In a child of fork without what is kept per peer.
   ServerStats Stats() const;

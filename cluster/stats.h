@@ -6,7 +6,8 @@
 //
 //   accepted == acknowledged + queued + in_flight + sum of dropped
 //
-// with the reliable delivery; and every frame that was refused is counted by its
+// with the reliable delivery, and so is every one that a server accepted for
+// itself, with either; and every frame that was refused is counted by its
 // reason, as is every connection that the transport turned away. Threads and
 // ownership: a value.
 //
@@ -116,7 +117,10 @@ struct ServerStats {
   std::vector<PeerStats> peers;  // by id, removed ones too
   // Envelopes that Receive returned or a handler took.
   std::uint64_t delivered = 0;
-  std::uint64_t self_sent = 0;  // to the own id
+  // Of the envelopes to the own id: acknowledged are those that Receive
+  // returned or whose handler has returned; what Stop dropped is kStopped.
+  PeerStats own;
+  std::uint64_t self_sent = 0;  // own.accepted
   // Received, not delivered: since Stop, what never will be. With sessions its
   // senders have it in flight: a next life gets it, or they count it as
   // dropped.

@@ -1,4 +1,5 @@
-// Flush while several threads send: what it says when it answers.
+// Flush while others send: what it says when it answers, and that it does; and
+// envelopes of a server to itself.
 
 #include <atomic>
 #include <cstdint>
@@ -9,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/harness/accounts.h"
@@ -38,7 +40,30 @@ class FlushTest : public testing::TestWithParam<const char*> {
     spec.on_envelope = [](int, const EnvelopeView&) {};
     return spec;
   }
+
+  // Server 1 of as many as there are, none of which is started.
+  static std::unique_ptr<Server> Alone(int servers) {
+    Config config;
+    config.cluster = absl::StrCat("flush-test-", ++clusters_);
+    config.transport = GetParam();
+    config.linger = absl::ZeroDuration();
+    for (int id = 1; id <= servers; ++id)
+      config.servers.push_back({id, "127.0.0.1:0"});
+    auto server = NewServer(1, config);
+    EXPECT_TRUE(server.ok()) << server.status();
+    return *std::move(server);
+  }
+
+ private:
+  inline static int clusters_ = 0;
 };
+
+Envelope To(int pid) {
+  Envelope envelope;
+  envelope.pid = pid;
+  envelope.payload = "x";
+  return envelope;
+}
 
 std::uint64_t Settled(const ServerStats& stats) {
   std::uint64_t settled = 0;
@@ -84,6 +109,96 @@ TEST_P(FlushTest, SaysThatAllAcceptedBeforeIsSettledWhileOthersSend) {
     EXPECT_EQ(peer.queued, 0u) << peer;
     EXPECT_EQ(peer.in_flight, 0u) << peer;
   }
+}
+
+TEST_P(FlushTest, EndsWhileAnotherThreadSendsWithoutAPause) {
+  ClusterSpec spec = Spec();
+  spec.config = Config();
+  spec.config.transport = GetParam();
+  TestCluster cluster(std::move(spec));
+  ASSERT_TRUE(cluster.Start());
+  Server& server = cluster.server(1);
+  std::atomic<bool> done{false};
+  std::thread sender([&] {
+    while (!done) {
+      const absl::Status sent = server.Send(To(2), kPatience);
+      ASSERT_TRUE(sent.ok()) << sent;
+    }
+  });
+  for (int round = 0; round < 20; ++round) {
+    const std::uint64_t before = server.Stats().Peer(2)->accepted;
+    const absl::Status flushed =
+        round % 2 == 0 ? server.Flush(kPatience) : server.Flush(2, kPatience);
+    ASSERT_TRUE(flushed.ok()) << flushed;
+    EXPECT_GE(server.Stats().Peer(2)->acknowledged, before);
+  }
+  done = true;
+  sender.join();
+}
+
+TEST_P(FlushTest, ADeadPeerDoesNotDelayThatOfAnother) {
+  TestCluster cluster(Spec());
+  ASSERT_TRUE(cluster.Start());
+  cluster.Destroy(3);
+  Server& server = cluster.server(1);
+  for (int pid : {1, 2, 3}) ASSERT_TRUE(server.Send(To(pid)).ok());
+  EXPECT_TRUE(server.Flush(2, kPatience).ok());
+  EXPECT_TRUE(server.Flush(1, kPatience).ok());
+  const absl::Status all = server.Flush(absl::Milliseconds(10));
+  EXPECT_EQ(all.code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_THAT(std::string(all.message()), testing::EndsWith("by: 3"));
+  EXPECT_EQ(server.Flush(3, absl::ZeroDuration()).code(),
+            absl::StatusCode::kDeadlineExceeded);
+  ASSERT_TRUE(server.RemovePeer(3).ok());
+  EXPECT_EQ(server.Flush(3, kPatience).code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(server.Flush(9, kPatience).code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(server.Flush(kBroadcast, kPatience).code(),
+            absl::StatusCode::kInvalidArgument);
+  EXPECT_TRUE(server.Flush(kPatience).ok());
+}
+
+TEST_P(FlushTest, WaitsForOwnEnvelopes) {
+  constexpr std::uint64_t kOwn = 1000;
+  std::unique_ptr<Server> server = Alone(2);
+  std::atomic<std::uint64_t> handled{0};
+  server->OnEnvelope([&](const EnvelopeView&) { ++handled; });
+  ASSERT_TRUE(server->Start().ok());
+  for (std::uint64_t i = 0; i < kOwn; ++i)
+    ASSERT_TRUE(server->Send(To(1)).ok());
+  const absl::Status flushed = server->Flush(kPatience);
+  ASSERT_TRUE(flushed.ok()) << flushed;
+  EXPECT_EQ(handled, kOwn);
+  const ServerStats stats = server->Stats();
+  EXPECT_EQ(stats.own.peer, 1);
+  EXPECT_EQ(stats.own.accepted, kOwn);
+  EXPECT_EQ(stats.own.acknowledged, kOwn);
+  EXPECT_EQ(stats.self_sent, kOwn);
+  EXPECT_THAT(BalanceProblems(1, stats), IsEmpty());
+}
+
+TEST_P(FlushTest, StopCountsTheOwnEnvelopesThatItDrops) {
+  constexpr std::uint64_t kOwn = 1000;
+  std::unique_ptr<Server> server = Alone(2);
+  ASSERT_TRUE(server->Start().ok());
+  for (std::uint64_t i = 0; i < kOwn; ++i)
+    ASSERT_TRUE(server->Send(To(1)).ok());
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(server->Receive(kPatience).ok());
+  const absl::Status behind = server->Flush(1, absl::ZeroDuration());
+  EXPECT_EQ(behind.code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_THAT(std::string(behind.message()), testing::EndsWith("by: 1"));
+  EXPECT_THAT(BalanceProblems(1, server->Stats()), IsEmpty());
+  EXPECT_EQ(server->Stats().own.queued, kOwn - 3);
+  std::thread flusher([&] {
+    EXPECT_EQ(server->Flush(1, kPatience).code(), absl::StatusCode::kCancelled);
+  });
+  server->Stop();
+  flusher.join();
+  EXPECT_EQ(server->Send(To(1)).code(), absl::StatusCode::kCancelled);
+  const ServerStats stats = server->Stats();
+  EXPECT_EQ(stats.own.acknowledged, 3u);
+  EXPECT_EQ(stats.own.Dropped(DropReason::kStopped), kOwn - 3);
+  EXPECT_EQ(stats.own.queued, 0u);
+  EXPECT_THAT(BalanceProblems(1, stats), IsEmpty());
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, FlushTest,

@@ -38,7 +38,9 @@ class BestEffortPeer : public Peer {
   SendOutcome Send(const EnvelopeView& envelope) override;
   bool WaitForRoom(const EnvelopeView& envelope,
                    std::chrono::steady_clock::time_point deadline) override;
-  bool WaitDrained(std::chrono::steady_clock::time_point) override {
+  FlushMark BeginFlush() override { return {}; }
+  bool WaitFlushed(const FlushMark&,
+                   std::chrono::steady_clock::time_point) override {
     return true;
   }
   bool WaitReceived(std::chrono::steady_clock::time_point) override {

@@ -28,6 +28,11 @@ bool Inbox::IsMarker(const Item& item) {
 void Inbox::PushItem(Item item) {
   bytes_.fetch_add(item.bytes, std::memory_order_relaxed);
   if (item.kind == Item::Kind::kEnvelope) envelope_bytes_ += item.bytes;
+  if (item.own) {
+    ++own_.accepted;
+    ++own_.queued;
+    own_.queued_bytes += item.bytes;
+  }
   items_.PushBack(std::move(item));
   // Who reads tells them when it ends.
   if (readers_waiting_ > 0 &&
@@ -64,11 +69,13 @@ bool Inbox::PushEnvelope(const EnvelopeView& envelope) {
   Item item;
   item.kind = Item::Kind::kEnvelope;
   item.envelope = envelope.ToEnvelope();
+  item.own = envelope.sender_id == self_id_;
   item.bytes = envelope.payload.size() + kEnvelopeChargeBytes;
   {
     std::lock_guard<std::mutex> lock(mutex_);
     bytes_.fetch_sub(item.bytes, std::memory_order_relaxed);  // PushItem's
     envelope_bytes_ -= item.bytes;
+    if (closed_) return false;
     PushItem(std::move(item));
   }
   WakeReader();
@@ -180,6 +187,10 @@ bool Inbox::NextItem() {
   has_current_ = true;
   // Read from here on: who takes it may look at bytes() at once.
   if (current_.kind == Item::Kind::kEnvelope) {
+    if (current_.own) {
+      --own_.queued;
+      own_.queued_bytes -= current_.bytes;
+    }
     envelope_bytes_ -= current_.bytes;
     bytes_.fetch_sub(std::exchange(current_.bytes, 0),
                      std::memory_order_relaxed);
@@ -258,6 +269,7 @@ void Inbox::Reject(absl::string_view text, RefusalReason reason) {
 // what waits for their room may have it.
 void Inbox::Settle() {
   bytes_.fetch_sub(current_.bytes, std::memory_order_relaxed);
+  if (current_.own) AcknowledgeOwn();
   current_.arrival.body = Slice();  // the frame is the transport's again
   if (current_.source != nullptr) current_.source->OnConsumed(current_.arrival);
   current_.envelope.reset();
@@ -265,6 +277,37 @@ void Inbox::Settle() {
   // A large payload that was unescaped leaves no memory behind.
   if (decode_.scratch.capacity() > kScratchBytesKept)
     std::string().swap(decode_.scratch);
+}
+
+// Without the lock, but where somebody waits: either this sees the waiter, or
+// the waiter sees the count.
+void Inbox::AcknowledgeOwn() {
+  own_acknowledged_.fetch_add(1, std::memory_order_seq_cst);
+  if (own_waiters_.load(std::memory_order_seq_cst) == 0) return;
+  { std::lock_guard<std::mutex> lock(mutex_); }
+  own_settled_.notify_all();
+}
+
+PeerStats Inbox::OwnStats() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  PeerStats stats = own_;
+  stats.peer = self_id_;
+  stats.acknowledged = own_acknowledged_.load(std::memory_order_relaxed);
+  stats.in_flight = stats.accepted - stats.acknowledged - stats.queued -
+                    stats.Dropped(DropReason::kStopped);
+  return stats;
+}
+
+bool Inbox::WaitOwn(std::uint64_t accepted,
+                    std::chrono::steady_clock::time_point deadline) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  own_waiters_.fetch_add(1, std::memory_order_seq_cst);
+  const bool settled = own_settled_.wait_until(lock, deadline, [&] {
+    return closed_ ||
+           own_acknowledged_.load(std::memory_order_seq_cst) >= accepted;
+  });
+  own_waiters_.fetch_sub(1, std::memory_order_relaxed);
+  return settled;
 }
 
 bool Inbox::AtMarker() const {
@@ -292,8 +335,12 @@ void Inbox::EndReading() {
 void Inbox::Close() {
   std::lock_guard<std::mutex> lock(mutex_);
   closed_ = true;
+  own_.dropped[static_cast<std::size_t>(DropReason::kStopped)] +=
+      std::exchange(own_.queued, 0);
+  own_.queued_bytes = 0;
   readable_.notify_all();
   room_.notify_all();
+  own_settled_.notify_all();
 }
 
 }  // namespace cluster

@@ -36,6 +36,7 @@
 #include "absl/types/optional.h"
 #include "cluster/envelope.h"
 #include "cluster/link/link.h"
+#include "cluster/stats.h"
 #include "codec/codec.h"
 #include "transport/ring.h"
 
@@ -86,7 +87,8 @@ class Inbox {
       readable_.notify_one();
   }
 
-  // An envelope that no window bounds: false if there is no room.
+  // An envelope that no window bounds: false if there is no room, or when
+  // closed. One that names this server as its sender is in the own accounts.
   bool PushEnvelope(const EnvelopeView& envelope);
   // Waits until PushEnvelope would take `payload_bytes`; false at the deadline
   // or when closed.
@@ -112,9 +114,18 @@ class Inbox {
   // Gives the role back.
   void EndReading();
 
-  // From now on nothing is read or waited for. What is here stays in bytes().
+  // From now on nothing is read or waited for. What is here stays in bytes();
+  // own envelopes are dropped from their accounts.
   void Close();
   bool closed() const { return closed_; }
+
+  // The accounts of the server's own envelopes, as PeerStats has them: in
+  // flight is the one that the reader is at.
+  PeerStats OwnStats() const;
+  // Waits until so many of those that were accepted are acknowledged, or
+  // dropped; false at the deadline.
+  bool WaitOwn(std::uint64_t accepted,
+               std::chrono::steady_clock::time_point deadline);
 
   // Of what is not taken: a single envelope is as soon as Next returns it, an
   // arrival before its source hears of it.
@@ -130,6 +141,7 @@ class Inbox {
     Arrival arrival;
     // Not there in most, and then nothing that is moved.
     absl::optional<Envelope> envelope;
+    bool own = false;
     std::size_t bytes = 0;
   };
 
@@ -155,6 +167,7 @@ class Inbox {
   void Reject(absl::string_view text,
               RefusalReason reason = RefusalReason::kBadRecord);
   void Settle();
+  void AcknowledgeOwn();
 
   const int self_id_;
   const std::size_t payload_bytes_max_;
@@ -169,6 +182,10 @@ class Inbox {
   int readers_waiting_ = 0;
   std::atomic<bool> wake_due_{false};
   int senders_waiting_ = 0;
+  std::condition_variable own_settled_;
+  PeerStats own_;  // all but what follows
+  std::atomic<std::uint64_t> own_acknowledged_{0};
+  std::atomic<int> own_waiters_{0};  // changed with the lock held
   std::atomic<Role> role_{Role::kFree};
   std::atomic<bool> closed_{false};  // set with the lock held
   std::atomic<std::uint64_t> delivered_{0};

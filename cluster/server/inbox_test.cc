@@ -250,5 +250,39 @@ TEST(InboxTest, OfManyReadersOneAlwaysHears) {
             static_cast<std::uint64_t>(kArrivals) * kRecords);
 }
 
+TEST(InboxTest, AccountsForOwnEnvelopesAlone) {
+  Inbox inbox(kSelf, kPayloadBytesMax, 1 << 20);
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(inbox.PushEnvelope(Addressed(kSelf)));
+    ASSERT_TRUE(inbox.PushEnvelope(Addressed(kPeer)));
+  }
+  PeerStats own = inbox.OwnStats();
+  EXPECT_EQ(own.accepted, 3u);
+  EXPECT_EQ(own.queued, 3u);
+  EXPECT_GT(own.queued_bytes, 0u);
+  ASSERT_TRUE(inbox.TryBeginReading());
+  ASSERT_NE(inbox.Next(), nullptr);
+  own = inbox.OwnStats();
+  EXPECT_EQ(own.queued, 2u);
+  EXPECT_EQ(own.in_flight, 1u);
+  EXPECT_EQ(own.acknowledged, 0u);
+  EXPECT_FALSE(inbox.WaitOwn(1, std::chrono::steady_clock::now()));
+  ASSERT_NE(inbox.Next(), nullptr);
+  EXPECT_TRUE(inbox.WaitOwn(1, std::chrono::steady_clock::now()));
+  EXPECT_FALSE(inbox.WaitOwn(2, std::chrono::steady_clock::now()));
+  own = inbox.OwnStats();
+  EXPECT_EQ(own.in_flight, 0u);
+  EXPECT_EQ(own.acknowledged, 1u);
+  ASSERT_NE(inbox.Next(), nullptr);  // own, and not settled yet
+  inbox.Close();
+  EXPECT_FALSE(inbox.PushEnvelope(Addressed(kSelf)));
+  inbox.EndReading();
+  own = inbox.OwnStats();
+  EXPECT_EQ(own.accepted, 3u);
+  EXPECT_EQ(own.acknowledged, 2u);
+  EXPECT_EQ(own.Dropped(DropReason::kStopped), 1u);
+  EXPECT_EQ(own.queued + own.in_flight + own.queued_bytes, 0u);
+}
+
 }  // namespace
 }  // namespace cluster

@@ -18,6 +18,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "cluster/envelope.h"
+#include "cluster/link/link.h"
 #include "cluster/stats.h"
 
 namespace cluster {
@@ -31,6 +32,13 @@ enum class SendOutcome {
   kRemoved,   // no member any more
 };
 
+// All that a peer had accepted at one moment.
+struct FlushMark {
+  std::uint64_t link =
+      0;  // counts the links; what an earlier one had is settled
+  SendMark mark{};
+};
+
 class Peer {
  public:
   virtual ~Peer() = default;
@@ -41,9 +49,12 @@ class Peer {
   // kNoMemory; false at the deadline.
   virtual bool WaitForRoom(const EnvelopeView& envelope,
                            std::chrono::steady_clock::time_point deadline) = 0;
-  // Waits until all that was accepted is acknowledged or dropped; false at the
-  // deadline.
-  virtual bool WaitDrained(std::chrono::steady_clock::time_point deadline) = 0;
+  // What was accepted so far, and asks the peer to tell soon that it has
+  // consumed it.
+  virtual FlushMark BeginFlush() = 0;
+  // Waits until all of it is acknowledged or dropped; false at the deadline.
+  virtual bool WaitFlushed(const FlushMark& mark,
+                           std::chrono::steady_clock::time_point deadline) = 0;
   // Waits until all that was accepted is with the peer, unless the peer was
   // there and went; for a shutdown.
   virtual bool WaitReceived(std::chrono::steady_clock::time_point deadline) = 0;

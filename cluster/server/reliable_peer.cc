@@ -54,6 +54,8 @@ ReliablePeer::ReliablePeer(const LinkConfig& config, Transport* transport,
 void ReliablePeer::NewLink() {
   LinkSink* const sink = this;  // the base is private
   link_ = std::make_unique<Link>(config_, SystemRandom, sink);
+  ++links_;
+  drops_told_ = 0;
 }
 
 // With a new link: its epoch and nonces are of this process too.

@@ -46,7 +46,9 @@ class ReliablePeer : public Peer, public ArrivalSource, private LinkSink {
   void SendShared(const Batch& batch, const EncodeState& encode);
   bool WaitForRoom(const EnvelopeView& envelope,
                    std::chrono::steady_clock::time_point deadline) override;
-  bool WaitDrained(std::chrono::steady_clock::time_point deadline) override;
+  FlushMark BeginFlush() override;
+  bool WaitFlushed(const FlushMark& mark,
+                   std::chrono::steady_clock::time_point deadline) override;
   bool WaitReceived(std::chrono::steady_clock::time_point deadline) override;
 
   void Begin(std::uint64_t incarnation) override;
@@ -106,6 +108,8 @@ class ReliablePeer : public Peer, public ArrivalSource, private LinkSink {
   bool MayPump() const;
   void Pump();
   void Transmit();
+  // Wakes whoever waits for what was dropped.
+  void TellDrops();
   template <typename Predicate>
   bool WaitUntil(std::chrono::steady_clock::time_point deadline,
                  Predicate predicate);
@@ -129,9 +133,11 @@ class ReliablePeer : public Peer, public ArrivalSource, private LinkSink {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   int waiters_ = 0;
-  std::unique_ptr<Link> link_;  // null while removed
-  OpenBatch staged_;            // on its way to the link; empty in between
-  PeerStats retired_;           // of the links before
+  std::unique_ptr<Link> link_;    // null while removed
+  std::uint64_t links_ = 0;       // made so far
+  std::uint64_t drops_told_ = 0;  // of link_
+  OpenBatch staged_;              // on its way to the link; empty in between
+  PeerStats retired_;             // of the links before
   std::string address_;
   absl::Time dialled_ = absl::InfinitePast();
   Generations generations_;

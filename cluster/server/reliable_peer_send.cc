@@ -87,6 +87,7 @@ SendOutcome ReliablePeer::Settle(AppendResult result, Lane lane) {
   switch (result) {
     case AppendResult::kAccepted:
       Appended(lane);
+      TellDrops();
       return SendOutcome::kAccepted;
     case AppendResult::kFull:
       return SendOutcome::kFull;
@@ -163,13 +164,20 @@ void ReliablePeer::Transmit() {
   const absl::Time now = MonotonicNow();
   Frame frame;
   do {
-    if (!link_->NextFrame(now, &frame)) return;
+    if (!link_->NextFrame(now, &frame)) break;
     if (transport_->Send(config_.peer_id, frame) ==
         SendResult::kBackPressured) {
       link_->FrameNotTaken();
-      return;
+      break;
     }
   } while (link_->MayTransmit());
+  TellDrops();  // of what is too large for the peer
+}
+
+void ReliablePeer::TellDrops() {
+  if (waiters_ == 0) return;
+  const std::uint64_t dropped = link_->dropped();
+  if (std::exchange(drops_told_, dropped) != dropped) changed_.notify_all();
 }
 
 template <typename Predicate>
@@ -210,17 +218,22 @@ bool ReliablePeer::WaitForRoom(const EnvelopeView& envelope,
   return room;
 }
 
-bool ReliablePeer::WaitDrained(std::chrono::steady_clock::time_point deadline) {
-  {
-    const std::unique_lock<std::mutex> lock = Touch();
-    if (link_ == nullptr) return true;
-    TakeStaged();
-    if (link_->Drained()) return true;
+FlushMark ReliablePeer::BeginFlush() {
+  const std::unique_lock<std::mutex> lock = Touch();
+  if (link_ == nullptr) return {};
+  TakeStaged();
+  const FlushMark mark = {links_, link_->Mark()};
+  if (!link_->Settled(mark.mark)) {
     link_->RequestConsumed();
     Pump();
   }
-  return WaitUntil(deadline, [this] {
-    return link_ == nullptr || (link_->Drained() && !staging_.waiting());
+  return mark;
+}
+
+bool ReliablePeer::WaitFlushed(const FlushMark& mark,
+                               std::chrono::steady_clock::time_point deadline) {
+  return WaitUntil(deadline, [&] {
+    return link_ == nullptr || links_ != mark.link || link_->Settled(mark.mark);
   });
 }
 

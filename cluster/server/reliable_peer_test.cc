@@ -166,13 +166,58 @@ TEST_F(ReliablePeerTest, AnUrgentOneOvertakesWhatIsStaged) {
   EXPECT_EQ(far_->Payloads().back(), "urgent");
 }
 
-// And asks for its acknowledgement, which else might come late.
-TEST_F(ReliablePeerTest, WaitDrainedSeesWhatIsStaged) {
+TEST_F(ReliablePeerTest, AFlushWaitsForWhatIsStaged) {
   SendUntilBusy();
-  EXPECT_FALSE(near_->WaitDrained(Now()));
+  const FlushMark mark = near_->BeginFlush();
+  EXPECT_FALSE(near_->WaitFlushed(mark, Now()));
   Exchange();
-  EXPECT_TRUE(near_->WaitDrained(Now()));
+  EXPECT_TRUE(near_->WaitFlushed(mark, Now()));
   EXPECT_EQ(far_->Payloads(), sent_);
+}
+
+TEST_F(ReliablePeerTest, AFlushDoesNotWaitForWhatIsSentLater) {
+  SendUntilBusy();
+  const FlushMark mark = near_->BeginFlush();
+  for (int i = 0; i < 5; ++i) Send(absl::StrCat("staged later ", i));
+  Exchange();
+  far_->consumes = false;
+  Send("later");
+  Exchange();
+  ASSERT_EQ(near_->Stats().in_flight, 1u);
+  EXPECT_TRUE(near_->WaitFlushed(mark, Now()));
+}
+
+TEST_F(ReliablePeerTest, AFlushEndsWithItsPeersMembership) {
+  wires_.full = true;
+  Send("x");
+  const FlushMark mark = near_->BeginFlush();
+  EXPECT_FALSE(near_->WaitFlushed(mark, Now()));
+  near_->Remove();
+  EXPECT_TRUE(near_->WaitFlushed(mark, Now()));
+  near_->Restore();
+  for (int i = 0; i < 3; ++i) Send("of the next membership");
+  EXPECT_TRUE(near_->WaitFlushed(mark, Now()));
+  EXPECT_FALSE(near_->WaitFlushed(near_->BeginFlush(), Now()));
+}
+
+// No frame and no tick tells of it: there is no connection.
+TEST_F(ReliablePeerTest, AFlushHearsOfWhatOverflows) {
+  LinkConfig config = TestLinkConfig(1, 2);
+  config.overflow = Overflow::kDropOldest;
+  config.queue_bytes_max = 8 << 10;
+  Make(config);
+  near_->OnDisconnected("cut");
+  Send("before");
+  std::promise<void> begun;
+  std::thread flusher([&] {
+    const FlushMark mark = near_->BeginFlush();
+    begun.set_value();
+    EXPECT_TRUE(near_->WaitFlushed(mark, Now() + std::chrono::seconds(60)));
+  });
+  begun.get_future().wait();
+  // Whether it waits by then or will: it hears of it.
+  for (int i = 0; i < 50; ++i) Send(std::string(400, 'x'));
+  flusher.join();
 }
 
 TEST_F(ReliablePeerTest, WaitReceivedSeesWhatIsStaged) {

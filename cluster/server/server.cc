@@ -67,7 +67,10 @@ void Server::OnPeerEvent(std::function<void(const PeerEvent&)> handler) {
 }
 
 absl::Status Server::Flush(absl::Duration timeout) {
-  return core_->Flush(timeout);
+  return core_->Flush(absl::nullopt, timeout);
+}
+absl::Status Server::Flush(int pid, absl::Duration timeout) {
+  return core_->Flush(pid, timeout);
 }
 ServerStats Server::Stats() const { return core_->Stats(); }
 

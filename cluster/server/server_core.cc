@@ -380,7 +380,9 @@ std::string ServerCore::Address() const {
 ServerStats ServerCore::Stats() const {
   ServerStats stats;
   stats.delivered = inbox_.delivered();
-  stats.self_sent = self_sent_;
+  stats.own = inbox_.OwnStats();
+  stats.own.up = sending();
+  stats.self_sent = stats.own.accepted;
   stats.inbox_bytes = inbox_.bytes();
   // The rest is behind locks.
   if (InAnotherProcess()) return stats;

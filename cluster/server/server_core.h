@@ -21,6 +21,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/types/optional.h"
 #include "cluster/server.h"
 #include "cluster/server/broadcaster.h"
 #include "cluster/server/callbacks.h"
@@ -67,7 +68,8 @@ class ServerCore {
   absl::StatusOr<Envelope> Receive(absl::Duration timeout);
   absl::Status ReceiveBatch(std::vector<Envelope>* out, int envelopes_max,
                             absl::Duration timeout);
-  absl::Status Flush(absl::Duration timeout);
+  // Of one member, or of all.
+  absl::Status Flush(absl::optional<int> pid, absl::Duration timeout);
 
   // Facts.
   int id() const { return id_; }
@@ -114,6 +116,7 @@ class ServerCore {
                             std::vector<std::pair<int, Peer*>> recipients,
                             absl::Duration timeout);
   bool MayWait(absl::Duration timeout) const;
+  absl::Status MayFlush() const;
   // Before anything that must not overtake the broadcasts that were taken.
   void SettleBroadcasts() const {
     if (broadcaster_ != nullptr && broadcaster_->open()) broadcaster_->Close();
@@ -135,7 +138,6 @@ class ServerCore {
   const std::shared_ptr<BufferPool> buffers_;
   absl::Time trim_at_ = absl::InfinitePast();  // the ticker's
   MessageIds message_ids_;
-  std::atomic<std::uint64_t> self_sent_{0};
   // The process, as its ForkGeneration, in which it sends, receives and has
   // sockets and threads.
   std::atomic<std::uint64_t> sending_in_{kNever};

@@ -130,6 +130,7 @@ absl::Status ServerCore::SendHere(const EnvelopeView& view,
         " bytes: over payload_bytes_max, ", config_.payload_bytes_max));
   }
   while (!inbox_.PushEnvelope(view)) {
+    if (stopped_) return absl::CancelledError("the server was stopped");
     if (deadline == nullptr)
       return absl::ResourceExhaustedError("no room in this server's own inbox");
     if (!inbox_.WaitForRoom(view.payload.size(), deadline->Get())) {
@@ -138,7 +139,6 @@ absl::Status ServerCore::SendHere(const EnvelopeView& view,
           "no room in this server's own inbox in time");
     }
   }
-  self_sent_.fetch_add(1, std::memory_order_relaxed);
   if (callbacks_.handles_envelopes() && !callbacks_.InCallback())
     callbacks_.Wake();
   return absl::OkStatus();
@@ -206,7 +206,7 @@ MulticastResult ServerCore::SendToAll(
   return result;
 }
 
-absl::Status ServerCore::Flush(absl::Duration timeout) {
+absl::Status ServerCore::MayFlush() const {
   if (InAnotherProcess()) return AfterFork();
   if (config_.delivery == Delivery::kBestEffort) {
     return absl::FailedPreconditionError(
@@ -214,15 +214,42 @@ absl::Status ServerCore::Flush(absl::Duration timeout) {
   }
   if (callbacks_.InCallback())
     return absl::FailedPreconditionError("Flush in a callback");
-  if (!sending()) return NotSending();
+  return sending() ? absl::OkStatus() : NotSending();
+}
+
+absl::Status ServerCore::Flush(absl::optional<int> pid,
+                               absl::Duration timeout) {
+  if (absl::Status status = MayFlush(); !status.ok()) return status;
+  if (pid && *pid < 0) {
+    return absl::InvalidArgumentError(absl::StrCat("Flush of server ", *pid,
+                                                   ": want 0 to ", kServerIdMax,
+                                                   ", or none for all"));
+  }
   SettleBroadcasts();
   const auto deadline = Deadline(timeout);
-  std::vector<int> behind;
+  struct Waited {
+    int id;
+    Peer* peer;
+    FlushMark mark;
+  };
+  // All marks before any waiting: it is this moment that counts for each peer.
+  std::vector<Waited> all;
   for (const auto& [id, peer] : peers_.entries()) {
-    if (!peer->WaitDrained(deadline)) behind.push_back(id);
+    if (!pid || id == *pid) all.push_back({id, peer, peer->BeginFlush()});
+  }
+  const bool own = !pid || *pid == id_;
+  if (pid && !own && (all.empty() || all.front().peer->removed()))
+    return UnknownPid(*pid);
+  const std::uint64_t own_accepted = own ? inbox_.OwnStats().accepted : 0;
+  std::vector<int> behind;
+  if (!inbox_.WaitOwn(own_accepted, deadline)) behind.push_back(id_);
+  for (const Waited& waited : all) {
+    if (!waited.peer->WaitFlushed(waited.mark, deadline))
+      behind.push_back(waited.id);
   }
   if (stopped_) return absl::CancelledError("the server was stopped");
   if (behind.empty()) return absl::OkStatus();
+  std::sort(behind.begin(), behind.end());
   return absl::DeadlineExceededError(absl::StrCat(
       "not acknowledged in time by: ", absl::StrJoin(behind, ", ")));
 }

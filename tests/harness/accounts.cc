@@ -43,7 +43,9 @@ std::uint64_t DroppedSum(const PeerStats& stats) {
 
 std::vector<std::string> BalanceProblems(int id, const ServerStats& stats) {
   std::vector<std::string> problems;
-  for (const PeerStats& peer : stats.peers) {
+  std::vector<PeerStats> peers = stats.peers;
+  peers.push_back(stats.own);
+  for (const PeerStats& peer : peers) {
     const std::uint64_t accounted =
         peer.acknowledged + peer.queued + peer.in_flight + DroppedSum(peer);
     if (peer.redials_by_watchdog > 0) {

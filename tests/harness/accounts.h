@@ -25,8 +25,8 @@ namespace cluster {
 std::uint64_t DroppedSum(const PeerStats& stats);
 
 // At any moment and whatever happened: accepted == acknowledged + queued +
-// in_flight + dropped, for each peer of server `id`, and the watchdog had
-// nothing to do.
+// in_flight + dropped, for each peer of server `id` and for itself, and the
+// watchdog had nothing to do.
 std::vector<std::string> BalanceProblems(int id, const ServerStats& stats);
 
 // Of a cluster in which no server restarted, when all has been acknowledged:
