@@ -113,9 +113,10 @@ TEST(LinkFlush, WhatIsTooLargeForThePeerIsSettled) {
     pair.one.Append("small", lane);
     for (int i = 0; i < 3; ++i) pair.one.Append(std::string(200, 'x'), lane);
   }
+  // The last of all, and no frame follows that could ask.
+  pair.one.Append(std::string(5000, 'x'), Lane::kBulk);
   const SendMark mark = pair.one.link->Mark();
   pair.one.link->RequestConsumed();
-  pair.one.Append(std::string(200, 'x'));
   pair.Connect();
   ASSERT_EQ(pair.one.Stats().Dropped(DropReason::kTooLarge), 10u);
   EXPECT_FALSE(pair.one.link->Settled(mark));
@@ -250,24 +251,24 @@ TEST(LinkFlush, ConsumptionOfWhatIsQueuedIsToldAtOnceUnderSteadyTraffic) {
   EXPECT_FALSE(pair.one.link->Drained());
 }
 
-// One that comes with each round never lets the first one wait for the last.
+// One comes with each round, and the application is always three arrivals
+// behind: a goal that moved with each request would never be reached.
 TEST(LinkFlush, RequestsDoNotPutEachOtherOff) {
   LinkPair pair;
   pair.two.consumes = false;
   pair.Connect();
-  pair.one.Append("0");
-  pair.Exchange();
   int told = 0;
   for (int i = 0; i < 50; ++i) {
-    pair.one.link->RequestConsumed();
-    pair.Exchange();
     pair.one.Append("x");
     pair.Exchange();
-    pair.two.Consume(1);  // one arrival always is behind
+    pair.one.link->RequestConsumed();
+    pair.Exchange();
+    if (pair.two.Pending() <= 3) continue;
+    pair.two.Consume(1);
     if (pair.two.link->AckDue()) ++told;
     pair.Exchange();
   }
-  EXPECT_GE(told, 25);
+  EXPECT_GE(told, 10);
 }
 
 TEST(LinkFlush, AQueueThatIsNeverEmptyDoesNotPutARequestOff) {

@@ -463,7 +463,8 @@ TEST(SendQueue, OrdinalsSurviveWhateverHappens) {
   for (const Overflow overflow : {Overflow::kReject, Overflow::kDropOldest}) {
     LinkConfig config = TestLinkConfig(1, 2);
     config.overflow = overflow;
-    config.queue_bytes_max = 16 << 10;
+    config.frame_bytes = 8 << 10;  // a batch may leave most of it unused
+    config.queue_bytes_max = 32 << 10;
     Numbered numbered(config);
     std::mt19937 random(7);
     const auto below = [&](unsigned bound) { return random() % bound; };
@@ -481,7 +482,7 @@ TEST(SendQueue, OrdinalsSurviveWhateverHappens) {
           numbered.TakeSome(lane, 1 + below(5), below(3));
           break;
         case 3:
-          numbered.Append(lane, 5000);
+          numbered.Append(lane, 10000);
           break;
         default:
           numbered.Append(lane, below(300));
