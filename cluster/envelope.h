@@ -31,8 +31,8 @@ inline constexpr int kBroadcast = -1;
 // Server ids are 0..kServerIdMax.
 inline constexpr int kServerIdMax = 0x7fffffff;
 
-// What a message is for. 4-63 are the library's to assign; 64 and above are the
-// application's.
+// What a message is for. 4-63 are the library's to assign, and Send refuses
+// them; 64 and above are the application's.
 enum class MsgType : std::uint16_t {
   kAppendEntriesRequest = 0,
   kAppendEntriesResponse = 1,
@@ -47,10 +47,11 @@ enum class Lane : std::uint8_t { kUrgent = 0, kNormal = 1, kBulk = 2 };
 inline constexpr int kLanes = 3;
 
 // With the sender's id, unique for ever. `incarnation` names one life of the
-// sending process, and is greater in a later one; `sequence` is from 1 in each.
-// They are unique, not in order: threads take numbers ahead, and lanes overtake
-// each other. Who looks for duplicates remembers ids, not the highest one. The
-// zero value means "none yet".
+// sending process; `sequence` is from 1 in each. Ids are unique, not in order:
+// threads take numbers ahead, and lanes overtake each other. A later life has
+// another incarnation, and a greater one only while its host's clock does not
+// go back. So look for duplicates among the ids that you have seen; an id below
+// the highest one may be new. The zero value means "none yet".
 struct MessageId {
   std::uint64_t incarnation = 0;
   std::uint64_t sequence = 0;

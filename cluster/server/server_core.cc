@@ -25,9 +25,9 @@ constexpr absl::Duration kTrimInterval = absl::Seconds(1);
 constexpr absl::Duration kGoodbyeLingerMin = absl::Milliseconds(50);
 constexpr absl::Duration kGoodbyeLingerMax = absl::Milliseconds(200);
 
-// Milliseconds since 1970 and 20 random bits: greater in every later life, even
-// with two within a millisecond in most cases, and different in any case that
-// matters.
+// Milliseconds since 1970 and 20 random bits: another one in each life. Greater
+// in a later one only while the clock of the host does not go back; nothing
+// relies on it.
 std::uint64_t NewIncarnation() {
   const auto since = std::chrono::system_clock::now().time_since_epoch();
   const auto milliseconds = static_cast<std::uint64_t>(
