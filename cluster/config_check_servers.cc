@@ -129,6 +129,35 @@ absl::Status CheckPeerAddress(const Config& config, const std::string& text) {
       QuotedExcerpt(text), ")"));
 }
 
+absl::Status CheckNewPeer(const Config& config, int id, const std::string& text,
+                          const std::string& own_bound) {
+  if (text.empty() || text.size() > kAddressBytesMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("address ", QuotedExcerpt(text), " of ", text.size(),
+                     " bytes: want 1 to ", kAddressBytesMax, " bytes"));
+  }
+  if (absl::Status status = CheckPeerAddress(config, text); !status.ok())
+    return status;
+  const absl::StatusOr<std::string> wanted = AddressIdentity(config, text);
+  if (!wanted.ok() || wanted->empty()) return wanted.status();
+  const auto is_there = [&](const std::string& other) {
+    const absl::StatusOr<std::string> identity = AddressIdentity(config, other);
+    return identity.ok() && *identity == *wanted;
+  };
+  for (const ServerAddress& server : config.servers) {
+    if (server.id == id || !is_there(server.address)) continue;
+    return absl::InvalidArgumentError(absl::StrCat(
+        "address ", QuotedExcerpt(text), ": the address of server ", server.id,
+        " too; want every address once"));
+  }
+  if (!own_bound.empty() && is_there(own_bound)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("address ", QuotedExcerpt(text),
+                     ": where this server listens; want every address once"));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckServers(const Config& config, const ConfigPlaces& places) {
   if (config.servers.empty() || config.servers.size() > kServersMax) {
     return places.Error(places.servers_path,

@@ -241,15 +241,15 @@ absl::Status ServerCore::AddPeer(int id, const std::string& address) {
     return absl::InvalidArgumentError(
         absl::StrCat("server id ", id, ": want 0 to ", kServerIdMax));
   }
-  if (address.empty())
-    return absl::InvalidArgumentError(
-        absl::StrCat("server ", id, ": no address"));
-  if (absl::Status status = CheckPeerAddress(config_, address); !status.ok())
-    return AtServer(id, status);
   ServerAddress* const known = FindAddress(id);
   if (known != nullptr && (id == id_ || AddressKnown(known->address))) {
     return absl::AlreadyExistsError(absl::StrCat(
         "server ", id, " is a member already, at ", known->address));
+  }
+  if (absl::Status status =
+          CheckNewPeer(config_, id, address, transport_->Address());
+      !status.ok()) {
+    return AtServer(id, status);
   }
   SettleBroadcasts();
   Peer* peer = peers_.Find(id);
