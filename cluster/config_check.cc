@@ -1,5 +1,6 @@
 #include "cluster/config_check.h"
 
+#include <initializer_list>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -60,6 +61,35 @@ absl::Status CheckTime(const Config& config, const ConfigPlaces& places,
       absl::StrCat("$.", limit.key),
       absl::StrCat("found ", InMilliseconds(found), ", want ", limit.least_ms,
                    " ms to ", limit.most_ms, " ms"));
+}
+
+// A cast may have put anything into the field of a Config made by hand.
+template <typename Enum>
+absl::Status CheckEnum(const ConfigPlaces& places, absl::string_view key,
+                       Enum found, std::initializer_list<Enum> known,
+                       absl::string_view want) {
+  for (const Enum value : known) {
+    if (found == value) return absl::OkStatus();
+  }
+  return places.Error(absl::StrCat("$.", key),
+                      absl::StrCat("found the value ", static_cast<int>(found),
+                                   ", want ", want));
+}
+
+absl::Status CheckEnums(const Config& config, const ConfigPlaces& places) {
+  absl::Status status = CheckEnum(places, "delivery", config.delivery,
+                                  {Delivery::kReliable, Delivery::kBestEffort},
+                                  "kReliable or kBestEffort");
+  status.Update(CheckEnum(places, "overflow", config.overflow,
+                          {Overflow::kReject, Overflow::kDropOldest},
+                          "kReject or kDropOldest"));
+  status.Update(CheckEnum(places, "on_peer_restart", config.on_peer_restart,
+                          {OnPeerRestart::kResend, OnPeerRestart::kDrop},
+                          "kResend or kDrop"));
+  using Mode = SecurityConfig::Mode;
+  status.Update(CheckEnum(places, "security.mode", config.security.mode,
+                          {Mode::kNone, Mode::kMutual}, "kNone or kMutual"));
+  return status;
 }
 
 absl::Status CheckPolicies(const Config& config, const ConfigPlaces& places) {
@@ -158,6 +188,7 @@ absl::Status ReliableOnlyError(const ConfigPlaces& places,
 
 absl::Status CheckConfig(const Config& config, const ConfigPlaces& places) {
   absl::Status status = CheckNames(config, places);
+  status.Update(CheckEnums(config, places));
   status.Update(CheckServers(config, places));
   status.Update(CheckNumbers(config, places));
   if (status.ok()) status = CheckPairs(config, places);

@@ -10,6 +10,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "cluster/envelope.h"
 #include "codec/positioned_json/positioned_json.h"
 #include "transport/address.h"
 
@@ -104,6 +105,12 @@ absl::Status CheckSecurity(const Config& config, const ConfigPlaces& places) {
                         "found no \"peers\", want the folder of the peers' "
                         "public files, such as \"keys/public\", or a map from "
                         "ids to folders");
+  }
+  if (has_map && security.peer_folders.begin()->first < 0) {
+    return places.Error("$.security",
+                        absl::StrCat("found \"peers\" with id ",
+                                     security.peer_folders.begin()->first,
+                                     ", want 0 to ", kServerIdMax));
   }
   if (config.allow_plaintext) {
     return places.Error("$.allow_plaintext",

@@ -91,7 +91,8 @@ class Server {
   //
   // kNotFound: no such member, the text names them; nothing was sent.
   // kInvalidArgument: the payload is over payload_bytes_max, or with
-  // best-effort delivery the message that it makes over kFrameBytesLimit.
+  // best-effort delivery the message that it makes over kFrameBytesLimit; the
+  // lane is none, the msg_type one that is reserved, the pid below kBroadcast.
   // kResourceExhausted: no room, with a zero timeout; kDeadlineExceeded: none
   // within it. kFailedPrecondition: before SendMessage. kCancelled: after Stop.
   // A broadcast answers the first recipient's trouble; the others have got
@@ -106,7 +107,8 @@ class Server {
   // Sends one envelope to several members, whatever its pid says: to each with
   // room at once, then it waits for the others. The pids are checked before
   // anything is sent; duplicates count once; the own id delivers locally. All
-  // get the same message id, each with its own id as pid.
+  // get the same message id, each with its own id as pid. Errors as Send's;
+  // kInvalidArgument also for no pids at all, and for kBroadcast among them.
   MulticastResult Multicast(absl::Span<const int> pids,
                             const Envelope& envelope,
                             absl::Duration timeout = absl::ZeroDuration());
@@ -151,8 +153,8 @@ class Server {
 
   // Adds a member, before or after Start; the others must learn of this server
   // by their own AddPeer or config. Replaces the address of a member whose port
-  // is 0. kAlreadyExists: the id is a member. kInvalidArgument: the id or the
-  // address.
+  // is 0. kAlreadyExists: the id is a member. kInvalidArgument: the id, or the
+  // address, which must not be another member's or this server's.
   absl::Status AddPeer(int id, const std::string& address);
   // Removes a member: what it has not acknowledged is dropped and counted,
   // kRemoved says how many had been transmitted. It is told, if it is connected.

@@ -1,16 +1,21 @@
 // What Server refuses, and how. The same over real sockets is in
 // //tests:overflow_test.
 
+#include <limits>
 #include <memory>
 #include <string>
 #include <thread>
 
+#include "absl/strings/str_cat.h"
 #include "cluster/server.h"
 #include "cluster/test_server.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 namespace cluster {
 namespace {
+
+using ::testing::HasSubstr;
 
 TEST(ServerLimitsTest, OwnInboxIsBounded) {
   Config config = MakeConfig(2);
@@ -54,6 +59,98 @@ TEST(ServerLimitsTest, TooLargeAPayloadIsRefused) {
   EXPECT_EQ(one->Send(To(1, std::string(100001, 'x'))).code(),
             absl::StatusCode::kInvalidArgument);
   EXPECT_TRUE(one->Send(To(2, std::string(100000, 'x'))).ok());
+}
+
+// Each way in, with one envelope that means nothing: it says so, and nobody
+// gets anything.
+void ExpectRefused(const Envelope& bad, const std::string& text) {
+  const Config config = MakeConfig(2);
+  auto one = Started(1, config), two = Started(2, config);
+  for (int pid : {1, 2, kBroadcast}) {
+    Envelope envelope = bad;
+    envelope.pid = pid;
+    const absl::Status status = one->Send(envelope, kLong);
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_THAT(std::string(status.message()), HasSubstr(text));
+    EXPECT_EQ(one->SendWithId(envelope, kLong).status(), status);
+  }
+  const MulticastResult several = one->Multicast({1, 2}, bad, kLong);
+  EXPECT_EQ(several.status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(several.status.message()), HasSubstr(text));
+  EXPECT_TRUE(several.peers.empty());
+  EXPECT_EQ(several.message_id, MessageId());
+  const ServerStats stats = one->Stats();
+  EXPECT_EQ(stats.Peer(2)->accepted, 0u);
+  EXPECT_EQ(stats.own.accepted, 0u);
+}
+
+TEST(ServerLimitsTest, ALaneThatIsNoneIsRefused) {
+  for (const int lane : {3, 4, 127, 128, 255}) {
+    Envelope bad = To(0, "x");
+    bad.lane = static_cast<Lane>(lane);
+    ExpectRefused(bad, absl::StrCat("lane ", lane));
+  }
+}
+
+TEST(ServerLimitsTest, AReservedTypeIsRefused) {
+  for (const int type : {4, 5, 62, 63}) {
+    Envelope bad = To(0, "x");
+    bad.msg_type = static_cast<MsgType>(type);
+    ExpectRefused(bad, absl::StrCat("msg_type ", type));
+  }
+  auto one = Started(1, MakeConfig(2));
+  for (const int type : {0, 3, 64, 0xffff}) {
+    Envelope good = To(1, "x");
+    good.msg_type = static_cast<MsgType>(type);
+    EXPECT_TRUE(one->Send(good).ok()) << type;
+  }
+}
+
+TEST(ServerLimitsTest, APidThatCanBeNobodysIsRefused) {
+  auto one = Started(1, MakeConfig(3));
+  for (const int pid : {-2, -1000, std::numeric_limits<int>::min()}) {
+    const absl::Status status = one->Send(To(pid));
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_THAT(std::string(status.message()),
+                HasSubstr(absl::StrCat("pid ", pid, ": want 0 to")));
+    EXPECT_EQ(one->Flush(pid, kLong).code(),
+              absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(one->AddPeer(pid, "m9").code(),
+              absl::StatusCode::kInvalidArgument);
+  }
+  for (const int pid : {-1, -2}) {
+    const MulticastResult result = one->Multicast({2, pid, 3}, To(0));
+    EXPECT_EQ(result.status.code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_TRUE(result.peers.empty());
+  }
+  EXPECT_EQ(one->Multicast({}, To(0)).status.code(),
+            absl::StatusCode::kInvalidArgument);
+  for (int pid : {2, 3}) EXPECT_EQ(one->Stats().Peer(pid)->accepted, 0u);
+}
+
+TEST(ServerLimitsTest, NullIsRefused) {
+  const Config config = MakeConfig(1);
+  auto one = Started(1, config);
+  EXPECT_EQ(one->ReceiveBatch(nullptr, 1).code(),
+            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(NewServer(1, config, nullptr).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  const TransportFactory gives_none =
+      [](const TransportConfig&) -> absl::StatusOr<std::unique_ptr<Transport>> {
+    return std::unique_ptr<Transport>();
+  };
+  EXPECT_EQ(NewServer(1, config, gives_none).status().code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
+TEST(ServerLimitsTest, ReasonsThatAreNoneAreCountedAsNone) {
+  EXPECT_STREQ(DropReasonName(static_cast<DropReason>(kDropReasons)),
+               "unknown");
+  EXPECT_STREQ(RefusalReasonName(static_cast<RefusalReason>(-1)), "unknown");
+  EXPECT_EQ(PeerStats().Dropped(static_cast<DropReason>(-1)), 0u);
+  EXPECT_EQ(PeerStats().Refused(static_cast<RefusalReason>(kRefusalReasons)),
+            0u);
+  EXPECT_EQ(ServerStats().Refused(static_cast<RefusalReason>(1000)), 0u);
 }
 
 }  // namespace

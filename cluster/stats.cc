@@ -6,7 +6,8 @@ const char* DropReasonName(DropReason reason) {
   static constexpr const char* kNames[kDropReasons] = {
       "overflow",  "peer restart", "removed",
       "too large", "stopped",      "unsupported"};
-  return kNames[static_cast<std::size_t>(reason)];
+  const auto index = static_cast<std::size_t>(reason);
+  return index < kDropReasons ? kNames[index] : "unknown";
 }
 
 const char* RefusalReasonName(RefusalReason reason) {
@@ -27,7 +28,8 @@ const char* RefusalReasonName(RefusalReason reason) {
       "silent",
       "no version in common",
       "stalled"};
-  return kNames[static_cast<std::size_t>(reason)];
+  const auto index = static_cast<std::size_t>(reason);
+  return index < kRefusalReasons ? kNames[index] : "unknown";
 }
 
 const PeerStats* ServerStats::Peer(int id) const {

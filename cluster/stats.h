@@ -105,11 +105,14 @@ struct PeerStats {
   std::uint64_t bytes_received = 0;
   std::array<std::uint64_t, kRefusalReasons> refused{};
 
+  // 0 for a reason that is none.
   std::uint64_t Dropped(DropReason reason) const {
-    return dropped[static_cast<std::size_t>(reason)];
+    const auto index = static_cast<std::size_t>(reason);
+    return index < dropped.size() ? dropped[index] : 0;
   }
   std::uint64_t Refused(RefusalReason reason) const {
-    return refused[static_cast<std::size_t>(reason)];
+    const auto index = static_cast<std::size_t>(reason);
+    return index < refused.size() ? refused[index] : 0;
   }
 };
 
@@ -133,7 +136,8 @@ struct ServerStats {
   std::array<std::uint64_t, kRefusalReasons> refused{};
 
   std::uint64_t Refused(RefusalReason reason) const {
-    return refused[static_cast<std::size_t>(reason)];
+    const auto index = static_cast<std::size_t>(reason);
+    return index < refused.size() ? refused[index] : 0;
   }
   const PeerStats* Peer(int id) const;  // null if unknown
 };

@@ -289,5 +289,37 @@ TEST(ValidateConfigTest, SecurityIsWholeOrNotThere) {
             "has no security, want it with zmq or nng");
 }
 
+TEST(ValidateConfigTest, EnumsHoldOneOfTheirValues) {
+  Config config = Valid();
+  config.delivery = static_cast<Delivery>(2);
+  EXPECT_EQ(ErrorOf(config),
+            "config: $.delivery: found the value 2, want kReliable or "
+            "kBestEffort");
+  config = Valid();
+  config.overflow = static_cast<Overflow>(-1);
+  EXPECT_EQ(ErrorOf(config),
+            "config: $.overflow: found the value -1, want kReject or "
+            "kDropOldest");
+  config = Valid();
+  config.on_peer_restart = static_cast<OnPeerRestart>(7);
+  EXPECT_EQ(ErrorOf(config),
+            "config: $.on_peer_restart: found the value 7, want kResend or "
+            "kDrop");
+  config = Valid();
+  config.security.mode = static_cast<SecurityConfig::Mode>(2);
+  EXPECT_EQ(ErrorOf(config),
+            "config: $.security.mode: found the value 2, want kNone or "
+            "kMutual");
+}
+
+TEST(ValidateConfigTest, PeersWithKeysHavePossibleIds) {
+  Config config = Secured();
+  config.security.peers.clear();
+  config.security.peer_folders[-1] = "keys/public/1";
+  EXPECT_EQ(ErrorOf(config),
+            "config: $.security: found \"peers\" with id -1, want 0 to "
+            "2147483647");
+}
+
 }  // namespace
 }  // namespace cluster

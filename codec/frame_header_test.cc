@@ -283,6 +283,28 @@ TEST(FrameHeaderTest, WhatLastsIsReadInEveryVersion) {
   }
 }
 
+// Whatever else the frame is: a value beyond the known ones reaches nobody.
+TEST(FrameHeaderTest, NoByteBecomesAnUnknownEnumerator) {
+  for (const FrameKind kind : {FrameKind::kData, FrameKind::kControl}) {
+    FrameHeader header;
+    if (kind == FrameKind::kData) header = DataHeader("abc");
+    const std::string frame =
+        MakeFrame(header, kind == FrameKind::kData ? "abc" : "");
+    ASSERT_EQ(Decode(frame), FrameError::kNone);
+    for (int value = 0; value < 256; ++value) {
+      if (value == 0 || value > 5) {
+        EXPECT_EQ(DecodeWithByte(frame, 5, value), FrameError::kField);
+      }
+      if (value >= kLanes) {
+        EXPECT_EQ(DecodeWithByte(frame, 64, value), FrameError::kField);
+      }
+      if (value > 3) {
+        EXPECT_EQ(DecodeWithByte(frame, 65, value), FrameError::kField);
+      }
+    }
+  }
+}
+
 struct BrokenRule {
   const char* name;
   FrameKind kind;

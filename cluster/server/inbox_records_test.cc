@@ -168,5 +168,15 @@ TEST_F(InboxRecordsTest, TheFrameIsLetGoWithItsLastRecord) {
   EXPECT_TRUE(frame.expired());
 }
 
+// A later version may have assigned it.
+TEST_F(InboxRecordsTest, AReservedTypeIsTaken) {
+  Envelope envelope = Good();
+  envelope.msg_type = static_cast<MsgType>(63);
+  Source source;
+  inbox_.Push(&source, ArrivalOf({envelope}));
+  EXPECT_EQ(ReadAll(), 1);
+  EXPECT_EQ(source.consumed, 1);
+}
+
 }  // namespace
 }  // namespace cluster

@@ -141,6 +141,10 @@ absl::StatusOr<std::unique_ptr<Server>> NewServer(int server_id, Config config,
     return absl::InvalidArgumentError(
         absl::StrCat(PlaceOf(config, "codec"), ": ", codec.status().message()));
   }
+  if (factory == nullptr) {
+    return absl::InvalidArgumentError(
+        "NewServer with a null factory: want one that makes a transport");
+  }
   TransportConfig transport_config;
   transport_config.cluster = config.cluster;
   transport_config.server_id = server_id;
@@ -158,6 +162,11 @@ absl::StatusOr<std::unique_ptr<Server>> NewServer(int server_id, Config config,
   absl::StatusOr<std::unique_ptr<Transport>> transport =
       factory(transport_config);
   if (!transport.ok()) return transport.status();
+  if (*transport == nullptr) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(PlaceOf(config, "transport"),
+                     ": the factory made none; want a transport or an error"));
+  }
   // A transport that was made elsewhere may have overlooked that it is to be
   // secured, and would say so here.
   if (transport_config.security) {

@@ -77,6 +77,10 @@ absl::Status ServerCore::ReceiveBatch(std::vector<Envelope>* out,
     return absl::InvalidArgumentError(
         absl::StrCat("envelopes_max ", envelopes_max, ": want 1 or more"));
   }
+  if (out == nullptr) {
+    return absl::InvalidArgumentError(
+        "ReceiveBatch into a null vector: want one to put envelopes in");
+  }
   LazyDeadline deadline(timeout);
   const auto most = static_cast<std::size_t>(envelopes_max);
   std::size_t taken = 0;

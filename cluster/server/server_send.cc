@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/base/optimization.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "cluster/server/clock.h"
@@ -26,6 +27,38 @@ absl::Status ServerCore::UnknownPid(int pid) const {
                    " in the cluster; known: ", absl::StrJoin(known, ", ")));
 }
 
+namespace {
+
+constexpr unsigned kReservedFirst = 4;
+constexpr unsigned kReservedLast = 63;
+
+// Whether the fields that the caller fills in, but for the pid, have a meaning.
+bool IsWellFormed(const Envelope& envelope) {
+  const auto type = static_cast<unsigned>(envelope.msg_type);
+  return static_cast<unsigned>(envelope.lane) < kLanes &&
+         type - kReservedFirst > kReservedLast - kReservedFirst;
+}
+
+absl::Status Malformed(const Envelope& envelope) {
+  const auto lane = static_cast<unsigned>(envelope.lane);
+  if (lane >= kLanes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("lane ", lane, ": want kUrgent, kNormal or kBulk (0 to ",
+                     kLanes - 1, ")"));
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("msg_type ", static_cast<unsigned>(envelope.msg_type), ": ",
+                   kReservedFirst, " to ", kReservedLast,
+                   " are the library's to assign; want ", kReservedLast + 1,
+                   " or more for a type of the application"));
+}
+
+absl::Status ImpossiblePid(int pid, absl::string_view want) {
+  return absl::InvalidArgumentError(absl::StrCat("pid ", pid, ": want ", want));
+}
+
+}  // namespace
+
 EnvelopeView ServerCore::Stamp(const Envelope& envelope, int pid,
                                MessageId id) const {
   EnvelopeView view(envelope);
@@ -42,9 +75,15 @@ bool ServerCore::MayWait(absl::Duration timeout) const {
 absl::Status ServerCore::Send(const Envelope& envelope, MessageId id,
                               absl::Duration timeout) {
   if (!sending()) return NotSending();
+  if (ABSL_PREDICT_FALSE(!IsWellFormed(envelope))) return Malformed(envelope);
   if (envelope.pid == kBroadcast) return Broadcast(envelope, id, timeout);
   Peer* const peer = envelope.pid == id_ ? nullptr : peers_.Find(envelope.pid);
-  if (peer == nullptr && envelope.pid != id_) return UnknownPid(envelope.pid);
+  if (peer == nullptr && envelope.pid != id_) {
+    if (envelope.pid >= 0) return UnknownPid(envelope.pid);
+    return ImpossiblePid(
+        envelope.pid, absl::StrCat("0 to ", kServerIdMax, ", or kBroadcast (",
+                                   kBroadcast, ")"));
+  }
   SettleBroadcasts();
   const EnvelopeView view = Stamp(envelope, envelope.pid, id);
   // Most envelopes are through here.
@@ -152,12 +191,24 @@ MulticastResult ServerCore::Multicast(absl::Span<const int> pids,
     result.status = NotSending();
     return result;
   }
+  if (!IsWellFormed(envelope)) {
+    result.status = Malformed(envelope);
+    return result;
+  }
+  if (pids.empty()) {
+    result.status =
+        absl::InvalidArgumentError("Multicast to no pids: want one or more");
+    return result;
+  }
   SettleBroadcasts();
   std::vector<std::pair<int, Peer*>> recipients;
   for (int pid : pids) {
     Peer* const peer = pid == id_ ? nullptr : peers_.Find(pid);
     if (pid != id_ && (peer == nullptr || peer->removed())) {
-      result.status = UnknownPid(pid);
+      result.status =
+          pid >= 0 ? UnknownPid(pid)
+                   : ImpossiblePid(pid, absl::StrCat("0 to ", kServerIdMax,
+                                                     "; Send has kBroadcast"));
       return result;
     }
     const std::pair<int, Peer*> recipient(pid, peer);
@@ -221,9 +272,8 @@ absl::Status ServerCore::Flush(absl::optional<int> pid,
                                absl::Duration timeout) {
   if (absl::Status status = MayFlush(); !status.ok()) return status;
   if (pid && *pid < 0) {
-    return absl::InvalidArgumentError(absl::StrCat("Flush of server ", *pid,
-                                                   ": want 0 to ", kServerIdMax,
-                                                   ", or none for all"));
+    return ImpossiblePid(*pid, absl::StrCat("0 to ", kServerIdMax,
+                                            ", or Flush(timeout) for all"));
   }
   SettleBroadcasts();
   const auto deadline = Deadline(timeout);

@@ -36,6 +36,23 @@ TEST(ProofMessage, OtherLengthsAreNone) {
   }
 }
 
+TEST(ProofMessage, OtherKindsAreNone) {
+  int known = 0;
+  for (int kind = 0; kind < 256; ++kind) {
+    bool parsed = false;
+    for (const std::string& message :
+         {HelloMessage(1, LinkTag{}), ChallengeMessage(LinkTag{}, Nonce{}),
+          ProofOf(Nonce{}), DenialOf(Nonce{}), PaddingMessage(),
+          std::string(1, '\0')}) {
+      std::string changed = message;
+      changed[0] = static_cast<char>(kind);
+      parsed = parsed || ParseProofMessage(changed).has_value();
+    }
+    if (parsed) ++known;
+  }
+  EXPECT_EQ(known, 5);
+}
+
 }  // namespace
 }  // namespace nng
 }  // namespace cluster
