@@ -18,6 +18,7 @@
 #define CLUSTER_STATS_H_
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <ostream>
 #include <string>
@@ -117,7 +118,12 @@ struct PeerStats {
 };
 
 struct ServerStats {
-  std::vector<PeerStats> peers;  // by id, removed ones too
+  static constexpr std::size_t kRemovedKept = 64;
+
+  // By id: the members, and of those that were removed the last kRemovedKept.
+  std::vector<PeerStats> peers;
+  // The sums of those that were removed earlier.
+  PeerStats removed_earlier;
   // Envelopes that Receive returned or a handler took.
   std::uint64_t delivered = 0;
   // Of the envelopes to the own id: acknowledged are those that Receive

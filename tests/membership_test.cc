@@ -1,13 +1,20 @@
 // Who may become a member, over each backend.
 
+#include <malloc.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "cluster/server.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/harness/accounts.h"
 
 namespace cluster {
 namespace {
@@ -69,6 +76,116 @@ TEST_P(MembershipTest, TheConfiguredAddressIsTaken) {
   config.servers[0].address = "127.0.0.1:11";
   std::unique_ptr<Server> server = Make(config);
   ExpectRefused(server.get(), 3, "127.0.0.1:11", "the address of server 1");
+}
+
+// What malloc has given out and not been given back; nothing under a sanitizer,
+// whose allocator it does not know.
+std::size_t LiveBytes() {
+  const struct mallinfo2 info = mallinfo2();
+  return info.uordblks + info.hblkhd;
+}
+
+// The same, when what ends behind the caller has ended, or `wanted` is reached.
+std::size_t SettledLiveBytes(std::size_t wanted) {
+  constexpr int kStable = 50;
+  std::size_t least = LiveBytes();
+  for (int same = 0; same < kStable && least > wanted; ++same) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    const std::size_t live = LiveBytes();
+    if (live < least) same = 0;
+    least = std::min(least, live);
+  }
+  return least;
+}
+
+TEST_P(MembershipTest, PeersThatComeAndGoForEverTakeNoMemoryWithThem) {
+  constexpr int kFirst = 2000;
+  constexpr int kAll = 20000;
+  std::unique_ptr<Server> server = Make(TwoServers());
+  ASSERT_TRUE(server->Start().ok());
+  Envelope envelope;
+  const auto come_and_go = [&](int id) {
+    ASSERT_TRUE(server->AddPeer(id, "127.0.0.1:10").ok());
+    envelope.pid = id;
+    ASSERT_TRUE(server->Send(envelope).ok());
+    ASSERT_TRUE(server->RemovePeer(id).ok());
+  };
+  for (int id = 10; id < 10 + kFirst; ++id) come_and_go(id);
+  const std::size_t early = SettledLiveBytes(0);
+  for (int id = 10 + kFirst; id < 10 + kAll; ++id) come_and_go(id);
+  const std::size_t bound = early + (256u << 10);
+  const std::size_t late = SettledLiveBytes(bound);
+  EXPECT_LE(late, bound) << early;
+
+  // The last ones by their ids, the others as a sum: all books balance.
+  const ServerStats stats = server->Stats();
+  EXPECT_THAT(BalanceProblems(1, stats), testing::IsEmpty());
+  EXPECT_EQ(stats.peers.size(), 1 + ServerStats::kRemovedKept);
+  EXPECT_EQ(stats.Peer(10), nullptr);
+  EXPECT_EQ(stats.Peer(9 + kAll)->accepted, 1u);
+  EXPECT_EQ(stats.Peer(9 + kAll)->Dropped(DropReason::kRemoved), 1u);
+  EXPECT_EQ(stats.removed_earlier.accepted, kAll - ServerStats::kRemovedKept);
+  EXPECT_EQ(stats.removed_earlier.Dropped(DropReason::kRemoved),
+            kAll - ServerStats::kRemovedKept);
+}
+
+TEST_P(MembershipTest, WhoComesBackHasTheFiguresOfBefore) {
+  std::unique_ptr<Server> server = Make(TwoServers());
+  ASSERT_TRUE(server->Start().ok());
+  const auto come_and_go = [&](int id) {
+    ASSERT_TRUE(server->AddPeer(id, "127.0.0.1:10").ok());
+    Envelope envelope;
+    envelope.pid = id;
+    ASSERT_TRUE(server->Send(envelope).ok());
+    ASSERT_TRUE(server->RemovePeer(id).ok());
+  };
+  come_and_go(3);
+  come_and_go(4);
+  EXPECT_EQ(server->Stats().Peer(3)->accepted, 1u);
+  come_and_go(3);
+  EXPECT_EQ(server->Stats().Peer(3)->accepted, 2u);
+  EXPECT_EQ(server->Stats().Peer(4)->accepted, 1u);
+  for (int id = 100; id < 100 + static_cast<int>(ServerStats::kRemovedKept) - 1;
+       ++id) {
+    come_and_go(id);
+  }
+  ASSERT_NE(server->Stats().Peer(3), nullptr);
+  EXPECT_EQ(server->Stats().Peer(4), nullptr);
+  EXPECT_EQ(server->Stats().removed_earlier.accepted, 1u);
+  come_and_go(200);
+  EXPECT_EQ(server->Stats().Peer(3), nullptr);
+  EXPECT_EQ(server->Stats().removed_earlier.accepted, 3u);
+}
+
+// A thread that found a peer may still be about to send to it when its object
+// serves another member.
+TEST_P(MembershipTest, NobodyGetsWhatWasForAnother) {
+  std::unique_ptr<Server> server = Make(TwoServers());
+  ASSERT_TRUE(server->Start().ok());
+  std::atomic<bool> done{false};
+  std::atomic<std::uint64_t> accepted{0};
+  std::thread sender([&] {
+    Envelope envelope;
+    envelope.pid = 3;
+    while (!done) {
+      if (server->Send(envelope).ok()) ++accepted;
+    }
+  });
+  std::uint64_t to_other = 0;
+  for (int round = 0; round < 300; ++round) {
+    ASSERT_TRUE(server->AddPeer(3, "127.0.0.1:10").ok());
+    std::this_thread::yield();
+    ASSERT_TRUE(server->RemovePeer(3).ok());
+    ASSERT_TRUE(server->AddPeer(4, "127.0.0.1:11").ok());
+    std::this_thread::yield();
+    to_other = server->Stats().Peer(4)->accepted;
+    ASSERT_TRUE(server->RemovePeer(4).ok());
+    ASSERT_EQ(to_other, 0u) << "in round " << round;
+  }
+  done = true;
+  sender.join();
+  EXPECT_EQ(server->Stats().Peer(3)->accepted, accepted);
+  EXPECT_THAT(BalanceProblems(1, server->Stats()), testing::IsEmpty());
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, MembershipTest,

@@ -54,6 +54,7 @@ namespace cluster {
 // Records that arrived in order. The application takes them and then says
 // Consumed(session, sequence).
 struct Arrival {
+  int sender = 0;
   std::uint64_t session = 0;
   std::uint64_t sequence = 0;
   std::uint8_t codec = 0;

@@ -323,6 +323,7 @@ void Link::OnData(const FrameHeader& header, Slice body) {
 // False: it has to wait, and so has all that follows in its lane.
 bool Link::TakeData(const FrameHeader& header, Slice* body) {
   Arrival arrival;
+  arrival.sender = config_.peer_id;
   arrival.session = header.session;
   arrival.sequence = header.sequence;
   arrival.codec = header.codec;

@@ -8,7 +8,7 @@ BestEffortPeer::BestEffortPeer(int id, const Codec* codec,
                                std::size_t payload_bytes_max,
                                std::size_t frame_bytes_max,
                                Transport* transport, Callbacks* callbacks)
-    : id_(id),
+    : Peer(id),
       codec_(codec),
       payload_bytes_max_(payload_bytes_max),
       frame_bytes_max_(frame_bytes_max),
@@ -17,17 +17,17 @@ BestEffortPeer::BestEffortPeer(int id, const Codec* codec,
   stats_.peer = id;
 }
 
-SendOutcome BestEffortPeer::Send(const EnvelopeView& envelope) {
+SendOutcome BestEffortPeer::Send(int id, const EnvelopeView& envelope) {
   if (envelope.payload.size() > payload_bytes_max_)
     return SendOutcome::kTooLarge;
   std::lock_guard<std::mutex> lock(mutex_);
-  if (removed_ || left_) return SendOutcome::kRemoved;
+  if (this->id() != id || left_) return SendOutcome::kRemoved;
   if (!dialled_ || !writable_) return SendOutcome::kFull;
   std::string message;
   codec_->EncodeStandalone(envelope, &message);
   const std::size_t bytes = message.size();
   if (bytes > frame_bytes_max_) return SendOutcome::kTooLarge;
-  if (transport_->Send(id_, Frame{{MakeSlice(std::move(message))}}) ==
+  if (transport_->Send(id, Frame{{MakeSlice(std::move(message))}}) ==
       SendResult::kBackPressured) {
     writable_ = false;
     return SendOutcome::kFull;
@@ -40,10 +40,11 @@ SendOutcome BestEffortPeer::Send(const EnvelopeView& envelope) {
 }
 
 bool BestEffortPeer::WaitForRoom(
-    const EnvelopeView&, std::chrono::steady_clock::time_point deadline) {
+    int id, const EnvelopeView&,
+    std::chrono::steady_clock::time_point deadline) {
   std::unique_lock<std::mutex> lock(mutex_);
-  return changed_.wait_until(lock, deadline, [this] {
-    return (dialled_ && writable_) || removed_ || left_;
+  return changed_.wait_until(lock, deadline, [&] {
+    return (dialled_ && writable_) || this->id() != id || left_;
   });
 }
 
@@ -53,7 +54,7 @@ absl::Status BestEffortPeer::Connect(const std::string& address) {
     std::lock_guard<std::mutex> lock(mutex_);
     generation = generations_.Draw();
   }
-  absl::Status status = transport_->Connect(id_, address, generation);
+  absl::Status status = transport_->Connect(id(), address, generation);
   if (!status.ok()) return status;
   std::lock_guard<std::mutex> lock(mutex_);
   generations_.Hear(generation);
@@ -65,7 +66,7 @@ absl::Status BestEffortPeer::Connect(const std::string& address) {
 void BestEffortPeer::Event(PeerEvent::Type type, absl::string_view reason) {
   PeerEvent event;
   event.type = type;
-  event.peer = id_;
+  event.peer = id();
   event.reason = std::string(reason);
   callbacks_->PushEvent(std::move(event));
 }
@@ -76,64 +77,68 @@ void BestEffortPeer::Leave() {
   changed_.notify_all();
 }
 
-void BestEffortPeer::Remove() {
+PeerStats BestEffortPeer::Remove() {
   std::lock_guard<std::mutex> lock(mutex_);
-  if (removed_) return;
-  removed_ = true;
+  if (id() == kNobody) return stats_;
   dialled_ = false;
   generations_.End();
   stats_.up = false;
   Event(PeerEvent::kRemoved, "RemovePeer");
+  Serve(kNobody);
   changed_.notify_all();
+  return stats_;
 }
 
-void BestEffortPeer::Restore() {
+void BestEffortPeer::Join(int id, const PeerStats& before) {
   std::lock_guard<std::mutex> lock(mutex_);
-  removed_ = false;
+  stats_ = before;
+  stats_.peer = id;
+  generations_.End();
   writable_ = true;
+  Serve(id);
 }
 
-bool BestEffortPeer::removed() const {
+void BestEffortPeer::OnConnected(int id, std::uint64_t generation) {
   std::lock_guard<std::mutex> lock(mutex_);
-  return removed_;
-}
-
-void BestEffortPeer::OnConnected(std::uint64_t generation) {
-  std::lock_guard<std::mutex> lock(mutex_);
-  if (removed_ || !generations_.Hear(generation) || stats_.up) return;
+  if (this->id() != id || !generations_.Hear(generation) || stats_.up) return;
   stats_.up = true;
   ++stats_.sessions;
   Event(PeerEvent::kUp, "connected");
 }
 
-void BestEffortPeer::OnDisconnected(std::uint64_t generation,
+void BestEffortPeer::OnDisconnected(int id, std::uint64_t generation,
                                     absl::string_view reason) {
   std::lock_guard<std::mutex> lock(mutex_);
-  if (removed_ || !generations_.Hear(generation)) return;
+  if (this->id() != id || !generations_.Hear(generation)) return;
   stats_.last_trouble = std::string(reason);
   if (!stats_.up) return;
   stats_.up = false;
   Event(PeerEvent::kDown, reason);
 }
 
-void BestEffortPeer::OnWritable() {
+void BestEffortPeer::OnWritable(int id) {
   std::lock_guard<std::mutex> lock(mutex_);
+  if (this->id() != id) return;
   writable_ = true;
   changed_.notify_all();
 }
 
-void BestEffortPeer::CountReceived(std::size_t message_bytes) {
+bool BestEffortPeer::CountReceived(int id, std::size_t message_bytes) {
   std::lock_guard<std::mutex> lock(mutex_);
+  if (this->id() != id) return false;
   ++stats_.received;
   ++stats_.frames_received;
   stats_.bytes_received += message_bytes;
+  return true;
 }
 
-void BestEffortPeer::CountRefusal(RefusalReason reason,
+bool BestEffortPeer::CountRefusal(int id, RefusalReason reason,
                                   absl::string_view trouble) {
   std::lock_guard<std::mutex> lock(mutex_);
+  if (this->id() != id) return false;
   ++stats_.refused[static_cast<std::size_t>(reason)];
   stats_.last_trouble.assign(trouble.data(), trouble.size());
+  return true;
 }
 
 PeerStats BestEffortPeer::Stats() const {

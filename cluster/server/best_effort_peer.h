@@ -35,10 +35,10 @@ class BestEffortPeer : public Peer {
                  std::size_t frame_bytes_max, Transport* transport,
                  Callbacks* callbacks);
 
-  SendOutcome Send(const EnvelopeView& envelope) override;
-  bool WaitForRoom(const EnvelopeView& envelope,
+  SendOutcome Send(int id, const EnvelopeView& envelope) override;
+  bool WaitForRoom(int id, const EnvelopeView& envelope,
                    std::chrono::steady_clock::time_point deadline) override;
-  FlushMark BeginFlush() override { return {}; }
+  FlushMark BeginFlush(int /*id*/) override { return {}; }
   bool WaitFlushed(const FlushMark&,
                    std::chrono::steady_clock::time_point) override {
     return true;
@@ -50,26 +50,25 @@ class BestEffortPeer : public Peer {
   void Begin(std::uint64_t /*incarnation*/) override {}
   absl::Status Connect(const std::string& address) override;
   void Leave() override;
-  void Remove() override;
-  void Restore() override;
-  bool removed() const override;
+  PeerStats Remove() override;
+  void Join(int id, const PeerStats& before) override;
 
-  void OnConnected(std::uint64_t generation) override;
-  void OnDisconnected(std::uint64_t generation,
+  void OnConnected(int id, std::uint64_t generation) override;
+  void OnDisconnected(int id, std::uint64_t generation,
                       absl::string_view reason) override;
-  void OnWritable() override;
+  void OnWritable(int id) override;
   void OnDrained() override {}
   bool Tick(absl::Time /*now*/) override { return false; }
   PeerStats Stats() const override;
 
-  // A message of this peer arrived and was taken; or refused.
-  void CountReceived(std::size_t message_bytes);
-  void CountRefusal(RefusalReason reason, absl::string_view trouble);
+  // A message of the member arrived and was taken; or refused. False: it is not
+  // served.
+  bool CountReceived(int id, std::size_t message_bytes);
+  bool CountRefusal(int id, RefusalReason reason, absl::string_view trouble);
 
  private:
   void Event(PeerEvent::Type type, absl::string_view reason);
 
-  const int id_;
   const Codec* const codec_;
   const std::size_t payload_bytes_max_;
   const std::size_t frame_bytes_max_;
@@ -81,7 +80,6 @@ class BestEffortPeer : public Peer {
   Generations generations_;
   bool dialled_ = false;  // else the transport would lose what it is given
   bool writable_ = true;
-  bool removed_ = false;
   bool left_ = false;  // the server stops
   PeerStats stats_;
 };

@@ -20,7 +20,7 @@ class BestEffortPeerTest : public testing::Test {
     Envelope envelope;
     envelope.pid = 2;
     envelope.payload = payload;
-    return peer_.Send(EnvelopeView(envelope));
+    return peer_.Send(2, EnvelopeView(envelope));
   }
 
   static constexpr std::size_t kPayloadBytesMax = 1000;

@@ -28,10 +28,12 @@ std::vector<std::pair<int, Peer*>> Broadcaster::Send(
   const bool large = envelope.payload.size() > LoneBytes(config_.frame_bytes);
   absl::optional<Batch> encoded;
   bool taken = true;  // by all who are members
-  for (const auto& [id, peer] : peers_->entries()) {
+  for (Peer* const peer : peers_->all()) {
+    const int id = peer->id();
+    if (id == Peer::kNobody) continue;
     const SendOutcome outcome =
-        large ? Reliable(peer)->SendLarge(envelope, &encoded)
-              : peer->Send(envelope);
+        large ? Reliable(peer)->SendLarge(id, envelope, &encoded)
+              : peer->Send(id, envelope);
     if (outcome == SendOutcome::kAccepted) continue;
     troubled.emplace_back(id, peer);
     taken = taken && outcome == SendOutcome::kRemoved;
@@ -49,7 +51,7 @@ void Broadcaster::CountDirect() {
 }
 
 bool Broadcaster::AllGather() const {
-  for (const auto& [id, peer] : peers_->entries()) {
+  for (Peer* const peer : peers_->all()) {
     if (!Reliable(peer)->Gathers(kGatheringLane, batch_bytes_)) return false;
   }
   return true;
@@ -81,7 +83,7 @@ void Broadcaster::HandOver() {
   const EncodeState encode = batch_.encode();
   Batch batch = batch_.Close();
   batch.shared = true;
-  for (const auto& [id, peer] : peers_->entries())
+  for (Peer* const peer : peers_->all())
     Reliable(peer)->SendShared(batch, encode);
   waiting_.store(false, std::memory_order_release);
   if (!AllGather()) open_.store(false, std::memory_order_release);

@@ -44,8 +44,8 @@ class Broadcaster {
   Broadcaster(const Broadcaster&) = delete;
   Broadcaster& operator=(const Broadcaster&) = delete;
 
-  // Takes the envelope for all peers, and returns those that did not take it,
-  // members or not, with kFull, kTooLarge or kRemoved. Does not wait.
+  // Takes the envelope for all members, and returns those that did not take it,
+  // with kFull, kTooLarge or kRemoved. Does not wait.
   std::vector<std::pair<int, Peer*>> Send(const EnvelopeView& envelope);
 
   // Whether broadcasts may be waiting here, or are about to.

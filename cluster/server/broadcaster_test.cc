@@ -28,7 +28,6 @@ const char* BodyOf(const Frame& frame) {
 class BroadcasterTest : public testing::Test {
  protected:
   void SetUp() override {
-    std::vector<std::pair<int, std::unique_ptr<Peer>>> peers;
     for (int id : {2, 3}) {
       LinkConfig config = TestLinkConfig(1, id);
       config.buffers = buffers_;
@@ -36,13 +35,12 @@ class BroadcasterTest : public testing::Test {
                                                  &callbacks_, &rejections_);
       near_[id] = peer.get();
       far_[id] = std::make_unique<LinkEnd>(TestLinkConfig(id, 1), &now_);
-      peers.emplace_back(id, std::move(peer));
+      peers_.Insert(std::move(peer));
     }
-    peers_.Insert(std::move(peers));
     broadcaster_ =
         std::make_unique<Broadcaster>(TestLinkConfig(1, kBroadcast), &peers_);
     for (int id : {2, 3}) {
-      near_[id]->OnConnected(1);
+      near_[id]->OnConnected(id, Generations().Draw());
       far_[id]->link->OnConnected(now_);
       Exchange(id);
     }
@@ -167,7 +165,7 @@ TEST_F(BroadcasterTest, ALargePayloadToOnePeerIsEncodedInPlace) {
   envelope.pid = 2;
   envelope.sender_id = 1;
   envelope.payload.assign(kBytes, 'x');
-  ASSERT_EQ(near_[2]->Send(EnvelopeView(envelope)), SendOutcome::kAccepted);
+  ASSERT_EQ(near_[2]->Send(2, EnvelopeView(envelope)), SendOutcome::kAccepted);
   ASSERT_EQ(wires_.sent[2].size(), 1u);
   EXPECT_EQ(wires_.sent[2][0].slices.size(), 1u);
   EXPECT_LT(buffers_->free_bytes(), kBytes);  // a copy would leave it there

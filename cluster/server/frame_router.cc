@@ -125,22 +125,23 @@ FrameVerdict FrameRouter::OnMessage(const ReceivedFrame& frame) {
   EnvelopeView& envelope = state.envelope;
   if (!MaySpeakFor(envelope.sender_id, frame.identity))
     return FrameVerdict::kMalformed;
-  Peer* const found = peers_->Find(envelope.sender_id);
-  if (found == nullptr || found->removed()) {
+  const int sender = envelope.sender_id;
+  auto* const peer = static_cast<BestEffortPeer*>(peers_->Find(sender));
+  if (peer == nullptr)
     return Refuse(RefusalReason::kUnknownSender, FrameVerdict::kAccepted);
-  }
-  auto* const peer = static_cast<BestEffortPeer*>(found);
+  const auto refuse = [&](RefusalReason reason, absl::string_view trouble) {
+    return peer->CountRefusal(sender, reason, trouble)
+               ? FrameVerdict::kAccepted
+               : Refuse(RefusalReason::kUnknownSender, FrameVerdict::kAccepted);
+  };
   if (envelope.pid != self_id_ && envelope.pid != kBroadcast) {
-    peer->CountRefusal(RefusalReason::kWrongDestination,
-                       absl::StrCat("an envelope for server ", envelope.pid));
-    return FrameVerdict::kAccepted;
+    return refuse(RefusalReason::kWrongDestination,
+                  absl::StrCat("an envelope for server ", envelope.pid));
   }
   if (envelope.message_id == MessageId()) envelope.message_id = next_id_();
-  if (!inbox_->PushEnvelope(envelope)) {
-    peer->CountRefusal(RefusalReason::kInboxFull, "Receive does not keep up");
-    return FrameVerdict::kAccepted;
-  }
-  peer->CountReceived(frame.slice.bytes.size());
+  if (!inbox_->PushEnvelope(envelope))
+    return refuse(RefusalReason::kInboxFull, "Receive does not keep up");
+  peer->CountReceived(sender, frame.slice.bytes.size());
   return FrameVerdict::kAccepted;
 }
 
@@ -159,7 +160,7 @@ void FrameRouter::OnDrained() {
 }
 
 void FrameRouter::OnWritable(int peer) {
-  if (Peer* const found = peers_->Find(peer)) found->OnWritable();
+  if (Peer* const found = peers_->Find(peer)) found->OnWritable(peer);
   OnRoom();
 }
 
@@ -168,7 +169,8 @@ void FrameRouter::OnRoom() {
 }
 
 void FrameRouter::OnConnected(int peer, std::uint64_t generation) {
-  if (Peer* const found = peers_->Find(peer)) found->OnConnected(generation);
+  if (Peer* const found = peers_->Find(peer))
+    found->OnConnected(peer, generation);
   OnRoom();
   callbacks_->Wake();
 }
@@ -176,7 +178,7 @@ void FrameRouter::OnConnected(int peer, std::uint64_t generation) {
 void FrameRouter::OnDisconnected(int peer, std::uint64_t generation,
                                  absl::string_view reason) {
   if (Peer* const found = peers_->Find(peer))
-    found->OnDisconnected(generation, reason);
+    found->OnDisconnected(peer, generation, reason);
   callbacks_->Wake();
 }
 

@@ -22,10 +22,8 @@ class FrameRouterTest : public testing::Test {
     auto peer = std::make_unique<ReliablePeer>(
         TestLinkConfig(1, 2), &wires_, &inbox_, &callbacks_, &rejections_);
     near_ = peer.get();
-    std::vector<std::pair<int, std::unique_ptr<Peer>>> peers;
-    peers.emplace_back(2, std::move(peer));
-    peers_.Insert(std::move(peers));
-    router_.OnConnected(2, 1);
+    peers_.Insert(std::move(peer));
+    router_.OnConnected(2, Generations().Draw());
     far_.link->OnConnected(now_);
     while (Carry() + Answer() > 0) {
     }

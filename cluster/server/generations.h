@@ -14,6 +14,7 @@
 #ifndef CLUSTER_SERVER_GENERATIONS_H_
 #define CLUSTER_SERVER_GENERATIONS_H_
 
+#include <atomic>
 #include <cstdint>
 
 namespace cluster {
@@ -21,7 +22,9 @@ namespace cluster {
 class Generations {
  public:
   // The name for the next Connect.
-  std::uint64_t Draw() { return ++drawn_; }
+  std::uint64_t Draw() {
+    return drawn_.fetch_add(1, std::memory_order_relaxed) + 1;
+  }
 
   // A callback came, or Connect succeeded. False: it is of an earlier
   // generation than one that was heard, or ended.
@@ -34,12 +37,13 @@ class Generations {
   // Whether a callback of this generation, or of a later one, was heard.
   bool Heard(std::uint64_t generation) const { return oldest_ >= generation; }
 
-  // None that was drawn counts any more.
-  void End() { oldest_ = drawn_ + 1; }
+  // None that was drawn counts any more, whoever drew it: one id is served by
+  // another object in its next membership.
+  void End() { oldest_ = drawn_.load(std::memory_order_relaxed) + 1; }
 
  private:
-  std::uint64_t drawn_ = 0;
-  std::uint64_t oldest_ = 0;  // that counts
+  static inline std::atomic<std::uint64_t> drawn_{0};
+  std::uint64_t oldest_ = drawn_.load(std::memory_order_relaxed) + 1;
 };
 
 }  // namespace cluster

@@ -199,7 +199,7 @@ bool Inbox::NextItem() {
   taken_ = 0;
   rest_ = current_.arrival.body.bytes;
   decode_.first = true;
-  sender_ = current_.source == nullptr ? 0 : current_.source->SenderId();
+  sender_ = current_.arrival.sender;
   codec_ = current_.kind == Item::Kind::kArrival
                ? FindCodec(current_.arrival.codec)
                : nullptr;

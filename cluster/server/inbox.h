@@ -53,8 +53,6 @@ class ArrivalSource {
   // another server as its sender.
   virtual void OnBadRecords(const Arrival& arrival, RefusalReason reason,
                             absl::string_view text) = 0;
-  // The only sender that its records may name.
-  virtual int SenderId() const = 0;
 };
 
 class Inbox {

@@ -43,6 +43,7 @@ Arrival ArrivalOf(const std::vector<Envelope>& envelopes) {
     body.append(record.data(), end);
   }
   Arrival arrival;
+  arrival.sender = kPeer;
   arrival.codec = codec->Id();
   arrival.records = static_cast<std::uint32_t>(envelopes.size());
   arrival.body = MakeSlice(std::move(body));
@@ -58,7 +59,6 @@ class Source : public ArrivalSource {
     reason = why;
     trouble = std::string(text);
   }
-  int SenderId() const override { return kPeer; }
 
   int consumed = 0;
   RefusalReason reason = RefusalReason::kMalformed;

@@ -40,6 +40,7 @@ Arrival ArrivalOf(std::uint32_t records) {
     end = codec->AppendRecord(envelope, &state, end);
   body.resize(static_cast<std::size_t>(end - body.data()));
   Arrival arrival;
+  arrival.sender = kPeer;
   arrival.codec = codec->Id();
   arrival.records = records;
   arrival.body = MakeSlice(std::move(body));
@@ -58,7 +59,6 @@ class ByteWatch : public ArrivalSource {
                     absl::string_view reason) override {
     ADD_FAILURE() << reason;
   }
-  int SenderId() const override { return kPeer; }
 
   int consumed = 0;
   std::size_t bytes_when_consumed = 0;

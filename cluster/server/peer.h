@@ -1,8 +1,9 @@
 // Peer: one other member, as the server's shell sees it, whatever the delivery.
 //
-// What it is: the interface of ReliablePeer and BestEffortPeer. A peer object
-// lives as long as its server, removed or not, so that nobody who found it has
-// to ask whether it is still there.
+// The interface of ReliablePeer and BestEffortPeer. A peer object lives as long
+// as its server, so that nobody who found it has to ask whether it is still
+// there; but it may serve another member by then. So each call names the member
+// that it is for, and does nothing for one that is not served any more.
 //
 // Threads: safe; each peer has one lock, and nobody holds two. Errors:
 // SendOutcome.
@@ -10,6 +11,7 @@
 #ifndef CLUSTER_SERVER_PEER_H_
 #define CLUSTER_SERVER_PEER_H_
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -41,17 +43,24 @@ struct FlushMark {
 
 class Peer {
  public:
+  static constexpr int kNobody = -1;
+
+  explicit Peer(int id) : id_(id) {}
   virtual ~Peer() = default;
 
+  // The member that it serves; kNobody if none. Changed under the lock of the
+  // peer.
+  int id() const { return id_.load(std::memory_order_relaxed); }
+
   // Never waits.
-  virtual SendOutcome Send(const EnvelopeView& envelope) = 0;
+  virtual SendOutcome Send(int id, const EnvelopeView& envelope) = 0;
   // Waits until Send of this envelope may answer something else than kFull or
   // kNoMemory; false at the deadline.
-  virtual bool WaitForRoom(const EnvelopeView& envelope,
+  virtual bool WaitForRoom(int id, const EnvelopeView& envelope,
                            std::chrono::steady_clock::time_point deadline) = 0;
   // What was accepted so far, and asks the peer to tell soon that it has
   // consumed it.
-  virtual FlushMark BeginFlush() = 0;
+  virtual FlushMark BeginFlush(int id) = 0;
   // Waits until all of it is acknowledged or dropped; false at the deadline.
   virtual bool WaitFlushed(const FlushMark& mark,
                            std::chrono::steady_clock::time_point deadline) = 0;
@@ -65,17 +74,18 @@ class Peer {
   virtual absl::Status Connect(const std::string& address) = 0;
   // Says goodbye and drops the rest, counted as kStopped.
   virtual void Leave() = 0;
-  // No member any more: drops all, and reports kRemoved.
-  virtual void Remove() = 0;
-  // A member again.
-  virtual void Restore() = 0;
-  virtual bool removed() const = 0;
+  // No member any more: drops all, reports kRemoved, serves nobody. Returns the
+  // counters of the membership, and of those before that Join was told.
+  virtual PeerStats Remove() = 0;
+  // Serves this member from now on, which had these counters before. It serves
+  // nobody, or was just made for it.
+  virtual void Join(int id, const PeerStats& before) = 0;
 
   // From the transport.
-  virtual void OnConnected(std::uint64_t generation) = 0;
-  virtual void OnDisconnected(std::uint64_t generation,
+  virtual void OnConnected(int id, std::uint64_t generation) = 0;
+  virtual void OnDisconnected(int id, std::uint64_t generation,
                               absl::string_view reason) = 0;
-  virtual void OnWritable() = 0;
+  virtual void OnWritable(int id) = 0;
   // The input is drained: acknowledge, and send what was waiting for an
   // acknowledgement.
   virtual void OnDrained() = 0;
@@ -84,6 +94,12 @@ class Peer {
   virtual bool Tick(absl::Time now) = 0;
 
   virtual PeerStats Stats() const = 0;
+
+ protected:
+  void Serve(int id) { id_.store(id, std::memory_order_relaxed); }
+
+ private:
+  std::atomic<int> id_;
 };
 
 }  // namespace cluster

@@ -2,8 +2,9 @@
 
 #include <atomic>
 #include <memory>
+#include <random>
+#include <set>
 #include <thread>
-#include <utility>
 #include <vector>
 
 #include "cluster/envelope.h"
@@ -12,24 +13,40 @@
 namespace cluster {
 namespace {
 
-struct Member {
-  int id;
+class Member {
+ public:
+  explicit Member(int id) : id_(id) {}
+  int id() const { return id_.load(std::memory_order_relaxed); }
+  void Serve(int id) { id_.store(id, std::memory_order_relaxed); }
+
+ private:
+  std::atomic<int> id_;
 };
 
 class PeerTableTest : public ::testing::Test {
  protected:
   void Insert(const std::vector<int>& ids) {
-    std::vector<std::pair<int, std::unique_ptr<Member>>> members;
-    for (const int id : ids)
-      members.emplace_back(id, std::make_unique<Member>(Member{id}));
-    table_.Insert(std::move(members));
+    for (const int id : ids) {
+      if (Member* const again = table_.TakeFree()) {
+        again->Serve(id);
+        table_.Reinsert(again);
+      } else {
+        table_.Insert(std::make_unique<Member>(id));
+      }
+    }
+  }
+  void Remove(int id) {
+    Member* const member = table_.Find(id);
+    table_.Erase(member);
+    member->Serve(-1);
+    table_.Release(member);
   }
 
   void ExpectFound(const std::vector<int>& ids) const {
     for (const int id : ids) {
       const Member* const found = table_.Find(id);
       ASSERT_NE(found, nullptr) << id;
-      EXPECT_EQ(found->id, id);
+      EXPECT_EQ(found->id(), id);
     }
   }
 
@@ -42,7 +59,7 @@ class PeerTableTest : public ::testing::Test {
 
 TEST_F(PeerTableTest, HasNoneAtFirst) {
   ExpectMissing({0, 1, kBroadcast, kServerIdMax});
-  EXPECT_TRUE(table_.entries().empty());
+  EXPECT_TRUE(table_.all().empty());
 }
 
 TEST_F(PeerTableTest, FindsIdsThatAreCloseTogether) {
@@ -59,27 +76,63 @@ TEST_F(PeerTableTest, FindsIdsThatAreFarApart) {
   ExpectMissing({2, 253, 258, 510, 512, 999, kServerIdMax - 1, kBroadcast});
 }
 
-TEST_F(PeerTableTest, FindsWhatCameLater) {
-  Insert({500});
-  Insert({501, 400});
-  Insert({2});
-  ExpectFound({2, 400, 500, 501});
-  ExpectMissing({1, 3, 399, 401, 499, 502});
-  std::vector<int> ids;
-  for (const auto& [id, member] : table_.entries()) ids.push_back(id);
-  EXPECT_EQ(ids, std::vector<int>({2, 400, 500, 501}));
+TEST_F(PeerTableTest, ListsEachObjectOnce) {
+  std::set<const Member*> seen;
+  for (int id = 0; id < 100; ++id) Insert({id});
+  for (Member* member : table_.all()) seen.insert(member);
+  EXPECT_EQ(table_.all().size(), 100u);
+  EXPECT_EQ(seen.size(), 100u);
 }
 
-TEST_F(PeerTableTest, IsReadWhileMembersCome) {
-  Insert({1});
+TEST_F(PeerTableTest, AnObjectServesOneAfterTheOther) {
+  constexpr int kMembers = 9;
+  constexpr int kStrides[] = {1, 16, 1024, 1 << 20};
+  std::mt19937 random(7);
+  std::set<int> members;
+  for (int step = 0; step < 40000; ++step) {
+    const int id = static_cast<int>(random() % 1000) * kStrides[random() % 4];
+    if (members.count(id) != 0) {
+      Remove(id);
+      members.erase(id);
+    } else if (members.size() < kMembers) {
+      Insert({id});
+      members.insert(id);
+    }
+    for (const int other : {id + 1, id + 16, id ^ 1})
+      if (members.count(other) == 0) ExpectMissing({other});
+    for (const int member : members) ExpectFound({member});
+    if (HasFailure()) FAIL() << "at step " << step;
+  }
+  EXPECT_LE(table_.all().size(), kMembers + 0u);
+}
+
+TEST_F(PeerTableTest, FindsWhoStaysWhileOthersComeAndGo) {
+  std::vector<int> stay;
+  for (int id = 0; id < 40; ++id) stay.push_back(id * 7);
+  Insert(stay);
   std::atomic<bool> done{false};
   std::thread reader([&] {
-    while (!done) ExpectFound({1});
+    while (!done) ExpectFound(stay);
   });
-  for (int id = 2; id < 400; ++id) Insert({id});
+  std::mt19937 random(7);
+  std::vector<int> guests;
+  for (int step = 0; step < 60000; ++step) {
+    if (guests.size() < 20) {
+      // Of ids that nobody has.
+      const int id = 1000 + step;
+      Insert({id});
+      guests.push_back(id);
+    } else {
+      const std::size_t at = random() % guests.size();
+      Remove(guests[at]);
+      guests[at] = guests.back();
+      guests.pop_back();
+    }
+  }
   done = true;
   reader.join();
-  ExpectFound({2, 255, 256, 257, 399});
+  ExpectFound(stay);
+  ExpectFound(guests);
 }
 
 }  // namespace

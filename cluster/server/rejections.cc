@@ -1,6 +1,7 @@
 #include "cluster/server/rejections.h"
 
 #include <cstddef>
+#include <iterator>
 
 #include "absl/strings/str_cat.h"
 
@@ -17,9 +18,9 @@ void Rejections::Report(RefusalReason reason, int peer, absl::string_view text,
                         absl::Time now) {
   PeerEvent event;
   event.type = PeerEvent::kRejected;
-  event.peer = is_member_(peer) ? peer : PeerEvent::kNobody;
   {
     std::lock_guard<std::mutex> lock(mutex_);
+    event.peer = is_member_(peer) ? peer : PeerEvent::kNobody;
     Ration& ration = rations_[{reason, event.peer}];
     if (now - ration.last < kEventInterval) {
       ++ration.withheld;
@@ -30,6 +31,13 @@ void Rejections::Report(RefusalReason reason, int peer, absl::string_view text,
   }
   event.reason = absl::StrCat(RefusalReasonName(reason), ": ", text);
   push_(std::move(event));
+}
+
+void Rejections::Forget(int id) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  for (auto ration = rations_.begin(); ration != rations_.end();)
+    ration =
+        ration->first.second == id ? rations_.erase(ration) : std::next(ration);
 }
 
 Rejections::Counts Rejections::counts() const {

@@ -5,7 +5,8 @@
 // claimed peer, one in kEventInterval, which tells how many more there were
 // since the last. What it is not: the judgement (FrameRouter, the transport).
 //
-// Threads: safe; no lock of its own is held while it pushes an event. Bounded:
+// Threads: safe; no lock of its own is held while it pushes an event, but over
+// `is_member`. Bounded:
 // one entry per reason and member, whatever strangers claim to be. Errors:
 // none.
 //
@@ -41,6 +42,8 @@ class Rejections {
       : push_(std::move(push)), is_member_(std::move(is_member)) {}
 
   void Count(RefusalReason reason);
+  // The member was removed: nothing is kept for it. It is no member any more.
+  void Forget(int id);
   // `peer` is whom it claimed or proved to be; kNobody if it did neither.
   void Report(RefusalReason reason, int peer, absl::string_view text,
               absl::Time now);

@@ -1,6 +1,7 @@
 #include "cluster/server/reliable_peer.h"
 
 #include <algorithm>
+#include <limits>
 #include <random>
 #include <utility>
 
@@ -39,7 +40,8 @@ void AddCounters(const PeerStats& more, PeerStats* total) {
 ReliablePeer::ReliablePeer(const LinkConfig& config, Transport* transport,
                            Inbox* inbox, Callbacks* callbacks,
                            Rejections* rejections)
-    : config_(config),
+    : Peer(config.peer_id),
+      config_(config),
       batch_bytes_(BatchBytes(config)),
       transport_(transport),
       inbox_(inbox),
@@ -96,8 +98,7 @@ absl::Status ReliablePeer::Connect(const std::string& address) {
 // With dial_ held.
 absl::Status ReliablePeer::Dial(const std::string& address,
                                 std::uint64_t generation) {
-  absl::Status status =
-      transport_->Connect(config_.peer_id, address, generation);
+  absl::Status status = transport_->Connect(id(), address, generation);
   if (!status.ok()) return status;
   const std::unique_lock<std::mutex> lock = Touch();
   // From here on nothing is heard of the connection before, nor of its end.
@@ -119,10 +120,10 @@ void ReliablePeer::Leave() {
   Release(std::move(lock));
 }
 
-void ReliablePeer::Remove() {
+PeerStats ReliablePeer::Remove() {
   std::lock_guard<std::mutex> dial(dial_);
   std::unique_lock<std::mutex> lock = Touch();
-  if (link_ == nullptr) return;
+  if (link_ == nullptr) return retired_;
   link_->SayGoodbye(GoodbyeReason::kRemovedYou);
   Pump();
   PeerEvent event;
@@ -136,23 +137,29 @@ void ReliablePeer::Remove() {
   address_.clear();
   generations_.End();
   watchdog_generation_ = 0;
+  Serve(kNobody);
   callbacks_->PushEvent(std::move(event));
+  const PeerStats counters = retired_;
   Release(std::move(lock));
+  return counters;
 }
 
-void ReliablePeer::Restore() {
+void ReliablePeer::Join(int id, const PeerStats& before) {
+  std::lock_guard<std::mutex> dial(dial_);
   const std::unique_lock<std::mutex> lock = Touch();
-  if (link_ == nullptr) NewLink();
+  config_.peer_id = id;
+  retired_ = before;
+  retired_.peer = id;
+  dialled_ = reported_ = absl::InfinitePast();
+  generations_.End();
+  staging_.Serve(id);
+  NewLink();
+  Serve(id);
 }
 
-bool ReliablePeer::removed() const {
-  std::lock_guard<std::mutex> lock(mutex_);
-  return link_ == nullptr;
-}
-
-void ReliablePeer::OnConnected(std::uint64_t generation) {
+void ReliablePeer::OnConnected(int id, std::uint64_t generation) {
   const std::unique_lock<std::mutex> lock = Touch();
-  if (link_ == nullptr || !generations_.Hear(generation)) return;
+  if (!Serves(id) || !generations_.Hear(generation)) return;
   reported_ = MonotonicNow();
   if (generation == watchdog_generation_) {
     ++retired_.redials_by_watchdog;
@@ -162,18 +169,18 @@ void ReliablePeer::OnConnected(std::uint64_t generation) {
   Pump();
 }
 
-void ReliablePeer::OnDisconnected(std::uint64_t generation,
+void ReliablePeer::OnDisconnected(int id, std::uint64_t generation,
                                   absl::string_view reason) {
   const std::unique_lock<std::mutex> lock = Touch();
-  if (link_ == nullptr || !generations_.Hear(generation)) return;
+  if (!Serves(id) || !generations_.Hear(generation)) return;
   reported_ = MonotonicNow();
   if (generation == watchdog_generation_) watchdog_generation_ = 0;
   link_->OnDisconnected(reason);
 }
 
-void ReliablePeer::OnWritable() {
+void ReliablePeer::OnWritable(int id) {
   const std::unique_lock<std::mutex> lock = Touch();
-  if (link_ == nullptr) return;
+  if (!Serves(id)) return;
   link_->OnWritable();
   Pump();
 }
@@ -181,7 +188,7 @@ void ReliablePeer::OnWritable() {
 bool ReliablePeer::OnFrame(const FrameHeader& header, Slice body,
                            bool* may_pump) {
   std::unique_lock<std::mutex> lock = Touch();
-  if (link_ == nullptr) return false;
+  if (!Serves(static_cast<int>(header.sender_id))) return false;
   *may_pump = false;
   if (left_) return true;  // it knows no more of what it has sent
   link_->OnFrame(header, std::move(body), MonotonicNow());
@@ -194,25 +201,13 @@ bool ReliablePeer::OnFrame(const FrameHeader& header, Slice body,
 bool ReliablePeer::OnForeignVersion(const FrameHeader& header) {
   {
     const std::unique_lock<std::mutex> lock = Touch();
-    if (link_ == nullptr) return false;
+    if (!Serves(static_cast<int>(header.sender_id))) return false;
     if (left_) return true;
     link_->OnForeignVersion(header, MonotonicNow());
     Pump();
   }
   callbacks_->Wake();
   return true;
-}
-
-void ReliablePeer::CountRefusal(RefusalReason reason,
-                                absl::string_view trouble) {
-  std::lock_guard<std::mutex> lock(mutex_);
-  if (link_ == nullptr) return CountRetired(reason);
-  link_->CountRefusal(reason, trouble);
-}
-
-// The peer was removed while its frame was on its way through the server.
-void ReliablePeer::CountRetired(RefusalReason reason) {
-  ++retired_.refused[static_cast<std::size_t>(reason)];
 }
 
 void ReliablePeer::OnDrained() {
@@ -233,7 +228,12 @@ bool ReliablePeer::Tick(absl::Time now) {
   bool arrival = false;
   {
     std::unique_lock<std::mutex> lock(mutex_);
-    if (link_ == nullptr) return false;
+    if (link_ == nullptr) {
+      // Until Join.
+      idle_until_ns_.store(std::numeric_limits<std::int64_t>::max(),
+                           std::memory_order_relaxed);
+      return false;
+    }
     event_pushed_ = arrival_pushed_ = false;
     link_->Tick(now);
     Pump();
@@ -303,7 +303,7 @@ void ReliablePeer::OnConsumed(const Arrival& arrival) {
   bool more = false;
   {
     const std::unique_lock<std::mutex> lock = Touch();
-    if (link_ == nullptr) return;
+    if (!Serves(arrival.sender)) return;
     arrival_pushed_ = false;
     link_->Consumed(arrival.session, arrival.sequence);
     more = arrival_pushed_;
@@ -318,15 +318,15 @@ void ReliablePeer::OnBadRecords(const Arrival& arrival, RefusalReason reason,
                                 absl::string_view text) {
   {
     const std::unique_lock<std::mutex> lock = Touch();
-    if (link_ == nullptr) return CountRetired(reason);
+    // The peer was removed while its frame was on its way through the server.
+    if (!Serves(arrival.sender)) return rejections_->Count(reason);
     link_->RejectRecords(arrival.session, reason, text);
     Pump();
   }
   if (reason == RefusalReason::kWrongIdentity) {
-    rejections_->Report(
-        reason, config_.peer_id,
-        absl::StrCat("server ", config_.peer_id, " sent ", text),
-        MonotonicNow());
+    rejections_->Report(reason, arrival.sender,
+                        absl::StrCat("server ", arrival.sender, " sent ", text),
+                        MonotonicNow());
   }
   callbacks_->Wake();
 }

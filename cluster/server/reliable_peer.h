@@ -36,17 +36,18 @@ class ReliablePeer : public Peer, public ArrivalSource, private LinkSink {
   ReliablePeer(const LinkConfig& config, Transport* transport, Inbox* inbox,
                Callbacks* callbacks, Rejections* rejections);
 
-  SendOutcome Send(const EnvelopeView& envelope) override;
+  SendOutcome Send(int id, const EnvelopeView& envelope) override;
   // The same for a payload over LoneBytes that goes to several peers. What
   // EncodeLarge makes of it is left in `encoded`, for the next one.
-  SendOutcome SendLarge(const EnvelopeView& envelope,
+  SendOutcome SendLarge(int id, const EnvelopeView& envelope,
                         absl::optional<Batch>* encoded);
-  // As Link says. Who is no member gathers, and lets it drop.
+  // See Link::Gathers. True where nobody is served; SendShared does nothing
+  // then.
   bool Gathers(Lane lane, std::size_t bytes) const;
   void SendShared(const Batch& batch, const EncodeState& encode);
-  bool WaitForRoom(const EnvelopeView& envelope,
+  bool WaitForRoom(int id, const EnvelopeView& envelope,
                    std::chrono::steady_clock::time_point deadline) override;
-  FlushMark BeginFlush() override;
+  FlushMark BeginFlush(int id) override;
   bool WaitFlushed(const FlushMark& mark,
                    std::chrono::steady_clock::time_point deadline) override;
   bool WaitReceived(std::chrono::steady_clock::time_point deadline) override;
@@ -54,47 +55,50 @@ class ReliablePeer : public Peer, public ArrivalSource, private LinkSink {
   void Begin(std::uint64_t incarnation) override;
   absl::Status Connect(const std::string& address) override;
   void Leave() override;
-  void Remove() override;
-  void Restore() override;
-  bool removed() const override;
+  PeerStats Remove() override;
+  void Join(int id, const PeerStats& before) override;
 
-  void OnConnected(std::uint64_t generation) override;
-  void OnDisconnected(std::uint64_t generation,
+  void OnConnected(int id, std::uint64_t generation) override;
+  void OnDisconnected(int id, std::uint64_t generation,
                       absl::string_view reason) override;
-  void OnWritable() override;
+  void OnWritable(int id) override;
   void OnDrained() override;
   bool Tick(absl::Time now) override;
   PeerStats Stats() const override;
 
-  // A frame that names this peer as its sender; false if it is no member.
+  // A frame; false if its sender is not served.
   // `may_pump`: OnDrained should be called when the input is drained.
   bool OnFrame(const FrameHeader& header, Slice body, bool* may_pump);
   // The same of one in a version that this library does not speak.
   bool OnForeignVersion(const FrameHeader& header);
-  void CountRefusal(RefusalReason reason, absl::string_view trouble);
 
   void OnConsumed(const Arrival& arrival) override;
   void OnBadRecords(const Arrival& arrival, RefusalReason reason,
                     absl::string_view text) override;
-  int SenderId() const override { return config_.peer_id; }
 
  private:
   void OnArrival(Arrival arrival) override;
   void OnLinkEvent(PeerEvent event) override;
 
   std::unique_lock<std::mutex> Touch();
+  // Whether it serves that member, in a server that has not left.
+  bool Takes(int id) const {
+    return link_ != nullptr && !left_ && config_.peer_id == id;
+  }
+  bool Serves(int id) const {
+    return link_ != nullptr && config_.peer_id == id;
+  }
   void NewLink();
-  void CountRetired(RefusalReason reason);
   absl::Status Dial(const std::string& address, std::uint64_t generation);
   void Redial(bool by_watchdog);
   absl::Duration SilenceMax() const;
   void Release(std::unique_lock<std::mutex> lock);
 
   // Sending (reliable_peer_send.cc).
-  SendOutcome SendUnstaged(const EnvelopeView& envelope,
+  SendOutcome SendUnstaged(int id, const EnvelopeView& envelope,
                            Staging::Result staged);
   template <typename Encode>
-  SendOutcome SendEncoded(const EnvelopeView& envelope, Encode encode);
+  SendOutcome SendEncoded(int id, const EnvelopeView& envelope, Encode encode);
   SendOutcome Settle(AppendResult result, Lane lane);
   void Appended(Lane lane);
   void MakeWay(Lane lane, std::size_t bytes);
@@ -114,7 +118,7 @@ class ReliablePeer : public Peer, public ArrivalSource, private LinkSink {
   bool WaitUntil(std::chrono::steady_clock::time_point deadline,
                  Predicate predicate);
 
-  LinkConfig config_;  // Begin sets its incarnation; the rest never changes
+  LinkConfig config_;  // Begin sets its incarnation, Join whose link it is
   const std::size_t batch_bytes_;
   Transport* const transport_;
   Inbox* const inbox_;
@@ -133,7 +137,7 @@ class ReliablePeer : public Peer, public ArrivalSource, private LinkSink {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   int waiters_ = 0;
-  std::unique_ptr<Link> link_;    // null while removed
+  std::unique_ptr<Link> link_;    // null while it serves nobody
   std::uint64_t links_ = 0;       // made so far
   std::uint64_t drops_told_ = 0;  // of link_
   OpenBatch staged_;              // on its way to the link; empty in between

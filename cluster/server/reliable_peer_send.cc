@@ -15,19 +15,19 @@
 
 namespace cluster {
 
-SendOutcome ReliablePeer::Send(const EnvelopeView& envelope) {
-  const Staging::Result staged = staging_.Append(envelope);
+SendOutcome ReliablePeer::Send(int id, const EnvelopeView& envelope) {
+  const Staging::Result staged = staging_.Append(id, envelope);
   return ABSL_PREDICT_TRUE(staged == Staging::Result::kTaken)
              ? SendOutcome::kAccepted
-             : SendUnstaged(envelope, staged);
+             : SendUnstaged(id, envelope, staged);
 }
 
 // What Staging did not simply take.
-SendOutcome ReliablePeer::SendUnstaged(const EnvelopeView& envelope,
+SendOutcome ReliablePeer::SendUnstaged(int id, const EnvelopeView& envelope,
                                        Staging::Result staged) {
   if (staged == Staging::Result::kNoRoom) {
     HandOver();
-    staged = staging_.Append(envelope);
+    staged = staging_.Append(id, envelope);
   }
   if (staged == Staging::Result::kTaken) return SendOutcome::kAccepted;
   if (staged == Staging::Result::kFilled) {
@@ -35,11 +35,11 @@ SendOutcome ReliablePeer::SendUnstaged(const EnvelopeView& envelope,
     return SendOutcome::kAccepted;
   }
   if (envelope.payload.size() > LoneBytes(config_.frame_bytes)) {
-    return SendEncoded(envelope,
+    return SendEncoded(id, envelope,
                        [&] { return EncodeLarge(config_, envelope); });
   }
   const std::unique_lock<std::mutex> lock = Touch();
-  if (link_ == nullptr || left_) return SendOutcome::kRemoved;
+  if (!Takes(id)) return SendOutcome::kRemoved;
   MakeWay(envelope.lane, config_.codec->RecordBytesMax(envelope));
   return Settle(link_->Append(envelope), envelope.lane);
 }
@@ -47,23 +47,23 @@ SendOutcome ReliablePeer::SendUnstaged(const EnvelopeView& envelope,
 // Encodes without the lock: acknowledgements and urgent envelopes do not wait
 // for it.
 template <typename Encode>
-SendOutcome ReliablePeer::SendEncoded(const EnvelopeView& envelope,
+SendOutcome ReliablePeer::SendEncoded(int id, const EnvelopeView& envelope,
                                       Encode encode) {
   std::unique_lock<std::mutex> lock = Touch();
-  if (link_ == nullptr || left_) return SendOutcome::kRemoved;
+  if (!Takes(id)) return SendOutcome::kRemoved;
   const AppendResult may = link_->MayAppend(envelope);
   if (may != AppendResult::kAccepted) return Settle(may, envelope.lane);
   lock.unlock();
   Batch batch = encode();
   lock.lock();
-  if (link_ == nullptr || left_) return SendOutcome::kRemoved;
+  if (!Takes(id)) return SendOutcome::kRemoved;
   MakeWay(envelope.lane, batch.body_bytes);
   return Settle(link_->AppendEncoded(std::move(batch)), envelope.lane);
 }
 
-SendOutcome ReliablePeer::SendLarge(const EnvelopeView& envelope,
+SendOutcome ReliablePeer::SendLarge(int id, const EnvelopeView& envelope,
                                     absl::optional<Batch>* encoded) {
-  return SendEncoded(envelope, [&] {
+  return SendEncoded(id, envelope, [&] {
     if (!*encoded) *encoded = EncodeLarge(config_, envelope, /*shared=*/true);
     return **encoded;
   });
@@ -190,11 +190,9 @@ bool ReliablePeer::WaitUntil(std::chrono::steady_clock::time_point deadline,
   return done;
 }
 
-bool ReliablePeer::WaitForRoom(const EnvelopeView& envelope,
+bool ReliablePeer::WaitForRoom(int id, const EnvelopeView& envelope,
                                std::chrono::steady_clock::time_point deadline) {
-  const auto done = [&] {
-    return link_ == nullptr || left_ || link_->HasRoom(envelope);
-  };
+  const auto done = [&] { return !Takes(id) || link_->HasRoom(envelope); };
   bool lacks_memory = false;
   const bool came = WaitUntil(deadline, [&] {
     if (done()) return true;
@@ -218,9 +216,9 @@ bool ReliablePeer::WaitForRoom(const EnvelopeView& envelope,
   return room;
 }
 
-FlushMark ReliablePeer::BeginFlush() {
+FlushMark ReliablePeer::BeginFlush(int id) {
   const std::unique_lock<std::mutex> lock = Touch();
-  if (link_ == nullptr) return {};
+  if (!Serves(id)) return {};
   TakeStaged();
   const FlushMark mark = {links_, link_->Mark()};
   if (!link_->Settled(mark.mark)) {

@@ -36,7 +36,8 @@ class ReliablePeerTest : public testing::Test {
     near_ = std::make_unique<ReliablePeer>(config, &wires_, &inbox_,
                                            &callbacks_, &rejections_);
     far_ = std::make_unique<LinkEnd>(TestLinkConfig(2, 1), &now_);
-    near_->OnConnected(generation_);
+    generation_ = Generations().Draw();
+    near_->OnConnected(2, generation_);
     far_->link->OnConnected(now_);
     Exchange();
   }
@@ -61,7 +62,7 @@ class ReliablePeerTest : public testing::Test {
     envelope.sender_id = 1;
     envelope.lane = lane;
     envelope.payload = payload;
-    return near_->Send(EnvelopeView(envelope));
+    return near_->Send(2, EnvelopeView(envelope));
   }
   void Send(const std::string& payload, Lane lane = Lane::kNormal) {
     ASSERT_EQ(Offer(payload, lane), SendOutcome::kAccepted);
@@ -170,7 +171,7 @@ TEST_F(ReliablePeerTest, AFlushWaitsForWhatIsStaged) {
   far_->consumes = false;
   SendUntilBusy();
   for (int i = 0; i < 5; ++i) Send(absl::StrCat("staged ", i));
-  const FlushMark mark = near_->BeginFlush();
+  const FlushMark mark = near_->BeginFlush(2);
   Exchange();
   while (far_->Pending() > 0) {
     EXPECT_FALSE(near_->WaitFlushed(mark, Now()));
@@ -183,7 +184,7 @@ TEST_F(ReliablePeerTest, AFlushWaitsForWhatIsStaged) {
 
 TEST_F(ReliablePeerTest, AFlushDoesNotWaitForWhatIsSentLater) {
   SendUntilBusy();
-  const FlushMark mark = near_->BeginFlush();
+  const FlushMark mark = near_->BeginFlush(2);
   for (int i = 0; i < 5; ++i) Send(absl::StrCat("staged later ", i));
   Exchange();
   far_->consumes = false;
@@ -196,14 +197,14 @@ TEST_F(ReliablePeerTest, AFlushDoesNotWaitForWhatIsSentLater) {
 TEST_F(ReliablePeerTest, AFlushEndsWithItsPeersMembership) {
   wires_.full = true;
   Send("x");
-  const FlushMark mark = near_->BeginFlush();
+  const FlushMark mark = near_->BeginFlush(2);
   EXPECT_FALSE(near_->WaitFlushed(mark, Now()));
   near_->Remove();
   EXPECT_TRUE(near_->WaitFlushed(mark, Now()));
-  near_->Restore();
+  near_->Join(2, near_->Stats());
   for (int i = 0; i < 3; ++i) Send("of the next membership");
   EXPECT_TRUE(near_->WaitFlushed(mark, Now()));
-  EXPECT_FALSE(near_->WaitFlushed(near_->BeginFlush(), Now()));
+  EXPECT_FALSE(near_->WaitFlushed(near_->BeginFlush(2), Now()));
 }
 
 // No frame and no tick tells of it: there is no connection.
@@ -212,11 +213,11 @@ TEST_F(ReliablePeerTest, AFlushHearsOfWhatOverflows) {
   config.overflow = Overflow::kDropOldest;
   config.queue_bytes_max = 8 << 10;
   Make(config);
-  near_->OnDisconnected("cut");
+  near_->OnDisconnected(2, generation_, "cut");
   // It waits by then in some of the rounds at least.
   for (int round = 0; round < 20; ++round) {
     Send("before");
-    const FlushMark mark = near_->BeginFlush();
+    const FlushMark mark = near_->BeginFlush(2);
     std::promise<void> begun;
     std::thread flusher([&] {
       begun.set_value();
@@ -281,6 +282,7 @@ TEST_F(ReliablePeerTest, OfRecordsThatMakeNoSenseTheHandlerHears) {
       [&](const PeerEvent& event) { told.set_value(event.type); });
   ASSERT_TRUE(callbacks_.Start().ok());
   Arrival arrival;
+  arrival.sender = 2;
   arrival.session = far_->link->session();
   near_->OnBadRecords(arrival, RefusalReason::kBadRecord, "nonsense");
   EXPECT_EQ(told.get_future().get(), PeerEvent::kDown);
@@ -292,16 +294,16 @@ TEST_F(ReliablePeerTest, WaitsForATransportThatIsFull) {
   for (int i = 0; i < 20; ++i) Send(absl::StrCat(i));
   EXPECT_EQ(near_->Stats().queued + near_->Stats().in_flight, 20u);
   wires_.full = false;
-  near_->OnWritable();
+  near_->OnWritable(2);
   Exchange();
   EXPECT_EQ(far_->Payloads(), sent_);
 }
 
 TEST_F(ReliablePeerTest, GathersWhileThereIsNoConnection) {
-  near_->OnDisconnected(generation_, "cut");
+  near_->OnDisconnected(2, generation_, "cut");
   for (int i = 0; i < 20; ++i) Send(absl::StrCat(i));
   EXPECT_TRUE(wires_.sent[2].empty());
-  near_->OnConnected(generation_);
+  near_->OnConnected(2, generation_);
   far_->link->OnConnected(now_);
   Exchange();
   EXPECT_EQ(far_->Payloads(), sent_);
@@ -314,7 +316,7 @@ TEST_F(ReliablePeerTest, StagingKeepsTheBoundOfTheQueue) {
   config.queue_bytes_max = 4 * config.frame_bytes;
   Make(config);
   SendUntilBusy();
-  near_->OnDisconnected(generation_, "cut");
+  near_->OnDisconnected(2, generation_, "cut");
   const Lane lanes[] = {Lane::kNormal, Lane::kBulk, Lane::kNormal};
   const std::size_t sizes[] = {40, config.frame_bytes / 3,
                                config.frame_bytes / 20};
@@ -333,7 +335,7 @@ TEST_F(ReliablePeerTest, WhatIsStagedCountsWhenTheQueueGetsFull) {
   config.queue_bytes_max = 4 * config.frame_bytes;
   Make(config);
   SendUntilBusy();
-  near_->OnDisconnected(generation_, "cut");
+  near_->OnDisconnected(2, generation_, "cut");
   for (int i = 0; i < 8; ++i) Send(std::string(config.frame_bytes / 10, 'x'));
   std::size_t bytes =
       config.queue_bytes_max - near_->Stats().queued_bytes + 100;
@@ -346,12 +348,12 @@ TEST_F(ReliablePeerTest, WhatIsStagedCountsWhenTheQueueGetsFull) {
 TEST_F(ReliablePeerTest, ALateLossDoesNotSilenceANewConnection) {
   ASSERT_TRUE(near_->Connect("there").ok());
   const std::uint64_t before = wires_.dialled.back();
-  near_->OnConnected(before);
+  near_->OnConnected(2, before);
   near_->Remove();
-  near_->Restore();
+  near_->Join(2, near_->Stats());
   ASSERT_TRUE(near_->Connect("there").ok());
-  near_->OnConnected(wires_.dialled.back());
-  near_->OnDisconnected(before, "late");
+  near_->OnConnected(2, wires_.dialled.back());
+  near_->OnDisconnected(2, before, "late");
   Exchange();
   Send("heard");
   Exchange();
@@ -362,8 +364,8 @@ TEST_F(ReliablePeerTest, ALateConnectionDoesNotHideALoss) {
   ASSERT_TRUE(near_->Connect("there").ok());
   const std::uint64_t before = wires_.dialled.back();
   ASSERT_TRUE(near_->Connect("elsewhere").ok());
-  near_->OnDisconnected(wires_.dialled.back(), "nobody is there");
-  near_->OnConnected(before);
+  near_->OnDisconnected(2, wires_.dialled.back(), "nobody is there");
+  near_->OnConnected(2, before);
   wires_.Take(2);
   Send("waits", Lane::kUrgent);
   EXPECT_TRUE(wires_.Take(2).empty());
@@ -373,7 +375,7 @@ TEST_F(ReliablePeerTest, AConnectThatFailsChangesNothing) {
   ASSERT_TRUE(near_->Connect("there").ok());
   wires_.dialable = false;
   EXPECT_FALSE(near_->Connect("nowhere").ok());
-  near_->OnDisconnected(wires_.dialled.back(), "cut");
+  near_->OnDisconnected(2, wires_.dialled.back(), "cut");
   wires_.Take(2);
   Send("waits", Lane::kUrgent);
   EXPECT_TRUE(wires_.Take(2).empty());
@@ -384,17 +386,17 @@ constexpr absl::Duration kForLong = absl::Seconds(60);
 
 TEST_F(ReliablePeerTest, APeerOfWhichNothingIsHeardIsDialledAnewAndCounted) {
   ASSERT_TRUE(near_->Connect("there").ok());
-  near_->OnDisconnected(wires_.dialled.back(), "cut");
+  near_->OnDisconnected(2, wires_.dialled.back(), "cut");
   const std::size_t dials = wires_.dialled.size();
   near_->Tick(MonotonicNow());
   EXPECT_EQ(wires_.dialled.size(), dials);
   near_->Tick(MonotonicNow() + kForLong);
   ASSERT_EQ(wires_.dialled.size(), dials + 1);
   EXPECT_EQ(near_->Stats().redials_by_watchdog, 0u);
-  near_->OnConnected(wires_.dialled.back());
+  near_->OnConnected(2, wires_.dialled.back());
   EXPECT_EQ(near_->Stats().redials_by_watchdog, 1u);
-  near_->OnDisconnected(wires_.dialled.back(), "cut");
-  near_->OnConnected(wires_.dialled.back());
+  near_->OnDisconnected(2, wires_.dialled.back(), "cut");
+  near_->OnConnected(2, wires_.dialled.back());
   EXPECT_EQ(near_->Stats().redials_by_watchdog, 1u);
 }
 
@@ -402,22 +404,22 @@ TEST_F(ReliablePeerTest, APeerOfWhichNothingIsHeardIsDialledAnewAndCounted) {
 // somebody is.
 TEST_F(ReliablePeerTest, ADialThatFindsNobodyIsNotCounted) {
   ASSERT_TRUE(near_->Connect("there").ok());
-  near_->OnDisconnected(wires_.dialled.back(), "cut");
+  near_->OnDisconnected(2, wires_.dialled.back(), "cut");
   near_->Tick(MonotonicNow() + kForLong);
-  near_->OnDisconnected(wires_.dialled.back(), "nobody is there");
-  near_->OnConnected(wires_.dialled.back());
+  near_->OnDisconnected(2, wires_.dialled.back(), "nobody is there");
+  near_->OnConnected(2, wires_.dialled.back());
   EXPECT_EQ(near_->Stats().redials_by_watchdog, 0u);
 }
 
 TEST_F(ReliablePeerTest, APeerThatNobodyShouldReachIsNotDialled) {
-  near_->OnDisconnected(generation_, "cut");
+  near_->OnDisconnected(2, generation_, "cut");
   near_->Tick(MonotonicNow() + kForLong);  // its address is not known
   ASSERT_TRUE(near_->Connect("there").ok());
-  near_->OnDisconnected(wires_.dialled.back(), "cut");
+  near_->OnDisconnected(2, wires_.dialled.back(), "cut");
   const std::size_t dials = wires_.dialled.size();
   near_->Remove();
   near_->Tick(MonotonicNow() + kForLong);
-  near_->Restore();
+  near_->Join(2, near_->Stats());
   near_->Tick(MonotonicNow() + kForLong);
   EXPECT_EQ(wires_.dialled.size(), dials);
   EXPECT_EQ(dials, 1u);
@@ -436,7 +438,7 @@ TEST_F(ReliablePeerTest, LosesNothingAmongThreads) {
       envelope.sender_id = 1;
       for (int i = 0; i < kEach; ++i) {
         envelope.payload = absl::StrCat(t, ":", i);
-        while (near_->Send(EnvelopeView(envelope)) != SendOutcome::kAccepted)
+        while (near_->Send(2, EnvelopeView(envelope)) != SendOutcome::kAccepted)
           std::this_thread::yield();
       }
       --sending;

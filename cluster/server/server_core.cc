@@ -84,11 +84,9 @@ ServerCore::ServerCore(int server_id, Config config, const Codec* codec,
       ticker_(std::min(kTickSoon, config_.heartbeat / 4),
               std::min(kTickAtLeisure, config_.heartbeat / 2),
               [this] { return Tick(); }) {
-  std::vector<int> ids;
   for (const ServerAddress& server : config_.servers) {
-    if (server.id != id_) ids.push_back(server.id);
+    if (server.id != id_) peers_.Insert(NewPeer(server.id));
   }
-  InsertPeers(ids);
 }
 
 void ServerCore::End(std::unique_ptr<ServerCore> core) {
@@ -102,7 +100,7 @@ void ServerCore::End(std::unique_ptr<ServerCore> core) {
                  "return from the callback first, or use _exit\n",
                  core->id_);
     core->callbacks_.StopBeginning();
-    for (const auto& [id, peer] : core->peers_.entries()) peer->Leave();
+    for (Peer* const peer : core->peers_.all()) peer->Leave();
   }
   static std::atomic<ServerCore*> kept{nullptr};
   core->kept_before_ = kept.exchange(core.get());
@@ -144,10 +142,38 @@ std::unique_ptr<Peer> ServerCore::NewPeer(int id) {
                                         &callbacks_, &rejections_);
 }
 
-void ServerCore::InsertPeers(const std::vector<int>& ids) {
-  std::vector<std::pair<int, std::unique_ptr<Peer>>> peers;
-  for (int id : ids) peers.emplace_back(id, NewPeer(id));
-  peers_.Insert(std::move(peers));
+Peer* ServerCore::Enter(int id) {
+  std::lock_guard<std::mutex> lock(members_);
+  Peer* peer = peers_.TakeFree();
+  std::unique_ptr<Peer> fresh;
+  if (peer == nullptr) {
+    fresh = NewPeer(id);
+    peer = fresh.get();
+  }
+  const auto before = std::find_if(
+      removed_.begin(), removed_.end(),
+      [id](const PeerStats& removed) { return removed.peer == id; });
+  if (before == removed_.end()) {
+    peer->Join(id, PeerStats());
+  } else {
+    peer->Join(id, *before);
+    removed_.erase(before);
+  }
+  if (fresh != nullptr) return peers_.Insert(std::move(fresh));
+  peers_.Reinsert(peer);
+  return peer;
+}
+
+void ServerCore::Retire(Peer* peer) {
+  std::lock_guard<std::mutex> lock(members_);
+  const int id = peer->id();
+  peers_.Erase(peer);
+  removed_.push_back(peer->Remove());
+  peers_.Release(peer);
+  rejections_.Forget(id);
+  if (removed_.size() <= ServerStats::kRemovedKept) return;
+  AddCounters(removed_.front(), &removed_earlier_);
+  removed_.pop_front();
 }
 
 ServerAddress* ServerCore::FindAddress(int id) {
@@ -202,7 +228,7 @@ absl::Status ServerCore::Run(std::unique_lock<std::mutex>* lock) {
     return absl::CancelledError("the server was stopped");
   incarnation_ = NewIncarnation();
   message_ids_.SetIncarnation(incarnation_);
-  for (const auto& [id, peer] : peers_.entries()) peer->Begin(incarnation_);
+  for (Peer* const peer : peers_.all()) peer->Begin(incarnation_);
   started_in_ = ForkGeneration();
   absl::Status status =
       transport_->Start(&router_, FindAddress(id_)->listening());
@@ -253,15 +279,11 @@ absl::Status ServerCore::AddPeer(int id, const std::string& address) {
   }
   SettleBroadcasts();
   Peer* peer = peers_.Find(id);
-  if (peer == nullptr) {
-    InsertPeers({id});
-    peer = peers_.Find(id);
-  }
-  peer->Restore();
+  if (peer == nullptr) peer = Enter(id);
   if (phase_ == Phase::kRunning && AddressKnown(address)) {
     absl::Status status = peer->Connect(address);
     if (!status.ok()) {
-      if (known == nullptr) peer->Remove();
+      if (known == nullptr) Retire(peer);
       return status;
     }
   }
@@ -287,7 +309,7 @@ absl::Status ServerCore::RemovePeer(int id) {
             [id](const ServerAddress& server) { return server.id == id; }),
         config_.servers.end());
     SettleBroadcasts();
-    peers_.Find(id)->Remove();
+    Retire(peers_.Find(id));
     if (phase_ == Phase::kRunning) transport_->Disconnect(id);
   }
   callbacks_.Wake();
@@ -314,7 +336,7 @@ bool ServerCore::Tick() {
     trim_at_ = now + kTrimInterval;
   }
   bool busy = false;
-  for (const auto& [id, peer] : peers_.entries()) {
+  for (Peer* const peer : peers_.all()) {
     if (peer->Tick(now)) busy = true;
   }
   return busy;
@@ -338,13 +360,12 @@ void ServerCore::Stop() {
   if (broadcaster_ != nullptr) broadcaster_->Stop();
   const auto deadline = Deadline(config_.linger);
   if (ran) {
-    for (const auto& [id, peer] : peers_.entries())
-      peer->WaitReceived(deadline);
+    for (Peer* const peer : peers_.all()) peer->WaitReceived(deadline);
   }
   callbacks_.StopBeginning();
   inbox_.Close();
   ticker_.Stop();
-  for (const auto& [id, peer] : peers_.entries()) peer->Leave();
+  for (Peer* const peer : peers_.all()) peer->Leave();
   const absl::Duration left =
       absl::FromChrono(deadline - std::chrono::steady_clock::now());
   // With sessions, whatever is not acknowledged now is counted as dropped, and
@@ -380,15 +401,25 @@ std::string ServerCore::Address() const {
 ServerStats ServerCore::Stats() const {
   ServerStats stats;
   stats.delivered = inbox_.delivered();
-  stats.own = inbox_.OwnStats();
-  stats.own.up = sending();
-  stats.self_sent = stats.own.accepted;
   stats.inbox_bytes = inbox_.bytes();
   // The rest is behind locks.
   if (InAnotherProcess()) return stats;
+  stats.own = inbox_.OwnStats();
+  stats.own.up = sending();
+  stats.self_sent = stats.own.accepted;
   SettleBroadcasts();
-  for (const auto& [id, peer] : peers_.entries())
-    stats.peers.push_back(peer->Stats());
+  {
+    std::lock_guard<std::mutex> lock(members_);
+    stats.peers.assign(removed_.begin(), removed_.end());
+    stats.removed_earlier = removed_earlier_;
+    for (Peer* const peer : peers_.all()) {
+      if (peer->id() != Peer::kNobody) stats.peers.push_back(peer->Stats());
+    }
+  }
+  std::sort(stats.peers.begin(), stats.peers.end(),
+            [](const PeerStats& one, const PeerStats& other) {
+              return one.peer < other.peer;
+            });
   for (const PeerStats& peer : stats.peers) stats.held_bytes += peer.held_bytes;
   stats.reassembly_bytes = memory_->reassembly_bytes();
   stats.held_bytes += stats.reassembly_bytes;

@@ -5,7 +5,7 @@
 // transport calls, an Inbox that arrivals wait in, Callbacks that run handlers,
 // a Ticker that lets time pass. What it is not: public; Server is.
 //
-// Threads: as Server says. Order of locks: stop, lifecycle, the
+// Threads: as Server says. Order of locks: stop, lifecycle, members, the
 // broadcaster's, then one peer's, then the callbacks', then the inbox's. In a
 // child of fork a lock may be held for ever by a thread that is not there, so
 // every call looks first whether the server was started in this process.
@@ -16,6 +16,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -93,7 +94,9 @@ class ServerCore {
   absl::Status Run(std::unique_lock<std::mutex>* lock);
   absl::Status Dial();
   ServerAddress* FindAddress(int id);
-  void InsertPeers(const std::vector<int>& ids);
+  // Makes it a member, with the counters that are kept of it; and no member.
+  Peer* Enter(int id);
+  void Retire(Peer* peer);
   bool Tick();
 
   // Sending.
@@ -161,6 +164,10 @@ class ServerCore {
   Inbox inbox_;
   Callbacks callbacks_;
   PeerTable<Peer> peers_;
+  // Held over each change of members, and over a look at the figures of all.
+  mutable std::mutex members_;
+  std::deque<PeerStats> removed_;  // the last ones, in the order of removal
+  PeerStats removed_earlier_;
   const std::unique_ptr<Broadcaster> broadcaster_;  // null: best effort
   Rejections rejections_;
   FrameRouter router_;

@@ -87,7 +87,8 @@ absl::Status ServerCore::Send(const Envelope& envelope, MessageId id,
   SettleBroadcasts();
   const EnvelopeView view = Stamp(envelope, envelope.pid, id);
   // Most envelopes are through here.
-  if (peer != nullptr && peer->Send(view) == SendOutcome::kAccepted)
+  if (peer != nullptr &&
+      peer->Send(envelope.pid, view) == SendOutcome::kAccepted)
     return absl::OkStatus();
   return SendInTime(peer, view, timeout);
 }
@@ -105,18 +106,22 @@ absl::Status ServerCore::Broadcast(const Envelope& envelope, MessageId id,
   if (broadcaster_ != nullptr) {
     others = broadcaster_->Send(view);
   } else {
-    for (const auto& [pid, peer] : peers_.entries()) {
-      if (peer->Send(view) != SendOutcome::kAccepted)
+    for (Peer* const peer : peers_.all()) {
+      const int pid = peer->id();
+      if (pid != Peer::kNobody &&
+          peer->Send(pid, view) != SendOutcome::kAccepted)
         others.emplace_back(pid, peer);
     }
   }
   if (!others.empty() && !stopped_) {
-    others.erase(std::remove_if(
-                     others.begin(), others.end(),
-                     [](const auto& other) { return other.second->removed(); }),
+    others.erase(std::remove_if(others.begin(), others.end(),
+                                [](const auto& other) {
+                                  return other.second->id() != other.first;
+                                }),
                  others.end());
   }
   if (others.empty()) return absl::OkStatus();
+  std::sort(others.begin(), others.end());
   return SendToAll(envelope, id, true, std::move(others), timeout).status;
 }
 
@@ -124,7 +129,7 @@ absl::Status ServerCore::SendOne(int pid, Peer* peer, const EnvelopeView& view,
                                  LazyDeadline* deadline) {
   if (peer == nullptr) return SendHere(view, deadline);
   while (true) {
-    switch (peer->Send(view)) {
+    switch (peer->Send(pid, view)) {
       case SendOutcome::kAccepted:
         return absl::OkStatus();
       case SendOutcome::kRemoved:
@@ -153,7 +158,7 @@ absl::Status ServerCore::SendOne(int pid, Peer* peer, const EnvelopeView& view,
                        ": it does not keep up, is down, or was given no "
                        "address to dial (port 0) yet"));
     }
-    if (!peer->WaitForRoom(view, deadline->Get())) {
+    if (!peer->WaitForRoom(pid, view, deadline->Get())) {
       if (stopped_) return absl::CancelledError("the server was stopped");
       return absl::DeadlineExceededError(
           absl::StrCat("no room in the queue for server ", pid, " in time"));
@@ -204,7 +209,7 @@ MulticastResult ServerCore::Multicast(absl::Span<const int> pids,
   std::vector<std::pair<int, Peer*>> recipients;
   for (int pid : pids) {
     Peer* const peer = pid == id_ ? nullptr : peers_.Find(pid);
-    if (pid != id_ && (peer == nullptr || peer->removed())) {
+    if (pid != id_ && peer == nullptr) {
       result.status =
           pid >= 0 ? UnknownPid(pid)
                    : ImpossiblePid(pid, absl::StrCat("0 to ", kServerIdMax,
@@ -284,12 +289,13 @@ absl::Status ServerCore::Flush(absl::optional<int> pid,
   };
   // All marks before any waiting: it is this moment that counts for each peer.
   std::vector<Waited> all;
-  for (const auto& [id, peer] : peers_.entries()) {
-    if (!pid || id == *pid) all.push_back({id, peer, peer->BeginFlush()});
+  for (Peer* const peer : peers_.all()) {
+    const int id = peer->id();
+    if (id != Peer::kNobody && (!pid || id == *pid))
+      all.push_back({id, peer, peer->BeginFlush(id)});
   }
   const bool own = !pid || *pid == id_;
-  if (pid && !own && (all.empty() || all.front().peer->removed()))
-    return UnknownPid(*pid);
+  if (pid && !own && all.empty()) return UnknownPid(*pid);
   const std::uint64_t own_accepted = own ? inbox_.OwnStats().accepted : 0;
   std::vector<int> behind;
   if (!inbox_.WaitOwn(own_accepted, deadline)) behind.push_back(id_);

@@ -7,7 +7,13 @@ namespace cluster {
 Staging::Staging(const LinkConfig& config)
     : config_(config),
       gathered_bytes_max_(GatheredBytesMax(config)),
+      peer_(config.peer_id),
       batch_(config, kGatheringLane) {}
+
+void Staging::Serve(int peer) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  peer_ = peer;
+}
 
 void Staging::Open() {
   if (open()) return;

@@ -47,13 +47,17 @@ class Staging {
   Staging(const Staging&) = delete;
   Staging& operator=(const Staging&) = delete;
 
-  Result Append(const EnvelopeView& envelope);
+  // `peer`: the member that the envelope is for; kRefused for another one than
+  // is served.
+  Result Append(int peer, const EnvelopeView& envelope);
 
   bool open() const { return open_.load(std::memory_order_acquire); }
   // Whether something is staged. What a thread staged before it takes the
   // peer's lock is seen under it.
   bool waiting() const { return waiting_.load(std::memory_order_acquire); }
 
+  // From now on for this member. It is closed.
+  void Serve(int peer);
   void Open();
   // Exchanges what is staged for `staged`, which is empty and may have a buffer
   // for what comes next. False: nothing was staged.
@@ -75,6 +79,7 @@ class Staging {
                                           // read without it
   std::atomic<bool> open_{false};
   std::atomic<bool> waiting_{false};
+  int peer_;
   OpenBatch batch_;
 };
 
@@ -92,12 +97,12 @@ inline std::unique_lock<std::mutex> Staging::Lock() {
 }
 
 // Here, since every envelope for a busy peer is through it.
-inline Staging::Result Staging::Append(const EnvelopeView& envelope) {
+inline Staging::Result Staging::Append(int peer, const EnvelopeView& envelope) {
   if (!open() || !MayGather(envelope, gathered_bytes_max_))
     return Result::kRefused;
   const std::size_t bytes_max = config_.codec->RecordBytesMax(envelope);
   const std::unique_lock<std::mutex> lock = Lock();
-  if (!open()) return Result::kRefused;
+  if (!open() || peer != peer_) return Result::kRefused;
   if (!batch_.Fits(bytes_max))
     return batch_.empty() ? Result::kRefused : Result::kNoRoom;
   const bool first = batch_.empty();

@@ -26,7 +26,7 @@ class StagingTest : public testing::Test {
     return envelope;
   }
   Result Append(const std::string& payload) {
-    return staging_.Append(EnvelopeView(Make(payload)));
+    return staging_.Append(2, EnvelopeView(Make(payload)));
   }
 
   const LinkConfig config_ = TestLinkConfig(1, 2);
@@ -68,10 +68,10 @@ TEST_F(StagingTest, LeavesOtherLanesAndLargePayloadsAlone) {
   staging_.Open();
   Envelope urgent = Make("urgent");
   urgent.lane = Lane::kUrgent;
-  EXPECT_EQ(staging_.Append(EnvelopeView(urgent)), Result::kRefused);
+  EXPECT_EQ(staging_.Append(2, EnvelopeView(urgent)), Result::kRefused);
   Envelope bulk = Make("bulk");
   bulk.lane = Lane::kBulk;
-  EXPECT_EQ(staging_.Append(EnvelopeView(bulk)), Result::kRefused);
+  EXPECT_EQ(staging_.Append(2, EnvelopeView(bulk)), Result::kRefused);
   const std::size_t lone = LoneBytes(config_.frame_bytes);
   EXPECT_EQ(Append(std::string(lone + 1, 'x')), Result::kRefused);
   EXPECT_NE(Append(std::string(lone, 'x')), Result::kRefused);
@@ -131,7 +131,7 @@ TEST_F(StagingTest, LosesNothingAmongThreads) {
         envelope.payload = absl::StrCat(t, ":", i);
         Result result = Result::kNoRoom;
         while (result == Result::kNoRoom) {
-          result = staging_.Append(EnvelopeView(envelope));
+          result = staging_.Append(2, EnvelopeView(envelope));
           if (result == Result::kNoRoom) std::this_thread::yield();
         }
         ASSERT_NE(result, Result::kRefused);

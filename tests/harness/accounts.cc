@@ -45,6 +45,7 @@ std::vector<std::string> BalanceProblems(int id, const ServerStats& stats) {
   std::vector<std::string> problems;
   std::vector<PeerStats> peers = stats.peers;
   peers.push_back(stats.own);
+  peers.push_back(stats.removed_earlier);
   for (const PeerStats& peer : peers) {
     const std::uint64_t accounted =
         peer.acknowledged + peer.queued + peer.in_flight + DroppedSum(peer);
