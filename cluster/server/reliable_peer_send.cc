@@ -84,10 +84,10 @@ void ReliablePeer::SendShared(const Batch& batch, const EncodeState& encode) {
 }
 
 SendOutcome ReliablePeer::Settle(AppendResult result, Lane lane) {
+  TellDrops();  // even where they did not make enough room
   switch (result) {
     case AppendResult::kAccepted:
       Appended(lane);
-      TellDrops();
       return SendOutcome::kAccepted;
     case AppendResult::kFull:
       return SendOutcome::kFull;
