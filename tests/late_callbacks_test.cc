@@ -27,7 +27,8 @@ using ::testing::IsEmpty;
 
 constexpr std::chrono::seconds kDeadline{60};
 
-// What server 1 is told of connections, and what becomes of that.
+// What server 1 is told of connections, and what becomes of that. Its first
+// Connect is generation 1 here, and each later one greater.
 struct Telling {
   // Called instead of passing it on; `pass` does so, now or later.
   std::function<void(std::uint64_t generation, std::function<void()> pass)>
@@ -42,21 +43,29 @@ class TellingTransport final : public ForwardingTransport {
                    std::shared_ptr<Telling> telling)
       : ForwardingTransport(std::move(around)), telling_(std::move(telling)) {}
   ~TellingTransport() override { Stop(absl::ZeroDuration()); }
+  absl::Status Connect(int peer, const std::string& address,
+                       std::uint64_t generation) override {
+    std::uint64_t none = 0;
+    first_.compare_exchange_strong(none, generation);
+    return ForwardingTransport::Connect(peer, address, generation);
+  }
 
  private:
   void OnConnected(int peer, std::uint64_t generation) override {
-    telling_->on_connected(generation, [=] {
+    telling_->on_connected(generation - first_ + 1, [=] {
       ForwardingTransport::OnConnected(peer, generation);
     });
   }
   void OnDisconnected(int peer, std::uint64_t generation,
                       absl::string_view reason) override {
-    telling_->on_disconnected(generation, [=, text = std::string(reason)] {
-      ForwardingTransport::OnDisconnected(peer, generation, text);
-    });
+    telling_->on_disconnected(
+        generation - first_ + 1, [=, text = std::string(reason)] {
+          ForwardingTransport::OnDisconnected(peer, generation, text);
+        });
   }
 
   const std::shared_ptr<Telling> telling_;
+  std::atomic<std::uint64_t> first_{0};
 };
 
 class LateCallbacksTest : public testing::TestWithParam<const char*> {
