@@ -5,12 +5,19 @@
 // gets a Status instead.
 //
 //   CLUSTER_CHECK(frame.size() <= frame_bytes_max_, "frame over the limit");
+//
+// OrEndProcess: the boundary of what runs where nobody can be told that memory
+// ends, as on the library's own threads: it ends the process with a text.
+//
+//   OrEndProcess("a receiving thread", [this] { Loop(); });
 
 #ifndef TRANSPORT_CHECK_H_
 #define TRANSPORT_CHECK_H_
 
 #include <cstdio>
 #include <cstdlib>
+#include <new>
+#include <utility>
 
 #define CLUSTER_CHECK(condition, text)                                 \
   do {                                                                 \
@@ -20,5 +27,22 @@
       std::abort();                                                    \
     }                                                                  \
   } while (false)
+
+namespace cluster {
+
+// Any other exception that comes out of `step` ends the process too.
+template <typename Step>
+auto OrEndProcess(const char* where, Step&& step) noexcept
+    -> decltype(std::forward<Step>(step)()) {
+  try {
+    return std::forward<Step>(step)();
+  } catch (const std::bad_alloc&) {
+    std::fprintf(stderr, "cluster: out of memory in %s, ends the process\n",
+                 where);
+    std::abort();
+  }
+}
+
+}  // namespace cluster
 
 #endif  // TRANSPORT_CHECK_H_

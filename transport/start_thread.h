@@ -3,7 +3,8 @@
 //
 // StartThread answers a status where the process can have no more threads:
 // std::thread throws then, and no exception crosses this library's interface.
-// SignalsBlocked is for the calls in which another library starts its threads.
+// On the thread itself there is nobody to tell: an allocation that fails there
+// ends the process with a text. SignalsBlocked is for the calls in which another library starts its threads.
 //
 //   absl::Status status =
 //       StartThread("cluster-tick", [this] { Run(); }, &thread_);
@@ -21,6 +22,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "transport/check.h"
 
 namespace cluster {
 
@@ -48,7 +50,9 @@ absl::Status StartThread(const char (&name)[kNameBytes], Function run,
   static_assert(kNameBytes <= 16, "the system refuses longer names");
   const SignalsBlocked blocked;
   try {
-    *thread = std::thread(std::move(run));
+    *thread = std::thread([where = &name[0], run = std::move(run)]() mutable {
+      OrEndProcess(where, run);
+    });
   } catch (const std::system_error& error) {
     return absl::ResourceExhaustedError(
         absl::StrCat("cannot start a thread: ", error.what(),

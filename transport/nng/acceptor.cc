@@ -31,7 +31,7 @@ Acceptor::Acceptor(Caretaker* caretaker, nng_stream_listener* listener,
       listener_(listener),
       bound_address_(std::move(bound_address)),
       accepted_(std::move(accepted)),
-      aio_(NewAio(&Acceptor::OnAccept, this)) {}
+      aio_(NewAio<&Acceptor::OnAccept>(this)) {}
 
 void Acceptor::Start() {
   Accept();

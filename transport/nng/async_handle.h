@@ -98,8 +98,13 @@ class AsyncHandle : public Tended {
   std::atomic<bool> closed_{false};
 };
 
-inline nng_aio* NewAio(void (*callback)(void*), void* argument) {
+// `Callback` runs on nng's threads, which no exception may reach.
+template <void (*Callback)(void*)>
+nng_aio* NewAio(void* argument) {
   nng_aio* aio = nullptr;
+  const auto callback = [](void* self) {
+    OrEndProcess("a callback of nng", [self] { Callback(self); });
+  };
   CLUSTER_CHECK(nng_aio_alloc(&aio, callback, argument) == 0, "out of memory");
   return aio;
 }

@@ -14,7 +14,7 @@ Dial::Dial(Caretaker* caretaker, std::shared_ptr<DialListener> listener,
       listener_(std::move(listener)),
       address_(std::move(address)),
       dialer_(dialer),
-      aio_(NewAio(&Dial::OnDone, this)) {}
+      aio_(NewAio<&Dial::OnDone>(this)) {}
 
 void Dial::Start() {
   Begin([this] { nng_stream_dialer_dial(dialer_, aio_); });

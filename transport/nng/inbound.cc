@@ -19,7 +19,7 @@ Inbound::Inbound(InboundContext* context, nng_stream* stream)
     : AsyncHandle(context->caretaker),
       context_(context),
       stream_(stream),
-      aio_(NewAio(&Inbound::OnRead, this)),
+      aio_(NewAio<&Inbound::OnRead>(this)),
       remote_(RemoteText(stream)),
       remote_host_(remote_.substr(0, remote_.rfind(':'))),
       greeting_deadline_(Clock::now() + context->handshake_timeout),

@@ -10,8 +10,8 @@ OutboundConnection::OutboundConnection(Caretaker* caretaker, nng_stream* stream,
     : AsyncHandle(caretaker),
       owner_(std::move(owner)),
       stream_(stream),
-      send_aio_(NewAio(&OutboundConnection::OnSent, this)),
-      receive_aio_(NewAio(&OutboundConnection::OnReceived, this)) {}
+      send_aio_(NewAio<&OutboundConnection::OnSent>(this)),
+      receive_aio_(NewAio<&OutboundConnection::OnReceived>(this)) {}
 
 void OutboundConnection::WatchEnd() {
   nng_iov segment{unexpected_, sizeof unexpected_};
