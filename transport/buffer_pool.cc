@@ -3,7 +3,6 @@
 #include <sys/mman.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <new>
 
 namespace cluster {
@@ -26,7 +25,7 @@ bool IsMapped(std::size_t bytes) { return kMaps && bytes >= kMappedBytesMin; }
 
 // A page that is never written costs no memory, in either case.
 void* TakeFromSystem(std::size_t bytes) {
-  if (!IsMapped(bytes)) return std::malloc(bytes);
+  if (!IsMapped(bytes)) return ::operator new(bytes, std::nothrow);
   void* const memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
                             MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   return memory == MAP_FAILED ? nullptr : memory;
@@ -36,7 +35,7 @@ void GiveToSystem(void* memory, std::size_t bytes) {
   if (IsMapped(bytes)) {
     munmap(memory, bytes);
   } else {
-    std::free(memory);
+    ::operator delete(memory);
   }
 }
 

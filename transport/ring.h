@@ -5,7 +5,9 @@
 // empty, a circle that grew beyond kKeptMax is given back. What it is not:
 // bounded, or a container with iterators.
 //
-// Threads: one at a time. Errors: taking from an empty ring aborts.
+// Threads: one at a time. Errors: taking from an empty ring aborts. Only Reserve
+// and a push into a full circle allocate; where memory ends they throw
+// std::bad_alloc and leave the ring as it was.
 //
 //   Ring<Batch> batches;
 //   batches.PushBack(std::move(batch));
@@ -39,15 +41,20 @@ class Ring {
   T& back() { return slots_[Place(Checked(count_ - 1))]; }
   const T& back() const { return slots_[Place(Checked(count_ - 1))]; }
 
+  // The next `elements` pushes allocate nothing, if nothing else is pushed.
+  void Reserve(std::size_t elements) {
+    while (slots_.size() - count_ < elements) Grow();
+  }
+
   void PushBack(T&& element) {
-    Grow();
+    if (count_ == slots_.size()) Grow();
     slots_[Place(count_)] = std::move(element);
     ++count_;
   }
   void PushBack(const T& element) { PushBack(T(element)); }
 
   void PushFront(T element) {
-    Grow();
+    if (count_ == slots_.size()) Grow();
     first_ = Place(slots_.size() - 1);
     slots_[first_] = std::move(element);
     ++count_;
@@ -80,7 +87,6 @@ class Ring {
   }
 
   void Grow() {
-    if (count_ < slots_.size()) return;
     std::vector<T> larger(slots_.empty() ? 4 : 2 * slots_.size());
     for (std::size_t i = 0; i < count_; ++i) {
       larger[i] = std::move(slots_[Place(i)]);

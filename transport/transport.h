@@ -20,7 +20,8 @@
 // before it returns from the same thread (a send never calls back inline).
 // Ownership: the handler is borrowed and must live until Stop has returned.
 // Errors: set-up answers absl::Status with text; the hot path an enum; misuse
-// of the contract aborts.
+// of the contract aborts. An allocation that fails on a thread of the
+// transport's own ends the process with a text (OrEndProcess, check.h).
 //
 //   cluster::TransportConfig config;
 //   config.server_id = 1;
@@ -144,7 +145,8 @@ class Transport {
   // Sends a frame of at most `frame_bytes_max` bytes (more aborts), without
   // blocking. Before the first connection frames queue up to the backend's
   // bound. A frame to a peer that was never given to Connect, or after
-  // Disconnect or Stop, is lost: kSent.
+  // Disconnect or Stop, is lost: kSent. std::bad_alloc: memory ended, it took
+  // nothing, and no OnWritable follows; the caller may try again when it likes.
   [[nodiscard]] virtual SendResult Send(int peer, const Frame& frame) = 0;
 
   // Reads the key files anew. New connections use them; those of peers that

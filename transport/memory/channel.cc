@@ -33,9 +33,9 @@ SendResult Channel::Push(Slice frame) {
     owes_write_ = true;
     return SendResult::kBackPressured;
   }
-  bytes_ += cost;
+  ScheduleLocked();  // what it leads to waits for our lock
   queue_.push_back(std::move(frame));
-  ScheduleLocked();
+  bytes_ += cost;
   return SendResult::kSent;
 }
 
@@ -140,12 +140,12 @@ std::deque<Slice> Channel::DetachLocked(absl::string_view reason) {
 
 void Channel::ScheduleLocked() {
   if (receiver_ == nullptr || scheduled_) return;
-  scheduled_ = true;
   Job job;
   job.kind = Job::Kind::kFrames;
   job.channel = shared_from_this();
   job.epoch = epoch_;
   receiver_->Post(std::move(job));
+  scheduled_ = true;
 }
 
 // Half of the queue is free before a sender is told, so that it does not come

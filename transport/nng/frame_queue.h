@@ -32,14 +32,16 @@ class FrameQueue {
   const Frame& front() const { return ring_.front(); }
 
   void PushBack(Frame frame) {
-    bytes_ += frame.size();
+    const std::size_t bytes = frame.size();
     ring_.PushBack(std::move(frame));
+    bytes_ += bytes;
   }
 
   // For what was taken and not sent after all.
   void PushFront(Frame frame) {
-    bytes_ += frame.size();
+    const std::size_t bytes = frame.size();
     ring_.PushFront(std::move(frame));
+    bytes_ += bytes;
   }
 
   Frame PopFront() {

@@ -1,6 +1,7 @@
 #include "transport/nng/outbound.h"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -88,15 +89,30 @@ SendResult Outbound::Send(const Frame& frame) {
   // When no write is under way the queue was empty, so nobody waits for
   // OnWritable, and nothing is told inline here.
   CLUSTER_CHECK(writable_owed_ == 0, "an idle connection owes OnWritable");
-  WriteNext(std::move(lock));
+  try {
+    FillBatch();
+  } catch (const std::bad_alloc&) {
+    queue_.PopFront();
+    throw;
+  }
+  WriteBatchNow(std::move(lock));
   return SendResult::kSent;
 }
 
 void Outbound::WriteNext(Lock lock) {
   if (parting_) return WriteLast(std::move(lock));
+  FillBatch();
+  WriteBatchNow(std::move(lock));
+}
+
+void Outbound::FillBatch() {
+  WriteBatch* const batch = connection_->batch();
+  if (controls_wanted_) AddControls(batch);
+  if (state_ == State::kConnected) batch->Fill(&queue_);
+}
+
+void Outbound::WriteBatchNow(Lock lock) {
   const std::shared_ptr<OutboundConnection> connection = connection_;
-  if (controls_wanted_) AddControls(connection->batch());
-  if (state_ == State::kConnected) connection->batch()->Fill(&queue_);
   writing_ = !connection->batch()->done();
   if (!writing_) {
     sent_.notify_all();

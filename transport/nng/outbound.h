@@ -110,6 +110,8 @@ class Outbound final : public Tended,
   // The same of a connection that is left when nothing is queued any more.
   void WriteLast(Lock lock);
   void AddPadding(WriteBatch* batch);
+  void FillBatch();
+  void WriteBatchNow(Lock lock);
   // Control messages that go before any frame.
   void AddControls(WriteBatch* batch);
   void NoteLoss(int error);

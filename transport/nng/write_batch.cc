@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <new>
 #include <utility>
 
 #include "transport/check.h"
@@ -16,7 +17,16 @@ bool IsCopied(const Slice& slice) {
   return slice.bytes.size() <= WriteBatch::kCopiedBytesMax;
 }
 
+// Of the list of frames, which doubles.
+constexpr std::size_t kEntriesMin = 16;
+
 }  // namespace
+
+// More segments than nng takes are never listed.
+WriteBatch::WriteBatch() : staging_(new char[kStagingBytes]) {
+  segments_.reserve(kSegmentsMax);
+  entries_.reserve(kEntriesMin);
+}
 
 void WriteBatch::AddPreamble(bool secured) {
   CLUSTER_CHECK(bytes_ == 0, "the preamble comes first");
@@ -37,13 +47,24 @@ void WriteBatch::AddControl(absl::string_view message) {
 
 void WriteBatch::Fill(FrameQueue* queue) {
   CLUSTER_CHECK(written_ == 0, "a write is under way");
-  while (!queue->empty()) {
+  while (!queue->empty() && HasRoomForEntry()) {
     const std::size_t begin = bytes_;
     if (!Add(queue->front())) {
       if (!entries_.empty()) return;
       AddWhole(queue->front());
     }
     entries_.push_back(Entry{queue->PopFront(), begin});
+  }
+}
+
+// False: there is no memory for one more, and there are some already.
+bool WriteBatch::HasRoomForEntry() {
+  if (entries_.size() < entries_.capacity()) return true;
+  try {
+    entries_.reserve(2 * entries_.capacity());
+    return true;
+  } catch (const std::bad_alloc&) {
+    return false;
   }
 }
 

@@ -9,7 +9,8 @@
 //
 // Threads: one at a time; while a write is under way only its owner may touch
 // it, since the segments point into it. Ownership: it holds the frames until
-// Clear. Errors: none.
+// Clear. Errors: Fill throws std::bad_alloc where memory ends before the first
+// frame; then it took none. Later it takes fewer.
 //
 //   WriteBatch batch;
 //   batch.Fill(&queue);
@@ -41,7 +42,7 @@ class WriteBatch {
   // A slice up to this long is copied: cheaper than a segment of its own.
   static constexpr std::size_t kCopiedBytesMax = 8u << 10;
 
-  WriteBatch() : staging_(new char[kStagingBytes]) {}
+  WriteBatch();
 
   // Puts the preamble first. Only when empty.
   void AddPreamble(bool secured = false);
@@ -77,6 +78,7 @@ class WriteBatch {
     std::size_t begin = 0;  // offset in the batch of its length
   };
 
+  bool HasRoomForEntry();
   bool Add(const Frame& frame);
   void AddWhole(const Frame& frame);
   void Stage(const char* from, std::size_t bytes);

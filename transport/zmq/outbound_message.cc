@@ -47,16 +47,18 @@ void Lend(const Slice& slice, const std::shared_ptr<BufferPool>& buffers,
   loan->handed_over.store(true, std::memory_order_release);
   // ZeroMQ only reads, though its signature does not say so.
   char* bytes = const_cast<char*>(slice.bytes.data());
-  const int result =
-      zmq_msg_init_data(message, bytes, slice.bytes.size(), &EndLoan, loan);
-  CLUSTER_CHECK(result == 0, "out of memory");
+  if (zmq_msg_init_data(message, bytes, slice.bytes.size(), &EndLoan, loan) ==
+      0) {
+    return;
+  }
+  EndLoan(bytes, loan);
+  throw std::bad_alloc();
 }
 
 using Slices = absl::InlinedVector<const Slice*, 2>;
 
 void Copy(const Slices& slices, std::size_t bytes, zmq_msg_t* message) {
-  const int result = zmq_msg_init_size(message, bytes);
-  CLUSTER_CHECK(result == 0, "out of memory");
+  if (zmq_msg_init_size(message, bytes) != 0) throw std::bad_alloc();
   char* out = static_cast<char*>(zmq_msg_data(message));
   for (const Slice* slice : slices) {
     std::memcpy(out, slice->bytes.data(), slice->bytes.size());
@@ -77,6 +79,23 @@ bool SendPart(zmq::socket_t* push, int flags, zmq_msg_t* message) {
   return false;
 }
 
+// Both parts are there before the first is sent: half a message would be left.
+bool SendHeaded(zmq::socket_t* push, const Slice& head, const Slice& body,
+                const std::shared_ptr<BufferPool>& buffers) {
+  zmq_msg_t second;
+  Lend(body, buffers, &second);
+  zmq_msg_t first;
+  try {
+    Copy({&head}, head.bytes.size(), &first);
+  } catch (const std::bad_alloc&) {
+    zmq_msg_close(&second);
+    throw;
+  }
+  if (SendPart(push, ZMQ_SNDMORE, &first)) return SendPart(push, 0, &second);
+  zmq_msg_close(&second);
+  return false;
+}
+
 }  // namespace
 
 bool SendFrame(zmq::socket_t* push, const Frame& frame, std::size_t bytes,
@@ -85,14 +104,9 @@ bool SendFrame(zmq::socket_t* push, const Frame& frame, std::size_t bytes,
   for (const Slice& slice : frame.slices) {
     if (!slice.bytes.empty()) slices.push_back(&slice);
   }
+  if (slices.size() == 2 && !Uncopied(slices[0]) && Uncopied(slices[1]))
+    return SendHeaded(push, *slices[0], *slices[1], buffers);
   zmq_msg_t message;
-  const bool headed =
-      slices.size() == 2 && !Uncopied(slices[0]) && Uncopied(slices[1]);
-  if (headed) {
-    Copy({slices[0]}, slices[0]->bytes.size(), &message);
-    if (!SendPart(push, ZMQ_SNDMORE, &message)) return false;
-    slices.erase(slices.begin());
-  }
   if (slices.size() == 1 && Uncopied(slices[0])) {
     Lend(*slices[0], buffers, &message);
   } else {

@@ -4,7 +4,9 @@
 // What it is: the hand-over of a frame to a PUSH socket, without a copy where
 // that pays. What it is not: thread-safe: the socket is the caller's.
 //
-// Errors: a full queue is false; memory that runs out aborts.
+// Errors: a full queue is false. Where memory for a message ends,
+// std::bad_alloc, and nothing was taken; what libzmq then needs for its queues it
+// aborts for itself.
 //
 //   if (!SendFrame(&push, frame, frame.size(), buffers)) ...   // no room
 
