@@ -26,11 +26,10 @@ Batch WithCapacity(BufferPool* buffers, const Batch& batch,
   return other;
 }
 
-Batch Compact(BufferPool* buffers, Batch batch) {
+bool IsCompact(const Batch& batch) {
   constexpr std::size_t kSlackBytes = 1024;
   const bool roomy = batch.capacity > 2 * batch.body_bytes + kSlackBytes;
-  if (!roomy && batch.buffer.use_count() == 1) return batch;
-  return WithCapacity(buffers, batch, batch.body_bytes);
+  return !roomy && batch.buffer.use_count() == 1;
 }
 
 }  // namespace cluster

@@ -79,9 +79,9 @@ Batch NewBatch(BufferPool* buffers, Lane lane, std::size_t capacity);
 Batch WithCapacity(BufferPool* buffers, const Batch& batch,
                    std::size_t capacity);
 
-// The small batch, not shared, in a buffer that nobody else holds and that is
-// not much larger than it needs: itself if it is so already, else a copy.
-Batch Compact(BufferPool* buffers, Batch batch);
+// Whether the small batch is in a buffer that nobody else holds and that is not
+// much larger than it needs.
+bool IsCompact(const Batch& batch);
 
 }  // namespace cluster
 

@@ -125,8 +125,8 @@ bool Link::Gathers(Lane lane, std::size_t bytes) {
 }
 
 void Link::AppendShared(const Batch& batch, const EncodeState& encode) {
-  stats_.accepted += batch.records;
   queue_.AppendShared(batch, encode);
+  stats_.accepted += batch.records;
 }
 
 void Link::AppendStaged(OpenBatch* staged) {
@@ -200,10 +200,16 @@ std::uint64_t Link::Abandon(DropReason reason) {
   const std::uint64_t unknown_fate = window_.envelopes();
   stats_.dropped[static_cast<std::size_t>(reason)] +=
       unknown_fate + window_.untaken_envelopes() + queue_.envelopes();
-  window_.Reset();
+  window_.Clear();
   queue_.Clear();
   share_.Trim(held_bytes());
   return unknown_fate;
+}
+
+void Link::AbandonStaged(DropReason reason, OpenBatch* staged) {
+  stats_.accepted += staged->batch().records;
+  stats_.dropped[static_cast<std::size_t>(reason)] += staged->batch().records;
+  staged->Clear();
 }
 
 void Link::OnConnected(absl::Time now) {
@@ -252,12 +258,12 @@ void Link::Tick(absl::Time now) {
   TakeHeld();
   LookForStall(now);
   if (heard_ && now - last_heard_ > config_.peer_timeout) {
+    SetDown(absl::StrCat("not heard for ",
+                         absl::FormatDuration(config_.peer_timeout)));
     heard_ = false;
     // At once, and not before: the peer would dial anew, and be heard again,
     // while this side does not know yet that anything was wrong.
     ack_due_ = true;
-    SetDown(absl::StrCat("not heard for ",
-                         absl::FormatDuration(config_.peer_timeout)));
   }
   // Sent again is only what the peer says is missing (RFC 8985, section 7: a
   // tail loss probe). Where it is only slow, to send all of it again would make
@@ -272,8 +278,7 @@ void Link::Tick(absl::Time now) {
   if (now >= ack_at_ || last_sent_ < HeartbeatBefore(now)) ack_due_ = true;
 }
 
-PeerStats Link::Stats() const {
-  PeerStats stats = stats_;
+PeerStats Link::Counted(PeerStats stats) const {
   stats.up = up_;
   stats.acknowledged = window_.acknowledged_envelopes();
   stats.queued = queue_.envelopes() + window_.untaken_envelopes();

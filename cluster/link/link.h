@@ -10,7 +10,9 @@
 //
 // Ownership: the sink is borrowed. Errors: everything that a peer may send is
 // answered with a counter and, where it broke the protocol within its own
-// session, with a new session.
+// session, with a new session. Where memory ends, what takes envelopes, NextFrame
+// and Tick throw std::bad_alloc and may be called again: what was accepted before
+// is as it was.
 //
 //   Link link(config, random, &sink);
 //   link.OnConnected(now);
@@ -30,6 +32,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/string_view.h"
@@ -98,6 +101,8 @@ class Link {
   // Takes what was encoded for several peers. The link gathered.
   void AppendShared(const Batch& batch, const EncodeState& encode);
   // Takes what gathered outside while the link gathered, and leaves it empty.
+  // Needs no memory after ReserveStaged, with no other call between.
+  void ReserveStaged(Lane lane) { queue_.ReserveStaged(lane); }
   void AppendStaged(OpenBatch* staged);
 
   // Whether Append would take this envelope now, as far as room goes.
@@ -130,9 +135,13 @@ class Link {
   // Whether all that was accepted is acknowledged or dropped.
   bool Drained() const { return queue_.Empty() && window_.empty(); }
 
+  // How many Abandon would return.
+  std::uint64_t unknown_fate() const { return window_.envelopes(); }
   // Drops all that is not acknowledged, counted by `reason`, and returns how
   // many had been transmitted.
   std::uint64_t Abandon(DropReason reason);
+  // The same for what gathered outside, which it leaves empty.
+  void AbandonStaged(DropReason reason, OpenBatch* staged);
 
   // From now on the only frame is one goodbye: a peer that gets it need not wait
   // for the timeout, and knows why.
@@ -205,10 +214,14 @@ class Link {
   std::size_t received_bytes() const { return receive_.bytes(); }
   // Whether a large payload waits for room to be put together.
   bool holding() const { return holding_ > 0; }
-  PeerStats Stats() const;
+  PeerStats Stats() const { return Counted(stats_); }
+  // The same of a link that is done with. Needs no memory.
+  PeerStats LastStats() { return Counted(std::move(stats_)); }
 
  private:
   enum class GoodbyeState { kNo, kDue, kSaid };
+
+  PeerStats Counted(PeerStats stats) const;
 
   // Receiving (link_receive.cc).
   void OnHello(const FrameHeader& header, absl::string_view body,
@@ -285,7 +298,8 @@ class Link {
                      Frame* frame);
   FrameHeader Header(FrameKind kind, absl::Time now);
   void Stamp(absl::Time now, FrameHeader* header);
-  Frame Lone(FrameHeader header, absl::string_view body);
+  Frame HelloFrame(absl::Time now);
+  Frame Lone(FrameKind kind, absl::Time now, absl::string_view body = "");
   void Rewind();
   void ForgetGaps();
   void AckSoon();

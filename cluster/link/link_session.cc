@@ -18,15 +18,15 @@ void Link::Event(PeerEvent::Type type, std::string reason) {
 
 void Link::SetUp(std::string reason) {
   if (up_) return;
-  up_ = true;
   Event(PeerEvent::kUp, std::move(reason));
+  up_ = true;
 }
 
 void Link::SetDown(std::string reason) {
   if (!up_) return;
+  Event(PeerEvent::kDown, reason);
   up_ = false;
-  stats_.last_trouble = reason;
-  Event(PeerEvent::kDown, std::move(reason));
+  stats_.last_trouble = std::move(reason);
 }
 
 void Link::BeginSession(HelloResult how) {

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 #include <utility>
 
 #include "cluster/link/link.h"
@@ -95,20 +96,19 @@ bool Link::NextFrame(absl::Time now, Frame* frame) {
     return false;
   frame->slices.clear();
   if (handshake_.Due(now) && goodbye_ == GoodbyeState::kNo) {
-    *frame =
-        Lone(Header(FrameKind::kHello, now), EncodeHello(handshake_.Say(now)));
+    *frame = HelloFrame(now);
   } else if (refusal_due_ && goodbye_ == GoodbyeState::kNo) {
+    *frame = Lone(FrameKind::kRefusal, now, EncodeRefusal(refusal_));
     refusal_due_ = false;
-    *frame = Lone(Header(FrameKind::kRefusal, now), EncodeRefusal(refusal_));
   } else if (!handshake_.established()) {
     return false;
   } else if (goodbye_ == GoodbyeState::kDue) {
-    goodbye_ = GoodbyeState::kSaid;
-    *frame = Lone(Header(FrameKind::kGoodbye, now),
+    *frame = Lone(FrameKind::kGoodbye, now,
                   EncodeGoodbye({goodbye_reason_, ""}));
+    goodbye_ = GoodbyeState::kSaid;
   } else if (!NextData(now, frame)) {
     if (!ack_due_ && !AskDue() && !probe_due_) return false;
-    *frame = Lone(Header(FrameKind::kControl, now), "");
+    *frame = Lone(FrameKind::kControl, now);
   }
   ++stats_.frames_sent;
   last_bytes_ = frame->size();
@@ -182,11 +182,21 @@ void Link::Stamp(absl::Time now, FrameHeader* header) {
   last_flags_ = header->flags;
 }
 
-Frame Link::Lone(FrameHeader header, absl::string_view body) {
-  header.body_bytes = static_cast<std::uint32_t>(body.size());
-  header.body_crc = Crc32c(body);
+Frame Link::HelloFrame(absl::Time now) {
+  try {
+    return Lone(FrameKind::kHello, now, EncodeHello(handshake_.Say(now)));
+  } catch (const std::bad_alloc&) {
+    handshake_.Doubt();  // it was not said
+    throw;
+  }
+}
+
+Frame Link::Lone(FrameKind kind, absl::Time now, absl::string_view body) {
   const std::size_t bytes = kFrameHeaderBytes + body.size();
   std::shared_ptr<char> buffer = config_.buffers->Lend(bytes);
+  FrameHeader header = Header(kind, now);
+  header.body_bytes = static_cast<std::uint32_t>(body.size());
+  header.body_crc = Crc32c(body);
   EncodeFrameHeader(header, buffer.get());
   std::memcpy(buffer.get() + kFrameHeaderBytes, body.data(), body.size());
   const absl::string_view all(buffer.get(), bytes);
@@ -216,13 +226,13 @@ bool Link::NextData(absl::Time now, Frame* frame) {
 // whether the peer is heard, may have become wrong.
 void Link::TransmitAgain(const SendWindow::Sent& sent, absl::Time now,
                          Frame* frame) {
+  std::shared_ptr<char> place = config_.buffers->Lend(kFrameHeaderBytes);
   if (!window_.inflight()) timer_start_ = now;
   FrameHeader header = sent.header;
   Stamp(now, &header);
   if (window_.MarkTransmitted()) ++stats_.frames_retransmitted;
   header.flags |= DataFlags(header.lane, FrameCharge(sent.body_bytes));
   if (one_at_a_time_) header.flags |= kAckRequest;
-  std::shared_ptr<char> place = config_.buffers->Lend(kFrameHeaderBytes);
   EncodeFrameHeader(header, place.get());
   SendWindow::FillFrame(sent, std::move(place), frame);
 }
@@ -240,25 +250,30 @@ bool Link::DropUnfit(Lane lane) {
   return true;
 }
 
+// What needs memory comes first.
 void Link::Transmit(Lane lane, absl::Time now, Frame* frame) {
-  const bool large = queue_.Front(lane).large;
+  const Batch& front = queue_.Front(lane);
+  const bool large = front.large;
   const std::size_t charge = FrameCharge(NextBodyBytes(lane));
-  if (!window_.inflight()) timer_start_ = now;
+  std::shared_ptr<char> other_header;
+  if (front.shared || front.cut_bytes < front.headed_bytes)
+    other_header = config_.buffers->Lend(kFrameHeaderBytes);
+  window_.Reserve();
+  SendWindow::Sent sent;
+  if (!large) sent.batch = queue_.Take(lane);
 
+  if (!window_.inflight()) timer_start_ = now;
   FrameHeader header = Header(FrameKind::kData, now);
   header.codec = config_.codec->Id();
   header.lane = lane;
   header.sequence = window_.NextSequence();
-  SendWindow::Sent sent;
   if (large) {
     sent = CutChunk(lane, &header);
   } else {
-    sent.batch = queue_.Take(lane);
     sent.body_bytes = sent.batch.body_bytes;
     sent.envelopes = header.records = sent.batch.records;
   }
-  if (sent.batch.shared || sent.offset < sent.batch.headed_bytes)
-    sent.other_header = config_.buffers->Lend(kFrameHeaderBytes);
+  sent.other_header = std::move(other_header);
   gathered_[static_cast<std::size_t>(lane)] = header.records > 1;
   header.body_bytes = static_cast<std::uint32_t>(sent.body_bytes);
   header.body_crc = large ? LoadBodyCrc(sent.batch.chunk_header(sent.offset))

@@ -58,10 +58,10 @@ Batch OpenBatch::Close() {
 }
 
 Batch OpenBatch::CloseCopy() {
-  Batch batch = Close();
-  Batch copy = WithCapacity(config_->buffers.get(), batch, batch.body_bytes);
-  batch_.buffer = std::move(batch.buffer);
-  batch_.capacity = batch.capacity;
+  batch_.body_crc = Crc32c(batch_.body());
+  batch_.features = features();
+  Batch copy = WithCapacity(config_->buffers.get(), batch_, batch_.body_bytes);
+  Empty();
   return copy;
 }
 
@@ -76,6 +76,12 @@ Batch OpenBatch::Release() {
   encode_ = EncodeState();
   full_ = false;
   return released;
+}
+
+void OpenBatch::Empty() {
+  Batch batch = Release();
+  batch_.buffer = std::move(batch.buffer);
+  batch_.capacity = batch.capacity;
 }
 
 void OpenBatch::Clear() { Release(); }

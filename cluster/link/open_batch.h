@@ -5,7 +5,8 @@
 // the next one is worth. What it is not: bounded by more than a frame.
 //
 // Threads: none of its own, not thread-safe. Ownership: its buffer, until Close
-// or TakeFrom takes it. Errors: none.
+// or TakeFrom takes it. Errors: std::bad_alloc, of what takes records or copies
+// them, and then nothing has changed.
 //
 //   OpenBatch open(config, Lane::kNormal);
 //   const std::size_t bytes = config.codec->RecordBytesMax(envelope);
@@ -47,6 +48,10 @@ class OpenBatch {
     return batch_.body_bytes + bytes <= batch_bytes_;
   }
 
+  // Append of so many bytes needs no memory, also after Empty.
+  void Reserve(std::size_t bytes) {
+    if (ABSL_PREDICT_FALSE(batch_.room() < bytes)) MakeRoom(bytes);
+  }
   // Takes a record of at most `record_bytes_max`, and returns its bytes. Where
   // it does not fit, the batch is empty.
   std::size_t Append(const EnvelopeView& envelope,
@@ -61,6 +66,8 @@ class OpenBatch {
   Batch Close();
   // The same in a buffer of its own; it keeps the one that it has.
   Batch CloseCopy();
+  // Drops what it has, and keeps the buffer.
+  void Empty();
   void Clear();
 
  private:
@@ -82,8 +89,7 @@ class OpenBatch {
 // Here, since every envelope is through it.
 inline std::size_t OpenBatch::Append(const EnvelopeView& envelope,
                                      std::size_t record_bytes_max) {
-  if (ABSL_PREDICT_FALSE(batch_.room() < record_bytes_max))
-    MakeRoom(record_bytes_max);
+  Reserve(record_bytes_max);
   char* const begin = batch_.body_end();
   char* const end = config_->codec->AppendRecord(envelope, &encode_, begin);
   const auto written = static_cast<std::size_t>(end - begin);

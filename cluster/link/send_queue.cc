@@ -1,6 +1,7 @@
 #include "cluster/link/send_queue.h"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "cluster/link/large_record.h"
@@ -16,6 +17,10 @@ constexpr std::size_t kLaneShare = 8;
 
 // Records of more bytes than this, on average, are several cache lines each.
 constexpr std::size_t kCopiedBytes = 256;
+
+// What goes to the end of a lane takes at most so many places: its own and that
+// of the open batch before it.
+constexpr std::size_t kPlacesMax = 2;
 
 // What of a small batch a peer with these limits takes; the rest is counted.
 Batch OnlyFit(const LinkConfig& config, const Batch& batch,
@@ -87,21 +92,35 @@ AppendResult SendQueue::Append(const EnvelopeView& envelope) {
   if (envelope.payload.size() > config_.payload_bytes_max)
     return AppendResult::kTooLarge;
   const std::size_t record_bytes_max = config_.codec->RecordBytesMax(envelope);
-  if (!Fits(envelope.lane, record_bytes_max) &&
-      !MakeRoom(envelope.lane, record_bytes_max)) {
+  const bool fits = Fits(envelope.lane, record_bytes_max);
+  if (!fits && !MayMakeRoom(envelope.lane, record_bytes_max))
     return AppendResult::kFull;
-  }
   if (record_bytes_max > chunk_bytes_)
     return AppendEncoded(EncodeLarge(config_, envelope));
   LaneQueue& queue = At(envelope.lane);
   if (!queue.open.Fits(record_bytes_max)) Close(&queue);
+  if (!fits) {
+    queue.open.Reserve(record_bytes_max);
+    MakeRoom(envelope.lane, record_bytes_max);
+  }
   Accept(1, queue.open.Append(envelope, record_bytes_max), &queue);
-  if (queue.open.full()) Close(&queue);
+  if (queue.open.full()) CloseFull(&queue);
   return AppendResult::kAccepted;
 }
 
 void SendQueue::Close(LaneQueue* queue) {
-  if (!queue->open.empty()) queue->closed.PushBack(CloseOpen(queue));
+  if (queue->open.empty()) return;
+  queue->closed.Reserve(1);
+  queue->closed.PushBack(CloseOpen(queue));
+}
+
+// Without memory for its place it stays open, and whatever comes next has to
+// find the memory first.
+void SendQueue::CloseFull(LaneQueue* queue) {
+  try {
+    Close(queue);
+  } catch (const std::bad_alloc&) {
+  }
 }
 
 Batch SendQueue::CloseOpen(LaneQueue* queue) {
@@ -112,15 +131,18 @@ Batch SendQueue::CloseOpen(LaneQueue* queue) {
 }
 
 AppendResult SendQueue::AppendEncoded(Batch batch) {
-  if (!Fits(batch.lane, batch.body_bytes) &&
-      !MakeRoom(batch.lane, batch.body_bytes))
+  const bool fits = Fits(batch.lane, batch.body_bytes);
+  if (!fits && !MayMakeRoom(batch.lane, batch.body_bytes))
     return AppendResult::kFull;
+  At(batch.lane).closed.Reserve(kPlacesMax);
+  if (!fits) MakeRoom(batch.lane, batch.body_bytes);
   PushClosed(std::move(batch));
   return AppendResult::kAccepted;
 }
 
 void SendQueue::PushClosed(Batch batch) {
   LaneQueue& queue = At(batch.lane);
+  queue.closed.Reserve(kPlacesMax);
   Close(&queue);
   batch.first_ordinal = queue.accepted + 1;
   Accept(batch.records, batch.body_bytes, &queue);
@@ -133,43 +155,66 @@ void SendQueue::AppendShared(const Batch& batch, const EncodeState& encode) {
   if (!IsSmall(batch)) return PushClosed(batch);
   LaneQueue& queue = At(batch.lane);
   if (!queue.open.Fits(batch.body_bytes)) Close(&queue);
-  Accept(batch.records, batch.body_bytes, &queue);
   queue.open.AppendCopy(batch, encode);
+  Accept(batch.records, batch.body_bytes, &queue);
+}
+
+void SendQueue::ReserveStaged(Lane lane) {
+  At(lane).closed.Reserve(kPlacesMax);
 }
 
 // Many small records are copied: where they are staged is written a record at a
 // time, and should stay with the processor that does. In a buffer that another
 // processor has read from since, each record would wait for its cache line,
-// which took half of a sender's time where processors share no cache.
+// which took half of a sender's time where processors share no cache. Without
+// memory for a copy the records go as they are.
 void SendQueue::AppendStaged(OpenBatch* staged) {
   const Batch& batch = staged->batch();
   LaneQueue& queue = At(batch.lane);
   const bool copied =
       !IsSmall(batch) && batch.body_bytes < kCopiedBytes * batch.records;
   if (copied || staged->full()) {
-    PushClosed(copied ? staged->CloseCopy() : staged->Close());
+    PushClosed(copied ? CloseStaged(staged) : staged->Close());
     return;
   }
   const bool joins = !queue.open.empty() && IsSmall(batch) &&
                      queue.open.Fits(batch.body_bytes);
-  if (!joins) Close(&queue);
+  if (joins && JoinOpen(staged, &queue)) return;
+  Close(&queue);
   Accept(batch.records, batch.body_bytes, &queue);
-  if (joins) {
-    queue.open.AppendCopy(batch, staged->encode());
-    staged->Clear();
-  } else {
-    queue.open.TakeFrom(staged);
+  queue.open.TakeFrom(staged);
+}
+
+// False: there is no memory, and nothing was done.
+bool SendQueue::JoinOpen(OpenBatch* staged, LaneQueue* queue) {
+  try {
+    queue->open.AppendCopy(staged->batch(), staged->encode());
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+  Accept(staged->batch().records, staged->batch().body_bytes, queue);
+  staged->Clear();
+  return true;
+}
+
+Batch SendQueue::CloseStaged(OpenBatch* staged) {
+  try {
+    return staged->CloseCopy();
+  } catch (const std::bad_alloc&) {
+    return staged->Close();
   }
 }
 
-// Drops nothing where that would not be enough.
-bool SendQueue::MakeRoom(Lane lane, std::size_t bytes) {
+// Whether dropping would be enough.
+bool SendQueue::MayMakeRoom(Lane lane, std::size_t bytes) const {
   if (envelopes_ == 0) return true;
   if (config_.overflow == Overflow::kReject) return false;
   const std::size_t kept = bytes_ - DroppableFor(lane);
-  if (kept > 0 && kept + bytes > config_.queue_bytes_max) return false;
-  while (envelopes_ > 0 && !HasRoomFor(bytes)) DropOldestFor(lane);
-  return true;
+  return kept == 0 || kept + bytes <= config_.queue_bytes_max;
+}
+
+void SendQueue::MakeRoom(Lane newcomer, std::size_t bytes) {
+  while (envelopes_ > 0 && !HasRoomFor(bytes)) DropOldestFor(newcomer);
 }
 
 bool SendQueue::DropOldest(Lane newcomer, std::size_t bytes) {
@@ -202,20 +247,29 @@ void SendQueue::DropOldestFor(Lane newcomer) {
   }
 }
 
-Batch SendQueue::PopFront(LaneQueue* queue) {
-  Batch batch =
-      queue->closed.empty() ? CloseOpen(queue) : queue->closed.PopFront();
+void SendQueue::Discount(const Batch& batch, LaneQueue* queue) {
   envelopes_ -= batch.records;
   bytes_ -= batch.body_bytes;
   queue->bytes -= batch.body_bytes;
+}
+
+Batch SendQueue::PopFront(LaneQueue* queue) {
+  Batch batch =
+      queue->closed.empty() ? CloseOpen(queue) : queue->closed.PopFront();
+  Discount(batch, queue);
   return batch;
 }
 
 Batch SendQueue::Take(Lane lane) {
   CLUSTER_CHECK(!Empty(lane) && !Front(lane).large, "no small batch in front");
-  Batch batch = PopFront(&At(lane));
-  if (batch.shared) return batch;
-  return Compact(config_.buffers.get(), std::move(batch));
+  const Batch& front = Front(lane);
+  if (front.shared || IsCompact(front)) return PopFront(&At(lane));
+  Batch compact = WithCapacity(config_.buffers.get(), front, front.body_bytes);
+  const Batch taken = PopFront(&At(lane));
+  compact.body_crc = taken.body_crc;
+  compact.features = taken.features;
+  compact.first_ordinal = taken.first_ordinal;
+  return compact;
 }
 
 void SendQueue::CutFront(Lane lane, std::size_t bytes) {
@@ -227,7 +281,16 @@ void SendQueue::CutFront(Lane lane, std::size_t bytes) {
   if (front.cut_bytes == front.body_bytes) DropFront(lane);
 }
 
-void SendQueue::DropFront(Lane lane) { PopFront(&At(lane)); }
+// An open batch keeps its buffer, which the newcomer may count on.
+void SendQueue::DropFront(Lane lane) {
+  LaneQueue& queue = At(lane);
+  Discount(Front(lane), &queue);
+  if (queue.closed.empty()) {
+    queue.open.Empty();
+  } else {
+    queue.closed.DropFront();
+  }
+}
 
 Unfit SendQueue::DropUnfit(Lane lane, std::size_t payload_bytes_max,
                            std::uint64_t features) {
@@ -243,9 +306,14 @@ Unfit SendQueue::DropUnfit(Lane lane, std::size_t payload_bytes_max,
     DropFront(lane);
     return unfit;
   }
-  Batch rest =
-      OnlyFit(config_, Take(lane), payload_bytes_max, features, &unfit);
-  if (rest.records > 0) PutFront(std::move(rest));
+  LaneQueue& queue = At(lane);
+  if (!HasFull(lane)) Close(&queue);
+  Batch& first = queue.closed.front();
+  Batch rest = OnlyFit(config_, first, payload_bytes_max, features, &unfit);
+  Discount(first, &queue);
+  Count(rest.records, rest.body_bytes, &queue);
+  first = std::move(rest);
+  if (first.records == 0) queue.closed.DropFront();
   return unfit;
 }
 

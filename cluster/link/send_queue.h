@@ -6,7 +6,8 @@
 // are, so that a large payload in the bulk lane shuts no vote out. What it is
 // not: a window; what was transmitted is in SendWindow.
 //
-// Threads: none of its own, not thread-safe. Errors: Append's result.
+// Threads: none of its own, not thread-safe. Errors: Append's result. Where
+// memory ends a call throws std::bad_alloc, and all is as it was.
 //
 //   SendQueue queue(config);
 //   if (queue.Append(envelope) == AppendResult::kFull) ...
@@ -56,7 +57,9 @@ class SendQueue {
   // Takes the records of a small batch that is shared with other peers. There
   // is room for them. `encode` is the state after the last of them.
   void AppendShared(const Batch& batch, const EncodeState& encode);
-  // Takes what `staged` has, and leaves it empty. There is room for it.
+  // Takes what `staged` has, and leaves it empty. There is room for it. Needs no
+  // memory after ReserveStaged, with no other call between.
+  void ReserveStaged(Lane lane);
   void AppendStaged(OpenBatch* staged);
 
   // Drops what waited longest for a newcomer of that lane, until so many bytes
@@ -147,8 +150,10 @@ class SendQueue {
   bool Fits(Lane lane, std::size_t record_bytes) const;
   void Accept(std::uint64_t envelopes, std::size_t bytes, LaneQueue* queue);
   void Count(std::uint64_t envelopes, std::size_t bytes, LaneQueue* queue);
+  void Discount(const Batch& batch, LaneQueue* queue);
   void DropFront(Lane lane);
-  bool MakeRoom(Lane lane, std::size_t bytes);
+  bool MayMakeRoom(Lane lane, std::size_t bytes) const;
+  void MakeRoom(Lane newcomer, std::size_t bytes);
   std::size_t DroppableFor(Lane newcomer) const;
   bool MayDropFor(Lane newcomer, Lane lane) const;
   void DropOldestFor(Lane newcomer);
@@ -159,6 +164,9 @@ class SendQueue {
     return batch.body_bytes < batch_bytes_ / 2;
   }
   void Close(LaneQueue* queue);
+  void CloseFull(LaneQueue* queue);
+  bool JoinOpen(OpenBatch* staged, LaneQueue* queue);
+  Batch CloseStaged(OpenBatch* staged);
 
   const LinkConfig& config_;
   const std::size_t chunk_bytes_;  // a record over this is large

@@ -22,11 +22,16 @@ std::size_t HeldBytes(const SendWindow::Sent& sent) {
 
 std::vector<SendWindow::Sent> SendWindow::Reset() {
   std::vector<Sent> unconsumed;
+  unconsumed.reserve(sent_.size());
   while (!sent_.empty()) unconsumed.push_back(sent_.PopFront());
+  Clear();
+  return unconsumed;
+}
+
+void SendWindow::Clear() {
   const std::uint64_t acknowledged = acknowledged_envelopes_;
   *this = SendWindow();
   acknowledged_envelopes_ = acknowledged;
-  return unconsumed;
 }
 
 const SendWindow::Sent& SendWindow::At(std::uint64_t sequence) const {

@@ -7,7 +7,8 @@
 //   front            received_through     next_transmit        next_sequence
 //     |-- received, not consumed --|-- in flight --|-- to be sent again --|
 //
-// Threads: none of its own, not thread-safe. Errors: AckResult.
+// Threads: none of its own, not thread-safe. Errors: AckResult; std::bad_alloc of
+// Reserve and Reset, and then nothing has changed.
 
 #ifndef CLUSTER_LINK_SEND_WINDOW_H_
 #define CLUSTER_LINK_SEND_WINDOW_H_
@@ -57,12 +58,16 @@ class SendWindow {
   // A new session: sequence numbers begin at 1 again. What was not consumed is
   // returned in order.
   std::vector<Sent> Reset();
+  // The same, and drops that.
+  void Clear();
 
   // The frame that is to be transmitted next among those that were transmitted
   // before, or null.
   const Sent* Rewound() const;
   // Takes a new frame, as transmitted, with NextSequence as its sequence.
   std::uint64_t NextSequence() const { return next_sequence_; }
+  // Makes the place that the next Add takes, so that it needs no memory.
+  void Reserve() { sent_.Reserve(1); }
   void Add(Sent&& sent);
   // The frame that Rewound returned was transmitted. True if not for the first
   // time.
