@@ -21,14 +21,15 @@ Envelope EnvelopeView::ToEnvelope() const {
           std::string(payload), lane, group,    correlation};
 }
 
+// The payload first: it may lack memory.
 void EnvelopeView::CopyTo(Envelope* envelope) const {
+  envelope->payload.assign(payload.data(), payload.size());
   envelope->message_id = message_id;
   envelope->pid = pid;
   envelope->msg_type = msg_type;
   envelope->sender_id = sender_id;
   envelope->term = term;
   envelope->voted = voted;
-  envelope->payload.assign(payload.data(), payload.size());
   envelope->lane = lane;
   envelope->group = group;
   envelope->correlation = correlation;

@@ -119,7 +119,8 @@ struct EnvelopeView {
 
   // Copies the payload.
   Envelope ToEnvelope() const;
-  // The same into the memory that `envelope` has already.
+  // The same into the memory that `envelope` has already. Where that is not
+  // enough and memory ends, std::bad_alloc, and `envelope` is as it was.
   void CopyTo(Envelope* envelope) const;
 };
 

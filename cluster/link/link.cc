@@ -278,7 +278,8 @@ void Link::Tick(absl::Time now) {
   if (now >= ack_at_ || last_sent_ < HeartbeatBefore(now)) ack_due_ = true;
 }
 
-PeerStats Link::Counted(PeerStats stats) const {
+PeerStats Link::Stats() const {
+  PeerStats stats = stats_;
   stats.up = up_;
   stats.acknowledged = window_.acknowledged_envelopes();
   stats.queued = queue_.envelopes() + window_.untaken_envelopes();

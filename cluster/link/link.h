@@ -135,8 +135,6 @@ class Link {
   // Whether all that was accepted is acknowledged or dropped.
   bool Drained() const { return queue_.Empty() && window_.empty(); }
 
-  // How many Abandon would return.
-  std::uint64_t unknown_fate() const { return window_.envelopes(); }
   // Drops all that is not acknowledged, counted by `reason`, and returns how
   // many had been transmitted.
   std::uint64_t Abandon(DropReason reason);
@@ -214,14 +212,10 @@ class Link {
   std::size_t received_bytes() const { return receive_.bytes(); }
   // Whether a large payload waits for room to be put together.
   bool holding() const { return holding_ > 0; }
-  PeerStats Stats() const { return Counted(stats_); }
-  // The same of a link that is done with. Needs no memory.
-  PeerStats LastStats() { return Counted(std::move(stats_)); }
+  PeerStats Stats() const;
 
  private:
   enum class GoodbyeState { kNo, kDue, kSaid };
-
-  PeerStats Counted(PeerStats stats) const;
 
   // Receiving (link_receive.cc).
   void OnHello(const FrameHeader& header, absl::string_view body,

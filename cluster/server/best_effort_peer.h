@@ -2,7 +2,8 @@
 // bare transport.
 //
 // At most once; what the transport loses is lost. What Send accepted is counted
-// as acknowledged, since nothing more will be known of it. Threads: safe.
+// as acknowledged, since nothing more will be known of it. Threads: safe. Errors:
+// Send throws std::bad_alloc where memory ends, and accepted nothing.
 
 #ifndef CLUSTER_SERVER_BEST_EFFORT_PEER_H_
 #define CLUSTER_SERVER_BEST_EFFORT_PEER_H_

@@ -1,5 +1,7 @@
 #include "cluster/server/broadcaster.h"
 
+#include <new>
+
 #include "codec/codec.h"
 
 namespace cluster {
@@ -28,16 +30,23 @@ std::vector<std::pair<int, Peer*>> Broadcaster::Send(
   const bool large = envelope.payload.size() > LoneBytes(config_.frame_bytes);
   absl::optional<Batch> encoded;
   bool taken = true;  // by all who are members
+  bool memory = true;
   for (Peer* const peer : peers_->all()) {
     const int id = peer->id();
     if (id == Peer::kNobody) continue;
-    const SendOutcome outcome =
-        large ? Reliable(peer)->SendLarge(id, envelope, &encoded)
-              : peer->Send(id, envelope);
-    if (outcome == SendOutcome::kAccepted) continue;
-    troubled.emplace_back(id, peer);
-    taken = taken && outcome == SendOutcome::kRemoved;
+    // One that gets none keeps it from no other.
+    try {
+      const SendOutcome outcome =
+          large ? Reliable(peer)->SendLarge(id, envelope, &encoded)
+                : peer->Send(id, envelope);
+      if (outcome == SendOutcome::kAccepted) continue;
+      taken = taken && outcome == SendOutcome::kRemoved;
+      troubled.emplace_back(id, peer);
+    } catch (const std::bad_alloc&) {
+      memory = false;
+    }
   }
+  if (!memory) throw std::bad_alloc();
   if (taken && !large) CountDirect();
   return troubled;
 }
@@ -73,20 +82,38 @@ bool Broadcaster::Gather(const EnvelopeView& envelope) {
     // A peer that gets free before its lock is taken here is seen here; one
     // that does so later sees that something waits (OnRoom).
     waiting_.store(true, std::memory_order_release);
-    if (!AllGather()) HandOver();
+    if (!AllGather()) HandOverLater();
   }
   return true;
 }
 
+// What it has no memory for waits for the next look: OnRoom is called with each
+// tick.
+void Broadcaster::HandOverLater() {
+  try {
+    HandOver();
+  } catch (const std::bad_alloc&) {
+  }
+}
+
 void Broadcaster::HandOver() {
+  if (closed_.records > 0) HandOverClosed();
   if (batch_.empty()) return;
-  const EncodeState encode = batch_.encode();
-  Batch batch = batch_.Close();
-  batch.shared = true;
-  for (Peer* const peer : peers_->all())
-    Reliable(peer)->SendShared(batch, encode);
+  encode_ = batch_.encode();
+  closed_ = batch_.Close();
+  closed_.shared = true;
+  HandOverClosed();
   waiting_.store(false, std::memory_order_release);
   if (!AllGather()) open_.store(false, std::memory_order_release);
+}
+
+// Nobody becomes a member or leaves meanwhile: that waits for Close.
+void Broadcaster::HandOverClosed() {
+  const absl::Span<Peer* const> peers = peers_->all();
+  for (; closed_taken_ < peers.size(); ++closed_taken_)
+    Reliable(peers[closed_taken_])->SendShared(closed_, encode_);
+  closed_ = Batch();
+  closed_taken_ = 0;
 }
 
 void Broadcaster::Close() {
@@ -107,7 +134,7 @@ void Broadcaster::Stop() {
 void Broadcaster::OnRoom() {
   if (!waiting_.load(std::memory_order_acquire) || AllGather()) return;
   std::lock_guard<std::mutex> lock(mutex_);
-  HandOver();
+  HandOverLater();
 }
 
 }  // namespace cluster

@@ -14,7 +14,9 @@
 // at once, as long as everything else that is sent says Close before.
 //
 // Threads: safe. Its lock is taken before a peer's. Errors: who did not take
-// it.
+// it. Where memory ends a call throws std::bad_alloc; an envelope that was not
+// gathered was not accepted by those who had none, and what was gathered before
+// reaches every peer once: where HandOver ended, the next one goes on.
 //
 //   for (const auto& [id, peer] : broadcaster.Send(view)) ...  // trouble
 //   if (broadcaster.open()) broadcaster.Close();
@@ -63,6 +65,8 @@ class Broadcaster {
   void CountDirect();
   bool AllGather() const;
   void HandOver();
+  void HandOverClosed();
+  void HandOverLater();
 
   const LinkConfig config_;
   const std::size_t batch_bytes_;
@@ -76,6 +80,11 @@ class Broadcaster {
   std::atomic<bool> waiting_{false};  // batch_ has records
   bool stopped_ = false;
   OpenBatch batch_;
+  // What was in it, on its way to the peers, of which so many have it. Empty, but
+  // where HandOver ran out of memory.
+  Batch closed_;
+  EncodeState encode_;  // after its last record
+  std::size_t closed_taken_ = 0;
 };
 
 }  // namespace cluster

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <new>
 #include <utility>
 
 #include "transport/fork_generation.h"
@@ -115,7 +116,13 @@ void Callbacks::PushEvent(PeerEvent event) {
   events_pending_ = true;
   // Under the lock, so that markers are in the order of their events. Receive
   // waits at each for all that are pending.
-  inbox_->PushMarker(/*again=*/on_envelope_ != nullptr);
+  try {
+    inbox_->PushMarker(/*again=*/on_envelope_ != nullptr);
+  } catch (const std::bad_alloc&) {
+    events_.DropLast();
+    events_pending_ = running_event_ || !events_.empty();
+    throw;
+  }
 }
 
 void Callbacks::RunHere() {

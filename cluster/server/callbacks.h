@@ -48,7 +48,8 @@ class Callbacks {
   // The same, and none that the own thread runs is running when it returns.
   void Stop();
 
-  // An event happened. Does not run it; RunHere or Wake must follow.
+  // An event happened. Does not run it; RunHere or Wake must follow. Throws
+  // std::bad_alloc where memory ends, and then it was not pushed.
   void PushEvent(PeerEvent event);
   // Runs what is to be run on this thread, unless another one is at it.
   void RunHere();

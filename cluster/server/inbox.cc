@@ -1,5 +1,6 @@
 #include "cluster/server/inbox.h"
 
+#include <new>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -26,14 +27,14 @@ bool Inbox::IsMarker(const Item& item) {
 }
 
 void Inbox::PushItem(Item item) {
-  bytes_.fetch_add(item.bytes, std::memory_order_relaxed);
-  if (item.kind == Item::Kind::kEnvelope) envelope_bytes_ += item.bytes;
-  if (item.own) {
+  const bool own = item.own;
+  const std::size_t bytes = item.bytes;
+  items_.PushBack(std::move(item));
+  if (own) {
     ++own_.accepted;
     ++own_.queued;
-    own_.queued_bytes += item.bytes;
+    own_.queued_bytes += bytes;
   }
-  items_.PushBack(std::move(item));
   // Who reads tells them when it ends.
   if (readers_waiting_ > 0 &&
       role_.load(std::memory_order_relaxed) <= Role::kBegun)
@@ -47,8 +48,10 @@ void Inbox::Push(ArrivalSource* source, Arrival arrival) {
   item.arrival = std::move(arrival);
   // After Close too: it counts as received and not delivered, like what lay
   // there before, and is not acknowledged as consumed.
+  const std::size_t bytes = item.bytes;
   std::lock_guard<std::mutex> lock(mutex_);
   PushItem(std::move(item));
+  bytes_.fetch_add(bytes, std::memory_order_relaxed);
 }
 
 // Where no other envelope is, one of any size is taken.
@@ -58,28 +61,43 @@ bool Inbox::HasRoom(std::size_t payload_bytes) const {
 }
 
 bool Inbox::PushEnvelope(const EnvelopeView& envelope) {
+  const std::size_t bytes = envelope.payload.size() + kEnvelopeChargeBytes;
   {
     std::lock_guard<std::mutex> lock(mutex_);
     if (closed_ || !HasRoom(envelope.payload.size())) return false;
-    // Reserved while the payload is copied without the lock.
-    bytes_.fetch_add(envelope.payload.size() + kEnvelopeChargeBytes,
-                     std::memory_order_relaxed);
-    envelope_bytes_ += envelope.payload.size() + kEnvelopeChargeBytes;
+    // Taken while the payload is copied without the lock.
+    TakeRoom(bytes);
   }
-  Item item;
-  item.kind = Item::Kind::kEnvelope;
-  item.envelope = envelope.ToEnvelope();
-  item.own = envelope.sender_id == self_id_;
-  item.bytes = envelope.payload.size() + kEnvelopeChargeBytes;
-  {
+  try {
+    Item item;
+    item.kind = Item::Kind::kEnvelope;
+    item.envelope = envelope.ToEnvelope();
+    item.own = envelope.sender_id == self_id_;
+    item.bytes = bytes;
     std::lock_guard<std::mutex> lock(mutex_);
-    bytes_.fetch_sub(item.bytes, std::memory_order_relaxed);  // PushItem's
-    envelope_bytes_ -= item.bytes;
-    if (closed_) return false;
+    if (closed_) {
+      GiveRoom(bytes);
+      return false;
+    }
     PushItem(std::move(item));
+  } catch (const std::bad_alloc&) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    GiveRoom(bytes);
+    throw;
   }
   WakeReader();
   return true;
+}
+
+void Inbox::TakeRoom(std::size_t bytes) {
+  bytes_.fetch_add(bytes, std::memory_order_relaxed);
+  envelope_bytes_ += bytes;
+}
+
+void Inbox::GiveRoom(std::size_t bytes) {
+  bytes_.fetch_sub(bytes, std::memory_order_relaxed);
+  envelope_bytes_ -= bytes;
+  if (senders_waiting_ > 0) room_.notify_all();
 }
 
 bool Inbox::WaitForRoom(std::size_t payload_bytes,
@@ -179,6 +197,15 @@ const EnvelopeView* Inbox::Next() {
   return &decode_.envelope;
 }
 
+// NextWithoutRecord finds it.
+void Inbox::PutBack() {
+  delivered_.store(delivered_.load(std::memory_order_relaxed) - 1,
+                   std::memory_order_relaxed);
+  --taken_;
+  put_back_ = true;
+  behind_ = std::exchange(rest_, absl::string_view());
+}
+
 bool Inbox::NextItem() {
   std::lock_guard<std::mutex> lock(mutex_);
   if (closed_ || items_.empty() || IsMarker(items_.front())) return false;
@@ -191,10 +218,7 @@ bool Inbox::NextItem() {
       --own_.queued;
       own_.queued_bytes -= current_.bytes;
     }
-    envelope_bytes_ -= current_.bytes;
-    bytes_.fetch_sub(std::exchange(current_.bytes, 0),
-                     std::memory_order_relaxed);
-    if (senders_waiting_ > 0) room_.notify_all();
+    GiveRoom(std::exchange(current_.bytes, 0));
   }
   taken_ = 0;
   rest_ = current_.arrival.body.bytes;
@@ -223,9 +247,16 @@ bool Inbox::NextOfCurrent() {
   return false;
 }
 
-// The end of an arrival, a single envelope, or nothing at all.
+// The end of an arrival, a single envelope, one that was put back, or nothing
+// at all.
 bool Inbox::NextWithoutRecord() {
   if (!has_current_) return false;
+  if (put_back_) {
+    put_back_ = false;
+    rest_ = behind_;
+    ++taken_;
+    return true;
+  }
   if (current_.kind == Item::Kind::kEnvelope) {
     if (taken_ > 0) return false;
     ++taken_;

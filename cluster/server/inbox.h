@@ -106,6 +106,8 @@ class Inbox {
   // With the role: the next envelope, valid until the next call; null if none
   // is at hand or a marker is next.
   const EnvelopeView* Next();
+  // With the role: the envelope that Next returned last is to be returned again.
+  void PutBack();
   // With the role: whether a marker is next; and takes it.
   bool AtMarker() const;
   bool TakeMarker();
@@ -157,6 +159,8 @@ class Inbox {
   bool TakeRole();
   void LeaveRole(Role left);
   void PushItem(Item item);
+  void TakeRoom(std::size_t bytes);
+  void GiveRoom(std::size_t bytes);
   bool NextItem();
   bool NextOfCurrent();
   // To make room for the texts of these would be most of what a record costs.
@@ -194,8 +198,10 @@ class Inbox {
   const Codec* codec_ = nullptr;
   DecodeState decode_;  // has the envelope that Next returned last
   absl::string_view rest_;
-  int sender_ = 0;           // whom records of current_ must name
-  std::uint64_t taken_ = 0;  // of current_
+  bool put_back_ = false;
+  absl::string_view behind_;  // it, of current_
+  int sender_ = 0;            // whom records of current_ must name
+  std::uint64_t taken_ = 0;   // of current_
 };
 
 }  // namespace cluster

@@ -6,7 +6,8 @@
 // that it is for, and does nothing for one that is not served any more.
 //
 // Threads: safe; each peer has one lock, and nobody holds two. Errors:
-// SendOutcome.
+// SendOutcome. Where memory ends Send throws std::bad_alloc, and the envelope was
+// not accepted.
 
 #ifndef CLUSTER_SERVER_PEER_H_
 #define CLUSTER_SERVER_PEER_H_

@@ -8,7 +8,8 @@
 // not: a bound on kRejected (Rejections tells one a second) or on kRemoved
 // (only RemovePeer makes them).
 //
-// Threads: not safe. Errors: none.
+// Threads: not safe. Errors: Push throws std::bad_alloc where memory ends, and
+// has added nothing.
 //
 //   if (pending.Push(std::move(event))) ...  // else an earlier one tells it
 //   PeerEvent event = pending.Pop();
@@ -29,6 +30,8 @@ class PendingEvents {
 
   // False if an event that waits tells this one too.
   bool Push(PeerEvent event);
+  // Takes back what Push has just added.
+  void DropLast() { events_.pop_back(); }
   // The first. There is one.
   PeerEvent Pop();
   bool empty() const { return events_.empty(); }

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "cluster/server/clock.h"
+#include "transport/check.h"
 
 namespace cluster {
 namespace {
@@ -116,7 +117,7 @@ void ReliablePeer::Leave() {
   left_ = true;
   link_->SayGoodbye(GoodbyeReason::kStopped);
   Pump();
-  link_->Abandon(DropReason::kStopped);
+  AbandonAll(DropReason::kStopped);
   Release(std::move(lock));
 }
 
@@ -130,8 +131,7 @@ PeerStats ReliablePeer::Remove() {
   event.type = PeerEvent::kRemoved;
   event.peer = config_.peer_id;
   event.reason = "RemovePeer";
-  CloseStaging();
-  event.unknown_fate = link_->Abandon(DropReason::kRemoved);
+  event.unknown_fate = AbandonAll(DropReason::kRemoved);
   AddCounters(link_->Stats(), &retired_);
   link_.reset();
   address_.clear();
@@ -234,10 +234,10 @@ bool ReliablePeer::Tick(absl::Time now) {
                            std::memory_order_relaxed);
       return false;
     }
-    event_pushed_ = arrival_pushed_ = false;
-    link_->Tick(now);
+    event_pushed_ = arrival_pushed_ = tick_wanted_ = false;
+    OrAtNextTick([&] { link_->Tick(now); });
     Pump();
-    busy = link_->Busy();
+    busy = link_->Busy() || tick_wanted_;
     if (!busy) {
       absl::Time until = link_->IdleUntil();
       if (!link_->connected())
@@ -314,8 +314,16 @@ void ReliablePeer::OnConsumed(const Arrival& arrival) {
   callbacks_->Wake();
 }
 
+// The reader has let the records go, and may be any thread of the application:
+// the session ends here, or the process.
 void ReliablePeer::OnBadRecords(const Arrival& arrival, RefusalReason reason,
                                 absl::string_view text) {
+  OrEndProcess("ending a session",
+               [&] { RejectRecords(arrival, reason, text); });
+}
+
+void ReliablePeer::RejectRecords(const Arrival& arrival, RefusalReason reason,
+                                 absl::string_view text) {
   {
     const std::unique_lock<std::mutex> lock = Touch();
     // The peer was removed while its frame was on its way through the server.

@@ -2,6 +2,10 @@
 // envelopes to gather in while the link is busy, and a transport to hand its
 // frames to. What it is not: session logic, which is all in Link.
 //
+// Errors: where memory ends, what sends throws std::bad_alloc, and the envelope
+// was not accepted. What was accepted is transmitted as soon as there is memory
+// again: the next frame of the peer or tick goes on with it.
+//
 // Threads: safe. The lock is held over encoding an envelope of up to half a
 // frame and over the transport's Send, which neither blocks nor calls back;
 // never over user code. Envelopes for a busy link are encoded under the lock of
@@ -16,6 +20,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <string>
 
 #include "absl/types/optional.h"
@@ -89,6 +94,8 @@ class ReliablePeer : public Peer, public ArrivalSource, private LinkSink {
     return link_ != nullptr && config_.peer_id == id;
   }
   void NewLink();
+  void RejectRecords(const Arrival& arrival, RefusalReason reason,
+                     absl::string_view text);
   absl::Status Dial(const std::string& address, std::uint64_t generation);
   void Redial(bool by_watchdog);
   absl::Duration SilenceMax() const;
@@ -105,13 +112,24 @@ class ReliablePeer : public Peer, public ArrivalSource, private LinkSink {
   void HandOver();
   void TakeStaged();
   bool CloseStaging();
+  std::uint64_t AbandonAll(DropReason reason);
   bool SettleStaging();
   // Whether what is staged should leave, or no more be staged.
   bool StagingDue() const;
   // Whether Pump has anything to do.
   bool MayPump() const;
   void Pump();
+  // With the lock held. What there is no memory for is left to the next tick.
+  template <typename Step>
+  void OrAtNextTick(Step step) {
+    try {
+      step();
+    } catch (const std::bad_alloc&) {
+      tick_wanted_ = true;
+    }
+  }
   void Transmit();
+  bool GiveToTransport(const Frame& frame);
   // Wakes whoever waits for what was dropped.
   void TellDrops();
   template <typename Predicate>
@@ -152,7 +170,8 @@ class ReliablePeer : public Peer, public ArrivalSource, private LinkSink {
   std::uint64_t watchdog_generation_ = 0;
   bool event_pushed_ = false;
   bool arrival_pushed_ = false;
-  bool left_ = false;  // the server stops
+  bool tick_wanted_ = false;  // something is left to the next tick
+  bool left_ = false;         // the server stops
 
   Staging staging_;
 };

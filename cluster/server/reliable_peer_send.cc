@@ -6,6 +6,7 @@
 // lock, and before that is given back either staging is closed or the link
 // would only let them wait, or OnDrained is still to come.
 
+#include <new>
 #include <utility>
 
 #include "absl/base/optimization.h"
@@ -31,7 +32,11 @@ SendOutcome ReliablePeer::SendUnstaged(int id, const EnvelopeView& envelope,
   }
   if (staged == Staging::Result::kTaken) return SendOutcome::kAccepted;
   if (staged == Staging::Result::kFilled) {
-    HandOver();
+    // Without memory it stays: the next envelope finds no room and tries again.
+    try {
+      HandOver();
+    } catch (const std::bad_alloc&) {
+    }
     return SendOutcome::kAccepted;
   }
   if (envelope.payload.size() > LoneBytes(config_.frame_bytes)) {
@@ -100,7 +105,9 @@ SendOutcome ReliablePeer::Settle(AppendResult result, Lane lane) {
 }
 
 void ReliablePeer::Appended(Lane lane) {
-  if (link_->MayTransmit(lane) || SettleStaging()) Pump();
+  OrAtNextTick([&] {
+    if (link_->MayTransmit(lane) || SettleStaging()) Pump();
+  });
 }
 
 // Before `bytes` more go to the queue: what is staged came before them if it is
@@ -123,15 +130,24 @@ void ReliablePeer::HandOver() {
 }
 
 void ReliablePeer::TakeStaged() {
+  if (!staging_.waiting()) return;
+  link_->ReserveStaged(kGatheringLane);
   if (staging_.Take(&staged_)) link_->AppendStaged(&staged_);
 }
 
 bool ReliablePeer::CloseStaging() {
   if (!staging_.open()) return false;
+  link_->ReserveStaged(kGatheringLane);
   const bool waited = staging_.Close(&staged_);
   if (waited) link_->AppendStaged(&staged_);
   staged_.Clear();  // an idle peer needs no buffer
   return waited;
+}
+
+// Nothing is staged or accepted any more once the lock is given back.
+std::uint64_t ReliablePeer::AbandonAll(DropReason reason) {
+  if (staging_.Close(&staged_)) link_->AbandonStaged(reason, &staged_);
+  return link_->Abandon(reason);
 }
 
 // Opens or closes it. True: something was staged, and now may leave.
@@ -153,10 +169,12 @@ bool ReliablePeer::MayPump() const {
 // Transmits what may be. Who sends meanwhile goes on staging, and what they
 // staged is looked after last.
 void ReliablePeer::Pump() {
-  if (StagingDue()) TakeStaged();
-  do {
-    Transmit();
-  } while (SettleStaging());
+  OrAtNextTick([this] {
+    if (StagingDue()) TakeStaged();
+    do {
+      Transmit();
+    } while (SettleStaging());
+  });
 }
 
 void ReliablePeer::Transmit() {
@@ -165,11 +183,7 @@ void ReliablePeer::Transmit() {
   Frame frame;
   do {
     if (!link_->NextFrame(now, &frame)) break;
-    if (transport_->Send(config_.peer_id, frame) ==
-        SendResult::kBackPressured) {
-      link_->FrameNotTaken();
-      break;
-    }
+    if (!GiveToTransport(frame)) break;
   } while (link_->MayTransmit());
   TellDrops();  // of what is too large for the peer
 }
@@ -178,6 +192,20 @@ void ReliablePeer::TellDrops() {
   if (waiters_ == 0) return;
   const std::uint64_t dropped = link_->dropped();
   if (std::exchange(drops_told_, dropped) != dropped) changed_.notify_all();
+}
+
+// False: it did not take it, and says when it may.
+bool ReliablePeer::GiveToTransport(const Frame& frame) {
+  try {
+    if (transport_->Send(config_.peer_id, frame) == SendResult::kSent)
+      return true;
+  } catch (const std::bad_alloc&) {
+    link_->FrameNotTaken();
+    link_->OnWritable();  // the transport does not say so
+    throw;
+  }
+  link_->FrameNotTaken();
+  return false;
 }
 
 template <typename Predicate>

@@ -1,6 +1,7 @@
 #include "cluster/server.h"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -17,26 +18,42 @@ namespace cluster {
 Server::Server(std::unique_ptr<ServerCore> core) : core_(std::move(core)) {}
 Server::~Server() { ServerCore::End(std::move(core_)); }
 
+namespace {
+
+// What the call answers, or OutOfMemory: no exception crosses the interface.
+template <typename Call>
+auto InMemory(Call call) -> decltype(call()) {
+  try {
+    return call();
+  } catch (const std::bad_alloc&) {
+    return OutOfMemory();
+  }
+}
+
+}  // namespace
+
 absl::Status SendMessage(Server& server) {
-  return server.core_->StartSending();
+  return InMemory([&] { return server.core_->StartSending(); });
 }
 absl::Status ReceiveMessage(Server& server) {
-  return server.core_->StartReceiving();
+  return InMemory([&] { return server.core_->StartReceiving(); });
 }
 
 absl::Status Server::Start() {
-  if (absl::Status status = core_->StartSending(); !status.ok()) return status;
-  return core_->StartReceiving();
+  if (absl::Status status = SendMessage(*this); !status.ok()) return status;
+  return ReceiveMessage(*this);
 }
 
 absl::Status Server::Send(const Envelope& envelope, absl::Duration timeout) {
-  return core_->Send(envelope, core_->NextMessageId(), timeout);
+  return InMemory(
+      [&] { return core_->Send(envelope, core_->NextMessageId(), timeout); });
 }
 
 absl::StatusOr<MessageId> Server::SendWithId(const Envelope& envelope,
                                              absl::Duration timeout) {
   const MessageId id = core_->NextMessageId();
-  absl::Status status = core_->Send(envelope, id, timeout);
+  absl::Status status =
+      InMemory([&] { return core_->Send(envelope, id, timeout); });
   if (!status.ok()) return status;
   return id;
 }
@@ -44,16 +61,23 @@ absl::StatusOr<MessageId> Server::SendWithId(const Envelope& envelope,
 MulticastResult Server::Multicast(absl::Span<const int> pids,
                                   const Envelope& envelope,
                                   absl::Duration timeout) {
-  return core_->Multicast(pids, envelope, timeout);
+  try {
+    return core_->Multicast(pids, envelope, timeout);
+  } catch (const std::bad_alloc&) {
+    MulticastResult nothing_sent;
+    nothing_sent.status = OutOfMemory();
+    return nothing_sent;
+  }
 }
 
 absl::StatusOr<Envelope> Server::Receive(absl::Duration timeout) {
-  return core_->Receive(timeout);
+  return InMemory([&] { return core_->Receive(timeout); });
 }
 
 absl::Status Server::ReceiveBatch(std::vector<Envelope>* out, int envelopes_max,
                                   absl::Duration timeout) {
-  return core_->ReceiveBatch(out, envelopes_max, timeout);
+  return InMemory(
+      [&] { return core_->ReceiveBatch(out, envelopes_max, timeout); });
 }
 
 void Server::OnEnvelope(std::function<void(const EnvelopeView&)> handler) {
@@ -67,20 +91,24 @@ void Server::OnPeerEvent(std::function<void(const PeerEvent&)> handler) {
 }
 
 absl::Status Server::Flush(absl::Duration timeout) {
-  return core_->Flush(absl::nullopt, timeout);
+  return InMemory([&] { return core_->Flush(absl::nullopt, timeout); });
 }
 absl::Status Server::Flush(int pid, absl::Duration timeout) {
-  return core_->Flush(pid, timeout);
+  return InMemory([&] { return core_->Flush(pid, timeout); });
 }
 ServerStats Server::Stats() const { return core_->Stats(); }
 
 absl::Status Server::AddPeer(int id, const std::string& address) {
-  return core_->AddPeer(id, address);
+  return InMemory([&] { return core_->AddPeer(id, address); });
 }
 
-absl::Status Server::RemovePeer(int id) { return core_->RemovePeer(id); }
+absl::Status Server::RemovePeer(int id) {
+  return InMemory([&] { return core_->RemovePeer(id); });
+}
 
-absl::Status Server::ReloadSecurity() { return core_->ReloadSecurity(); }
+absl::Status Server::ReloadSecurity() {
+  return InMemory([&] { return core_->ReloadSecurity(); });
+}
 
 int Server::Pid() const { return core_->id(); }
 std::vector<int> Server::Peers() const { return core_->Peers(); }
@@ -174,6 +202,7 @@ absl::StatusOr<std::unique_ptr<Server>> NewServer(int server_id, Config config,
         (*transport)->ReloadSecurity(*transport_config.security);
     if (!status.ok()) return AtSecurity(config, status);
   }
+  OutOfMemory();  // made while there is memory
   auto core = std::make_unique<ServerCore>(server_id, std::move(config), *codec,
                                            std::move(transport_config.buffers),
                                            *std::move(transport));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <new>
 #include <random>
 #include <utility>
 
@@ -11,6 +12,7 @@
 #include "cluster/config_security.h"
 #include "cluster/server/clock.h"
 #include "transport/address.h"
+#include "transport/check.h"
 
 namespace cluster {
 namespace {
@@ -56,6 +58,14 @@ bool AddressKnown(const std::string& address) {
 }
 
 }  // namespace
+
+const absl::Status& OutOfMemory() {
+  static const absl::Status& status = *new absl::Status(
+      absl::StatusCode::kResourceExhausted,
+      "out of memory: an allocation failed; what was accepted before stands, "
+      "and the call may be made again");
+  return status;
+}
 
 ServerCore::ServerCore(int server_id, Config config, const Codec* codec,
                        std::shared_ptr<BufferPool> buffers,
@@ -236,17 +246,26 @@ absl::Status ServerCore::Run(std::unique_lock<std::mutex>* lock) {
     started_in_ = kNever;
     return AtServer(id_, status);
   }
-  bound_address_ = transport_->Address();
   phase_ = Phase::kRunning;
-  status = callbacks_.Start();
-  if (status.ok()) status = Dial();
-  if (status.ok() && config_.delivery == Delivery::kReliable)
-    status = ticker_.Start();
+  status = RunParts();
   if (!status.ok()) {
     lock->unlock();
     Stop();
   }
   return status;
+}
+
+absl::Status ServerCore::RunParts() {
+  try {
+    bound_address_ = transport_->Address();
+    absl::Status status = callbacks_.Start();
+    if (status.ok()) status = Dial();
+    if (status.ok() && config_.delivery == Delivery::kReliable)
+      status = ticker_.Start();
+    return status;
+  } catch (const std::bad_alloc&) {
+    return OutOfMemory();
+  }
 }
 
 absl::Status ServerCore::Dial() {
@@ -278,21 +297,36 @@ absl::Status ServerCore::AddPeer(int id, const std::string& address) {
     return AtServer(id, status);
   }
   SettleBroadcasts();
+  ServerAddress member{id, address};
+  config_.servers.reserve(config_.servers.size() + 1);
   Peer* peer = peers_.Find(id);
-  if (peer == nullptr) peer = Enter(id);
+  if (peer == nullptr)
+    peer = OrEndProcess("AddPeer", [&] { return Enter(id); });
   if (phase_ == Phase::kRunning && AddressKnown(address)) {
-    absl::Status status = peer->Connect(address);
+    absl::Status status = Connect(peer, address);
     if (!status.ok()) {
-      if (known == nullptr) Retire(peer);
+      if (FindAddress(id) == nullptr) EndMembership(peer);
       return status;
     }
   }
-  if (known != nullptr) {
-    known->address = address;
+  if (ServerAddress* const moved = FindAddress(id)) {
+    moved->address = std::move(member.address);
   } else {
-    config_.servers.push_back({id, address});
+    config_.servers.push_back(std::move(member));
   }
   return absl::OkStatus();
+}
+
+void ServerCore::EndMembership(Peer* peer) {
+  OrEndProcess("RemovePeer", [&] { Retire(peer); });
+}
+
+absl::Status ServerCore::Connect(Peer* peer, const std::string& address) {
+  try {
+    return peer->Connect(address);
+  } catch (const std::bad_alloc&) {
+    return OutOfMemory();
+  }
 }
 
 absl::Status ServerCore::RemovePeer(int id) {
@@ -303,13 +337,13 @@ absl::Status ServerCore::RemovePeer(int id) {
       lock.unlock();
       return UnknownPid(id);
     }
+    SettleBroadcasts();
     config_.servers.erase(
         std::remove_if(
             config_.servers.begin(), config_.servers.end(),
             [id](const ServerAddress& server) { return server.id == id; }),
         config_.servers.end());
-    SettleBroadcasts();
-    Retire(peers_.Find(id));
+    EndMembership(peers_.Find(id));
     if (phase_ == Phase::kRunning) transport_->Disconnect(id);
   }
   callbacks_.Wake();
@@ -339,10 +373,17 @@ bool ServerCore::Tick() {
   for (Peer* const peer : peers_.all()) {
     if (peer->Tick(now)) busy = true;
   }
+  // What it had no memory to hand over is still there.
+  if (broadcaster_ != nullptr) broadcaster_->OnRoom();
   return busy;
 }
 
+// Half stopped it would be of no use to anybody.
 void ServerCore::Stop() {
+  OrEndProcess("Stop", [this] { StopAll(); });
+}
+
+void ServerCore::StopAll() {
   if (callbacks_.InCallback() || InAnotherProcess()) return;
   // The lifecycle's lock is not held while handlers are waited for: they may
   // ask for Peers.

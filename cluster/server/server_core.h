@@ -5,6 +5,9 @@
 // transport calls, an Inbox that arrivals wait in, Callbacks that run handlers,
 // a Ticker that lets time pass. What it is not: public; Server is.
 //
+// Errors: as Server says, but that a call may throw std::bad_alloc where memory
+// ends, with all as it was: Server turns that into OutOfMemory.
+//
 // Threads: as Server says. Order of locks: stop, lifecycle, members, the
 // broadcaster's, then one peer's, then the callbacks', then the inbox's. In a
 // child of fork a lock may be held for ever by a thread that is not there, so
@@ -36,6 +39,10 @@
 #include "transport/fork_generation.h"
 
 namespace cluster {
+
+// What a call answers where memory ends. It was made before: a copy of it needs
+// none.
+const absl::Status& OutOfMemory();
 
 class ServerCore {
  public:
@@ -92,12 +99,17 @@ class ServerCore {
   LinkConfig MakeLink(int id) const;
   std::unique_ptr<Peer> NewPeer(int id);
   absl::Status Run(std::unique_lock<std::mutex>* lock);
+  absl::Status RunParts();
   absl::Status Dial();
+  absl::Status Connect(Peer* peer, const std::string& address);
   ServerAddress* FindAddress(int id);
   // Makes it a member, with the counters that are kept of it; and no member.
   Peer* Enter(int id);
   void Retire(Peer* peer);
+  // Retire where nobody can be told that memory ends: half a member would stay.
+  void EndMembership(Peer* peer);
   bool Tick();
+  void StopAll();
 
   // Sending.
   bool sending() const {
@@ -111,6 +123,8 @@ class ServerCore {
   // Without a deadline they do not wait.
   absl::Status SendOne(int pid, Peer* peer, const EnvelopeView& view,
                        LazyDeadline* deadline);
+  absl::Status TrySendOne(int pid, Peer* peer, const EnvelopeView& view,
+                          LazyDeadline* deadline);
   absl::Status SendHere(const EnvelopeView& view, LazyDeadline* deadline);
   absl::Status Broadcast(const Envelope& envelope, MessageId id,
                          absl::Duration timeout);
@@ -118,6 +132,7 @@ class ServerCore {
                             bool broadcast,
                             std::vector<std::pair<int, Peer*>> recipients,
                             absl::Duration timeout);
+  std::vector<std::pair<int, Peer*>> SendToEach(const EnvelopeView& view);
   bool MayWait(absl::Duration timeout) const;
   absl::Status MayFlush() const;
   // Before anything that must not overtake the broadcasts that were taken.
@@ -129,6 +144,10 @@ class ServerCore {
   bool receiving() const {
     return receiving_in_.load(std::memory_order_acquire) == ForkGeneration();
   }
+  absl::StatusOr<Envelope> Copied(const EnvelopeView& envelope);
+  const EnvelopeView* NextOfBatch();
+  bool CopyToBatch(const EnvelopeView& envelope, std::size_t taken,
+                   std::vector<Envelope>* out);
   absl::StatusOr<Envelope> ReceiveInTime(absl::Duration timeout);
   absl::Status BeginReceive(LazyDeadline* deadline);
   absl::Status NextToReceive(LazyDeadline* deadline,

@@ -1,5 +1,7 @@
 // The receiving half of ServerCore.
 
+#include <new>
+
 #include "absl/strings/str_cat.h"
 #include "cluster/server/clock.h"
 #include "cluster/server/server_core.h"
@@ -46,13 +48,46 @@ absl::Status ServerCore::NextToReceive(LazyDeadline* deadline,
   return absl::OkStatus();
 }
 
+absl::StatusOr<Envelope> ServerCore::Copied(const EnvelopeView& envelope) {
+  try {
+    return envelope.ToEnvelope();
+  } catch (const std::bad_alloc&) {
+    inbox_.PutBack();
+    throw;
+  }
+}
+
+// Where memory ends, what was taken is all.
+const EnvelopeView* ServerCore::NextOfBatch() {
+  try {
+    return inbox_.Next();
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+}
+
+// False: there is no memory, and the envelope is put back.
+bool ServerCore::CopyToBatch(const EnvelopeView& envelope, std::size_t taken,
+                             std::vector<Envelope>* out) {
+  const std::size_t before = out->size();
+  try {
+    if (taken == before) out->emplace_back();
+    envelope.CopyTo(&(*out)[taken]);
+    return true;
+  } catch (const std::bad_alloc&) {
+    out->resize(before);
+    inbox_.PutBack();
+    return false;
+  }
+}
+
 absl::StatusOr<Envelope> ServerCore::Receive(absl::Duration timeout) {
   // Most envelopes are one of many that came in a frame. Without handlers
   // nobody calls this in one, and the last reader was allowed to read.
   if (receiving() && callbacks_.none() && inbox_.TryContinueReading()) {
     const Inbox::Reading role(&inbox_);
     if (const EnvelopeView* const envelope = inbox_.Next())
-      return envelope->ToEnvelope();
+      return Copied(*envelope);
   }
   return ReceiveInTime(timeout);
 }
@@ -66,7 +101,7 @@ absl::StatusOr<Envelope> ServerCore::ReceiveInTime(absl::Duration timeout) {
     const EnvelopeView* envelope = nullptr;
     if (absl::Status status = NextToReceive(&deadline, &envelope); !status.ok())
       return status;
-    if (envelope != nullptr) return envelope->ToEnvelope();
+    if (envelope != nullptr) return Copied(*envelope);
   }
 }
 
@@ -91,11 +126,11 @@ absl::Status ServerCore::ReceiveBatch(std::vector<Envelope>* out,
     const EnvelopeView* envelope = nullptr;
     if (absl::Status status = NextToReceive(&deadline, &envelope); !status.ok())
       return status;
-    while (envelope != nullptr) {
-      if (taken == out->size()) out->emplace_back();
-      envelope->CopyTo(&(*out)[taken++]);
-      envelope = taken < most ? inbox_.Next() : nullptr;
+    while (envelope != nullptr && CopyToBatch(*envelope, taken, out)) {
+      ++taken;
+      envelope = taken < most ? NextOfBatch() : nullptr;
     }
+    if (taken == 0 && envelope != nullptr) return OutOfMemory();
   }
   out->resize(taken);
   return absl::OkStatus();

@@ -1,6 +1,7 @@
 // The sending half of ServerCore.
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "absl/base/optimization.h"
@@ -106,12 +107,7 @@ absl::Status ServerCore::Broadcast(const Envelope& envelope, MessageId id,
   if (broadcaster_ != nullptr) {
     others = broadcaster_->Send(view);
   } else {
-    for (Peer* const peer : peers_.all()) {
-      const int pid = peer->id();
-      if (pid != Peer::kNobody &&
-          peer->Send(pid, view) != SendOutcome::kAccepted)
-        others.emplace_back(pid, peer);
-    }
+    others = SendToEach(view);
   }
   if (!others.empty() && !stopped_) {
     others.erase(std::remove_if(others.begin(), others.end(),
@@ -125,8 +121,36 @@ absl::Status ServerCore::Broadcast(const Envelope& envelope, MessageId id,
   return SendToAll(envelope, id, true, std::move(others), timeout).status;
 }
 
+std::vector<std::pair<int, Peer*>> ServerCore::SendToEach(
+    const EnvelopeView& view) {
+  std::vector<std::pair<int, Peer*>> others;
+  bool memory = true;
+  for (Peer* const peer : peers_.all()) {
+    const int pid = peer->id();
+    if (pid == Peer::kNobody) continue;
+    try {
+      if (peer->Send(pid, view) != SendOutcome::kAccepted)
+        others.emplace_back(pid, peer);
+    } catch (const std::bad_alloc&) {
+      memory = false;
+    }
+  }
+  if (!memory) throw std::bad_alloc();
+  return others;
+}
+
 absl::Status ServerCore::SendOne(int pid, Peer* peer, const EnvelopeView& view,
                                  LazyDeadline* deadline) {
+  try {
+    return TrySendOne(pid, peer, view, deadline);
+  } catch (const std::bad_alloc&) {
+    return OutOfMemory();
+  }
+}
+
+absl::Status ServerCore::TrySendOne(int pid, Peer* peer,
+                                    const EnvelopeView& view,
+                                    LazyDeadline* deadline) {
   if (peer == nullptr) return SendHere(view, deadline);
   while (true) {
     switch (peer->Send(pid, view)) {
@@ -226,12 +250,29 @@ MulticastResult ServerCore::Multicast(absl::Span<const int> pids,
                    timeout);
 }
 
+namespace {
+
+// Without memory for it the text stays as it is.
+void AddCount(int more, std::size_t recipients, absl::Status* status) {
+  try {
+    *status = absl::Status(
+        status->code(), absl::StrCat(status->message(), "; and ", more,
+                                     " more of ", recipients, " recipients"));
+  } catch (const std::bad_alloc&) {
+  }
+}
+
+}  // namespace
+
 MulticastResult ServerCore::SendToAll(
     const Envelope& envelope, MessageId id, bool broadcast,
     std::vector<std::pair<int, Peer*>> recipients, absl::Duration timeout) {
   MulticastResult result;
   result.message_id = id;
   std::vector<std::size_t> blocked;
+  // From the first envelope on nothing may fail but an envelope.
+  result.peers.reserve(recipients.size());
+  blocked.reserve(recipients.size());
   for (const auto& [pid, peer] : recipients) {
     const EnvelopeView view =
         Stamp(envelope, broadcast ? kBroadcast : pid, result.message_id);
@@ -253,12 +294,7 @@ MulticastResult ServerCore::SendToAll(
   for (const auto& [pid, status] : result.peers) {
     if (!status.ok() && failed++ == 0) result.status = status;
   }
-  if (failed > 1) {
-    result.status = absl::Status(
-        result.status.code(),
-        absl::StrCat(result.status.message(), "; and ", failed - 1, " more of ",
-                     result.peers.size(), " recipients"));
-  }
+  if (failed > 1) AddCount(failed - 1, result.peers.size(), &result.status);
   return result;
 }
 
