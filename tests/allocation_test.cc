@@ -1,0 +1,259 @@
+// Servers in whose calls an allocation fails, one after the other: an envelope is
+// accepted or it is not, and all that was accepted arrives once there is memory
+// again.
+
+#include <algorithm>
+#include <condition_variable>
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "gtest/gtest.h"
+#include "tests/harness/accounts.h"
+#include "tests/harness/test_cluster.h"
+#include "transport/testing/failing_allocations.h"
+
+namespace cluster {
+namespace {
+
+constexpr absl::Duration kPatience = absl::Seconds(60);
+
+// What each server's handler was called with, in order.
+class Arrived {
+ public:
+  void Add(int receiver, const EnvelopeView& envelope) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    payloads_[{receiver, envelope.lane}].emplace_back(envelope.payload);
+    ++count_[receiver];
+    changed_.notify_all();
+  }
+  bool WaitForCount(int receiver, std::size_t count) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    return changed_.wait_for(lock, absl::ToChronoSeconds(kPatience),
+                             [&] { return count_[receiver] >= count; });
+  }
+  std::vector<std::string> Of(int receiver, Lane lane) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return payloads_[{receiver, lane}];
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::map<std::pair<int, Lane>, std::vector<std::string>> payloads_;
+  std::map<int, std::size_t> count_;
+};
+
+// Envelopes that one thread sends one after the other, and the answers. Only
+// what it sends with allocates.
+class Burst {
+ public:
+  void Add(int pid, std::size_t bytes, Lane lane = Lane::kNormal) {
+    Sending sending;
+    sending.envelope.pid = pid;
+    sending.envelope.lane = lane;
+    sending.envelope.payload = absl::StrCat(sendings_.size(), ".");
+    sending.envelope.payload.resize(
+        std::max(bytes, sending.envelope.payload.size()), 'x');
+    sendings_.push_back(std::move(sending));
+  }
+  // To 1, 2 and 3.
+  void AddMulticast(std::size_t bytes) {
+    Add(2, bytes);
+    sendings_.back().multicast = true;
+  }
+
+  void Send(Server& server) {
+    static constexpr int kPids[] = {1, 2, 3};
+    for (Sending& sending : sendings_) {
+      if (!sending.multicast) {
+        sending.answer = server.Send(sending.envelope).code();
+        continue;
+      }
+      const MulticastResult result = server.Multicast(kPids, sending.envelope);
+      sending.answer = result.status.code();
+      for (const auto& [pid, status] : result.peers)
+        if (status.ok()) sending.taken[pid] = true;
+    }
+  }
+
+  // Only memory was short.
+  void ExpectOkOrNoMemory() const {
+    for (const Sending& sending : sendings_) {
+      EXPECT_TRUE(sending.answer == absl::StatusCode::kOk ||
+                  sending.answer == absl::StatusCode::kResourceExhausted)
+          << absl::StatusCodeToString(sending.answer);
+    }
+  }
+
+  // What `receiver` has in the lane is what was accepted for it, in order. Of a
+  // broadcast that was not accepted by all it may be among those that have it.
+  void ExpectArrived(int receiver, Lane lane,
+                     const std::vector<std::string>& arrived) const {
+    auto next = arrived.begin();
+    for (const Sending& sending : sendings_) {
+      if (sending.envelope.lane != lane) continue;
+      const bool here =
+          next != arrived.end() && *next == sending.envelope.payload;
+      if (!MayHave(sending, receiver)) continue;
+      const bool ok = sending.answer == absl::StatusCode::kOk;
+      if (ok || sending.multicast) {
+        EXPECT_TRUE(here) << sending.envelope.payload.substr(0, 20);
+      }
+      if (here) ++next;
+    }
+    EXPECT_TRUE(next == arrived.end()) << "beyond: " << next->substr(0, 20);
+  }
+
+  // How many `receiver` certainly gets.
+  std::size_t Accepted(int receiver) const {
+    return static_cast<std::size_t>(std::count_if(
+        sendings_.begin(), sendings_.end(), [&](const Sending& sending) {
+          return MayHave(sending, receiver) &&
+                 (sending.multicast || sending.answer == absl::StatusCode::kOk);
+        }));
+  }
+
+ private:
+  struct Sending {
+    Envelope envelope;
+    bool multicast = false;
+    absl::StatusCode answer = absl::StatusCode::kUnknown;
+    bool taken[4] = {};  // of a multicast, by pid
+  };
+
+  static bool MayHave(const Sending& sending, int receiver) {
+    if (sending.multicast) return sending.taken[receiver];
+    return sending.envelope.pid == kBroadcast
+               ? receiver != 1
+               : sending.envelope.pid == receiver;
+  }
+
+  std::vector<Sending> sendings_;
+};
+
+struct Case {
+  std::string name;
+  std::function<void(Burst*)> fill;
+};
+
+class AllocationTest
+    : public testing::TestWithParam<std::tuple<const char*, Case>> {
+ protected:
+  static ClusterSpec Spec(Arrived* arrived) {
+    ClusterSpec spec;
+    spec.config.transport = std::get<0>(GetParam());
+    spec.config.frame_bytes = 4096;  // batches fill, and payloads are cut
+    spec.ids = FirstIds(3);
+    spec.consumption = [](int) { return Consumption::kHandler; };
+    spec.on_envelope = [arrived](int receiver, const EnvelopeView& envelope) {
+      arrived->Add(receiver, envelope);
+    };
+    return spec;
+  }
+
+  // True if the allocation was asked for.
+  static bool Try(int nth, FailingAllocations::Which which) {
+    Arrived arrived;
+    TestCluster cluster(Spec(&arrived));
+    if (!cluster.Start()) return false;
+    Server& server = cluster.server(1);
+    Burst burst;
+    std::get<1>(GetParam()).fill(&burst);
+    bool failed = false;
+    {
+      const FailingAllocations failing(nth, which);
+      burst.Send(server);
+      failed = failing.failed();
+    }
+    burst.ExpectOkOrNoMemory();
+    const absl::Status flushed = server.Flush(kPatience);
+    EXPECT_TRUE(flushed.ok()) << flushed;
+    EXPECT_TRUE(arrived.WaitForCount(1, burst.Accepted(1)));
+    for (int receiver : {1, 2, 3}) {
+      for (Lane lane : {Lane::kUrgent, Lane::kNormal, Lane::kBulk})
+        burst.ExpectArrived(receiver, lane, arrived.Of(receiver, lane));
+    }
+    ExpectSettled(server.Stats());
+    return failed;
+  }
+
+  static void ExpectSettled(const ServerStats& stats) {
+    for (const PeerStats& peer : stats.peers) {
+      EXPECT_EQ(peer.accepted, peer.acknowledged);
+      EXPECT_EQ(peer.queued, 0u);
+      EXPECT_EQ(peer.in_flight, 0u);
+    }
+  }
+};
+
+TEST_P(AllocationTest, WhatIsAcceptedArrivesOnceAndInOrder) {
+  for (FailingAllocations::Which which :
+       {FailingAllocations::kOne, FailingAllocations::kRest}) {
+    bool failed = true;
+    int nth = 1;
+    for (; failed && !HasFailure(); ++nth) {
+      SCOPED_TRACE(absl::StrCat("allocation ", nth));
+      failed = Try(nth, which);
+    }
+    EXPECT_GT(nth, 2) << "no allocation was tried";
+  }
+}
+
+void FillSmall(Burst* burst) {
+  for (int i = 0; i < 100; ++i) burst->Add(2, 100);
+}
+
+void FillSizes(Burst* burst) {
+  for (int i = 0; i < 3; ++i) {
+    burst->Add(2, 10);
+    burst->Add(2, 3000);  // a frame of its own
+    burst->Add(2, 10, Lane::kUrgent);
+    burst->Add(2, 600 << 10, Lane::kBulk);  // chunks
+    burst->Add(2, 1000);
+    burst->Add(2, 1000);
+  }
+}
+
+void FillBroadcast(Burst* burst) {
+  for (int i = 0; i < 100; ++i) burst->Add(kBroadcast, 100);
+  burst->Add(kBroadcast, 3000);
+  burst->Add(kBroadcast, 200 << 10);
+  for (int i = 0; i < 20; ++i) burst->Add(kBroadcast, 100);
+  burst->Add(3, 10);
+}
+
+void FillMulticast(Burst* burst) {
+  for (int i = 0; i < 10; ++i) {
+    burst->AddMulticast(100);
+    burst->AddMulticast(3000);
+  }
+}
+
+void FillOwn(Burst* burst) {
+  for (int i = 0; i < 20; ++i) burst->Add(1, 100);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, AllocationTest,
+    testing::Combine(testing::Values("memory", "zmq", "nng"),
+                     testing::Values(Case{"Small", FillSmall},
+                                     Case{"Sizes", FillSizes},
+                                     Case{"Broadcast", FillBroadcast},
+                                     Case{"Multicast", FillMulticast},
+                                     Case{"Own", FillOwn})),
+    [](const testing::TestParamInfo<AllocationTest::ParamType>& info) {
+      return absl::StrCat(std::get<0>(info.param),
+                          std::get<1>(info.param).name);
+    });
+
+}  // namespace
+}  // namespace cluster
