@@ -232,7 +232,7 @@ void FillBroadcast(Burst* burst) {
 }
 
 void FillMulticast(Burst* burst) {
-  for (int i = 0; i < 10; ++i) {
+  for (int i = 0; i < 2; ++i) {
     burst->AddMulticast(100);
     burst->AddMulticast(3000);
   }
