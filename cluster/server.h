@@ -11,7 +11,13 @@
 // kFailedPrecondition, and Stop does nothing. Ownership: the server owns its
 // sockets and threads; envelopes are copied in, and out of Receive; a handler's
 // view dies with the call. Errors: absl::Status with a text that says what to
-// do; no exception crosses this interface but std::bad_alloc, where memory ends.
+// do.
+//
+// Where memory ends a call answers kResourceExhausted and has done nothing: an
+// envelope was not accepted, one that Receive had no memory for comes again, and
+// all that was accepted before stands. Only NewServer, Stats, Peers and Address
+// throw std::bad_alloc. An allocation that fails in Stop or on a thread of the
+// library ends the process with a text.
 //
 // A callback that throws ends the process with a text on stderr. One that
 // destroys its server (exit does that to a static one) draws such a text too;
@@ -93,8 +99,9 @@ class Server {
   // kInvalidArgument: the payload is over payload_bytes_max, or with
   // best-effort delivery the message that it makes over kFrameBytesLimit; the
   // lane is none, the msg_type one that is reserved, the pid below kBroadcast.
-  // kResourceExhausted: no room, with a zero timeout; kDeadlineExceeded: none
-  // within it. kFailedPrecondition: before SendMessage. kCancelled: after Stop.
+  // kResourceExhausted: no room, with a zero timeout, or no memory;
+  // kDeadlineExceeded: no room within it. kFailedPrecondition: before
+  // SendMessage. kCancelled: after Stop.
   // A broadcast answers the first recipient's trouble; the others have got
   // theirs (see Multicast).
   absl::Status Send(const Envelope& envelope,

@@ -16,6 +16,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <new>
 #include <utility>
 
@@ -30,7 +31,7 @@
 
 namespace cluster {
 
-// Any other exception that comes out of `step` ends the process too.
+// Any other exception that comes out of `step` is std::terminate's.
 template <typename Step>
 auto OrEndProcess(const char* where, Step&& step) noexcept
     -> decltype(std::forward<Step>(step)()) {
@@ -40,6 +41,8 @@ auto OrEndProcess(const char* where, Step&& step) noexcept
     std::fprintf(stderr, "cluster: out of memory in %s, ends the process\n",
                  where);
     std::abort();
+  } catch (...) {
+    std::terminate();
   }
 }
 

@@ -34,7 +34,7 @@ SendResult Channel::Push(Slice frame) {
     return SendResult::kBackPressured;
   }
   ScheduleLocked();  // what it leads to waits for our lock
-  queue_.push_back(std::move(frame));
+  queue_.PushBack(std::move(frame));
   bytes_ += cost;
   return SendResult::kSent;
 }
@@ -61,7 +61,7 @@ void Channel::Refuse(absl::string_view reason) {
 }
 
 void Channel::Detach(absl::string_view reason) {
-  std::deque<Slice> lost;  // Let go of without the lock.
+  Ring<Slice> lost;  // Let go of without the lock.
   std::lock_guard<std::mutex> lock(mutex_);
   if (receiver_ != nullptr) lost = DetachLocked(reason);
 }
@@ -75,7 +75,7 @@ void Channel::Renew(std::uint64_t generation, absl::string_view reason) {
 
 std::shared_ptr<Port> Channel::DetachFrom(std::uint64_t epoch,
                                           absl::string_view reason) {
-  std::deque<Slice> lost;
+  Ring<Slice> lost;
   std::lock_guard<std::mutex> lock(mutex_);
   if (receiver_ == nullptr || epoch != epoch_) return nullptr;
   std::shared_ptr<Port> left = receiver_;
@@ -95,12 +95,12 @@ void Channel::Part() {
 }
 
 void Channel::Close() {
-  std::deque<Slice> lost;
+  Ring<Slice> lost;
   std::lock_guard<std::mutex> lock(mutex_);
   closed_.store(true, std::memory_order_release);
   receiver_ = nullptr;
   ++epoch_;
-  lost.swap(queue_);
+  std::swap(lost, queue_);
   bytes_ = 0;
   idle_.notify_all();
 }
@@ -113,8 +113,7 @@ Channel::Turn Channel::Take(std::uint64_t epoch) {
   while (!queue_.empty() && turn.frames.size() < kTurnFrames &&
          turn.cost < kTurnBytes) {
     turn.cost += Cost(queue_.front());
-    turn.frames.push_back(std::move(queue_.front()));
-    queue_.pop_front();
+    turn.frames.push_back(queue_.PopFront());
   }
   return turn;
 }
@@ -128,10 +127,11 @@ void Channel::Delivered(std::uint64_t epoch, std::size_t cost) {
   MakeRoomLocked();
 }
 
-std::deque<Slice> Channel::DetachLocked(absl::string_view reason) {
+Ring<Slice> Channel::DetachLocked(absl::string_view reason) {
   receiver_ = nullptr;
   ++epoch_;
-  std::deque<Slice> lost = std::exchange(queue_, {});
+  Ring<Slice> lost;
+  std::swap(lost, queue_);
   bytes_ = 0;
   PostLocked(Job::Kind::kDisconnected, reason);
   MakeRoomLocked();

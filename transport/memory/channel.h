@@ -23,7 +23,6 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -31,6 +30,7 @@
 #include "absl/strings/string_view.h"
 #include "transport/frame.h"
 #include "transport/memory/port.h"
+#include "transport/ring.h"
 #include "transport/transport.h"
 
 namespace cluster {
@@ -82,7 +82,7 @@ class Channel : public std::enable_shared_from_this<Channel> {
   void Delivered(std::uint64_t epoch, std::size_t cost);
 
  private:
-  std::deque<Slice> DetachLocked(absl::string_view reason);
+  Ring<Slice> DetachLocked(absl::string_view reason);
   void ScheduleLocked();
   void MakeRoomLocked();
   void PostLocked(Job::Kind kind, absl::string_view reason);
@@ -97,7 +97,7 @@ class Channel : public std::enable_shared_from_this<Channel> {
   std::shared_ptr<Port> receiver_;
   std::uint64_t generation_;  // of the Connect that it stands for
   std::uint64_t epoch_ = 0;
-  std::deque<Slice> queue_;
+  Ring<Slice> queue_;
   std::size_t bytes_ = 0;    // in the queue, and taken but not delivered
   bool scheduled_ = false;   // the receiver has a job for us, or is at it
   bool owes_write_ = false;  // a kBackPressured was not followed up yet
