@@ -536,7 +536,7 @@ TEST(LinkAllocation, AHelloIsSaidWhenThereIsMemory) {
 TEST(LinkAllocation, AGoodbyeIsSaidWhenThereIsMemory) {
   LinkPair pair;
   pair.Connect();
-  pair.one.link->SayGoodbye();
+  pair.one.link->SayGoodbye(GoodbyeReason::kStopped);
   EmptyPool(pair.one);
   Frame frame;
   {

@@ -103,8 +103,8 @@ bool Link::NextFrame(absl::Time now, Frame* frame) {
   } else if (!handshake_.established()) {
     return false;
   } else if (goodbye_ == GoodbyeState::kDue) {
-    *frame = Lone(FrameKind::kGoodbye, now,
-                  EncodeGoodbye({goodbye_reason_, ""}));
+    *frame =
+        Lone(FrameKind::kGoodbye, now, EncodeGoodbye({goodbye_reason_, ""}));
     goodbye_ = GoodbyeState::kSaid;
   } else if (!NextData(now, frame)) {
     if (!ack_due_ && !AskDue() && !probe_due_) return false;

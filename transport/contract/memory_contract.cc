@@ -95,7 +95,8 @@ TEST_P(TransportContract, AFrameThatLacksMemoryIsNotTaken) {
       auto sender = StartNode(1);
       ASSERT_TRUE(receiver != nullptr && sender != nullptr);
       ASSERT_TRUE(
-          sender->transport->Connect(2, receiver->transport->Address()).ok());
+          sender->transport->Connect(2, receiver->transport->Address(), 1)
+              .ok());
       ASSERT_TRUE(sender->handler.WaitForConnected(2));
       failed = SendWithout(nth, which, sender.get(), receiver.get());
       if (HasFailure()) return;
@@ -111,7 +112,7 @@ TEST_P(TransportContract, AWaitingFrameThatLacksMemoryIsNotTaken) {
     auto sender = StartNode(1);
     const std::string address = DeadAddress();
     ASSERT_TRUE(sender != nullptr && address != "");
-    ASSERT_TRUE(sender->transport->Connect(2, address).ok());
+    ASSERT_TRUE(sender->transport->Connect(2, address, 1).ok());
     std::vector<std::string> expected;
     for (int i = 0; i < 4; ++i) {
       const Frame frame = FormOf(i % 2, absl::StrCat(i, "."));

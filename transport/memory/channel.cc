@@ -67,7 +67,7 @@ void Channel::Detach(absl::string_view reason) {
 }
 
 void Channel::Renew(std::uint64_t generation, absl::string_view reason) {
-  std::deque<Slice> lost;
+  Ring<Slice> lost;
   std::lock_guard<std::mutex> lock(mutex_);
   if (receiver_ != nullptr) lost = DetachLocked(reason);
   generation_ = generation;
