@@ -1,0 +1,181 @@
+// Parts of a server in which an allocation fails.
+
+#include <functional>
+#include <memory>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "cluster/link/link_pair.h"
+#include "cluster/server/clock.h"
+#include "cluster/server/wires.h"
+#include "gtest/gtest.h"
+#include "transport/testing/failing_allocations.h"
+
+namespace cluster {
+namespace {
+
+// A peer and its other end, with nothing in the pool.
+class Ends {
+ public:
+  Ends() {
+    callbacks.SetEventHandler([](const PeerEvent&) {});
+    peer = std::make_unique<ReliablePeer>(config_, &wires, &inbox, &callbacks,
+                                          &rejections_);
+    peer->OnConnected(1);
+    far.link->OnConnected(now_);
+    Exchange();
+    config_.buffers->Trim();
+    config_.buffers->Trim();
+  }
+
+  void Exchange() {
+    int frames = 0;
+    do {
+      frames = Carry(2, &wires, &far);
+      const std::vector<std::string> answers = far.Speak();
+      if (Hear(answers, peer.get())) peer->OnDrained();
+      frames += static_cast<int>(answers.size());
+    } while (frames > 0);
+  }
+
+  static Envelope Make(int number, std::size_t bytes) {
+    Envelope envelope;
+    envelope.pid = 2;
+    envelope.sender_id = 1;
+    envelope.payload = absl::StrCat(number, ".");
+    envelope.payload.resize(bytes, 'x');
+    return envelope;
+  }
+
+  Wires wires;
+  Inbox inbox{1, 1 << 20, 1 << 20};
+  Callbacks callbacks{&inbox};
+  std::unique_ptr<ReliablePeer> peer;
+  LinkEnd far{TestLinkConfig(2, 1), &now_};
+
+ private:
+  const LinkConfig config_ = TestLinkConfig(1, 2);
+  absl::Time now_ = absl::UnixEpoch();
+  Rejections rejections_{[](PeerEvent) {}, [](int) { return true; }};
+};
+
+bool Accepts(ReliablePeer* peer, const Envelope& envelope) {
+  try {
+    return peer->Send(EnvelopeView(envelope)) == SendOutcome::kAccepted;
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+}
+
+// Staged, and handed over when a frame is full.
+TEST(AllocationTest, ABusyPeerHasWhatItsSenderWasToldThatItTook) {
+  constexpr int kEnvelopes = 60;
+  for (FailingAllocations::Which which :
+       {FailingAllocations::kOne, FailingAllocations::kRest}) {
+    bool failed = true;
+    int nth = 1;
+    for (; failed; ++nth) {
+      SCOPED_TRACE(nth);
+      Ends ends;
+      std::vector<Envelope> envelopes;
+      for (int i = 0; i < kEnvelopes; ++i)
+        envelopes.push_back(Ends::Make(i, 100));
+      std::vector<char> accepted(kEnvelopes);
+      {
+        const FailingAllocations failing(nth, which);
+        for (int i = 0; i < kEnvelopes; ++i)
+          accepted[i] = Accepts(ends.peer.get(), envelopes[i]) ? 1 : 0;
+        failed = failing.failed();
+      }
+      std::vector<std::string> expected;
+      for (int i = 0; i < kEnvelopes; ++i) {
+        if (accepted[i]) expected.push_back(envelopes[i].payload);
+      }
+      EXPECT_TRUE(AddsUp(ends.peer->Stats()));
+      EXPECT_EQ(ends.peer->Stats().accepted, expected.size());
+      ends.peer->Tick(MonotonicNow());
+      ends.Exchange();
+      EXPECT_EQ(ends.far.Payloads(), expected);
+      EXPECT_TRUE(AddsUp(ends.peer->Stats()));
+    }
+    EXPECT_GT(nth, 2);
+  }
+}
+
+// Not only once somebody asks after it.
+TEST(AllocationTest, WhatCannotLeaveLeavesWithTheNextTick) {
+  bool failed = true;
+  int waited = 0;
+  for (int nth = 1; failed; ++nth) {
+    SCOPED_TRACE(nth);
+    Ends ends;
+    const Envelope envelope = Ends::Make(1, 100);
+    bool accepted = false;
+    {
+      const FailingAllocations failing(nth, FailingAllocations::kRest);
+      accepted = Accepts(ends.peer.get(), envelope);
+      failed = failing.failed();
+    }
+    if (!accepted) continue;
+    if (ends.wires.sent[2].empty()) ++waited;
+    ends.peer->Tick(MonotonicNow());
+    EXPECT_EQ(ends.wires.sent[2].size(), 1u);
+    ends.Exchange();
+    EXPECT_EQ(ends.far.Payloads().size(), 1u);
+  }
+  EXPECT_GT(waited, 0);
+}
+
+// Depending on how many events wait, one more needs memory.
+TEST(AllocationTest, APeerIsRemovedOrNot) {
+  int kept = 0;
+  for (int events = 0; events < 20; ++events) {
+    SCOPED_TRACE(events);
+    Ends ends;
+    for (int i = 0; i < events; ++i) ends.callbacks.PushEvent(PeerEvent());
+    {
+      const FailingAllocations failing(1, FailingAllocations::kRest);
+      try {
+        ends.peer->Remove();
+      } catch (const std::bad_alloc&) {
+      }
+    }
+    if (ends.peer->removed()) continue;
+    ++kept;
+    ASSERT_TRUE(Accepts(ends.peer.get(), Ends::Make(1, 100)));
+    ends.Exchange();
+    EXPECT_EQ(ends.far.Payloads().size(), 1u);
+    ends.peer->Remove();
+    EXPECT_TRUE(ends.peer->removed());
+  }
+  EXPECT_GT(kept, 0);
+}
+
+TEST(AllocationTest, AnEnvelopeThatIsNotTakenTakesNoRoom) {
+  bool failed = true;
+  int nth = 1;
+  for (; failed; ++nth) {
+    SCOPED_TRACE(nth);
+    Inbox inbox(1, 1000, 1000);
+    const Envelope envelope = Ends::Make(1, 500);
+    bool taken = false;
+    {
+      const FailingAllocations failing(nth, FailingAllocations::kRest);
+      try {
+        taken = inbox.PushEnvelope(EnvelopeView(envelope));
+      } catch (const std::bad_alloc&) {
+      }
+      failed = failing.failed();
+    }
+    EXPECT_EQ(inbox.bytes() > 0, taken);
+    if (!taken) {
+      EXPECT_TRUE(inbox.PushEnvelope(EnvelopeView(envelope)));
+    }
+  }
+  EXPECT_GT(nth, 2);
+}
+
+}  // namespace
+}  // namespace cluster
