@@ -49,7 +49,7 @@ bool SendWithout(int nth, FailingAllocations::Which which, Node* sender,
                  Node* receiver) {
   std::vector<Frame> frames;
   for (int i = 0; i < kFrames; ++i)
-    frames.push_back(FormOf(i, absl::StrCat(nth, ".", which, ".", i, ".")));
+    frames.push_back(FormOf(i + 4, absl::StrCat(nth, ".", which, ".", i, ".")));
   std::array<bool, kFrames> sent{};
   int refused = 0;
   bool failed = false;
@@ -98,6 +98,10 @@ TEST_P(TransportContract, AFrameThatLacksMemoryIsNotTaken) {
           sender->transport->Connect(2, receiver->transport->Address(), 1)
               .ok());
       ASSERT_TRUE(sender->handler.WaitForConnected(2));
+      // So that the connection is idle.
+      ASSERT_EQ(sender->Send(2, "first"), SendResult::kSent);
+      ASSERT_TRUE(receiver->handler.WaitForFrames(1));
+      receiver->handler.ClearFrames();
       failed = SendWithout(nth, which, sender.get(), receiver.get());
       if (HasFailure()) return;
     }

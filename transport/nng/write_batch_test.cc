@@ -8,6 +8,7 @@
 
 #include "gtest/gtest.h"
 #include "transport/nng/wire.h"
+#include "transport/testing/failing_allocations.h"
 
 namespace cluster {
 namespace nng {
@@ -210,6 +211,26 @@ TEST(FrameQueue, KeepsOrderAndBytesAsItGrowsAndWraps) {
     ASSERT_EQ(queue.bytes(), bytes);
     ASSERT_EQ(queue.size(), static_cast<std::size_t>(pushed - popped));
   }
+}
+
+// What it has no memory to list stays in the queue, in its order.
+TEST(WriteBatch, TakesFewerFramesWhereMemoryEnds) {
+  constexpr std::size_t kFrames = 40;
+  FrameQueue queue;
+  for (std::size_t i = 0; i < kFrames; ++i)
+    queue.PushBack(OneSlice(std::to_string(i)));
+  WriteBatch batch;
+  {
+    const FailingAllocations failing(1, FailingAllocations::kRest);
+    batch.Fill(&queue);
+  }
+  ASSERT_FALSE(queue.empty());
+  ASSERT_LT(queue.size(), kFrames);
+  EXPECT_EQ(queue.front().slices[0].bytes,
+            std::to_string(kFrames - queue.size()));
+  batch.ReturnUntouched(&queue);
+  ASSERT_EQ(queue.size(), kFrames);
+  EXPECT_EQ(queue.front().slices[0].bytes, "0");
 }
 
 TEST(FrameQueue, WhatIsPutBackComesFirst) {
