@@ -16,8 +16,8 @@
 // Where memory ends a call answers kResourceExhausted and has done nothing: an
 // envelope was not accepted, one that Receive had no memory for comes again, and
 // all that was accepted before stands. Only NewServer, Stats, Peers and Address
-// throw std::bad_alloc. An allocation that fails in Stop or on a thread of the
-// library ends the process with a text.
+// throw std::bad_alloc. An allocation that fails in Stop, in a change of members
+// or on a thread of the library ends the process with a text.
 //
 // A callback that throws ends the process with a text on stderr. One that
 // destroys its server (exit does that to a static one) draws such a text too;

@@ -319,42 +319,8 @@ TEST_P(CallTest, ReceiveBatchLosesNoEnvelopeThatItHasNoMemoryFor) {
   EXPECT_TRUE(server(1).Flush(kPatience).ok());
 }
 
-// Not over zmq: libzmq leaks a socket when a string of its own finds no memory.
-class MembersTest : public CallTest {};
-
-TEST_P(MembersTest, APeerIsRemovedAndAddedOrNot) {
-  const std::string address = server(2).Address();
-  bool failed = true;
-  for (int nth = 1; failed; ++nth) {
-    SCOPED_TRACE(absl::StrCat("allocation ", nth));
-    absl::Status status;
-    failed = Without(nth, [&] { status = server(1).RemovePeer(2); });
-    if (!status.ok()) {
-      ASSERT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
-      ASSERT_EQ(server(1).Peers(), std::vector<int>{2});
-      ASSERT_TRUE(server(1).RemovePeer(2).ok());
-    }
-    ASSERT_TRUE(server(1).Peers().empty());
-    failed =
-        Without(nth, [&] { status = server(1).AddPeer(2, address); }) || failed;
-    if (!status.ok()) {
-      ASSERT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
-      ASSERT_TRUE(server(1).Peers().empty());
-      ASSERT_TRUE(server(1).AddPeer(2, address).ok());
-    }
-    Envelope envelope;
-    envelope.pid = 2;
-    envelope.payload = absl::StrCat(nth);
-    ASSERT_TRUE(server(1).Send(envelope).ok());
-    const absl::StatusOr<Envelope> got = server(2).Receive(kPatience);
-    ASSERT_TRUE(got.ok()) << got.status();
-    EXPECT_EQ(got->payload, envelope.payload);
-  }
-}
-
 INSTANTIATE_TEST_SUITE_P(All, CallTest,
                          testing::Values("memory", "zmq", "nng"));
-INSTANTIATE_TEST_SUITE_P(All, MembersTest, testing::Values("memory", "nng"));
 
 void FillSmall(Burst* burst) {
   for (int i = 0; i < 100; ++i) burst->Add(2, 100);

@@ -31,10 +31,12 @@ TEST(OrEndProcessDeathTest, AThreadOfTheLibraryIsABoundary) {
   EXPECT_DEATH(
       {
         std::thread thread;
-        StartThread([] { throw std::bad_alloc(); }, &thread).IgnoreError();
+        StartThread(
+            "cluster-test", [] { throw std::bad_alloc(); }, &thread)
+            .IgnoreError();
         thread.join();
       },
-      "out of memory in a thread of the library");
+      "out of memory in cluster-test");
 }
 
 }  // namespace

@@ -23,7 +23,7 @@ class Ends {
     callbacks.SetEventHandler([](const PeerEvent&) {});
     peer = std::make_unique<ReliablePeer>(config_, &wires, &inbox, &callbacks,
                                           &rejections_);
-    peer->OnConnected(1);
+    peer->OnConnected(2, 1);
     far.link->OnConnected(now_);
     Exchange();
     config_.buffers->Trim();
@@ -63,7 +63,7 @@ class Ends {
 
 bool Accepts(ReliablePeer* peer, const Envelope& envelope) {
   try {
-    return peer->Send(EnvelopeView(envelope)) == SendOutcome::kAccepted;
+    return peer->Send(2, EnvelopeView(envelope)) == SendOutcome::kAccepted;
   } catch (const std::bad_alloc&) {
     return false;
   }
@@ -126,31 +126,6 @@ TEST(AllocationTest, WhatCannotLeaveLeavesWithTheNextTick) {
     EXPECT_EQ(ends.far.Payloads().size(), 1u);
   }
   EXPECT_GT(waited, 0);
-}
-
-// Depending on how many events wait, one more needs memory.
-TEST(AllocationTest, APeerIsRemovedOrNot) {
-  int kept = 0;
-  for (int events = 0; events < 20; ++events) {
-    SCOPED_TRACE(events);
-    Ends ends;
-    for (int i = 0; i < events; ++i) ends.callbacks.PushEvent(PeerEvent());
-    {
-      const FailingAllocations failing(1, FailingAllocations::kRest);
-      try {
-        ends.peer->Remove();
-      } catch (const std::bad_alloc&) {
-      }
-    }
-    if (ends.peer->removed()) continue;
-    ++kept;
-    ASSERT_TRUE(Accepts(ends.peer.get(), Ends::Make(1, 100)));
-    ends.Exchange();
-    EXPECT_EQ(ends.far.Payloads().size(), 1u);
-    ends.peer->Remove();
-    EXPECT_TRUE(ends.peer->removed());
-  }
-  EXPECT_GT(kept, 0);
 }
 
 TEST(AllocationTest, AnEnvelopeThatIsNotTakenTakesNoRoom) {
