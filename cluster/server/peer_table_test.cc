@@ -1,10 +1,13 @@
 #include "cluster/server/peer_table.h"
 
+#include <algorithm>
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <random>
 #include <set>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "cluster/envelope.h"
@@ -16,8 +19,14 @@ namespace {
 class Member {
  public:
   explicit Member(int id) : id_(id) {}
-  int id() const { return id_.load(std::memory_order_relaxed); }
+  int id() const {
+    const int id = id_.load(std::memory_order_relaxed);
+    if (when_asked) std::exchange(when_asked, nullptr)();
+    return id;
+  }
   void Serve(int id) { id_.store(id, std::memory_order_relaxed); }
+
+  mutable std::function<void()> when_asked;  // once
 
  private:
   std::atomic<int> id_;
@@ -106,31 +115,54 @@ TEST_F(PeerTableTest, AnObjectServesOneAfterTheOther) {
   EXPECT_LE(table_.all().size(), kMembers + 0u);
 }
 
+// A removal moves others back in the table, past a reader that is looking for
+// them.
+TEST_F(PeerTableTest, FindsWhoIsMovedMeanwhile) {
+  int moved = 0;
+  for (int id = 2; id < 200; ++id) {
+    Insert({1, id});
+    Member* const guest = table_.Find(1);
+    guest->when_asked = [&] {
+      ++moved;
+      Remove(1);
+    };
+    ExpectFound({id});  // looks at 1 first, where both belong to one slot
+    if (std::exchange(guest->when_asked, nullptr)) Remove(1);
+    Remove(id);
+  }
+  EXPECT_GT(moved, 3);
+}
+
 TEST_F(PeerTableTest, FindsWhoStaysWhileOthersComeAndGo) {
   std::vector<int> stay;
-  for (int id = 0; id < 40; ++id) stay.push_back(id * 7);
+  for (int id = 0; id < 100; ++id) stay.push_back(id * 977);
+  std::vector<int> guests;
+  for (int id = 0; id < 150; ++id) guests.push_back(1000000 + id * 613);
+  // Guests first: those who stay lie behind them.
+  Insert(guests);
   Insert(stay);
   std::atomic<bool> done{false};
-  std::thread reader([&] {
-    while (!done) ExpectFound(stay);
-  });
+  std::atomic<int> missed{0};
+  std::vector<std::thread> readers;
+  for (int i = 0; i < 2; ++i) {
+    readers.emplace_back([&] {
+      while (!done) {
+        for (const int id : stay) {
+          const Member* const found = table_.Find(id);
+          if (found == nullptr || found->id() != id) ++missed;
+        }
+      }
+    });
+  }
   std::mt19937 random(7);
-  std::vector<int> guests;
-  for (int step = 0; step < 60000; ++step) {
-    if (guests.size() < 20) {
-      // Of ids that nobody has.
-      const int id = 1000 + step;
-      Insert({id});
-      guests.push_back(id);
-    } else {
-      const std::size_t at = random() % guests.size();
-      Remove(guests[at]);
-      guests[at] = guests.back();
-      guests.pop_back();
-    }
+  for (int round = 0; round < 2000; ++round) {
+    for (const int id : guests) Remove(id);
+    std::shuffle(guests.begin(), guests.end(), random);
+    Insert(guests);
   }
   done = true;
-  reader.join();
+  for (std::thread& reader : readers) reader.join();
+  EXPECT_EQ(missed, 0);
   ExpectFound(stay);
   ExpectFound(guests);
 }

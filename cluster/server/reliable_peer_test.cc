@@ -207,6 +207,52 @@ TEST_F(ReliablePeerTest, AFlushEndsWithItsPeersMembership) {
   EXPECT_FALSE(near_->WaitFlushed(near_->BeginFlush(2), Now()));
 }
 
+// Whoever found the object before its member was removed may use it later.
+TEST_F(ReliablePeerTest, WhatIsForTheMemberOfBeforeIsNotForTheNextOne) {
+  const std::uint64_t of_before = generation_;
+  ASSERT_EQ(far_->Append("late"), AppendResult::kAccepted);
+  const Strings late = far_->Speak();
+  near_->Remove();
+  EXPECT_EQ(near_->id(), Peer::kNobody);
+  // Drawn by another object, which was this member's before.
+  const std::uint64_t of_another = Generations().Draw();
+  near_->Join(3, PeerStats());
+  EXPECT_EQ(near_->id(), 3);
+  EXPECT_EQ(Offer("x"), SendOutcome::kRemoved);
+  Envelope envelope;
+  envelope.pid = 3;
+  envelope.sender_id = 1;
+  // The second one is staged, and so would another be.
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_EQ(near_->Send(3, EnvelopeView(envelope)), SendOutcome::kAccepted);
+  }
+  EXPECT_EQ(Offer("x"), SendOutcome::kRemoved);
+  EXPECT_EQ(Offer(std::string(5000, 'x')), SendOutcome::kRemoved);
+  EXPECT_EQ(Offer("x", Lane::kUrgent), SendOutcome::kRemoved);
+  EXPECT_TRUE(near_->WaitForRoom(2, EnvelopeView(envelope), Now()));
+  EXPECT_TRUE(near_->WaitFlushed(near_->BeginFlush(2), Now()));
+  EXPECT_FALSE(near_->WaitFlushed(near_->BeginFlush(3), Now()));
+  near_->OnConnected(2, of_before);
+  near_->OnConnected(2, Generations().Draw());
+  near_->OnConnected(3, of_before);
+  near_->OnConnected(3, of_another);
+  near_->OnWritable(2);
+  EXPECT_FALSE(Hear(late, near_.get()));
+  Arrival arrival;
+  arrival.sender = 2;
+  near_->OnConsumed(arrival);
+  near_->OnBadRecords(arrival, RefusalReason::kBadRecord, "nonsense");
+  EXPECT_TRUE(wires_.Take(3).empty());
+  const PeerStats stats = near_->Stats();
+  EXPECT_EQ(stats.peer, 3);
+  EXPECT_EQ(stats.accepted, 2u);
+  EXPECT_EQ(stats.frames_received, 0u);
+  for (std::uint64_t refused : stats.refused) EXPECT_EQ(refused, 0u);
+  EXPECT_EQ(
+      rejections_.counts()[static_cast<std::size_t>(RefusalReason::kBadRecord)],
+      1u);
+}
+
 // No frame and no tick tells of it: there is no connection.
 TEST_F(ReliablePeerTest, AFlushHearsOfWhatOverflows) {
   LinkConfig config = TestLinkConfig(1, 2);
