@@ -114,8 +114,8 @@ class Server {
   // Sends one envelope to several members, whatever its pid says: to each with
   // room at once, then it waits for the others. The pids are checked before
   // anything is sent; duplicates count once; the own id delivers locally. All
-  // get the same message id, each with its own id as pid. Errors as Send's;
-  // kInvalidArgument also for no pids at all, and for kBroadcast among them.
+  // get the same message id, each with its own id as pid; no pids is OK and sends
+  // nothing. Errors as Send's; kInvalidArgument also for kBroadcast among them.
   MulticastResult Multicast(absl::Span<const int> pids,
                             const Envelope& envelope,
                             absl::Duration timeout = absl::ZeroDuration());

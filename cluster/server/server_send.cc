@@ -224,11 +224,6 @@ MulticastResult ServerCore::Multicast(absl::Span<const int> pids,
     result.status = Malformed(envelope);
     return result;
   }
-  if (pids.empty()) {
-    result.status =
-        absl::InvalidArgumentError("Multicast to no pids: want one or more");
-    return result;
-  }
   SettleBroadcasts();
   std::vector<std::pair<int, Peer*>> recipients;
   for (int pid : pids) {

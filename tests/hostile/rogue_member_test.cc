@@ -246,12 +246,13 @@ TEST_P(RogueMemberTest, ACountThatLiesEndsTheSession) {
   ExpectHonestUnharmed();
 }
 
+// Then they are on nobody's account: the peer's is closed.
 TEST_P(RogueMemberTest, BadRecordsAreCountedAfterARemovalToo) {
   Say(MakeFrame(Data(*rogue_, 1), "no record"));
   ASSERT_TRUE(victim_->RemovePeer(kRogue).ok());
   EXPECT_EQ(victim_->Receive(absl::ZeroDuration()).status().code(),
             absl::StatusCode::kDeadlineExceeded);
-  EXPECT_EQ(SeenOfRogue().Refused(RefusalReason::kBadRecord), 1u);
+  EXPECT_EQ(victim_->Stats().Refused(RefusalReason::kBadRecord), 1u);
   ExpectHonestUnharmed();
 }
 
