@@ -1,11 +1,15 @@
 #include "transport/zmq/context.h"
 
+#include <condition_variable>
 #include <cstddef>
 #include <map>
 #include <mutex>
+#include <thread>
+#include <utility>
 
 #include "transport/fork_generation.h"
 #include "transport/kept_memory.h"
+#include "transport/start_thread.h"
 
 namespace cluster {
 namespace zmq_backend {
@@ -21,13 +25,55 @@ constexpr int kSharedSocketsMax = 32768;
 // ZeroMQ receives each frame into a block from malloc.
 constexpr std::size_t kKeptBytes = 4u << 20;
 
-std::shared_ptr<zmq::context_t> MakeContext(int io_threads, int sockets_max) {
+// What ZeroMQ's threads may take beyond linger. They close sockets one by one,
+// and each looks at the monitors of all others, so those of dozens of servers
+// take them a second or two.
+constexpr std::chrono::milliseconds kEndTime{100};
+
+std::unique_ptr<zmq::context_t> MakeContext(int io_threads, int sockets_max) {
   KeepFreedMemory(kKeptBytes);
-  auto context = std::make_shared<zmq::context_t>();
+  auto context = std::make_unique<zmq::context_t>();
   context->set(zmq::ctxopt::io_threads, io_threads);
   context->set(zmq::ctxopt::max_sockets, sockets_max);
   return context;
 }
+
+// Whether a shared context has ended.
+class ContextEnd {
+ public:
+  void Come() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    come_ = true;
+    changed_.notify_all();
+  }
+  void WaitFor(std::chrono::milliseconds time) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    changed_.wait_for(lock, time, [this] { return come_; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool come_ = false;
+};
+
+// Ends a shared context behind its last owner's back.
+struct EndInBackground {
+  std::shared_ptr<ContextEnd> end = std::make_shared<ContextEnd>();
+
+  void operator()(zmq::context_t* context) const {
+    const auto run = [context, end = end] {
+      delete context;  // waits for its sockets
+      end->Come();
+    };
+    std::thread thread;
+    if (StartThread("cluster-zmq-end", run, &thread).ok()) {
+      thread.detach();
+    } else {
+      run();
+    }
+  }
+};
 
 // The number of I/O threads is the context's for good, so there is one for each
 // number that is asked for.
@@ -43,7 +89,8 @@ std::shared_ptr<zmq::context_t> SharedContext(int io_threads) {
   std::weak_ptr<zmq::context_t>& known = contexts.by_io_threads[io_threads];
   std::shared_ptr<zmq::context_t> context = known.lock();
   if (context == nullptr) {
-    context = MakeContext(io_threads, kSharedSocketsMax);
+    context = {MakeContext(io_threads, kSharedSocketsMax).release(),
+               EndInBackground()};
     known = context;
   }
   return context;
@@ -54,6 +101,16 @@ std::shared_ptr<zmq::context_t> SharedContext(int io_threads) {
 std::shared_ptr<zmq::context_t> NewContext(const ZmqSettings& settings) {
   return settings.share_context ? SharedContext(settings.io_threads)
                                 : MakeContext(settings.io_threads, kSocketsMax);
+}
+
+void LeaveContext(std::shared_ptr<zmq::context_t> context,
+                  std::chrono::milliseconds linger) {
+  const auto* const ending = std::get_deleter<EndInBackground>(context);
+  if (ending == nullptr) return;
+  const std::shared_ptr<ContextEnd> end = ending->end;
+  const std::weak_ptr<zmq::context_t> others = context;
+  context.reset();
+  if (others.expired()) end->WaitFor(linger + kEndTime);
 }
 
 }  // namespace zmq_backend

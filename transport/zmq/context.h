@@ -1,23 +1,26 @@
-// NewContext: the ZeroMQ context in which a transport makes its sockets, its
-// own or, with the option `share_context`, one for all such transports of the
-// process.
+// The ZeroMQ context in which a transport makes its sockets: its own or, with
+// the option `share_context`, one for all such transports of the process.
 //
-// What it is for: a context has a thread for each of io_threads and one more.
-// A process with dozens of servers has so many threads then that they take the
-// processors from each other, and whoever sends hardly runs; with one context
-// there are as many as for one server.
-// What it is not: for transports with security. ZeroMQ asks one ZAP handler per
-// context, and each transport has keys of its own.
+// A context has a thread for each of io_threads and one more. A process with
+// dozens of servers has so many threads then that they take the processors from
+// each other, and whoever sends hardly runs; with one context there are as many
+// as for one server. Not for transports with security: ZeroMQ asks one ZAP
+// handler per context, and each transport has keys of its own.
 //
-// Threads: safe. Ownership: the context ends with its last owner, which waits
-// until what its sockets linger for is written. Errors: throws zmq::error_t.
+// Threads: safe. Ownership: a context ends with its last owner, and only when
+// its closed sockets are gone. An own one is waited for. A shared one ends on a
+// thread of its own, since the sockets of others may linger for longer.
+// Errors: NewContext throws zmq::error_t.
 //
 //   std::shared_ptr<zmq::context_t> context = NewContext(settings);
 //   zmq::socket_t pull(*context, zmq::socket_type::pull);
+//   ...
+//   LeaveContext(std::move(context), linger);
 
 #ifndef TRANSPORT_ZMQ_CONTEXT_H_
 #define TRANSPORT_ZMQ_CONTEXT_H_
 
+#include <chrono>
 #include <memory>
 
 #include "transport/zmq/settings.h"
@@ -27,6 +30,12 @@ namespace cluster {
 namespace zmq_backend {
 
 std::shared_ptr<zmq::context_t> NewContext(const ZmqSettings& settings);
+
+// Gives a share back, after all sockets that were made with it are closed. Where
+// that ends a shared context, waits for the end, but no longer than `linger` and
+// a little.
+void LeaveContext(std::shared_ptr<zmq::context_t> context,
+                  std::chrono::milliseconds linger);
 
 }  // namespace zmq_backend
 }  // namespace cluster

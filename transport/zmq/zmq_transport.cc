@@ -1,6 +1,7 @@
 #include "transport/zmq/zmq_transport.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <limits>
 #include <mutex>
@@ -102,7 +103,7 @@ absl::Status ZmqTransport::Start(TransportHandler* handler,
   if (!status.ok()) {
     lock.unlock();  // a callback may be waiting for it
     StopReceiving();
-    sockets_->context.reset();
+    LeaveContext(std::move(sockets_->context), std::chrono::milliseconds(0));
     sockets_->poll_set.reset();
     return status;
   }
@@ -244,7 +245,8 @@ void ZmqTransport::Stop(absl::Duration linger) {
   // them; one that others use goes on.
   const int linger_ms = LingerMilliseconds(linger);
   for (const PeerTable::Peer& peer : peers_.All()) peer->Close(linger_ms);
-  sockets_->context.reset();
+  LeaveContext(std::move(sockets_->context),
+               std::chrono::milliseconds(linger_ms));
 }
 
 }  // namespace

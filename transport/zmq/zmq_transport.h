@@ -20,8 +20,10 @@
 //                                         servers of the process that say so:
 //                                         for dozens of them; not with security
 //
-// With share_context, Stop does not wait until what it lingers for is written:
-// the last of those servers to stop waits for all.
+// With share_context, what Stop lingers for is written in the background while
+// others of those servers run. Stop of the last one waits until all is written,
+// but only for its own linger and a little; what is left then ends in the
+// background.
 //
 // Threads: as transport.h says; two receiving threads, of which one is awake,
 // one for the news of connections, with security one for ZAP, and io_threads of
