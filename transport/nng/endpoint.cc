@@ -5,6 +5,9 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <condition_variable>
+#include <memory>
+#include <mutex>
 #include <vector>
 
 #include "absl/strings/numbers.h"
@@ -51,8 +54,36 @@ absl::Status CheckReplaceable(const Address& address) {
                    "another path"));
 }
 
+// Calls `call` on nng's reaper thread, later. Reaping an aio that has an
+// operation cancels that, which is how one gets there.
+void CallOnReaper(nng_aio_cancelfn call, void* argument) {
+  nng_aio* aio = nullptr;
+  CLUSTER_CHECK(nng_aio_alloc(&aio, nullptr, nullptr) == 0, "out of memory");
+  CLUSTER_CHECK(nng_aio_begin(aio), "a new aio does not begin");
+  nng_aio_defer(aio, call, argument);
+  nng_aio_reap(aio);
+}
+
 void FreeReaped(nng_aio* aio, void* dialer, int error) {
   nng_stream_dialer_free(static_cast<nng_stream_dialer*>(dialer));
+  nng_aio_finish(aio, error);
+}
+
+// How often the reaper thread has come by.
+struct Visits {
+  std::mutex mutex;
+  std::condition_variable changed;
+  int count = 0;
+};
+
+void CountVisit(nng_aio* aio, void* share, int error) {
+  const std::unique_ptr<std::shared_ptr<Visits>> visits(
+      static_cast<std::shared_ptr<Visits>*>(share));
+  {
+    std::lock_guard<std::mutex> lock((*visits)->mutex);
+    ++(*visits)->count;
+    (*visits)->changed.notify_all();
+  }
   nng_aio_finish(aio, error);
 }
 
@@ -117,14 +148,27 @@ absl::Status OpenDialer(const Address& address, unsigned attempt,
 // The connection of a failed attempt shares the dialer until nng's reaper frees
 // it, and the last of the two destroys a mutex. Their order hangs on an atomic
 // inside nng, which a thread sanitizer does not see; on one thread it is plain.
-// Reaping an aio that has an operation cancels that, which is how one gets
-// there.
 void FreeDialer(nng_stream_dialer* dialer) {
-  nng_aio* aio = nullptr;
-  CLUSTER_CHECK(nng_aio_alloc(&aio, nullptr, nullptr) == 0, "out of memory");
-  CLUSTER_CHECK(nng_aio_begin(aio), "a new aio does not begin");
-  nng_aio_defer(aio, &FreeReaped, dialer);
-  nng_aio_reap(aio);
+  CallOnReaper(&FreeReaped, dialer);
+}
+
+// The reaper takes one kind of things after the other, and all of a kind that
+// wait at once. So a visit may overtake what was freed before it, but not the
+// next visit, which is asked for only after the first. What TLS frees frees a
+// stream below it, in turn.
+bool AwaitReaper(std::chrono::steady_clock::time_point deadline) {
+  constexpr int kVisits = 4;
+  const auto visits = std::make_shared<Visits>();
+  std::unique_lock<std::mutex> lock(visits->mutex);
+  for (int wanted = 1; wanted <= kVisits; ++wanted) {
+    lock.unlock();
+    CallOnReaper(&CountVisit, new std::shared_ptr<Visits>(visits));
+    lock.lock();
+    const bool came = visits->changed.wait_until(
+        lock, deadline, [&] { return visits->count == wanted; });
+    if (!came) return false;
+  }
+  return true;
 }
 
 namespace {

@@ -18,6 +18,7 @@
 #include <nng/nng.h>
 #include <nng/supplemental/tls/tls.h>
 
+#include <chrono>
 #include <string>
 
 #include "absl/status/status.h"
@@ -48,6 +49,11 @@ absl::Status OpenDialer(const Address& address, unsigned attempt,
 
 // Frees it, on nng's reaper thread, later. Does not wait.
 void FreeDialer(nng_stream_dialer* dialer);
+
+// Waits until nng's reaper thread, which nng_stream_free and FreeDialer leave
+// their work to, has done what it was given before. A stream's descriptor stays
+// open until then. False: not by `deadline`. Not in a callback of nng.
+bool AwaitReaper(std::chrono::steady_clock::time_point deadline);
 
 // What `listener` is bound to, in the form that ParseAddress reads.
 std::string BoundAddress(const Address& address, nng_stream_listener* listener);

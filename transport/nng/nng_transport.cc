@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -36,6 +37,9 @@ namespace {
 // A listener, nng's own, and some for strangers. Of a peer: the connection to
 // it, and the one from it while another takes its place.
 constexpr DescriptorNeed kDescriptorNeed{/*fixed=*/24, /*per_peer=*/3};
+
+// How long the destructor waits for nng to free what the transport had.
+constexpr std::chrono::seconds kFreeTime{5};
 
 struct Options {
   std::size_t send_queue_bytes = 0;
@@ -97,7 +101,7 @@ class NngTransport final : public Transport {
   // `material`: as read; null for plaintext.
   NngTransport(const TransportConfig& config, const Options& options,
                std::shared_ptr<TlsMaterial> material);
-  ~NngTransport() override { Stop(absl::ZeroDuration()); }
+  ~NngTransport() override;
 
   absl::Status Start(TransportHandler* handler,
                      const std::string& local_address) override;
@@ -154,6 +158,15 @@ NngTransport::NngTransport(const TransportConfig& config,
                            const Options& options,
                            std::shared_ptr<TlsMaterial> material)
     : config_(config), options_(options), material_(std::move(material)) {}
+
+// nng closes descriptors after Stop, at some thousands in a second. The next
+// server counts them, so they are waited for. In a child of fork there is nobody
+// to wait for.
+NngTransport::~NngTransport() {
+  Stop(absl::ZeroDuration());
+  if (state_ == State::kStopped && CheckGeneration().ok())
+    AwaitReaper(Clock::now() + kFreeTime);
+}
 
 // Not before Start: it starts nng.
 absl::Status NngTransport::BeginSecurity() {

@@ -24,6 +24,8 @@
 // frames leave in larger writes.
 // Ownership and errors: as transport/transport.h says. OnDisconnected comes for
 // each failed attempt; attempts follow each other after 20 ms to 1 s.
+// The destructor waits, for at most 5 s, until nng has closed the descriptors
+// that the transport had.
 // Start: kResourceExhausted, where the process can have no more threads, or not
 // the descriptors that it needs: 24, and 3 for each peer (the connection to it,
 // and that from it with its successor).

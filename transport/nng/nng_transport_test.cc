@@ -3,6 +3,7 @@
 
 #include "transport/nng/nng_transport.h"
 
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -20,6 +21,7 @@
 #include "gtest/gtest.h"
 #include "transport/contract/contract_suite.h"
 #include "transport/contract/recording_handler.h"
+#include "transport/descriptors.h"
 #include "transport/no_more_threads.h"
 
 namespace cluster {
@@ -114,6 +116,37 @@ class NngTransportTest : public testing::Test {
 
   int deliveries_ = 0;
 };
+
+// nng frees a stream some time after it was given back.
+TEST_F(NngTransportTest, ForgottenTransportsLeaveNoDescriptors) {
+  constexpr int kServers = 40;
+  constexpr int kNeighbours = 20;
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+  StartNode("127.0.0.1:0").reset();  // nng's own
+  const std::size_t before = DescriptorsInUse();
+  std::vector<std::unique_ptr<Node>> nodes;
+  for (int i = 0; i < kServers; ++i) nodes.push_back(StartNode("127.0.0.1:0"));
+  for (int from = 0; from < kServers; ++from) {
+    for (int step = 1; step <= kNeighbours; ++step) {
+      const int to = (from + step) % kServers;
+      ASSERT_TRUE(
+          nodes[from]->Connect(to, nodes[to]->transport->Address()).ok());
+    }
+  }
+  for (int from = 0; from < kServers; ++from) {
+    for (int step = 1; step <= kNeighbours; ++step) {
+      const int to = (from + step) % kServers;
+      ASSERT_TRUE(nodes[from]->handler.WaitForConnected(to));
+    }
+  }
+  EXPECT_GT(DescriptorsInUse(), before + kServers * kNeighbours);
+  for (auto& node : nodes) node->transport->Stop(absl::ZeroDuration());
+  nodes.clear();
+  EXPECT_LE(DescriptorsInUse(), before);
+}
 
 TEST_F(NngTransportTest, TheQueueTakesWhatItsOptionSays) {
   auto node = StartNode("127.0.0.1:0", 100000);
