@@ -1,6 +1,5 @@
 #include "transport/zmq/context.h"
 
-#include <condition_variable>
 #include <cstddef>
 #include <map>
 #include <mutex>
@@ -25,11 +24,6 @@ constexpr int kSharedSocketsMax = 32768;
 // ZeroMQ receives each frame into a block from malloc.
 constexpr std::size_t kKeptBytes = 4u << 20;
 
-// What ZeroMQ's threads may take beyond linger. They close sockets one by one,
-// and each looks at the monitors of all others, so those of dozens of servers
-// take them a second or two.
-constexpr std::chrono::milliseconds kEndTime{100};
-
 std::unique_ptr<zmq::context_t> MakeContext(int io_threads, int sockets_max) {
   KeepFreedMemory(kKeptBytes);
   auto context = std::make_unique<zmq::context_t>();
@@ -37,25 +31,6 @@ std::unique_ptr<zmq::context_t> MakeContext(int io_threads, int sockets_max) {
   context->set(zmq::ctxopt::max_sockets, sockets_max);
   return context;
 }
-
-// Whether a shared context has ended.
-class ContextEnd {
- public:
-  void Come() {
-    std::lock_guard<std::mutex> lock(mutex_);
-    come_ = true;
-    changed_.notify_all();
-  }
-  void WaitFor(std::chrono::milliseconds time) {
-    std::unique_lock<std::mutex> lock(mutex_);
-    changed_.wait_for(lock, time, [this] { return come_; });
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool come_ = false;
-};
 
 // Ends a shared context behind its last owner's back.
 struct EndInBackground {
@@ -98,19 +73,30 @@ std::shared_ptr<zmq::context_t> SharedContext(int io_threads) {
 
 }  // namespace
 
+void ContextEnd::Come() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  come_ = true;
+  changed_.notify_all();
+}
+
+void ContextEnd::WaitFor(std::chrono::milliseconds time) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  changed_.wait_for(lock, time, [this] { return come_; });
+}
+
 std::shared_ptr<zmq::context_t> NewContext(const ZmqSettings& settings) {
   return settings.share_context ? SharedContext(settings.io_threads)
                                 : MakeContext(settings.io_threads, kSocketsMax);
 }
 
-void LeaveContext(std::shared_ptr<zmq::context_t> context,
-                  std::chrono::milliseconds linger) {
+std::shared_ptr<ContextEnd> LeaveContext(
+    std::shared_ptr<zmq::context_t> context) {
   const auto* const ending = std::get_deleter<EndInBackground>(context);
-  if (ending == nullptr) return;
-  const std::shared_ptr<ContextEnd> end = ending->end;
+  if (ending == nullptr) return nullptr;
+  std::shared_ptr<ContextEnd> end = ending->end;
   const std::weak_ptr<zmq::context_t> others = context;
   context.reset();
-  if (others.expired()) end->WaitFor(linger + kEndTime);
+  return others.expired() ? end : nullptr;
 }
 
 }  // namespace zmq_backend

@@ -15,13 +15,16 @@
 //   std::shared_ptr<zmq::context_t> context = NewContext(settings);
 //   zmq::socket_t pull(*context, zmq::socket_type::pull);
 //   ...
-//   LeaveContext(std::move(context), linger);
+//   auto end = LeaveContext(std::move(context));
+//   if (end != nullptr) end->WaitFor(linger);
 
 #ifndef TRANSPORT_ZMQ_CONTEXT_H_
 #define TRANSPORT_ZMQ_CONTEXT_H_
 
 #include <chrono>
+#include <condition_variable>
 #include <memory>
+#include <mutex>
 
 #include "transport/zmq/settings.h"
 #include "zmq.hpp"
@@ -31,11 +34,23 @@ namespace zmq_backend {
 
 std::shared_ptr<zmq::context_t> NewContext(const ZmqSettings& settings);
 
-// Gives a share back, after all sockets that were made with it are closed. Where
-// that ends a shared context, waits for the end, but no longer than `linger` and
-// a little.
-void LeaveContext(std::shared_ptr<zmq::context_t> context,
-                  std::chrono::milliseconds linger);
+// The end of a shared context, to be waited for.
+class ContextEnd {
+ public:
+  void Come();
+  void WaitFor(std::chrono::milliseconds time);
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool come_ = false;
+};
+
+// Gives a share back, after all sockets that were made with it are closed.
+// Returns what may be waited for; null if that is nothing: others use the
+// context, or it was an own one.
+std::shared_ptr<ContextEnd> LeaveContext(
+    std::shared_ptr<zmq::context_t> context);
 
 }  // namespace zmq_backend
 }  // namespace cluster

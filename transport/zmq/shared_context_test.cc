@@ -32,16 +32,16 @@ class SharedContextTest : public TransportContract {
   }
 };
 
-// ZeroMQ's threads and their descriptors go with the context.
+// ZeroMQ's threads go with it, and their descriptors.
 TEST_P(SharedContextTest, EndsInTheLastStopWhenAllIsWritten) {
   constexpr int kFrames = 50;
-  const std::size_t before = DescriptorsInUse();
   Node receiver;
   auto transport = NewZmqTransport(TransportConfig());
   ASSERT_TRUE(transport.ok()) << transport.status();
   receiver.transport = *std::move(transport);
   ASSERT_TRUE(
       receiver.transport->Start(&receiver.handler, FreshIpv4Address()).ok());
+  const std::size_t before = DescriptorsInUse();
   auto other = StartNode(3);
   auto sender = StartNode(1);
   ASSERT_TRUE(sender != nullptr && other != nullptr);
@@ -50,11 +50,24 @@ TEST_P(SharedContextTest, EndsInTheLastStopWhenAllIsWritten) {
     ASSERT_TRUE(sender->SendWaiting(2, std::string(20000, 'l')));
   other->transport->Stop(absl::Hours(1));
   sender->transport->Stop(absl::Hours(1));
-  ASSERT_TRUE(receiver.handler.WaitForFrames(kFrames));
-  receiver.transport->Stop(absl::ZeroDuration());
-  receiver.transport.reset();
-  other.reset();
-  sender.reset();
+  // The two of each poll set are the transports', and one may be the
+  // connection's other end.
+  EXPECT_LE(DescriptorsInUse(), before + 2 * 2 + 1);
+  EXPECT_TRUE(receiver.handler.WaitForFrames(kFrames));
+}
+
+TEST_P(SharedContextTest, ForgottenTransportsLeaveNoDescriptors) {
+  const std::string nobody = DeadAddress();
+  const std::size_t before = DescriptorsInUse();
+  auto first = StartNode(1);
+  auto last = StartNode(2);
+  ASSERT_TRUE(first != nullptr && last != nullptr && nobody != "");
+  ASSERT_TRUE(first->Connect(3, nobody).ok());
+  ASSERT_GE(first->Fill(3, 1000, 10), 1u);
+  first->transport->Stop(absl::Seconds(1));
+  last->transport->Stop(absl::ZeroDuration());
+  first.reset();
+  last.reset();
   EXPECT_LE(DescriptorsInUse(), before);
 }
 

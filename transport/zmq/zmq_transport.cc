@@ -35,6 +35,13 @@ DescriptorNeed NeedOf(const ZmqSettings& settings) {
           /*per_peer=*/5};
 }
 
+// What ZeroMQ's threads may take for a shared context's end beyond linger. They
+// close sockets one by one, and look at the monitors of all others for each: of
+// dozens of servers that takes a second or two. And how long the destructor
+// waits for what is left.
+constexpr std::chrono::milliseconds kEndTime{100};
+constexpr std::chrono::seconds kFreeTime{5};
+
 int LingerMilliseconds(absl::Duration linger) {
   return static_cast<int>(std::clamp<std::int64_t>(
       absl::ToInt64Milliseconds(linger), 0, std::numeric_limits<int>::max()));
@@ -44,7 +51,7 @@ class ZmqTransport : public Transport {
  public:
   ZmqTransport(std::unique_ptr<Sockets> sockets, std::size_t peers)
       : sockets_(std::move(sockets)), peers_expected_(peers) {}
-  ~ZmqTransport() override { Stop(absl::ZeroDuration()); }
+  ~ZmqTransport() override;
 
   absl::Status Start(TransportHandler* handler,
                      const std::string& local_address) override;
@@ -60,6 +67,9 @@ class ZmqTransport : public Transport {
   enum class State { kNew, kRunning, kStopped };
 
   absl::Status OpenContext();
+  // An own context ends here, when its sockets are gone. For the end of a shared
+  // one it waits no longer than `linger` and a little.
+  void LeaveContext(std::chrono::milliseconds linger);
   absl::Status StartReceiving(TransportHandler* handler,
                               const cluster::Address& address);
   void StopReceiving();
@@ -82,8 +92,15 @@ class ZmqTransport : public Transport {
   std::unique_ptr<InboundSocket> inbound_;
   std::unique_ptr<ReceiveLoop> frames_;
   std::unique_ptr<EventLoop> events_;
-  std::unique_ptr<ZapHandler> zap_;  // null without security
+  std::unique_ptr<ZapHandler> zap_;          // null without security
+  std::shared_ptr<ContextEnd> context_end_;  // null: not to be waited for
 };
+
+// The next server counts the descriptors that are open.
+ZmqTransport::~ZmqTransport() {
+  Stop(absl::ZeroDuration());
+  if (context_end_ != nullptr) context_end_->WaitFor(kFreeTime);
+}
 
 absl::Status ZmqTransport::Start(TransportHandler* handler,
                                  const std::string& local_address) {
@@ -103,7 +120,7 @@ absl::Status ZmqTransport::Start(TransportHandler* handler,
   if (!status.ok()) {
     lock.unlock();  // a callback may be waiting for it
     StopReceiving();
-    LeaveContext(std::move(sockets_->context), std::chrono::milliseconds(0));
+    LeaveContext(std::chrono::milliseconds(0));
     sockets_->poll_set.reset();
     return status;
   }
@@ -120,6 +137,11 @@ absl::Status ZmqTransport::OpenContext() {
   absl::StatusOr<std::unique_ptr<PollSet>> poll_set = PollSet::Open();
   if (poll_set.ok()) sockets_->poll_set = *std::move(poll_set);
   return poll_set.status();
+}
+
+void ZmqTransport::LeaveContext(std::chrono::milliseconds linger) {
+  context_end_ = zmq_backend::LeaveContext(std::move(sockets_->context));
+  if (context_end_ != nullptr) context_end_->WaitFor(linger + kEndTime);
 }
 
 absl::Status ZmqTransport::StartReceiving(TransportHandler* handler,
@@ -241,12 +263,10 @@ void ZmqTransport::Stop(absl::Duration linger) {
   // From here on nobody adds a peer.
   StopReceiving();
   // Every socket lingers from its own closing on and all at the same time, so
-  // together they take no longer than one. The end of the context waits for
-  // them; one that others use goes on.
+  // together they take no longer than one.
   const int linger_ms = LingerMilliseconds(linger);
   for (const PeerTable::Peer& peer : peers_.All()) peer->Close(linger_ms);
-  LeaveContext(std::move(sockets_->context),
-               std::chrono::milliseconds(linger_ms));
+  LeaveContext(std::chrono::milliseconds(linger_ms));
 }
 
 }  // namespace

@@ -22,8 +22,8 @@
 //
 // With share_context, what Stop lingers for is written in the background while
 // others of those servers run. Stop of the last one waits until all is written,
-// but only for its own linger and a little; what is left then ends in the
-// background.
+// but only for its own linger and a little; its destructor waits for what is
+// left, for at most 5 s.
 //
 // Threads: as transport.h says; two receiving threads, of which one is awake,
 // one for the news of connections, with security one for ZAP, and io_threads of
