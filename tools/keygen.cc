@@ -18,7 +18,7 @@
 
 ABSL_FLAG(std::string, config, "", "the cluster's config file");
 ABSL_FLAG(std::string, out, "", "the folder to make the keys in");
-ABSL_FLAG(int, days, 365, "how long the certificates (nng) are valid");
+ABSL_FLAG(int, days, 365, "how long the certificates (TLS) are valid");
 ABSL_FLAG(std::vector<std::string>, ids, {},
           "only these servers' keys, as in --ids=1,3; default: all");
 ABSL_FLAG(bool, force, false, "replace keys that are there");

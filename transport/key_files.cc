@@ -1,6 +1,7 @@
 #include "transport/key_files.h"
 
 #include <fcntl.h>
+#include <openssl/crypto.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -108,12 +109,12 @@ Secret& Secret::operator=(Secret&& other) noexcept {
 // The capacity too: what was truncated or moved lies there.
 void Secret::Wipe() {
   bytes_.resize(bytes_.capacity());
-  explicit_bzero(&bytes_[0], bytes_.size());
+  OPENSSL_cleanse(&bytes_[0], bytes_.size());
   bytes_.clear();
 }
 
 void Secret::Truncate(std::size_t bytes) {
-  explicit_bzero(&bytes_[bytes], bytes_.size() - bytes);
+  OPENSSL_cleanse(&bytes_[bytes], bytes_.size() - bytes);
   bytes_.resize(bytes);
 }
 

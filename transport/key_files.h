@@ -28,8 +28,11 @@ namespace cluster {
 
 inline constexpr char kZmqSecretFile[] = "zmq.secret";
 inline constexpr char kZmqPublicFile[] = "zmq.public";
-inline constexpr char kNngKeyFile[] = "nng.key";
-inline constexpr char kNngCertificateFile[] = "nng.crt";
+inline constexpr char kTlsKeyFile[] = "tls.key";
+inline constexpr char kTlsCertificateFile[] = "tls.crt";
+// Earlier names of these two, read in a folder without a "tls.crt".
+inline constexpr char kOldTlsKeyFile[] = "nng.key";
+inline constexpr char kOldTlsCertificateFile[] = "nng.crt";
 
 inline constexpr std::size_t kKeyFileBytesMax = 64u << 10;
 

@@ -45,7 +45,7 @@ std::vector<std::string> SecretLines(const std::string& file) {
 
 void ExpectNoSecretIn(const std::string& text, const KeyRequest& keys) {
   for (int id : keys.server_ids) {
-    for (const char* name : {"zmq.secret", "nng.key"}) {
+    for (const char* name : {"zmq.secret", "tls.key"}) {
       const std::string file = absl::StrCat(keys.folder, "/", id, "/", name);
       for (const std::string& line : SecretLines(file))
         EXPECT_FALSE(absl::StrContains(text, line)) << file;
@@ -273,7 +273,7 @@ TEST_F(RejectionTest, ErrorsAboutKeyFilesHoldNoKey) {
   StartCluster(true);
   const std::string folder = cluster_->keys().folder;
   std::string texts;
-  for (const char* name : {"zmq.secret", "nng.key", "zmq.public", "nng.crt"}) {
+  for (const char* name : {"zmq.secret", "tls.key", "zmq.public", "tls.crt"}) {
     const std::string file = absl::StrCat(folder, "/1/", name);
     std::ifstream stream(file);
     std::stringstream good;

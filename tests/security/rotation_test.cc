@@ -167,14 +167,14 @@ TEST_F(RotationTest, FromARevokedPeerNothingIsTakenAndToItNothingIsSent) {
 }
 
 TEST_F(RotationTest, AReloadThatFailsChangesNothing) {
-  for (const char* name : {"zmq.public", "nng.crt"}) {
+  for (const char* name : {"zmq.public", "tls.crt"}) {
     const std::string file = absl::StrCat(Public(2), "/", name);
     fs::rename(file, absl::StrCat(file, ".kept"));
     std::ofstream(file) << "no key\n";
   }
   EXPECT_FALSE(cluster_->server(1).ReloadSecurity().ok());
   EXPECT_TRUE(MoreArrive());
-  for (const char* name : {"zmq.public", "nng.crt"}) {
+  for (const char* name : {"zmq.public", "tls.crt"}) {
     const std::string file = absl::StrCat(Public(2), "/", name);
     fs::rename(absl::StrCat(file, ".kept"), file);
   }

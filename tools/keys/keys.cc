@@ -81,7 +81,8 @@ absl::Status CheckNothingThere(const KeyRequest& request) {
     for (const std::string& folder :
          {OwnFolder(request, id), PublicFolder(request, id)}) {
       for (const char* name :
-           {kZmqSecretFile, kZmqPublicFile, kNngKeyFile, kNngCertificateFile}) {
+           {kZmqSecretFile, kZmqPublicFile, kTlsKeyFile, kTlsCertificateFile,
+            kOldTlsKeyFile, kOldTlsCertificateFile}) {
         const std::string path = absl::StrCat(folder, "/", name);
         if (access(path.c_str(), F_OK) != 0) continue;
         return absl::AlreadyExistsError(absl::StrCat(
@@ -98,8 +99,10 @@ absl::Status WritePublic(const std::string& folder, absl::string_view curve,
                          absl::string_view certificate) {
   absl::Status status =
       WriteFile(absl::StrCat(folder, "/", kZmqPublicFile), curve, kPublicFile);
-  status.Update(WriteFile(absl::StrCat(folder, "/", kNngCertificateFile),
+  status.Update(WriteFile(absl::StrCat(folder, "/", kTlsCertificateFile),
                           certificate, kPublicFile));
+  // Nobody reads it any more, now that the new one is there.
+  unlink(absl::StrCat(folder, "/", kOldTlsCertificateFile).c_str());
   return status;
 }
 
@@ -124,9 +127,10 @@ absl::Status MakeServerKeys(const KeyRequest& request, int id) {
   if (!status.ok()) return status;
   status.Update(WriteFile(absl::StrCat(own, "/", kZmqSecretFile),
                           curve_secret.text(), kPrivateFile));
-  status.Update(WriteFile(absl::StrCat(own, "/", kNngKeyFile), tls->key.text(),
+  status.Update(WriteFile(absl::StrCat(own, "/", kTlsKeyFile), tls->key.text(),
                           kPrivateFile));
   status.Update(WritePublic(own, curve_public, tls->certificate));
+  unlink(absl::StrCat(own, "/", kOldTlsKeyFile).c_str());
   status.Update(WritePublic(shared, curve_public, tls->certificate));
   return status;
 }

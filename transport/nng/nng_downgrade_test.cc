@@ -49,9 +49,9 @@ class TlsEnd {
  public:
   TlsEnd(const Offer& offer, const std::string& own_folder)
       : context_(SSL_CTX_new(TLS_method())) {
-    const std::string key = absl::StrCat(own_folder, "/", kNngKeyFile);
+    const std::string key = absl::StrCat(own_folder, "/", kTlsKeyFile);
     const std::string certificate =
-        absl::StrCat(own_folder, "/", kNngCertificateFile);
+        absl::StrCat(own_folder, "/", kTlsCertificateFile);
     EXPECT_EQ(SSL_CTX_set_cipher_list(context_.get(), offer.ciphers), 1);
     EXPECT_EQ(SSL_CTX_set_min_proto_version(context_.get(), 0), 1);
     EXPECT_EQ(SSL_CTX_set_max_proto_version(context_.get(), offer.version_max),

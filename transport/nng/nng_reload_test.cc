@@ -114,8 +114,8 @@ TEST_F(NngReloadTest, AfterAnErrorAllIsAsItWas) {
 }
 
 TEST_F(NngReloadTest, AHalfCopiedPairChangesNothing) {
-  std::filesystem::copy_file(keys_.OwnFolder(3) + "/nng.crt",
-                             keys_.OwnFolder(1) + "/nng.crt",
+  std::filesystem::copy_file(keys_.OwnFolder(3) + "/tls.crt",
+                             keys_.OwnFolder(1) + "/tls.crt",
                              std::filesystem::copy_options::overwrite_existing);
   const absl::Status status = one_->transport->ReloadSecurity(keys_.FilesOf(1));
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
@@ -138,7 +138,7 @@ TEST_F(NngReloadTest, WhoHasNoSecurityHasNothingToReload) {
 }
 
 TEST_F(NngReloadTest, AnOpenPrivateKeyIsRefused) {
-  const std::string key = keys_.OwnFolder(1) + "/nng.key";
+  const std::string key = keys_.OwnFolder(1) + "/tls.key";
   ASSERT_EQ(chmod(key.c_str(), 0640), 0);
   const absl::Status status = NewNngTransport(keys_.ConfigOf(1)).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kPermissionDenied) << status;

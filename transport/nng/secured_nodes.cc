@@ -97,8 +97,8 @@ TlsClient::TlsClient(const std::string& address,
   EXPECT_EQ(nng_tls_config_alloc(&config_, NNG_TLS_MODE_CLIENT), 0);
   nng_tls_config_auth_mode(config_, NNG_TLS_AUTH_MODE_NONE);
   if (!own_folder.empty()) {
-    const auto certificate = ReadPublicFile(own_folder, kNngCertificateFile);
-    const auto key = ReadPrivateFile(own_folder, kNngKeyFile);
+    const auto certificate = ReadPublicFile(own_folder, kTlsCertificateFile);
+    const auto key = ReadPrivateFile(own_folder, kTlsKeyFile);
     EXPECT_TRUE(certificate.ok() && key.ok());
     EXPECT_EQ(nng_tls_config_own_cert(config_, certificate->c_str(),
                                       key->c_str(), nullptr),

@@ -28,28 +28,28 @@ absl::Status NotPem(const std::string& path, absl::string_view what) {
 absl::Status CheckCertificate(const std::string& folder,
                               const std::string& certificate) {
   if (IsCertificate(certificate)) return absl::OkStatus();
-  return NotPem(absl::StrCat(folder, "/", kNngCertificateFile), "certificate");
+  return NotPem(absl::StrCat(folder, "/", kTlsCertificateFile), "certificate");
 }
 
 }  // namespace
 
 absl::Status TlsMaterial::ReadOwn(const std::string& folder) {
-  auto key = ReadPrivateFile(folder, kNngKeyFile);
+  auto key = ReadPrivateFile(folder, kTlsKeyFile);
   if (!key.ok()) return key.status();
-  auto certificate = ReadPublicFile(folder, kNngCertificateFile);
+  auto certificate = ReadPublicFile(folder, kTlsCertificateFile);
   if (!certificate.ok()) return certificate.status();
   own_.folder = folder;
   own_.key = *std::move(key);
   own_.certificate = *std::move(certificate);
   if (!IsPrivateKey(own_.key.text()))
-    return NotPem(absl::StrCat(folder, "/", kNngKeyFile), "private key");
+    return NotPem(absl::StrCat(folder, "/", kTlsKeyFile), "private key");
   if (absl::Status status = CheckCertificate(folder, own_.certificate);
       !status.ok()) {
     return status;
   }
   if (IsPair(own_.key.text(), own_.certificate)) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(
-      folder, ": ", kNngKeyFile, " and ", kNngCertificateFile,
+      folder, ": ", kTlsKeyFile, " and ", kTlsCertificateFile,
       " are not of one pair; copy both files again, as one run of bazel run "
       "@cluster//tools:keygen made them"));
 }
@@ -61,7 +61,7 @@ absl::StatusOr<std::shared_ptr<TlsMaterial>> TlsMaterial::Read(
   if (!status.ok()) return status;
   for (const auto& [id, folder] : files.peers) {
     if (id == own_id) continue;
-    auto certificate = ReadPublicFile(folder, kNngCertificateFile);
+    auto certificate = ReadPublicFile(folder, kTlsCertificateFile);
     if (!certificate.ok()) return certificate.status();
     status = CheckCertificate(folder, *certificate);
     if (!status.ok()) return status;
@@ -85,8 +85,8 @@ absl::Status TlsMaterial::NewConfig(nng_tls_mode mode, Config* config) const {
                                     own_.key.c_str(), nullptr);
   }
   if (error == 0) return absl::OkStatus();
-  return TlsError(error, absl::StrCat(own_.folder, "/", kNngKeyFile, " or ",
-                                      kNngCertificateFile));
+  return TlsError(error, absl::StrCat(own_.folder, "/", kTlsKeyFile, " or ",
+                                      kTlsCertificateFile));
 }
 
 absl::Status TlsMaterial::Trust(Peer* peer) {
@@ -101,7 +101,7 @@ absl::Status TlsMaterial::Trust(Peer* peer) {
     error = nng_tls_config_server_name(peer->dialer.get(), peer->name.c_str());
   }
   if (error == 0) return absl::OkStatus();
-  return TlsError(error, absl::StrCat(peer->folder, "/", kNngCertificateFile));
+  return TlsError(error, absl::StrCat(peer->folder, "/", kTlsCertificateFile));
 }
 
 absl::Status TlsMaterial::MakeConfigs() {

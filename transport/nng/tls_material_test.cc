@@ -127,15 +127,15 @@ TEST_F(TlsMaterialTest, OneOfAnotherClustersNameIsNot) {
 }
 
 TEST_F(TlsMaterialTest, AKeyAndACertificateThatAreNotOfOnePairAreRefused) {
-  std::filesystem::copy_file(keys_.OwnFolder(3) + "/nng.key",
-                             keys_.OwnFolder(1) + "/nng.key",
+  std::filesystem::copy_file(keys_.OwnFolder(3) + "/tls.key",
+                             keys_.OwnFolder(1) + "/tls.key",
                              std::filesystem::copy_options::overwrite_existing);
   const absl::Status status =
       TlsMaterial::Load(*one_.security, one_.cluster, one_.server_id).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
   EXPECT_TRUE(absl::StrContains(
       status.message(),
-      keys_.OwnFolder(1) + ": nng.key and nng.crt are not of one pair"))
+      keys_.OwnFolder(1) + ": tls.key and tls.crt are not of one pair"))
       << status;
   EXPECT_TRUE(absl::StrContains(status.message(), "copy both")) << status;
 }
