@@ -1,0 +1,101 @@
+// TlsMaterial: a server's key files, read and made into the TLS that all its
+// byte streams use.
+//
+// Mutual TLS 1.3 on OpenSSL, without tickets, early data or renegotiation. Who a
+// peer is follows from its certificate alone: it is the id under whose pinned
+// certificates that very certificate is, byte for byte. No chain and no name is
+// looked at, so a pinned certificate vouches for none but itself. A file may
+// hold several certificates, one behind the other, for the time of a change of
+// keys.
+//
+// Never changed once loaded; a reload makes another one. Threads: any.
+// Ownership: shared; sessions keep what they use. OpenSSL holds the private key,
+// and wipes it. Errors: of Load; no text holds a byte of a key.
+//
+//   auto material = TlsMaterial::Load(files, "demo", 1);
+//   TlsSession session(*material, TlsSession::Role::kListener, pool);
+
+#ifndef TRANSPORT_STREAM_TLS_MATERIAL_H_
+#define TRANSPORT_STREAM_TLS_MATERIAL_H_
+
+#include <openssl/ssl.h>
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/optional.h"
+#include "transport/security.h"
+
+namespace cluster {
+namespace stream {
+
+class TlsMaterial {
+ public:
+  // What a handshake asks of the peer's certificate, and what it finds. A
+  // session lends it to its SSL object as app data.
+  struct Judgement {
+    const TlsMaterial* material = nullptr;
+    absl::optional<int> wanted;    // the only server that is taken; none: any
+    absl::optional<int> identity;  // of a certificate that is taken
+    std::string certificate;       // in DER
+    std::string refusal;           // why it is not taken, for people
+  };
+
+  // As transport/key_files.h, and kInvalidArgument for what holds no key or
+  // certificate, for one certificate under two ids, and for an own certificate
+  // that no peer would take: expired, not valid yet, without its key, or made
+  // out to another server or cluster.
+  static absl::StatusOr<std::shared_ptr<const TlsMaterial>> Load(
+      const SecurityFiles& files, const std::string& cluster, int own_id);
+
+  // The server that a certificate (in DER) is pinned for.
+  absl::optional<int> IdOf(const std::string& certificate) const;
+  bool Knows(int id) const { return peers_.count(id) > 0; }
+
+  // Of each peer that can not connect because all its certificates are expired,
+  // or not valid yet. That is no error of Load: the others may.
+  std::vector<Rejection> OutdatedPeers() const;
+
+  SSL_CTX* context() const { return context_.get(); }
+
+ private:
+  struct Free {
+    void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
+    void operator()(X509* certificate) const { X509_free(certificate); }
+  };
+  using Certificate = std::unique_ptr<X509, Free>;
+  struct Pin {
+    int id = 0;
+    std::string path;
+    Certificate certificate;
+  };
+
+  TlsMaterial() = default;
+
+  static absl::StatusOr<std::vector<Certificate>> ReadCertificates(
+      const std::string& folder);
+  absl::Status MakeContext();
+  absl::Status LoadOwn(const std::string& folder);
+  absl::Status CheckOwn(X509* own, const std::string& path) const;
+  absl::Status PinAll(int id, const std::string& folder,
+                      std::vector<Certificate> certificates);
+
+  // OpenSSL's callback: 1, or 0 with an error that decides the alert.
+  static int Verify(X509_STORE_CTX* store, void* ignored);
+  int Judge(X509* certificate, Judgement* judgement) const;
+
+  std::string cluster_;
+  int own_id_ = 0;
+  std::unique_ptr<SSL_CTX, Free> context_;
+  std::map<std::string, Pin> pins_;  // by certificate in DER, the own one too
+  std::set<int> peers_;
+};
+
+}  // namespace stream
+}  // namespace cluster
+
+#endif  // TRANSPORT_STREAM_TLS_MATERIAL_H_

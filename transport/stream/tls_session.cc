@@ -1,0 +1,320 @@
+#include "transport/stream/tls_session.h"
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "transport/check.h"
+#include "transport/stream/preamble.h"
+
+namespace cluster {
+namespace stream {
+namespace {
+
+// Of whoever refuses the handshake at once.
+constexpr char kAlertFirstByte = 0x15;
+
+constexpr std::size_t kRecordBytesMax = 16u << 10;
+// Header, content type and tag of a record.
+constexpr std::size_t kRecordOverhead = 5 + 1 + 16;
+// Of out(): of a handshake or a short text, and of a stream that is busy.
+constexpr std::size_t kQuietBytes = 4u << 10;
+constexpr std::size_t kBusyBytes = 160u << 10;
+
+// What an alert of the peer's means. Those about certificates are as
+// TlsMaterial::Judge gives them.
+std::string AlertText(int alert) {
+  constexpr char kCertificate[] =
+      "it does not take this server's certificate: ";
+  switch (alert) {
+    case SSL_AD_UNKNOWN_CA:
+      return absl::StrCat(kCertificate, "unknown to it");
+    case SSL_AD_CERTIFICATE_EXPIRED:
+      return absl::StrCat(kCertificate, "expired, by its clock");
+    case SSL_AD_BAD_CERTIFICATE:
+      return absl::StrCat(kCertificate, "not valid yet, by its clock");
+    case SSL_AD_UNSUPPORTED_CERTIFICATE:
+      return absl::StrCat(kCertificate, "of another cluster");
+    case SSL_AD_CERTIFICATE_UNKNOWN:
+      return absl::StrCat(kCertificate, "of another server than it wanted");
+    case SSL_AD_CERTIFICATE_REQUIRED:
+      return "it wants a certificate";
+    case SSL_AD_PROTOCOL_VERSION:
+      return "it does not speak TLS 1.3";
+    case SSL_AD_HANDSHAKE_FAILURE:
+      return "it takes no cipher of TLS 1.3 that this server has";
+    default:
+      return absl::StrCat("it ends TLS with the alert \"",
+                          SSL_alert_desc_string_long(alert), "\"");
+  }
+}
+
+}  // namespace
+
+TlsSession::TlsSession(std::shared_ptr<const TlsMaterial> material, Role role,
+                       std::shared_ptr<BufferPool> pool,
+                       absl::optional<int> wanted)
+    : material_(std::move(material)),
+      pool_(std::move(pool)),
+      role_(role),
+      ssl_(SSL_new(material_->context())) {
+  BIO* const bio = BIO_new(Method());
+  CLUSTER_CHECK(ssl_ != nullptr && bio != nullptr, "out of memory");
+  judgement_.material = material_.get();
+  judgement_.wanted = wanted;
+  failure_.peer = wanted;
+  BIO_set_data(bio, this);
+  BIO_set_init(bio, 1);
+  SSL_set_bio(ssl_.get(), bio, bio);  // which owns it
+  SSL_set_app_data(ssl_.get(), &judgement_);
+  if (role == Role::kListener) {
+    SSL_set_accept_state(ssl_.get());
+    return;
+  }
+  SSL_set_connect_state(ssl_.get());
+  ShakeHands();
+}
+
+TlsSession::~TlsSession() = default;
+
+const BIO_METHOD* TlsSession::Method() {
+  static BIO_METHOD* const method = [] {
+    BIO_METHOD* const made =
+        BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "TlsSession");
+    CLUSTER_CHECK(made != nullptr, "out of memory");
+    BIO_meth_set_read_ex(made, &TlsSession::TakeIn);
+    BIO_meth_set_write_ex(made, &TlsSession::PutOut);
+    BIO_meth_set_ctrl(made, &TlsSession::Control);
+    return made;
+  }();
+  return method;
+}
+
+int TlsSession::TakeIn(BIO* bio, char* to, std::size_t room, std::size_t* got) {
+  auto* const session = static_cast<TlsSession*>(BIO_get_data(bio));
+  BIO_clear_retry_flags(bio);
+  if (session->in_ == nullptr || session->in_->empty()) {
+    *got = 0;
+    BIO_set_retry_read(bio);
+    return 0;
+  }
+  *got = std::min(room, session->in_->size());
+  std::memcpy(to, session->in_->data(), *got);
+  session->in_->remove_prefix(*got);
+  session->unproductive_bytes_ += *got;
+  return 1;
+}
+
+int TlsSession::PutOut(BIO* bio, const char* from, std::size_t bytes,
+                       std::size_t* put) {
+  auto* const session = static_cast<TlsSession*>(BIO_get_data(bio));
+  BIO_clear_retry_flags(bio);
+  session->Reserve(bytes);
+  std::memcpy(session->out_.get() + session->out_end_, from, bytes);
+  session->out_end_ += bytes;
+  *put = bytes;
+  return 1;
+}
+
+long TlsSession::Control(BIO*, int command, long, void*) {
+  return command == BIO_CTRL_FLUSH ? 1 : 0;
+}
+
+void TlsSession::Reserve(std::size_t bytes) {
+  if (out_end_ + bytes <= out_capacity_) return;
+  const std::size_t kept = out_end_ - out_begin_;
+  const std::size_t wanted = kept + bytes;
+  const std::size_t capacity =
+      wanted <= kQuietBytes ? kQuietBytes : std::max(wanted, kBusyBytes);
+  std::shared_ptr<char> larger = pool_->Lend(capacity);
+  if (kept > 0) std::memcpy(larger.get(), out_.get() + out_begin_, kept);
+  out_ = std::move(larger);
+  out_capacity_ = capacity;
+  out_begin_ = 0;
+  out_end_ = kept;
+}
+
+void TlsSession::Sent(std::size_t bytes) {
+  CLUSTER_CHECK(bytes <= out_end_ - out_begin_, "more was sent than there was");
+  out_begin_ += bytes;
+  if (out_begin_ < out_end_) return;
+  out_ = nullptr;
+  out_capacity_ = out_begin_ = out_end_ = 0;
+}
+
+std::size_t TlsSession::Read(absl::string_view* in, absl::Span<char> room) {
+  std::size_t got = 0;
+  if (is_tls_ || LooksLikeTls(in)) {
+    in_ = in;
+    const std::size_t answers_before = out_end_ - out_begin_;
+    if (state_ == State::kHandshake) ShakeHands();
+    if (state_ == State::kOpen) got = ReadRecords(room);
+    in_ = nullptr;
+    const std::size_t answers = out_end_ - out_begin_;
+    if (answers > answers_before && answers > kBusyBytes + kAnswerBytesMax) {
+      Fail(RejectionKind::kMalformed,
+           "it asks for answers and does not read them");
+    }
+  }
+  // Nothing that comes later is of interest, but that it is taken.
+  if (state_ == State::kFailed || state_ == State::kEnded) *in = {};
+  return got;
+}
+
+bool TlsSession::LooksLikeTls(absl::string_view* in) {
+  if (in->empty() || state_ == State::kFailed) return false;
+  if (first_bytes_.empty()) {
+    const char first = (*in)[0];
+    is_tls_ = first == kTlsFirstByte ||
+              (role_ == Role::kDialler && first == kAlertFirstByte);
+    if (is_tls_) return true;
+  }
+  // A listener knows enough by the first bytes, a dialler wants an answer.
+  const std::size_t wanted =
+      role_ == Role::kListener ? kMagicBytes : kPreambleBytes;
+  const std::size_t part = std::min(wanted - first_bytes_.size(), in->size());
+  absl::StrAppend(&first_bytes_, in->substr(0, part));
+  in->remove_prefix(part);
+  const bool may_be_ours = absl::StartsWith(first_bytes_, kMagic) ||
+                           absl::StartsWith(kMagic, first_bytes_);
+  if (!may_be_ours) {
+    Fail(RejectionKind::kMalformed, "it speaks neither TLS nor this protocol");
+  } else if (first_bytes_.size() == wanted) {
+    Fail(RejectionKind::kUnauthenticated,
+         role_ == Role::kListener
+             ? "it speaks plaintext, and this server is secured"
+             : RefusalIn(first_bytes_));
+    if (role_ == Role::kListener) {
+      const std::string answer = AnswerText(Answer::kWantsTls);
+      Reserve(answer.size());
+      std::memcpy(out_.get() + out_end_, answer.data(), answer.size());
+      out_end_ += answer.size();
+    }
+  }
+  return false;
+}
+
+void TlsSession::ShakeHands() {
+  ERR_clear_error();
+  const int result = SSL_do_handshake(ssl_.get());
+  if (result == 1) {
+    state_ = State::kOpen;
+    unproductive_bytes_ = 0;
+  } else {
+    TakeResult(result);
+  }
+}
+
+std::size_t TlsSession::ReadRecords(absl::Span<char> room) {
+  std::size_t got = 0;
+  while (got < room.size()) {
+    ERR_clear_error();
+    std::size_t part = 0;
+    const int result =
+        SSL_read_ex(ssl_.get(), room.data() + got, room.size() - got, &part);
+    if (result != 1) {
+      TakeResult(result);
+      break;
+    }
+    got += part;
+    unproductive_bytes_ = 0;
+  }
+  return got;
+}
+
+void TlsSession::Write(absl::string_view text) {
+  CLUSTER_CHECK(state_ == State::kOpen, "TLS is not open");
+  const std::size_t records =
+      (text.size() + kRecordBytesMax - 1) / kRecordBytesMax;
+  Reserve(text.size() + records * kRecordOverhead);
+  records_ += records;
+  if (records_ > kRecordsPerKey) {
+    SSL_key_update(ssl_.get(), SSL_KEY_UPDATE_NOT_REQUESTED);
+    records_ = records;
+  }
+  ERR_clear_error();
+  std::size_t written = 0;
+  if (text.empty()) return;
+  const int result =
+      SSL_write_ex(ssl_.get(), text.data(), text.size(), &written);
+  if (result != 1) TakeResult(result);
+}
+
+void TlsSession::TakeResult(int result) {
+  switch (SSL_get_error(ssl_.get(), result)) {
+    case SSL_ERROR_WANT_READ:
+    case SSL_ERROR_WANT_WRITE:
+      if (unproductive_bytes_ > kUnproductiveBytesMax) {
+        Fail(RejectionKind::kMalformed,
+             state_ == State::kHandshake
+                 ? "its TLS handshake is longer than any good one"
+                 : "it sends more TLS records without content than any good "
+                   "peer");
+      }
+      return;
+    case SSL_ERROR_ZERO_RETURN:
+      state_ = State::kEnded;
+      return;
+    default:
+      TakeError(ERR_peek_error());
+      ERR_clear_error();
+  }
+}
+
+void TlsSession::TakeError(unsigned long error) {
+  const int reason = ERR_GET_REASON(error);
+  const absl::string_view shaking =
+      state_ == State::kHandshake ? "TLS handshake: " : "";
+  if (!judgement_.refusal.empty()) {
+    Fail(RejectionKind::kUnauthenticated,
+         absl::StrCat(shaking, judgement_.refusal));
+    return;
+  }
+  // A dialler hears in the open state what its handshake came to.
+  if (reason > SSL_AD_REASON_OFFSET && reason < SSL_AD_REASON_OFFSET + 256) {
+    Fail(RejectionKind::kUnauthenticated,
+         absl::StrCat("TLS handshake: ",
+                      AlertText(reason - SSL_AD_REASON_OFFSET)));
+    return;
+  }
+  switch (reason) {
+    case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
+      Fail(RejectionKind::kUnauthenticated,
+           "TLS handshake: it has no certificate");
+      return;
+    case SSL_R_UNSUPPORTED_PROTOCOL:
+    case SSL_R_WRONG_SSL_VERSION:
+    case SSL_R_WRONG_VERSION_NUMBER:
+    case SSL_R_UNKNOWN_SSL_VERSION:
+    case SSL_R_VERSION_TOO_LOW:
+      Fail(RejectionKind::kUnauthenticated,
+           "TLS handshake: it does not speak TLS 1.3");
+      return;
+    case SSL_R_NO_SHARED_CIPHER:
+    case SSL_R_NO_CIPHERS_SPECIFIED:
+      Fail(RejectionKind::kUnauthenticated,
+           "TLS handshake: it has no cipher of TLS 1.3 that this server takes");
+      return;
+    default:
+      break;
+  }
+  const char* const words = ERR_reason_error_string(error);
+  Fail(RejectionKind::kMalformed,
+       absl::StrCat(state_ == State::kHandshake
+                        ? "what it sends is no TLS handshake"
+                        : "what it sends does not decrypt",
+                    ": ", words == nullptr ? "unknown error" : words));
+}
+
+void TlsSession::Fail(RejectionKind kind, absl::string_view reason) {
+  state_ = State::kFailed;
+  failure_.kind = kind;
+  failure_.reason = std::string(reason);
+}
+
+}  // namespace stream
+}  // namespace cluster

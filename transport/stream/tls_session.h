@@ -1,0 +1,131 @@
+// TlsSession: the TLS of one connection, without I/O.
+//
+// Bytes of the network go in, plaintext comes out, and the other way round; who
+// the peer is follows from its certificate (tls_material.h). A session that
+// fails says why in words, after an alert for the peer, which lies in out(): so
+// each side's event can name the reason. Write out(), then read on until the
+// peer has closed, or for a bounded time: closing first would reset the
+// connection and lose the alert.
+//
+// Bounded whatever the peer sends: a handshake, and what comes without content,
+// may have kUnproductiveBytesMax bytes.
+//
+// Threads: one at a time. Ownership: it shares the material; out() lies in a
+// buffer of the pool, which is there only while it holds something. Errors: the
+// state kFailed, for ever.
+//
+//   TlsSession session(material, TlsSession::Role::kListener, pool);
+//   absl::string_view in = ...;                       // what was received
+//   while (std::size_t got = session.Read(&in, room)) Use(room.first(got));
+//   session.Sent(send(fd, session.out()));
+
+#ifndef TRANSPORT_STREAM_TLS_SESSION_H_
+#define TRANSPORT_STREAM_TLS_SESSION_H_
+
+#include <openssl/ssl.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "absl/types/optional.h"
+#include "absl/types/span.h"
+#include "transport/buffer_pool.h"
+#include "transport/security.h"
+#include "transport/stream/tls_material.h"
+
+namespace cluster {
+namespace stream {
+
+class TlsSession {
+ public:
+  enum class Role { kDialler, kListener };
+  enum class State {
+    kHandshake,
+    kOpen,    // identity() is proven; Write may be called
+    kEnded,   // the peer said that nothing more comes
+    kFailed,  // failure() says why
+  };
+
+  static constexpr std::size_t kUnproductiveBytesMax = 64u << 10;
+  // What may wait in out() when the peer reads nothing of it.
+  static constexpr std::size_t kAnswerBytesMax = 64u << 10;
+  // A key is changed long before the limits of its cipher.
+  static constexpr std::uint64_t kRecordsPerKey = std::uint64_t{1} << 18;
+
+  // `wanted`: the only server that a dialler takes. A dialler has something in
+  // out() at once.
+  TlsSession(std::shared_ptr<const TlsMaterial> material, Role role,
+             std::shared_ptr<BufferPool> pool,
+             absl::optional<int> wanted = absl::nullopt);
+  ~TlsSession();
+  TlsSession(const TlsSession&) = delete;
+  TlsSession& operator=(const TlsSession&) = delete;
+
+  // Takes from the front of `in`, and puts plaintext to the front of `room`; how
+  // much. Call it again until it returns 0: then all of `in` has been taken. It
+  // may add to out().
+  std::size_t Read(absl::string_view* in, absl::Span<char> room);
+
+  // Adds the records that carry `text` to out(). Only when open.
+  void Write(absl::string_view text);
+
+  // What is to be sent; valid until the next call.
+  absl::string_view out() const {
+    return absl::string_view(out_.get() + out_begin_, out_end_ - out_begin_);
+  }
+  void Sent(std::size_t bytes);
+
+  State state() const { return state_; }
+  const Rejection& failure() const { return failure_; }
+  // Whose certificate the peer has shown, and has the key of; once open.
+  absl::optional<int> identity() const { return judgement_.identity; }
+  const std::string& certificate() const { return judgement_.certificate; }
+
+ private:
+  struct Free {
+    void operator()(SSL* ssl) const { SSL_free(ssl); }
+  };
+
+  static const BIO_METHOD* Method();
+  static int TakeIn(BIO* bio, char* to, std::size_t room, std::size_t* got);
+  static int PutOut(BIO* bio, const char* from, std::size_t bytes,
+                    std::size_t* put);
+  static long Control(BIO* bio, int command, long number, void* pointer);
+
+  // Whether what comes is TLS. False: not known yet, or not.
+  bool LooksLikeTls(absl::string_view* in);
+  void ShakeHands();
+  std::size_t ReadRecords(absl::Span<char> room);
+  void Reserve(std::size_t bytes);
+  // Of what an operation of OpenSSL answered that did not succeed.
+  void TakeResult(int result);
+  void TakeError(unsigned long error);
+  void Fail(RejectionKind kind, absl::string_view reason);
+
+  const std::shared_ptr<const TlsMaterial> material_;
+  const std::shared_ptr<BufferPool> pool_;
+  const Role role_;
+  State state_ = State::kHandshake;
+  Rejection failure_;
+  TlsMaterial::Judgement judgement_;
+  std::unique_ptr<SSL, Free> ssl_;
+
+  std::string first_bytes_;  // while they may be anything
+  bool is_tls_ = false;
+  absl::string_view* in_ = nullptr;  // while Read runs
+  std::size_t unproductive_bytes_ = 0;
+  std::uint64_t records_ = 0;  // written with this key
+
+  std::shared_ptr<char> out_;
+  std::size_t out_capacity_ = 0;
+  std::size_t out_begin_ = 0;
+  std::size_t out_end_ = 0;
+};
+
+}  // namespace stream
+}  // namespace cluster
+
+#endif  // TRANSPORT_STREAM_TLS_SESSION_H_
