@@ -3,13 +3,13 @@
 #include <string>
 
 #include "gtest/gtest.h"
-#include "transport/nng/raw_stream.h"
+#include "transport/stream/testing/raw_stream.h"
 
 namespace cluster {
 namespace {
 
-using nng::RawListener;
-using nng::RawStream;
+using stream::RawListener;
+using stream::RawStream;
 
 NetworkConditions BlackHole(Way way) {
   NetworkConditions conditions;

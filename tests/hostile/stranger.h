@@ -3,7 +3,7 @@
 //
 // What it is: a TCP connection to a server and the few bytes that a backend's
 // peers say before frames and around them: ZMTP 3.0 with the NULL mechanism for
-// zmq (rfc.zeromq.org/spec/23), transport/nng/wire.h for nng. So it can say
+// zmq (rfc.zeromq.org/spec/23), transport/stream/preamble.h for nng. So it can say
 // anything, cut anywhere. What it is not: polite, or a peer.
 //
 // Threads: one. Errors: failed expectations.

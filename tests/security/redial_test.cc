@@ -7,12 +7,12 @@
 #include "tests/harness/proxy_mesh.h"
 #include "tests/harness/test_cluster.h"
 #include "tests/security/event_log.h"
-#include "transport/nng/identity_proof.h"
+#include "transport/nng/admission.h"
 
 namespace cluster {
 namespace {
 
-constexpr std::uint64_t kConnectionsMax = nng::IdentityProof::kProvenMax;
+constexpr std::uint64_t kConnectionsMax = nng::Admission::kProvenMax;
 constexpr std::uint64_t kRounds = 2 * kConnectionsMax;
 
 TEST(RedialTest, HalfOpenConnectionsAreBoundedAndTheLatestIsHeard) {

@@ -213,12 +213,23 @@ TEST_F(RejectionTest, AServerThatIsNotTheOneThatWasDialled) {
   ExpectRejected(RefusalReason::kUnauthenticated);
 }
 
-// Good keys, for another cluster.
+// Good keys, for another cluster. Those of TLS name it, and so are of no use in
+// this one.
 TEST_F(RejectionTest, AnotherClustersName) {
   StartCluster(true);
-  StartStranger(
-      Keys(absl::StrCat(cluster_->keys().folder, "/3"), TruePublic(kVictim)),
-      "another");
+  KeyRequest keys = cluster_->keys();
+  if (absl::string_view(SECURITY_BACKEND) == "nng") {
+    Config config = cluster_->ConfigOf(kFriend);
+    config.cluster = "another";
+    const absl::Status status = NewServer(kFriend, config).status();
+    EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+    keys = foreign_;
+    keys.cluster = "another";
+    keys.folder += "-another";
+    ASSERT_TRUE(MakeKeys(keys).ok());
+  }
+  StartStranger(Keys(absl::StrCat(keys.folder, "/3"), TruePublic(kVictim)),
+                "another");
   ASSERT_TRUE(HearFriendUntil([this] {
     const ServerStats stats = cluster_->Stats(kVictim);
     return stats.Peer(kStranger)->Refused(RefusalReason::kWrongCluster) +

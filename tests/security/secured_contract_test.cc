@@ -3,15 +3,12 @@
 #include <memory>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/string_view.h"
 #include "gtest/gtest.h"
 #include "tests/harness/fresh_address.h"
 #include "tools/keys/keys.h"
 #include "transport/contract/contract_suite.h"
-#include "transport/nng/mutual_transport.h"
 #include "transport/registry.h"
 
 namespace cluster {
@@ -20,8 +17,6 @@ namespace {
 // Of the contract's nodes.
 constexpr int kIdMax = 12;
 constexpr int kDeadId = 99;
-
-constexpr bool kIsNng = absl::string_view(SECURITY_BACKEND) == "nng";
 
 // Made once in this process, for all nodes that the tests start.
 const KeyRequest& Keys() {
@@ -50,25 +45,15 @@ absl::StatusOr<std::unique_ptr<Transport>> NewSecured(
     if (id == config.server_id) continue;
     secured.security->peers[id] = absl::StrCat(Keys().folder, "/public/", id);
   }
-  absl::StatusOr<std::unique_ptr<Transport>> transport = (*factory)(secured);
-  if (!transport.ok() || !kIsNng) return transport;
-  // A link of nng is proven by the one in the other direction, which many of
-  // the tests do not make.
-  return nng::NewMutualTransport(*std::move(transport), config.server_id);
+  return (*factory)(secured);
 }
 
-// nng has no TLS over ipc, and refuses to do without.
-std::vector<TransportUnderTest> Backends() {
-  std::vector<TransportUnderTest> backends = {
-      {"ipv4", NewSecured, FreshIpv4Address},
-      {"ipv6", NewSecured, FreshIpv6Address}};
-  if (!kIsNng) backends.push_back({"ipc", NewSecured, FreshIpcAddress});
-  return backends;
-}
-
-INSTANTIATE_TEST_SUITE_P(Secured, TransportContract,
-                         testing::ValuesIn(Backends()),
-                         TransportUnderTest::Name);
+INSTANTIATE_TEST_SUITE_P(
+    Secured, TransportContract,
+    testing::Values(TransportUnderTest{"ipv4", NewSecured, FreshIpv4Address},
+                    TransportUnderTest{"ipv6", NewSecured, FreshIpv6Address},
+                    TransportUnderTest{"ipc", NewSecured, FreshIpcAddress}),
+    TransportUnderTest::Name);
 
 }  // namespace
 }  // namespace cluster

@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "transport/check.h"
 #include "transport/nng/endpoint.h"
 
 namespace cluster {
@@ -15,10 +14,9 @@ constexpr std::chrono::milliseconds kPause{10};
 
 absl::StatusOr<std::shared_ptr<Acceptor>> Acceptor::Open(Caretaker* caretaker,
                                                          const Address& address,
-                                                         nng_tls_config* tls,
                                                          Accepted accepted) {
   nng_stream_listener* listener = nullptr;
-  const absl::Status status = OpenListener(address, tls, &listener);
+  const absl::Status status = OpenListener(address, &listener);
   if (!status.ok()) return status;
   return std::make_shared<Acceptor>(caretaker, listener,
                                     BoundAddress(address, listener),
@@ -38,27 +36,8 @@ void Acceptor::Start() {
   Release();  // the creator's
 }
 
-void Acceptor::SetTls(nng_tls_config* tls, std::uint64_t generation) {
-  {
-    std::lock_guard<std::mutex> lock(mutex_);
-    const int error =
-        nng_stream_listener_set_ptr(listener_, NNG_OPT_TLS_CONFIG, tls);
-    CLUSTER_CHECK(error == 0, "a TLS listener takes no TLS configuration");
-    generation_ = generation;
-  }
-  // The accept under way has the old one; another begins shortly.
-  nng_aio_abort(aio_, NNG_ECANCELED);
-}
-
-// An accept takes its share in the listener's configuration without a lock of
-// nng's, so none may be replaced, and freed, at that moment. nng calls back on
-// threads of its own, so a lock may be held.
 void Acceptor::Accept() {
-  Begin([this] {
-    std::lock_guard<std::mutex> lock(mutex_);
-    accepting_generation_ = generation_;
-    nng_stream_listener_accept(listener_, aio_);
-  });
+  Begin([this] { nng_stream_listener_accept(listener_, aio_); });
 }
 
 void Acceptor::OnAccept(void* self) {
@@ -69,8 +48,7 @@ void Acceptor::OnAccept(void* self) {
 
 void Acceptor::TakeAccept() {
   if (nng_aio_result(aio_) == 0) {
-    accepted_(static_cast<nng_stream*>(nng_aio_get_output(aio_, 0)),
-              accepting_generation_);
+    accepted_(static_cast<nng_stream*>(nng_aio_get_output(aio_, 0)));
     if (!closed()) Accept();
     return;
   }

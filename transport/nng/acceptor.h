@@ -3,16 +3,12 @@
 // What it is: nng's stream listener and one aio. It survives every error of
 // accept: it tries again, after a short pause, since an error like "no more
 // files" stays for a while.
-// What it is not: the owner of what it accepts.
 //
-// Secured: a connection is accepted with the TLS configuration that its accept
-// began with, so `accepted` is told of what generation that was.
-//
-// Threads: SetTls from any. `accepted` is called on nng's threads, one call at
-// a time, and owns the stream from then on. Ownership: shared by the caretaker;
+// Threads: `accepted` is called on nng's threads, one call at a time, and owns
+// the stream from then on. Ownership: shared by the caretaker;
 // what `accepted` uses must outlive it. Errors: of binding, by Open.
 //
-//   auto acceptor = Acceptor::Open(&caretaker, address, nullptr, accepted);
+//   auto acceptor = Acceptor::Open(&caretaker, address, accepted);
 //   caretaker.Add(*acceptor);
 //   (*acceptor)->Start();
 
@@ -20,9 +16,7 @@
 #define TRANSPORT_NNG_ACCEPTOR_H_
 
 #include <nng/nng.h>
-#include <nng/supplemental/tls/tls.h>
 
-#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -37,22 +31,16 @@ namespace nng {
 
 class Acceptor final : public AsyncHandle {
  public:
-  using Accepted =
-      std::function<void(nng_stream* stream, std::uint64_t generation)>;
+  using Accepted = std::function<void(nng_stream* stream)>;
 
-  // `tls`: null for plaintext.
   static absl::StatusOr<std::shared_ptr<Acceptor>> Open(Caretaker* caretaker,
                                                         const Address& address,
-                                                        nng_tls_config* tls,
                                                         Accepted accepted);
 
   Acceptor(Caretaker* caretaker, nng_stream_listener* listener,
            std::string bound_address, Accepted accepted);
 
   void Start();  // once
-
-  // For connections from here on; only if it began with TLS.
-  void SetTls(nng_tls_config* tls, std::uint64_t generation);
 
   const std::string& bound_address() const { return bound_address_; }
 
@@ -69,9 +57,7 @@ class Acceptor final : public AsyncHandle {
   const std::string bound_address_;
   const Accepted accepted_;
   nng_aio* const aio_;
-  std::uint64_t accepting_generation_ = 0;  // of the accept under way
   std::mutex mutex_;
-  std::uint64_t generation_ = 0;                // guarded by mutex_
   absl::optional<Clock::time_point> again_at_;  // guarded by mutex_
 };
 

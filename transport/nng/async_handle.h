@@ -3,7 +3,7 @@
 //
 // nng 1.5.2 asks for care in four things, all settled here:
 //   - an operation that is started on a closed stream never calls back, unless
-//     it is aborted, or with TLS unless the stream is closed again;
+//     it is aborted;
 //   - waiting and freeing in a callback blocks or aborts;
 //   - an nng_aio must not be freed or started again by two threads at once;
 //   - of one nng_aio, two callbacks may run at once, when the first has started

@@ -24,12 +24,11 @@ bool IsName(const Address& address) {
   return inet_pton(AF_INET, address.host.c_str(), &parsed) != 1;
 }
 
-std::string Url(absl::string_view scheme, const Address& address,
-                bool secured) {
+std::string Url(absl::string_view scheme, const Address& address) {
   if (address.kind == Address::Kind::kIpc) {
     return absl::StrCat("ipc://", address.path);
   }
-  return absl::StrCat(secured ? "tls+" : "", scheme, "://", ToString(address));
+  return absl::StrCat(scheme, "://", ToString(address));
 }
 
 // Without it a dead peer's machine is noticed only by what is above us.
@@ -89,36 +88,22 @@ void CountVisit(nng_aio* aio, void* share, int error) {
 
 }  // namespace
 
-std::string ListenUrl(const Address& address, bool secured) {
-  return Url("tcp", address, secured);
-}
+std::string ListenUrl(const Address& address) { return Url("tcp", address); }
 
-std::string DialUrl(const Address& address, unsigned attempt, bool secured) {
+std::string DialUrl(const Address& address, unsigned attempt) {
   static constexpr const char* kSchemes[] = {"tcp", "tcp4", "tcp6"};
-  return Url(IsName(address) ? kSchemes[attempt % 3] : "tcp", address, secured);
+  return Url(IsName(address) ? kSchemes[attempt % 3] : "tcp", address);
 }
 
-absl::Status CheckSecurable(const Address& address) {
-  if (address.kind == Address::Kind::kTcp) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      "address \"", ToString(address),
-      "\": nng has no TLS over ipc; with security use 127.0.0.1:port instead"));
-}
-
-absl::Status OpenListener(const Address& address, nng_tls_config* tls,
+absl::Status OpenListener(const Address& address,
                           nng_stream_listener** listener) {
-  absl::Status status = CheckReplaceable(address);
-  if (status.ok() && tls != nullptr) status = CheckSecurable(address);
+  const absl::Status status = CheckReplaceable(address);
   if (!status.ok()) return status;
   nng_stream_listener* made = nullptr;
-  int error = nng_stream_listener_alloc(
-      &made, ListenUrl(address, tls != nullptr).c_str());
+  int error = nng_stream_listener_alloc(&made, ListenUrl(address).c_str());
   if (error != 0) return ErrorStatus(error, "listen on", address);
   SetTcpOptions(address, made, nng_stream_listener_set_bool);
-  if (tls != nullptr) {
-    error = nng_stream_listener_set_ptr(made, NNG_OPT_TLS_CONFIG, tls);
-  }
-  if (error == 0) error = nng_stream_listener_listen(made);
+  error = nng_stream_listener_listen(made);
   if (error != 0) {
     nng_stream_listener_free(made);
     return ErrorStatus(error, "listen on", address);
@@ -128,19 +113,12 @@ absl::Status OpenListener(const Address& address, nng_tls_config* tls,
 }
 
 absl::Status OpenDialer(const Address& address, unsigned attempt,
-                        nng_tls_config* tls, nng_stream_dialer** dialer) {
+                        nng_stream_dialer** dialer) {
   nng_stream_dialer* made = nullptr;
-  int error = nng_stream_dialer_alloc(
-      &made, DialUrl(address, attempt, tls != nullptr).c_str());
+  const int error =
+      nng_stream_dialer_alloc(&made, DialUrl(address, attempt).c_str());
   if (error != 0) return ErrorStatus(error, "connect to", address);
   SetTcpOptions(address, made, nng_stream_dialer_set_bool);
-  if (tls != nullptr) {
-    error = nng_stream_dialer_set_ptr(made, NNG_OPT_TLS_CONFIG, tls);
-  }
-  if (error != 0) {
-    nng_stream_dialer_free(made);
-    return ErrorStatus(error, "connect to", address);
-  }
   *dialer = made;
   return absl::OkStatus();
 }
@@ -249,11 +227,6 @@ std::string RemoteText(nng_stream* stream) {
   return "an unknown address";
 }
 
-bool IsAlive(nng_stream* stream) {
-  nng_sockaddr remote{};
-  return nng_stream_get_addr(stream, NNG_OPT_REMADDR, &remote) == 0;
-}
-
 bool LeadsToItself(nng_stream* stream) {
   nng_sockaddr local{};
   nng_sockaddr remote{};
@@ -284,10 +257,6 @@ void ResetToItself(nng_stream* stream) {
   }
   nng_stream_close(stream);
   nng_stream_free(stream);
-}
-
-bool IsTlsRefusal(int error) {
-  return error == NNG_ECRYPTO || error == NNG_EPEERAUTH;
 }
 
 absl::Status ErrorStatus(int error, absl::string_view doing,

@@ -1,22 +1,20 @@
 // Endpoints: addresses of the library as nng's, its options, and its errors as
 // absl::Status.
 //
-// What it is: where the schemes (tcp, ipc, tls+tcp) are told apart; nothing
-// else in the backend knows them. What it is not: connections.
+// The schemes (tcp, ipc) are told apart here and nowhere else in the backend.
 //
 // Threads: functions without state. A name is resolved by nng at each dial.
 // Errors: kAlreadyExists (in use), kInvalidArgument, kPermissionDenied,
 // kNotFound, else kUnavailable; each names the address and nng's reason.
 //
 //   nng_stream_listener* listener = nullptr;
-//   absl::Status status = OpenListener(address, nullptr, &listener);
+//   absl::Status status = OpenListener(address, &listener);
 //   std::string bound = BoundAddress(address, listener);   // "127.0.0.1:43211"
 
 #ifndef TRANSPORT_NNG_ENDPOINT_H_
 #define TRANSPORT_NNG_ENDPOINT_H_
 
 #include <nng/nng.h>
-#include <nng/supplemental/tls/tls.h>
 
 #include <chrono>
 #include <string>
@@ -31,21 +29,18 @@ namespace nng {
 // The n-th attempt to dial a name asks for whatever address family comes first,
 // then for IPv4, then for IPv6, and so on: the first that a resolver tells need
 // not be the one that the peer listens on.
-std::string ListenUrl(const Address& address, bool secured);
-std::string DialUrl(const Address& address, unsigned attempt, bool secured);
+std::string ListenUrl(const Address& address);
+std::string DialUrl(const Address& address, unsigned attempt);
 
-// nng has TLS over tcp alone. kInvalidArgument: not over this one.
-absl::Status CheckSecurable(const Address& address);
-
-// Binds and listens; with TLS unless `tls` is null. On success the caller owns
+// Binds and listens. On success the caller owns
 // `*listener`. A socket file that no process listens on is replaced; a file
 // that is no socket is left alone.
-absl::Status OpenListener(const Address& address, nng_tls_config* tls,
+absl::Status OpenListener(const Address& address,
                           nng_stream_listener** listener);
 
 // On success the caller owns `*dialer`.
 absl::Status OpenDialer(const Address& address, unsigned attempt,
-                        nng_tls_config* tls, nng_stream_dialer** dialer);
+                        nng_stream_dialer** dialer);
 
 // Frees it, on nng's reaper thread, later. Does not wait.
 void FreeDialer(nng_stream_dialer* dialer);
@@ -68,14 +63,6 @@ bool LeadsToItself(nng_stream* stream);
 // Ends such a stream by a reset, and frees it: closed in order, it would keep
 // the port for another minute.
 void ResetToItself(nng_stream* stream);
-
-// Whether `stream` has an end to speak to still. A TLS stream that was lost
-// between two operations says so in no other way.
-bool IsAlive(nng_stream* stream);
-
-// What nng answers when a TLS handshake or record is refused: by this side's
-// view of the other, or the other's of this one. It has no finer words.
-bool IsTlsRefusal(int error);
 
 // `error` is one of nng's, not zero.
 absl::Status ErrorStatus(int error, absl::string_view doing,

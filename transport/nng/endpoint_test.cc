@@ -17,35 +17,35 @@ Address Parsed(const std::string& text) {
 }
 
 TEST(Endpoint, AddressesBecomeUrls) {
-  EXPECT_EQ(ListenUrl(Parsed("127.0.0.1:80"), false), "tcp://127.0.0.1:80");
-  EXPECT_EQ(ListenUrl(Parsed("[::1]:80"), false), "tcp://[::1]:80");
-  EXPECT_EQ(ListenUrl(Parsed("*:0"), false), "tcp://*:0");
-  EXPECT_EQ(ListenUrl(Parsed("ipc:///a/b"), false), "ipc:///a/b");
+  EXPECT_EQ(ListenUrl(Parsed("127.0.0.1:80")), "tcp://127.0.0.1:80");
+  EXPECT_EQ(ListenUrl(Parsed("[::1]:80")), "tcp://[::1]:80");
+  EXPECT_EQ(ListenUrl(Parsed("*:0")), "tcp://*:0");
+  EXPECT_EQ(ListenUrl(Parsed("ipc:///a/b")), "ipc:///a/b");
 }
 
 TEST(Endpoint, NamesAreTriedInEachAddressFamilyInTurn) {
   const Address name = Parsed("db1.example:80");
-  EXPECT_EQ(DialUrl(name, 0, false), "tcp://db1.example:80");
-  EXPECT_EQ(DialUrl(name, 1, false), "tcp4://db1.example:80");
-  EXPECT_EQ(DialUrl(name, 2, false), "tcp6://db1.example:80");
-  EXPECT_EQ(DialUrl(name, 3, false), "tcp://db1.example:80");
+  EXPECT_EQ(DialUrl(name, 0), "tcp://db1.example:80");
+  EXPECT_EQ(DialUrl(name, 1), "tcp4://db1.example:80");
+  EXPECT_EQ(DialUrl(name, 2), "tcp6://db1.example:80");
+  EXPECT_EQ(DialUrl(name, 3), "tcp://db1.example:80");
   for (const char* text : {"127.0.0.1:80", "[::1]:80", "ipc:///a"}) {
-    EXPECT_EQ(DialUrl(Parsed(text), 1, false), ListenUrl(Parsed(text), false));
-    EXPECT_EQ(DialUrl(Parsed(text), 2, false), ListenUrl(Parsed(text), false));
+    EXPECT_EQ(DialUrl(Parsed(text), 1), ListenUrl(Parsed(text)));
+    EXPECT_EQ(DialUrl(Parsed(text), 2), ListenUrl(Parsed(text)));
   }
 }
 
 TEST(Endpoint, ABoundPortIsTold) {
   for (const char* text : {"127.0.0.1:0", "[::1]:0"}) {
     nng_stream_listener* listener = nullptr;
-    const absl::Status status = OpenListener(Parsed(text), nullptr, &listener);
+    const absl::Status status = OpenListener(Parsed(text), &listener);
     ASSERT_TRUE(status.ok()) << status;
     const Address bound = Parsed(BoundAddress(Parsed(text), listener));
     EXPECT_EQ(bound.host, Parsed(text).host);
     EXPECT_NE(bound.port, 0);
 
     nng_stream_listener* second = nullptr;
-    EXPECT_EQ(OpenListener(bound, nullptr, &second).code(),
+    EXPECT_EQ(OpenListener(bound, &second).code(),
               absl::StatusCode::kAlreadyExists);
     nng_stream_listener_free(listener);
   }
@@ -55,7 +55,7 @@ TEST(Endpoint, ABoundPortIsTold) {
 TEST(Endpoint, AStreamToAListenerDoesNotLeadToItself) {
   for (const char* text : {"127.0.0.1:0", "[::1]:0"}) {
     nng_stream_listener* listener = nullptr;
-    ASSERT_TRUE(OpenListener(Parsed(text), nullptr, &listener).ok());
+    ASSERT_TRUE(OpenListener(Parsed(text), &listener).ok());
     const std::string to =
         absl::StrCat("tcp://", BoundAddress(Parsed(text), listener));
     nng_stream_dialer* dialer = nullptr;

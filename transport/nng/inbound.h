@@ -1,26 +1,22 @@
 // Inbound: a connection that somebody else dialled: it is read, cut into frames
 // and handed to the handler.
 //
-// What it is: nng's stream, one aio and a FrameSplitter. A read's frames are
-// told in one go; then the next read begins, and only then OnDrained is called,
-// so that it may block: the next read's callback comes on another thread.
-// Secured, it has to say whose it is and to prove it
-// (transport/nng/identity_proof.h) within the time for greeting, before its
-// first frame; then each of its frames has that server's identity. Its
-// handshake begins when not too many of its address have come to nothing
-// (transport/nng/handshake_budget.h).
-// What it is not: written to, ever.
+// Its life: a TLS handshake where it is secured, in its turn
+// (transport/stream/handshake_budget.h); the dialler's greeting, which it
+// answers; frames; the end. Whoever is refused is told why and may close first,
+// until the time for greeting is over. A read's frames are told in one go; then
+// the next read begins, and only then OnDrained is called, so that it may block:
+// the next read's callback comes on another thread.
 //
 // Threads: all runs in nng's callbacks, but for Refuse and Revoke, which may
-// come on any thread. Telling frames never overlaps with telling the next,
-// since the read between them begins after the first. Ownership: shared by the
+// come on any thread. Telling frames never overlaps with telling the next, since
+// the read between them begins after the first. Ownership: shared by the
 // caretaker; it keeps itself going until the stream ends, a bad frame comes, no
-// preamble or proof comes in time, or the context stops.
+// greeting comes in time, or the context stops.
 // Errors: end the connection; OnRejected tells why, if it was not the peer's
 // wish.
 //
 //   auto inbound = std::make_shared<Inbound>(&context, stream);
-//   if (!inbound->Admit(generation)) ...   // only where it is secured
 //   caretaker.Add(inbound);
 //   inbound->Start();
 
@@ -37,11 +33,12 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/optional.h"
 #include "transport/buffer_pool.h"
-#include "transport/nng/async_handle.h"
-#include "transport/nng/authenticator.h"
+#include "transport/nng/admission.h"
+#include "transport/nng/channel.h"
 #include "transport/nng/drainer.h"
-#include "transport/nng/frame_splitter.h"
-#include "transport/nng/handshake_budget.h"
+#include "transport/stream/frame_splitter.h"
+#include "transport/stream/handshake_budget.h"
+#include "transport/stream/preamble.h"
 #include "transport/transport.h"
 
 namespace cluster {
@@ -52,8 +49,8 @@ struct InboundContext {
   TransportHandler* handler = nullptr;
   Caretaker* caretaker = nullptr;
   Drainer* drainer = nullptr;
-  Authenticator* authenticator = nullptr;  // null: plaintext
-  HandshakeBudget budget;
+  Admission* admission = nullptr;  // null: plaintext
+  stream::HandshakeBudget budget;
   std::shared_ptr<BufferPool> pool;
   std::size_t frame_bytes_max = 0;
   std::size_t read_buffer_bytes = 0;
@@ -62,15 +59,11 @@ struct InboundContext {
   std::atomic<bool> stopped{false};
 };
 
-class Inbound final : public AsyncHandle,
+class Inbound final : public Channel,
                       public AcceptedLink,
                       public std::enable_shared_from_this<Inbound> {
  public:
   Inbound(InboundContext* context, nng_stream* stream);
-
-  // Before Start, where there is an authenticator. It is to be started in any
-  // case; false: it was closed, being of an older generation.
-  bool Admit(std::uint64_t generation);
 
   // Once.
   void Start();
@@ -79,28 +72,27 @@ class Inbound final : public AsyncHandle,
   void Revoke() override;
 
  private:
-  static void OnRead(void* self);
-  // Takes what a read brought; whether any frame was told.
-  bool TakeRead();
-  bool TellFrames();
+  absl::Span<char> Room() override { return splitter_.Room(); }
+  void OnBytes(std::size_t bytes) override;
+  void OnReadDone() override;
+  bool MayShakeHands() override;
+  void OnSecured(int identity, const std::string& certificate) override;
+  void OnTlsFailed(const Rejection& failure, bool peer_knows) override;
+  void OnEnd(int /*error*/) override { Close(); }
+
   // Whether to go on.
   bool TellFrame(Slice slice);
   void NoteGreeted();
-  void TakeControl(absl::string_view message);
   void RefuseFault();
-  void RefuseTls(int error);
-  void Refuse(RejectionKind kind, absl::string_view reason);
-  void Read();
+  Rejection NewRejection(RejectionKind kind, absl::string_view reason) const;
+  void TellRejection(Rejection rejection);
+  // Answers why, and leaves it to the peer to close.
+  void RefuseWith(stream::Answer answer, absl::string_view reason);
 
-  // Where it has not greeted: what is due, and when to come again.
-  Clock::time_point TendUngreeted(Clock::time_point now);
   Clock::time_point TendOpen(Clock::time_point now) override;
-  void CloseHandles() override;
   void FreeHandles() override;
 
   InboundContext* const context_;
-  nng_stream* const stream_;
-  nng_aio* const aio_;
   const std::string remote_;
   const std::string remote_host_;
   const Clock::time_point greeting_deadline_;
@@ -108,13 +100,13 @@ class Inbound final : public AsyncHandle,
   std::atomic<bool> rejected_{false};
   std::atomic<bool> waits_for_turn_{false};
 
-  // Held while frames are told, if the link is secured.
+  // Held while frames are told, if the connection is secured.
   std::mutex telling_;
-  FrameSplitter splitter_;
-  bool may_tell_;                 // plaintext, or proven
+  stream::FrameSplitter splitter_;
+  bool has_told_ = false;         // of the read under way
   absl::optional<int> identity_;  // that it has proven
 
-  std::atomic<InboundId> id_{0};  // 0: not admitted
+  std::uint64_t ticket_ = 0;  // of the admission
 };
 
 }  // namespace nng

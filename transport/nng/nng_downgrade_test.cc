@@ -8,91 +8,68 @@
 #include <ostream>
 #include <string>
 #include <thread>
-#include <vector>
+#include <utility>
 
 #include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "transport/contract/recording_handler.h"
-#include "transport/key_files.h"
-#include "transport/nng/raw_stream.h"
-#include "transport/nng/secured_nodes.h"
+#include "transport/nng/testing/secured_nodes.h"
+#include "transport/stream/preamble.h"
+#include "transport/stream/testing/raw_stream.h"
+#include "transport/stream/testing/tls_end.h"
 
 namespace cluster {
 namespace nng {
 namespace {
 
-constexpr char kMessage[] = "hello";
+using stream::RawListener;
+using stream::RawStream;
+using stream::TlsEnd;
 
 struct Offer {
   const char* name;
-  int version_max;
+  int version;
   const char* ciphers;
 };
 
 void PrintTo(const Offer& offer, std::ostream* out) { *out << offer.name; }
 
-constexpr Offer kGood = {"good", TLS1_2_VERSION,
-                         "ECDHE-ECDSA-AES128-GCM-SHA256"};
+constexpr Offer kGood = {"good", TLS1_3_VERSION, "ALL"};
 
-// OpenSSL takes them at its lowest level only.
 constexpr Offer kBad[] = {
-    {"tls10", TLS1_VERSION, "ALL:@SECLEVEL=0"},
-    {"tls11", TLS1_1_VERSION, "ALL:@SECLEVEL=0"},
-    {"anonymous", TLS1_2_VERSION, "aNULL:!eNULL:@SECLEVEL=0"},
-    {"no_cipher", TLS1_2_VERSION, "ECDHE-ECDSA-NULL-SHA:@SECLEVEL=0"},
+    {"tls10", TLS1_VERSION, "ALL"},
+    {"tls11", TLS1_1_VERSION, "ALL"},
+    {"tls12", TLS1_2_VERSION, "ECDHE-ECDSA-AES128-GCM-SHA256"},
+    {"anonymous", TLS1_2_VERSION, "aNULL:!eNULL"},
+    {"no_cipher", TLS1_2_VERSION, "ECDHE-ECDSA-NULL-SHA"},
 };
 
-// One end of a TLS connection, done by another library, that takes whatever the
-// other end shows.
-class TlsEnd {
- public:
-  TlsEnd(const Offer& offer, const std::string& own_folder)
-      : context_(SSL_CTX_new(TLS_method())) {
-    const std::string key = absl::StrCat(own_folder, "/", kTlsKeyFile);
-    const std::string certificate =
-        absl::StrCat(own_folder, "/", kTlsCertificateFile);
-    EXPECT_EQ(SSL_CTX_set_cipher_list(context_.get(), offer.ciphers), 1);
-    EXPECT_EQ(SSL_CTX_set_min_proto_version(context_.get(), 0), 1);
-    EXPECT_EQ(SSL_CTX_set_max_proto_version(context_.get(), offer.version_max),
-              1);
-    SSL_CTX_set_dh_auto(context_.get(), 1);
-    EXPECT_EQ(
-        SSL_CTX_use_certificate_chain_file(context_.get(), certificate.c_str()),
-        1);
-    EXPECT_EQ(SSL_CTX_use_PrivateKey_file(context_.get(), key.c_str(),
-                                          SSL_FILETYPE_PEM),
-              1);
+// Whether both ends come to say and hear a greeting.
+bool ConnectAndHear(const std::string& own_folder, const std::string& address,
+                    const Offer& offer) {
+  TlsEnd end(own_folder);
+  end.SetVersion(offer.version);
+  end.SetCiphers(offer.ciphers);
+  RawStream stream = RawStream::Dial(address);
+  EXPECT_TRUE(stream.ok());
+  return end.Connect(std::move(stream)) && end.Write(stream::Preamble()) &&
+         end.Hears(stream::Preamble());
+}
+
+bool AcceptAndHear(const std::string& own_folder, RawListener* listener,
+                   const Offer& offer) {
+  TlsEnd end(own_folder);
+  end.SetVersion(offer.version);
+  end.SetCiphers(offer.ciphers);
+  RawStream stream = listener->Accept();
+  EXPECT_TRUE(stream.ok());
+  if (!end.Accept(std::move(stream)) || !end.Hears(stream::Preamble()) ||
+      !end.Write(stream::Preamble())) {
+    return false;
   }
-
-  // Whether the handshake went well and `kMessage` could be read after it.
-  bool Accept(const RawStream& stream) {
-    char got[sizeof(kMessage)];
-    return Shake(stream, SSL_accept) &&
-           SSL_read(ssl_.get(), got, sizeof(got)) > 0;
-  }
-
-  // Whether the handshake went well and `kMessage` could be written after it.
-  bool Connect(const RawStream& stream) {
-    return Shake(stream, SSL_connect) &&
-           SSL_write(ssl_.get(), kMessage, sizeof(kMessage)) > 0;
-  }
-
- private:
-  struct Free {
-    void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
-    void operator()(SSL* ssl) const { SSL_free(ssl); }
-  };
-
-  bool Shake(const RawStream& stream, int (*shake)(SSL*)) {
-    ssl_.reset(SSL_new(context_.get()));
-    SSL_set_fd(ssl_.get(), stream.fd());
-    return shake(ssl_.get()) == 1;
-  }
-
-  std::unique_ptr<SSL_CTX, Free> context_;
-  std::unique_ptr<SSL, Free> ssl_;
-};
+  end.WaitForEnd();
+  return true;
+}
 
 // 1 runs; the other one has the keys of 2.
 class NngDowngradeTest : public testing::TestWithParam<Offer> {
@@ -102,19 +79,7 @@ class NngDowngradeTest : public testing::TestWithParam<Offer> {
     ASSERT_NE(one_, nullptr);
   }
 
-  bool ConnectTo(const std::string& address, const Offer& offer) {
-    const RawStream stream = RawStream::Dial(address);
-    EXPECT_TRUE(stream.ok());
-    return TlsEnd(offer, keys_.OwnFolder(2)).Connect(stream);
-  }
-
-  bool AcceptAt(RawListener* listener, const Offer& offer) {
-    const RawStream stream = listener->Accept();
-    EXPECT_TRUE(stream.ok());
-    return TlsEnd(offer, keys_.OwnFolder(2)).Accept(stream);
-  }
-
-  const TestKeys keys_{{1, 2}};
+  const stream::TestKeys keys_{{1, 2}};
   std::unique_ptr<TestNode> one_;
 };
 
@@ -123,22 +88,27 @@ TEST_P(NngDowngradeTest, TheOtherLibraryDoesIt) {
   for (const Offer& offer : {kGood, GetParam()}) {
     RawListener listener;
     bool accepted = false;
-    std::thread server([&] { accepted = AcceptAt(&listener, offer); });
-    EXPECT_TRUE(ConnectTo(listener.address(), offer)) << offer.name;
+    std::thread server([&] {
+      accepted = AcceptAndHear(keys_.OwnFolder(2), &listener, offer);
+    });
+    EXPECT_TRUE(ConnectAndHear(keys_.OwnFolder(1), listener.address(), offer))
+        << offer.name;
     server.join();
     EXPECT_TRUE(accepted) << offer.name;
   }
 }
 
 TEST_P(NngDowngradeTest, AClientIsRefused) {
-  EXPECT_TRUE(ConnectTo(one_->transport->Address(), kGood));
-  EXPECT_FALSE(ConnectTo(one_->transport->Address(), GetParam()));
+  const std::string address = one_->transport->Address();
+  EXPECT_TRUE(ConnectAndHear(keys_.OwnFolder(2), address, kGood));
+  EXPECT_FALSE(ConnectAndHear(keys_.OwnFolder(2), address, GetParam()));
   EXPECT_TRUE(one_->handler.WaitFor([](const Recorded& r) {
     return std::any_of(
         r.rejections.begin(), r.rejections.end(),
         [](const Rejection& rejection) {
           return rejection.kind == RejectionKind::kUnauthenticated &&
-                 absl::StrContains(rejection.reason, "TLS handshake");
+                 absl::StrContains(rejection.reason,
+                                   "TLS handshake: it does not speak TLS 1.3");
         });
   }));
 }
@@ -147,13 +117,21 @@ TEST_P(NngDowngradeTest, AServerIsNotSpokenTo) {
   RawListener listener;
   ASSERT_TRUE(one_->Connect(2, listener.address()).ok());
   EXPECT_EQ(one_->Send(2, "a secret"), SendResult::kSent);
-  EXPECT_FALSE(AcceptAt(&listener, GetParam()));
+  EXPECT_FALSE(AcceptAndHear(keys_.OwnFolder(2), &listener, GetParam()));
   EXPECT_TRUE(one_->handler.WaitForDisconnected(2));
   ASSERT_TRUE(one_->handler.WaitForRejection(RejectionKind::kUnauthenticated));
   EXPECT_EQ(one_->handler.Get().rejections[0].peer, 2);
+  EXPECT_TRUE(absl::StrContains(one_->handler.Get().rejections[0].reason,
+                                "does not speak TLS 1.3"))
+      << one_->handler.Get().rejections[0];
   EXPECT_TRUE(one_->handler.Get().connected.empty());
   // The same with nothing wrong: then it is spoken to.
-  EXPECT_TRUE(AcceptAt(&listener, kGood));
+  std::thread server([&] {
+    EXPECT_TRUE(AcceptAndHear(keys_.OwnFolder(2), &listener, kGood));
+  });
+  EXPECT_TRUE(one_->handler.WaitForConnected(2));
+  one_->transport->Disconnect(2);
+  server.join();
 }
 
 INSTANTIATE_TEST_SUITE_P(Offers, NngDowngradeTest, testing::ValuesIn(kBad),

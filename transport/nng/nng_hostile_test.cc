@@ -7,22 +7,29 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "transport/contract/recording_handler.h"
 #include "transport/nng/nng_transport.h"
-#include "transport/nng/raw_stream.h"
-#include "transport/nng/wire.h"
+#include "transport/stream/preamble.h"
+#include "transport/stream/testing/raw_stream.h"
 
 namespace cluster {
 namespace nng {
 namespace {
 
-std::string Greeting() {
-  return std::string(Preamble(false).data(), kPreambleBytes);
-}
+using stream::kLengthBytes;
+using stream::kPreambleBytes;
+using stream::LoadLength;
+using stream::RawListener;
+using stream::RawStream;
+using stream::StoreLength;
+
+std::string Greeting() { return std::string(stream::Preamble()); }
 
 std::string Wire(const std::string& text) {
   char length[kLengthBytes];
@@ -82,7 +89,7 @@ TEST_F(NngHostileTest, PeersThatResetAmidAFrameHarmNobody) {
 
 TEST_F(NngHostileTest, AStrangerIsRefusedByItsFirstBytes) {
   Start();
-  for (const char* text : {"G", "GET / HTTP/1.1\r\n\r\n", "CLNS\x02"}) {
+  for (const char* text : {"G", "GET / HTTP/1.1\r\n\r\n", "CLNX"}) {
     RawStream stream = RawStream::Dial(transport_->Address());
     ASSERT_TRUE(stream.Write(text));
     EXPECT_TRUE(stream.WaitForEnd()) << text;
@@ -193,6 +200,8 @@ TEST_F(NngHostileTest, APeerThatClosesIsNoticedAndDialledAgain) {
     std::string preamble;
     ASSERT_TRUE(stream.Read(kPreambleBytes, &preamble));
     EXPECT_EQ(preamble, Greeting());
+    EXPECT_EQ(Recorded::Count(handler_.Get().connected, 2), i - 1);
+    ASSERT_TRUE(stream.Write(Greeting()));
     ASSERT_TRUE(handler_.WaitForConnected(2, i));
     if (i == 2) {
       stream.Reset();
@@ -204,14 +213,85 @@ TEST_F(NngHostileTest, APeerThatClosesIsNoticedAndDialledAgain) {
   }
 }
 
-TEST_F(NngHostileTest, AListenerThatSpeaksIsLeft) {
+// Something else listens there, or another version, or one that says too much.
+TEST_F(NngHostileTest, AListenerOfAnotherKindIsLeftAndItsKindIsTold) {
+  Start();
+  const std::pair<std::string, std::string> cases[] = {
+      {"220 mail.example ESMTP\r\n", "does not speak this protocol"},
+      {"x", "does not speak this protocol"},
+      {std::string("CLNS\x01\0\0\0", 8), "version 1"},
+      {std::string("CLNS\x07\3\0\0", 8), "speaks version 7"},
+      {stream::AnswerText(stream::Answer::kWantsTls), "takes no plaintext"},
+      {Greeting() + "x", "bytes behind its answer"},
+  };
+  RawListener peer;
+  ASSERT_TRUE(transport_->Connect(2, peer.address(), 1).ok());
+  for (const auto& [answer, text] : cases) {
+    RawStream stream = peer.Accept();
+    ASSERT_TRUE(stream.Write(answer));
+    EXPECT_TRUE(handler_.WaitFor([&text = text](const Recorded& r) {
+      return absl::StrContains(r.reason, text) && !r.rejections.empty() &&
+             absl::StrContains(r.rejections.back().reason, text);
+    })) << text;
+    EXPECT_TRUE(stream.WaitForEnd());
+  }
+}
+
+TEST_F(NngHostileTest, AListenerThatEndsWithoutAnAnswerIsTold) {
   Start();
   RawListener peer;
   ASSERT_TRUE(transport_->Connect(2, peer.address(), 1).ok());
   RawStream stream = peer.Accept();
-  ASSERT_TRUE(stream.Write("220 mail.example ESMTP\r\n"));
-  EXPECT_TRUE(handler_.WaitForDisconnected(2));
-  EXPECT_TRUE(stream.WaitForEnd());
+  std::string greeting;
+  ASSERT_TRUE(stream.Read(kPreambleBytes, &greeting));
+  stream.Close();
+  EXPECT_TRUE(handler_.WaitFor([](const Recorded& r) {
+    return absl::StrContains(r.reason, "without an answer");
+  }));
+  EXPECT_TRUE(handler_.Get().connected.empty());
+}
+
+// Until it is accepted no frame goes out, however long that takes.
+TEST_F(NngHostileTest, AListenerThatDoesNotAnswerGetsNoFrame) {
+  Start(absl::Milliseconds(300));
+  RawListener peer;
+  ASSERT_TRUE(transport_->Connect(2, peer.address(), 1).ok());
+  EXPECT_EQ(transport_->Send(2, Frame{{MakeSlice("frame")}}),
+            SendResult::kSent);
+  RawStream stream = peer.Accept();
+  ASSERT_TRUE(stream.Write(Greeting().substr(0, 7)));
+  ASSERT_TRUE(handler_.WaitForDisconnected(2));
+  EXPECT_TRUE(absl::StrContains(handler_.Get().reason,
+                                "did not answer within the handshake timeout"))
+      << handler_.Get().reason;
+  std::string all;
+  EXPECT_FALSE(stream.Read(kPreambleBytes + 1, &all));
+  // And the frame is not lost by that.
+  RawStream second = peer.Accept();
+  ASSERT_TRUE(second.Write(Greeting()));
+  ASSERT_TRUE(second.Read(kPreambleBytes + kLengthBytes + 5, &all));
+  EXPECT_EQ(all, Greeting() + Wire("frame"));
+}
+
+TEST_F(NngHostileTest, WhoIsRefusedIsToldWhyAndClosesFirst) {
+  Start();
+  const std::pair<std::string, stream::Answer> cases[] = {
+      {std::string("CLNS\x01\0\0\0", 8), stream::Answer::kOtherVersion},
+      {std::string("\x16\x03\x01\x02\0", 5) + std::string(500, 'h'),
+       stream::Answer::kHasNoTls},
+  };
+  for (const auto& [says, answer] : cases) {
+    RawStream stream = RawStream::Dial(transport_->Address());
+    ASSERT_TRUE(stream.Write(says + std::string(100000, 'x')));
+    std::string heard;
+    ASSERT_TRUE(stream.Read(kPreambleBytes, &heard));
+    EXPECT_EQ(heard, stream::AnswerText(answer));
+    // It is still there, and takes what comes.
+    ASSERT_TRUE(stream.Write(std::string(100000, 'x')));
+    stream.Finish();
+    EXPECT_TRUE(stream.WaitForEnd());
+  }
+  ExpectAlive();
 }
 
 // Frames of which a part was written are not sent again; the others are.
@@ -220,6 +300,7 @@ TEST_F(NngHostileTest, NoFrameIsSentTwiceWhenTheConnectionIsLost) {
   RawListener peer;
   ASSERT_TRUE(transport_->Connect(2, peer.address(), 1).ok());
   RawStream first = peer.Accept();
+  ASSERT_TRUE(first.Write(Greeting()));
   ASSERT_TRUE(handler_.WaitForConnected(2));
   constexpr std::size_t kFrameBytes = 128 << 10;
   std::string text(kFrameBytes, 'z');
@@ -236,6 +317,7 @@ TEST_F(NngHostileTest, NoFrameIsSentTwiceWhenTheConnectionIsLost) {
   RawStream second = peer.Accept();
   std::string begin;
   ASSERT_TRUE(second.Read(kPreambleBytes, &begin));
+  ASSERT_TRUE(second.Write(Greeting()));
   std::thread stop([this] { transport_->Stop(absl::Seconds(30)); });
   std::uint32_t next = 2;
   std::string frame;

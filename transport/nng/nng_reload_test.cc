@@ -11,7 +11,7 @@
 #include "gtest/gtest.h"
 #include "transport/contract/recording_handler.h"
 #include "transport/nng/nng_transport.h"
-#include "transport/nng/secured_nodes.h"
+#include "transport/nng/testing/secured_nodes.h"
 
 namespace cluster {
 namespace nng {
@@ -42,7 +42,7 @@ class NngReloadTest : public testing::Test {
     return Recorded::Count(one_->handler.Get().disconnected, peer);
   }
 
-  const TestKeys keys_{{1, 2, 3}};
+  const stream::TestKeys keys_{{1, 2, 3}};
   int count_ = 0;
   std::unique_ptr<TestNode> one_;
   std::unique_ptr<TestNode> two_;
@@ -82,7 +82,7 @@ TEST_F(NngReloadTest, ARevokedPeerIsCutOffBothWaysAndOthersAreNot) {
 }
 
 TEST_F(NngReloadTest, APeerWithANewKeyUsesIt) {
-  const TestKeys fresh({2});
+  const stream::TestKeys fresh({2});
   SecurityFiles of_two = keys_.FilesOf(2);
   of_two.identity = fresh.OwnFolder(2);
   SecurityFiles of_one = keys_.FilesOf(1);
@@ -119,7 +119,8 @@ TEST_F(NngReloadTest, AHalfCopiedPairChangesNothing) {
                              std::filesystem::copy_options::overwrite_existing);
   const absl::Status status = one_->transport->ReloadSecurity(keys_.FilesOf(1));
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
-  EXPECT_TRUE(absl::StrContains(status.message(), "not of one pair")) << status;
+  EXPECT_TRUE(absl::StrContains(status.message(), "are not of one pair"))
+      << status;
   ExpectReached(*two_, 2);
   EXPECT_EQ(Losses(2), 0);
   // New connections still have the pair that there was.

@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,16 +18,15 @@
 #include "transport/descriptors.h"
 #include "transport/fork_generation.h"
 #include "transport/nng/acceptor.h"
-#include "transport/nng/authenticator.h"
+#include "transport/nng/admission.h"
 #include "transport/nng/caretaker.h"
 #include "transport/nng/drainer.h"
 #include "transport/nng/endpoint.h"
 #include "transport/nng/inbound.h"
 #include "transport/nng/outbound.h"
-#include "transport/nng/tls_material.h"
-#include "transport/nng/wire.h"
 #include "transport/options.h"
 #include "transport/start_thread.h"
+#include "transport/stream/tls_material.h"
 
 namespace cluster {
 namespace nng {
@@ -52,21 +50,18 @@ absl::StatusOr<Options> ReadOptions(const TransportOptions& from) {
   options.send_queue_bytes = static_cast<std::size_t>(
       reader.Int("send_queue_bytes", 1 << 20, 4 << 10, 1 << 30));
   options.read_buffer_bytes = static_cast<std::size_t>(
-      reader.Int("read_buffer_bytes", 256 << 10, FrameSplitter::kBufferBytesMin,
-                 16 << 20));
+      reader.Int("read_buffer_bytes", 256 << 10,
+                 stream::FrameSplitter::kBufferBytesMin, 16 << 20));
   const absl::Status status = reader.Finish();
   if (!status.ok()) return status;
   return options;
 }
 
-// A length with the highest bit is a control message's.
-static_assert(kFrameBytesLimit < kControlFlag, "a frame is no control message");
-
 absl::Status CheckFrameBytesMax(std::size_t frame_bytes_max) {
-  if (frame_bytes_max < kControlFlag) return absl::OkStatus();
+  if (frame_bytes_max <= kFrameBytesLimit) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat("frame_bytes_max is ", frame_bytes_max,
-                   "; nng carries frames of at most ", kControlFlag - 1,
+                   "; nng carries frames of at most ", kFrameBytesLimit,
                    " bytes, so want no more"));
 }
 
@@ -85,6 +80,24 @@ absl::Status CheckGeneration() {
       "the child, or use \"transport\": \"zmq\"");
 }
 
+// Tells the handler of peers that cannot connect, on the caretaker's thread.
+class Notice final : public Tended {
+ public:
+  Notice(TransportHandler* handler, std::vector<Rejection> rejections)
+      : handler_(handler), rejections_(std::move(rejections)) {}
+
+  absl::optional<Clock::time_point> Tend(Clock::time_point) override {
+    for (Rejection& rejection : rejections_) {
+      handler_->OnRejected(std::move(rejection));
+    }
+    return absl::nullopt;
+  }
+
+ private:
+  TransportHandler* const handler_;
+  std::vector<Rejection> rejections_;
+};
+
 // What there is from Start on.
 struct Running {
   explicit Running(TransportHandler* handler) : drainer(handler) {}
@@ -98,9 +111,9 @@ struct Running {
 
 class NngTransport final : public Transport {
  public:
-  // `material`: as read; null for plaintext.
+  // `material`: null for plaintext.
   NngTransport(const TransportConfig& config, const Options& options,
-               std::shared_ptr<TlsMaterial> material);
+               std::shared_ptr<const stream::TlsMaterial> material);
   ~NngTransport() override;
 
   absl::Status Start(TransportHandler* handler,
@@ -116,25 +129,19 @@ class NngTransport final : public Transport {
  private:
   enum class State { kNew, kStarted, kStopped };
 
-  bool secured() const { return config_.security.has_value(); }
-  absl::Status BeginSecurity();
   std::unique_ptr<Running> NewRunning(TransportHandler* handler) const;
-  // Where the address can be had with the security that there is.
-  absl::StatusOr<cluster::Address> Parse(const std::string& text) const;
-  nng_tls_config* ListenerTls() const;
+  // With mutex_ held, where it is started.
+  void TellOutdated(const stream::TlsMaterial& material);
   std::shared_ptr<Outbound> Find(int peer);
   // Empties the map and returns what was in it.
   std::vector<std::shared_ptr<Outbound>> TakeOutbounds();
 
   const TransportConfig config_;
   const Options options_;
+  const std::unique_ptr<Admission> admission_;  // null: plaintext
 
   // One Start, Stop or ReloadSecurity at a time; taken before mutex_.
   std::mutex change_mutex_;
-  // Guarded by change_mutex_. Before Start the material is what was read last;
-  // from then on the authenticator has it.
-  std::shared_ptr<TlsMaterial> material_;
-  std::unique_ptr<Authenticator> authenticator_;  // null: plaintext
   mutable std::mutex mutex_;
   // The rest is guarded by mutex_.
   State state_ = State::kNew;
@@ -146,18 +153,14 @@ class NngTransport final : public Transport {
   std::map<int, std::shared_ptr<Outbound>> outbounds_;
 };
 
-void TakeStream(InboundContext* context, nng_stream* stream,
-                std::uint64_t generation) {
-  const auto connection = std::make_shared<Inbound>(context, stream);
-  if (context->authenticator != nullptr) connection->Admit(generation);
-  context->caretaker->Add(connection);
-  connection->Start();
-}
-
 NngTransport::NngTransport(const TransportConfig& config,
                            const Options& options,
-                           std::shared_ptr<TlsMaterial> material)
-    : config_(config), options_(options), material_(std::move(material)) {}
+                           std::shared_ptr<const stream::TlsMaterial> material)
+    : config_(config),
+      options_(options),
+      admission_(material == nullptr
+                     ? nullptr
+                     : absl::make_unique<Admission>(std::move(material))) {}
 
 // nng closes descriptors after Stop, at some thousands in a second. The next
 // server counts them, so they are waited for. In a child of fork there is nobody
@@ -168,16 +171,6 @@ NngTransport::~NngTransport() {
     AwaitReaper(Clock::now() + kFreeTime);
 }
 
-// Not before Start: it starts nng.
-absl::Status NngTransport::BeginSecurity() {
-  if (!secured()) return absl::OkStatus();
-  if (absl::Status status = material_->MakeConfigs(); !status.ok())
-    return status;
-  authenticator_ = absl::make_unique<Authenticator>(
-      config_.server_id, material_, [this](int peer) { return Find(peer); });
-  return absl::OkStatus();
-}
-
 std::unique_ptr<Running> NngTransport::NewRunning(
     TransportHandler* handler) const {
   const auto handshake_timeout =
@@ -186,31 +179,23 @@ std::unique_ptr<Running> NngTransport::NewRunning(
   running->inbound.handler = handler;
   running->inbound.caretaker = &running->caretaker;
   running->inbound.drainer = &running->drainer;
-  running->inbound.authenticator = authenticator_.get();
+  running->inbound.admission = admission_.get();
   running->inbound.pool = config_.buffers;
   running->inbound.frame_bytes_max = config_.frame_bytes_max;
   running->inbound.read_buffer_bytes = options_.read_buffer_bytes;
   running->inbound.handshake_timeout = handshake_timeout;
   running->outbound.handler = handler;
   running->outbound.caretaker = &running->caretaker;
-  running->outbound.authenticator = authenticator_.get();
+  running->outbound.admission = admission_.get();
+  running->outbound.pool = config_.buffers;
   running->outbound.queue_bytes_max = options_.send_queue_bytes;
   running->outbound.dial_timeout = handshake_timeout;
   return running;
 }
 
-absl::StatusOr<cluster::Address> NngTransport::Parse(
-    const std::string& text) const {
-  absl::StatusOr<cluster::Address> address = ParseAddress(text);
-  if (!address.ok() || !secured()) return address;
-  const absl::Status securable = CheckSecurable(*address);
-  if (!securable.ok()) return securable;
-  return address;
-}
-
 absl::Status NngTransport::Start(TransportHandler* handler,
                                  const std::string& local_address) {
-  const absl::StatusOr<cluster::Address> address = Parse(local_address);
+  const absl::StatusOr<cluster::Address> address = ParseAddress(local_address);
   if (!address.ok()) return address.status();
   const SignalsBlocked blocked;  // nng may start its threads here
   std::lock_guard<std::mutex> change_lock(change_mutex_);
@@ -223,30 +208,24 @@ absl::Status NngTransport::Start(TransportHandler* handler,
   const absl::Status enough =
       CheckDescriptors(kDescriptorNeed, config_.peers, others_descriptors_);
   if (!enough.ok()) return enough;
-  if (absl::Status status = BeginSecurity(); !status.ok()) return status;
   auto running = NewRunning(handler);
   const absl::Status tended = running->caretaker.Start();
   if (!tended.ok()) return tended;
   InboundContext* const inbound = &running->inbound;
-  const TlsMaterial* const material = material_.get();
-  auto acceptor =
-      Acceptor::Open(&running->caretaker, *address,
-                     material == nullptr ? nullptr : material->listener(),
-                     [inbound](nng_stream* stream, std::uint64_t generation) {
-                       TakeStream(inbound, stream, generation);
-                     });
+  auto acceptor = Acceptor::Open(
+      &running->caretaker, *address, [inbound](nng_stream* stream) {
+        const auto connection = std::make_shared<Inbound>(inbound, stream);
+        inbound->caretaker->Add(connection);
+        connection->Start();
+      });
   if (!acceptor.ok()) return acceptor.status();
   running->acceptor = *std::move(acceptor);
-  if (material != nullptr) {
-    running->acceptor->SetTls(material->listener(),
-                              authenticator_->generation());
-  }
   address_ = running->acceptor->bound_address();
   running->caretaker.Add(running->acceptor);
   running->acceptor->Start();
   running_ = std::move(running);
-  material_ = nullptr;
   state_ = State::kStarted;
+  if (admission_ != nullptr) TellOutdated(*admission_->material());
   return absl::OkStatus();
 }
 
@@ -257,7 +236,7 @@ std::string NngTransport::Address() const {
 
 absl::Status NngTransport::Connect(int peer, const std::string& address,
                                    std::uint64_t generation) {
-  absl::StatusOr<cluster::Address> parsed = Parse(address);
+  absl::StatusOr<cluster::Address> parsed = ParseAddress(address);
   if (!parsed.ok()) return parsed.status();
   if (parsed->kind == cluster::Address::Kind::kTcp &&
       (parsed->port == 0 || parsed->host == "*")) {
@@ -324,34 +303,30 @@ std::vector<std::shared_ptr<Outbound>> NngTransport::TakeOutbounds() {
 }
 
 absl::Status NngTransport::ReloadSecurity(const SecurityFiles& files) {
-  if (!secured()) return SecurityNotConfigured();
+  if (admission_ == nullptr) return SecurityNotConfigured();
   // Before the files are read: of two calls the one that read them last has the
   // last word.
   std::lock_guard<std::mutex> change_lock(change_mutex_);
-  auto material = TlsMaterial::Read(files, config_.cluster, config_.server_id);
+  auto material =
+      stream::TlsMaterial::Load(files, config_.cluster, config_.server_id);
   if (!material.ok()) return material.status();
-  if (material_ != nullptr) {  // before Start
-    material_ = *std::move(material);
-    return absl::OkStatus();
-  }
-  if (absl::Status status = (*material)->MakeConfigs(); !status.ok())
-    return status;
-  const std::set<int> revoked = authenticator_->Reload(*material);
-  std::vector<std::shared_ptr<Outbound>> ended;
+  admission_->Reload(*material);
+  std::vector<std::shared_ptr<Outbound>> outbounds;
   {
     std::lock_guard<std::mutex> lock(mutex_);
     if (state_ != State::kStarted) return absl::OkStatus();
-    for (const int peer : revoked) {
-      const auto found = outbounds_.find(peer);
-      if (found != outbounds_.end()) ended.push_back(found->second);
-    }
+    for (const auto& entry : outbounds_) outbounds.push_back(entry.second);
+    TellOutdated(**material);
   }
-  for (const auto& outbound : ended) outbound->Redial();
-  // Last: until then no link is admitted, so none can be challenged over a link
-  // to a key that is revoked, by whose holder a member could have it proven.
-  running_->acceptor->SetTls((*material)->listener(),
-                             authenticator_->generation());
+  for (const auto& outbound : outbounds) outbound->Reload(**material);
   return absl::OkStatus();
+}
+
+void NngTransport::TellOutdated(const stream::TlsMaterial& material) {
+  std::vector<Rejection> outdated = material.OutdatedPeers();
+  if (outdated.empty()) return;
+  running_->caretaker.Add(
+      std::make_shared<Notice>(running_->inbound.handler, std::move(outdated)));
 }
 
 void NngTransport::Stop(absl::Duration linger) {
@@ -388,10 +363,10 @@ absl::StatusOr<std::unique_ptr<Transport>> NewNngTransport(
   if (!options.ok()) return options.status();
   const absl::Status bounded = nng::CheckFrameBytesMax(config.frame_bytes_max);
   if (!bounded.ok()) return bounded;
-  std::shared_ptr<nng::TlsMaterial> material;
+  std::shared_ptr<const stream::TlsMaterial> material;
   if (config.security) {
-    auto loaded = nng::TlsMaterial::Read(*config.security, config.cluster,
-                                         config.server_id);
+    auto loaded = stream::TlsMaterial::Load(*config.security, config.cluster,
+                                            config.server_id);
     if (!loaded.ok()) return loaded.status();
     material = *std::move(loaded);
   }

@@ -1,15 +1,12 @@
 // The nng backend: frames over nng's byte streams, tcp and ipc.
 //
-// What it is: length-prefixed frames (transport/nng/wire.h) on nng_stream.
+// What it is: length-prefixed frames (transport/stream/preamble.h) on nng_stream.
 // nng's sockets (pair, push and so on) are not used: in version 1.5.2 one peer
 // that connects and resets stops their listeners for good, and they say nothing
-// of what was lost. With security, each connection is mutual TLS 1.2
-// (transport/nng/tls_material.h): a dialler takes the certificate of the one
-// that it means, no other, and a listener those of the peers. Which peer it was
-// that dialled is proven over the connection of the other direction
-// (transport/nng/identity_proof.h): that is `ReceivedFrame::identity`, and no
-// frame is delivered before. What it is not: reliable, or able to name the
-// sender of a frame without security: then the identity is none.
+// of what was lost. With security, each connection is mutual TLS 1.3 on OpenSSL
+// over these streams (transport/stream/tls_session.h), which says who the peer
+// is: that is `ReceivedFrame::identity`. What it is not: reliable, or able to
+// name the sender of a frame without security: then the identity is none.
 //
 // Options ("nng": {...}):
 //   send_queue_bytes   what may wait for one peer beside the write that is
@@ -30,12 +27,9 @@
 // the descriptors that it needs: 24, and 3 for each peer (the connection to it,
 // and that from it with its successor).
 //
-// Limits: nng has no TLS over ipc; with security Start and Connect refuse
-// "ipc://" addresses, and a port of 127.0.0.1 does instead. With security both
-// sides have to Connect to each other: OnConnected comes when the peer's
-// connection to this one has asked for the proof. An honest server waits its
+// OnConnected comes when the listener has answered. An honest server waits its
 // turn where strangers of its own address lay siege
-// (transport/nng/handshake_budget.h).
+// (transport/stream/handshake_budget.h).
 //
 //   auto transport = cluster::NewNngTransport(config);
 
@@ -50,14 +44,12 @@
 namespace cluster {
 
 // kInvalidArgument: an option that is unknown, of the wrong type or out of
-// range; a frame_bytes_max over kFrameBytesLimit; a key file that holds no key or
-// certificate, or an own pair that is none. kNotFound, kPermissionDenied: a key
-// file (key_files.h). Opens nothing and starts no thread before Start, so a
-// process may fork in between.
-//
-// Start answers kFailedPrecondition where the parent of this process had started
-// one before it forked, kInvalidArgument where TLS does not take a key file, and
-// kUnimplemented where nng was built without TLS.
+// range; a frame_bytes_max over kFrameBytesLimit; a key file that TLS does not
+// take, or that makes no sense for this server (tls_material.h). kNotFound,
+// kPermissionDenied: a key file (key_files.h). Opens nothing and starts no thread
+// before Start, so a process may fork in between. Start answers
+// kFailedPrecondition where the parent of this process had started one before it
+// forked.
 absl::StatusOr<std::unique_ptr<Transport>> NewNngTransport(
     const TransportConfig& config);
 

@@ -15,23 +15,16 @@ namespace {
 // says so by closing it: then the delay goes on growing.
 constexpr std::chrono::milliseconds kProvenLife{50};
 
-std::string LossText(const Address& address, int error, bool proving) {
-  const std::string begin =
-      absl::StrCat("connection to ", ToString(address), " lost: ");
-  if (error == NNG_EPROTO) {
-    return begin + "it sends bytes, so nobody of this library listens";
+std::string LossText(const Address& address, const Loss& loss, bool accepted) {
+  std::string why;
+  if (loss.refusal) {
+    why = loss.refusal->reason;
+  } else if (!accepted && loss.error == NNG_ETIMEDOUT) {
+    why = "it did not answer within the handshake timeout";
+  } else {
+    why = nng_strerror(loss.error);
   }
-  if (IsTlsRefusal(error)) {
-    return begin +
-           "TLS handshake: its certificate is not the one that this server has "
-           "for it, or has expired, or it does not take this server's";
-  }
-  if (proving && error == NNG_ETIMEDOUT) {
-    return begin +
-           "it did not ask for the proof of identity within the handshake "
-           "timeout; it does so over its own connection to this server";
-  }
-  return begin + nng_strerror(error);
+  return absl::StrCat("connection to ", ToString(address), " lost: ", why);
 }
 
 }  // namespace
@@ -60,16 +53,18 @@ void Outbound::SetAddress(Address address, std::uint64_t generation) {
     dial_at_ = Clock::now();
     address_changed_ = state_ != State::kWaiting;
     connection = connection_;
-    // A closed TLS stream takes bytes and says that it has written them.
-    if (connection != nullptr) NoteLoss(NNG_ECLOSED);
+    // From here on nothing is written to it.
+    if (connection != nullptr) NoteLoss(Loss{NNG_ECLOSED, absl::nullopt});
   }
   if (dial != nullptr) dial->Close();
   if (connection != nullptr) connection->Close();
   context_.caretaker->Wake();
 }
 
-void Outbound::Redial() {
+void Outbound::Reload(const stream::TlsMaterial& material) {
   Lock lock(mutex_);
+  // One that is not accepted yet is judged by the new material then.
+  if (gone_ || certificate_.empty() || IsPinned(material)) return;
   Address address = address_;
   const std::uint64_t generation = generation_;
   lock.unlock();
@@ -106,9 +101,7 @@ void Outbound::WriteNext(Lock lock) {
 }
 
 void Outbound::FillBatch() {
-  WriteBatch* const batch = connection_->batch();
-  if (controls_wanted_) AddControls(batch);
-  if (state_ == State::kConnected) batch->Fill(&queue_);
+  if (state_ == State::kConnected) connection_->batch()->Fill(&queue_);
 }
 
 void Outbound::WriteBatchNow(Lock lock) {
@@ -124,16 +117,9 @@ void Outbound::WriteBatchNow(Lock lock) {
   TellWritable(owed);
 }
 
-// No control messages but the proof, without which no frame is taken: the others
-// are for the connection that comes after this one.
 void Outbound::WriteLast(Lock lock) {
   const std::shared_ptr<OutboundConnection> connection = connection_;
-  if (!proof_.empty())
-    connection->batch()->AddControl(std::exchange(proof_, std::string()));
   connection->batch()->Fill(&queue_);
-  // TLS says that it has written what is only in its buffer.
-  if (connection->batch()->done() && std::exchange(padding_wanted_, false))
-    AddPadding(connection->batch());
   writing_ = !connection->batch()->done();
   if (!writing_) parting_ = false;
   const bool writing = writing_;
@@ -163,14 +149,6 @@ void Outbound::TellWritable(std::size_t times) {
 bool Outbound::WaitUntilSent(Clock::time_point deadline) {
   Lock lock(mutex_);
   const auto idle = [this] { return gone_ || (queue_.empty() && !writing_); };
-  if (!sent_.wait_until(lock, deadline, idle)) return false;
-  if (context_.authenticator == nullptr || state_ != State::kConnected) {
-    return true;
-  }
-  padding_wanted_ = true;
-  controls_wanted_ = true;
-  WriteNext(std::move(lock));
-  lock = Lock(mutex_);
   return sent_.wait_until(lock, deadline, idle);
 }
 
@@ -183,7 +161,6 @@ void Outbound::Part() {
   gone_ = parting_ = true;
   writable_owed_ = 0;
   part_at_ = Clock::now() + absl::ToChronoNanoseconds(kPartingTime);
-  padding_wanted_ = context_.authenticator != nullptr;
   sent_.notify_all();
   if (state_ == State::kConnected && !writing_) {
     WriteLast(std::move(lock));
@@ -196,7 +173,7 @@ void Outbound::Part() {
 void Outbound::Disconnect() {
   std::shared_ptr<Dial> dial;
   std::shared_ptr<OutboundConnection> connection;
-  FrameQueue dropped;  // after the lock: the last shares may go with it
+  stream::FrameQueue dropped;  // after the lock: the last shares may go with it
   {
     Lock lock(mutex_);
     gone_ = true;
@@ -219,7 +196,7 @@ void Outbound::OnWritten(OutboundConnection* connection, int error) {
   }
   Lock lock(mutex_);
   writing_ = false;
-  if (error != 0) NoteLoss(error);
+  if (error != 0) NoteLoss(Loss{error, absl::nullopt});
   if (LossIsOver()) {
     FinishLoss(std::move(lock));
   } else if (state_ != State::kLosing) {
@@ -227,45 +204,43 @@ void Outbound::OnWritten(OutboundConnection* connection, int error) {
   }
 }
 
-void Outbound::OnReadEnd(OutboundConnection* connection, int error) {
+void Outbound::OnReadEnd(OutboundConnection* connection, const Loss& loss) {
   connection->Close();
   Lock lock(mutex_);
   reading_ = false;
-  NoteLoss(error);
+  NoteLoss(loss);
   if (LossIsOver()) FinishLoss(std::move(lock));
 }
 
-void Outbound::NoteLoss(int error) {
+void Outbound::NoteLoss(const Loss& loss) {
   state_ = State::kLosing;
   // The other direction may only have seen the end that this one explains.
-  if (loss_error_ == 0 || IsTlsRefusal(error)) loss_error_ = error;
+  if (loss_.error == 0) loss_.error = loss.error;
+  if (!loss_.refusal) loss_.refusal = loss.refusal;
 }
 
 void Outbound::FinishLoss(Lock lock) {
   const std::shared_ptr<OutboundConnection> connection = std::move(connection_);
   connection_ = nullptr;
-  FrameQueue dropped;
+  stream::FrameQueue dropped;
   connection->batch()->ReturnUntouched(gone_ ? &dropped : &queue_);
-  const bool was_usable =
-      context_.authenticator == nullptr || std::exchange(proven_, false);
-  if (context_.authenticator != nullptr) {
-    context_.authenticator->Lost(peer_, tag_);
-    proof_.clear();
-  }
-  if (was_usable && Clock::now() - connected_at_ > kProvenLife) {
+  const bool was_accepted = std::exchange(accepted_, false);
+  certificate_.clear();
+  if (was_accepted && Clock::now() - connected_at_ > kProvenLife) {
     backoff_.Reset();
   }
   const Clock::duration delay = backoff_.NextDelay();
-  const int error = loss_error_;
-  const std::string reason = LossText(address_, error, !was_usable);
-  const bool rejected = IsTlsRefusal(error) && !gone_;
+  const std::string reason = LossText(address_, loss_, was_accepted);
+  absl::optional<Rejection> rejection;
+  if (!gone_) rejection = std::exchange(loss_.refusal, absl::nullopt);
   sent_.notify_all();
   lock.unlock();
   connection->batch()->Clear();
   connection->Release();
-  if (rejected) {
-    context_.handler->OnRejected(
-        Rejection{RejectionKind::kUnauthenticated, peer_, reason});
+  if (rejection) {
+    rejection->peer = peer_;
+    rejection->reason = reason;
+    context_.handler->OnRejected(*std::move(rejection));
   }
   lock.lock();
   Retry(std::move(lock), reason, delay);

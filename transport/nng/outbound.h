@@ -1,25 +1,20 @@
 // Outbound: all that goes to one peer: its queue, the connection that is there
 // or being dialled, and the promise of OnWritable.
 //
-// What it is: a small state machine (waiting, dialling, proving, announcing,
-// connected, losing) under one lock. A frame to an idle connection is written
-// on the sender's thread; while a write is under way frames queue up and the
-// next write takes as many as fit. When a connection is lost, frames of which
-// no byte was written go to the next one, the others are lost: a frame is never
-// sent twice.
-// Secured, a connection first says who we are and then waits for the peer to
-// ask for the proof (transport/nng/identity_proof.h); OnConnected comes with
-// that, and frames follow it. Challenges for the peer go out in either state.
-// What it is not: a judge of whether a frame arrived.
+// A small state machine (waiting, dialling, greeting, announcing, connected,
+// losing) under one lock. OnConnected comes when the listener has accepted the
+// greeting; frames follow it. A frame to an idle connection is written on the
+// sender's thread; while a write is under way frames queue up and the next write
+// takes as many as fit. When a connection is lost, frames of which no byte was
+// written go to the next one, the others are lost: a frame is never sent twice.
 //
 // Threads: everything from any thread. The handler is called on nng's threads
 // and the caretaker's, without the lock, and for one peer in order: OnConnected
 // and OnDisconnected take turns (a failed attempt is an OnDisconnected too).
 // Each carries the generation of the Connect that the attempt was made for. A
 // call that was about to begin when Disconnect came may still run, and may come
-// after calls of a later generation; none begins later. Ownership: shared by the transport, the caretaker and whatever
-// is under way.
-// Errors: of connections, to the handler as text.
+// after calls of a later generation; none begins later. Ownership: shared by the
+// transport, the caretaker and whatever is under way. Errors: of connections, to the handler as text.
 //
 //   auto outbound = std::make_shared<Outbound>(context, 2, address, 1);
 //   caretaker.Add(outbound);
@@ -37,11 +32,11 @@
 
 #include "absl/types/optional.h"
 #include "transport/address.h"
-#include "transport/nng/authenticator.h"
-#include "transport/nng/backoff.h"
+#include "transport/nng/admission.h"
 #include "transport/nng/dial.h"
-#include "transport/nng/frame_queue.h"
 #include "transport/nng/outbound_connection.h"
+#include "transport/stream/backoff.h"
+#include "transport/stream/frame_queue.h"
 #include "transport/transport.h"
 
 namespace cluster {
@@ -50,7 +45,8 @@ namespace nng {
 struct OutboundContext {
   TransportHandler* handler = nullptr;
   Caretaker* caretaker = nullptr;
-  Authenticator* authenticator = nullptr;  // null: plaintext
+  Admission* admission = nullptr;  // has the keys; null: plaintext
+  std::shared_ptr<BufferPool> pool;
   std::size_t queue_bytes_max = 0;
   Clock::duration dial_timeout{};
 };
@@ -58,7 +54,6 @@ struct OutboundContext {
 class Outbound final : public Tended,
                        public DialListener,
                        public ConnectionOwner,
-                       public DialledLink,
                        public std::enable_shared_from_this<Outbound> {
  public:
   Outbound(const OutboundContext& context, int peer, Address address,
@@ -67,13 +62,13 @@ class Outbound final : public Tended,
   // Dials at once, whatever is there now.
   void SetAddress(Address address, std::uint64_t generation);
 
-  // Closes what is there, so that nothing more is sent on it, and dials again.
-  void Redial();
+  // Closes a connection to a peer that this material does not let in, so that
+  // nothing more is sent on it, and dials again.
+  void Reload(const stream::TlsMaterial& material);
 
   SendResult Send(const Frame& frame);
 
-  // Waits until nothing is queued, being written, or in the buffer of TLS;
-  // false: not by `deadline`.
+  // Waits until nothing is queued or being written; false: not by `deadline`.
   bool WaitUntilSent(Clock::time_point deadline);
 
   // Drops everything. The handler hears nothing more. Does not wait.
@@ -84,43 +79,43 @@ class Outbound final : public Tended,
 
   absl::optional<Clock::time_point> Tend(Clock::time_point now) override;
   void OnDialled(const Dial* dial, absl::StatusOr<nng_stream*> stream) override;
+  void OnAccepted(OutboundConnection* connection,
+                  const std::string& certificate) override;
   void OnWritten(OutboundConnection* connection, int error) override;
-  void OnReadEnd(OutboundConnection* connection, int error) override;
-  void OnMessagesWaiting() override;
-  void OnAnswer(const Verdict::Answer& answer) override;
+  void OnReadEnd(OutboundConnection* connection, const Loss& loss) override;
 
  private:
   enum class State {
     kWaiting,
     kDialling,
-    kProving,  // secured: the connection is there, the proof not asked for yet
+    kGreeting,  // the connection is there, its listener has not accepted it yet
     kAnnouncing,
     kConnected,
     kLosing,
   };
   using Lock = std::unique_lock<std::mutex>;
 
-  absl::Status OpenNext(nng_stream_dialer** dialer);
+  absl::Status CheckKnown() const;
   void StartDial(Lock lock);
-  void Announce(Lock lock, nng_stream* stream);
-  void BeginProof(Lock lock, nng_stream* stream);
+  void Greet(Lock lock, nng_stream* stream);
   // Fills the batch and writes it, if there is anything to write. Gives the
   // lock back.
   void WriteNext(Lock lock);
   // The same of a connection that is left when nothing is queued any more.
   void WriteLast(Lock lock);
-  void AddPadding(WriteBatch* batch);
   void FillBatch();
   void WriteBatchNow(Lock lock);
-  // Control messages that go before any frame.
-  void AddControls(WriteBatch* batch);
-  void NoteLoss(int error);
+  void NoteLoss(const Loss& loss);
   // Whether OnConnected was called, or is being called.
   bool IsTold() const {
     return state_ == State::kConnected || state_ == State::kAnnouncing;
   }
   bool LossIsOver() const {
     return state_ == State::kLosing && !reading_ && !writing_ && !announcing_;
+  }
+  // Whom this material lets in may go on.
+  bool IsPinned(const stream::TlsMaterial& material) const {
+    return material.IdOf(certificate_) == peer_;
   }
   // After both directions of a lost connection have ended.
   void FinishLoss(Lock lock);
@@ -144,27 +139,22 @@ class Outbound final : public Tended,
   bool parting_ = false;  // gone, but there is something to send
   Clock::time_point part_at_;
   bool address_changed_ = false;
-  FrameQueue queue_;
+  stream::FrameQueue queue_;
   std::size_t writable_owed_ = 0;
 
   Clock::time_point dial_at_;
   Clock::time_point dial_deadline_;
-  Backoff backoff_;
+  stream::Backoff backoff_;
   std::shared_ptr<Dial> dial_;
 
   std::shared_ptr<OutboundConnection> connection_;
   Clock::time_point connected_at_;
   bool writing_ = false;
   bool reading_ = false;
-  int loss_error_ = 0;
-
-  // Where it is secured.
-  LinkTag tag_{};            // of connection_
-  bool announcing_ = false;  // a proven connection
-  bool proven_ = false;      // this connection became usable
-  bool controls_wanted_ = false;
-  bool padding_wanted_ = false;
-  std::string proof_;  // to be written
+  bool announcing_ = false;
+  bool accepted_ = false;    // connection_ became usable
+  std::string certificate_;  // of its peer, in DER; with TLS, once accepted
+  Loss loss_;
 };
 
 }  // namespace nng

@@ -6,65 +6,72 @@ namespace cluster {
 namespace nng {
 
 OutboundConnection::OutboundConnection(Caretaker* caretaker, nng_stream* stream,
+                                       std::shared_ptr<BufferPool> pool,
+                                       std::unique_ptr<stream::TlsSession> tls,
                                        std::shared_ptr<ConnectionOwner> owner)
-    : AsyncHandle(caretaker),
-      owner_(std::move(owner)),
-      stream_(stream),
-      send_aio_(NewAio<&OutboundConnection::OnSent>(this)),
-      receive_aio_(NewAio<&OutboundConnection::OnReceived>(this)) {}
+    : Channel(caretaker, stream, std::move(pool), std::move(tls)),
+      owner_(std::move(owner)) {}
 
-void OutboundConnection::WatchEnd() {
-  nng_iov segment{unexpected_, sizeof unexpected_};
-  nng_aio_set_iov(receive_aio_, 1, &segment);
-  Begin([this] { nng_stream_recv(stream_, receive_aio_); });
+void OutboundConnection::Greet() {
+  if (!secured()) Say(stream::Preamble());
+  Open();
 }
 
-void OutboundConnection::Write() {
-  const absl::Span<const nng_iov> segments = batch_.segments();
-  nng_aio_set_iov(send_aio_, static_cast<unsigned>(segments.size()),
-                  segments.data());
-  Begin([this] { nng_stream_send(stream_, send_aio_); });
+void OutboundConnection::OnSecured(int /*identity*/,
+                                   const std::string& certificate) {
+  certificate_ = certificate;
+  Say(stream::Preamble());
 }
 
-void OutboundConnection::OnSent(void* self) {
-  auto* const connection = static_cast<OutboundConnection*>(self);
-  connection->Continue();
-  connection->Release();
+absl::Span<char> OutboundConnection::Room() {
+  return absl::MakeSpan(answer_).subspan(answer_bytes_);
 }
 
-void OutboundConnection::Continue() {
-  int error = nng_aio_result(send_aio_);
-  // With an error nothing of this operation was written: nng makes one system
-  // call for each.
-  if (error == 0) batch_.Advance(nng_aio_count(send_aio_));
-  if (error == 0 && !batch_.done()) {
-    if (!closed()) {
-      Write();
-      return;
-    }
-    error = NNG_ECLOSED;
+void OutboundConnection::OnBytes(std::size_t bytes) {
+  answer_bytes_ += bytes;
+  const absl::string_view answer = absl::string_view(answer_, answer_bytes_)
+                                       .substr(0, stream::kPreambleBytes);
+  if (answer.size() < stream::kPreambleBytes &&
+      stream::IsBeginOfAnswer(answer)) {
+    return;
   }
-  owner_->OnWritten(this, error);
+  const std::string refusal = stream::RefusalIn(answer);
+  if (!refusal.empty()) {
+    Refuse(RejectionKind::kUnauthenticated, refusal);
+  } else if (answer_bytes_ > stream::kPreambleBytes) {
+    Refuse(RejectionKind::kMalformed,
+           "it sends bytes behind its answer, so nobody of this library "
+           "listens");
+  } else {
+    owner_->OnAccepted(this, certificate_);
+  }
 }
 
-void OutboundConnection::OnReceived(void* self) {
-  auto* const connection = static_cast<OutboundConnection*>(self);
-  // Bytes instead of an end come from somebody who is no listener of ours.
-  const int result = nng_aio_result(connection->receive_aio_);
-  connection->owner_->OnReadEnd(connection, result == 0 ? NNG_EPROTO : result);
-  connection->Release();
+void OutboundConnection::Refuse(RejectionKind kind, std::string reason) {
+  loss_.refusal.emplace();
+  loss_.refusal->kind = kind;
+  loss_.refusal->reason = std::move(reason);
+  Close();
 }
 
-void OutboundConnection::CloseHandles() {
-  nng_stream_close(stream_);
-  nng_aio_abort(send_aio_, NNG_ECLOSED);
-  nng_aio_abort(receive_aio_, NNG_ECLOSED);
+void OutboundConnection::OnTlsFailed(const Rejection& failure,
+                                     bool peer_knows) {
+  loss_.refusal = failure;
+  if (peer_knows) Close();
 }
 
-void OutboundConnection::FreeHandles() {
-  nng_aio_free(send_aio_);
-  nng_aio_free(receive_aio_);
-  nng_stream_free(stream_);
+void OutboundConnection::OnEnd(int error) {
+  loss_.error = error;
+  if (error == NNG_ECONNSHUT && answer_bytes_ == 0 && !loss_.refusal) {
+    // As listeners of version 1 do.
+    loss_.refusal.emplace();
+    loss_.refusal->kind = RejectionKind::kSilent;
+    loss_.refusal->reason =
+        "it closed the connection without an answer, as a listener of another "
+        "version does";
+  }
+  Close();
+  owner_->OnReadEnd(this, loss_);
 }
 
 }  // namespace nng

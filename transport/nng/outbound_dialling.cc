@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "absl/memory/memory.h"
 #include "absl/strings/str_cat.h"
 #include "transport/nng/endpoint.h"
 #include "transport/nng/outbound.h"
@@ -25,7 +26,8 @@ absl::optional<Clock::time_point> Outbound::Tend(Clock::time_point now) {
   if (parting_ && IsTold()) {
     if (now < part_at_) return part_at_;
     parting_ = false;
-    FrameQueue dropped;  // after the lock: the last shares may go with it
+    stream::FrameQueue
+        dropped;  // after the lock: the last shares may go with it
     std::swap(dropped, queue_);
     const std::shared_ptr<OutboundConnection> connection = connection_;
     lock.unlock();
@@ -40,37 +42,36 @@ absl::optional<Clock::time_point> Outbound::Tend(Clock::time_point now) {
     StartDial(std::move(lock));
     return deadline;
   }
-  if (state_ != State::kDialling && state_ != State::kProving) {
+  if (state_ != State::kDialling && state_ != State::kGreeting) {
     return Clock::time_point::max();
   }
   if (now < dial_deadline_) return dial_deadline_;
   const std::shared_ptr<Dial> dial = dial_;
   const std::shared_ptr<OutboundConnection> connection = connection_;
-  if (loss_error_ == 0) loss_error_ = NNG_ETIMEDOUT;
+  if (loss_.error == 0) loss_.error = NNG_ETIMEDOUT;
   lock.unlock();
   if (dial != nullptr) dial->Close();
   if (connection != nullptr) connection->Close();
   return Clock::time_point::max();
 }
 
-absl::Status Outbound::OpenNext(nng_stream_dialer** dialer) {
-  if (context_.authenticator == nullptr) {
-    return OpenDialer(address_, backoff_.NextAttempt(), nullptr, dialer);
+absl::Status Outbound::CheckKnown() const {
+  if (context_.admission == nullptr ||
+      context_.admission->material()->Knows(peer_)) {
+    return absl::OkStatus();
   }
-  const auto material = context_.authenticator->material();
-  nng_tls_config* const tls = material->dialer(peer_);
-  if (tls == nullptr) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("connect to ", ToString(address_), ": server ", peer_,
-                     " is not among the peers of \"security\""));
-  }
-  return OpenDialer(address_, backoff_.NextAttempt(), tls, dialer);
+  return absl::FailedPreconditionError(
+      absl::StrCat("connect to ", ToString(address_), ": server ", peer_,
+                   " is not among the peers of \"security\""));
 }
 
 void Outbound::StartDial(Lock lock) {
   attempt_generation_ = generation_;
   nng_stream_dialer* dialer = nullptr;
-  const absl::Status status = OpenNext(&dialer);
+  absl::Status status = CheckKnown();
+  if (status.ok()) {
+    status = OpenDialer(address_, backoff_.NextAttempt(), &dialer);
+  }
   if (!status.ok()) {
     const Clock::duration delay = backoff_.NextDelay();
     Retry(std::move(lock), std::string(status.message()), delay);
@@ -95,11 +96,7 @@ void Outbound::OnDialled(const Dial* dial, absl::StatusOr<nng_stream*> stream) {
   const std::shared_ptr<Dial> finished = std::move(dial_);
   dial_ = nullptr;
   if (stream.ok()) {
-    if (context_.authenticator == nullptr) {
-      Announce(std::move(lock), *stream);
-    } else {
-      BeginProof(std::move(lock), *stream);
-    }
+    Greet(std::move(lock), *stream);
     return;
   }
   const std::string reason =
@@ -110,32 +107,55 @@ void Outbound::OnDialled(const Dial* dial, absl::StatusOr<nng_stream*> stream) {
   Retry(std::move(lock), reason, delay);
 }
 
-void Outbound::Announce(Lock lock, nng_stream* stream) {
+void Outbound::Greet(Lock lock, nng_stream* stream) {
+  std::unique_ptr<stream::TlsSession> tls;
+  if (context_.admission != nullptr) {
+    tls = absl::make_unique<stream::TlsSession>(
+        context_.admission->material(), stream::TlsSession::Role::kDialler,
+        context_.pool, peer_);
+  }
+  const auto connection = std::make_shared<OutboundConnection>(
+      context_.caretaker, stream, context_.pool, std::move(tls),
+      shared_from_this());
+  connection_ = connection;
+  state_ = State::kGreeting;
+  dial_deadline_ = Clock::now() + context_.dial_timeout;
+  loss_ = Loss();
+  reading_ = true;
+  lock.unlock();
+  // Which wakes it, for the deadline too.
+  context_.caretaker->Add(connection);
+  connection->Greet();
+}
+
+void Outbound::OnAccepted(OutboundConnection* connection,
+                          const std::string& certificate) {
+  Lock lock(mutex_);
+  if (gone_ || state_ != State::kGreeting) return;
+  certificate_ = certificate;
+  if (context_.admission != nullptr &&
+      !IsPinned(*context_.admission->material())) {
+    lock.unlock();
+    connection->Close();
+    return;
+  }
   state_ = State::kAnnouncing;
+  announcing_ = true;
   const std::uint64_t generation = attempt_generation_;
   lock.unlock();
-  // Before the connection is used, so that its loss cannot be told earlier.
+  // Before its loss can be told.
   context_.handler->OnConnected(peer_, generation);
-  const auto connection = std::make_shared<OutboundConnection>(
-      context_.caretaker, stream, shared_from_this());
-  context_.caretaker->Add(connection);
-  connection->batch()->AddPreamble();
   lock.lock();
-  // Disconnect did not see the connection; SetAddress counts on its loss.
-  const bool unwanted = (gone_ && !parting_) || address_changed_;
-  connection_ = connection;
+  announcing_ = false;
+  if (LossIsOver()) {
+    FinishLoss(std::move(lock));
+    return;
+  }
+  if (state_ == State::kLosing) return;
   connected_at_ = Clock::now();
+  accepted_ = true;
   state_ = State::kConnected;
-  loss_error_ = 0;
-  reading_ = true;
-  writing_ = true;
-  if (!unwanted) connection->batch()->Fill(&queue_);
-  const std::size_t owed = TakeOwed();
-  lock.unlock();
-  if (unwanted) connection->Close();
-  connection->WatchEnd();
-  connection->Write();
-  TellWritable(owed);
+  WriteNext(std::move(lock));
 }
 
 void Outbound::Retry(Lock lock, const std::string& reason,

@@ -82,6 +82,11 @@ inline std::string RefusalIn(absl::string_view answer) {
                       " of this protocol, which this server does not know");
 }
 
+// Whether what has come may become an answer of this protocol, of any version.
+inline bool IsBeginOfAnswer(absl::string_view bytes) {
+  return absl::StartsWith(bytes, kMagic) || absl::StartsWith(kMagic, bytes);
+}
+
 inline void StoreLength(std::uint32_t length, char* to) {
   for (std::size_t i = 0; i < kLengthBytes; ++i) {
     to[i] = static_cast<char>(length >> (8 * i));

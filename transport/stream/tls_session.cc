@@ -179,23 +179,30 @@ bool TlsSession::LooksLikeTls(absl::string_view* in) {
   const std::size_t part = std::min(wanted - first_bytes_.size(), in->size());
   absl::StrAppend(&first_bytes_, in->substr(0, part));
   in->remove_prefix(part);
-  const bool may_be_ours = absl::StartsWith(first_bytes_, kMagic) ||
-                           absl::StartsWith(kMagic, first_bytes_);
-  if (!may_be_ours) {
+  if (!IsBeginOfAnswer(first_bytes_)) {
     Fail(RejectionKind::kMalformed, "it speaks neither TLS nor this protocol");
   } else if (first_bytes_.size() == wanted) {
-    Fail(RejectionKind::kUnauthenticated,
-         role_ == Role::kListener
-             ? "it speaks plaintext, and this server is secured"
-             : RefusalIn(first_bytes_));
-    if (role_ == Role::kListener) {
-      const std::string answer = AnswerText(Answer::kWantsTls);
-      Reserve(answer.size());
-      std::memcpy(out_.get() + out_end_, answer.data(), answer.size());
-      out_end_ += answer.size();
-    }
+    FailOfPlaintext();
   }
   return false;
+}
+
+void TlsSession::FailOfPlaintext() {
+  if (role_ == Role::kDialler) {
+    const std::string refusal = RefusalIn(first_bytes_);
+    is_refused_ = true;
+    Fail(RejectionKind::kUnauthenticated,
+         refusal.empty() ? "it accepts in plaintext a connection that is to be "
+                           "secured"
+                         : refusal);
+    return;
+  }
+  Fail(RejectionKind::kUnauthenticated,
+       "it speaks plaintext, and this server is secured");
+  const std::string answer = AnswerText(Answer::kWantsTls);
+  Reserve(answer.size());
+  std::memcpy(out_.get() + out_end_, answer.data(), answer.size());
+  out_end_ += answer.size();
 }
 
 void TlsSession::ShakeHands() {
@@ -276,6 +283,7 @@ void TlsSession::TakeError(unsigned long error) {
   }
   // A dialler hears in the open state what its handshake came to.
   if (reason > SSL_AD_REASON_OFFSET && reason < SSL_AD_REASON_OFFSET + 256) {
+    is_refused_ = true;
     Fail(RejectionKind::kUnauthenticated,
          absl::StrCat("TLS handshake: ",
                       AlertText(reason - SSL_AD_REASON_OFFSET)));

@@ -17,7 +17,7 @@
 //   TlsSession session(material, TlsSession::Role::kListener, pool);
 //   absl::string_view in = ...;                       // what was received
 //   while (std::size_t got = session.Read(&in, room)) Use(room.first(got));
-//   session.Sent(send(fd, session.out()));
+//   session.Sent(send(fd, session.out().bytes));
 
 #ifndef TRANSPORT_STREAM_TLS_SESSION_H_
 #define TRANSPORT_STREAM_TLS_SESSION_H_
@@ -33,6 +33,7 @@
 #include "absl/types/optional.h"
 #include "absl/types/span.h"
 #include "transport/buffer_pool.h"
+#include "transport/frame.h"
 #include "transport/security.h"
 #include "transport/stream/tls_material.h"
 
@@ -72,14 +73,17 @@ class TlsSession {
   // Adds the records that carry `text` to out(). Only when open.
   void Write(absl::string_view text);
 
-  // What is to be sent; valid until the next call.
-  absl::string_view out() const {
-    return absl::string_view(out_.get() + out_begin_, out_end_ - out_begin_);
+  // What is to be sent. The slice stays as it is, whatever is called next.
+  Slice out() const {
+    return Slice{out_, absl::string_view(out_.get() + out_begin_,
+                                         out_end_ - out_begin_)};
   }
   void Sent(std::size_t bytes);
 
   State state() const { return state_; }
   const Rejection& failure() const { return failure_; }
+  // It was the peer that refused this side, and said so.
+  bool is_refused() const { return is_refused_; }
   // Whose certificate the peer has shown, and has the key of; once open.
   absl::optional<int> identity() const { return judgement_.identity; }
   const std::string& certificate() const { return judgement_.certificate; }
@@ -97,6 +101,7 @@ class TlsSession {
 
   // Whether what comes is TLS. False: not known yet, or not.
   bool LooksLikeTls(absl::string_view* in);
+  void FailOfPlaintext();
   void ShakeHands();
   std::size_t ReadRecords(absl::Span<char> room);
   void Reserve(std::size_t bytes);
@@ -110,6 +115,7 @@ class TlsSession {
   const Role role_;
   State state_ = State::kHandshake;
   Rejection failure_;
+  bool is_refused_ = false;
   TlsMaterial::Judgement judgement_;
   std::unique_ptr<SSL, Free> ssl_;
 

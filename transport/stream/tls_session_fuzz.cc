@@ -52,11 +52,11 @@ struct Way {
     CLUSTER_CHECK((to->state() == TlsSession::State::kFailed) !=
                       to->failure().reason.empty(),
                   "a session fails with a reason, and with no other");
-    CLUSTER_CHECK(to->out().size() < kOutBytesMax, "too much waits");
+    CLUSTER_CHECK(to->out().bytes.size() < kOutBytesMax, "too much waits");
   }
 
   std::string TakeOut() {
-    std::string bytes(from->out());
+    std::string bytes(from->out().bytes);
     from->Sent(bytes.size());
     return bytes;
   }
@@ -88,7 +88,7 @@ void Step(int what, std::size_t much, std::size_t where, Way* way) {
     }
     case 4:  // text
       if (way->from->state() != TlsSession::State::kOpen) return;
-      if (way->from->out().size() > kOutBytesMax / 4) return;
+      if (way->from->out().bytes.size() > kOutBytesMax / 4) return;
       way->written.append(much * 64, static_cast<char>(where));
       way->from->Write(std::string(much * 64, static_cast<char>(where)));
       return;

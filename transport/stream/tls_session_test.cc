@@ -86,8 +86,9 @@ class RawClient {
       char dropped[100];
       SSL_read(ssl_.get(), dropped, sizeof dropped);
       Feed(with, TakeOut());
-      BIO_write(in_, with->out().data(), static_cast<int>(with->out().size()));
-      with->Sent(with->out().size());
+      BIO_write(in_, with->out().bytes.data(),
+                static_cast<int>(with->out().bytes.size()));
+      with->Sent(with->out().bytes.size());
     }
   }
 
@@ -136,7 +137,9 @@ class TlsSessionTest : public testing::Test {
     EXPECT_THAT(pair.listener->failure().reason,
                 ContainsRegex("TLS handshake: " + reason));
     EXPECT_EQ(pair.listener->identity(), absl::nullopt);
+    EXPECT_FALSE(pair.listener->is_refused());
     EXPECT_EQ(pair.dialler->state(), State::kFailed);
+    EXPECT_TRUE(pair.dialler->is_refused());
     EXPECT_THAT(pair.dialler->failure().reason, HasSubstr(heard));
   }
 
@@ -147,7 +150,9 @@ class TlsSessionTest : public testing::Test {
     EXPECT_EQ(pair.dialler->failure().kind, RejectionKind::kUnauthenticated);
     EXPECT_THAT(pair.dialler->failure().reason,
                 ContainsRegex("TLS handshake: " + reason));
+    EXPECT_FALSE(pair.dialler->is_refused());
     EXPECT_EQ(pair.listener->state(), State::kFailed);
+    EXPECT_TRUE(pair.listener->is_refused());
     EXPECT_THAT(pair.listener->failure().reason, HasSubstr(heard));
     EXPECT_EQ(pair.listener->failure().kind, RejectionKind::kUnauthenticated);
     EXPECT_EQ(pair.listener->identity(), absl::nullopt);
@@ -188,7 +193,7 @@ TEST_F(TlsSessionTest, EverySplitIntoTwoReadsGivesTheSame) {
   for (std::size_t at = 0; at < 400; ++at) {
     pair.dialler->Write(Text(300));
     pair.dialler->Write("second");
-    const std::string wire(pair.dialler->out());
+    const std::string wire(pair.dialler->out().bytes);
     pair.dialler->Sent(wire.size());
     const std::string first = Feed(pair.listener.get(), wire.substr(0, at));
     const std::size_t rest = std::min(at, wire.size());
@@ -206,13 +211,13 @@ TEST_F(TlsSessionTest, WhatWaitsIsSentInAnyPortions) {
     const std::string text = Text(i * 17 % 5000);
     expected += text;
     pair.dialler->Write(text);
-    const std::string some(pair.dialler->out().substr(0, 3000));
+    const std::string some(pair.dialler->out().bytes.substr(0, 3000));
     pair.dialler->Sent(some.size());
     heard += Feed(pair.listener.get(), some);
   }
   heard += pair.Carry().listener;
   EXPECT_TRUE(heard == expected);
-  EXPECT_TRUE(pair.dialler->out().empty());
+  EXPECT_TRUE(pair.dialler->out().bytes.empty());
 }
 
 TEST_F(TlsSessionTest, AnUnknownCertificateIsRefused) {
@@ -315,7 +320,8 @@ TEST_F(TlsSessionTest, PlaintextIsToldThatTlsIsWanted) {
     EXPECT_EQ(listener->failure().kind, RejectionKind::kUnauthenticated);
     EXPECT_EQ(listener->failure().reason,
               "it speaks plaintext, and this server is secured");
-    EXPECT_THAT(RefusalIn(listener->out()), HasSubstr("takes no plaintext"));
+    EXPECT_THAT(RefusalIn(listener->out().bytes),
+                HasSubstr("takes no plaintext"));
   }
 }
 
@@ -326,6 +332,11 @@ TEST_F(TlsSessionTest, ADiallerReadsWhyAPlaintextListenerRefusesIt) {
     EXPECT_EQ(dialler->failure().kind, RejectionKind::kUnauthenticated);
     EXPECT_THAT(dialler->failure().reason, HasSubstr("takes no TLS"));
   }
+  // It must not lead to plaintext.
+  const auto dialler = Dialler();
+  Feed(dialler.get(), Preamble());
+  EXPECT_EQ(dialler->state(), State::kFailed);
+  EXPECT_THAT(dialler->failure().reason, HasSubstr("accepts in plaintext"));
 }
 
 TEST_F(TlsSessionTest, WhatIsNeitherTlsNorOursIsMalformed) {
@@ -351,14 +362,14 @@ TEST_F(TlsSessionTest, AnyChangedByteEndsTheSession) {
   std::size_t bytes = 0;
   for (std::size_t at = 0; at == 0 || at < bytes; ++at) {
     TlsPair pair = Pair();
-    const std::string hello(pair.dialler->out());
+    const std::string hello(pair.dialler->out().bytes);
     pair.dialler->Sent(hello.size());
     Feed(pair.listener.get(), hello);
-    const std::string answer(pair.listener->out());
+    const std::string answer(pair.listener->out().bytes);
     pair.listener->Sent(answer.size());
     Feed(pair.dialler.get(), answer);
     pair.dialler->Write("secret");
-    std::string last(pair.dialler->out());
+    std::string last(pair.dialler->out().bytes);
     bytes = last.size();  // which differs with the signature's
     if (at >= bytes) break;
     last[at] = static_cast<char>(last[at] ^ (1 << at % 8));
@@ -372,7 +383,7 @@ TEST_F(TlsSessionTest, AnyChangedByteEndsTheSession) {
 TEST_F(TlsSessionTest, TruncationsDeliverNothingAndEndNothing) {
   TlsPair pair = OpenPair();
   pair.dialler->Write("whole");
-  const std::string wire(pair.dialler->out());
+  const std::string wire(pair.dialler->out().bytes);
   EXPECT_EQ(Feed(pair.listener.get(), wire.substr(0, wire.size() - 1)), "");
   EXPECT_EQ(pair.listener->state(), State::kOpen);
   EXPECT_EQ(Feed(pair.listener.get(), wire.substr(wire.size() - 1)), "whole");
@@ -381,7 +392,7 @@ TEST_F(TlsSessionTest, TruncationsDeliverNothingAndEndNothing) {
 TEST_F(TlsSessionTest, AReplayIsNotTaken) {
   TlsPair pair = OpenPair();
   pair.dialler->Write("once");
-  const std::string wire(pair.dialler->out());
+  const std::string wire(pair.dialler->out().bytes);
   EXPECT_EQ(Feed(pair.listener.get(), wire + wire), "once");
   EXPECT_EQ(pair.listener->state(), State::kFailed);
   EXPECT_THAT(pair.listener->failure().reason, HasSubstr("does not decrypt"));
@@ -467,7 +478,7 @@ TEST_F(TlsSessionTest, AnswersThatNobodyReadsAreBounded) {
     SSL_do_handshake(client.ssl());
     SSL_write(client.ssl(), "x", 1);
     Feed(listener.get(), client.TakeOut());
-    most = std::max(most, listener->out().size());
+    most = std::max(most, listener->out().bytes.size());
   }
   EXPECT_LE(most, 512u << 10);
   if (listener->state() == State::kFailed) {
@@ -503,7 +514,7 @@ TEST_F(TlsSessionTest, KeysAreChangedLongBeforeTheirLimit) {
   const std::size_t records = TlsSession::kRecordsPerKey + 10;
   for (std::size_t i = 0; i < records; ++i) {
     pair.dialler->Write("k");
-    const std::string wire(pair.dialler->out());
+    const std::string wire(pair.dialler->out().bytes);
     pair.dialler->Sent(wire.size());
     if (usual == 0) usual = wire.size();
     if (wire.size() > usual) ++changes;
@@ -519,7 +530,7 @@ TEST_F(TlsSessionTest, AnIdleSessionHoldsNoBuffer) {
   auto pool = std::make_shared<BufferPool>();
   TlsSession dialler(two(), TlsSession::Role::kDialler, pool, 1);
   EXPECT_EQ(pool->free_bytes(), 0u);
-  dialler.Sent(dialler.out().size());
+  dialler.Sent(dialler.out().bytes.size());
   EXPECT_GT(pool->free_bytes(), 0u);  // given back
 }
 

@@ -88,11 +88,11 @@ TlsPair::TlsPair(std::shared_ptr<const TlsMaterial> dialling, int wanted,
 
 TlsPair::Heard TlsPair::Carry(std::size_t part) {
   Heard heard;
-  while (!dialler->out().empty() || !listener->out().empty()) {
-    std::string bytes(dialler->out());
+  while (!dialler->out().bytes.empty() || !listener->out().bytes.empty()) {
+    std::string bytes(dialler->out().bytes);
     dialler->Sent(bytes.size());
     heard.listener += Feed(listener.get(), bytes, part);
-    bytes = std::string(listener->out());
+    bytes = std::string(listener->out().bytes);
     listener->Sent(bytes.size());
     heard.dialler += Feed(dialler.get(), bytes, part);
   }

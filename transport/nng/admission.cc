@@ -1,0 +1,96 @@
+#include "transport/nng/admission.h"
+
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+
+namespace cluster {
+namespace nng {
+namespace {
+
+void Refuse(const std::shared_ptr<AcceptedLink>& link, absl::optional<int> id,
+            std::string reason) {
+  if (link == nullptr) return;
+  Rejection rejection;
+  rejection.kind = RejectionKind::kSilent;
+  rejection.peer = id;
+  rejection.reason = std::move(reason);
+  link->Refuse(std::move(rejection));
+}
+
+}  // namespace
+
+std::shared_ptr<const stream::TlsMaterial> Admission::material() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return material_;
+}
+
+std::uint64_t Admission::Admit(std::weak_ptr<AcceptedLink> link) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  const std::uint64_t ticket = ++last_ticket_;
+  entries_[ticket].link = std::move(link);
+  const auto oldest = TakeOldest(absl::nullopt, kUnprovenMax);
+  lock.unlock();
+  Refuse(oldest, absl::nullopt,
+         absl::StrCat("more than ", kUnprovenMax,
+                      " connections have not proven who they are; this one was "
+                      "the oldest"));
+  return ticket;
+}
+
+bool Admission::Prove(std::uint64_t ticket, int id,
+                      const std::string& certificate) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  const auto found = entries_.find(ticket);
+  // A reload since the handshake began, or one connection too many.
+  if (found == entries_.end() || material_->IdOf(certificate) != id) {
+    return false;
+  }
+  found->second.id = id;
+  found->second.certificate = certificate;
+  const auto oldest = TakeOldest(id, kProvenMax);
+  lock.unlock();
+  Refuse(oldest, id,
+         absl::StrCat("server ", id, " has more than ", kProvenMax,
+                      " connections to this one; this was the oldest"));
+  return true;
+}
+
+std::shared_ptr<AcceptedLink> Admission::TakeOldest(absl::optional<int> id,
+                                                    std::size_t most) {
+  std::size_t count = 0;
+  auto oldest = entries_.end();
+  for (auto it = entries_.begin(); it != entries_.end(); ++it) {
+    if (it->second.id != id) continue;
+    if (count++ == 0) oldest = it;
+  }
+  if (count <= most) return nullptr;
+  auto link = oldest->second.link.lock();
+  entries_.erase(oldest);
+  return link;
+}
+
+void Admission::Ended(std::uint64_t ticket) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  entries_.erase(ticket);
+}
+
+void Admission::Reload(std::shared_ptr<const stream::TlsMaterial> material) {
+  std::vector<std::shared_ptr<AcceptedLink>> revoked;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    material_ = std::move(material);
+    for (const auto& entry : entries_) {
+      const Entry& accepted = entry.second;
+      if (!accepted.id || material_->IdOf(accepted.certificate) == accepted.id)
+        continue;
+      auto link = accepted.link.lock();
+      if (link != nullptr) revoked.push_back(std::move(link));
+    }
+  }
+  for (const auto& link : revoked) link->Revoke();
+}
+
+}  // namespace nng
+}  // namespace cluster

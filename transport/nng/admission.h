@@ -1,0 +1,84 @@
+// Admission: whom a secured server lets in, of those that dial it.
+//
+// Holds the key material that new connections use, and a list of the accepted
+// ones, which it bounds: those that have not proven yet who they are, in all,
+// and those that are one and the same server's, of which a server uses the
+// latest that it dialled: older ones are half-open, as after a cut that this
+// side has not seen. Where there are too many the oldest is closed.
+//
+// Threads: any; connections are refused without its lock. Ownership: it does not
+// keep connections. Errors: none.
+//
+//   Admission admission(material);
+//   const std::uint64_t ticket = admission.Admit(inbound);
+//   if (!admission.Prove(ticket, 2, certificate)) inbound->Close();
+//   admission.Ended(ticket);
+
+#ifndef TRANSPORT_NNG_ADMISSION_H_
+#define TRANSPORT_NNG_ADMISSION_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "absl/types/optional.h"
+#include "transport/security.h"
+#include "transport/stream/tls_material.h"
+
+namespace cluster {
+namespace nng {
+
+// A connection that somebody else dialled.
+class AcceptedLink {
+ public:
+  virtual ~AcceptedLink() = default;
+  virtual void Refuse(Rejection rejection) = 0;
+  // Closes it; when it returns, no frame of it is being delivered.
+  virtual void Revoke() = 0;
+};
+
+class Admission {
+ public:
+  static constexpr std::size_t kUnprovenMax = 256;
+  static constexpr std::size_t kProvenMax = 4;  // of one server
+
+  explicit Admission(std::shared_ptr<const stream::TlsMaterial> material)
+      : material_(std::move(material)) {}
+
+  std::shared_ptr<const stream::TlsMaterial> material() const;
+
+  // One more has been accepted.
+  std::uint64_t Admit(std::weak_ptr<AcceptedLink> link);
+  // It has proven to be this server. False: not by today's material.
+  bool Prove(std::uint64_t ticket, int id, const std::string& certificate);
+  void Ended(std::uint64_t ticket);
+
+  // New connections use it; those that it does not let in are revoked.
+  void Reload(std::shared_ptr<const stream::TlsMaterial> material);
+
+ private:
+  struct Entry {
+    std::weak_ptr<AcceptedLink> link;
+    absl::optional<int> id;
+    std::string certificate;
+  };
+
+  // The oldest of those with this id, where there are more than `most`; taken
+  // from the list.
+  std::shared_ptr<AcceptedLink> TakeOldest(absl::optional<int> id,
+                                           std::size_t most);
+
+  mutable std::mutex mutex_;
+  // The rest is guarded by mutex_.
+  std::shared_ptr<const stream::TlsMaterial> material_;
+  std::map<std::uint64_t, Entry> entries_;  // by ticket, the oldest first
+  std::uint64_t last_ticket_ = 0;
+};
+
+}  // namespace nng
+}  // namespace cluster
+
+#endif  // TRANSPORT_NNG_ADMISSION_H_

@@ -1,0 +1,260 @@
+#include "transport/nng/channel.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "transport/stream/preamble.h"
+
+namespace cluster {
+namespace nng {
+namespace {
+
+// What one read takes of TLS: little of a quiet stream.
+constexpr std::size_t kSealedBytesMin = 4u << 10;
+constexpr std::size_t kSealedBytesMax = 128u << 10;
+// What is encrypted for one write, at least if there is as much.
+constexpr std::size_t kSealBytes = 128u << 10;
+
+nng_iov Segment(absl::string_view bytes) {
+  return nng_iov{const_cast<char*>(bytes.data()), bytes.size()};
+}
+
+}  // namespace
+
+Channel::Channel(Caretaker* caretaker, nng_stream* stream,
+                 std::shared_ptr<BufferPool> pool,
+                 std::unique_ptr<stream::TlsSession> tls)
+    : AsyncHandle(caretaker),
+      stream_(stream),
+      receive_aio_(NewAio<&Channel::OnReceived>(this)),
+      send_aio_(NewAio<&Channel::OnSent>(this)),
+      pool_(std::move(pool)),
+      sealed_bytes_(kSealedBytesMin),
+      tls_(std::move(tls)) {}
+
+void Channel::Open() {
+  {
+    Lock lock(mutex_);
+    Pump();
+  }
+  StartRead();
+}
+
+void Channel::StartRead() {
+  nng_iov segment;
+  if (tls_ != nullptr || draining_) {
+    if (sealed_ == nullptr) sealed_ = pool_->Lend(sealed_bytes_);
+    segment = nng_iov{sealed_.get(), sealed_bytes_};
+  } else {
+    const absl::Span<char> room = Room();
+    segment = nng_iov{room.data(), room.size()};
+  }
+  nng_aio_set_iov(receive_aio_, 1, &segment);
+  // From here on, the callback may run on another thread.
+  AsyncHandle::Begin([this] { nng_stream_recv(stream_, receive_aio_); });
+}
+
+void Channel::OnReceived(void* self) {
+  auto* const channel = static_cast<Channel*>(self);
+  if (channel->TakeRead()) channel->ReadOn();
+  channel->OnReadDone();
+  channel->Release();
+}
+
+void Channel::ReadOn() {
+  if (closed()) {
+    End(NNG_ECLOSED);
+  } else {
+    StartRead();
+  }
+}
+
+void Channel::End(int error) {
+  if (error == NNG_ECLOSED) {
+    Lock lock(mutex_);
+    if (send_error_ != 0) error = send_error_;
+  }
+  OnEnd(error);
+}
+
+bool Channel::TakeRead() {
+  const int error = nng_aio_result(receive_aio_);
+  if (error != 0) {
+    End(error);
+    return false;
+  }
+  if (draining_) return true;
+  const std::size_t bytes = nng_aio_count(receive_aio_);
+  if (tls_ != nullptr) return TakeSealed(bytes);
+  OnBytes(bytes);
+  return true;
+}
+
+bool Channel::TakeSealed(std::size_t bytes) {
+  absl::string_view in(sealed_.get(), bytes);
+  if (!shaken_) {
+    // Whoever says nothing, or no TLS, costs nothing.
+    if (in[0] == stream::kTlsFirstByte && !MayShakeHands()) {
+      unread_ = in;
+      return false;
+    }
+    shaken_ = true;
+  }
+  while (!draining_ && !closed()) {
+    const absl::Span<char> room = opened_ ? Room() : absl::Span<char>();
+    Lock lock(mutex_);
+    const std::size_t got = tls_->Read(&in, room);
+    const stream::TlsSession::State state = tls_->state();
+    const Rejection failure = tls_->failure();
+    const bool peer_knows = tls_->is_refused() || tls_->out().bytes.empty();
+    Pump();
+    lock.unlock();
+    if (got > 0) OnBytes(got);
+    if (state == stream::TlsSession::State::kFailed) {
+      draining_ = true;
+      OnTlsFailed(failure, peer_knows);
+    } else if (state == stream::TlsSession::State::kEnded) {
+      End(NNG_ECONNSHUT);
+      return false;
+    } else if (state == stream::TlsSession::State::kOpen && !opened_) {
+      opened_ = true;
+      OnSecured(*tls_->identity(), tls_->certificate());
+    } else if (got == 0) {
+      break;
+    }
+  }
+  AdaptSealedRoom(bytes);
+  return true;
+}
+
+void Channel::AdaptSealedRoom(std::size_t bytes) {
+  std::size_t wanted = sealed_bytes_;
+  if (bytes == sealed_bytes_) {
+    wanted = std::min(2 * sealed_bytes_, kSealedBytesMax);
+  } else if (bytes < sealed_bytes_ / 8) {
+    wanted = std::max(sealed_bytes_ / 2, kSealedBytesMin);
+  }
+  if (wanted == sealed_bytes_) return;
+  sealed_ = nullptr;
+  sealed_bytes_ = wanted;
+}
+
+void Channel::Resume() {
+  shaken_ = true;
+  if (TakeSealed(std::exchange(unread_, {}).size())) ReadOn();
+}
+
+void Channel::Say(absl::string_view bytes) {
+  Lock lock(mutex_);
+  if (tls_ == nullptr) {
+    said_.append(bytes.data(), bytes.size());
+  } else if (tls_->state() == stream::TlsSession::State::kOpen) {
+    tls_->Write(bytes);
+  }
+  Pump();
+}
+
+void Channel::WriteOut(stream::WriteBatch* batch) {
+  Lock lock(mutex_);
+  batch_ = batch;
+  Pump();
+}
+
+void Channel::Pump() {
+  if (sending_) return;
+  nng_iov segments[stream::WriteBatch::kSegmentsMax];
+  const unsigned count = send_error_ == 0 ? Gather(segments) : 0;
+  if (count == 0 && batch_ == nullptr) return;
+  sending_ = true;
+  // nng calls back on threads of its own, so the lock may be held.
+  if (count > 0) {
+    nng_aio_set_iov(send_aio_, count, segments);
+    Begin([this] { nng_stream_send(stream_, send_aio_); });
+  } else {
+    // The batch can not be written any more. It is not told inline.
+    if (send_error_ == 0) send_error_ = NNG_ECRYPTO;
+    Begin([this] { nng_sleep_aio(0, send_aio_); });
+  }
+}
+
+unsigned Channel::Gather(nng_iov* segments) {
+  if (tls_ != nullptr) {
+    SealBatch();
+    sent_slice_ = tls_->out();
+  } else if (!said_.empty()) {
+    sent_slice_ = MakeSlice(std::exchange(said_, std::string()));
+  } else if (batch_ != nullptr) {
+    unsigned count = 0;
+    for (const absl::string_view bytes : batch_->segments()) {
+      segments[count++] = Segment(bytes);
+    }
+    return count;
+  }
+  segments[0] = Segment(sent_slice_.bytes);
+  return sent_slice_.bytes.empty() ? 0 : 1;
+}
+
+void Channel::SealBatch() {
+  if (batch_ == nullptr) return;
+  while (!batch_->done() && tls_->out().bytes.size() < kSealBytes &&
+         tls_->state() == stream::TlsSession::State::kOpen) {
+    const absl::string_view part =
+        batch_->segments().front().substr(0, kSealBytes);
+    tls_->Write(part);
+    batch_->Advance(part.size());
+  }
+}
+
+void Channel::NoteSent(std::size_t bytes) {
+  if (tls_ != nullptr) {
+    tls_->Sent(bytes);
+  } else if (sent_slice_.owner != nullptr) {
+    said_.insert(0, std::string(sent_slice_.bytes.substr(bytes)));
+  } else {
+    batch_->Advance(bytes);
+  }
+}
+
+void Channel::OnSent(void* self) {
+  auto* const channel = static_cast<Channel*>(self);
+  channel->FinishWrite();
+  channel->Release();
+}
+
+void Channel::FinishWrite() {
+  Lock lock(mutex_);
+  const int error = nng_aio_result(send_aio_);
+  if (send_error_ == 0) send_error_ = error;
+  // With an error nothing of this operation was written: nng makes one system
+  // call for each.
+  if (send_error_ == 0) NoteSent(nng_aio_count(send_aio_));
+  sent_slice_ = Slice();
+  sending_ = false;
+  const int first_error = send_error_;
+  const bool is_written = batch_ != nullptr && batch_->done() &&
+                          (tls_ == nullptr || tls_->out().bytes.empty());
+  const bool is_over = is_written || (batch_ != nullptr && first_error != 0);
+  if (is_over) {
+    batch_ = nullptr;
+  } else {
+    Pump();
+  }
+  lock.unlock();
+  if (first_error != 0) Close();
+  if (is_over) OnWritten(first_error);
+}
+
+void Channel::CloseHandles() {
+  nng_stream_close(stream_);
+  nng_aio_abort(receive_aio_, NNG_ECLOSED);
+  nng_aio_abort(send_aio_, NNG_ECLOSED);
+}
+
+void Channel::FreeHandles() {
+  nng_aio_free(receive_aio_);
+  nng_aio_free(send_aio_);
+  nng_stream_free(stream_);
+}
+
+}  // namespace nng
+}  // namespace cluster

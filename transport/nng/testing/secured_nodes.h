@@ -1,0 +1,51 @@
+// SecuredNodes: nodes for tests of the nng backend.
+//
+// Threads: one. Errors: fail the test.
+//
+//   const stream::TestKeys keys({1, 2});
+//   auto one = StartSecured(keys.ConfigOf(1));
+//   auto two = StartSecured(keys.ConfigOf(2));
+//   ConnectBoth(*one, 1, *two, 2);
+
+#ifndef TRANSPORT_NNG_TESTING_SECURED_NODES_H_
+#define TRANSPORT_NNG_TESTING_SECURED_NODES_H_
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "transport/contract/recording_handler.h"
+#include "transport/stream/testing/test_keys.h"
+#include "transport/transport.h"
+
+namespace cluster {
+namespace nng {
+
+// A transport and its handler.
+struct TestNode {
+  RecordingHandler handler;
+  std::unique_ptr<Transport> transport;  // goes first
+
+  ~TestNode() { transport.reset(); }
+
+  absl::Status Connect(int peer, const std::string& address) {
+    return transport->Connect(peer, address, /*generation=*/1);
+  }
+  SendResult Send(int peer, std::string text) {
+    return transport->Send(peer, Frame{{MakeSlice(std::move(text))}});
+  }
+};
+
+// Listens there. Null, and a failed test, if not.
+std::unique_ptr<TestNode> StartSecured(
+    const TransportConfig& config, const std::string& address = "127.0.0.1:0");
+
+void ConnectBoth(TestNode& one, int one_id, TestNode& two, int two_id);
+
+// Sends `text` and waits for it. False: it did not come.
+bool Delivers(TestNode& from, int peer, TestNode& to, const std::string& text);
+
+}  // namespace nng
+}  // namespace cluster
+
+#endif  // TRANSPORT_NNG_TESTING_SECURED_NODES_H_

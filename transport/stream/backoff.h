@@ -1,0 +1,62 @@
+// Backoff: how long to wait before a peer is dialled again.
+//
+// What it is: a delay that doubles with each attempt up to a cap, with jitter,
+// so that a server that returns is not dialled by all at once; and the count of
+// attempts, by which the addresses of a name take turns. What it is not: a
+// timer.
+//
+// Threads: one at a time. Errors: none.
+//
+//   Backoff backoff;
+//   dial_at = Clock::now() + backoff.NextDelay();
+//   backoff.Reset();   // it was reached
+
+#ifndef TRANSPORT_STREAM_BACKOFF_H_
+#define TRANSPORT_STREAM_BACKOFF_H_
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <random>
+#include <utility>
+
+namespace cluster {
+namespace stream {
+
+class Backoff {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  static constexpr std::chrono::milliseconds kDelayMin{20};
+  static constexpr std::chrono::milliseconds kDelayMax{1000};
+
+  Backoff() : delay_(kDelayMin), random_(std::random_device()()) {}
+
+  void Reset() {
+    delay_ = kDelayMin;
+    attempts_ = 0;
+  }
+
+  // From 0 on.
+  unsigned NextAttempt() { return attempts_++; }
+
+  // Between half of what it has grown to and all of it.
+  Clock::duration NextDelay() {
+    const auto most =
+        std::chrono::duration_cast<std::chrono::microseconds>(std::exchange(
+            delay_, std::min<Clock::duration>(2 * delay_, kDelayMax)));
+    std::uniform_int_distribution<std::int64_t> delay_us(most.count() / 2,
+                                                         most.count());
+    return std::chrono::microseconds(delay_us(random_));
+  }
+
+ private:
+  Clock::duration delay_;
+  unsigned attempts_ = 0;
+  std::minstd_rand random_;
+};
+
+}  // namespace stream
+}  // namespace cluster
+
+#endif  // TRANSPORT_STREAM_BACKOFF_H_

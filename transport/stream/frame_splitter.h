@@ -1,0 +1,105 @@
+// FrameSplitter: cuts what arrives on a byte stream into frames, without
+// copying them.
+//
+// The reading half of transport/stream/preamble.h, free of any I/O: it says where the next bytes go (Room), is told how many came (Commit), and
+// hands out the frames that are complete (Next) as slices that share the
+// buffer. Read bytes are moved only when a frame has begun in a buffer that it
+// does not fit into.
+//
+// Memory. A buffer is filled from end to end before the next one is begun, so
+// what frames pin is at most the buffers that they fill and one more. A buffer
+// holds about four times what the last reads brought, from kBufferBytesMin to
+// `read_buffer_bytes`, in whole frames of the size last seen: so quiet streams
+// hold little, a small frame that is kept long pins little, and equal frames
+// never have to be moved; of those that are longer than two buffers, no more is
+// than the smallest buffer. A frame that is longer than two buffers, and than
+// any that this stream has completed, gets memory as its bytes arrive, twice
+// what has arrived at most: a mere claim costs nothing.
+//
+// Threads: one at a time; the slices are free of it. Errors: kBad for ever,
+// from the first wrong byte of the preamble or length over the limit on;
+// `fault` says which.
+//
+//   FrameSplitter splitter(pool, 16 << 20, 256 << 10);
+//   absl::Span<char> room = splitter.Room();
+//   splitter.Commit(read(fd, room.data(), room.size()));
+//   Slice frame;
+//   while (splitter.Next(&frame) == FrameSplitter::Step::kFrame) Use(frame);
+
+#ifndef TRANSPORT_STREAM_FRAME_SPLITTER_H_
+#define TRANSPORT_STREAM_FRAME_SPLITTER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "absl/types/span.h"
+#include "transport/buffer_pool.h"
+#include "transport/frame.h"
+
+namespace cluster {
+namespace stream {
+
+class FrameSplitter {
+ public:
+  static constexpr std::size_t kBufferBytesMin = 8u << 10;
+
+  enum class Step {
+    kFrame,
+    kMore,
+    kBad,
+  };
+  enum class Fault {
+    kNone,
+    kStranger,      // not this protocol
+    kTls,           // TLS
+    kOtherVersion,  // of this protocol
+    kTooLong,
+  };
+
+  // `read_buffer_bytes` is at least kBufferBytesMin.
+  FrameSplitter(std::shared_ptr<BufferPool> pool, std::size_t frame_bytes_max,
+                std::size_t read_buffer_bytes);
+
+  // Where the next bytes go; never empty. Call it when Next has said kMore.
+  absl::Span<char> Room();
+  void Commit(std::size_t bytes);
+
+  Step Next(Slice* frame);
+
+  Fault fault() const { return fault_; }
+  bool has_preamble() const { return has_preamble_; }
+  std::size_t buffer_bytes() const { return capacity_; }
+
+ private:
+  std::size_t unread() const { return end_ - begin_; }
+  Step TakePreamble();
+  Step Fail(Fault fault);
+  bool FrameFits(std::size_t frame_bytes) const;
+  // Memory to have at once for a frame of which so few bytes have arrived.
+  std::size_t Allowed(std::size_t frame_bytes) const;
+  std::size_t UsualBytes() const;
+  void StartBuffer(std::size_t bytes);
+
+  const std::shared_ptr<BufferPool> pool_;
+  const std::size_t frame_bytes_max_;
+  const std::size_t read_buffer_bytes_;
+
+  std::shared_ptr<char> buffer_;
+  std::size_t capacity_ = 0;
+  std::size_t begin_ = 0;  // of what no frame has been made of
+  std::size_t end_ = 0;    // of what has been read
+  bool has_preamble_ = false;
+  Fault fault_ = Fault::kNone;
+  // Both with the length before it.
+  std::size_t last_frame_bytes_ = 0;
+  std::size_t longest_frame_bytes_ = 0;
+  // Of the reads into this buffer.
+  std::size_t reads_ = 0;
+  std::size_t read_bytes_ = 0;
+};
+
+}  // namespace stream
+}  // namespace cluster
+
+#endif  // TRANSPORT_STREAM_FRAME_SPLITTER_H_

@@ -1,0 +1,146 @@
+#include "transport/stream/write_batch.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <new>
+#include <utility>
+
+#include "transport/check.h"
+#include "transport/stream/preamble.h"
+
+namespace cluster {
+namespace stream {
+namespace {
+
+bool IsCopied(const Slice& slice) {
+  return slice.bytes.size() <= WriteBatch::kCopiedBytesMax;
+}
+
+// Of the list of frames, which doubles.
+constexpr std::size_t kEntriesMin = 16;
+
+}  // namespace
+
+// More segments than one write takes are never listed.
+WriteBatch::WriteBatch() : staging_(new char[kStagingBytes]) {
+  segments_.reserve(kSegmentsMax);
+  entries_.reserve(kEntriesMin);
+}
+
+void WriteBatch::Fill(FrameQueue* queue) {
+  CLUSTER_CHECK(written_ == 0, "a write is under way");
+  while (!queue->empty() && HasRoomForEntry()) {
+    const std::size_t begin = bytes_;
+    if (!Add(queue->front())) {
+      if (!entries_.empty()) return;
+      AddWhole(queue->front());
+    }
+    entries_.push_back(Entry{queue->PopFront(), begin});
+  }
+}
+
+// False: there is no memory for one more, and there are some already.
+bool WriteBatch::HasRoomForEntry() {
+  if (entries_.size() < entries_.capacity()) return true;
+  try {
+    entries_.reserve(2 * entries_.capacity());
+    return true;
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+}
+
+bool WriteBatch::Add(const Frame& frame) {
+  std::size_t copied = kLengthBytes;
+  std::size_t segments = 2;  // the length, and small slices after the last
+  for (const Slice& slice : frame.slices) {
+    if (IsCopied(slice)) {
+      copied += slice.bytes.size();
+    } else {
+      segments += 2;  // and the small slices before it
+    }
+  }
+  // A large slice at the end needs nothing after it, which is the common case:
+  // a header and a body.
+  if (!frame.slices.empty() && !IsCopied(frame.slices.back())) --segments;
+  if (segments_.size() + segments - 1 > kSegmentsMax) return false;
+  if (staged_ + copied > kStagingBytes) return false;
+
+  char length[kLengthBytes];
+  StoreLength(static_cast<std::uint32_t>(frame.size()), length);
+  Stage(length, kLengthBytes);
+  for (const Slice& slice : frame.slices) {
+    if (IsCopied(slice)) {
+      Stage(slice.bytes.data(), slice.bytes.size());
+      continue;
+    }
+    segments_.push_back(slice.bytes);
+    bytes_ += slice.bytes.size();
+  }
+  return true;
+}
+
+void WriteBatch::AddWhole(const Frame& frame) {
+  const std::size_t bytes = frame.size();
+  // An allocation and a copy, for a frame of more large slices than one write takes.
+  flattened_.reset(new char[kLengthBytes + bytes]);
+  char* to = flattened_.get();
+  StoreLength(static_cast<std::uint32_t>(bytes), to);
+  to += kLengthBytes;
+  for (const Slice& slice : frame.slices) {
+    std::memcpy(to, slice.bytes.data(), slice.bytes.size());
+    to += slice.bytes.size();
+  }
+  segments_.push_back(
+      absl::string_view(flattened_.get(), kLengthBytes + bytes));
+  bytes_ += kLengthBytes + bytes;
+}
+
+void WriteBatch::Stage(const char* from, std::size_t bytes) {
+  if (bytes == 0) return;
+  char* const to = staging_.get() + staged_;
+  std::memcpy(to, from, bytes);
+  staged_ += bytes;
+  bytes_ += bytes;
+  if (!segments_.empty()) {
+    absl::string_view& last = segments_.back();
+    if (last.data() + last.size() == to) {
+      last = absl::string_view(last.data(), last.size() + bytes);
+      return;
+    }
+  }
+  segments_.push_back(absl::string_view(to, bytes));
+}
+
+void WriteBatch::Advance(std::size_t bytes) {
+  written_ += bytes;
+  CLUSTER_CHECK(written_ <= bytes_, "more was written than there was");
+  while (bytes > 0) {
+    absl::string_view& segment = segments_[segments_begin_];
+    const std::size_t part = std::min(bytes, segment.size());
+    segment.remove_prefix(part);
+    bytes -= part;
+    if (segment.empty()) ++segments_begin_;
+  }
+}
+
+void WriteBatch::ReturnUntouched(FrameQueue* queue) {
+  while (!entries_.empty() && entries_.back().begin >= written_) {
+    queue->PushFront(std::move(entries_.back().frame));
+    entries_.pop_back();
+  }
+}
+
+void WriteBatch::Clear() {
+  entries_.clear();
+  segments_.clear();
+  segments_begin_ = 0;
+  flattened_.reset();
+  staged_ = 0;
+  bytes_ = 0;
+  written_ = 0;
+}
+
+}  // namespace stream
+}  // namespace cluster
