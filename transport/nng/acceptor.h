@@ -1,12 +1,11 @@
 // Acceptor: the bound address, and the loop that accepts connections on it.
 //
-// What it is: nng's stream listener and one aio. It survives every error of
-// accept: it tries again, after a short pause, since an error like "no more
-// files" stays for a while.
+// It survives every error of accept, and tries again after a short pause, since
+// an error like "no more files" stays for a while.
 //
 // Threads: `accepted` is called on nng's threads, one call at a time, and owns
-// the stream from then on. Ownership: shared by the caretaker;
-// what `accepted` uses must outlive it. Errors: of binding, by Open.
+// the stream from then on. Ownership: shared by the caretaker; what `accepted`
+// uses must outlive it. Errors: of binding, by Open.
 //
 //   auto acceptor = Acceptor::Open(&caretaker, address, accepted);
 //   caretaker.Add(*acceptor);

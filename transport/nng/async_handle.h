@@ -1,23 +1,16 @@
 // AsyncHandle: the base of whatever starts operations of nng: an acceptor, a
 // dial, a connection. It settles when they may be freed.
 //
-// nng 1.5.2 asks for care in four things, all settled here:
-//   - an operation that is started on a closed stream never calls back, unless
-//     it is aborted;
-//   - waiting and freeing in a callback blocks or aborts;
-//   - an nng_aio must not be freed or started again by two threads at once;
-//   - of one nng_aio, two callbacks may run at once, when the first has started
-//     the next operation. That is allowed, and used.
+// A count of holds (one for each operation under way or callback that runs, one
+// for the creator until it will begin nothing more from outside) and a closed
+// flag: when it is closed and without holds, the caretaker frees it. For nng
+// 1.5.2 an operation on a closed stream never calls back unless it is aborted; a
+// callback may neither wait nor free; and of one nng_aio two callbacks may run
+// at once, when the first has started the next operation.
 //
-// What it is: a count of holds (one for each operation under way or callback
-// that runs, one for the creator until it will begin nothing more from outside)
-// and a closed flag; when closed and without holds, the caretaker frees it.
-// What it is not: a lock; what an object's callbacks share is its own affair.
-//
-// Threads: Close may be called from any thread, callbacks too, and never waits.
-// Begin: whoever owns the aio at the moment. Ownership: the caretaker's share
-// keeps the object alive until its last callback has returned.
-// Errors: those of an operation come to its callback.
+// Threads: Close from any, callbacks too; it never waits. Begin: whoever owns
+// the aio at the moment. Ownership: the caretaker's share keeps the object alive
+// until its last callback has returned. Errors: come to the callback.
 //
 //   void OnRead() {   // the callback of aio_
 //     if (nng_aio_result(aio_) != 0) Close();

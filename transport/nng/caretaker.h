@@ -1,21 +1,16 @@
 // Caretaker: the one thread that a transport has of its own, for all that may
 // not be done in a callback of nng: freeing, waiting, and doing things later.
 //
-// What it is: a list of things to tend and a loop that looks after each when
-// its time has come or when anybody calls Wake. Dialling again, closing silent
-// connections and freeing closed ones are rare, so one look at all of them
-// each time is cheap.
-// What it is not: on the way of a frame.
+// It looks after each thing in its list when its time has come, and after all of
+// them when anybody calls Wake. What it does is rare; no frame waits for it.
 //
-// Threads: Add and Wake may be called from any thread, nng's too; Tend is
-// called on the caretaker's alone. Ownership: it shares each tended thing until
-// that says that it has finished. Errors: of Start.
+// Threads: Add and Wake from any, nng's too; Tend is called on the caretaker's
+// alone. Ownership: it shares each thing until that has finished. Errors: of
+// Start.
 //
 //   Caretaker caretaker;
 //   absl::Status status = caretaker.Start();
 //   caretaker.Add(connection);
-//   ...
-//   caretaker.Stop();   // after having told everything to finish
 
 #ifndef TRANSPORT_NNG_CARETAKER_H_
 #define TRANSPORT_NNG_CARETAKER_H_

@@ -94,10 +94,9 @@ bool Channel::TakeSealed(std::size_t bytes) {
   absl::string_view in(sealed_.get(), bytes);
   if (!shaken_) {
     // Whoever says nothing, or no TLS, costs nothing.
-    if (in[0] == stream::kTlsFirstByte && !MayShakeHands()) {
-      unread_ = in;
-      return false;
-    }
+    unread_ = in;  // before Resume may come
+    if (in[0] == stream::kTlsFirstByte && !MayShakeHands()) return false;
+    unread_ = {};
     shaken_ = true;
   }
   while (!draining_ && !closed()) {

@@ -1,16 +1,10 @@
-// Dial: one attempt to connect.
-//
-// What it is: a dialer of nng, made anew for each attempt so that the name is
-// resolved anew, and its one operation. What it is not: the decision when to
-// try again (outbound.h).
+// Dial: one attempt to connect, with a dialer of nng of its own, so that the name
+// is resolved anew.
 //
 // Threads: Start once. The listener is called once, on nng's thread, with a
 // stream that is then its own, or an error; after Close too. Ownership: it
-// shares the listener until then.
-// Errors: to the listener.
+// shares the listener until then. Errors: to the listener.
 //
-//   nng_stream_dialer* dialer = nullptr;
-//   absl::Status status = OpenDialer(address, attempt, &dialer);
 //   auto dial = std::make_shared<Dial>(&caretaker, outbound, address, dialer);
 //   caretaker.Add(dial);
 //   dial->Start();

@@ -3,16 +3,12 @@
 //
 // nng runs the callbacks of the whole process on 2 threads a CPU, 16 at most.
 // The call is made inline (no hop) while at most half of them are inside an
-// OnDrained of any transport; else it is handed to a thread of this transport's
-// own, made when first needed. There are at most two of these: when one is held
-// up by user code, the other goes on; calls that come while both are inside
-// become one. Where no thread can be made the call is made inline all the same.
-// What it is not: per connection; OnDrained says that something has arrived,
-// not where.
+// OnDrained; else one of at most two threads of this transport's own makes it.
+// Calls that come while both are inside become one.
 //
-// Threads: Drain is called on nng's threads. Stop waits for the threads of its
-// own, so for user code; call it when no Drain is running or will come.
-// Errors: none.
+// Threads: Drain is called on nng's. Stop waits for the own threads, so for user
+// code; call it when no Drain is running or will come. Errors: none; where no
+// thread can be made the call is made inline.
 //
 //   Drainer drainer(handler);
 //   drainer.Drain();   // after one or more OnFrame

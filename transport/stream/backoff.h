@@ -1,11 +1,8 @@
-// Backoff: how long to wait before a peer is dialled again.
+// Backoff: how long to wait before a peer is dialled again, and the count of
+// attempts, by which the addresses of a name take turns.
 //
-// What it is: a delay that doubles with each attempt up to a cap, with jitter,
-// so that a server that returns is not dialled by all at once; and the count of
-// attempts, by which the addresses of a name take turns. What it is not: a
-// timer.
-//
-// Threads: one at a time. Errors: none.
+// The delay doubles with each attempt up to a cap, with jitter, so that a server
+// that returns is not dialled by all at once. Threads: one at a time.
 //
 //   Backoff backoff;
 //   dial_at = Clock::now() + backoff.NextDelay();

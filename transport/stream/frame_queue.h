@@ -1,8 +1,5 @@
-// FrameQueue: frames that wait, first in first out, with the sum of their
-// bytes.
-//
-// What it is: a Ring of frames, so that a steady flow allocates nothing. What
-// it is not: bounded or thread-safe; its owner sees to both.
+// FrameQueue: frames that wait, first in first out, with the sum of their bytes.
+// A steady flow allocates nothing. Its owner bounds it.
 //
 // Threads: one at a time. Ownership: it holds shares of the frames' slices.
 // Errors: taking from an empty queue aborts.

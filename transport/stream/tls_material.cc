@@ -148,6 +148,9 @@ absl::StatusOr<std::shared_ptr<const TlsMaterial>> TlsMaterial::Load(
 }
 
 absl::Status TlsMaterial::MakeContext() {
+  // Whoever calls exit while a server runs would else pull OpenSSL away from
+  // under the threads that use it.
+  OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, nullptr);
   context_.reset(SSL_CTX_new(TLS_method()));
   SSL_CTX* const context = context_.get();
   if (context == nullptr ||

@@ -1,0 +1,122 @@
+#include "transport/nng/admission.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "transport/stream/testing/test_keys.h"
+
+namespace cluster {
+namespace nng {
+namespace {
+
+using stream::TestKeys;
+using ::testing::HasSubstr;
+
+struct Link final : AcceptedLink {
+  void Refuse(Rejection rejection) override { refusals.push_back(rejection); }
+  void Revoke() override { revoked = true; }
+
+  std::vector<Rejection> refusals;
+  bool revoked = false;
+};
+
+// Server 1 listens; 2 and 3 dial it.
+class AdmissionTest : public testing::Test {
+ protected:
+  struct Admitted {
+    std::shared_ptr<Link> link = std::make_shared<Link>();
+    std::uint64_t ticket = 0;
+  };
+
+  Admitted Admit() {
+    Admitted admitted;
+    admitted.ticket = admission_.Admit(admitted.link);
+    return admitted;
+  }
+
+  // As a session tells it.
+  static std::string CertificateOf(const TestKeys& keys, int id) {
+    stream::TlsPair pair(keys.MaterialOf(id), 1, keys.MaterialOf(1));
+    pair.Carry();
+    return pair.listener->certificate();
+  }
+
+  const TestKeys keys_{{1, 2, 3}};
+  const std::string of_two_ = CertificateOf(keys_, 2);
+  const std::string of_three_ = CertificateOf(keys_, 3);
+  Admission admission_{keys_.MaterialOf(1)};
+};
+
+TEST_F(AdmissionTest, OfTooManyThatHaveProvenNothingTheOldestIsRefused) {
+  std::vector<Admitted> admitted;
+  const Admitted proven = Admit();
+  ASSERT_TRUE(admission_.Prove(proven.ticket, 2, of_two_));
+  for (std::size_t i = 0; i < Admission::kUnprovenMax; ++i) {
+    admitted.push_back(Admit());
+  }
+  // Who has ended leaves room.
+  admission_.Ended(admitted[5].ticket);
+  admitted.push_back(Admit());
+  EXPECT_TRUE(admitted[0].link->refusals.empty());
+  admitted.push_back(Admit());
+  ASSERT_EQ(admitted[0].link->refusals.size(), 1u);
+  EXPECT_EQ(admitted[0].link->refusals[0].kind, RejectionKind::kSilent);
+  EXPECT_THAT(admitted[0].link->refusals[0].reason,
+              HasSubstr("more than 256 connections"));
+  EXPECT_TRUE(admitted[1].link->refusals.empty());
+  EXPECT_TRUE(proven.link->refusals.empty());
+  // And it is too late for it.
+  EXPECT_FALSE(admission_.Prove(admitted[0].ticket, 2, of_two_));
+}
+
+TEST_F(AdmissionTest, OfTooManyOfOneServerTheOldestIsRefused) {
+  std::vector<Admitted> of_two;
+  const Admitted three = Admit();
+  ASSERT_TRUE(admission_.Prove(three.ticket, 3, of_three_));
+  for (std::size_t i = 0; i <= Admission::kProvenMax; ++i) {
+    of_two.push_back(Admit());
+    ASSERT_TRUE(admission_.Prove(of_two[i].ticket, 2, of_two_));
+  }
+  ASSERT_EQ(of_two[0].link->refusals.size(), 1u);
+  EXPECT_EQ(of_two[0].link->refusals[0].peer, 2);
+  EXPECT_THAT(of_two[0].link->refusals[0].reason,
+              HasSubstr("server 2 has more than 4 connections to this one"));
+  EXPECT_TRUE(of_two[1].link->refusals.empty());
+  EXPECT_TRUE(three.link->refusals.empty());
+}
+
+TEST_F(AdmissionTest, AReloadRevokesThoseThatAreNoLongerPinnedAndNoOthers) {
+  const Admitted two = Admit();
+  const Admitted three = Admit();
+  const Admitted unproven = Admit();
+  ASSERT_TRUE(admission_.Prove(two.ticket, 2, of_two_));
+  ASSERT_TRUE(admission_.Prove(three.ticket, 3, of_three_));
+  admission_.Reload(keys_.MaterialOf(1));
+  EXPECT_FALSE(two.link->revoked);
+  TransportConfig config = keys_.ConfigOf(1);
+  config.security->peers.erase(2);
+  admission_.Reload(stream::LoadMaterial(config));
+  EXPECT_TRUE(two.link->revoked);
+  EXPECT_FALSE(three.link->revoked);
+  EXPECT_FALSE(unproven.link->revoked);
+}
+
+// One whose handshake began with the keys before: it comes too late.
+TEST_F(AdmissionTest, WhoIsRevokedDuringItsHandshakeIsNotAdmitted) {
+  const Admitted two = Admit();
+  const Admitted three = Admit();
+  const TestKeys fresh({2});
+  TransportConfig config = keys_.ConfigOf(1);
+  config.security->peers[2] = fresh.PublicFolder(2);
+  admission_.Reload(stream::LoadMaterial(config));
+  EXPECT_FALSE(admission_.Prove(two.ticket, 2, of_two_));
+  EXPECT_TRUE(admission_.Prove(three.ticket, 3, of_three_));
+}
+
+}  // namespace
+}  // namespace nng
+}  // namespace cluster
