@@ -56,8 +56,9 @@ void Channel::StartRead() {
 
 void Channel::OnReceived(void* self) {
   auto* const channel = static_cast<Channel*>(self);
-  if (channel->TakeRead()) channel->ReadOn();
-  channel->OnReadDone();
+  bool done = false;
+  if (channel->TakeRead(&done)) channel->ReadOn();
+  if (done) channel->OnReadDone();
   channel->Release();
 }
 
@@ -77,7 +78,7 @@ void Channel::End(int error) {
   OnEnd(error);
 }
 
-bool Channel::TakeRead() {
+bool Channel::TakeRead(bool* done) {
   const int error = nng_aio_result(receive_aio_);
   if (error != 0) {
     End(error);
@@ -85,12 +86,12 @@ bool Channel::TakeRead() {
   }
   if (draining_) return true;
   const std::size_t bytes = nng_aio_count(receive_aio_);
-  if (tls_ != nullptr) return TakeSealed(bytes);
-  OnBytes(bytes);
+  if (tls_ != nullptr) return TakeSealed(bytes, done);
+  *done = OnBytes(bytes);
   return true;
 }
 
-bool Channel::TakeSealed(std::size_t bytes) {
+bool Channel::TakeSealed(std::size_t bytes, bool* done) {
   absl::string_view in(sealed_.get(), bytes);
   if (!shaken_) {
     // Whoever says nothing, or no TLS, costs nothing.
@@ -108,7 +109,7 @@ bool Channel::TakeSealed(std::size_t bytes) {
     const bool peer_knows = tls_->is_refused() || tls_->out().bytes.empty();
     Pump();
     lock.unlock();
-    if (got > 0) OnBytes(got);
+    if (got > 0 && OnBytes(got)) *done = true;
     if (state == stream::TlsSession::State::kFailed) {
       draining_ = true;
       OnTlsFailed(failure, peer_knows);
@@ -140,7 +141,8 @@ void Channel::AdaptSealedRoom(std::size_t bytes) {
 
 void Channel::Resume() {
   shaken_ = true;
-  if (TakeSealed(std::exchange(unread_, {}).size())) ReadOn();
+  bool done = false;  // a handshake has only begun
+  if (TakeSealed(std::exchange(unread_, {}).size(), &done)) ReadOn();
 }
 
 void Channel::Say(absl::string_view bytes) {

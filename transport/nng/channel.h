@@ -62,9 +62,9 @@ class Channel : public AsyncHandle {
 
   // Where plaintext is to go; not empty.
   virtual absl::Span<char> Room() = 0;
-  // So much has been put there. What is wrong with it closes or drains.
-  virtual void OnBytes(std::size_t bytes) = 0;
-  // After a read, when the next one has begun.
+  // So much has been put there. What is wrong with it closes or drains. Whether
+  // OnReadDone is to follow, when the next read has begun.
+  virtual bool OnBytes(std::size_t bytes) = 0;
   virtual void OnReadDone() {}
   // The first bytes of a TLS handshake are there. False: Resume comes later.
   virtual bool MayShakeHands() { return true; }
@@ -87,11 +87,13 @@ class Channel : public AsyncHandle {
   static void OnSent(void* self);
 
   void StartRead();
-  // Takes what a read brought; whether to begin the next.
-  bool TakeRead();
+  // Takes what a read brought; whether to begin the next. `done` becomes true
+  // where OnReadDone is to follow: a local of each read, since the next one may
+  // be taken on another thread meanwhile.
+  bool TakeRead(bool* done);
+  bool TakeSealed(std::size_t bytes, bool* done);
   void ReadOn();
   void End(int error);
-  bool TakeSealed(std::size_t bytes);
   void AdaptSealedRoom(std::size_t bytes);
   // Starts the next write, if none is under way and there is anything to write.
   void Pump();

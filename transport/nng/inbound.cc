@@ -52,25 +52,24 @@ void Inbound::OnTlsFailed(const Rejection& failure, bool peer_knows) {
   if (peer_knows) Close();
 }
 
-void Inbound::OnBytes(std::size_t bytes) {
+bool Inbound::OnBytes(std::size_t bytes) {
   splitter_.Commit(bytes);
   std::unique_lock<std::mutex> lock(telling_, std::defer_lock);
   if (secured()) lock.lock();
+  bool told = false;
   Slice slice;
   while (!closed()) {
     const stream::FrameSplitter::Step step = splitter_.Next(&slice);
     if (splitter_.has_preamble()) NoteGreeted();
-    if (step == stream::FrameSplitter::Step::kMore) return;
+    if (step == stream::FrameSplitter::Step::kMore) break;
     if (step == stream::FrameSplitter::Step::kBad) {
       RefuseFault();
-      return;
+      break;
     }
-    if (!TellFrame(std::move(slice))) return;
+    TellFrame(std::move(slice));
+    told = true;
   }
-}
-
-void Inbound::OnReadDone() {
-  if (std::exchange(has_told_, false)) context_->drainer->Drain();
+  return told;
 }
 
 void Inbound::NoteGreeted() {
@@ -79,16 +78,14 @@ void Inbound::NoteGreeted() {
   Say(stream::Preamble());
 }
 
-bool Inbound::TellFrame(Slice slice) {
+void Inbound::TellFrame(Slice slice) {
   ReceivedFrame frame;
   frame.slice = std::move(slice);
   frame.identity = identity_;
-  has_told_ = true;
-  if (context_->handler->OnFrame(std::move(frame)) == FrameVerdict::kAccepted) {
-    return true;
+  if (context_->handler->OnFrame(std::move(frame)) ==
+      FrameVerdict::kMalformed) {
+    Close();
   }
-  Close();
-  return false;
 }
 
 void Inbound::RefuseFault() {

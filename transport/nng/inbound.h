@@ -73,15 +73,14 @@ class Inbound final : public Channel,
 
  private:
   absl::Span<char> Room() override { return splitter_.Room(); }
-  void OnBytes(std::size_t bytes) override;
-  void OnReadDone() override;
+  bool OnBytes(std::size_t bytes) override;
+  void OnReadDone() override { context_->drainer->Drain(); }
   bool MayShakeHands() override;
   void OnSecured(int identity, const std::string& certificate) override;
   void OnTlsFailed(const Rejection& failure, bool peer_knows) override;
   void OnEnd(int /*error*/) override { Close(); }
 
-  // Whether to go on.
-  bool TellFrame(Slice slice);
+  void TellFrame(Slice slice);
   void NoteGreeted();
   void RefuseFault();
   Rejection NewRejection(RejectionKind kind, absl::string_view reason) const;
@@ -103,7 +102,6 @@ class Inbound final : public Channel,
   // Held while frames are told, if the connection is secured.
   std::mutex telling_;
   stream::FrameSplitter splitter_;
-  bool has_told_ = false;         // of the read under way
   absl::optional<int> identity_;  // that it has proven
 
   std::uint64_t ticket_ = 0;  // of the admission

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <utility>
@@ -33,6 +34,18 @@ std::string Wire(const std::string& text) {
   return std::string(length, stream::kLengthBytes) + text;
 }
 
+// Of a short path, as sockets need it.
+class SocketFolder {
+ public:
+  SocketFolder() { EXPECT_NE(mkdtemp(&path_[0]), nullptr); }
+  ~SocketFolder() { rmdir(path_.c_str()); }
+
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_ = "/tmp/nngXXXXXX";
+};
+
 bool HasReason(const Recorded& recorded, const std::string& text) {
   return std::any_of(recorded.rejections.begin(), recorded.rejections.end(),
                      [&](const Rejection& rejection) {
@@ -56,12 +69,10 @@ class NngSecurityTest : public testing::TestWithParam<const char*> {
     ASSERT_NE(one_, nullptr);
   }
 
-  static std::string Address() {
-    static int count = 0;
+  std::string Address() {
     return std::string(GetParam()) == "ipv4"
                ? "127.0.0.1:0"
-               : absl::StrCat("ipc:///tmp/nng_security.", getpid(), ".",
-                              ++count);
+               : absl::StrCat("ipc://", sockets_.path(), "/", ++sockets_made_);
   }
 
   void StartTwo() {
@@ -111,6 +122,8 @@ class NngSecurityTest : public testing::TestWithParam<const char*> {
   }
 
   const TestKeys keys_{{1, 2, 3}};
+  const SocketFolder sockets_;
+  int sockets_made_ = 0;
   int count_ = 0;
   std::unique_ptr<TestNode> one_;
   std::unique_ptr<TestNode> two_;

@@ -27,13 +27,13 @@ absl::Span<char> OutboundConnection::Room() {
   return absl::MakeSpan(answer_).subspan(answer_bytes_);
 }
 
-void OutboundConnection::OnBytes(std::size_t bytes) {
+bool OutboundConnection::OnBytes(std::size_t bytes) {
   answer_bytes_ += bytes;
   const absl::string_view answer = absl::string_view(answer_, answer_bytes_)
                                        .substr(0, stream::kPreambleBytes);
   if (answer.size() < stream::kPreambleBytes &&
       stream::IsBeginOfAnswer(answer)) {
-    return;
+    return false;
   }
   const std::string refusal = stream::RefusalIn(answer);
   if (!refusal.empty()) {
@@ -45,6 +45,7 @@ void OutboundConnection::OnBytes(std::size_t bytes) {
   } else {
     owner_->OnAccepted(this, certificate_);
   }
+  return false;
 }
 
 void OutboundConnection::Refuse(RejectionKind kind, std::string reason) {

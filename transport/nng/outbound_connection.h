@@ -69,7 +69,7 @@ class OutboundConnection final : public Channel {
 
  private:
   absl::Span<char> Room() override;
-  void OnBytes(std::size_t bytes) override;
+  bool OnBytes(std::size_t bytes) override;
   void OnSecured(int identity, const std::string& certificate) override;
   void OnTlsFailed(const Rejection& failure, bool peer_knows) override;
   void OnEnd(int error) override;
