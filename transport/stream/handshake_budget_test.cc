@@ -60,7 +60,10 @@ TEST_F(HandshakeBudgetTest, SuccessGivesItBackAndNoMoreThanThereWas) {
 
 TEST_F(HandshakeBudgetTest, AllAddressesTogetherHaveOneMore) {
   int begun = 0;
-  while (BeginAll(absl::StrCat("10.0.0.", begun)) == kHandshakes) ++begun;
+  while (begun < 100 &&
+         BeginAll(absl::StrCat("10.0.0.", begun)) == kHandshakes) {
+    ++begun;
+  }
   EXPECT_EQ(begun, HandshakeBudget::kAllHandshakesMax / kHandshakes);
   EXPECT_FALSE(budget_.Begin("10.0.1.1", now_));
   now_ += HandshakeBudget::kAllHandshakeTime;
