@@ -1,6 +1,7 @@
 #include "transport/nng/channel.h"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "transport/stream/preamble.h"
@@ -201,7 +202,13 @@ void Channel::SealBatch() {
          tls_->state() == stream::TlsSession::State::kOpen) {
     const absl::string_view part =
         batch_->segments().front().substr(0, kSealBytes);
-    tls_->Write(part);
+    try {
+      tls_->Write(part);
+    } catch (const std::bad_alloc&) {
+      // What is sealed goes out first; without any the connection ends.
+      if (tls_->out().bytes.empty()) send_error_ = NNG_ENOMEM;
+      return;
+    }
     batch_->Advance(part.size());
   }
 }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -113,7 +114,13 @@ int TlsSession::PutOut(BIO* bio, const char* from, std::size_t bytes,
                        std::size_t* put) {
   auto* const session = static_cast<TlsSession*>(BIO_get_data(bio));
   BIO_clear_retry_flags(bio);
-  session->Reserve(bytes);
+  // No exception may pass through OpenSSL.
+  try {
+    session->Reserve(bytes);
+  } catch (const std::bad_alloc&) {
+    *put = 0;
+    return 0;
+  }
   std::memcpy(session->out_.get() + session->out_end_, from, bytes);
   session->out_end_ += bytes;
   *put = bytes;

@@ -70,7 +70,8 @@ class TlsSession {
   // may add to out().
   std::size_t Read(absl::string_view* in, absl::Span<char> room);
 
-  // Adds the records that carry `text` to out(). Only when open.
+  // Adds the records that carry `text` to out(). Only when open. It throws
+  // std::bad_alloc before it has taken anything.
   void Write(absl::string_view text);
 
   // What is to be sent. The slice stays as it is, whatever is called next.
