@@ -14,6 +14,14 @@ Reassembly NewReassembly(const LinkConfig& config) {
                     RecordBytesLimit(config.payload_bytes_max));
 }
 
+// Before there is a session only this server's own limit is known.
+bool TakesPayload(const LinkConfig& config, const Handshake& handshake,
+                  std::size_t bytes) {
+  return bytes <= config.payload_bytes_max &&
+         (!handshake.established() ||
+          bytes <= handshake.peer().payload_bytes_max);
+}
+
 LinkConfig WithWindow(LinkConfig config, std::size_t window_bytes) {
   config.window_bytes = window_bytes;
   return config;
@@ -72,12 +80,8 @@ AppendResult Link::Count(AppendResult result) {
 }
 
 AppendResult Link::Append(const EnvelopeView& envelope) {
-  const std::size_t bytes = envelope.payload.size();
-  if (bytes > config_.payload_bytes_max ||
-      (handshake_.established() &&
-       bytes > handshake_.peer().payload_bytes_max)) {
+  if (!TakesPayload(config_, handshake_, envelope.payload.size()))
     return AppendResult::kTooLarge;
-  }
   if (config_.overflow == Overflow::kReject && !queue_.HasRoom(envelope))
     return AppendResult::kFull;
   if (!MakeMemory(envelope.lane, config_.codec->RecordBytesMax(envelope)))
@@ -86,12 +90,8 @@ AppendResult Link::Append(const EnvelopeView& envelope) {
 }
 
 AppendResult Link::MayAppend(const EnvelopeView& envelope) {
-  const std::size_t bytes = envelope.payload.size();
-  if (bytes > config_.payload_bytes_max ||
-      (handshake_.established() &&
-       bytes > handshake_.peer().payload_bytes_max)) {
+  if (!TakesPayload(config_, handshake_, envelope.payload.size()))
     return AppendResult::kTooLarge;
-  }
   if (config_.overflow == Overflow::kDropOldest) return AppendResult::kAccepted;
   if (!queue_.HasRoom(envelope)) return AppendResult::kFull;
   return HasMemoryFor(envelope) ? AppendResult::kAccepted
