@@ -1,10 +1,7 @@
 // Servers that may not open what they need say so, with the numbers; nothing
 // aborts. Each case runs in a process of its own, since limits are a process's.
 
-#include <fcntl.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -21,6 +18,7 @@
 #include "cluster/server.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/processes/in_child.h"
 
 namespace cluster {
 namespace {
@@ -30,31 +28,9 @@ using ::testing::StartsWith;
 
 constexpr char kSaid[] = "said: ";
 
-// What `run` says in a child of this process, which has no threads; "" if the
-// child ends otherwise.
-std::string InChild(const std::function<std::string()>& run) {
-  int pipe_fds[2];
-  EXPECT_EQ(pipe(pipe_fds), 0);
-  const pid_t child = fork();
-  if (child == 0) {
-    close(pipe_fds[0]);
-    const std::string said = kSaid + run();
-    const bool written = write(pipe_fds[1], said.data(), said.size()) ==
-                         static_cast<ssize_t>(said.size());
-    _exit(written ? 0 : 1);
-  }
-  close(pipe_fds[1]);
-  std::string said;
-  char buffer[512];
-  ssize_t got;
-  while ((got = read(pipe_fds[0], buffer, sizeof(buffer))) > 0)
-    said.append(buffer, static_cast<std::size_t>(got));
-  close(pipe_fds[0]);
-  int status = 0;
-  EXPECT_EQ(waitpid(child, &status, 0), child);
-  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0)
-      << "ended with " << status;
-  return said;
+// With a mark, which a child that ends otherwise does not set.
+std::string SaidInChild(const std::function<std::string()>& run) {
+  return InChild([&run] { return kSaid + run(); });
 }
 
 std::size_t OpenFiles() {
@@ -93,7 +69,7 @@ std::string StartWith(const std::string& transport, int peers) {
 
 // As its refusal says.
 std::size_t NeedOf(const std::string& transport, int peers) {
-  const std::string said = InChild([&] {
+  const std::string said = SaidInChild([&] {
     Limit(OpenFiles() + 6);  // NewServer's own
     return StartWith(transport, peers);
   });
@@ -111,7 +87,7 @@ TEST_P(DescriptorsTest, TooFewAreToldAndNothingAborts) {
   int started = 0;
   int refused = 0;
   for (std::size_t files = 5; files <= 64; ++files) {
-    const std::string said = InChild([&] {
+    const std::string said = SaidInChild([&] {
       Limit(files);
       return StartWith(GetParam(), 1);
     });
@@ -130,7 +106,7 @@ TEST_P(DescriptorsTest, TooFewAreToldAndNothingAborts) {
 // The number that the text names is enough, and one less is not.
 TEST_P(DescriptorsTest, TheNeedOfManyPeersIsTold) {
   constexpr int kPeers = 300;
-  const std::string said = InChild([&] {
+  const std::string said = SaidInChild([&] {
     Limit(200);
     return StartWith(GetParam(), kPeers);
   });
@@ -140,7 +116,7 @@ TEST_P(DescriptorsTest, TheNeedOfManyPeersIsTold) {
   const auto enough = static_cast<std::size_t>(
       std::atoi(said.c_str() + said.find(before) + before.size()));
   const auto start_with = [&](std::size_t files) {
-    return InChild([&] {
+    return SaidInChild([&] {
       Limit(files);
       return StartWith(GetParam(), kPeers);
     });
@@ -150,7 +126,7 @@ TEST_P(DescriptorsTest, TheNeedOfManyPeersIsTold) {
 }
 
 TEST_P(DescriptorsTest, AddPeerIsRefusedWhereItWouldBeTooMany) {
-  const std::string said = InChild([&]() -> std::string {
+  const std::string said = SaidInChild([&]() -> std::string {
     Limit(100);
     auto server = NewServer(0, MakeConfig(GetParam(), 0));
     if (!server.ok()) return server.status().ToString();
@@ -179,7 +155,7 @@ TEST_P(DescriptorsTest, AddPeerIsRefusedWhereItWouldBeTooMany) {
 // foreseen for them.
 TEST_P(DescriptorsTest, WhatIsForeseenIsEnough) {
   constexpr int kServers = 12;
-  const std::string said = InChild([&] {
+  const std::string said = SaidInChild([&] {
     const std::size_t before = OpenFiles();
     auto lonely = *NewServer(0, MakeConfig(GetParam(), 0));
     if (!lonely->Start().ok()) return std::string("no start");
@@ -236,7 +212,7 @@ INSTANTIATE_TEST_SUITE_P(Backends, DescriptorsTest,
 
 // 924 of them. Over zmq they need 1,532, and are refused.
 TEST(DescriptorsOfNngTest, ThreeHundredPeersStartWithTheUsualLimit) {
-  EXPECT_EQ(InChild([] {
+  EXPECT_EQ(SaidInChild([] {
               Limit(1024);
               return StartWith("nng", 300);
             }),

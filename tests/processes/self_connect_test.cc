@@ -14,7 +14,6 @@
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -28,6 +27,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
+#include "tests/processes/in_child.h"
 #include "transport/contract/contract_suite.h"
 #include "transport/registry.h"
 
@@ -104,25 +104,10 @@ std::string DialNobodyThenAPeer(const std::string& backend) {
 class SelfConnectTest : public testing::TestWithParam<const char*> {};
 
 TEST_P(SelfConnectTest, IsNoticedAndThePortIsFreeForThePeer) {
-  int pipe_fds[2];
-  ASSERT_EQ(pipe(pipe_fds), 0);
-  const pid_t child = fork();
-  if (child == 0) {
-    const std::string said =
-        EnterSmallNetwork() ? DialNobodyThenAPeer(GetParam()) : "forbidden";
-    const bool written = write(pipe_fds[1], said.data(), said.size()) >= 0;
-    _exit(written ? 0 : 1);
-  }
-  close(pipe_fds[1]);
-  std::string said;
-  char buffer[512];
-  ssize_t got;
-  while ((got = read(pipe_fds[0], buffer, sizeof(buffer))) > 0)
-    said.append(buffer, static_cast<std::size_t>(got));
-  close(pipe_fds[0]);
-  int status = 0;
-  ASSERT_EQ(waitpid(child, &status, 0), child);
-  EXPECT_EQ(status, 0);
+  const std::string said = InChild([] {
+    return EnterSmallNetwork() ? DialNobodyThenAPeer(GetParam())
+                               : std::string("forbidden");
+  });
   if (said == "forbidden") {
     std::cout << "no network of one's own here: nothing was tested\n";
     return;
