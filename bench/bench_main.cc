@@ -16,7 +16,7 @@
 #include "bench/measure.h"
 #include "bench/process_usage.h"
 #include "benchmark/benchmark.h"
-#include "transport/kept_memory.h"
+#include "cluster/base/kept_memory.h"
 
 ABSL_FLAG(bool, announce, false, "A line on stderr before each measurement.");
 ABSL_FLAG(std::string, tables_out, "",

@@ -14,8 +14,8 @@
 
 #include "absl/strings/string_view.h"
 #include "bench/record.h"
-#include "codec/frame_header.h"
-#include "transport/check.h"
+#include "cluster/base/check.h"
+#include "cluster/codec/frame_header.h"
 
 namespace cluster {
 namespace bench {

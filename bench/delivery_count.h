@@ -25,7 +25,7 @@
 #include <mutex>
 #include <vector>
 
-#include "transport/check.h"
+#include "cluster/base/check.h"
 
 namespace cluster {
 namespace bench {

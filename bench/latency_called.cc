@@ -24,7 +24,7 @@
 #include "bench/rally.h"
 #include "bench/record.h"
 #include "bench/zmq_endpoint.h"
-#include "transport/check.h"
+#include "cluster/base/check.h"
 
 namespace cluster {
 namespace bench {

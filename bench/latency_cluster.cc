@@ -12,7 +12,7 @@
 #include "bench/ping_pong.h"
 #include "bench/process_usage.h"
 #include "bench/record.h"
-#include "transport/check.h"
+#include "cluster/base/check.h"
 
 namespace cluster {
 namespace bench {

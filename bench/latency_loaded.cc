@@ -21,7 +21,7 @@
 #include "bench/cases.h"
 #include "bench/measure.h"
 #include "bench/ping_pong.h"
-#include "transport/check.h"
+#include "cluster/base/check.h"
 
 namespace cluster {
 namespace bench {

@@ -11,8 +11,8 @@
 
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
-#include "tools/keys/keys.h"
-#include "transport/check.h"
+#include "cluster/base/check.h"
+#include "programs/keygen/keys.h"
 
 ABSL_FLAG(std::size_t, frame_bytes, 0, "As in the config; 0: the default.");
 ABSL_FLAG(std::size_t, inflight_bytes, 0, "As in the config; 0: the default.");

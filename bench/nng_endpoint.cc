@@ -3,7 +3,7 @@
 #include <arpa/inet.h>
 
 #include "absl/strings/str_cat.h"
-#include "transport/check.h"
+#include "cluster/base/check.h"
 
 namespace cluster {
 namespace bench {

@@ -2,7 +2,7 @@
 
 #include "bench/record.h"
 #include "benchmark/benchmark.h"
-#include "transport/check.h"
+#include "cluster/base/check.h"
 
 namespace cluster {
 namespace bench {

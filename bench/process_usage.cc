@@ -12,7 +12,7 @@
 #include <fstream>
 #include <string>
 
-#include "transport/check.h"
+#include "cluster/base/check.h"
 
 namespace cluster {
 namespace bench {

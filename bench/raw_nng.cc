@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "bench/nng_endpoint.h"
-#include "transport/check.h"
+#include "cluster/base/check.h"
 
 namespace cluster {
 namespace bench {

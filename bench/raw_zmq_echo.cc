@@ -10,7 +10,7 @@
 
 #include "bench/raw_zmq.h"
 #include "bench/zmq_endpoint.h"
-#include "transport/check.h"
+#include "cluster/base/check.h"
 
 namespace cluster {
 namespace bench {

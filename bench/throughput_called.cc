@@ -23,7 +23,7 @@
 #include "bench/measure.h"
 #include "bench/raw_link.h"
 #include "bench/record.h"
-#include "transport/check.h"
+#include "cluster/base/check.h"
 
 ABSL_DECLARE_FLAG(std::size_t, batch_bytes);
 

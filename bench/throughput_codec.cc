@@ -5,8 +5,8 @@
 #include "bench/cases.h"
 #include "bench/measure.h"
 #include "bench/record.h"
-#include "codec/binary/binary.h"
-#include "transport/check.h"
+#include "cluster/base/check.h"
+#include "cluster/codec/binary/binary.h"
 
 namespace cluster {
 namespace bench {

@@ -34,9 +34,9 @@
 #include "bench/measure.h"
 #include "bench/process_usage.h"
 #include "bench/raw_mesh.h"
+#include "cluster/base/check.h"
+#include "cluster/codec/frame_header.h"
 #include "cluster/config.h"
-#include "codec/frame_header.h"
-#include "transport/check.h"
 
 ABSL_FLAG(bool, idle_here, false,
           "Measure idle servers in this process, not in one of their own.");

@@ -26,7 +26,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
-#include "transport/options.h"
+#include "cluster/transport/options.h"
 
 namespace cluster {
 

@@ -13,10 +13,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "cluster/server.h"
+#include "cluster/transport/forwarding_transport.h"
+#include "cluster/transport/memory/memory_transport.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "transport/forwarding_transport.h"
-#include "transport/memory/memory_transport.h"
 
 namespace cluster {
 namespace {

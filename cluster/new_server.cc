@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "cluster/server.h"
-#include "transport/registry.h"
+#include "cluster/transport/registry.h"
 
 namespace cluster {
 

@@ -56,7 +56,7 @@
 #include "cluster/envelope.h"
 #include "cluster/peer_event.h"
 #include "cluster/stats.h"
-#include "transport/transport.h"
+#include "cluster/transport/transport.h"
 
 namespace cluster {
 

@@ -6,10 +6,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "cluster/server.h"
-#include "cluster/test_server.h"
+#include "cluster/testing/test_server.h"
+#include "cluster/transport/registry.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "transport/registry.h"
 
 namespace cluster {
 namespace {

@@ -14,9 +14,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "cluster/server.h"
-#include "cluster/test_server.h"
+#include "cluster/testing/test_server.h"
+#include "cluster/transport/forwarding_transport.h"
 #include "gtest/gtest.h"
-#include "transport/forwarding_transport.h"
 
 namespace cluster {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "cluster/server.h"
-#include "cluster/test_server.h"
+#include "cluster/testing/test_server.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 

@@ -8,11 +8,11 @@
 #include <vector>
 
 #include "cluster/server.h"
-#include "cluster/test_server.h"
+#include "cluster/testing/test_server.h"
+#include "cluster/transport/forwarding_transport.h"
+#include "cluster/transport/memory/memory_transport.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "transport/forwarding_transport.h"
-#include "transport/memory/memory_transport.h"
 
 namespace cluster {
 namespace {

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "absl/strings/match.h"
-#include "cluster/config_memory.h"
-#include "cluster/test_server.h"
+#include "cluster/config/memory.h"
+#include "cluster/testing/test_server.h"
 #include "gtest/gtest.h"
 
 namespace cluster {

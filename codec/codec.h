@@ -27,8 +27,8 @@
 //     Use(decode.envelope);
 //   }
 
-#ifndef CODEC_CODEC_H_
-#define CODEC_CODEC_H_
+#ifndef CLUSTER_CODEC_CODEC_H_
+#define CLUSTER_CODEC_CODEC_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -117,4 +117,4 @@ class Codec {
 
 }  // namespace cluster
 
-#endif  // CODEC_CODEC_H_
+#endif  // CLUSTER_CODEC_CODEC_H_

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "codec/random_envelope.h"
-#include "codec/registry.h"
+#include "cluster/codec/registry.h"
+#include "cluster/codec/testing/random_envelope.h"
 #include "gtest/gtest.h"
 
 namespace cluster {

@@ -2,7 +2,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "codec/frame_header.h"
+#include "cluster/codec/frame_header.h"
 #include "isa-l/crc.h"
 
 #if defined(__x86_64__)

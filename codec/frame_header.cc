@@ -1,9 +1,9 @@
-#include "codec/frame_header.h"
+#include "cluster/codec/frame_header.h"
 
 #include <algorithm>
 #include <cstring>
 
-#include "codec/little_endian.h"
+#include "cluster/codec/little_endian.h"
 
 namespace cluster {
 namespace {

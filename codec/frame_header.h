@@ -50,8 +50,8 @@
 // Threading: values. Errors: decoding takes any bytes and says which field was
 // wrong.
 
-#ifndef CODEC_FRAME_HEADER_H_
-#define CODEC_FRAME_HEADER_H_
+#ifndef CLUSTER_CODEC_FRAME_HEADER_H_
+#define CLUSTER_CODEC_FRAME_HEADER_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -158,4 +158,4 @@ FrameError DecodeFrame(absl::string_view header_bytes, absl::string_view body,
 
 }  // namespace cluster
 
-#endif  // CODEC_FRAME_HEADER_H_
+#endif  // CLUSTER_CODEC_FRAME_HEADER_H_

@@ -6,10 +6,10 @@
 #include <cstdint>
 #include <string>
 
-#include "codec/frame_header.h"
-#include "codec/fuzz.h"
-#include "codec/hello.h"
-#include "codec/little_endian.h"
+#include "cluster/codec/frame_header.h"
+#include "cluster/codec/hello.h"
+#include "cluster/codec/little_endian.h"
+#include "cluster/codec/testing/fuzz.h"
 
 namespace cluster {
 namespace {

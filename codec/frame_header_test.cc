@@ -1,4 +1,4 @@
-#include "codec/frame_header.h"
+#include "cluster/codec/frame_header.h"
 
 #include <sys/mman.h>
 
@@ -6,7 +6,7 @@
 #include <string>
 
 #include "absl/strings/escaping.h"
-#include "codec/little_endian.h"
+#include "cluster/codec/little_endian.h"
 #include "gtest/gtest.h"
 
 namespace cluster {

@@ -1,8 +1,8 @@
-#include "codec/hello.h"
+#include "cluster/codec/hello.h"
 
 #include <utility>
 
-#include "codec/little_endian.h"
+#include "cluster/codec/little_endian.h"
 
 namespace cluster {
 namespace {

@@ -26,8 +26,8 @@
 //   std::string body = EncodeHello(hello);
 //   if (!DecodeHello(body, &hello)) ...
 
-#ifndef CODEC_HELLO_H_
-#define CODEC_HELLO_H_
+#ifndef CLUSTER_CODEC_HELLO_H_
+#define CLUSTER_CODEC_HELLO_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -113,4 +113,4 @@ bool DecodeGoodbye(absl::string_view body, Goodbye* goodbye);
 
 }  // namespace cluster
 
-#endif  // CODEC_HELLO_H_
+#endif  // CLUSTER_CODEC_HELLO_H_

@@ -1,11 +1,11 @@
-#include "codec/hello.h"
+#include "cluster/codec/hello.h"
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include "absl/strings/escaping.h"
-#include "codec/little_endian.h"
+#include "cluster/codec/little_endian.h"
 #include "gtest/gtest.h"
 
 namespace cluster {

@@ -9,8 +9,8 @@
 //   StoreLittle<std::uint32_t>(out + 12, body_crc);
 //   const auto sequence = LoadLittle<std::uint64_t>(frame.data() + 40);
 
-#ifndef CODEC_LITTLE_ENDIAN_H_
-#define CODEC_LITTLE_ENDIAN_H_
+#ifndef CLUSTER_CODEC_LITTLE_ENDIAN_H_
+#define CLUSTER_CODEC_LITTLE_ENDIAN_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -51,4 +51,4 @@ inline void StoreLittle(char* bytes, Unsigned value) {
 
 }  // namespace cluster
 
-#endif  // CODEC_LITTLE_ENDIAN_H_
+#endif  // CLUSTER_CODEC_LITTLE_ENDIAN_H_

@@ -1,9 +1,9 @@
-#include "codec/registry.h"
+#include "cluster/codec/registry.h"
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "codec/binary/binary.h"
-#include "codec/json/json.h"
+#include "cluster/codec/binary/binary.h"
+#include "cluster/codec/json/json.h"
 
 namespace cluster {
 namespace {

@@ -9,8 +9,8 @@
 //   absl::StatusOr<const Codec*> codec = FindCodec("binary");
 //   if (codec.ok()) (*codec)->EncodeStandalone(envelope, &message);
 
-#ifndef CODEC_REGISTRY_H_
-#define CODEC_REGISTRY_H_
+#ifndef CLUSTER_CODEC_REGISTRY_H_
+#define CLUSTER_CODEC_REGISTRY_H_
 
 #include <cstdint>
 #include <string>
@@ -18,7 +18,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "codec/codec.h"
+#include "cluster/codec/codec.h"
 
 namespace cluster {
 
@@ -33,4 +33,4 @@ std::vector<std::string> CodecNames();
 
 }  // namespace cluster
 
-#endif  // CODEC_REGISTRY_H_
+#endif  // CLUSTER_CODEC_REGISTRY_H_

@@ -6,10 +6,10 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_split.h"
-#include "codec/binary/binary.h"
-#include "codec/frame_header.h"
-#include "codec/hello.h"
-#include "codec/json/json.h"
+#include "cluster/codec/binary/binary.h"
+#include "cluster/codec/frame_header.h"
+#include "cluster/codec/hello.h"
+#include "cluster/codec/json/json.h"
 #include "gtest/gtest.h"
 
 namespace cluster {

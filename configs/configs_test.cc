@@ -7,11 +7,11 @@
 #include <utility>
 #include <vector>
 
+#include "cluster/codec/registry.h"
 #include "cluster/config.h"
-#include "codec/registry.h"
+#include "cluster/transport/registry.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "transport/registry.h"
 
 namespace cluster {
 namespace {

@@ -4,9 +4,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "cluster/server.h"
+#include "cluster/transport/fault/fault_transport.h"
+#include "cluster/transport/registry.h"
 #include "gtest/gtest.h"
-#include "transport/fault/fault_transport.h"
-#include "transport/registry.h"
 
 TEST(CounterOnABadNetwork, AnswersEachQuestionOnceAndInOrder) {
   cluster::Faults faults(/*seed=*/1);

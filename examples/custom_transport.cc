@@ -13,8 +13,8 @@
 #include <utility>
 
 #include "cluster/server.h"
-#include "transport/memory/memory_transport.h"
-#include "transport/transport.h"
+#include "cluster/transport/memory/memory_transport.h"
+#include "cluster/transport/transport.h"
 
 namespace {
 

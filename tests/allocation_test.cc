@@ -18,10 +18,10 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "cluster/base/testing/failing_allocations.h"
 #include "gtest/gtest.h"
 #include "tests/harness/accounts.h"
 #include "tests/harness/test_cluster.h"
-#include "transport/testing/failing_allocations.h"
 
 namespace cluster {
 namespace {

@@ -4,12 +4,12 @@
 #include <string>
 #include <utility>
 
+#include "cluster/transport/contract/contract_suite.h"
 #include "gtest/gtest.h"
 #include "tests/custom/unix_transport.h"
 #include "tests/harness/fresh_address.h"
 #include "tests/harness/seed.h"
 #include "tests/scenarios/scenario.h"
-#include "transport/contract/contract_suite.h"
 
 namespace cluster {
 namespace {

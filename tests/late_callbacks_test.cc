@@ -12,13 +12,13 @@
 #include <utility>
 #include <vector>
 
+#include "cluster/transport/forwarding_transport.h"
+#include "cluster/transport/registry.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/harness/accounts.h"
 #include "tests/harness/tcp_proxy.h"
 #include "tests/harness/test_cluster.h"
-#include "transport/forwarding_transport.h"
-#include "transport/registry.h"
 
 namespace cluster {
 namespace {

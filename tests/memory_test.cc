@@ -1,6 +1,8 @@
 // One bound for all peers, over each backend: dead peers with full queues, and
 // large payloads that come in from several at once.
 
+#include "cluster/config/memory.h"
+
 #include <memory>
 #include <string>
 #include <thread>
@@ -8,7 +10,6 @@
 
 #include "absl/strings/match.h"
 #include "absl/time/time.h"
-#include "cluster/config_memory.h"
 #include "cluster/server.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"

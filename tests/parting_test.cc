@@ -7,9 +7,9 @@
 #include <string>
 #include <utility>
 
+#include "cluster/transport/contract/contract_suite.h"
+#include "cluster/transport/registry.h"
 #include "gtest/gtest.h"
-#include "transport/contract/contract_suite.h"
-#include "transport/registry.h"
 
 namespace cluster {
 namespace {

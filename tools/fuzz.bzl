@@ -1,5 +1,7 @@
 """Fuzz targets: one fuzz function, run by libFuzzer or replayed over its corpus."""
 
+load("@rules_cc//cc:defs.bzl", "cc_binary", "cc_test")
+
 def fuzz_target(name, srcs, deps, corpus):
     """Makes `<name>_fuzzer` and `<name>_corpus_test` from one fuzz function.
 
@@ -16,7 +18,7 @@ def fuzz_target(name, srcs, deps, corpus):
       corpus: files, each one input; not empty.
     """
     locations = ["$(rootpath %s)" % file for file in corpus]
-    native.cc_binary(
+    cc_binary(
         name = name + "_fuzzer",
         testonly = True,
         srcs = srcs,
@@ -31,7 +33,7 @@ def fuzz_target(name, srcs, deps, corpus):
         tags = ["manual"],
         deps = deps,
     )
-    native.cc_test(
+    cc_test(
         name = name + "_corpus_test",
         size = "small",
         srcs = srcs,

@@ -1,4 +1,4 @@
-#include "transport/address.h"
+#include "cluster/transport/address.h"
 
 #include <arpa/inet.h>
 

@@ -11,8 +11,8 @@
 //   cluster::ParseAddress("[::1]:10001");
 //   // address->host == "::1", address->port == 10001
 
-#ifndef TRANSPORT_ADDRESS_H_
-#define TRANSPORT_ADDRESS_H_
+#ifndef CLUSTER_TRANSPORT_ADDRESS_H_
+#define CLUSTER_TRANSPORT_ADDRESS_H_
 
 #include <cstdint>
 #include <string>
@@ -49,4 +49,4 @@ std::string ToString(const Address& address);
 
 }  // namespace cluster
 
-#endif  // TRANSPORT_ADDRESS_H_
+#endif  // CLUSTER_TRANSPORT_ADDRESS_H_

@@ -19,15 +19,15 @@
 //     }
 //     ...
 
-#ifndef TRANSPORT_FORWARDING_TRANSPORT_H_
-#define TRANSPORT_FORWARDING_TRANSPORT_H_
+#ifndef CLUSTER_TRANSPORT_FORWARDING_TRANSPORT_H_
+#define CLUSTER_TRANSPORT_FORWARDING_TRANSPORT_H_
 
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
 
-#include "transport/transport.h"
+#include "cluster/transport/transport.h"
 
 namespace cluster {
 
@@ -82,4 +82,4 @@ class ForwardingTransport : public Transport, protected TransportHandler {
 
 }  // namespace cluster
 
-#endif  // TRANSPORT_FORWARDING_TRANSPORT_H_
+#endif  // CLUSTER_TRANSPORT_FORWARDING_TRANSPORT_H_

@@ -16,8 +16,8 @@
 //   cluster::Frame frame{{cluster::Slice{text, *text}}};
 //   transport->Send(2, frame);
 
-#ifndef TRANSPORT_FRAME_H_
-#define TRANSPORT_FRAME_H_
+#ifndef CLUSTER_TRANSPORT_FRAME_H_
+#define CLUSTER_TRANSPORT_FRAME_H_
 
 #include <cstddef>
 #include <memory>
@@ -75,4 +75,4 @@ struct ReceivedFrame {
 
 }  // namespace cluster
 
-#endif  // TRANSPORT_FRAME_H_
+#endif  // CLUSTER_TRANSPORT_FRAME_H_

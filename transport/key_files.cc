@@ -1,4 +1,4 @@
-#include "transport/key_files.h"
+#include "cluster/transport/key_files.h"
 
 #include <fcntl.h>
 #include <openssl/crypto.h>
@@ -12,7 +12,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "transport/open_file.h"
+#include "cluster/base/open_file.h"
 
 namespace cluster {
 namespace {

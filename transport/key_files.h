@@ -14,8 +14,8 @@
 //   absl::StatusOr<Secret> secret = ReadPrivateFile("keys/1", kZmqSecretFile);
 //   if (secret.ok()) Use(secret->text());
 
-#ifndef TRANSPORT_KEY_FILES_H_
-#define TRANSPORT_KEY_FILES_H_
+#ifndef CLUSTER_TRANSPORT_KEY_FILES_H_
+#define CLUSTER_TRANSPORT_KEY_FILES_H_
 
 #include <cstddef>
 #include <string>
@@ -73,4 +73,4 @@ std::string CertificateName(absl::string_view cluster, int server_id);
 
 }  // namespace cluster
 
-#endif  // TRANSPORT_KEY_FILES_H_
+#endif  // CLUSTER_TRANSPORT_KEY_FILES_H_

@@ -1,4 +1,4 @@
-#include "transport/key_files.h"
+#include "cluster/transport/key_files.h"
 
 #include <sys/stat.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-#include "transport/options.h"
+#include "cluster/transport/options.h"
 
 #include <algorithm>
 

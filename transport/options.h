@@ -12,8 +12,8 @@
 //   int io_threads = reader.Int("io_threads", 1, 1, 16);
 //   absl::Status status = reader.Finish();
 
-#ifndef TRANSPORT_OPTIONS_H_
-#define TRANSPORT_OPTIONS_H_
+#ifndef CLUSTER_TRANSPORT_OPTIONS_H_
+#define CLUSTER_TRANSPORT_OPTIONS_H_
 
 #include <cstdint>
 #include <map>
@@ -68,4 +68,4 @@ std::string NearestWord(absl::string_view word,
 
 }  // namespace cluster
 
-#endif  // TRANSPORT_OPTIONS_H_
+#endif  // CLUSTER_TRANSPORT_OPTIONS_H_

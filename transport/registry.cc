@@ -1,4 +1,4 @@
-#include "transport/registry.h"
+#include "cluster/transport/registry.h"
 
 #include <cstddef>
 #include <memory>
@@ -6,10 +6,10 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "transport/memory/memory_transport.h"
-#include "transport/nng/nng_transport.h"
-#include "transport/options.h"
-#include "transport/zmq/zmq_transport.h"
+#include "cluster/transport/memory/memory_transport.h"
+#include "cluster/transport/nng/nng_transport.h"
+#include "cluster/transport/options.h"
+#include "cluster/transport/zmq/zmq_transport.h"
 
 namespace cluster {
 namespace {

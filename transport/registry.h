@@ -9,15 +9,15 @@
 //   absl::StatusOr<TransportFactory> factory = FindTransport("zmq");
 //   if (factory.ok()) auto transport = (*factory)(transport_config);
 
-#ifndef TRANSPORT_REGISTRY_H_
-#define TRANSPORT_REGISTRY_H_
+#ifndef CLUSTER_TRANSPORT_REGISTRY_H_
+#define CLUSTER_TRANSPORT_REGISTRY_H_
 
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "transport/transport.h"
+#include "cluster/transport/transport.h"
 
 namespace cluster {
 
@@ -30,4 +30,4 @@ std::vector<std::string> TransportNames();
 
 }  // namespace cluster
 
-#endif  // TRANSPORT_REGISTRY_H_
+#endif  // CLUSTER_TRANSPORT_REGISTRY_H_

@@ -1,4 +1,4 @@
-#include "transport/registry.h"
+#include "cluster/transport/registry.h"
 
 #include <map>
 #include <string>

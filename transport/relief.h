@@ -24,8 +24,8 @@
 //     }
 //   }
 
-#ifndef TRANSPORT_RELIEF_H_
-#define TRANSPORT_RELIEF_H_
+#ifndef CLUSTER_TRANSPORT_RELIEF_H_
+#define CLUSTER_TRANSPORT_RELIEF_H_
 
 #include <atomic>
 #include <chrono>
@@ -145,4 +145,4 @@ class Relief {
 
 }  // namespace cluster
 
-#endif  // TRANSPORT_RELIEF_H_
+#endif  // CLUSTER_TRANSPORT_RELIEF_H_

@@ -1,4 +1,4 @@
-#include "transport/relief.h"
+#include "cluster/transport/relief.h"
 
 #include <atomic>
 #include <condition_variable>

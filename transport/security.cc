@@ -1,4 +1,4 @@
-#include "transport/security.h"
+#include "cluster/transport/security.h"
 
 #include <cstddef>
 

@@ -13,8 +13,8 @@
 //   files.identity = "keys/1";
 //   files.peers = {{2, "keys/public/2"}, {3, "keys/public/3"}};
 
-#ifndef TRANSPORT_SECURITY_H_
-#define TRANSPORT_SECURITY_H_
+#ifndef CLUSTER_TRANSPORT_SECURITY_H_
+#define CLUSTER_TRANSPORT_SECURITY_H_
 
 #include <map>
 #include <ostream>
@@ -63,4 +63,4 @@ absl::Status SecurityNotConfigured();
 
 }  // namespace cluster
 
-#endif  // TRANSPORT_SECURITY_H_
+#endif  // CLUSTER_TRANSPORT_SECURITY_H_

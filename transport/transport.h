@@ -33,8 +33,8 @@
 //     // keep the frame; handler.OnWritable(2) follows exactly once
 //   }
 
-#ifndef TRANSPORT_TRANSPORT_H_
-#define TRANSPORT_TRANSPORT_H_
+#ifndef CLUSTER_TRANSPORT_TRANSPORT_H_
+#define CLUSTER_TRANSPORT_TRANSPORT_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -47,10 +47,10 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
-#include "transport/buffer_pool.h"
-#include "transport/frame.h"
-#include "transport/options.h"
-#include "transport/security.h"
+#include "cluster/base/buffer_pool.h"
+#include "cluster/transport/frame.h"
+#include "cluster/transport/options.h"
+#include "cluster/transport/security.h"
 
 namespace cluster {
 
@@ -198,4 +198,4 @@ using TransportFactory =
 
 }  // namespace cluster
 
-#endif  // TRANSPORT_TRANSPORT_H_
+#endif  // CLUSTER_TRANSPORT_TRANSPORT_H_

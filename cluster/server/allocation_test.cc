@@ -7,11 +7,11 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "cluster/link/link_pair.h"
-#include "cluster/server/clock.h"
-#include "cluster/server/wires.h"
+#include "cluster/base/clock.h"
+#include "cluster/base/testing/failing_allocations.h"
+#include "cluster/server/testing/wires.h"
+#include "cluster/session/testing/link_pair.h"
 #include "gtest/gtest.h"
-#include "transport/testing/failing_allocations.h"
 
 namespace cluster {
 namespace {

@@ -14,12 +14,12 @@
 #include <mutex>
 #include <string>
 
-#include "cluster/link/link_config.h"
+#include "cluster/codec/codec.h"
 #include "cluster/server/callbacks.h"
 #include "cluster/server/generations.h"
 #include "cluster/server/peer.h"
-#include "codec/codec.h"
-#include "transport/transport.h"
+#include "cluster/session/link_config.h"
+#include "cluster/transport/transport.h"
 
 namespace cluster {
 

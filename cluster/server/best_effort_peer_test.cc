@@ -5,8 +5,8 @@
 
 #include <string>
 
-#include "cluster/server/wires.h"
-#include "codec/registry.h"
+#include "cluster/codec/registry.h"
+#include "cluster/server/testing/wires.h"
 #include "gtest/gtest.h"
 
 namespace cluster {

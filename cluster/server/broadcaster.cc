@@ -2,7 +2,7 @@
 
 #include <new>
 
-#include "codec/codec.h"
+#include "cluster/codec/codec.h"
 
 namespace cluster {
 namespace {

@@ -31,10 +31,10 @@
 #include <utility>
 #include <vector>
 
-#include "cluster/link/link_config.h"
-#include "cluster/link/open_batch.h"
 #include "cluster/server/peer_table.h"
 #include "cluster/server/reliable_peer.h"
+#include "cluster/session/link_config.h"
+#include "cluster/session/open_batch.h"
 
 namespace cluster {
 

@@ -6,8 +6,8 @@
 #include <new>
 #include <utility>
 
-#include "transport/fork_generation.h"
-#include "transport/start_thread.h"
+#include "cluster/base/fork_generation.h"
+#include "cluster/base/start_thread.h"
 
 namespace cluster {
 namespace {

@@ -21,9 +21,9 @@
 #include <thread>
 
 #include "absl/status/status.h"
+#include "cluster/base/clock.h"
 #include "cluster/envelope.h"
 #include "cluster/peer_event.h"
-#include "cluster/server/clock.h"
 #include "cluster/server/inbox.h"
 #include "cluster/server/pending_events.h"
 

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "cluster/server/clock.h"
+#include "cluster/base/clock.h"
 
 namespace cluster {
 namespace {

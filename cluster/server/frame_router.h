@@ -24,7 +24,7 @@
 #include "cluster/server/peer_table.h"
 #include "cluster/server/rejections.h"
 #include "cluster/server/reliable_peer.h"
-#include "transport/transport.h"
+#include "cluster/transport/transport.h"
 
 namespace cluster {
 

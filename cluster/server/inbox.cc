@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "codec/registry.h"
+#include "cluster/codec/registry.h"
 
 namespace cluster {
 namespace {

@@ -34,11 +34,11 @@
 #include "absl/base/attributes.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/optional.h"
+#include "cluster/base/ring.h"
+#include "cluster/codec/codec.h"
 #include "cluster/envelope.h"
-#include "cluster/link/link.h"
+#include "cluster/session/link.h"
 #include "cluster/stats.h"
-#include "codec/codec.h"
-#include "transport/ring.h"
 
 namespace cluster {
 

@@ -9,13 +9,13 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/string_view.h"
+#include "cluster/codec/codec.h"
+#include "cluster/codec/registry.h"
 #include "cluster/envelope.h"
-#include "cluster/link/link.h"
 #include "cluster/server/inbox.h"
-#include "codec/codec.h"
-#include "codec/registry.h"
+#include "cluster/session/link.h"
+#include "cluster/transport/frame.h"
 #include "gtest/gtest.h"
-#include "transport/frame.h"
 
 namespace cluster {
 namespace {

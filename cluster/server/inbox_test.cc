@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "codec/registry.h"
+#include "cluster/codec/registry.h"
 #include "gtest/gtest.h"
 
 namespace cluster {

@@ -21,7 +21,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "cluster/envelope.h"
-#include "cluster/link/link.h"
+#include "cluster/session/link.h"
 #include "cluster/stats.h"
 
 namespace cluster {

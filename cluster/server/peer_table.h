@@ -31,7 +31,7 @@
 #include "absl/base/attributes.h"
 #include "absl/base/optimization.h"
 #include "absl/types/span.h"
-#include "transport/check.h"
+#include "cluster/base/check.h"
 
 namespace cluster {
 

@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "cluster/server/clock.h"
-#include "transport/check.h"
+#include "cluster/base/check.h"
+#include "cluster/base/clock.h"
 
 namespace cluster {
 namespace {

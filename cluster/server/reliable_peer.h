@@ -24,14 +24,14 @@
 #include <string>
 
 #include "absl/types/optional.h"
-#include "cluster/link/link.h"
 #include "cluster/server/callbacks.h"
 #include "cluster/server/generations.h"
 #include "cluster/server/inbox.h"
 #include "cluster/server/peer.h"
 #include "cluster/server/rejections.h"
 #include "cluster/server/staging.h"
-#include "transport/transport.h"
+#include "cluster/session/link.h"
+#include "cluster/transport/transport.h"
 
 namespace cluster {
 

@@ -10,9 +10,9 @@
 #include <utility>
 
 #include "absl/base/optimization.h"
-#include "cluster/link/large_record.h"
-#include "cluster/server/clock.h"
+#include "cluster/base/clock.h"
 #include "cluster/server/reliable_peer.h"
+#include "cluster/session/large_record.h"
 
 namespace cluster {
 

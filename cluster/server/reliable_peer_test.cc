@@ -13,9 +13,9 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "cluster/link/link_pair.h"
-#include "cluster/server/clock.h"
-#include "cluster/server/wires.h"
+#include "cluster/base/clock.h"
+#include "cluster/server/testing/wires.h"
+#include "cluster/session/testing/link_pair.h"
 #include "gtest/gtest.h"
 
 namespace cluster {

@@ -6,12 +6,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "cluster/config_security.h"
+#include "cluster/base/buffer_pool.h"
+#include "cluster/base/check.h"
+#include "cluster/codec/registry.h"
+#include "cluster/config/security.h"
 #include "cluster/server/best_effort_peer.h"
 #include "cluster/server/server_core.h"
-#include "codec/registry.h"
-#include "transport/buffer_pool.h"
-#include "transport/check.h"
 
 namespace cluster {
 

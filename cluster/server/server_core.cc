@@ -8,11 +8,11 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "cluster/config_address.h"
-#include "cluster/config_security.h"
-#include "cluster/server/clock.h"
-#include "transport/address.h"
-#include "transport/check.h"
+#include "cluster/base/check.h"
+#include "cluster/base/clock.h"
+#include "cluster/config/address.h"
+#include "cluster/config/security.h"
+#include "cluster/transport/address.h"
 
 namespace cluster {
 namespace {

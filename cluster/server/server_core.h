@@ -26,17 +26,17 @@
 #include <vector>
 
 #include "absl/types/optional.h"
+#include "cluster/base/clock.h"
+#include "cluster/base/fork_generation.h"
 #include "cluster/server.h"
 #include "cluster/server/broadcaster.h"
 #include "cluster/server/callbacks.h"
-#include "cluster/server/clock.h"
 #include "cluster/server/frame_router.h"
 #include "cluster/server/inbox.h"
 #include "cluster/server/message_ids.h"
 #include "cluster/server/peer_table.h"
 #include "cluster/server/rejections.h"
 #include "cluster/server/ticker.h"
-#include "transport/fork_generation.h"
 
 namespace cluster {
 

@@ -3,7 +3,7 @@
 #include <new>
 
 #include "absl/strings/str_cat.h"
-#include "cluster/server/clock.h"
+#include "cluster/base/clock.h"
 #include "cluster/server/server_core.h"
 
 namespace cluster {

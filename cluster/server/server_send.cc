@@ -7,7 +7,7 @@
 #include "absl/base/optimization.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "cluster/server/clock.h"
+#include "cluster/base/clock.h"
 #include "cluster/server/server_core.h"
 
 namespace cluster {

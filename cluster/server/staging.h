@@ -27,8 +27,8 @@
 
 #include "absl/base/optimization.h"
 #include "cluster/envelope.h"
-#include "cluster/link/link_config.h"
-#include "cluster/link/open_batch.h"
+#include "cluster/session/link_config.h"
+#include "cluster/session/open_batch.h"
 #include "cluster/stats.h"
 
 namespace cluster {

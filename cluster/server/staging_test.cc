@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "cluster/link/link_pair.h"
+#include "cluster/session/testing/link_pair.h"
 #include "gtest/gtest.h"
 
 namespace cluster {

@@ -2,8 +2,8 @@
 
 #include <utility>
 
-#include "cluster/server/clock.h"
-#include "transport/start_thread.h"
+#include "cluster/base/clock.h"
+#include "cluster/base/start_thread.h"
 
 namespace cluster {
 

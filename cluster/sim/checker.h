@@ -33,9 +33,9 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "cluster/envelope.h"
-#include "cluster/link/link_config.h"
-#include "cluster/link/memory_budget.h"
 #include "cluster/peer_event.h"
+#include "cluster/session/link_config.h"
+#include "cluster/session/memory_budget.h"
 #include "cluster/sim/world.h"
 #include "cluster/stats.h"
 

@@ -32,8 +32,8 @@
 
 #include "absl/time/time.h"
 #include "cluster/sim/world.h"
-#include "transport/frame.h"
-#include "transport/transport.h"
+#include "cluster/transport/frame.h"
+#include "cluster/transport/transport.h"
 
 namespace cluster {
 

@@ -1,7 +1,7 @@
 #include "cluster/sim/sim_cluster.h"
 
-#include "codec/binary/binary.h"
-#include "transport/check.h"
+#include "cluster/base/check.h"
+#include "cluster/codec/binary/binary.h"
 
 namespace cluster {
 namespace {

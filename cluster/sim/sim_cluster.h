@@ -26,7 +26,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
-#include "cluster/link/link_config.h"
+#include "cluster/session/link_config.h"
 #include "cluster/sim/checker.h"
 #include "cluster/sim/network.h"
 #include "cluster/sim/sim_server.h"

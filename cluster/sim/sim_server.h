@@ -1,5 +1,5 @@
 // SimServer: a server of a simulation, over the same session core as the real
-// one (cluster/link/link.h).
+// one (cluster/session/link.h).
 //
 // What it is: a link to each peer, an inbox that an application empties at its
 // own (random) pace, and lives: it may crash at any moment and come back as a
@@ -27,11 +27,11 @@
 
 #include "absl/time/time.h"
 #include "cluster/envelope.h"
-#include "cluster/link/link.h"
+#include "cluster/session/link.h"
 #include "cluster/sim/checker.h"
 #include "cluster/sim/network.h"
 #include "cluster/sim/world.h"
-#include "transport/transport.h"
+#include "cluster/transport/transport.h"
 
 namespace cluster {
 

@@ -6,11 +6,11 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "cluster/base/check.h"
+#include "cluster/codec/binary/binary.h"
 #include "cluster/sim/checker.h"
 #include "cluster/sim/sim_cluster.h"
 #include "cluster/sim/world.h"
-#include "codec/binary/binary.h"
-#include "transport/check.h"
 
 namespace cluster {
 namespace {

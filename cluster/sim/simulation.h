@@ -23,7 +23,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
-#include "cluster/link/link_config.h"
+#include "cluster/session/link_config.h"
 #include "cluster/sim/network.h"
 #include "cluster/sim/sim_server.h"
 #include "cluster/sim/traffic.h"

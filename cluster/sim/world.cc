@@ -4,7 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "transport/check.h"
+#include "cluster/base/check.h"
 
 namespace cluster {
 

@@ -1,12 +1,12 @@
-#include "codec/binary/binary.h"
+#include "cluster/codec/binary/binary.h"
 
 #include <cstring>
 #include <string>
 
 #include "absl/base/optimization.h"
-#include "codec/binary/record.h"
-#include "codec/frame_header.h"
-#include "codec/little_endian.h"
+#include "cluster/codec/binary/record.h"
+#include "cluster/codec/frame_header.h"
+#include "cluster/codec/little_endian.h"
 
 namespace cluster {
 namespace {

@@ -44,10 +44,10 @@
 //   std::string message;
 //   codec.EncodeStandalone(envelope, &message);
 
-#ifndef CODEC_BINARY_BINARY_H_
-#define CODEC_BINARY_BINARY_H_
+#ifndef CLUSTER_CODEC_BINARY_BINARY_H_
+#define CLUSTER_CODEC_BINARY_BINARY_H_
 
-#include "codec/codec.h"
+#include "cluster/codec/codec.h"
 
 namespace cluster {
 
@@ -56,4 +56,4 @@ const Codec& BinaryCodec();
 
 }  // namespace cluster
 
-#endif  // CODEC_BINARY_BINARY_H_
+#endif  // CLUSTER_CODEC_BINARY_BINARY_H_

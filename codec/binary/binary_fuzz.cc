@@ -3,8 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "codec/binary/binary.h"
-#include "codec/codec_fuzz.h"
+#include "cluster/codec/binary/binary.h"
+#include "cluster/codec/testing/codec_fuzz.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
                                       std::size_t bytes) {

@@ -4,10 +4,10 @@
 #include <cstdint>
 #include <string>
 
-#include "codec/binary/binary.h"
-#include "codec/codec_fuzz.h"
-#include "codec/frame_header.h"
-#include "codec/little_endian.h"
+#include "cluster/codec/binary/binary.h"
+#include "cluster/codec/frame_header.h"
+#include "cluster/codec/little_endian.h"
+#include "cluster/codec/testing/codec_fuzz.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
                                       std::size_t bytes) {

@@ -1,11 +1,11 @@
-#include "codec/binary/binary.h"
+#include "cluster/codec/binary/binary.h"
 
 #include <string>
 
 #include "absl/strings/escaping.h"
-#include "codec/frame_header.h"
-#include "codec/fuzz.h"
-#include "codec/little_endian.h"
+#include "cluster/codec/frame_header.h"
+#include "cluster/codec/little_endian.h"
+#include "cluster/codec/testing/fuzz.h"
 #include "gtest/gtest.h"
 
 namespace cluster {

@@ -1,4 +1,4 @@
-#include "codec/binary/record.h"
+#include "cluster/codec/binary/record.h"
 
 #include <cstdint>
 #include <string>
@@ -6,8 +6,8 @@
 
 #include "absl/base/attributes.h"
 #include "absl/base/optimization.h"
-#include "codec/binary/varint.h"
-#include "codec/little_endian.h"
+#include "cluster/codec/binary/varint.h"
+#include "cluster/codec/little_endian.h"
 
 namespace cluster {
 namespace {

@@ -11,8 +11,8 @@
 //   char* end = WriteRecordFields(envelope, &context, out);
 //   std::memcpy(end, envelope.payload.data(), envelope.payload.size());
 
-#ifndef CODEC_BINARY_RECORD_H_
-#define CODEC_BINARY_RECORD_H_
+#ifndef CLUSTER_CODEC_BINARY_RECORD_H_
+#define CLUSTER_CODEC_BINARY_RECORD_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -20,9 +20,9 @@
 #include "absl/base/optimization.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "cluster/codec/binary/varint.h"
+#include "cluster/codec/codec.h"
 #include "cluster/envelope.h"
-#include "codec/binary/varint.h"
-#include "codec/codec.h"
 
 namespace cluster {
 
@@ -112,4 +112,4 @@ inline absl::Status ReadRecord(absl::string_view* body, DecodeState* state) {
 
 }  // namespace cluster
 
-#endif  // CODEC_BINARY_RECORD_H_
+#endif  // CLUSTER_CODEC_BINARY_RECORD_H_

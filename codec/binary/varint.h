@@ -8,8 +8,8 @@
 //   const VarintRead term = ReadVarint(in, end);
 //   if (term.end == nullptr) ...
 
-#ifndef CODEC_BINARY_VARINT_H_
-#define CODEC_BINARY_VARINT_H_
+#ifndef CLUSTER_CODEC_BINARY_VARINT_H_
+#define CLUSTER_CODEC_BINARY_VARINT_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -70,4 +70,4 @@ inline std::uint64_t UnZigZag(std::uint64_t coded) {
 
 }  // namespace cluster
 
-#endif  // CODEC_BINARY_VARINT_H_
+#endif  // CLUSTER_CODEC_BINARY_VARINT_H_

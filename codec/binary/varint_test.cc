@@ -1,4 +1,4 @@
-#include "codec/binary/varint.h"
+#include "cluster/codec/binary/varint.h"
 
 #include <string>
 

@@ -1,10 +1,10 @@
-#include "codec/json/json.h"
+#include "cluster/codec/json/json.h"
 
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "codec/json/json_read.h"
-#include "codec/json/json_write.h"
+#include "cluster/codec/json/json_read.h"
+#include "cluster/codec/json/json_write.h"
 
 namespace cluster {
 namespace {

@@ -34,10 +34,10 @@
 //   std::string message;
 //   codec.EncodeStandalone(envelope, &message);
 
-#ifndef CODEC_JSON_JSON_H_
-#define CODEC_JSON_JSON_H_
+#ifndef CLUSTER_CODEC_JSON_JSON_H_
+#define CLUSTER_CODEC_JSON_JSON_H_
 
-#include "codec/codec.h"
+#include "cluster/codec/codec.h"
 
 namespace cluster {
 
@@ -49,4 +49,4 @@ const Codec& JsonCodec();
 
 }  // namespace cluster
 
-#endif  // CODEC_JSON_JSON_H_
+#endif  // CLUSTER_CODEC_JSON_JSON_H_

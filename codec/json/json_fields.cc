@@ -1,12 +1,12 @@
-#include "codec/json/json_fields.h"
+#include "cluster/codec/json/json_fields.h"
 
 #include <charconv>
 #include <cstring>
 #include <limits>
 
 #include "absl/strings/escaping.h"
-#include "codec/json/json.h"
-#include "codec/json/text.h"
+#include "cluster/codec/json/json.h"
+#include "cluster/codec/json/text.h"
 
 namespace cluster {
 namespace {

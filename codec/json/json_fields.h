@@ -9,8 +9,8 @@
 // Errors: an event that answers false ends the parse, and `fault` and `key` say
 // why.
 
-#ifndef CODEC_JSON_JSON_FIELDS_H_
-#define CODEC_JSON_JSON_FIELDS_H_
+#ifndef CLUSTER_CODEC_JSON_JSON_FIELDS_H_
+#define CLUSTER_CODEC_JSON_JSON_FIELDS_H_
 
 #include <cstdint>
 #include <string>
@@ -88,4 +88,4 @@ class JsonFields {
 
 }  // namespace cluster
 
-#endif  // CODEC_JSON_JSON_FIELDS_H_
+#endif  // CLUSTER_CODEC_JSON_JSON_FIELDS_H_

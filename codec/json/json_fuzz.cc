@@ -3,8 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "codec/codec_fuzz.h"
-#include "codec/json/json.h"
+#include "cluster/codec/json/json.h"
+#include "cluster/codec/testing/codec_fuzz.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
                                       std::size_t bytes) {

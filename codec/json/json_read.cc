@@ -1,8 +1,8 @@
-#include "codec/json/json_read.h"
+#include "cluster/codec/json/json_read.h"
 
 #include "absl/strings/str_cat.h"
-#include "codec/json/json_fields.h"
-#include "codec/json/text.h"
+#include "cluster/codec/json/json_fields.h"
+#include "cluster/codec/json/text.h"
 #include "rapidjson/error/en.h"
 #include "rapidjson/reader.h"
 

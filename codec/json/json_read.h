@@ -6,8 +6,8 @@
 //
 //   RETURN_IF_ERROR(ReadJson(line, &state->scratch, &envelope));
 
-#ifndef CODEC_JSON_JSON_READ_H_
-#define CODEC_JSON_JSON_READ_H_
+#ifndef CLUSTER_CODEC_JSON_JSON_READ_H_
+#define CLUSTER_CODEC_JSON_JSON_READ_H_
 
 #include <string>
 
@@ -23,4 +23,4 @@ absl::Status ReadJson(absl::string_view text, std::string* scratch,
 
 }  // namespace cluster
 
-#endif  // CODEC_JSON_JSON_READ_H_
+#endif  // CLUSTER_CODEC_JSON_JSON_READ_H_

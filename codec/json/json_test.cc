@@ -1,4 +1,4 @@
-#include "codec/json/json.h"
+#include "cluster/codec/json/json.h"
 
 #include <string>
 

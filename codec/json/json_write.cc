@@ -1,4 +1,4 @@
-#include "codec/json/json_write.h"
+#include "cluster/codec/json/json_write.h"
 
 #include <charconv>
 #include <cstdint>
@@ -6,7 +6,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/string_view.h"
-#include "codec/json/text.h"
+#include "cluster/codec/json/text.h"
 #include "rapidjson/allocators.h"
 #include "rapidjson/writer.h"
 

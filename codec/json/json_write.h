@@ -7,8 +7,8 @@
 //   out = WriteJson(envelope, out);
 //   *out++ = '\n';
 
-#ifndef CODEC_JSON_JSON_WRITE_H_
-#define CODEC_JSON_JSON_WRITE_H_
+#ifndef CLUSTER_CODEC_JSON_JSON_WRITE_H_
+#define CLUSTER_CODEC_JSON_JSON_WRITE_H_
 
 #include <cstddef>
 
@@ -25,4 +25,4 @@ char* WriteJson(const EnvelopeView& envelope, char* out);
 
 }  // namespace cluster
 
-#endif  // CODEC_JSON_JSON_WRITE_H_
+#endif  // CLUSTER_CODEC_JSON_JSON_WRITE_H_

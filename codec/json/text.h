@@ -5,8 +5,8 @@
 //
 //   const char* key = IsUtf8(payload) ? "Payload" : "PayloadBase64";
 
-#ifndef CODEC_JSON_TEXT_H_
-#define CODEC_JSON_TEXT_H_
+#ifndef CLUSTER_CODEC_JSON_TEXT_H_
+#define CLUSTER_CODEC_JSON_TEXT_H_
 
 #include <cstddef>
 
@@ -33,4 +33,4 @@ inline std::size_t Base64Bytes(std::size_t bytes) {
 
 }  // namespace cluster
 
-#endif  // CODEC_JSON_TEXT_H_
+#endif  // CLUSTER_CODEC_JSON_TEXT_H_

@@ -1,4 +1,4 @@
-#include "codec/json/text.h"
+#include "cluster/codec/json/text.h"
 
 #include <string>
 

@@ -16,9 +16,9 @@
 #include <string>
 #include <utility>
 
+#include "cluster/transport/frame.h"
+#include "cluster/transport/transport.h"
 #include "tests/custom/unix_socket.h"
-#include "transport/frame.h"
-#include "transport/transport.h"
 
 namespace cluster {
 

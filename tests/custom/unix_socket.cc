@@ -8,7 +8,7 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
-#include "transport/address.h"
+#include "cluster/transport/address.h"
 
 namespace cluster {
 namespace {

@@ -17,10 +17,10 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "cluster/base/check.h"
+#include "cluster/transport/relief.h"
 #include "tests/custom/unix_peer.h"
 #include "tests/custom/unix_socket.h"
-#include "transport/check.h"
-#include "transport/relief.h"
 
 namespace cluster {
 namespace {

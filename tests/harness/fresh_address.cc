@@ -7,7 +7,7 @@
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
-#include "transport/check.h"
+#include "cluster/base/check.h"
 
 namespace cluster {
 namespace {

@@ -4,7 +4,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/string_view.h"
-#include "transport/check.h"
+#include "cluster/base/check.h"
 
 namespace cluster {
 

@@ -12,8 +12,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "transport/address.h"
-#include "transport/check.h"
+#include "cluster/base/check.h"
+#include "cluster/transport/address.h"
 
 namespace cluster {
 namespace {

@@ -2,8 +2,8 @@
 
 #include <string>
 
+#include "cluster/transport/stream/testing/raw_stream.h"
 #include "gtest/gtest.h"
-#include "transport/stream/testing/raw_stream.h"
 
 namespace cluster {
 namespace {

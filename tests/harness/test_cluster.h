@@ -31,9 +31,9 @@
 #include "absl/status/statusor.h"
 #include "cluster/config.h"
 #include "cluster/server.h"
+#include "programs/keygen/keys.h"
 #include "tests/harness/fresh_address.h"
 #include "tests/harness/member.h"
-#include "tools/keys/keys.h"
 
 namespace cluster {
 

@@ -4,11 +4,11 @@
 
 #include <iostream>
 
+#include "cluster/transport/registry.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/harness/accounts.h"
 #include "tests/harness/seed.h"
-#include "transport/registry.h"
 
 namespace cluster {
 namespace {

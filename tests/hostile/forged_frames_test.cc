@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "codec/hello.h"
+#include "cluster/codec/hello.h"
 #include "gtest/gtest.h"
 #include "tests/hostile/besieged_cluster.h"
 #include "tests/hostile/forgery.h"

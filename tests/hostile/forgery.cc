@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include "transport/check.h"
+#include "cluster/base/check.h"
 
 namespace cluster {
 namespace {

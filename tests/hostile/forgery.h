@@ -10,7 +10,7 @@
 #include <functional>
 #include <string>
 
-#include "codec/frame_header.h"
+#include "cluster/codec/frame_header.h"
 
 namespace cluster {
 

@@ -4,14 +4,14 @@
 #include <memory>
 #include <string>
 
-#include "cluster/config_memory.h"
+#include "cluster/config/memory.h"
 #include "cluster/server.h"
+#include "cluster/transport/registry.h"
 #include "gtest/gtest.h"
 #include "tests/harness/fresh_address.h"
 #include "tests/hostile/forgery.h"
 #include "tests/hostile/rogue_member.h"
 #include "tests/hostile/wire_tap.h"
-#include "transport/registry.h"
 
 namespace cluster {
 namespace {

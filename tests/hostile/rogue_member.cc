@@ -3,10 +3,10 @@
 #include <chrono>
 #include <utility>
 
+#include "cluster/transport/registry.h"
 #include "gtest/gtest.h"
 #include "tests/harness/fresh_address.h"
 #include "tests/hostile/forgery.h"
-#include "transport/registry.h"
 
 namespace cluster {
 namespace {

@@ -24,9 +24,9 @@
 #include <mutex>
 #include <string>
 
-#include "codec/frame_header.h"
-#include "codec/hello.h"
-#include "transport/transport.h"
+#include "cluster/codec/frame_header.h"
+#include "cluster/codec/hello.h"
+#include "cluster/transport/transport.h"
 
 namespace cluster {
 

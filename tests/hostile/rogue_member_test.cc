@@ -10,16 +10,16 @@
 #include <string>
 #include <vector>
 
+#include "cluster/codec/binary/binary.h"
+#include "cluster/codec/hello.h"
 #include "cluster/server.h"
-#include "codec/binary/binary.h"
-#include "codec/hello.h"
+#include "cluster/transport/registry.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/harness/accounts.h"
 #include "tests/harness/fresh_address.h"
 #include "tests/hostile/forgery.h"
 #include "tests/hostile/wire_tap.h"
-#include "transport/registry.h"
 
 namespace cluster {
 namespace {

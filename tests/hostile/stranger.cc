@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include "transport/stream/preamble.h"
+#include "cluster/transport/stream/preamble.h"
 
 namespace cluster {
 namespace {

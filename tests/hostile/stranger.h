@@ -20,7 +20,7 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
-#include "transport/zmq/raw_tcp.h"
+#include "cluster/transport/zmq/testing/raw_tcp.h"
 
 namespace cluster {
 

@@ -14,7 +14,7 @@ namespace cluster {
 namespace {
 
 constexpr int kVictim = 1;
-// Of a frame, as cluster/link/link_config.h has it.
+// Of a frame, as cluster/session/link_config.h has it.
 constexpr std::size_t kFrameBytesMax = 17u << 20;
 
 class StrangersTest : public testing::TestWithParam<const char*> {

@@ -7,7 +7,7 @@
 #include <mutex>
 #include <utility>
 
-#include "transport/forwarding_transport.h"
+#include "cluster/transport/forwarding_transport.h"
 
 namespace cluster {
 namespace {

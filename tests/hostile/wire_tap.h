@@ -24,7 +24,7 @@
 #include <string>
 #include <vector>
 
-#include "transport/transport.h"
+#include "cluster/transport/transport.h"
 
 namespace cluster {
 

@@ -9,7 +9,7 @@ import unittest
 
 from cluster.programs.program import Program, write_config
 
-NODE = "cluster/programs/node"
+NODE = "programs/node"
 PEER = ["/usr/bin/python3", "tests/interop/python_peer.py"]
 
 

@@ -6,10 +6,10 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "cluster/transport/zmq/testing/raw_tcp.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/processes/process_cluster.h"
-#include "transport/zmq/raw_tcp.h"
 
 namespace cluster {
 namespace {

@@ -4,7 +4,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "transport/check.h"
+#include "cluster/base/check.h"
 
 namespace cluster {
 

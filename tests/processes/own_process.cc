@@ -9,7 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
-#include "tools/keys/keys.h"
+#include "programs/keygen/keys.h"
 
 namespace cluster {
 namespace {

@@ -25,14 +25,14 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "cluster/base/check.h"
 #include "cluster/config.h"
-#include "cluster/programs/line_reader.h"
-#include "cluster/programs/output.h"
 #include "cluster/server.h"
+#include "programs/line_reader.h"
+#include "programs/output.h"
 #include "tests/harness/accounts.h"
 #include "tests/processes/journal.h"
 #include "tests/processes/numbered_sender.h"
-#include "transport/check.h"
 
 namespace cluster {
 namespace {

@@ -26,10 +26,10 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "cluster/transport/contract/contract_suite.h"
+#include "cluster/transport/registry.h"
 #include "gtest/gtest.h"
 #include "tests/processes/in_child.h"
-#include "transport/contract/contract_suite.h"
-#include "transport/registry.h"
 
 namespace cluster {
 namespace {

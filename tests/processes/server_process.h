@@ -25,7 +25,7 @@
 
 #include "absl/strings/string_view.h"
 #include "cluster/peer_event.h"
-#include "cluster/programs/child_process.h"
+#include "programs/child_process.h"
 #include "tests/processes/journal.h"
 
 namespace cluster {

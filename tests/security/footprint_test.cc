@@ -14,11 +14,11 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "cluster/transport/zmq/testing/raw_tcp.h"
 #include "gtest/gtest.h"
 #include "tests/harness/process_resources.h"
 #include "tests/harness/test_cluster.h"
 #include "tests/security/event_log.h"
-#include "transport/zmq/raw_tcp.h"
 
 namespace cluster {
 namespace {

@@ -24,8 +24,8 @@
 #include <mutex>
 #include <string>
 
-#include "codec/frame_header.h"
-#include "transport/transport.h"
+#include "cluster/codec/frame_header.h"
+#include "cluster/transport/transport.h"
 
 namespace cluster {
 

@@ -8,8 +8,8 @@
 #include <chrono>
 #include <utility>
 
-#include "transport/address.h"
-#include "transport/check.h"
+#include "cluster/base/check.h"
+#include "cluster/transport/address.h"
 
 namespace cluster {
 namespace {

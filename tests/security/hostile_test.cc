@@ -13,15 +13,15 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "cluster/transport/contract/recording_handler.h"
+#include "cluster/transport/registry.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "programs/keygen/keys.h"
 #include "tests/harness/seed.h"
 #include "tests/scenarios/scenario.h"
 #include "tests/security/event_log.h"
 #include "tests/security/hostile_crowd.h"
-#include "tools/keys/keys.h"
-#include "transport/contract/recording_handler.h"
-#include "transport/registry.h"
 
 namespace cluster {
 namespace {

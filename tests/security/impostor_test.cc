@@ -11,8 +11,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
-#include "codec/hello.h"
-#include "codec/registry.h"
+#include "cluster/codec/hello.h"
+#include "cluster/codec/registry.h"
+#include "cluster/transport/contract/recording_handler.h"
+#include "cluster/transport/registry.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/harness/delivery_ledger.h"
@@ -21,8 +23,6 @@
 #include "tests/harness/test_cluster.h"
 #include "tests/security/event_log.h"
 #include "tests/security/forging_transport.h"
-#include "transport/contract/recording_handler.h"
-#include "transport/registry.h"
 
 namespace cluster {
 namespace {

@@ -3,11 +3,11 @@
 
 #include <cstdint>
 
+#include "cluster/transport/nng/admission.h"
 #include "gtest/gtest.h"
 #include "tests/harness/proxy_mesh.h"
 #include "tests/harness/test_cluster.h"
 #include "tests/security/event_log.h"
-#include "transport/nng/admission.h"
 
 namespace cluster {
 namespace {

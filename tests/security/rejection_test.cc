@@ -15,13 +15,13 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "cluster/transport/zmq/testing/raw_tcp.h"
 #include "gtest/gtest.h"
+#include "programs/keygen/keys.h"
 #include "tests/harness/fresh_address.h"
 #include "tests/harness/tcp_proxy.h"
 #include "tests/harness/test_cluster.h"
 #include "tests/security/event_log.h"
-#include "tools/keys/keys.h"
-#include "transport/zmq/raw_tcp.h"
 
 namespace cluster {
 namespace {

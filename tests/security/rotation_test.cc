@@ -13,13 +13,13 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "programs/keygen/keys.h"
 #include "tests/harness/delivery_ledger.h"
 #include "tests/harness/flood.h"
 #include "tests/harness/proxy_mesh.h"
 #include "tests/harness/seed.h"
 #include "tests/harness/test_cluster.h"
 #include "tests/security/event_log.h"
-#include "tools/keys/keys.h"
 
 namespace cluster {
 namespace {

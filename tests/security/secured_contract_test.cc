@@ -5,11 +5,11 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "cluster/transport/contract/contract_suite.h"
+#include "cluster/transport/registry.h"
 #include "gtest/gtest.h"
+#include "programs/keygen/keys.h"
 #include "tests/harness/fresh_address.h"
-#include "tools/keys/keys.h"
-#include "transport/contract/contract_suite.h"
-#include "transport/registry.h"
 
 namespace cluster {
 namespace {

@@ -4,8 +4,8 @@
 #include <string>
 
 #include "absl/strings/match.h"
+#include "cluster/transport/contract/contract_suite.h"
 #include "gtest/gtest.h"
-#include "transport/contract/contract_suite.h"
 
 namespace cluster {
 namespace {

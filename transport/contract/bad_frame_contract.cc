@@ -3,8 +3,8 @@
 #include <memory>
 #include <string>
 
+#include "cluster/transport/contract/contract_suite.h"
 #include "gtest/gtest.h"
-#include "transport/contract/contract_suite.h"
 
 namespace cluster {
 namespace {

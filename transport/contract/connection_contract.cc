@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "cluster/transport/contract/contract_suite.h"
 #include "gtest/gtest.h"
-#include "transport/contract/contract_suite.h"
 
 namespace cluster {
 namespace {

@@ -1,4 +1,4 @@
-#include "transport/contract/contract_suite.h"
+#include "cluster/transport/contract/contract_suite.h"
 
 #include <atomic>
 #include <cstdlib>

@@ -22,8 +22,8 @@
 // that run the same, since no address is fixed. No test relies on time, but for
 // deadlines of 30 s that a working transport never meets.
 
-#ifndef TRANSPORT_CONTRACT_CONTRACT_SUITE_H_
-#define TRANSPORT_CONTRACT_CONTRACT_SUITE_H_
+#ifndef CLUSTER_TRANSPORT_CONTRACT_CONTRACT_SUITE_H_
+#define CLUSTER_TRANSPORT_CONTRACT_CONTRACT_SUITE_H_
 
 #include <cstddef>
 #include <functional>
@@ -34,9 +34,9 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "cluster/transport/contract/recording_handler.h"
+#include "cluster/transport/transport.h"
 #include "gtest/gtest.h"
-#include "transport/contract/recording_handler.h"
-#include "transport/transport.h"
 
 namespace cluster {
 
@@ -118,4 +118,4 @@ class TransportContract : public testing::TestWithParam<TransportUnderTest> {
 
 }  // namespace cluster
 
-#endif  // TRANSPORT_CONTRACT_CONTRACT_SUITE_H_
+#endif  // CLUSTER_TRANSPORT_CONTRACT_CONTRACT_SUITE_H_

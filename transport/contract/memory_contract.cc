@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "cluster/base/testing/failing_allocations.h"
+#include "cluster/transport/contract/contract_suite.h"
 #include "gtest/gtest.h"
-#include "transport/contract/contract_suite.h"
-#include "transport/testing/failing_allocations.h"
 
 namespace cluster {
 namespace {

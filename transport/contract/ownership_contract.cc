@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "cluster/transport/contract/contract_suite.h"
 #include "gtest/gtest.h"
-#include "transport/contract/contract_suite.h"
 
 namespace cluster {
 namespace {

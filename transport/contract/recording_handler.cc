@@ -1,4 +1,4 @@
-#include "transport/contract/recording_handler.h"
+#include "cluster/transport/contract/recording_handler.h"
 
 #include <algorithm>
 #include <utility>

@@ -15,8 +15,8 @@
 //   ASSERT_TRUE(handler.WaitForFrames(3));
 //   EXPECT_EQ(handler.Texts()[0], "first");
 
-#ifndef TRANSPORT_CONTRACT_RECORDING_HANDLER_H_
-#define TRANSPORT_CONTRACT_RECORDING_HANDLER_H_
+#ifndef CLUSTER_TRANSPORT_CONTRACT_RECORDING_HANDLER_H_
+#define CLUSTER_TRANSPORT_CONTRACT_RECORDING_HANDLER_H_
 
 #include <chrono>
 #include <condition_variable>
@@ -29,8 +29,8 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
-#include "transport/frame.h"
-#include "transport/transport.h"
+#include "cluster/transport/frame.h"
+#include "cluster/transport/transport.h"
 
 namespace cluster {
 
@@ -126,4 +126,4 @@ class Gate {
 
 }  // namespace cluster
 
-#endif  // TRANSPORT_CONTRACT_RECORDING_HANDLER_H_
+#endif  // CLUSTER_TRANSPORT_CONTRACT_RECORDING_HANDLER_H_

@@ -10,8 +10,8 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "cluster/transport/contract/contract_suite.h"
 #include "gtest/gtest.h"
-#include "transport/contract/contract_suite.h"
 
 namespace cluster {
 namespace {

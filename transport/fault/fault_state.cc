@@ -1,4 +1,4 @@
-#include "transport/fault/fault_state.h"
+#include "cluster/transport/fault/fault_state.h"
 
 namespace cluster {
 

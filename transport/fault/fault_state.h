@@ -3,15 +3,15 @@
 //
 // Threads: safe.
 
-#ifndef TRANSPORT_FAULT_FAULT_STATE_H_
-#define TRANSPORT_FAULT_FAULT_STATE_H_
+#ifndef CLUSTER_TRANSPORT_FAULT_FAULT_STATE_H_
+#define CLUSTER_TRANSPORT_FAULT_FAULT_STATE_H_
 
 #include <mutex>
 #include <random>
 #include <set>
 #include <utility>
 
-#include "transport/fault/fault_transport.h"
+#include "cluster/transport/fault/fault_transport.h"
 
 namespace cluster {
 
@@ -46,4 +46,4 @@ class Faults::State {
 
 }  // namespace cluster
 
-#endif  // TRANSPORT_FAULT_FAULT_STATE_H_
+#endif  // CLUSTER_TRANSPORT_FAULT_FAULT_STATE_H_

@@ -1,4 +1,4 @@
-#include "transport/fault/fault_transport.h"
+#include "cluster/transport/fault/fault_transport.h"
 
 #include <condition_variable>
 #include <map>
@@ -7,8 +7,8 @@
 #include <thread>
 #include <utility>
 
-#include "transport/fault/fault_state.h"
-#include "transport/forwarding_transport.h"
+#include "cluster/transport/fault/fault_state.h"
+#include "cluster/transport/forwarding_transport.h"
 
 namespace cluster {
 namespace {

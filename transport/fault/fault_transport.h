@@ -21,14 +21,14 @@
 //   faults.Cut(1, 2);  // 2 hears nothing of 1 any more; 1 still hears 2
 //   faults.Heal();
 
-#ifndef TRANSPORT_FAULT_FAULT_TRANSPORT_H_
-#define TRANSPORT_FAULT_FAULT_TRANSPORT_H_
+#ifndef CLUSTER_TRANSPORT_FAULT_FAULT_TRANSPORT_H_
+#define CLUSTER_TRANSPORT_FAULT_FAULT_TRANSPORT_H_
 
 #include <cstdint>
 #include <memory>
 
 #include "absl/time/time.h"
-#include "transport/transport.h"
+#include "cluster/transport/transport.h"
 
 namespace cluster {
 
@@ -73,4 +73,4 @@ class Faults {
 
 }  // namespace cluster
 
-#endif  // TRANSPORT_FAULT_FAULT_TRANSPORT_H_
+#endif  // CLUSTER_TRANSPORT_FAULT_FAULT_TRANSPORT_H_

@@ -1,4 +1,4 @@
-#include "transport/fault/fault_transport.h"
+#include "cluster/transport/fault/fault_transport.h"
 
 #include <algorithm>
 #include <memory>
@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "cluster/transport/contract/contract_suite.h"
+#include "cluster/transport/contract/recording_handler.h"
+#include "cluster/transport/memory/memory_transport.h"
 #include "gtest/gtest.h"
-#include "transport/contract/contract_suite.h"
-#include "transport/contract/recording_handler.h"
-#include "transport/memory/memory_transport.h"
 
 namespace cluster {
 namespace {

@@ -1,4 +1,4 @@
-#include "transport/memory/channel.h"
+#include "cluster/transport/memory/channel.h"
 
 #include <algorithm>
 #include <string>

@@ -15,8 +15,8 @@
 //   channel->Attach(their_port);       // the handler hears of it by my_port
 //   channel->Push(MakeSlice("hello"));
 
-#ifndef TRANSPORT_MEMORY_CHANNEL_H_
-#define TRANSPORT_MEMORY_CHANNEL_H_
+#ifndef CLUSTER_TRANSPORT_MEMORY_CHANNEL_H_
+#define CLUSTER_TRANSPORT_MEMORY_CHANNEL_H_
 
 #include <atomic>
 #include <chrono>
@@ -28,10 +28,10 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
-#include "transport/frame.h"
-#include "transport/memory/port.h"
-#include "transport/ring.h"
-#include "transport/transport.h"
+#include "cluster/base/ring.h"
+#include "cluster/transport/frame.h"
+#include "cluster/transport/memory/port.h"
+#include "cluster/transport/transport.h"
 
 namespace cluster {
 namespace memory {
@@ -106,4 +106,4 @@ class Channel : public std::enable_shared_from_this<Channel> {
 }  // namespace memory
 }  // namespace cluster
 
-#endif  // TRANSPORT_MEMORY_CHANNEL_H_
+#endif  // CLUSTER_TRANSPORT_MEMORY_CHANNEL_H_

@@ -1,12 +1,12 @@
-#include "transport/memory/exchange.h"
+#include "cluster/transport/memory/exchange.h"
 
 #include <algorithm>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "transport/address.h"
-#include "transport/fork_generation.h"
+#include "cluster/base/fork_generation.h"
+#include "cluster/transport/address.h"
 
 namespace cluster {
 namespace memory {

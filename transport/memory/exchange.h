@@ -14,8 +14,8 @@
 //   auto bound = Exchange::Get().Listen("cluster", "a:0", port);  // "a:1"
 //   Exchange::Get().Dial({"cluster", *bound}, channel);
 
-#ifndef TRANSPORT_MEMORY_EXCHANGE_H_
-#define TRANSPORT_MEMORY_EXCHANGE_H_
+#ifndef CLUSTER_TRANSPORT_MEMORY_EXCHANGE_H_
+#define CLUSTER_TRANSPORT_MEMORY_EXCHANGE_H_
 
 #include <cstdint>
 #include <map>
@@ -26,8 +26,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "transport/memory/channel.h"
-#include "transport/memory/port.h"
+#include "cluster/transport/memory/channel.h"
+#include "cluster/transport/memory/port.h"
 
 namespace cluster {
 namespace memory {
@@ -78,4 +78,4 @@ class Exchange {
 }  // namespace memory
 }  // namespace cluster
 
-#endif  // TRANSPORT_MEMORY_EXCHANGE_H_
+#endif  // CLUSTER_TRANSPORT_MEMORY_EXCHANGE_H_

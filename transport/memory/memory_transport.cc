@@ -1,4 +1,4 @@
-#include "transport/memory/memory_transport.h"
+#include "cluster/transport/memory/memory_transport.h"
 
 #include <algorithm>
 #include <chrono>
@@ -12,12 +12,12 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
-#include "transport/check.h"
-#include "transport/memory/channel.h"
-#include "transport/memory/exchange.h"
-#include "transport/memory/port.h"
-#include "transport/memory/receiver.h"
-#include "transport/options.h"
+#include "cluster/base/check.h"
+#include "cluster/transport/memory/channel.h"
+#include "cluster/transport/memory/exchange.h"
+#include "cluster/transport/memory/port.h"
+#include "cluster/transport/memory/receiver.h"
+#include "cluster/transport/options.h"
 
 namespace cluster {
 namespace memory {

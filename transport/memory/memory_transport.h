@@ -19,13 +19,13 @@
 //   auto transport = cluster::NewMemoryTransport(config);
 //   CHECK((*transport)->Start(&handler, "server-1").ok());
 
-#ifndef TRANSPORT_MEMORY_MEMORY_TRANSPORT_H_
-#define TRANSPORT_MEMORY_MEMORY_TRANSPORT_H_
+#ifndef CLUSTER_TRANSPORT_MEMORY_MEMORY_TRANSPORT_H_
+#define CLUSTER_TRANSPORT_MEMORY_MEMORY_TRANSPORT_H_
 
 #include <memory>
 
 #include "absl/status/statusor.h"
-#include "transport/transport.h"
+#include "cluster/transport/transport.h"
 
 namespace cluster {
 
@@ -34,4 +34,4 @@ absl::StatusOr<std::unique_ptr<Transport>> NewMemoryTransport(
 
 }  // namespace cluster
 
-#endif  // TRANSPORT_MEMORY_MEMORY_TRANSPORT_H_
+#endif  // CLUSTER_TRANSPORT_MEMORY_MEMORY_TRANSPORT_H_

@@ -1,4 +1,4 @@
-#include "transport/memory/memory_transport.h"
+#include "cluster/transport/memory/memory_transport.h"
 
 #include <memory>
 #include <string>
@@ -6,10 +6,10 @@
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "cluster/base/testing/no_more_threads.h"
+#include "cluster/transport/contract/contract_suite.h"
+#include "cluster/transport/contract/recording_handler.h"
 #include "gtest/gtest.h"
-#include "transport/contract/contract_suite.h"
-#include "transport/contract/recording_handler.h"
-#include "transport/no_more_threads.h"
 
 namespace cluster {
 namespace {

@@ -1,8 +1,8 @@
-#include "transport/memory/port.h"
+#include "cluster/transport/memory/port.h"
 
 #include <utility>
 
-#include "transport/memory/channel.h"
+#include "cluster/transport/memory/channel.h"
 
 namespace cluster {
 namespace memory {

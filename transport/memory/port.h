@@ -11,8 +11,8 @@
 //   port->Schedule(channel, epoch);           // on the sender's thread
 //   Job job = port->Next(/*wait=*/true);      // on the receiver's
 
-#ifndef TRANSPORT_MEMORY_PORT_H_
-#define TRANSPORT_MEMORY_PORT_H_
+#ifndef CLUSTER_TRANSPORT_MEMORY_PORT_H_
+#define CLUSTER_TRANSPORT_MEMORY_PORT_H_
 
 #include <condition_variable>
 #include <cstddef>
@@ -75,4 +75,4 @@ class Port {
 }  // namespace memory
 }  // namespace cluster
 
-#endif  // TRANSPORT_MEMORY_PORT_H_
+#endif  // CLUSTER_TRANSPORT_MEMORY_PORT_H_

@@ -1,12 +1,12 @@
-#include "transport/memory/receiver.h"
+#include "cluster/transport/memory/receiver.h"
 
 #include <chrono>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "transport/memory/channel.h"
-#include "transport/memory/exchange.h"
-#include "transport/start_thread.h"
+#include "cluster/base/start_thread.h"
+#include "cluster/transport/memory/channel.h"
+#include "cluster/transport/memory/exchange.h"
 
 namespace cluster {
 namespace memory {

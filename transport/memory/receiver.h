@@ -11,8 +11,8 @@
 //   absl::Status status = receiver.Start();
 //   receiver.Stop();   // closes the port; no call of the handler from now on
 
-#ifndef TRANSPORT_MEMORY_RECEIVER_H_
-#define TRANSPORT_MEMORY_RECEIVER_H_
+#ifndef CLUSTER_TRANSPORT_MEMORY_RECEIVER_H_
+#define CLUSTER_TRANSPORT_MEMORY_RECEIVER_H_
 
 #include <memory>
 #include <thread>
@@ -20,9 +20,9 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "transport/memory/port.h"
-#include "transport/relief.h"
-#include "transport/transport.h"
+#include "cluster/transport/memory/port.h"
+#include "cluster/transport/relief.h"
+#include "cluster/transport/transport.h"
 
 namespace cluster {
 namespace memory {
@@ -55,4 +55,4 @@ class Receiver {
 }  // namespace memory
 }  // namespace cluster
 
-#endif  // TRANSPORT_MEMORY_RECEIVER_H_
+#endif  // CLUSTER_TRANSPORT_MEMORY_RECEIVER_H_

@@ -1,8 +1,8 @@
-#include "transport/nng/acceptor.h"
+#include "cluster/transport/nng/acceptor.h"
 
 #include <utility>
 
-#include "transport/nng/endpoint.h"
+#include "cluster/transport/nng/endpoint.h"
 
 namespace cluster {
 namespace nng {

@@ -11,8 +11,8 @@
 //   caretaker.Add(*acceptor);
 //   (*acceptor)->Start();
 
-#ifndef TRANSPORT_NNG_ACCEPTOR_H_
-#define TRANSPORT_NNG_ACCEPTOR_H_
+#ifndef CLUSTER_TRANSPORT_NNG_ACCEPTOR_H_
+#define CLUSTER_TRANSPORT_NNG_ACCEPTOR_H_
 
 #include <nng/nng.h>
 
@@ -22,8 +22,8 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "transport/address.h"
-#include "transport/nng/async_handle.h"
+#include "cluster/transport/address.h"
+#include "cluster/transport/nng/async_handle.h"
 
 namespace cluster {
 namespace nng {
@@ -63,4 +63,4 @@ class Acceptor final : public AsyncHandle {
 }  // namespace nng
 }  // namespace cluster
 
-#endif  // TRANSPORT_NNG_ACCEPTOR_H_
+#endif  // CLUSTER_TRANSPORT_NNG_ACCEPTOR_H_

@@ -1,4 +1,4 @@
-#include "transport/nng/admission.h"
+#include "cluster/transport/nng/admission.h"
 
 #include <utility>
 #include <vector>

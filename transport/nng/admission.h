@@ -14,8 +14,8 @@
 //   if (!admission.Prove(ticket, 2, certificate)) inbound->Close();
 //   admission.Ended(ticket);
 
-#ifndef TRANSPORT_NNG_ADMISSION_H_
-#define TRANSPORT_NNG_ADMISSION_H_
+#ifndef CLUSTER_TRANSPORT_NNG_ADMISSION_H_
+#define CLUSTER_TRANSPORT_NNG_ADMISSION_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -25,8 +25,8 @@
 #include <string>
 
 #include "absl/types/optional.h"
-#include "transport/security.h"
-#include "transport/stream/tls_material.h"
+#include "cluster/transport/security.h"
+#include "cluster/transport/stream/tls_material.h"
 
 namespace cluster {
 namespace nng {
@@ -81,4 +81,4 @@ class Admission {
 }  // namespace nng
 }  // namespace cluster
 
-#endif  // TRANSPORT_NNG_ADMISSION_H_
+#endif  // CLUSTER_TRANSPORT_NNG_ADMISSION_H_

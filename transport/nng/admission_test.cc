@@ -1,13 +1,13 @@
-#include "transport/nng/admission.h"
+#include "cluster/transport/nng/admission.h"
 
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "cluster/transport/stream/testing/test_keys.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "transport/stream/testing/test_keys.h"
 
 namespace cluster {
 namespace nng {

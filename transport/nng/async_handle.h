@@ -18,16 +18,16 @@
 //     Release();      // the hold of the operation that this callback ends
 //   }
 
-#ifndef TRANSPORT_NNG_ASYNC_HANDLE_H_
-#define TRANSPORT_NNG_ASYNC_HANDLE_H_
+#ifndef CLUSTER_TRANSPORT_NNG_ASYNC_HANDLE_H_
+#define CLUSTER_TRANSPORT_NNG_ASYNC_HANDLE_H_
 
 #include <nng/nng.h>
 
 #include <atomic>
 
 #include "absl/types/optional.h"
-#include "transport/check.h"
-#include "transport/nng/caretaker.h"
+#include "cluster/base/check.h"
+#include "cluster/transport/nng/caretaker.h"
 
 namespace cluster {
 namespace nng {
@@ -105,4 +105,4 @@ nng_aio* NewAio(void* argument) {
 }  // namespace nng
 }  // namespace cluster
 
-#endif  // TRANSPORT_NNG_ASYNC_HANDLE_H_
+#endif  // CLUSTER_TRANSPORT_NNG_ASYNC_HANDLE_H_

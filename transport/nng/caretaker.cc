@@ -1,11 +1,11 @@
-#include "transport/nng/caretaker.h"
+#include "cluster/transport/nng/caretaker.h"
 
 #include <algorithm>
 #include <cstddef>
 #include <iterator>
 #include <utility>
 
-#include "transport/start_thread.h"
+#include "cluster/base/start_thread.h"
 
 namespace cluster {
 namespace nng {

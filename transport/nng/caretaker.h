@@ -12,8 +12,8 @@
 //   absl::Status status = caretaker.Start();
 //   caretaker.Add(connection);
 
-#ifndef TRANSPORT_NNG_CARETAKER_H_
-#define TRANSPORT_NNG_CARETAKER_H_
+#ifndef CLUSTER_TRANSPORT_NNG_CARETAKER_H_
+#define CLUSTER_TRANSPORT_NNG_CARETAKER_H_
 
 #include <chrono>
 #include <condition_variable>
@@ -73,4 +73,4 @@ class Caretaker {
 }  // namespace nng
 }  // namespace cluster
 
-#endif  // TRANSPORT_NNG_CARETAKER_H_
+#endif  // CLUSTER_TRANSPORT_NNG_CARETAKER_H_

@@ -1,10 +1,10 @@
-#include "transport/nng/channel.h"
+#include "cluster/transport/nng/channel.h"
 
 #include <algorithm>
 #include <new>
 #include <utility>
 
-#include "transport/stream/preamble.h"
+#include "cluster/transport/stream/preamble.h"
 
 namespace cluster {
 namespace nng {

@@ -15,8 +15,8 @@
 //   class Inbound final : public Channel { ... };
 //   inbound->Open();
 
-#ifndef TRANSPORT_NNG_CHANNEL_H_
-#define TRANSPORT_NNG_CHANNEL_H_
+#ifndef CLUSTER_TRANSPORT_NNG_CHANNEL_H_
+#define CLUSTER_TRANSPORT_NNG_CHANNEL_H_
 
 #include <nng/nng.h>
 
@@ -28,12 +28,12 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/optional.h"
 #include "absl/types/span.h"
-#include "transport/buffer_pool.h"
-#include "transport/frame.h"
-#include "transport/nng/async_handle.h"
-#include "transport/security.h"
-#include "transport/stream/tls_session.h"
-#include "transport/stream/write_batch.h"
+#include "cluster/base/buffer_pool.h"
+#include "cluster/transport/frame.h"
+#include "cluster/transport/nng/async_handle.h"
+#include "cluster/transport/security.h"
+#include "cluster/transport/stream/tls_session.h"
+#include "cluster/transport/stream/write_batch.h"
 
 namespace cluster {
 namespace nng {
@@ -131,4 +131,4 @@ class Channel : public AsyncHandle {
 }  // namespace nng
 }  // namespace cluster
 
-#endif  // TRANSPORT_NNG_CHANNEL_H_
+#endif  // CLUSTER_TRANSPORT_NNG_CHANNEL_H_

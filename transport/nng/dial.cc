@@ -1,9 +1,9 @@
-#include "transport/nng/dial.h"
+#include "cluster/transport/nng/dial.h"
 
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "transport/nng/endpoint.h"
+#include "cluster/transport/nng/endpoint.h"
 
 namespace cluster {
 namespace nng {

@@ -9,14 +9,14 @@
 //   caretaker.Add(dial);
 //   dial->Start();
 
-#ifndef TRANSPORT_NNG_DIAL_H_
-#define TRANSPORT_NNG_DIAL_H_
+#ifndef CLUSTER_TRANSPORT_NNG_DIAL_H_
+#define CLUSTER_TRANSPORT_NNG_DIAL_H_
 
 #include <memory>
 
 #include "absl/status/statusor.h"
-#include "transport/address.h"
-#include "transport/nng/async_handle.h"
+#include "cluster/transport/address.h"
+#include "cluster/transport/nng/async_handle.h"
 
 namespace cluster {
 namespace nng {
@@ -53,4 +53,4 @@ class Dial final : public AsyncHandle {
 }  // namespace nng
 }  // namespace cluster
 
-#endif  // TRANSPORT_NNG_DIAL_H_
+#endif  // CLUSTER_TRANSPORT_NNG_DIAL_H_

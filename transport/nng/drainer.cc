@@ -1,4 +1,4 @@
-#include "transport/nng/drainer.h"
+#include "cluster/transport/nng/drainer.h"
 
 #include <unistd.h>
 
@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <utility>
 
-#include "transport/start_thread.h"
+#include "cluster/base/start_thread.h"
 
 namespace cluster {
 namespace nng {

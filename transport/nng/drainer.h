@@ -13,15 +13,15 @@
 //   Drainer drainer(handler);
 //   drainer.Drain();   // after one or more OnFrame
 
-#ifndef TRANSPORT_NNG_DRAINER_H_
-#define TRANSPORT_NNG_DRAINER_H_
+#ifndef CLUSTER_TRANSPORT_NNG_DRAINER_H_
+#define CLUSTER_TRANSPORT_NNG_DRAINER_H_
 
 #include <condition_variable>
 #include <mutex>
 #include <thread>
 #include <vector>
 
-#include "transport/transport.h"
+#include "cluster/transport/transport.h"
 
 namespace cluster {
 namespace nng {
@@ -51,4 +51,4 @@ class Drainer {
 }  // namespace nng
 }  // namespace cluster
 
-#endif  // TRANSPORT_NNG_DRAINER_H_
+#endif  // CLUSTER_TRANSPORT_NNG_DRAINER_H_

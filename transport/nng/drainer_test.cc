@@ -1,7 +1,7 @@
-#include "transport/nng/drainer.h"
+#include "cluster/transport/nng/drainer.h"
 
+#include "cluster/base/testing/no_more_threads.h"
 #include "gtest/gtest.h"
-#include "transport/no_more_threads.h"
 
 namespace cluster {
 namespace nng {

@@ -1,4 +1,4 @@
-#include "transport/nng/endpoint.h"
+#include "cluster/transport/nng/endpoint.h"
 
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -12,7 +12,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "transport/check.h"
+#include "cluster/base/check.h"
 
 namespace cluster {
 namespace nng {

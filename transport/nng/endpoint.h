@@ -11,8 +11,8 @@
 //   absl::Status status = OpenListener(address, &listener);
 //   std::string bound = BoundAddress(address, listener);   // "127.0.0.1:43211"
 
-#ifndef TRANSPORT_NNG_ENDPOINT_H_
-#define TRANSPORT_NNG_ENDPOINT_H_
+#ifndef CLUSTER_TRANSPORT_NNG_ENDPOINT_H_
+#define CLUSTER_TRANSPORT_NNG_ENDPOINT_H_
 
 #include <nng/nng.h>
 
@@ -21,7 +21,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
-#include "transport/address.h"
+#include "cluster/transport/address.h"
 
 namespace cluster {
 namespace nng {
@@ -71,4 +71,4 @@ absl::Status ErrorStatus(int error, absl::string_view doing,
 }  // namespace nng
 }  // namespace cluster
 
-#endif  // TRANSPORT_NNG_ENDPOINT_H_
+#endif  // CLUSTER_TRANSPORT_NNG_ENDPOINT_H_

@@ -1,4 +1,4 @@
-#include "transport/nng/endpoint.h"
+#include "cluster/transport/nng/endpoint.h"
 
 #include <string>
 

@@ -1,11 +1,11 @@
-#include "transport/nng/inbound.h"
+#include "cluster/transport/nng/inbound.h"
 
 #include <algorithm>
 #include <utility>
 
 #include "absl/memory/memory.h"
 #include "absl/strings/str_cat.h"
-#include "transport/nng/endpoint.h"
+#include "cluster/transport/nng/endpoint.h"
 
 namespace cluster {
 namespace nng {

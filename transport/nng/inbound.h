@@ -20,8 +20,8 @@
 //   caretaker.Add(inbound);
 //   inbound->Start();
 
-#ifndef TRANSPORT_NNG_INBOUND_H_
-#define TRANSPORT_NNG_INBOUND_H_
+#ifndef CLUSTER_TRANSPORT_NNG_INBOUND_H_
+#define CLUSTER_TRANSPORT_NNG_INBOUND_H_
 
 #include <atomic>
 #include <cstddef>
@@ -32,14 +32,14 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/types/optional.h"
-#include "transport/buffer_pool.h"
-#include "transport/nng/admission.h"
-#include "transport/nng/channel.h"
-#include "transport/nng/drainer.h"
-#include "transport/stream/frame_splitter.h"
-#include "transport/stream/handshake_budget.h"
-#include "transport/stream/preamble.h"
-#include "transport/transport.h"
+#include "cluster/base/buffer_pool.h"
+#include "cluster/transport/nng/admission.h"
+#include "cluster/transport/nng/channel.h"
+#include "cluster/transport/nng/drainer.h"
+#include "cluster/transport/stream/frame_splitter.h"
+#include "cluster/transport/stream/handshake_budget.h"
+#include "cluster/transport/stream/preamble.h"
+#include "cluster/transport/transport.h"
 
 namespace cluster {
 namespace nng {
@@ -110,4 +110,4 @@ class Inbound final : public Channel,
 }  // namespace nng
 }  // namespace cluster
 
-#endif  // TRANSPORT_NNG_INBOUND_H_
+#endif  // CLUSTER_TRANSPORT_NNG_INBOUND_H_

@@ -11,12 +11,12 @@
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "cluster/transport/contract/recording_handler.h"
+#include "cluster/transport/nng/testing/secured_nodes.h"
+#include "cluster/transport/stream/preamble.h"
+#include "cluster/transport/stream/testing/raw_stream.h"
+#include "cluster/transport/stream/testing/tls_end.h"
 #include "gtest/gtest.h"
-#include "transport/contract/recording_handler.h"
-#include "transport/nng/testing/secured_nodes.h"
-#include "transport/stream/preamble.h"
-#include "transport/stream/testing/raw_stream.h"
-#include "transport/stream/testing/tls_end.h"
 
 namespace cluster {
 namespace nng {

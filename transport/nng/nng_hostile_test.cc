@@ -12,11 +12,11 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "cluster/transport/contract/recording_handler.h"
+#include "cluster/transport/nng/nng_transport.h"
+#include "cluster/transport/stream/preamble.h"
+#include "cluster/transport/stream/testing/raw_stream.h"
 #include "gtest/gtest.h"
-#include "transport/contract/recording_handler.h"
-#include "transport/nng/nng_transport.h"
-#include "transport/stream/preamble.h"
-#include "transport/stream/testing/raw_stream.h"
 
 namespace cluster {
 namespace nng {

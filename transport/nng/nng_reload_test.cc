@@ -8,10 +8,10 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "cluster/transport/contract/recording_handler.h"
+#include "cluster/transport/nng/nng_transport.h"
+#include "cluster/transport/nng/testing/secured_nodes.h"
 #include "gtest/gtest.h"
-#include "transport/contract/recording_handler.h"
-#include "transport/nng/nng_transport.h"
-#include "transport/nng/testing/secured_nodes.h"
 
 namespace cluster {
 namespace nng {

@@ -1,4 +1,4 @@
-#include "transport/nng/nng_transport.h"
+#include "cluster/transport/nng/nng_transport.h"
 
 #include <algorithm>
 #include <atomic>
@@ -13,20 +13,20 @@
 
 #include "absl/memory/memory.h"
 #include "absl/strings/str_cat.h"
-#include "transport/address.h"
-#include "transport/check.h"
-#include "transport/descriptors.h"
-#include "transport/fork_generation.h"
-#include "transport/nng/acceptor.h"
-#include "transport/nng/admission.h"
-#include "transport/nng/caretaker.h"
-#include "transport/nng/drainer.h"
-#include "transport/nng/endpoint.h"
-#include "transport/nng/inbound.h"
-#include "transport/nng/outbound.h"
-#include "transport/options.h"
-#include "transport/start_thread.h"
-#include "transport/stream/tls_material.h"
+#include "cluster/base/check.h"
+#include "cluster/base/descriptors.h"
+#include "cluster/base/fork_generation.h"
+#include "cluster/base/start_thread.h"
+#include "cluster/transport/address.h"
+#include "cluster/transport/nng/acceptor.h"
+#include "cluster/transport/nng/admission.h"
+#include "cluster/transport/nng/caretaker.h"
+#include "cluster/transport/nng/drainer.h"
+#include "cluster/transport/nng/endpoint.h"
+#include "cluster/transport/nng/inbound.h"
+#include "cluster/transport/nng/outbound.h"
+#include "cluster/transport/options.h"
+#include "cluster/transport/stream/tls_material.h"
 
 namespace cluster {
 namespace nng {

@@ -33,13 +33,13 @@
 //
 //   auto transport = cluster::NewNngTransport(config);
 
-#ifndef TRANSPORT_NNG_NNG_TRANSPORT_H_
-#define TRANSPORT_NNG_NNG_TRANSPORT_H_
+#ifndef CLUSTER_TRANSPORT_NNG_NNG_TRANSPORT_H_
+#define CLUSTER_TRANSPORT_NNG_NNG_TRANSPORT_H_
 
 #include <memory>
 
 #include "absl/status/statusor.h"
-#include "transport/transport.h"
+#include "cluster/transport/transport.h"
 
 namespace cluster {
 
@@ -55,4 +55,4 @@ absl::StatusOr<std::unique_ptr<Transport>> NewNngTransport(
 
 }  // namespace cluster
 
-#endif  // TRANSPORT_NNG_NNG_TRANSPORT_H_
+#endif  // CLUSTER_TRANSPORT_NNG_NNG_TRANSPORT_H_

@@ -1,7 +1,7 @@
 // The nng backend against the contract of all transports, and what only it
 // promises: its options, its files, its threads.
 
-#include "transport/nng/nng_transport.h"
+#include "cluster/transport/nng/nng_transport.h"
 
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -18,11 +18,11 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "cluster/base/descriptors.h"
+#include "cluster/base/testing/no_more_threads.h"
+#include "cluster/transport/contract/contract_suite.h"
+#include "cluster/transport/contract/recording_handler.h"
 #include "gtest/gtest.h"
-#include "transport/contract/contract_suite.h"
-#include "transport/contract/recording_handler.h"
-#include "transport/descriptors.h"
-#include "transport/no_more_threads.h"
 
 namespace cluster {
 namespace {

@@ -1,11 +1,11 @@
-#include "transport/nng/outbound.h"
+#include "cluster/transport/nng/outbound.h"
 
 #include <algorithm>
 #include <new>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "transport/nng/endpoint.h"
+#include "cluster/transport/nng/endpoint.h"
 
 namespace cluster {
 namespace nng {

@@ -20,8 +20,8 @@
 //   caretaker.Add(outbound);
 //   if (outbound->Send(frame) == SendResult::kBackPressured) ...
 
-#ifndef TRANSPORT_NNG_OUTBOUND_H_
-#define TRANSPORT_NNG_OUTBOUND_H_
+#ifndef CLUSTER_TRANSPORT_NNG_OUTBOUND_H_
+#define CLUSTER_TRANSPORT_NNG_OUTBOUND_H_
 
 #include <condition_variable>
 #include <cstddef>
@@ -31,13 +31,13 @@
 #include <string>
 
 #include "absl/types/optional.h"
-#include "transport/address.h"
-#include "transport/nng/admission.h"
-#include "transport/nng/dial.h"
-#include "transport/nng/outbound_connection.h"
-#include "transport/stream/backoff.h"
-#include "transport/stream/frame_queue.h"
-#include "transport/transport.h"
+#include "cluster/transport/address.h"
+#include "cluster/transport/nng/admission.h"
+#include "cluster/transport/nng/dial.h"
+#include "cluster/transport/nng/outbound_connection.h"
+#include "cluster/transport/stream/backoff.h"
+#include "cluster/transport/stream/frame_queue.h"
+#include "cluster/transport/transport.h"
 
 namespace cluster {
 namespace nng {
@@ -160,4 +160,4 @@ class Outbound final : public Tended,
 }  // namespace nng
 }  // namespace cluster
 
-#endif  // TRANSPORT_NNG_OUTBOUND_H_
+#endif  // CLUSTER_TRANSPORT_NNG_OUTBOUND_H_

@@ -1,4 +1,4 @@
-#include "transport/nng/outbound_connection.h"
+#include "cluster/transport/nng/outbound_connection.h"
 
 #include <utility>
 

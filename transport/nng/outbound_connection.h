@@ -18,15 +18,15 @@
 //   ...
 //   connection->Release();   // when it has ended and nothing more is begun
 
-#ifndef TRANSPORT_NNG_OUTBOUND_CONNECTION_H_
-#define TRANSPORT_NNG_OUTBOUND_CONNECTION_H_
+#ifndef CLUSTER_TRANSPORT_NNG_OUTBOUND_CONNECTION_H_
+#define CLUSTER_TRANSPORT_NNG_OUTBOUND_CONNECTION_H_
 
 #include <memory>
 #include <string>
 
-#include "transport/nng/channel.h"
-#include "transport/stream/preamble.h"
-#include "transport/stream/write_batch.h"
+#include "cluster/transport/nng/channel.h"
+#include "cluster/transport/stream/preamble.h"
+#include "cluster/transport/stream/write_batch.h"
 
 namespace cluster {
 namespace nng {
@@ -89,4 +89,4 @@ class OutboundConnection final : public Channel {
 }  // namespace nng
 }  // namespace cluster
 
-#endif  // TRANSPORT_NNG_OUTBOUND_CONNECTION_H_
+#endif  // CLUSTER_TRANSPORT_NNG_OUTBOUND_CONNECTION_H_

@@ -5,8 +5,8 @@
 
 #include "absl/memory/memory.h"
 #include "absl/strings/str_cat.h"
-#include "transport/nng/endpoint.h"
-#include "transport/nng/outbound.h"
+#include "cluster/transport/nng/endpoint.h"
+#include "cluster/transport/nng/outbound.h"
 
 namespace cluster {
 namespace nng {

@@ -8,8 +8,8 @@
 //   dial_at = Clock::now() + backoff.NextDelay();
 //   backoff.Reset();   // it was reached
 
-#ifndef TRANSPORT_STREAM_BACKOFF_H_
-#define TRANSPORT_STREAM_BACKOFF_H_
+#ifndef CLUSTER_TRANSPORT_STREAM_BACKOFF_H_
+#define CLUSTER_TRANSPORT_STREAM_BACKOFF_H_
 
 #include <algorithm>
 #include <chrono>
@@ -56,4 +56,4 @@ class Backoff {
 }  // namespace stream
 }  // namespace cluster
 
-#endif  // TRANSPORT_STREAM_BACKOFF_H_
+#endif  // CLUSTER_TRANSPORT_STREAM_BACKOFF_H_

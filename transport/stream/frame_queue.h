@@ -8,14 +8,14 @@
 //   queue.PushBack(frame);
 //   Frame first = queue.PopFront();
 
-#ifndef TRANSPORT_STREAM_FRAME_QUEUE_H_
-#define TRANSPORT_STREAM_FRAME_QUEUE_H_
+#ifndef CLUSTER_TRANSPORT_STREAM_FRAME_QUEUE_H_
+#define CLUSTER_TRANSPORT_STREAM_FRAME_QUEUE_H_
 
 #include <cstddef>
 #include <utility>
 
-#include "transport/frame.h"
-#include "transport/ring.h"
+#include "cluster/base/ring.h"
+#include "cluster/transport/frame.h"
 
 namespace cluster {
 namespace stream {
@@ -55,4 +55,4 @@ class FrameQueue {
 }  // namespace stream
 }  // namespace cluster
 
-#endif  // TRANSPORT_STREAM_FRAME_QUEUE_H_
+#endif  // CLUSTER_TRANSPORT_STREAM_FRAME_QUEUE_H_

@@ -1,12 +1,12 @@
-#include "transport/stream/frame_splitter.h"
+#include "cluster/transport/stream/frame_splitter.h"
 
 #include <algorithm>
 #include <cstring>
 #include <utility>
 
 #include "absl/strings/match.h"
-#include "transport/check.h"
-#include "transport/stream/preamble.h"
+#include "cluster/base/check.h"
+#include "cluster/transport/stream/preamble.h"
 
 namespace cluster {
 namespace stream {

@@ -26,16 +26,16 @@
 //   Slice frame;
 //   while (splitter.Next(&frame) == FrameSplitter::Step::kFrame) Use(frame);
 
-#ifndef TRANSPORT_STREAM_FRAME_SPLITTER_H_
-#define TRANSPORT_STREAM_FRAME_SPLITTER_H_
+#ifndef CLUSTER_TRANSPORT_STREAM_FRAME_SPLITTER_H_
+#define CLUSTER_TRANSPORT_STREAM_FRAME_SPLITTER_H_
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 
 #include "absl/types/span.h"
-#include "transport/buffer_pool.h"
-#include "transport/frame.h"
+#include "cluster/base/buffer_pool.h"
+#include "cluster/transport/frame.h"
 
 namespace cluster {
 namespace stream {
@@ -102,4 +102,4 @@ class FrameSplitter {
 }  // namespace stream
 }  // namespace cluster
 
-#endif  // TRANSPORT_STREAM_FRAME_SPLITTER_H_
+#endif  // CLUSTER_TRANSPORT_STREAM_FRAME_SPLITTER_H_

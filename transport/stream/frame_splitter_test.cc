@@ -1,4 +1,4 @@
-#include "transport/stream/frame_splitter.h"
+#include "cluster/transport/stream/frame_splitter.h"
 
 #include <algorithm>
 #include <cstring>
@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "cluster/transport/stream/preamble.h"
 #include "gtest/gtest.h"
-#include "transport/stream/preamble.h"
 
 namespace cluster {
 namespace stream {

@@ -15,8 +15,8 @@
 //   if (budget.Begin("10.0.0.7", Clock::now())) ...   // else NextTurn
 //   budget.Succeeded("10.0.0.7");
 
-#ifndef TRANSPORT_STREAM_HANDSHAKE_BUDGET_H_
-#define TRANSPORT_STREAM_HANDSHAKE_BUDGET_H_
+#ifndef CLUSTER_TRANSPORT_STREAM_HANDSHAKE_BUDGET_H_
+#define CLUSTER_TRANSPORT_STREAM_HANDSHAKE_BUDGET_H_
 
 #include <chrono>
 #include <cstddef>
@@ -62,4 +62,4 @@ class HandshakeBudget {
 }  // namespace stream
 }  // namespace cluster
 
-#endif  // TRANSPORT_STREAM_HANDSHAKE_BUDGET_H_
+#endif  // CLUSTER_TRANSPORT_STREAM_HANDSHAKE_BUDGET_H_

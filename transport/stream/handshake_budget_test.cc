@@ -1,4 +1,4 @@
-#include "transport/stream/handshake_budget.h"
+#include "cluster/transport/stream/handshake_budget.h"
 
 #include <algorithm>
 #include <string>

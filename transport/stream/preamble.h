@@ -17,8 +17,8 @@
 //
 // Threads: functions without state. Errors: none.
 
-#ifndef TRANSPORT_STREAM_PREAMBLE_H_
-#define TRANSPORT_STREAM_PREAMBLE_H_
+#ifndef CLUSTER_TRANSPORT_STREAM_PREAMBLE_H_
+#define CLUSTER_TRANSPORT_STREAM_PREAMBLE_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -104,4 +104,4 @@ inline std::uint32_t LoadLength(const char* from) {
 }  // namespace stream
 }  // namespace cluster
 
-#endif  // TRANSPORT_STREAM_PREAMBLE_H_
+#endif  // CLUSTER_TRANSPORT_STREAM_PREAMBLE_H_

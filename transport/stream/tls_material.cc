@@ -1,4 +1,4 @@
-#include "transport/stream/tls_material.h"
+#include "cluster/transport/stream/tls_material.h"
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -13,7 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
-#include "transport/key_files.h"
+#include "cluster/transport/key_files.h"
 
 namespace cluster {
 namespace stream {

@@ -15,8 +15,8 @@
 //   auto material = TlsMaterial::Load(files, "demo", 1);
 //   TlsSession session(*material, TlsSession::Role::kListener, pool);
 
-#ifndef TRANSPORT_STREAM_TLS_MATERIAL_H_
-#define TRANSPORT_STREAM_TLS_MATERIAL_H_
+#ifndef CLUSTER_TRANSPORT_STREAM_TLS_MATERIAL_H_
+#define CLUSTER_TRANSPORT_STREAM_TLS_MATERIAL_H_
 
 #include <openssl/ssl.h>
 
@@ -28,7 +28,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/optional.h"
-#include "transport/security.h"
+#include "cluster/transport/security.h"
 
 namespace cluster {
 namespace stream {
@@ -98,4 +98,4 @@ class TlsMaterial {
 }  // namespace stream
 }  // namespace cluster
 
-#endif  // TRANSPORT_STREAM_TLS_MATERIAL_H_
+#endif  // CLUSTER_TRANSPORT_STREAM_TLS_MATERIAL_H_

@@ -1,6 +1,6 @@
 // Which files make the TLS of a server, which do not, and what is said of them.
 
-#include "transport/stream/tls_material.h"
+#include "cluster/transport/stream/tls_material.h"
 
 #include <cstdlib>
 #include <filesystem>
@@ -11,10 +11,10 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "cluster/transport/key_files.h"
+#include "cluster/transport/stream/testing/test_keys.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "transport/key_files.h"
-#include "transport/stream/testing/test_keys.h"
 
 namespace cluster {
 namespace stream {

@@ -1,4 +1,4 @@
-#include "transport/stream/tls_session.h"
+#include "cluster/transport/stream/tls_session.h"
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
@@ -9,8 +9,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "transport/check.h"
-#include "transport/stream/preamble.h"
+#include "cluster/base/check.h"
+#include "cluster/transport/stream/preamble.h"
 
 namespace cluster {
 namespace stream {

@@ -19,8 +19,8 @@
 //   while (std::size_t got = session.Read(&in, room)) Use(room.first(got));
 //   session.Sent(send(fd, session.out().bytes));
 
-#ifndef TRANSPORT_STREAM_TLS_SESSION_H_
-#define TRANSPORT_STREAM_TLS_SESSION_H_
+#ifndef CLUSTER_TRANSPORT_STREAM_TLS_SESSION_H_
+#define CLUSTER_TRANSPORT_STREAM_TLS_SESSION_H_
 
 #include <openssl/ssl.h>
 
@@ -32,10 +32,10 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/optional.h"
 #include "absl/types/span.h"
-#include "transport/buffer_pool.h"
-#include "transport/frame.h"
-#include "transport/security.h"
-#include "transport/stream/tls_material.h"
+#include "cluster/base/buffer_pool.h"
+#include "cluster/transport/frame.h"
+#include "cluster/transport/security.h"
+#include "cluster/transport/stream/tls_material.h"
 
 namespace cluster {
 namespace stream {
@@ -135,4 +135,4 @@ class TlsSession {
 }  // namespace stream
 }  // namespace cluster
 
-#endif  // TRANSPORT_STREAM_TLS_SESSION_H_
+#endif  // CLUSTER_TRANSPORT_STREAM_TLS_SESSION_H_

@@ -12,8 +12,8 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
-#include "transport/check.h"
-#include "transport/stream/testing/test_keys.h"
+#include "cluster/base/check.h"
+#include "cluster/transport/stream/testing/test_keys.h"
 
 namespace cluster {
 namespace stream {

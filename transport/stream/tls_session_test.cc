@@ -1,7 +1,7 @@
 // TLS without a network: who is taken for whom, what each side says of the one
 // that it refuses, and what whoever sends anything else can bring about.
 
-#include "transport/stream/tls_session.h"
+#include "cluster/transport/stream/tls_session.h"
 
 #include <openssl/bio.h>
 #include <openssl/ssl.h>
@@ -12,11 +12,11 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "cluster/transport/key_files.h"
+#include "cluster/transport/stream/preamble.h"
+#include "cluster/transport/stream/testing/test_keys.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "transport/key_files.h"
-#include "transport/stream/preamble.h"
-#include "transport/stream/testing/test_keys.h"
 
 namespace cluster {
 namespace stream {

@@ -1,4 +1,4 @@
-#include "transport/stream/write_batch.h"
+#include "cluster/transport/stream/write_batch.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -6,8 +6,8 @@
 #include <new>
 #include <utility>
 
-#include "transport/check.h"
-#include "transport/stream/preamble.h"
+#include "cluster/base/check.h"
+#include "cluster/transport/stream/preamble.h"
 
 namespace cluster {
 namespace stream {

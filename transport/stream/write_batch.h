@@ -15,8 +15,8 @@
 //   while (!batch.done()) batch.Advance(writev(fd, batch.segments()));
 //   batch.Clear();
 
-#ifndef TRANSPORT_STREAM_WRITE_BATCH_H_
-#define TRANSPORT_STREAM_WRITE_BATCH_H_
+#ifndef CLUSTER_TRANSPORT_STREAM_WRITE_BATCH_H_
+#define CLUSTER_TRANSPORT_STREAM_WRITE_BATCH_H_
 
 #include <cstddef>
 #include <memory>
@@ -24,8 +24,8 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
-#include "transport/frame.h"
-#include "transport/stream/frame_queue.h"
+#include "cluster/transport/frame.h"
+#include "cluster/transport/stream/frame_queue.h"
 
 namespace cluster {
 namespace stream {
@@ -85,4 +85,4 @@ class WriteBatch {
 }  // namespace stream
 }  // namespace cluster
 
-#endif  // TRANSPORT_STREAM_WRITE_BATCH_H_
+#endif  // CLUSTER_TRANSPORT_STREAM_WRITE_BATCH_H_

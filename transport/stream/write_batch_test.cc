@@ -1,4 +1,4 @@
-#include "transport/stream/write_batch.h"
+#include "cluster/transport/stream/write_batch.h"
 
 #include <algorithm>
 #include <memory>
@@ -6,9 +6,9 @@
 #include <utility>
 #include <vector>
 
+#include "cluster/base/testing/failing_allocations.h"
+#include "cluster/transport/stream/preamble.h"
 #include "gtest/gtest.h"
-#include "transport/stream/preamble.h"
-#include "transport/testing/failing_allocations.h"
 
 namespace cluster {
 namespace stream {

@@ -20,8 +20,8 @@
 //   links.HandshakeEnded(ECONNRESET);
 //   switch (links.Disconnected(7, now)) ...
 
-#ifndef TRANSPORT_ZMQ_ACCEPTED_LINKS_H_
-#define TRANSPORT_ZMQ_ACCEPTED_LINKS_H_
+#ifndef CLUSTER_TRANSPORT_ZMQ_ACCEPTED_LINKS_H_
+#define CLUSTER_TRANSPORT_ZMQ_ACCEPTED_LINKS_H_
 
 #include <chrono>
 #include <cstdint>
@@ -62,4 +62,4 @@ bool IsLoss(int error);
 }  // namespace zmq_backend
 }  // namespace cluster
 
-#endif  // TRANSPORT_ZMQ_ACCEPTED_LINKS_H_
+#endif  // CLUSTER_TRANSPORT_ZMQ_ACCEPTED_LINKS_H_

@@ -1,4 +1,4 @@
-#include "transport/zmq/accepted_links.h"
+#include "cluster/transport/zmq/accepted_links.h"
 
 #include <cerrno>
 

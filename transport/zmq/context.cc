@@ -1,4 +1,4 @@
-#include "transport/zmq/context.h"
+#include "cluster/transport/zmq/context.h"
 
 #include <cstddef>
 #include <map>
@@ -6,9 +6,9 @@
 #include <thread>
 #include <utility>
 
-#include "transport/fork_generation.h"
-#include "transport/kept_memory.h"
-#include "transport/start_thread.h"
+#include "cluster/base/fork_generation.h"
+#include "cluster/base/kept_memory.h"
+#include "cluster/base/start_thread.h"
 
 namespace cluster {
 namespace zmq_backend {

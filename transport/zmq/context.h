@@ -18,15 +18,15 @@
 //   auto end = LeaveContext(std::move(context));
 //   if (end != nullptr) end->WaitFor(linger);
 
-#ifndef TRANSPORT_ZMQ_CONTEXT_H_
-#define TRANSPORT_ZMQ_CONTEXT_H_
+#ifndef CLUSTER_TRANSPORT_ZMQ_CONTEXT_H_
+#define CLUSTER_TRANSPORT_ZMQ_CONTEXT_H_
 
 #include <chrono>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
 
-#include "transport/zmq/settings.h"
+#include "cluster/transport/zmq/settings.h"
 #include "zmq.hpp"
 
 namespace cluster {
@@ -55,4 +55,4 @@ std::shared_ptr<ContextEnd> LeaveContext(
 }  // namespace zmq_backend
 }  // namespace cluster
 
-#endif  // TRANSPORT_ZMQ_CONTEXT_H_
+#endif  // CLUSTER_TRANSPORT_ZMQ_CONTEXT_H_

@@ -11,9 +11,9 @@
 
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
-#include "transport/check.h"
-#include "transport/zmq/curve_keys.h"
-#include "transport/zmq/zap.h"
+#include "cluster/base/check.h"
+#include "cluster/transport/zmq/curve_keys.h"
+#include "cluster/transport/zmq/zap.h"
 
 namespace cluster {
 namespace zmq_backend {

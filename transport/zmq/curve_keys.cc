@@ -1,4 +1,4 @@
-#include "transport/zmq/curve_keys.h"
+#include "cluster/transport/zmq/curve_keys.h"
 
 #include <zmq.h>
 

@@ -14,8 +14,8 @@
 //       LoadCurveKeys(files, nullptr);
 //   const CurvePeer* peer = (*keys)->FindKey(credentials);
 
-#ifndef TRANSPORT_ZMQ_CURVE_KEYS_H_
-#define TRANSPORT_ZMQ_CURVE_KEYS_H_
+#ifndef CLUSTER_TRANSPORT_ZMQ_CURVE_KEYS_H_
+#define CLUSTER_TRANSPORT_ZMQ_CURVE_KEYS_H_
 
 #include <array>
 #include <cstdint>
@@ -28,8 +28,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/optional.h"
-#include "transport/key_files.h"
-#include "transport/security.h"
+#include "cluster/transport/key_files.h"
+#include "cluster/transport/security.h"
 
 namespace cluster {
 namespace zmq_backend {
@@ -110,4 +110,4 @@ class CurveKeyRing {
 }  // namespace zmq_backend
 }  // namespace cluster
 
-#endif  // TRANSPORT_ZMQ_CURVE_KEYS_H_
+#endif  // CLUSTER_TRANSPORT_ZMQ_CURVE_KEYS_H_

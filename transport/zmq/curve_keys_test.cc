@@ -1,4 +1,4 @@
-#include "transport/zmq/curve_keys.h"
+#include "cluster/transport/zmq/curve_keys.h"
 
 #include <filesystem>
 #include <fstream>
@@ -9,7 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tools/keys/keys.h"
+#include "programs/keygen/keys.h"
 
 namespace cluster {
 namespace zmq_backend {

@@ -7,12 +7,12 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "cluster/transport/zmq/curve_keys.h"
+#include "cluster/transport/zmq/inbound_socket.h"
+#include "cluster/transport/zmq/settings.h"
+#include "cluster/transport/zmq/zap.h"
 #include "gtest/gtest.h"
-#include "tools/keys/keys.h"
-#include "transport/zmq/curve_keys.h"
-#include "transport/zmq/inbound_socket.h"
-#include "transport/zmq/settings.h"
-#include "transport/zmq/zap.h"
+#include "programs/keygen/keys.h"
 #include "zmq.hpp"
 
 namespace cluster {

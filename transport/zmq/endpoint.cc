@@ -1,4 +1,4 @@
-#include "transport/zmq/endpoint.h"
+#include "cluster/transport/zmq/endpoint.h"
 
 #include <arpa/inet.h>
 #include <netdb.h>
@@ -14,7 +14,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
-#include "transport/zmq/settings.h"
+#include "cluster/transport/zmq/settings.h"
 
 namespace cluster {
 namespace zmq_backend {

@@ -13,14 +13,14 @@
 //   zmq::socket_t pull(context, zmq::socket_type::pull);
 //   absl::StatusOr<Address> bound = Bind(address, &pull);
 
-#ifndef TRANSPORT_ZMQ_ENDPOINT_H_
-#define TRANSPORT_ZMQ_ENDPOINT_H_
+#ifndef CLUSTER_TRANSPORT_ZMQ_ENDPOINT_H_
+#define CLUSTER_TRANSPORT_ZMQ_ENDPOINT_H_
 
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "transport/address.h"
+#include "cluster/transport/address.h"
 #include "zmq.hpp"
 
 namespace cluster {
@@ -48,4 +48,4 @@ void RemoveSocketFile(const Address& bound);
 }  // namespace zmq_backend
 }  // namespace cluster
 
-#endif  // TRANSPORT_ZMQ_ENDPOINT_H_
+#endif  // CLUSTER_TRANSPORT_ZMQ_ENDPOINT_H_

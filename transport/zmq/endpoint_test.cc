@@ -1,4 +1,4 @@
-#include "transport/zmq/endpoint.h"
+#include "cluster/transport/zmq/endpoint.h"
 
 #include <sys/socket.h>
 #include <sys/stat.h>

@@ -1,10 +1,10 @@
-#include "transport/zmq/event_loop.h"
+#include "cluster/transport/zmq/event_loop.h"
 
 #include <algorithm>
 #include <memory>
 #include <utility>
 
-#include "transport/start_thread.h"
+#include "cluster/base/start_thread.h"
 
 namespace cluster {
 namespace zmq_backend {

@@ -14,8 +14,8 @@
 //   ...
 //   loop.Stop();   // no call of the handler is running after this
 
-#ifndef TRANSPORT_ZMQ_EVENT_LOOP_H_
-#define TRANSPORT_ZMQ_EVENT_LOOP_H_
+#ifndef CLUSTER_TRANSPORT_ZMQ_EVENT_LOOP_H_
+#define CLUSTER_TRANSPORT_ZMQ_EVENT_LOOP_H_
 
 #include <atomic>
 #include <chrono>
@@ -25,10 +25,10 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "transport/transport.h"
-#include "transport/zmq/inbound_socket.h"
-#include "transport/zmq/outbound_peer.h"
-#include "transport/zmq/peer_table.h"
+#include "cluster/transport/transport.h"
+#include "cluster/transport/zmq/inbound_socket.h"
+#include "cluster/transport/zmq/outbound_peer.h"
+#include "cluster/transport/zmq/peer_table.h"
 
 namespace cluster {
 namespace zmq_backend {
@@ -76,4 +76,4 @@ class EventLoop {
 }  // namespace zmq_backend
 }  // namespace cluster
 
-#endif  // TRANSPORT_ZMQ_EVENT_LOOP_H_
+#endif  // CLUSTER_TRANSPORT_ZMQ_EVENT_LOOP_H_

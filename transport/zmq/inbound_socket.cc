@@ -1,4 +1,4 @@
-#include "transport/zmq/inbound_socket.h"
+#include "cluster/transport/zmq/inbound_socket.h"
 
 #include <poll.h>
 
@@ -9,8 +9,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "transport/check.h"
-#include "transport/zmq/endpoint.h"
+#include "cluster/base/check.h"
+#include "cluster/transport/zmq/endpoint.h"
 
 namespace cluster {
 namespace zmq_backend {

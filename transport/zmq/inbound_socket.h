@@ -17,8 +17,8 @@
 //   while ((*inbound)->Receive(0, &frame, &rejection) !=
 //          InboundSocket::Result::kEmpty) ...
 
-#ifndef TRANSPORT_ZMQ_INBOUND_SOCKET_H_
-#define TRANSPORT_ZMQ_INBOUND_SOCKET_H_
+#ifndef CLUSTER_TRANSPORT_ZMQ_INBOUND_SOCKET_H_
+#define CLUSTER_TRANSPORT_ZMQ_INBOUND_SOCKET_H_
 
 #include <atomic>
 #include <cstddef>
@@ -26,13 +26,13 @@
 #include <mutex>
 
 #include "absl/status/statusor.h"
-#include "transport/address.h"
-#include "transport/buffer_pool.h"
-#include "transport/frame.h"
-#include "transport/security.h"
-#include "transport/zmq/curve_keys.h"
-#include "transport/zmq/link_monitor.h"
-#include "transport/zmq/settings.h"
+#include "cluster/base/buffer_pool.h"
+#include "cluster/transport/address.h"
+#include "cluster/transport/frame.h"
+#include "cluster/transport/security.h"
+#include "cluster/transport/zmq/curve_keys.h"
+#include "cluster/transport/zmq/link_monitor.h"
+#include "cluster/transport/zmq/settings.h"
 #include "zmq.hpp"
 
 namespace cluster {
@@ -117,4 +117,4 @@ class InboundSocket {
 }  // namespace zmq_backend
 }  // namespace cluster
 
-#endif  // TRANSPORT_ZMQ_INBOUND_SOCKET_H_
+#endif  // CLUSTER_TRANSPORT_ZMQ_INBOUND_SOCKET_H_

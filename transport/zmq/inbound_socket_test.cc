@@ -1,4 +1,4 @@
-#include "transport/zmq/inbound_socket.h"
+#include "cluster/transport/zmq/inbound_socket.h"
 
 #include <dlfcn.h>
 #include <netdb.h>
@@ -13,11 +13,11 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "cluster/transport/zmq/endpoint.h"
+#include "cluster/transport/zmq/testing/raw_tcp.h"
+#include "cluster/transport/zmq/testing/socket_path.h"
 #include "gtest/gtest.h"
-#include "tools/keys/keys.h"
-#include "transport/zmq/endpoint.h"
-#include "transport/zmq/raw_tcp.h"
-#include "transport/zmq/socket_path.h"
+#include "programs/keygen/keys.h"
 
 namespace {
 

@@ -1,4 +1,4 @@
-#include "transport/zmq/link_monitor.h"
+#include "cluster/transport/zmq/link_monitor.h"
 
 #include <atomic>
 #include <cstdint>
@@ -7,7 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "transport/zmq/settings.h"
+#include "cluster/transport/zmq/settings.h"
 
 namespace cluster {
 namespace zmq_backend {

@@ -18,16 +18,16 @@
 //   LinkEvent event;
 //   while (monitor.Next(&event)) ...
 
-#ifndef TRANSPORT_ZMQ_LINK_MONITOR_H_
-#define TRANSPORT_ZMQ_LINK_MONITOR_H_
+#ifndef CLUSTER_TRANSPORT_ZMQ_LINK_MONITOR_H_
+#define CLUSTER_TRANSPORT_ZMQ_LINK_MONITOR_H_
 
 #include <chrono>
 #include <cstdint>
 #include <string>
 
 #include "absl/types/optional.h"
-#include "transport/security.h"
-#include "transport/zmq/accepted_links.h"
+#include "cluster/transport/security.h"
+#include "cluster/transport/zmq/accepted_links.h"
 #include "zmq.hpp"
 
 namespace cluster {
@@ -84,4 +84,4 @@ class LinkMonitor {
 }  // namespace zmq_backend
 }  // namespace cluster
 
-#endif  // TRANSPORT_ZMQ_LINK_MONITOR_H_
+#endif  // CLUSTER_TRANSPORT_ZMQ_LINK_MONITOR_H_

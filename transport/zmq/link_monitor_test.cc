@@ -1,4 +1,4 @@
-#include "transport/zmq/link_monitor.h"
+#include "cluster/transport/zmq/link_monitor.h"
 
 #include <poll.h>
 
@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "cluster/transport/zmq/testing/raw_tcp.h"
 #include "gtest/gtest.h"
-#include "transport/zmq/raw_tcp.h"
 
 namespace cluster {
 namespace zmq_backend {

@@ -10,11 +10,11 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "cluster/transport/zmq/context.h"
+#include "cluster/transport/zmq/outbound_peer.h"
+#include "cluster/transport/zmq/testing/raw_tcp.h"
 #include "gtest/gtest.h"
-#include "tools/keys/keys.h"
-#include "transport/zmq/context.h"
-#include "transport/zmq/outbound_peer.h"
-#include "transport/zmq/raw_tcp.h"
+#include "programs/keygen/keys.h"
 
 namespace cluster {
 namespace zmq_backend {

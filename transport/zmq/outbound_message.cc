@@ -1,4 +1,4 @@
-#include "transport/zmq/outbound_message.h"
+#include "cluster/transport/zmq/outbound_message.h"
 
 #include <atomic>
 #include <cerrno>
@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "absl/container/inlined_vector.h"
-#include "transport/check.h"
+#include "cluster/base/check.h"
 
 namespace cluster {
 namespace zmq_backend {

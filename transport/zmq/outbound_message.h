@@ -10,14 +10,14 @@
 //
 //   if (!SendFrame(&push, frame, frame.size(), buffers)) ...   // no room
 
-#ifndef TRANSPORT_ZMQ_OUTBOUND_MESSAGE_H_
-#define TRANSPORT_ZMQ_OUTBOUND_MESSAGE_H_
+#ifndef CLUSTER_TRANSPORT_ZMQ_OUTBOUND_MESSAGE_H_
+#define CLUSTER_TRANSPORT_ZMQ_OUTBOUND_MESSAGE_H_
 
 #include <cstddef>
 #include <memory>
 
-#include "transport/buffer_pool.h"
-#include "transport/frame.h"
+#include "cluster/base/buffer_pool.h"
+#include "cluster/transport/frame.h"
 #include "zmq.hpp"
 
 namespace cluster {
@@ -41,4 +41,4 @@ bool HasRoom(zmq::socket_t* push);
 }  // namespace zmq_backend
 }  // namespace cluster
 
-#endif  // TRANSPORT_ZMQ_OUTBOUND_MESSAGE_H_
+#endif  // CLUSTER_TRANSPORT_ZMQ_OUTBOUND_MESSAGE_H_

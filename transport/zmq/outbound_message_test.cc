@@ -1,7 +1,7 @@
 // What becomes of a frame for which libzmq has no memory: its functions that make
 // messages are replaced here.
 
-#include "transport/zmq/outbound_message.h"
+#include "cluster/transport/zmq/outbound_message.h"
 
 #include <dlfcn.h>
 

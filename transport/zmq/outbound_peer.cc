@@ -1,10 +1,10 @@
-#include "transport/zmq/outbound_peer.h"
+#include "cluster/transport/zmq/outbound_peer.h"
 
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "transport/zmq/endpoint.h"
-#include "transport/zmq/outbound_message.h"
+#include "cluster/transport/zmq/endpoint.h"
+#include "cluster/transport/zmq/outbound_message.h"
 
 namespace cluster {
 namespace zmq_backend {

@@ -14,8 +14,8 @@
 //   absl::Status status = peer.Dial(address, /*generation=*/1);
 //   SendResult result = peer.Send(frame, frame.size());
 
-#ifndef TRANSPORT_ZMQ_OUTBOUND_PEER_H_
-#define TRANSPORT_ZMQ_OUTBOUND_PEER_H_
+#ifndef CLUSTER_TRANSPORT_ZMQ_OUTBOUND_PEER_H_
+#define CLUSTER_TRANSPORT_ZMQ_OUTBOUND_PEER_H_
 
 #include <cstdint>
 #include <memory>
@@ -26,14 +26,14 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
-#include "transport/address.h"
-#include "transport/buffer_pool.h"
-#include "transport/frame.h"
-#include "transport/transport.h"
-#include "transport/zmq/curve_keys.h"
-#include "transport/zmq/link_monitor.h"
-#include "transport/zmq/poll_set.h"
-#include "transport/zmq/settings.h"
+#include "cluster/base/buffer_pool.h"
+#include "cluster/transport/address.h"
+#include "cluster/transport/frame.h"
+#include "cluster/transport/transport.h"
+#include "cluster/transport/zmq/curve_keys.h"
+#include "cluster/transport/zmq/link_monitor.h"
+#include "cluster/transport/zmq/poll_set.h"
+#include "cluster/transport/zmq/settings.h"
 #include "zmq.hpp"
 
 namespace cluster {
@@ -161,4 +161,4 @@ class OutboundPeer {
 }  // namespace zmq_backend
 }  // namespace cluster
 
-#endif  // TRANSPORT_ZMQ_OUTBOUND_PEER_H_
+#endif  // CLUSTER_TRANSPORT_ZMQ_OUTBOUND_PEER_H_

@@ -1,12 +1,12 @@
-#include "transport/zmq/outbound_peer.h"
+#include "cluster/transport/zmq/outbound_peer.h"
 
 #include <memory>
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "cluster/transport/zmq/context.h"
+#include "cluster/transport/zmq/testing/raw_tcp.h"
 #include "gtest/gtest.h"
-#include "transport/zmq/context.h"
-#include "transport/zmq/raw_tcp.h"
 
 namespace cluster {
 namespace zmq_backend {

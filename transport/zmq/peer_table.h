@@ -7,8 +7,8 @@
 //
 //   if (std::shared_ptr<OutboundPeer> peer = table.Find(2)) peer->Send(...);
 
-#ifndef TRANSPORT_ZMQ_PEER_TABLE_H_
-#define TRANSPORT_ZMQ_PEER_TABLE_H_
+#ifndef CLUSTER_TRANSPORT_ZMQ_PEER_TABLE_H_
+#define CLUSTER_TRANSPORT_ZMQ_PEER_TABLE_H_
 
 #include <map>
 #include <memory>
@@ -17,7 +17,7 @@
 #include <utility>
 #include <vector>
 
-#include "transport/zmq/outbound_peer.h"
+#include "cluster/transport/zmq/outbound_peer.h"
 
 namespace cluster {
 namespace zmq_backend {
@@ -65,4 +65,4 @@ class PeerTable {
 }  // namespace zmq_backend
 }  // namespace cluster
 
-#endif  // TRANSPORT_ZMQ_PEER_TABLE_H_
+#endif  // CLUSTER_TRANSPORT_ZMQ_PEER_TABLE_H_

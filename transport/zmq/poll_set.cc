@@ -1,4 +1,4 @@
-#include "transport/zmq/poll_set.h"
+#include "cluster/transport/zmq/poll_set.h"
 
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -6,7 +6,7 @@
 #include <cerrno>
 
 #include "absl/status/status.h"
-#include "transport/check.h"
+#include "cluster/base/check.h"
 
 namespace cluster {
 namespace zmq_backend {

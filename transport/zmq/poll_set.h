@@ -15,8 +15,8 @@
 //   (*set)->Add(fd, 7);
 //   for (PollSet::Key key : (*set)->Wait(-1)) ...
 
-#ifndef TRANSPORT_ZMQ_POLL_SET_H_
-#define TRANSPORT_ZMQ_POLL_SET_H_
+#ifndef CLUSTER_TRANSPORT_ZMQ_POLL_SET_H_
+#define CLUSTER_TRANSPORT_ZMQ_POLL_SET_H_
 
 #include <sys/epoll.h>
 
@@ -66,4 +66,4 @@ class PollSet {
 }  // namespace zmq_backend
 }  // namespace cluster
 
-#endif  // TRANSPORT_ZMQ_POLL_SET_H_
+#endif  // CLUSTER_TRANSPORT_ZMQ_POLL_SET_H_

@@ -1,8 +1,8 @@
-#include "transport/zmq/receive_loop.h"
+#include "cluster/transport/zmq/receive_loop.h"
 
 #include <utility>
 
-#include "transport/start_thread.h"
+#include "cluster/base/start_thread.h"
 
 namespace cluster {
 namespace zmq_backend {

@@ -17,8 +17,8 @@
 //   ...
 //   loop.Stop();   // no call of the handler is running after this
 
-#ifndef TRANSPORT_ZMQ_RECEIVE_LOOP_H_
-#define TRANSPORT_ZMQ_RECEIVE_LOOP_H_
+#ifndef CLUSTER_TRANSPORT_ZMQ_RECEIVE_LOOP_H_
+#define CLUSTER_TRANSPORT_ZMQ_RECEIVE_LOOP_H_
 
 #include <array>
 #include <atomic>
@@ -29,9 +29,9 @@
 #include <thread>
 
 #include "absl/status/status.h"
-#include "transport/relief.h"
-#include "transport/transport.h"
-#include "transport/zmq/inbound_socket.h"
+#include "cluster/transport/relief.h"
+#include "cluster/transport/transport.h"
+#include "cluster/transport/zmq/inbound_socket.h"
 
 namespace cluster {
 namespace zmq_backend {
@@ -91,4 +91,4 @@ class ReceiveLoop {
 }  // namespace zmq_backend
 }  // namespace cluster
 
-#endif  // TRANSPORT_ZMQ_RECEIVE_LOOP_H_
+#endif  // CLUSTER_TRANSPORT_ZMQ_RECEIVE_LOOP_H_

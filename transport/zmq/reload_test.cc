@@ -12,11 +12,11 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "cluster/transport/contract/contract_suite.h"
+#include "cluster/transport/zmq/testing/socket_path.h"
+#include "cluster/transport/zmq/zmq_transport.h"
 #include "gtest/gtest.h"
-#include "tools/keys/keys.h"
-#include "transport/contract/contract_suite.h"
-#include "transport/zmq/socket_path.h"
-#include "transport/zmq/zmq_transport.h"
+#include "programs/keygen/keys.h"
 
 namespace cluster {
 namespace {

@@ -1,4 +1,4 @@
-#include "transport/zmq/settings.h"
+#include "cluster/transport/zmq/settings.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -6,8 +6,8 @@
 #include <limits>
 
 #include "absl/strings/str_cat.h"
-#include "transport/zmq/endpoint.h"
-#include "transport/zmq/zap.h"
+#include "cluster/transport/zmq/endpoint.h"
+#include "cluster/transport/zmq/zap.h"
 
 namespace cluster {
 namespace zmq_backend {

@@ -14,8 +14,8 @@
 //     SetUpPush(*settings, address, &push);
 //   });
 
-#ifndef TRANSPORT_ZMQ_SETTINGS_H_
-#define TRANSPORT_ZMQ_SETTINGS_H_
+#ifndef CLUSTER_TRANSPORT_ZMQ_SETTINGS_H_
+#define CLUSTER_TRANSPORT_ZMQ_SETTINGS_H_
 
 #include <cerrno>
 #include <cstddef>
@@ -24,9 +24,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "transport/address.h"
-#include "transport/transport.h"
-#include "transport/zmq/curve_keys.h"
+#include "cluster/transport/address.h"
+#include "cluster/transport/transport.h"
+#include "cluster/transport/zmq/curve_keys.h"
 #include "zmq.hpp"
 
 namespace cluster {
@@ -84,4 +84,4 @@ absl::Status CatchZmq(absl::string_view what, Function&& function) {
 }  // namespace zmq_backend
 }  // namespace cluster
 
-#endif  // TRANSPORT_ZMQ_SETTINGS_H_
+#endif  // CLUSTER_TRANSPORT_ZMQ_SETTINGS_H_

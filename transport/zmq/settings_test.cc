@@ -1,4 +1,4 @@
-#include "transport/zmq/settings.h"
+#include "cluster/transport/zmq/settings.h"
 
 #include <cerrno>
 #include <cstdint>
@@ -7,9 +7,9 @@
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "cluster/transport/zmq/context.h"
+#include "cluster/transport/zmq/zmq_transport.h"
 #include "gtest/gtest.h"
-#include "transport/zmq/context.h"
-#include "transport/zmq/zmq_transport.h"
 
 namespace cluster {
 namespace {

@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "cluster/base/descriptors.h"
+#include "cluster/transport/contract/contract_suite.h"
+#include "cluster/transport/zmq/zmq_transport.h"
 #include "gtest/gtest.h"
-#include "transport/contract/contract_suite.h"
-#include "transport/descriptors.h"
-#include "transport/zmq/zmq_transport.h"
 
 namespace cluster {
 namespace {

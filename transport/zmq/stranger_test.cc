@@ -8,10 +8,10 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/types/optional.h"
+#include "cluster/transport/contract/contract_suite.h"
+#include "cluster/transport/zmq/testing/raw_tcp.h"
+#include "cluster/transport/zmq/zmq_transport.h"
 #include "gtest/gtest.h"
-#include "transport/contract/contract_suite.h"
-#include "transport/zmq/raw_tcp.h"
-#include "transport/zmq/zmq_transport.h"
 #include "zmq.hpp"
 
 namespace cluster {

@@ -11,11 +11,11 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "cluster/transport/contract/recording_handler.h"
+#include "cluster/transport/zmq/testing/socket_path.h"
+#include "cluster/transport/zmq/zmq_transport.h"
 #include "gtest/gtest.h"
-#include "tools/keys/keys.h"
-#include "transport/contract/recording_handler.h"
-#include "transport/zmq/socket_path.h"
-#include "transport/zmq/zmq_transport.h"
+#include "programs/keygen/keys.h"
 
 namespace {
 

@@ -1,4 +1,4 @@
-#include "transport/zmq/zap.h"
+#include "cluster/transport/zmq/zap.h"
 
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -9,9 +9,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "transport/check.h"
-#include "transport/start_thread.h"
-#include "transport/zmq/settings.h"
+#include "cluster/base/check.h"
+#include "cluster/base/start_thread.h"
+#include "cluster/transport/zmq/settings.h"
 
 namespace cluster {
 namespace zmq_backend {

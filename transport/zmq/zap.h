@@ -14,8 +14,8 @@
 //
 //   auto zap = ZapHandler::Start(&context, &key_ring, [&](Rejection r) {...});
 
-#ifndef TRANSPORT_ZMQ_ZAP_H_
-#define TRANSPORT_ZMQ_ZAP_H_
+#ifndef CLUSTER_TRANSPORT_ZMQ_ZAP_H_
+#define CLUSTER_TRANSPORT_ZMQ_ZAP_H_
 
 #include <functional>
 #include <memory>
@@ -25,8 +25,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "transport/security.h"
-#include "transport/zmq/curve_keys.h"
+#include "cluster/transport/security.h"
+#include "cluster/transport/zmq/curve_keys.h"
 #include "zmq.hpp"
 
 namespace cluster {
@@ -82,4 +82,4 @@ class ZapHandler {
 }  // namespace zmq_backend
 }  // namespace cluster
 
-#endif  // TRANSPORT_ZMQ_ZAP_H_
+#endif  // CLUSTER_TRANSPORT_ZMQ_ZAP_H_

@@ -1,4 +1,4 @@
-#include "transport/zmq/zmq_transport.h"
+#include "cluster/transport/zmq/zmq_transport.h"
 
 #include <algorithm>
 #include <chrono>
@@ -9,19 +9,19 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "transport/address.h"
-#include "transport/check.h"
-#include "transport/descriptors.h"
-#include "transport/start_thread.h"
-#include "transport/zmq/context.h"
-#include "transport/zmq/curve_keys.h"
-#include "transport/zmq/event_loop.h"
-#include "transport/zmq/inbound_socket.h"
-#include "transport/zmq/outbound_peer.h"
-#include "transport/zmq/peer_table.h"
-#include "transport/zmq/receive_loop.h"
-#include "transport/zmq/settings.h"
-#include "transport/zmq/zap.h"
+#include "cluster/base/check.h"
+#include "cluster/base/descriptors.h"
+#include "cluster/base/start_thread.h"
+#include "cluster/transport/address.h"
+#include "cluster/transport/zmq/context.h"
+#include "cluster/transport/zmq/curve_keys.h"
+#include "cluster/transport/zmq/event_loop.h"
+#include "cluster/transport/zmq/inbound_socket.h"
+#include "cluster/transport/zmq/outbound_peer.h"
+#include "cluster/transport/zmq/peer_table.h"
+#include "cluster/transport/zmq/receive_loop.h"
+#include "cluster/transport/zmq/settings.h"
+#include "cluster/transport/zmq/zap.h"
 
 namespace cluster {
 namespace zmq_backend {

@@ -63,13 +63,13 @@
 //   auto transport = cluster::NewZmqTransport(config);
 //   if (!transport.ok()) return transport.status();
 
-#ifndef TRANSPORT_ZMQ_ZMQ_TRANSPORT_H_
-#define TRANSPORT_ZMQ_ZMQ_TRANSPORT_H_
+#ifndef CLUSTER_TRANSPORT_ZMQ_ZMQ_TRANSPORT_H_
+#define CLUSTER_TRANSPORT_ZMQ_ZMQ_TRANSPORT_H_
 
 #include <memory>
 
 #include "absl/status/statusor.h"
-#include "transport/transport.h"
+#include "cluster/transport/transport.h"
 
 namespace cluster {
 
@@ -81,4 +81,4 @@ absl::StatusOr<std::unique_ptr<Transport>> NewZmqTransport(
 
 }  // namespace cluster
 
-#endif  // TRANSPORT_ZMQ_ZMQ_TRANSPORT_H_
+#endif  // CLUSTER_TRANSPORT_ZMQ_ZMQ_TRANSPORT_H_

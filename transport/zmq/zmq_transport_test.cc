@@ -1,12 +1,12 @@
 // The transports' contract, for ZeroMQ over each kind of address.
 
-#include "transport/zmq/zmq_transport.h"
+#include "cluster/transport/zmq/zmq_transport.h"
 
 #include <memory>
 
 #include "absl/status/statusor.h"
+#include "cluster/transport/contract/contract_suite.h"
 #include "gtest/gtest.h"
-#include "transport/contract/contract_suite.h"
 
 namespace cluster {
 namespace {

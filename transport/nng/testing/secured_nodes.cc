@@ -1,9 +1,9 @@
-#include "transport/nng/testing/secured_nodes.h"
+#include "cluster/transport/nng/testing/secured_nodes.h"
 
 #include <utility>
 
+#include "cluster/transport/nng/nng_transport.h"
 #include "gtest/gtest.h"
-#include "transport/nng/nng_transport.h"
 
 namespace cluster {
 namespace nng {

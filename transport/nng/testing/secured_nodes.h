@@ -7,16 +7,16 @@
 //   auto two = StartSecured(keys.ConfigOf(2));
 //   ConnectBoth(*one, 1, *two, 2);
 
-#ifndef TRANSPORT_NNG_TESTING_SECURED_NODES_H_
-#define TRANSPORT_NNG_TESTING_SECURED_NODES_H_
+#ifndef CLUSTER_TRANSPORT_NNG_TESTING_SECURED_NODES_H_
+#define CLUSTER_TRANSPORT_NNG_TESTING_SECURED_NODES_H_
 
 #include <memory>
 #include <string>
 #include <utility>
 
-#include "transport/contract/recording_handler.h"
-#include "transport/stream/testing/test_keys.h"
-#include "transport/transport.h"
+#include "cluster/transport/contract/recording_handler.h"
+#include "cluster/transport/stream/testing/test_keys.h"
+#include "cluster/transport/transport.h"
 
 namespace cluster {
 namespace nng {
@@ -48,4 +48,4 @@ bool Delivers(TestNode& from, int peer, TestNode& to, const std::string& text);
 }  // namespace nng
 }  // namespace cluster
 
-#endif  // TRANSPORT_NNG_TESTING_SECURED_NODES_H_
+#endif  // CLUSTER_TRANSPORT_NNG_TESTING_SECURED_NODES_H_

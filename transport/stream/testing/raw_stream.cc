@@ -1,4 +1,4 @@
-#include "transport/stream/testing/raw_stream.h"
+#include "cluster/transport/stream/testing/raw_stream.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "transport/address.h"
+#include "cluster/transport/address.h"
 
 namespace cluster {
 namespace stream {

@@ -8,8 +8,8 @@
 //   stream.Write(garbage);
 //   EXPECT_TRUE(stream.WaitForEnd());
 
-#ifndef TRANSPORT_STREAM_TESTING_RAW_STREAM_H_
-#define TRANSPORT_STREAM_TESTING_RAW_STREAM_H_
+#ifndef CLUSTER_TRANSPORT_STREAM_TESTING_RAW_STREAM_H_
+#define CLUSTER_TRANSPORT_STREAM_TESTING_RAW_STREAM_H_
 
 #include <string>
 
@@ -65,4 +65,4 @@ class RawListener {
 }  // namespace stream
 }  // namespace cluster
 
-#endif  // TRANSPORT_STREAM_TESTING_RAW_STREAM_H_
+#endif  // CLUSTER_TRANSPORT_STREAM_TESTING_RAW_STREAM_H_

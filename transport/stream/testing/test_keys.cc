@@ -1,4 +1,4 @@
-#include "transport/stream/testing/test_keys.h"
+#include "cluster/transport/stream/testing/test_keys.h"
 
 #include <cstdlib>
 #include <filesystem>
@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "tools/keys/keys.h"
-#include "transport/check.h"
+#include "cluster/base/check.h"
+#include "programs/keygen/keys.h"
 
 namespace cluster {
 namespace stream {

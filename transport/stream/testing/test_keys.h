@@ -5,8 +5,8 @@
 //   const TestKeys keys({1, 2});
 //   config.security = keys.FilesOf(1);
 
-#ifndef TRANSPORT_STREAM_TESTING_TEST_KEYS_H_
-#define TRANSPORT_STREAM_TESTING_TEST_KEYS_H_
+#ifndef CLUSTER_TRANSPORT_STREAM_TESTING_TEST_KEYS_H_
+#define CLUSTER_TRANSPORT_STREAM_TESTING_TEST_KEYS_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -14,9 +14,9 @@
 #include <string>
 #include <vector>
 
-#include "transport/stream/tls_material.h"
-#include "transport/stream/tls_session.h"
-#include "transport/transport.h"
+#include "cluster/transport/stream/tls_material.h"
+#include "cluster/transport/stream/tls_session.h"
+#include "cluster/transport/transport.h"
 
 namespace cluster {
 namespace stream {
@@ -70,4 +70,4 @@ std::string Feed(TlsSession* to, absl::string_view bytes,
 }  // namespace stream
 }  // namespace cluster
 
-#endif  // TRANSPORT_STREAM_TESTING_TEST_KEYS_H_
+#endif  // CLUSTER_TRANSPORT_STREAM_TESTING_TEST_KEYS_H_

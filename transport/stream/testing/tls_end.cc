@@ -1,12 +1,12 @@
-#include "transport/stream/testing/tls_end.h"
+#include "cluster/transport/stream/testing/tls_end.h"
 
 #include <signal.h>
 
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "transport/check.h"
-#include "transport/key_files.h"
+#include "cluster/base/check.h"
+#include "cluster/transport/key_files.h"
 
 namespace cluster {
 namespace stream {

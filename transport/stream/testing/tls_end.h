@@ -9,8 +9,8 @@
 //   end.Write(Preamble());
 //   EXPECT_TRUE(end.Hears(Preamble()));
 
-#ifndef TRANSPORT_STREAM_TESTING_TLS_END_H_
-#define TRANSPORT_STREAM_TESTING_TLS_END_H_
+#ifndef CLUSTER_TRANSPORT_STREAM_TESTING_TLS_END_H_
+#define CLUSTER_TRANSPORT_STREAM_TESTING_TLS_END_H_
 
 #include <openssl/ssl.h>
 
@@ -18,7 +18,7 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
-#include "transport/stream/testing/raw_stream.h"
+#include "cluster/transport/stream/testing/raw_stream.h"
 
 namespace cluster {
 namespace stream {
@@ -61,4 +61,4 @@ class TlsEnd {
 }  // namespace stream
 }  // namespace cluster
 
-#endif  // TRANSPORT_STREAM_TESTING_TLS_END_H_
+#endif  // CLUSTER_TRANSPORT_STREAM_TESTING_TLS_END_H_

@@ -1,0 +1,39 @@
+// Whether the process may open the descriptors that a transport needs.
+//
+// A transport that runs out of them keeps trying for ever, or ends the process;
+// so it counts before it opens any, and refuses with the numbers. What others of
+// the process open later is not foreseen.
+//
+// Threads: any. Errors: kResourceExhausted.
+//
+//   DescriptorNeed need{/*fixed=*/24, /*per_peer=*/5};
+//   absl::Status status = CheckDescriptors(need, peers, DescriptorsInUse());
+
+#ifndef CLUSTER_BASE_DESCRIPTORS_H_
+#define CLUSTER_BASE_DESCRIPTORS_H_
+
+#include <cstddef>
+
+#include "absl/status/status.h"
+
+namespace cluster {
+
+// What a transport holds when all its peers are connected in both directions.
+struct DescriptorNeed {
+  std::size_t fixed = 0;  // with some for connections that are not let in
+  std::size_t per_peer = 0;
+
+  std::size_t For(std::size_t peers) const { return fixed + peers * per_peer; }
+};
+
+// Those that the process has open now; all that are allowed where there is none
+// left to count them by.
+std::size_t DescriptorsInUse();
+
+// Whether what is needed fits beside `in_use` within the process's limit.
+absl::Status CheckDescriptors(const DescriptorNeed& need, std::size_t peers,
+                              std::size_t in_use);
+
+}  // namespace cluster
+
+#endif  // CLUSTER_BASE_DESCRIPTORS_H_

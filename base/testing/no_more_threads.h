@@ -1,0 +1,53 @@
+// NoMoreThreads: while it lives, no thread can be made in this process, but for
+// those that ask for a stack size of their own.
+//
+// What it is: a default stack that is larger than any address space, which
+// needs no privilege and no limit that sanitizers mind. What it is not: for
+// production code.
+//
+// Threads: one at a time has one. Errors: abort.
+//
+//   const NoMoreThreads none;
+//   EXPECT_EQ(transport->Start(...).code(), kResourceExhausted);
+
+#ifndef CLUSTER_BASE_TESTING_NO_MORE_THREADS_H_
+#define CLUSTER_BASE_TESTING_NO_MORE_THREADS_H_
+
+#include <pthread.h>
+
+#include <cstddef>
+
+#include "cluster/base/check.h"
+
+namespace cluster {
+
+class NoMoreThreads {
+ public:
+  NoMoreThreads() {
+    pthread_attr_t attributes;
+    CLUSTER_CHECK(pthread_getattr_default_np(&attributes) == 0, "no defaults");
+    CLUSTER_CHECK(pthread_attr_getstacksize(&attributes, &before_) == 0,
+                  "no stack size");
+    pthread_attr_destroy(&attributes);
+    SetStackBytes(std::size_t{1} << 60);
+  }
+  ~NoMoreThreads() { SetStackBytes(before_); }
+  NoMoreThreads(const NoMoreThreads&) = delete;
+  NoMoreThreads& operator=(const NoMoreThreads&) = delete;
+
+ private:
+  static void SetStackBytes(std::size_t bytes) {
+    pthread_attr_t attributes;
+    CLUSTER_CHECK(pthread_getattr_default_np(&attributes) == 0, "no defaults");
+    CLUSTER_CHECK(pthread_attr_setstacksize(&attributes, bytes) == 0 &&
+                      pthread_setattr_default_np(&attributes) == 0,
+                  "the stack size cannot be set");
+    pthread_attr_destroy(&attributes);
+  }
+
+  std::size_t before_ = 0;
+};
+
+}  // namespace cluster
+
+#endif  // CLUSTER_BASE_TESTING_NO_MORE_THREADS_H_

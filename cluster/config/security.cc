@@ -1,0 +1,145 @@
+#include "cluster/config/security.h"
+
+#include <arpa/inet.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "cluster/config/positioned_json.h"
+#include "cluster/envelope.h"
+#include "cluster/transport/address.h"
+
+namespace cluster {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Of names only "localhost" is known to stay on this machine.
+bool IsLoopback(const std::string& host) {
+  if (host == "localhost") return true;
+  in_addr v4;
+  if (inet_pton(AF_INET, host.c_str(), &v4) == 1)
+    return ntohl(v4.s_addr) >> 24 == 127;
+  in6_addr v6;
+  return inet_pton(AF_INET6, host.c_str(), &v6) == 1 &&
+         IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
+// What an address means to a stranger's transport is not known, unless it is of
+// our form.
+bool ReachedFromOutside(const std::string& text) {
+  const absl::StatusOr<Address> address = ParseAddress(text);
+  return address.ok() && address->kind == Address::Kind::kTcp &&
+         !IsLoopback(address->host);
+}
+
+absl::Status CheckListeners(const Config& config, const ConfigPlaces& places) {
+  if (config.security.mode != SecurityConfig::Mode::kNone ||
+      config.allow_plaintext || config.transport == "memory") {
+    return absl::OkStatus();
+  }
+  for (std::size_t i = 0; i < config.servers.size(); ++i) {
+    const ServerAddress& server = config.servers[i];
+    if (!ReachedFromOutside(server.listening())) continue;
+    const std::string path =
+        MemberPath(ItemPath(places.servers_path, i),
+                   server.listen.empty() ? places.address_key : "listen");
+    return absl::FailedPreconditionError(absl::StrCat(
+        places.Place(path), ": found ", QuotedExcerpt(server.listening()),
+        ", which other machines can reach, and no security; want \"security\": "
+        "{\"mode\": \"mutual\", ...} with keys that bazel run "
+        "@cluster//tools:keygen "
+        "makes, or \"allow_plaintext\": true where the network is trusted"));
+  }
+  return absl::OkStatus();
+}
+
+// A relative path starts at the folder of the config's file.
+std::string FromOrigin(const Config& config, const std::string& path) {
+  return (fs::path(config.origin).parent_path() / path).string();
+}
+
+// The folder's subfolders that are named by an id. Others may lie there too: a
+// README, say.
+absl::Status ListPeers(const Config& config, SecurityFiles* files) {
+  const fs::path folder = FromOrigin(config, config.security.peers);
+  std::error_code error;
+  fs::directory_iterator entry(folder, error);
+  for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    int id = 0;
+    if (absl::SimpleAtoi(name, &id) && id >= 0 && absl::StrCat(id) == name)
+      files->peers[id] = entry->path().string();
+  }
+  if (!error) return absl::OkStatus();
+  return absl::NotFoundError(absl::StrCat(
+      PlaceOf(config, "security"), ".peers: cannot list the folder ",
+      QuotedExcerpt(folder.string()), ": ", error.message()));
+}
+
+}  // namespace
+
+absl::Status CheckSecurity(const Config& config, const ConfigPlaces& places) {
+  const SecurityConfig& security = config.security;
+  const bool has_folder = !security.peers.empty();
+  const bool has_map = !security.peer_folders.empty();
+  if (security.mode == SecurityConfig::Mode::kNone) {
+    if (security.identity.empty() && !has_folder && !has_map)
+      return CheckListeners(config, places);
+    return places.Error(
+        "$.security",
+        "found key files with \"mode\": \"none\", want \"mode\": \"mutual\"");
+  }
+  if (security.identity.empty()) {
+    return places.Error("$.security",
+                        "found no \"identity\", want the folder of the own key "
+                        "files, such as \"keys/{id}\"");
+  }
+  if (has_folder == has_map) {
+    return places.Error("$.security",
+                        "found no \"peers\", want the folder of the peers' "
+                        "public files, such as \"keys/public\", or a map from "
+                        "ids to folders");
+  }
+  if (has_map && security.peer_folders.begin()->first < 0) {
+    return places.Error("$.security",
+                        absl::StrCat("found \"peers\" with id ",
+                                     security.peer_folders.begin()->first,
+                                     ", want 0 to ", kServerIdMax));
+  }
+  if (config.allow_plaintext) {
+    return places.Error("$.allow_plaintext",
+                        "found true together with \"security\", want one of "
+                        "the two");
+  }
+  if (config.transport == "memory") {
+    return places.Error("$.security",
+                        "found with \"transport\": \"memory\", which has no "
+                        "security, want it with zmq or nng");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<SecurityFiles> ResolveSecurity(const Config& config, int id) {
+  if (config.security.mode == SecurityConfig::Mode::kNone)
+    return SecurityNotConfigured();
+  SecurityFiles files;
+  files.identity =
+      FromOrigin(config, absl::StrReplaceAll(config.security.identity,
+                                             {{"{id}", absl::StrCat(id)}}));
+  for (const auto& [peer, folder] : config.security.peer_folders)
+    files.peers[peer] = FromOrigin(config, folder);
+  if (!config.security.peers.empty()) {
+    absl::Status status = ListPeers(config, &files);
+    if (!status.ok()) return status;
+  }
+  files.peers.erase(id);
+  return files;
+}
+
+}  // namespace cluster

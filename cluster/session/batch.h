@@ -1,0 +1,88 @@
+// Batch: encoded records of one lane on their way to becoming frames.
+//
+// What it is: a buffer with room for a frame header in front of its records. A
+// small batch becomes one frame, header and records in one piece. A large one
+// holds a single record in chunks, each with room for a header in front and so
+// a frame of its own in one piece, that shares the buffer. A batch that is
+// shared lies in the queues of several peers; each of its frames has a header
+// elsewhere. What it is not: a queue (send_queue.h) or a frame on the wire.
+//
+// Threads: a value; the bytes are shared with frames and do not change once a
+// frame was made of them or the batch is shared. Ownership: shared by the batch
+// and every frame made of it.
+
+#ifndef CLUSTER_SESSION_BATCH_H_
+#define CLUSTER_SESSION_BATCH_H_
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "absl/strings/string_view.h"
+#include "cluster/base/buffer_pool.h"
+#include "cluster/codec/frame_header.h"
+#include "cluster/codec/hello.h"
+#include "cluster/envelope.h"
+
+namespace cluster {
+
+// What a peer must have to understand the envelope's record, in bits of
+// Hello::features.
+inline std::uint64_t FeaturesOf(const EnvelopeView& envelope) {
+  return (envelope.group | envelope.correlation) != 0 ? kFeatureGroups : 0;
+}
+
+struct Batch {
+  std::shared_ptr<char> buffer;  // kFrameHeaderBytes of room, then the records
+  std::size_t body_bytes = 0;
+  std::size_t capacity = 0;  // of the buffer, behind the header's room
+  std::uint32_t records = 0;
+  Lane lane = Lane::kNormal;
+  // Of the first record among all that one queue accepted in the lane, from 1;
+  // known once the batch takes no more records.
+  std::uint64_t first_ordinal = 0;
+  std::size_t payload_bytes_longest = 0;  // of its envelopes
+  std::uint64_t features = 0;             // that its envelopes need
+  std::uint32_t body_crc = 0;  // of a small one, once it takes no more records
+  bool shared = false;         // with other peers: nothing is written into it
+
+  bool large = false;  // one record, sent in chunks; these are of it alone
+  std::size_t chunk_bytes = 0;   // of the body, in each chunk but the last
+  std::size_t cut_bytes = 0;     // of the body, in chunks that were sent
+  std::size_t headed_bytes = 0;  // the same, of which the first sending may
+                                 // still be on its way, with its header
+
+  char* header() const { return buffer.get(); }
+  char* body_begin() const { return buffer.get() + kFrameHeaderBytes; }
+  char* body_end() const { return body_begin() + body_bytes; }
+  // Of a small one.
+  absl::string_view body() const { return {body_begin(), body_bytes}; }
+  std::size_t room() const { return capacity - body_bytes; }
+
+  // Of a large one: the chunk that begins `offset` bytes into the body, and the
+  // room in front of it.
+  char* chunk_header(std::size_t offset) const {
+    return buffer.get() +
+           offset / chunk_bytes * (kFrameHeaderBytes + chunk_bytes);
+  }
+  absl::string_view chunk(std::size_t offset) const {
+    return {chunk_header(offset) + kFrameHeaderBytes,
+            std::min(chunk_bytes, body_bytes - offset)};
+  }
+};
+
+// A batch with room for at least `capacity` bytes of records.
+Batch NewBatch(BufferPool* buffers, Lane lane, std::size_t capacity);
+
+// The small batch in a buffer with room for `capacity` bytes of records.
+Batch WithCapacity(BufferPool* buffers, const Batch& batch,
+                   std::size_t capacity);
+
+// Whether the small batch is in a buffer that nobody else holds and that is not
+// much larger than it needs.
+bool IsCompact(const Batch& batch);
+
+}  // namespace cluster
+
+#endif  // CLUSTER_SESSION_BATCH_H_

@@ -1,0 +1,117 @@
+// Handshake: how two servers agree on a session, and on nothing that is old.
+//
+// Each side has a random epoch (new whenever it (re-)adds the peer) and a
+// nonce. A hello tells both, and echoes the last nonce and epoch that were
+// heard of the other side. A hello wins, that is, it makes a session, only if
+// it echoes the receiver's own present nonce and epoch: so it was made after
+// that nonce was, by somebody who heard it. A nonce that won once is replaced.
+// Replays, duplicates and leftovers of half-open connections echo something
+// older and change nothing. The session's name is the exclusive or of the two
+// epochs, which both sides compute alike.
+//
+// Every frame header names its sender's session; a hello that names another one
+// than ours is answered with ours, so both sides converge, whatever was lost.
+//
+//   A                                         B
+//   hello nonce=a            ------------->             (knows a)
+//         (proven: B is new) <-------------   hello nonce=b echo=a
+//   hello nonce=a' echo=b    ------------->             (proven)
+//
+// A hello also tells which versions and features its sender has. A session has
+// the highest version that both sides speak, and the features that both have.
+// What a hello claims of its sender's limits is clamped to our own, so that no
+// peer decides how much is kept for it.
+//
+// Authentication is the transport's, and the clock is Link's. Threading: not
+// thread-safe. Errors: HelloResult.
+
+#ifndef CLUSTER_SESSION_HANDSHAKE_H_
+#define CLUSTER_SESSION_HANDSHAKE_H_
+
+#include <cstdint>
+#include <functional>
+
+#include "absl/time/time.h"
+#include "cluster/codec/hello.h"
+#include "cluster/session/link_config.h"
+
+namespace cluster {
+
+enum class HelloResult {
+  kHeard,      // learned the peer's nonce, or nothing; no session came or went
+  kSame,       // the session that is there already
+  kFirst,      // the first session with this peer
+  kRenewed,    // another session with the same life of the peer
+  kRestarted,  // a session with another life of the peer
+  // Refused:
+  kWrongCluster,     // not of our cluster
+  kNoCommonVersion,  // no version that we speak
+  kIncomplete,       // it lacks what a session of the common version needs
+};
+
+class Handshake {
+ public:
+  Handshake(const LinkConfig& config, std::function<std::uint64_t()> random);
+
+  // A hello frame arrived, `session` is its header's.
+  HelloResult Receive(const Hello& hello, std::uint64_t session,
+                      absl::Time now);
+
+  // Whether `echo` is the nonce of our last hellos, so that whoever says it has
+  // heard one of them.
+  bool Echoes(std::uint64_t echo) const { return echo == nonce_; }
+
+  // A frame of another session than ours arrived: the peer should hear from us.
+  void Doubt();
+
+  // Gives up the session; a new epoch, so that no frame of it is ever taken
+  // again.
+  void Break();
+
+  // The connection is new: greet at once.
+  void Greet(absl::Time now);
+
+  // Whether a hello is due now. What it says; then it is due again later, if
+  // there is no session.
+  bool Due(absl::Time now) const;
+  // Without a clock: false means that no hello is due, whatever the time is.
+  bool MayBeDue() const {
+    return reply_due_ || greet_at_ != absl::InfiniteFuture();
+  }
+  Hello Say(absl::Time now);
+
+  bool established() const { return session_ != 0; }
+  std::uint64_t session() const { return session_; }
+  // Of the session. Meaningful while established.
+  std::uint8_t version() const { return version_; }
+  std::uint64_t features() const { return features_; }
+  // What the peer said in the hello that won, its limits clamped to our own.
+  // Meaningful while established.
+  const Hello& peer() const { return peer_; }
+
+ private:
+  std::uint64_t FreshRandom();
+  Hello Clamped(Hello hello) const;
+
+  const LinkConfig& config_;
+  const std::function<std::uint64_t()> random_;
+  std::uint64_t epoch_;
+  std::uint64_t nonce_;
+  std::uint64_t session_ = 0;
+  std::uint8_t version_ = 0;
+  std::uint64_t features_ = 0;
+  Hello peer_;  // of the hello that won
+  std::uint64_t peer_incarnation_ =
+      0;                           // of the last session, 0 before the first
+  std::uint64_t heard_nonce_ = 0;  // of the last hello heard
+  std::uint64_t heard_epoch_ = 0;
+  std::uint64_t told_nonce_ = 0;  // the last one that we echoed
+  bool reply_due_ = false;
+  absl::Time greet_at_ = absl::InfiniteFuture();
+  absl::Time reply_after_ = absl::InfinitePast();
+  absl::Duration interval_ = kHelloInterval;
+};
+
+}  // namespace cluster
+
+#endif  // CLUSTER_SESSION_HANDSHAKE_H_

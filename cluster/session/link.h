@@ -1,0 +1,388 @@
+// Link: all that one server knows of one peer, as a state machine without I/O.
+//
+// What it is: queue, session, windows, acknowledgements, retransmission,
+// heartbeats and failure detection. Inputs are envelopes, frames, transport
+// events and the time; outputs are frames (NextFrame), and deliveries and
+// events (LinkSink). There is no thread, socket or clock in it, so a simulator
+// can run thousands of them with a seed (cluster/sim/), and the server's shell
+// is thin. What it is not: thread-safe; the shell holds a lock of its own
+// around each call.
+//
+// Ownership: the sink is borrowed. Errors: everything that a peer may send is
+// answered with a counter and, where it broke the protocol within its own
+// session, with a new session. Where memory ends, what takes envelopes, NextFrame
+// and Tick throw std::bad_alloc and may be called again: what was accepted before
+// is as it was.
+//
+//   Link link(config, random, &sink);
+//   link.OnConnected(now);
+//   link.Append(envelope);
+//   Frame frame;
+//   while (link.NextFrame(now, &frame)) {
+//     if (transport->Send(peer, frame) == SendResult::kBackPressured) {
+//       link.FrameNotTaken();
+//       break;
+//     }
+//   }
+
+#ifndef CLUSTER_SESSION_LINK_H_
+#define CLUSTER_SESSION_LINK_H_
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "cluster/base/ring.h"
+#include "cluster/codec/frame_header.h"
+#include "cluster/codec/hello.h"
+#include "cluster/envelope.h"
+#include "cluster/peer_event.h"
+#include "cluster/session/handshake.h"
+#include "cluster/session/link_config.h"
+#include "cluster/session/memory_budget.h"
+#include "cluster/session/reassembly.h"
+#include "cluster/session/receive_window.h"
+#include "cluster/session/send_queue.h"
+#include "cluster/session/send_window.h"
+#include "cluster/stats.h"
+#include "cluster/transport/frame.h"
+
+namespace cluster {
+
+// Records that arrived in order. The application takes them and then says
+// Consumed(session, sequence).
+struct Arrival {
+  int sender = 0;
+  std::uint64_t session = 0;
+  std::uint64_t sequence = 0;
+  std::uint8_t codec = 0;
+  std::uint32_t records = 0;
+  Lane lane = Lane::kNormal;
+  Slice body;
+};
+
+// What a link had accepted at one moment: the last ordinal of each lane.
+using SendMark = std::array<std::uint64_t, kLanes>;
+
+// What a link calls, from within OnFrame, Tick and the like. It must not call
+// the link.
+class LinkSink {
+ public:
+  virtual ~LinkSink() = default;
+  virtual void OnArrival(Arrival arrival) = 0;
+  virtual void OnLinkEvent(PeerEvent event) = 0;
+};
+
+class Link {
+ public:
+  // `random` gives nonces and epochs: unpredictable in production, seeded in a
+  // simulation.
+  Link(const LinkConfig& config, std::function<std::uint64_t()> random,
+       LinkSink* sink);
+  Link(const Link&) = delete;
+  Link& operator=(const Link&) = delete;
+
+  // --- the application's side ---
+
+  // Takes an envelope for the peer, whether or not there is a session yet.
+  AppendResult Append(const EnvelopeView& envelope);
+  // The same in two steps, with no need to hold a lock over EncodeLarge:
+  // whether it is worth encoding, and taking what it became.
+  AppendResult MayAppend(const EnvelopeView& envelope);
+  AppendResult AppendEncoded(Batch batch);
+  // Whether `bytes` more in the lane would only wait with what waits already,
+  // and there is room for them.
+  bool Gathers(Lane lane, std::size_t bytes);
+  // Takes what was encoded for several peers. The link gathered.
+  void AppendShared(const Batch& batch, const EncodeState& encode);
+  // Takes what gathered outside while the link gathered, and leaves it empty.
+  // Needs no memory after ReserveStaged, with no other call between.
+  void ReserveStaged(Lane lane) { queue_.ReserveStaged(lane); }
+  void AppendStaged(OpenBatch* staged);
+
+  // Whether Append would take this envelope now, as far as room goes.
+  bool HasRoom(const EnvelopeView& envelope) {
+    return queue_.HasRoom(envelope) && HasMemoryFor(envelope);
+  }
+  // The same, but for memory_bytes_max, where any link may make room.
+  bool HasRoomInQueue(const EnvelopeView& envelope) const {
+    return queue_.HasRoom(envelope);
+  }
+
+  // The arrival with this sequence has been taken. In the order of the
+  // deliveries; those of earlier sessions are ignored.
+  void Consumed(std::uint64_t session, std::uint64_t sequence);
+
+  // The records of an arrival of `session` made no sense: the session is worth
+  // nothing any more.
+  void RejectRecords(std::uint64_t session, RefusalReason reason,
+                     absl::string_view text);
+
+  // All that was accepted so far.
+  SendMark Mark() const;
+  // Whether all of it is acknowledged or dropped, whatever was accepted since.
+  bool Settled(const SendMark& mark) const;
+  // Asks the peer to tell as soon as it has consumed all that was accepted so
+  // far.
+  void RequestConsumed();
+  // How many accepted envelopes were dropped so far.
+  std::uint64_t dropped() const;
+  // Whether all that was accepted is acknowledged or dropped.
+  bool Drained() const { return queue_.Empty() && window_.empty(); }
+
+  // Drops all that is not acknowledged, counted by `reason`, and returns how
+  // many had been transmitted.
+  std::uint64_t Abandon(DropReason reason);
+  // The same for what gathered outside, which it leaves empty.
+  void AbandonStaged(DropReason reason, OpenBatch* staged);
+
+  // From now on the only frame is one goodbye: a peer that gets it need not wait
+  // for the timeout, and knows why.
+  void SayGoodbye(GoodbyeReason reason) {
+    goodbye_ = GoodbyeState::kDue;
+    goodbye_reason_ = reason;
+  }
+
+  // --- the transport's side ---
+
+  void OnConnected(absl::Time now);
+  void OnDisconnected(absl::string_view reason);
+  void OnWritable() { writable_ = true; }
+
+  // A frame whose header names the peer as its sender and whose checksums are
+  // right.
+  void OnFrame(const FrameHeader& header, Slice body, absl::Time now);
+  // A frame of the peer in a version that this library does not speak.
+  void OnForeignVersion(const FrameHeader& header, absl::Time now);
+  // A frame that was refused before it got here.
+  void CountRefusal(RefusalReason reason, absl::string_view trouble);
+
+  // Lets time pass. What is due is done at the next call, so these say how
+  // exactly times are kept.
+  void Tick(absl::Time now);
+
+  // Whether NextFrame might have one: cheap, never false when it has, for the
+  // path of every envelope.
+  bool MayTransmit() const;
+  // Whether what was appended to this lane may leave now. The same for the rest
+  // is told when its cause comes in.
+  bool MayTransmit(Lane lane) const {
+    return !LaneGathers(lane) && connected_ && writable_ &&
+           goodbye_ == GoodbyeState::kNo && handshake_.established() &&
+           LaneReady(lane);
+  }
+  // The next frame to hand to the transport, if there is one.
+  bool NextFrame(absl::Time now, Frame* frame);
+  // The transport did not take it. No frame until OnWritable. No other call may
+  // lie between NextFrame and this one: hold the lock over both, and over the
+  // transport's Send between them.
+  void FrameNotTaken();
+
+  // Whether an acknowledgement should leave now that the input is drained.
+  bool AckDue() const { return ack_due_; }
+
+  // Whether a Tick is wanted soon: something waits for an acknowledgement, or
+  // for one to be said.
+  bool Busy() const {
+    return window_.inflight() || ack_at_ != absl::InfiniteFuture() ||
+           (connected_ && !up_) || holding_ > 0;
+  }
+  // When a link that is not busy wants the next Tick, if nothing happens
+  // before.
+  absl::Time IdleUntil() const;
+  // Whether all that was accepted has arrived, though the application there may
+  // not have taken it.
+  bool AllReceived() const { return queue_.Empty() && window_.all_received(); }
+
+  // --- facts ---
+
+  bool up() const { return up_; }
+  bool connected() const { return connected_; }
+  std::uint64_t session() const { return handshake_.session(); }
+  // Of memory_bytes_max: for the peer, queued or not consumed; and received from
+  // it and not taken, as charged to the window.
+  std::size_t held_bytes() const {
+    return queue_.bytes() + window_.held_bytes();
+  }
+  std::size_t received_bytes() const { return receive_.bytes(); }
+  // Whether a large payload waits for room to be put together.
+  bool holding() const { return holding_ > 0; }
+  PeerStats Stats() const;
+
+ private:
+  enum class GoodbyeState { kNo, kDue, kSaid };
+
+  // Receiving (link_receive.cc).
+  void OnHello(const FrameHeader& header, absl::string_view body,
+               absl::Time now);
+  void RefuseHello(RefusalReason reason, RefusalCode code, std::uint64_t nonce,
+                   absl::string_view text, absl::Time now);
+  void OnRefusal(absl::string_view body, absl::Time now);
+  void OnGoodbye(absl::string_view body);
+  void OnGap(absl::Time now);
+  void OnData(const FrameHeader& header, Slice body);
+  bool TakeData(const FrameHeader& header, Slice* body);
+  bool TakeChunk(const FrameHeader& header, const Slice& body, Arrival arrival);
+  void TakeHeld();
+  void ResetReceiving();
+  bool Reassembling() const;
+  void LookForStall(absl::Time now);
+  bool OnAcknowledgement(const FrameHeader& header, absl::Time now);
+  bool Fresh(const FrameHeader& header);
+  void Heard(absl::Time now);
+  void UpOrDown(const FrameHeader& header);
+  void LookForGap(const FrameHeader& header);
+  void WantConsumed(std::uint64_t sequence);
+  bool ConsumptionDue();
+  void Refuse(RefusalReason reason, absl::string_view trouble);
+
+  // Whether a record more is within bounds.
+  bool HasMemoryFor(const EnvelopeView& envelope) {
+    return share_.FitsOrReserve(envelope.lane, held_bytes(),
+                                config_.codec->RecordBytesMax(envelope));
+  }
+  bool MakeMemory(Lane lane, std::size_t bytes);
+  AppendResult Count(AppendResult result);
+
+  // Sessions (link_session.cc).
+  void BeginSession(HelloResult how);
+  std::uint64_t Requeue(std::vector<SendWindow::Sent> unconsumed);
+  void PutBack(Batch batch);
+  void BreakSession(RefusalReason refusal, absl::string_view reason);
+  void SetUp(std::string reason);
+  void SetDown(std::string reason);
+  void Event(PeerEvent::Type type, std::string reason);
+
+  // Transmitting (link_transmit.cc).
+  bool NextData(absl::Time now, Frame* frame);
+  // Whether envelopes gather in the lane. A frame that leaves anyway, to
+  // acknowledge, takes along what there is.
+  bool LaneGathers(Lane lane) const {
+    return !ack_due_ && !queue_.HasFull(lane) &&
+           window_.inflight_frames(lane) >= EagerFrames(lane);
+  }
+  int EagerFrames(Lane lane) const {
+    return gathered_[static_cast<std::size_t>(lane)] ? 1 : kEagerFrames;
+  }
+  // Most lanes are empty whenever it is asked.
+  bool LaneReady(Lane lane) const {
+    return !queue_.Empty(lane) && !LaneGathers(lane) && MayBeInFlight(lane);
+  }
+  bool MayBeInFlight(Lane lane) const;
+  std::size_t NextBodyBytes(Lane lane) const;
+  std::size_t WindowFor(Lane lane) const;
+  bool FitsInFlight(Lane lane, std::size_t charge) const;
+  void Transmit(Lane lane, absl::Time now, Frame* frame);
+  SendWindow::Sent CutChunk(Lane lane, FrameHeader* header);
+  bool DropUnfit(Lane lane);
+  bool Transmitted(const SendMark& mark) const;
+  void AskIfTransmitted();
+  void AskAgain();
+  // Whether the next frame should ask for consumption: none that was made
+  // before is still to leave again.
+  bool AskDue() const { return ask_consumed_ && window_.Rewound() == nullptr; }
+  std::uint8_t AskNow();
+  std::uint8_t DataFlags(Lane lane, std::size_t charge);
+  void TransmitAgain(const SendWindow::Sent& sent, absl::Time now,
+                     Frame* frame);
+  FrameHeader Header(FrameKind kind, absl::Time now);
+  void Stamp(absl::Time now, FrameHeader* header);
+  Frame HelloFrame(absl::Time now);
+  Frame Lone(FrameKind kind, absl::Time now, absl::string_view body = "");
+  void Rewind();
+  void ForgetGaps();
+  void AckSoon();
+  absl::Time HeartbeatBefore(absl::Time now) const;
+
+  MemoryShare share_;
+  const LinkConfig config_;  // with the window that was granted
+  LinkSink* const sink_;
+  Handshake handshake_;
+  SendQueue queue_;
+  SendWindow window_;
+  ReceiveWindow receive_;
+  std::array<Reassembly, kLanes> reassembly_;
+  // Frames that wait, with all that follows in their lane, for room to put a
+  // record together. Not taken, so the peer's credit is withheld.
+  struct Held {
+    FrameHeader header;
+    Slice body;
+  };
+  std::array<Ring<Held>, kLanes> held_;
+  std::size_t holding_ = 0;
+  // When each unfinished record last grew, or could not for this server's sake.
+  std::array<absl::Time, kLanes> grown_{};
+
+  absl::Time now_ = absl::InfinitePast();  // of the last input that told it
+  bool connected_ = false;
+  bool writable_ = true;
+  bool up_ = false;
+  GoodbyeState goodbye_ = GoodbyeState::kNo;
+  GoodbyeReason goodbye_reason_ = GoodbyeReason::kStopped;
+  // Whether frames of the peer come in: false from when they have not for
+  // peer_timeout. Every frame tells (kHearsYou).
+  bool heard_ = false;
+  absl::Time last_heard_ = absl::InfinitePast();
+  absl::Time last_sent_ = absl::InfinitePast();
+
+  // Of the last frame made, and of the latest that was heard, in this session.
+  std::uint32_t stamp_ = 0;
+  std::uint32_t heard_stamp_ = 0;
+
+  // Whether envelopes had gathered in the last frame of each lane.
+  std::array<bool, kLanes> gathered_{};
+
+  // Acknowledgements to say.
+  bool ack_due_ = false;  // as soon as the input is drained
+  // Else then, unless a frame carries it before.
+  absl::Time ack_at_ = absl::InfiniteFuture();
+  bool gap_due_ = false;  // say kGap
+  // The peer wants to be told when it is consumed through the first of these,
+  // and then through the last; 0: neither. Two, since a goal that moved with
+  // each request might never be reached.
+  std::uint64_t consume_wanted_ = 0;
+  std::uint64_t consume_wanted_last_ = 0;
+  std::size_t consumed_untold_bytes_ = 0;
+
+  // Acknowledgements to hear. Of consumption: ask with the next frame; and with
+  // the one that transmits the last of `ask_mark_`, then of `ask_mark_last_`.
+  bool ask_consumed_ = false;
+  bool ask_later_ = false;
+  SendMark ask_mark_{};
+  SendMark ask_mark_last_{};
+  std::size_t unasked_bytes_ = 0;  // transmitted since the last kAckRequest
+  absl::Time timer_start_ = absl::InfinitePast();
+  absl::Duration probe_timeout_ = kProbeTimeout;
+  bool probe_due_ = false;  // ask what has arrived, with the next frame
+  // The frame whose acknowledgement is timed; 0: none.
+  std::uint64_t rtt_sequence_ = 0;
+  absl::Time rtt_start_;
+
+  // Gaps that the peer shows. Once one was answered, and until something new
+  // arrives there, another one is not answered before gap_answer_after_, and
+  // then with one frame: the rest follows when that has arrived.
+  absl::Time gap_answer_after_ = absl::InfinitePast();
+  absl::Duration gap_interval_ = kGapInterval;
+  bool gap_waits_ = false;
+  bool one_at_a_time_ = false;
+
+  // What the peer's hello is refused with, and what was refused by it.
+  Refusal refusal_;
+  bool refusal_due_ = false;
+  absl::Time refuse_after_ = absl::InfinitePast();
+  absl::Time tell_refused_after_ = absl::InfinitePast();
+
+  FrameKind last_kind_ = FrameKind::kControl;  // of the last NextFrame
+  std::uint8_t last_flags_ = 0;
+  std::size_t last_bytes_ = 0;
+  PeerStats stats_;
+};
+
+}  // namespace cluster
+
+#endif  // CLUSTER_SESSION_LINK_H_

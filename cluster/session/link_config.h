@@ -1,0 +1,142 @@
+// LinkConfig: what a link is told when it is made, and the constants of the
+// session protocol.
+//
+// Threads: a value. Times are of a monotonic clock whose origin is arbitrary;
+// the link never reads one.
+
+#ifndef CLUSTER_SESSION_LINK_CONFIG_H_
+#define CLUSTER_SESSION_LINK_CONFIG_H_
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/time/time.h"
+#include "cluster/base/buffer_pool.h"
+#include "cluster/codec/codec.h"
+#include "cluster/codec/frame_header.h"
+#include "cluster/codec/hello.h"
+#include "cluster/config.h"
+#include "cluster/config/memory.h"
+#include "cluster/envelope.h"
+#include "cluster/session/memory_budget.h"
+
+namespace cluster {
+
+struct LinkConfig {
+  int self_id = 0;
+  int peer_id = 0;
+  std::uint64_t incarnation = 0;  // of this process
+  const Codec* codec = nullptr;
+  // Where frames are built; one for all links of a server.
+  std::shared_ptr<BufferPool> buffers = std::make_shared<BufferPool>();
+  // What they may hold; one for all links of a server.
+  std::shared_ptr<MemoryBudget> memory = std::make_shared<MemoryBudget>();
+
+  VersionRange versions{kFrameVersionMin, kFrameVersionMax};
+  std::uint64_t features = kFeatureGroups;
+
+  std::string cluster;
+  std::string address;  // the own one, as the config has it
+  std::size_t frame_bytes = 64u << 10;
+  std::size_t inflight_bytes = 9u << 19;
+  std::size_t window_bytes = 8u << 20;
+  std::size_t queue_bytes_max = 16u << 20;
+  std::size_t payload_bytes_max = 64u << 20;
+  Overflow overflow = Overflow::kReject;
+  OnPeerRestart on_peer_restart = OnPeerRestart::kResend;
+  absl::Duration heartbeat = absl::Seconds(2);
+  absl::Duration peer_timeout = absl::Seconds(5);
+  // The transport's, for one attempt to connect.
+  absl::Duration handshake_timeout = absl::Seconds(5);
+};
+
+// The limits and times of `config` for the link from `self_id` to `peer_id`.
+LinkConfig MakeLinkConfig(const Config& config, int self_id, int peer_id);
+
+// What a frame of `body_bytes` takes from the window of its receiver: its bytes
+// and what both sides spend on keeping it. Both sides charge the same, so that
+// many tiny frames cannot outgrow the bound.
+inline constexpr std::size_t kFrameChargeBytes = 256;
+inline std::size_t FrameCharge(std::size_t body_bytes) {
+  return body_bytes + kFrameChargeBytes;
+}
+
+// The largest frame that a link makes, with room to spare.
+inline constexpr std::size_t kLinkFrameBytesMax = 17u << 20;
+
+// A record larger than this travels in chunks of this size, each a frame, and
+// is put together with one copy more. Many frames' worth and room for a
+// record's fields, so that by default a payload of 1 MiB is not cut, as long as
+// four of them may be in flight, two in the bulk lane: while one travels,
+// another is summed and acknowledged, and more make up for a late wake-up.
+inline std::size_t ChunkBytes(std::size_t frame_bytes,
+                              std::size_t inflight_bytes) {
+  constexpr std::size_t kFieldsBytes = 4096;
+  const std::size_t wanted =
+      std::min<std::size_t>(16 * frame_bytes + kFieldsBytes, 16u << 20);
+  return std::max(frame_bytes, std::min(wanted, inflight_bytes / 4)) -
+         kFrameChargeBytes;
+}
+
+// A payload larger than this would not share a frame with another like it: it
+// has one of its own, and is copied before any lock is taken.
+inline std::size_t LoneBytes(std::size_t frame_bytes) {
+  return frame_bytes / 2;
+}
+
+// While links are busy, envelopes of this lane gather outside their queues: it
+// is the one that most is sent in. Of the urgent lane nothing should wait, and
+// what the bulk lane carries is large.
+inline constexpr Lane kGatheringLane = Lane::kNormal;
+// The longest payload that gathers.
+inline std::size_t GatheredBytesMax(const LinkConfig& config) {
+  return std::min(LoneBytes(config.frame_bytes), config.payload_bytes_max);
+}
+inline bool MayGather(const EnvelopeView& envelope,
+                      std::size_t gathered_bytes_max) {
+  return envelope.lane == kGatheringLane &&
+         envelope.payload.size() <= gathered_bytes_max;
+}
+
+// The records of a batch that is full. Where the oldest batch is dropped, an
+// eighth of the bound, so that it is a small part of the queue.
+inline std::size_t BatchBytes(const LinkConfig& config) {
+  return config.overflow == Overflow::kDropOldest
+             ? std::min(config.frame_bytes, config.queue_bytes_max / 8)
+             : config.frame_bytes;
+}
+
+// A lane sends frames that are not full only while fewer than this many of its
+// frames are not received; fewer than one, once envelopes have gathered in the
+// last of them. A second small frame would follow each acknowledgement, half of
+// all frames where a server sends to several.
+inline constexpr int kEagerFrames = 2;
+
+// An acknowledgement that nobody asked for waits this long for a frame to ride
+// on.
+inline constexpr absl::Duration kAckDelay = absl::Milliseconds(20);
+
+// What is in flight for this long is asked after: at first, and at most after
+// doubling. Well above kAckDelay.
+inline constexpr absl::Duration kProbeTimeout = absl::Milliseconds(200);
+inline constexpr absl::Duration kProbeTimeoutMax = absl::Seconds(2);
+
+// A gap that the peer shows again, with nothing received since it was answered,
+// is answered again after this long, at most after doubling.
+inline constexpr absl::Duration kGapInterval = absl::Milliseconds(50);
+inline constexpr absl::Duration kGapIntervalMax = kProbeTimeoutMax;
+
+// Refusals of a peer's hellos are at least this far apart.
+inline constexpr absl::Duration kRefusalInterval = absl::Seconds(1);
+
+// A hello that is not answered is said again after this long, at most after
+// doubling.
+inline constexpr absl::Duration kHelloInterval = absl::Milliseconds(50);
+inline constexpr absl::Duration kHelloIntervalMax = absl::Seconds(1);
+
+}  // namespace cluster
+
+#endif  // CLUSTER_SESSION_LINK_CONFIG_H_

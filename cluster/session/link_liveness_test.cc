@@ -1,0 +1,500 @@
+// What links do when frames are lost, peers fall silent or connections push
+// back.
+
+#include <string>
+#include <vector>
+
+#include "cluster/session/testing/link_pair.h"
+#include "gtest/gtest.h"
+
+namespace cluster {
+namespace {
+
+using Strings = std::vector<std::string>;
+
+TEST(LinkLiveness, HeartbeatsKeepAnIdleLinkUp) {
+  LinkPair pair;
+  pair.Connect();
+  const std::uint64_t before = pair.two.frames_heard;
+  pair.Advance(absl::Seconds(10));
+  EXPECT_EQ(pair.one.Events(), "up");
+  EXPECT_EQ(pair.two.Events(), "up");
+  const std::uint64_t beats = pair.two.frames_heard - before;
+  EXPECT_GE(beats, 18u);  // every 500 ms
+  EXPECT_LE(beats, 22u);
+}
+
+// What was overtaken, or kept by somebody and said again, is not how things are
+// now.
+TEST(LinkLiveness, AnOldFrameOfTheSessionSaysNothingOfTheLink) {
+  LinkPair pair(
+      [](LinkConfig* config) { config->peer_timeout = absl::Seconds(10); });
+  pair.Connect();
+  pair.one.Append("a");
+  pair.one.Speak();  // in flight, and lost
+  const auto heartbeat = [&] {
+    pair.two.link->Tick(pair.now += absl::Milliseconds(500));
+    return pair.two.Speak().at(0);
+  };
+  const std::string doubts = Forged(heartbeat(), [](FrameHeader* header) {
+    header->flags &= ~kHearsYou;
+    header->flags |= kGap;
+  });
+  const std::string goodbye = Forged(heartbeat(), [](FrameHeader* header) {
+    header->kind = FrameKind::kGoodbye;
+  });
+  pair.one.Hear(heartbeat());
+  pair.one.Hear(doubts);
+  pair.one.Hear(goodbye);
+  EXPECT_EQ(pair.one.Events(), "up");
+  EXPECT_TRUE(pair.one.Speak().empty());  // nothing is sent again
+
+  // Nor does it keep a silent peer alive.
+  pair.now += pair.one.config.peer_timeout;
+  pair.one.Hear(doubts);
+  pair.one.link->Tick(pair.now += absl::Milliseconds(1));
+  EXPECT_EQ(pair.one.Events(), "up down");
+}
+
+TEST(LinkLiveness, SilenceForTheTimeoutIsDown) {
+  LinkPair pair;
+  pair.Connect();
+  pair.two_is_heard = false;
+  pair.Advance(pair.one.config.peer_timeout - absl::Milliseconds(500));
+  EXPECT_EQ(pair.one.Events(), "up");
+  pair.Advance(absl::Milliseconds(600));
+  EXPECT_EQ(pair.one.Events(), "up down");
+  // Its session and its queue are kept.
+  pair.one.Append("kept");
+  pair.two_is_heard = true;
+  pair.Advance(absl::Seconds(3));
+  EXPECT_EQ(pair.one.Events(), "up down up");
+  EXPECT_EQ(pair.two.Payloads(), Strings{"kept"});
+  EXPECT_EQ(pair.one.Stats().sessions, 1u);
+}
+
+// One direction dies: both sides see it, and neither flaps for as long as it
+// lasts, though what is unacknowledged is asked after.
+TEST(LinkLiveness, OneWayDeafnessIsDownOnBothSides) {
+  LinkPair pair;
+  pair.Connect();
+  pair.two_is_heard = false;
+  pair.one.Append("never acknowledged");
+  pair.Advance(absl::Seconds(20));
+  EXPECT_EQ(pair.one.Events(), "up down");
+  EXPECT_EQ(pair.two.Events(), "up down");
+  EXPECT_GT(pair.two.frames_heard, 3u);
+  pair.two_is_heard = true;
+  pair.Advance(absl::Seconds(3));
+  EXPECT_EQ(pair.one.Events(), "up down up");
+  EXPECT_EQ(pair.two.Events(), "up down up");
+  EXPECT_EQ(pair.two.Payloads(), Strings{"never acknowledged"});
+}
+
+// The side that is not heard is told as soon as the other knows, and not
+// before: it dials anew, and may be heard again at once.
+TEST(LinkLiveness, OneWayDeafnessIsDownOnBothSidesBeforeItIsRepaired) {
+  LinkPair pair;
+  pair.Connect();
+  pair.two_is_heard = false;
+  const absl::Time latest = pair.now + 2 * pair.one.config.peer_timeout;
+  while (pair.one.link->up() && pair.two.link->up() && pair.now < latest)
+    pair.Advance(absl::Milliseconds(10));
+  EXPECT_EQ(pair.one.Events(), "up down");
+  EXPECT_EQ(pair.two.Events(), "up down");
+  pair.two_is_heard = true;
+  pair.two.link->OnConnected(pair.now);
+  pair.Exchange();  // no time passes
+  EXPECT_EQ(pair.one.Events(), "up down up");
+  EXPECT_EQ(pair.two.Events(), "up down up");
+}
+
+TEST(LinkLiveness, AGoodbyeIsDownAtOnce) {
+  LinkPair pair;
+  pair.Connect();
+  pair.one.link->SayGoodbye(GoodbyeReason::kStopped);
+  EXPECT_TRUE(pair.one.link->MayTransmit());
+  pair.Exchange();
+  EXPECT_EQ(pair.two.Events(), "up down");
+  EXPECT_EQ(pair.two.events[1].reason, "it stopped");
+  EXPECT_FALSE(pair.one.link->MayTransmit());
+  pair.one.Append("unsaid");
+  pair.Advance(absl::Seconds(1));
+  EXPECT_TRUE(pair.two.taken.empty());
+}
+
+TEST(LinkLiveness, AGoodbyeTellsWhy) {
+  const auto told = [](const std::string& body) {
+    LinkPair pair;
+    pair.Connect();
+    FrameHeader header;
+    header.kind = FrameKind::kGoodbye;
+    header.version = 77;  // its form is that of every version
+    header.sender_id = 1;
+    header.destination_id = 2;
+    header.session = pair.two.link->session();
+    header.stamp = 1000;
+    pair.two.link->OnFrame(header, MakeSlice(body), pair.now);
+    return pair.two.link->up() ? "up" : pair.two.events.back().reason;
+  };
+  EXPECT_EQ(told(EncodeGoodbye({GoodbyeReason::kStopped, "x"})), "it stopped");
+  EXPECT_EQ(told(EncodeGoodbye({GoodbyeReason::kRemovedYou, "x"})),
+            "it removed this server");
+  EXPECT_EQ(told(""), "it left");
+  EXPECT_EQ(told(EncodeGoodbye({GoodbyeReason{77}, "for \x01 good"})),
+            "it left: for \\x01 good");
+  EXPECT_EQ(told("no entry"), "up");
+}
+
+TEST(LinkLiveness, ARemovalIsToldInTheGoodbye) {
+  LinkPair pair;
+  pair.Connect();
+  pair.one.link->SayGoodbye(GoodbyeReason::kRemovedYou);
+  pair.Exchange();
+  EXPECT_EQ(pair.two.events.back().reason, "it removed this server");
+}
+
+// Control frames of two that say kGap, with what it has received.
+class GapAsker {
+ public:
+  explicit GapAsker(LinkPair* pair) : pair_(pair) {}
+
+  // How many frames it draws.
+  int Ask(std::uint64_t received_through = 0) {
+    FrameHeader header;
+    header.flags = kGap | kHearsYou;
+    header.sender_id = 2;
+    header.destination_id = 1;
+    header.session = pair_->one.link->session();
+    header.received_through = received_through;
+    header.stamp = ++stamp_;
+    pair_->one.link->OnFrame(header, Slice(), pair_->now);
+    pair_->one.link->Tick(pair_->now);
+    return static_cast<int>(pair_->one.Speak().size());
+  }
+
+ private:
+  LinkPair* const pair_;
+  std::uint32_t stamp_ = 1000;
+};
+
+// Puts 28 frames on their way, each with one envelope.
+void FillTheWire(LinkPair* pair) {
+  for (int i = 0; i < 28; ++i)
+    ASSERT_EQ(pair->one.Append(std::string(600, 'x')), AppendResult::kAccepted);
+  ASSERT_EQ(pair->one.Speak().size(), 28u);
+}
+
+void LargeFlight(LinkConfig* config) {
+  config->inflight_bytes = config->window_bytes = 128 << 10;
+}
+
+TEST(LinkLiveness, GapsThatLeadNowhereDrawLessAndLess) {
+  LinkPair pair(LargeFlight);
+  pair.Connect();
+  FillTheWire(&pair);
+  GapAsker asker(&pair);
+  int frames = 0;
+  const absl::Time end = pair.now + absl::Seconds(1);
+  for (int i = 0; i < 9600; ++i) {
+    frames += asker.Ask();
+    pair.now += absl::Seconds(1) / 9600;
+  }
+  ASSERT_LE(pair.now, end);
+  EXPECT_GE(frames, 28);
+  EXPECT_LE(frames, 40);
+  EXPECT_EQ(pair.one.Events(), "up");
+}
+
+TEST(LinkLiveness, AGapBehindProgressIsAnsweredAtOnce) {
+  LinkPair pair(LargeFlight);
+  pair.Connect();
+  FillTheWire(&pair);
+  GapAsker asker(&pair);
+  for (std::uint64_t received = 0; received < 28; ++received)
+    EXPECT_EQ(asker.Ask(received), 28 - static_cast<int>(received));
+}
+
+// What was sent again is lost too: one frame tells whether there is a way, and
+// the others follow it. The question is answered though it is not repeated.
+TEST(LinkLiveness, AGapThatIsShownAgainIsAnsweredWithOneFrameLater) {
+  LinkPair pair(LargeFlight);
+  pair.Connect();
+  FillTheWire(&pair);
+  GapAsker asker(&pair);
+  EXPECT_EQ(asker.Ask(), 28);
+  EXPECT_EQ(asker.Ask(), 0);
+  pair.now += kGapInterval - absl::Milliseconds(1);
+  pair.one.link->Tick(pair.now);
+  EXPECT_TRUE(pair.one.Speak().empty());
+  pair.now += absl::Milliseconds(1);
+  pair.one.link->Tick(pair.now);
+  const Strings frames = pair.one.Speak();
+  ASSERT_EQ(frames.size(), 1u);
+  EXPECT_EQ(HeaderOf(frames[0]).sequence, 1u);
+  EXPECT_NE(HeaderOf(frames[0]).flags & kAckRequest, 0);
+  EXPECT_EQ(asker.Ask(/*received_through=*/1), 27);
+}
+
+TEST(LinkLiveness, ANewConnectionIsANewChance) {
+  LinkPair pair(LargeFlight);
+  pair.Connect();
+  FillTheWire(&pair);
+  GapAsker asker(&pair);
+  EXPECT_EQ(asker.Ask(), 28);
+  EXPECT_EQ(asker.Ask(), 0);
+  pair.one.link->OnConnected(pair.now);
+  EXPECT_EQ(pair.one.Speak().size(), 28u);
+  EXPECT_EQ(asker.Ask(), 28);
+}
+
+TEST(LinkLiveness, LostFramesAreSentAgainInOrder) {
+  LinkPair pair;
+  pair.Connect();
+  Strings sent;
+  for (int i = 0; i < 50; ++i) {
+    sent.push_back(std::to_string(i));
+    pair.one.Append(sent.back());
+    pair.one_is_heard = i % 3 != 0;
+    pair.Exchange();
+  }
+  pair.one_is_heard = true;
+  pair.Advance(absl::Seconds(5));
+  EXPECT_EQ(pair.two.Payloads(), sent);
+  EXPECT_GT(pair.one.Stats().frames_retransmitted, 0u);
+  EXPECT_TRUE(pair.one.link->Drained());
+}
+
+// A gap is told, so the sender need not wait for its timer.
+TEST(LinkLiveness, AGapIsRepairedWithoutTheTimer) {
+  LinkPair pair;
+  pair.Connect();
+  pair.one.Append("lost");
+  ASSERT_EQ(pair.one.Speak().size(), 1u);
+  pair.one.Append("arrives");
+  pair.Exchange();  // no time passes
+  EXPECT_EQ(pair.two.Payloads(), (Strings{"lost", "arrives"}));
+  EXPECT_EQ(pair.two.Stats().Refused(RefusalReason::kGap), 1u);
+}
+
+TEST(LinkLiveness, AProbeRepairsALostTail) {
+  LinkPair pair;
+  pair.Connect();
+  pair.one.Append("lost");
+  pair.one.Speak();
+  pair.Advance(kProbeTimeout - absl::Milliseconds(20));
+  EXPECT_TRUE(pair.two.taken.empty());
+  pair.Advance(absl::Milliseconds(40));
+  EXPECT_EQ(pair.two.Payloads(), Strings{"lost"});
+}
+
+TEST(LinkLiveness, AProbeThatIsLostIsFollowedByAnother) {
+  LinkPair pair;
+  pair.Connect();
+  pair.one_is_heard = false;
+  pair.one.Append("lost");
+  pair.Advance(kProbeTimeout + absl::Milliseconds(40));
+  EXPECT_TRUE(pair.two.taken.empty());
+  pair.one_is_heard = true;
+  pair.Advance(2 * kProbeTimeout);
+  EXPECT_EQ(pair.two.Payloads(), Strings{"lost"});
+}
+
+// Where the answer to a probe is lost too, the next one has it again.
+TEST(LinkLiveness, AnAnswerThatIsLostIsGivenAgain) {
+  LinkPair pair;
+  pair.Connect();
+  pair.one.Append("lost");
+  pair.one.Speak();
+  pair.two_is_heard = false;
+  pair.Advance(kProbeTimeout + absl::Milliseconds(40));
+  EXPECT_TRUE(pair.two.taken.empty());
+  pair.two_is_heard = true;
+  pair.Advance(2 * kProbeTimeout);
+  EXPECT_EQ(pair.two.Payloads(), Strings{"lost"});
+}
+
+// Late is not lost: a peer that is slow is not made slower.
+TEST(LinkLiveness, NothingIsSentAgainToAPeerThatIsOnlySlow) {
+  LinkPair pair;
+  pair.Connect();
+  Strings sent;
+  Strings on_the_way;
+  for (int i = 0; i < 20; ++i) {
+    sent.push_back(std::to_string(i));
+    pair.one.Append(sent.back());
+    pair.now += kProbeTimeout / 2;
+    pair.one.link->Tick(pair.now);
+    for (const std::string& frame : pair.one.Speak())
+      on_the_way.push_back(frame);
+  }
+  for (const std::string& frame : on_the_way) pair.two.Hear(frame);
+  pair.Advance(absl::Seconds(1));
+  EXPECT_EQ(pair.two.Payloads(), sent);
+  EXPECT_EQ(pair.one.Stats().frames_retransmitted, 0u);
+  EXPECT_EQ(pair.two.Stats().Refused(RefusalReason::kDuplicate), 0u);
+  EXPECT_TRUE(pair.one.link->Drained());
+}
+
+TEST(LinkLiveness, ANewConnectionSendsAgainWhatMayHaveGoneWithTheOldOne) {
+  LinkPair pair;
+  pair.Connect();
+  pair.one.Append("gone");
+  pair.one.Speak();
+  pair.one.link->OnDisconnected("reset");
+  EXPECT_TRUE(pair.one.Speak().empty());
+  pair.one.link->OnConnected(pair.now);
+  pair.Exchange();
+  EXPECT_EQ(pair.two.Payloads(), Strings{"gone"});
+  EXPECT_EQ(pair.one.Events(), "up");
+  EXPECT_EQ(pair.one.Stats().sessions, 1u);
+}
+
+TEST(LinkLiveness, AFrameSentAgainTellsWhatIsSoNow) {
+  LinkPair pair;
+  pair.Connect();
+  pair.one.Append("x");
+  const Strings first = pair.one.Speak();
+  ASSERT_EQ(first.size(), 1u);
+  EXPECT_NE(HeaderOf(first[0]).flags & kHearsYou, 0);
+  EXPECT_EQ(HeaderOf(first[0]).received_through, 0u);
+  pair.two.Append("y");
+  for (const std::string& frame : pair.two.Speak()) pair.one.Hear(frame);
+  pair.now += absl::Seconds(1);
+  pair.one.link->Tick(pair.now);
+  const Strings again = pair.one.Speak();
+  ASSERT_FALSE(again.empty());
+  EXPECT_EQ(HeaderOf(again[0]).sequence, 1u);
+  EXPECT_EQ(HeaderOf(again[0]).received_through, 1u);
+  pair.now += pair.one.config.peer_timeout;
+  pair.one.link->Tick(pair.now);
+  for (const std::string& frame : pair.one.Speak())
+    EXPECT_EQ(HeaderOf(frame).flags & kHearsYou, 0);
+}
+
+// --- back-pressure: no frame is forgotten because the transport refused it ---
+
+// Everything that the pair says until `end` has said a frame of `kind`; that
+// one is not taken.
+std::string RefuseTheFirst(LinkPair* pair, LinkEnd* end, FrameKind kind) {
+  for (int round = 0; round < 20; ++round) {
+    LinkEnd* const other = end == &pair->one ? &pair->two : &pair->one;
+    for (Strings frames = end->Speak(1); !frames.empty();
+         frames = end->Speak(1)) {
+      if (HeaderOf(frames[0]).kind == kind) {
+        end->link->FrameNotTaken();
+        EXPECT_TRUE(end->Speak().empty());
+        EXPECT_FALSE(end->link->MayTransmit());
+        return frames[0];
+      }
+      other->Hear(frames[0]);
+    }
+    for (const std::string& frame : other->Speak()) end->Hear(frame);
+  }
+  ADD_FAILURE() << "no such frame";
+  return "";
+}
+
+TEST(LinkBackPressure, AHelloIsSaidAgain) {
+  LinkPair pair;
+  pair.one.link->OnConnected(pair.now);
+  pair.two.link->OnConnected(pair.now);
+  RefuseTheFirst(&pair, &pair.one, FrameKind::kHello);
+  pair.one.link->OnWritable();
+  pair.Advance(absl::Milliseconds(200));
+  EXPECT_TRUE(pair.one.link->up());
+  EXPECT_TRUE(pair.two.link->up());
+}
+
+TEST(LinkBackPressure, DataAreSentAgainAndNotCountedTwice) {
+  LinkPair pair;
+  pair.Connect();
+  const PeerStats before = pair.one.Stats();
+  pair.one.Append("a");
+  RefuseTheFirst(&pair, &pair.one, FrameKind::kData);
+  EXPECT_EQ(pair.one.Stats().frames_sent, before.frames_sent);
+  EXPECT_EQ(pair.one.Stats().bytes_sent, before.bytes_sent);
+  EXPECT_TRUE(AddsUp(pair.one.Stats()));
+  pair.one.Append("b");
+  pair.one.link->OnWritable();
+  pair.Exchange();
+  EXPECT_EQ(pair.two.Payloads(), (Strings{"a", "b"}));
+  EXPECT_EQ(pair.one.Stats().frames_retransmitted, 0u);
+}
+
+TEST(LinkBackPressure, AFrameSentAgainIsSentAgain) {
+  LinkPair pair;
+  pair.Connect();
+  pair.one.Append("a");
+  pair.one.Speak();
+  pair.one.link->OnConnected(pair.now);
+  RefuseTheFirst(&pair, &pair.one, FrameKind::kData);
+  EXPECT_EQ(pair.one.Stats().frames_retransmitted, 0u);
+  pair.one.link->OnWritable();
+  pair.Exchange();
+  EXPECT_EQ(pair.two.Payloads(), Strings{"a"});
+  EXPECT_EQ(pair.one.Stats().frames_retransmitted, 1u);
+}
+
+TEST(LinkBackPressure, AnAcknowledgementIsSaidAgainWithItsFlags) {
+  LinkPair pair;
+  pair.Connect();
+  pair.one.Append("lost");
+  pair.one.Speak();
+  pair.one.Append("shows the gap");
+  for (const std::string& frame : pair.one.Speak()) pair.two.Hear(frame);
+  const std::string refused =
+      RefuseTheFirst(&pair, &pair.two, FrameKind::kControl);
+  EXPECT_NE(HeaderOf(refused).flags & kGap, 0);
+  pair.two.link->OnWritable();
+  pair.Exchange();
+  EXPECT_EQ(pair.two.Payloads(), (Strings{"lost", "shows the gap"}));
+}
+
+TEST(LinkBackPressure, AProbeIsSaidAgain) {
+  LinkPair pair;
+  pair.Connect();
+  pair.one.Append("arrives");
+  for (const std::string& frame : pair.one.Speak()) pair.two.Hear(frame);
+  pair.two_is_heard = false;
+  pair.Advance(kAckDelay * 2);  // its acknowledgement does not
+  pair.now += kProbeTimeout;
+  pair.one.link->Tick(pair.now);
+  RefuseTheFirst(&pair, &pair.one, FrameKind::kControl);
+  pair.two_is_heard = true;
+  pair.one.link->OnWritable();
+  pair.Exchange();  // no time passes
+  EXPECT_TRUE(pair.one.link->AllReceived());
+  EXPECT_EQ(pair.one.Stats().frames_retransmitted, 0u);
+}
+
+TEST(LinkBackPressure, ARequestIsSaidAgain) {
+  LinkPair pair;
+  pair.two.consumes = false;
+  pair.Connect();
+  pair.one.Append("a");
+  pair.Exchange();
+  pair.one.link->RequestConsumed();
+  const std::string refused =
+      RefuseTheFirst(&pair, &pair.one, FrameKind::kControl);
+  EXPECT_NE(HeaderOf(refused).flags & kConsumeRequest, 0);
+  pair.one.link->OnWritable();
+  pair.Exchange();
+  pair.two.Consume();
+  pair.Exchange();
+  EXPECT_TRUE(pair.one.link->Drained());
+}
+
+TEST(LinkBackPressure, AGoodbyeIsSaidAgain) {
+  LinkPair pair;
+  pair.Connect();
+  pair.one.link->SayGoodbye(GoodbyeReason::kStopped);
+  RefuseTheFirst(&pair, &pair.one, FrameKind::kGoodbye);
+  EXPECT_EQ(pair.two.Events(), "up");
+  pair.one.link->OnWritable();
+  pair.Exchange();
+  EXPECT_EQ(pair.two.Events(), "up down");
+}
+
+}  // namespace
+}  // namespace cluster

@@ -1,0 +1,428 @@
+// The receiving half of Link: what a frame of the peer does.
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "cluster/session/link.h"
+
+namespace cluster {
+namespace {
+
+// What a peer wrote, for people: on one line, whatever it is.
+std::string Printable(absl::string_view text) {
+  std::string printable;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f) {
+      absl::StrAppend(&printable, "\\x", absl::Hex(byte, absl::kZeroPad2));
+    } else {
+      printable += c;
+    }
+  }
+  return printable;
+}
+
+std::string RangeText(const VersionRange& versions) {
+  const int min = versions.min;
+  return versions.min == versions.max
+             ? absl::StrCat(min)
+             : absl::StrCat(min, " to ", static_cast<int>(versions.max));
+}
+
+std::string NoCommonVersion(const LinkConfig& config,
+                            const VersionRange& of_peer) {
+  return absl::StrCat("server ", config.self_id, " speaks ",
+                      RangeText(config.versions), ", server ", config.peer_id,
+                      " ", RangeText(of_peer));
+}
+
+}  // namespace
+
+void Link::Refuse(RefusalReason reason, absl::string_view trouble) {
+  ++stats_.refused[static_cast<std::size_t>(reason)];
+  stats_.last_trouble.assign(trouble.data(), trouble.size());
+}
+
+void Link::OnFrame(const FrameHeader& header, Slice body, absl::Time now) {
+  now_ = now;
+  ++stats_.frames_received;
+  stats_.bytes_received += kFrameHeaderBytes + body.bytes.size();
+  if (header.destination_id != static_cast<std::uint32_t>(config_.self_id)) {
+    Refuse(RefusalReason::kWrongDestination,
+           absl::StrCat("a frame for server ", header.destination_id));
+    return;
+  }
+  if (header.kind == FrameKind::kHello) {
+    OnHello(header, body.bytes, now);
+    return;
+  }
+  if (header.kind == FrameKind::kRefusal) {
+    OnRefusal(body.bytes, now);
+    return;
+  }
+  if (!handshake_.established() || header.session != handshake_.session()) {
+    Refuse(RefusalReason::kUnknownSession, "a frame of another session");
+    handshake_.Doubt();
+    return;
+  }
+  if (!IsLasting(header.kind) && header.version != handshake_.version()) {
+    Refuse(RefusalReason::kVersion,
+           absl::StrCat("a frame of version ", header.version,
+                        " in a session of version ", handshake_.version()));
+    return;
+  }
+  if (!OnAcknowledgement(header, now)) return;
+  if (Fresh(header)) {
+    Heard(now);
+    if (header.kind == FrameKind::kGoodbye) {
+      OnGoodbye(body.bytes);
+      return;
+    }
+    UpOrDown(header);
+    if (header.flags & kGap) OnGap(now);
+    if (header.flags & kConsumeRequest) WantConsumed(header.sequence);
+    LookForGap(header);
+  }
+  if (header.kind == FrameKind::kData) {
+    if (holding_ > 0) TakeHeld();
+    if (!handshake_.established()) return;
+    OnData(header, std::move(body));
+  }
+  if (header.flags & kAckRequest) ack_due_ = true;
+  if (ConsumptionDue()) ack_due_ = true;
+}
+
+void Link::WantConsumed(std::uint64_t sequence) {
+  consume_wanted_last_ = std::max(consume_wanted_last_, sequence);
+  if (consume_wanted_ == 0) consume_wanted_ = consume_wanted_last_;
+}
+
+// Whether the peer wants to be told how far consumption is by now.
+bool Link::ConsumptionDue() {
+  const std::uint64_t consumed = receive_.consumed_through();
+  if (consume_wanted_ == 0 || consumed < consume_wanted_) return false;
+  consume_wanted_ = consume_wanted_last_ > consumed ? consume_wanted_last_ : 0;
+  return true;
+}
+
+// A frame that was overtaken, or replayed, says nothing of how the peer is now.
+// RFC 1982, section 3.2: comparison of serial numbers that wrap around.
+bool Link::Fresh(const FrameHeader& header) {
+  if (static_cast<std::int32_t>(header.stamp - heard_stamp_) <= 0) return false;
+  heard_stamp_ = header.stamp;
+  return true;
+}
+
+void Link::Heard(absl::Time now) {
+  last_heard_ = now;
+  if (heard_) return;
+  heard_ = true;
+  ack_due_ = true;  // the peer wants to know
+}
+
+void Link::UpOrDown(const FrameHeader& header) {
+  const bool hears_us = (header.flags & kHearsYou) != 0;
+  if (!up_ && hears_us) SetUp("heard again");
+  if (up_ && !hears_us) SetDown("it does not hear this server");
+}
+
+// The last data frames were lost, and none came after them to show it.
+void Link::LookForGap(const FrameHeader& header) {
+  if (header.kind != FrameKind::kControl ||
+      header.sequence <= receive_.received_through()) {
+    return;
+  }
+  gap_due_ = true;
+  ack_due_ = true;
+}
+
+void Link::OnHello(const FrameHeader& header, absl::string_view body,
+                   absl::Time now) {
+  Hello hello;
+  if (!DecodeHello(body, &hello)) {
+    Refuse(RefusalReason::kMalformed, "a hello that does not parse");
+    return;
+  }
+  const HelloResult result = handshake_.Receive(hello, header.session, now);
+  switch (result) {
+    case HelloResult::kHeard:
+      return;
+    case HelloResult::kWrongCluster:
+      RefuseHello(RefusalReason::kWrongCluster, RefusalCode::kWrongCluster,
+                  hello.nonce,
+                  absl::StrCat("server ", config_.self_id, " is of \"",
+                               config_.cluster, "\", server ", config_.peer_id,
+                               " of \"", Printable(hello.cluster), "\""),
+                  now);
+      return;
+    case HelloResult::kNoCommonVersion:
+      RefuseHello(RefusalReason::kVersion, RefusalCode::kNoCommonVersion,
+                  hello.nonce, NoCommonVersion(config_, hello.versions), now);
+      return;
+    case HelloResult::kIncomplete:
+      Refuse(RefusalReason::kMalformed, "a hello without limits");
+      return;
+    case HelloResult::kSame:
+      Heard(now);
+      return;
+    case HelloResult::kFirst:
+    case HelloResult::kRenewed:
+    case HelloResult::kRestarted:
+      Heard(now);
+      BeginSession(result);
+      return;
+  }
+}
+
+// Not only counted: whoever is refused is to know it, and so is this server's
+// own application. Rationed, since the peer decides how often it says hello.
+void Link::RefuseHello(RefusalReason reason, RefusalCode code,
+                       std::uint64_t nonce, absl::string_view text,
+                       absl::Time now) {
+  const std::string told = absl::StrCat(RefusalReasonName(reason), ": ", text);
+  Refuse(reason, told);
+  if (now < refuse_after_) return;
+  refuse_after_ = now + kRefusalInterval;
+  refusal_due_ = true;
+  refusal_.code = code;
+  refusal_.text = told;
+  refusal_.echo_nonce = nonce;
+  refusal_.versions = config_.versions;
+  Event(PeerEvent::kRejected, told);
+}
+
+void Link::OnForeignVersion(const FrameHeader& header, absl::Time now) {
+  now_ = now;
+  if (header.destination_id != static_cast<std::uint32_t>(config_.self_id)) {
+    Refuse(RefusalReason::kWrongDestination,
+           absl::StrCat("a frame for server ", header.destination_id));
+    return;
+  }
+  // Nothing but its header can be read, so there is no nonce to echo.
+  RefuseHello(RefusalReason::kVersion, RefusalCode::kNoCommonVersion,
+              /*nonce=*/0,
+              NoCommonVersion(config_, {header.version, header.version}), now);
+}
+
+// A refusal of a hello that this server has not said, or of one of long ago,
+// says nothing.
+void Link::OnRefusal(absl::string_view body, absl::Time now) {
+  Refusal refusal;
+  if (!DecodeRefusal(body, &refusal)) {
+    Refuse(RefusalReason::kMalformed, "a refusal that does not parse");
+    return;
+  }
+  if (!handshake_.Echoes(refusal.echo_nonce)) {
+    Refuse(RefusalReason::kUnknownSession, "a refusal of no hello of ours");
+    return;
+  }
+  const std::string why =
+      refusal.text.empty()
+          ? absl::StrCat("code ", static_cast<int>(refusal.code))
+          : Printable(refusal.text);
+  stats_.last_trouble =
+      absl::StrCat("server ", config_.peer_id, " refuses this server: ", why);
+  if (now < tell_refused_after_) return;
+  tell_refused_after_ = now + config_.peer_timeout;
+  Event(PeerEvent::kRejected, stats_.last_trouble);
+}
+
+void Link::OnGoodbye(absl::string_view body) {
+  Goodbye goodbye;
+  if (!DecodeGoodbye(body, &goodbye)) {
+    Refuse(RefusalReason::kMalformed, "a goodbye that does not parse");
+    return;
+  }
+  switch (goodbye.reason) {
+    case GoodbyeReason::kStopped:
+      return SetDown("it stopped");
+    case GoodbyeReason::kRemovedYou:
+      return SetDown("it removed this server");
+  }
+  SetDown(goodbye.text.empty()
+              ? "it left"
+              : absl::StrCat("it left: ", Printable(goodbye.text)));
+}
+
+// The first time, all is sent again at once. A peer that goes on asking, and
+// gets nothing of it, draws less and less.
+void Link::OnGap(absl::Time now) {
+  gap_waits_ = now < gap_answer_after_;
+  if (gap_waits_) return;
+  one_at_a_time_ = gap_answer_after_ != absl::InfinitePast();
+  gap_answer_after_ = now + gap_interval_;
+  gap_interval_ = std::min(2 * gap_interval_, kGapIntervalMax);
+  Rewind();
+}
+
+void Link::ForgetGaps() {
+  gap_answer_after_ = absl::InfinitePast();
+  gap_interval_ = kGapInterval;
+  gap_waits_ = one_at_a_time_ = false;
+}
+
+bool Link::OnAcknowledgement(const FrameHeader& header, absl::Time now) {
+  const std::uint64_t before = window_.received_through();
+  switch (
+      window_.Acknowledge(header.received_through, header.consumed_through)) {
+    case AckResult::kImpossible:
+      BreakSession(RefusalReason::kImpossibleAck,
+                   "it acknowledged what was never sent");
+      return false;
+    case AckResult::kNothingNew:
+      return true;
+    case AckResult::kProgress:
+      break;
+  }
+  if (window_.received_through() > before) ForgetGaps();
+  share_.Trim(held_bytes());
+  timer_start_ = now;
+  if (rtt_sequence_ != 0 && window_.received_through() >= rtt_sequence_) {
+    // RFC 6298, section 2: an exponentially weighted mean with a gain of an
+    // eighth.
+    const absl::Duration sample = now - rtt_start_;
+    stats_.rtt = stats_.rtt == absl::ZeroDuration()
+                     ? sample
+                     : stats_.rtt + (sample - stats_.rtt) / 8;
+    rtt_sequence_ = 0;
+  }
+  probe_timeout_ = std::clamp(4 * stats_.rtt, kProbeTimeout, kProbeTimeoutMax);
+  return true;
+}
+
+void Link::OnData(const FrameHeader& header, Slice body) {
+  switch (receive_.Receive(header.sequence, body.bytes.size())) {
+    case ReceiveResult::kDuplicate:
+      Refuse(RefusalReason::kDuplicate, "");
+      // Its acknowledgement was lost, or is on its way.
+      ack_due_ = true;
+      return;
+    case ReceiveResult::kGap:
+      Refuse(RefusalReason::kGap, "");
+      gap_due_ = true;
+      ack_due_ = true;
+      return;
+    case ReceiveResult::kGapAgain:
+      Refuse(RefusalReason::kGap, "");
+      return;
+    case ReceiveResult::kOverrun:
+      BreakSession(RefusalReason::kOverrun, "it sent more than its window");
+      return;
+    case ReceiveResult::kNext:
+      break;
+  }
+  AckSoon();
+  stats_.received += header.records;
+  Ring<Held>& held = held_[static_cast<std::size_t>(header.lane)];
+  if (held.empty() && TakeData(header, &body)) return;
+  held.PushBack({header, std::move(body)});
+  ++holding_;
+}
+
+// False: it has to wait, and so has all that follows in its lane.
+bool Link::TakeData(const FrameHeader& header, Slice* body) {
+  Arrival arrival;
+  arrival.sender = config_.peer_id;
+  arrival.session = header.session;
+  arrival.sequence = header.sequence;
+  arrival.codec = header.codec;
+  arrival.records = header.records;
+  arrival.lane = header.lane;
+  if (header.chunk != ChunkState::kWhole)
+    return TakeChunk(header, *body, std::move(arrival));
+  if (reassembly_[static_cast<std::size_t>(header.lane)].unfinished()) {
+    BreakSession(RefusalReason::kBadRecord,
+                 "whole records amid the chunks of another");
+    return true;
+  }
+  arrival.body = std::move(*body);
+  receive_.Deliver(header.sequence);
+  sink_->OnArrival(std::move(arrival));
+  return true;
+}
+
+bool Link::TakeChunk(const FrameHeader& header, const Slice& body,
+                     Arrival arrival) {
+  const auto lane = static_cast<std::size_t>(header.lane);
+  Reassembly& reassembly = reassembly_[lane];
+  ReassemblyClaim claim;
+  if (header.chunk == ChunkState::kFirst &&
+      reassembly.MayBegin(header.chunk_total_bytes)) {
+    claim = share_.Claim(static_cast<std::size_t>(header.chunk_total_bytes));
+    if (!claim) return false;
+  }
+  grown_[lane] = now_;
+  switch (reassembly.Add(header.chunk, header.chunk_total_bytes, body.bytes,
+                         &arrival.body, std::move(claim))) {
+    case Reassembly::Result::kBroken:
+      BreakSession(RefusalReason::kBadRecord, "chunks that make no record");
+      return true;
+    case Reassembly::Result::kPart: {
+      // Taken as soon as what lies before it is: reassembly has a bound of its
+      // own, so that a payload larger than the window completes.
+      const std::size_t before = receive_.bytes();
+      receive_.Skip(header.sequence);
+      consumed_untold_bytes_ += before - receive_.bytes();
+      if (consumed_untold_bytes_ >= config_.window_bytes / 4) ack_due_ = true;
+      return true;
+    }
+    case Reassembly::Result::kWhole:
+      arrival.records = 1;
+      receive_.Deliver(header.sequence);
+      sink_->OnArrival(std::move(arrival));
+      return true;
+  }
+  return true;
+}
+
+// Goes on with what waited for room, as far as there is some now.
+void Link::TakeHeld() {
+  if (holding_ == 0) return;
+  for (Ring<Held>& held : held_) {
+    while (!held.empty() && TakeData(held.front().header, &held.front().body)) {
+      if (held.empty()) return;  // the session is over
+      held.DropFront();
+      --holding_;
+    }
+  }
+  AckSoon();
+}
+
+bool Link::Reassembling() const {
+  return std::any_of(
+      reassembly_.begin(), reassembly_.end(),
+      [](const Reassembly& reassembly) { return reassembly.unfinished(); });
+}
+
+// A record that does not go on keeps room that others wait for. Not the peer's
+// fault is what this server has not taken: it withholds the credit.
+void Link::LookForStall(absl::Time now) {
+  if (!Reassembling()) return;
+  if (receive_.bytes() > 0) grown_.fill(now);
+  for (int lane = 0; lane < kLanes; ++lane) {
+    const auto at = static_cast<std::size_t>(lane);
+    if (!reassembly_[at].unfinished() ||
+        now - grown_[at] <= config_.peer_timeout || !share_.OthersWait()) {
+      continue;
+    }
+    BreakSession(RefusalReason::kStalled,
+                 absl::StrCat("a large payload of its stood still for ",
+                              absl::FormatDuration(config_.peer_timeout),
+                              " while others waited for its room "
+                              "(memory_bytes_max)"));
+    return;
+  }
+}
+
+// What belongs to the session that ends.
+void Link::ResetReceiving() {
+  receive_.Reset();
+  for (Reassembly& reassembly : reassembly_) reassembly.Reset();
+  if (holding_ == 0) return;
+  for (Ring<Held>& held : held_) held.Clear();
+  holding_ = 0;
+  share_.LeaveLine();
+}
+
+}  // namespace cluster

@@ -1,0 +1,114 @@
+// The sessions of Link: how one begins, is taken back, and what becomes of what
+// was in flight.
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "cluster/session/link.h"
+
+namespace cluster {
+
+void Link::Event(PeerEvent::Type type, std::string reason) {
+  PeerEvent event;
+  event.type = type;
+  event.peer = config_.peer_id;
+  event.reason = std::move(reason);
+  sink_->OnLinkEvent(std::move(event));
+}
+
+void Link::SetUp(std::string reason) {
+  if (up_) return;
+  Event(PeerEvent::kUp, std::move(reason));
+  up_ = true;
+}
+
+void Link::SetDown(std::string reason) {
+  if (!up_) return;
+  Event(PeerEvent::kDown, reason);
+  up_ = false;
+  stats_.last_trouble = std::move(reason);
+}
+
+void Link::BeginSession(HelloResult how) {
+  std::vector<SendWindow::Sent> unconsumed = window_.Reset();
+  ResetReceiving();
+  ack_due_ = true;
+  ack_at_ = absl::InfiniteFuture();
+  gap_due_ = ask_consumed_ = probe_due_ = false;
+  consume_wanted_ = consume_wanted_last_ = 0;
+  consumed_untold_bytes_ = unasked_bytes_ = 0;
+  stamp_ = heard_stamp_ = 0;
+  probe_timeout_ = kProbeTimeout;
+  ForgetGaps();
+  rtt_sequence_ = 0;
+  ++stats_.sessions;
+
+  if (how == HelloResult::kFirst) {
+    SetUp("first session");
+    return;
+  }
+  // Before anything is put in front of a record that is cut in part.
+  for (Lane lane : kLanesByUrgency) queue_.RestartFront(lane);
+  // What the transport did not take has never been transmitted.
+  if (!unconsumed.empty() && unconsumed.back().transmissions == 0) {
+    PutBack(std::move(unconsumed.back().batch));
+    unconsumed.pop_back();
+  }
+  PeerEvent event;
+  event.type = PeerEvent::kRestarted;
+  event.peer = config_.peer_id;
+  event.reason = how == HelloResult::kRestarted
+                     ? "it is another process"
+                     : "a new session with the same process";
+  for (const SendWindow::Sent& sent : unconsumed)
+    event.unknown_fate += sent.envelopes;
+  // The same process may have consumed them in the old session: again would be
+  // twice.
+  const bool resend = how == HelloResult::kRestarted &&
+                      config_.on_peer_restart == OnPeerRestart::kResend;
+  if (resend) {
+    event.resent = Requeue(std::move(unconsumed));
+  } else {
+    stats_.dropped[static_cast<std::size_t>(DropReason::kPeerRestart)] +=
+        event.unknown_fate;
+  }
+  AskAgain();
+  SetDown("a new session begins");
+  sink_->OnLinkEvent(std::move(event));
+  SetUp("new session");
+}
+
+std::uint64_t Link::Requeue(std::vector<SendWindow::Sent> unconsumed) {
+  std::uint64_t envelopes = 0;
+  for (auto sent = unconsumed.rbegin(); sent != unconsumed.rend(); ++sent) {
+    envelopes += sent->envelopes;
+    PutBack(std::move(sent->batch));
+  }
+  return envelopes;
+}
+
+// The chunks of one record share its buffer: it goes back once, and not at all
+// if it is still there.
+void Link::PutBack(Batch batch) {
+  const Lane lane = batch.lane;
+  if (queue_.Empty(lane) || queue_.Front(lane).buffer != batch.buffer)
+    queue_.PutFront(std::move(batch));
+}
+
+void Link::BreakSession(RefusalReason refusal, absl::string_view reason) {
+  Refuse(refusal, reason);
+  SetDown(std::string(reason));
+  handshake_.Break();
+  ResetReceiving();
+}
+
+void Link::RejectRecords(std::uint64_t session, RefusalReason reason,
+                         absl::string_view text) {
+  if (handshake_.established() && session == handshake_.session()) {
+    BreakSession(reason, text);
+  } else {
+    Refuse(reason, text);
+  }
+}
+
+}  // namespace cluster

@@ -1,0 +1,194 @@
+// MemoryBudget: what one server may hold for all its peers together
+// (memory_bytes_max), and MemoryShare, one link's part in it.
+//
+// Sending: half of the sending part is guaranteed to the peers, in equal
+// shares; a link asks for the rest, a common pool, only beyond its guarantee
+// and in steps of a batch, so an envelope costs a compare. So a dead peer with a
+// full queue takes nothing that another is guaranteed. Receiving: a window is
+// granted when the share is made. Reassembly: large records claim their room
+// from a pool, first come first served, until the application has taken them.
+//
+// Threads: MemoryBudget is safe, and its lock is taken after all others. A
+// MemoryShare belongs to its link, under the link's lock. Ownership: shares and
+// claims keep the budget alive. Errors: "no" is an answer; nothing waits but
+// WaitForRoom.
+//
+//   auto budget = std::make_shared<MemoryBudget>(parts, peers, batch_bytes);
+//   MemoryShare share(budget, config.window_bytes);
+//   if (share.Fits(lane, used, bytes) || share.Reserve(lane, used, bytes)) ...
+//   share.Trim(used);
+
+#ifndef CLUSTER_SESSION_MEMORY_BUDGET_H_
+#define CLUSTER_SESSION_MEMORY_BUDGET_H_
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "cluster/config/memory.h"
+#include "cluster/envelope.h"
+
+namespace cluster {
+
+class MemoryBudget {
+ public:
+  // Without a bound.
+  MemoryBudget();
+  // For at least `peers` links. `batch_bytes`: the step of reservations, and
+  // the least window.
+  MemoryBudget(const MemoryParts& parts, int peers, std::size_t batch_bytes);
+  MemoryBudget(const MemoryBudget&) = delete;
+  MemoryBudget& operator=(const MemoryBudget&) = delete;
+
+  const MemoryParts& parts() const { return parts_; }
+
+  // To wait for room that any link may give back: take a ticket, look whether
+  // there is room, and wait for what comes after the ticket. False at the
+  // deadline. EndWait ends what BeginWait began.
+  std::uint64_t BeginWait();
+  bool WaitForChange(std::uint64_t* ticket,
+                     std::chrono::steady_clock::time_point deadline);
+  void EndWait();
+  // Something may have changed for those who wait. Cheap while nobody does.
+  void Changed();
+
+  // Of large records, also finished ones that are not taken yet.
+  std::size_t reassembly_bytes() const;
+
+ private:
+  friend class MemoryShare;
+  friend class ReassemblyClaim;
+
+  struct Share {
+    std::uint64_t id;
+    std::size_t reserved;
+    std::size_t window;
+  };
+  struct Claim {
+    std::uint64_t id;  // grows: the oldest is the least
+    std::uint64_t share;
+    std::size_t bytes;
+    bool finished;
+  };
+
+  // With the lock held.
+  Share* Find(std::uint64_t share);
+  void ShareOut();
+  std::size_t Excess(std::size_t reserved) const {
+    return reserved > guarantee_ ? reserved - guarantee_ : 0;
+  }
+  bool Raise(Share* share, std::size_t reserved);
+  void Wake();
+  bool HasUnfinished(std::uint64_t share) const;
+  bool MayClaim(std::uint64_t share, std::size_t bytes);
+
+  void FinishClaim(std::uint64_t claim);
+  void DropClaim(std::uint64_t claim);
+
+  const MemoryParts parts_;
+  const std::size_t batch_bytes_;
+
+  mutable std::mutex mutex_;  // guards the rest; atomics are read without it
+  std::uint64_t last_id_ = 0;
+  std::vector<Share> shares_;
+  std::size_t peers_max_;  // that there have been at once
+  std::atomic<std::size_t> guarantee_{0};
+  std::size_t reserved_ = 0;  // by all
+  std::size_t pooled_ = 0;    // beyond their guarantees
+  std::size_t windows_ = 0;   // granted
+
+  std::condition_variable changed_;
+  std::uint64_t changes_ = 0;
+  std::atomic<int> waiting_{0};
+
+  std::vector<Claim> claims_;
+  std::size_t claimed_ = 0;
+  std::uint64_t over_ = 0;           // the share that may exceed the pool, or 0
+  std::vector<std::uint64_t> line_;  // shares that wait, in order
+};
+
+// Room for one large record. Gives it back when it goes.
+class ReassemblyClaim {
+ public:
+  ReassemblyClaim() = default;
+  ReassemblyClaim(std::shared_ptr<MemoryBudget> budget, std::uint64_t id)
+      : budget_(std::move(budget)), id_(id) {}
+  ReassemblyClaim(ReassemblyClaim&& other) noexcept = default;
+  ReassemblyClaim& operator=(ReassemblyClaim&& other) noexcept;
+  ~ReassemblyClaim() { Drop(); }
+
+  // The record is whole: only the application is waited for.
+  void Finish() {
+    if (budget_ != nullptr) budget_->FinishClaim(id_);
+  }
+  void Drop();
+
+  explicit operator bool() const { return budget_ != nullptr; }
+
+ private:
+  std::shared_ptr<MemoryBudget> budget_;
+  std::uint64_t id_ = 0;
+};
+
+class MemoryShare {
+ public:
+  MemoryShare(std::shared_ptr<MemoryBudget> budget,
+              std::size_t window_bytes_max);
+  MemoryShare(const MemoryShare&) = delete;
+  MemoryShare& operator=(const MemoryShare&) = delete;
+  ~MemoryShare();
+
+  // The window to tell the peer.
+  std::size_t window_bytes() const { return window_bytes_; }
+
+  // Whether `bytes` more in the lane are within what is reserved, where `used`
+  // are held. Some of it is kept for more urgent lanes.
+  bool Fits(Lane lane, std::size_t used, std::size_t bytes) const {
+    return used + bytes + kept_[static_cast<std::size_t>(lane)] <= reserved_;
+  }
+  // The same, if need be after reserving more.
+  bool FitsOrReserve(Lane lane, std::size_t used, std::size_t bytes) {
+    return Fits(lane, used, bytes) || Reserve(lane, used, bytes);
+  }
+  // How many bytes too many that would be.
+  std::size_t Lacking(Lane lane, std::size_t used, std::size_t bytes) const {
+    return used + bytes + kept_[static_cast<std::size_t>(lane)] - reserved_;
+  }
+  // Whether envelopes may gather outside the queue: two batches for that stay
+  // reserved.
+  bool MayGather() const { return gathers_; }
+  // Gives back what `used` bytes do not need.
+  void Trim(std::size_t used) {
+    if (reserved_ > budget_->guarantee_.load(std::memory_order_relaxed))
+      TrimBeyond(used);
+  }
+
+  // A claim, or none: then the link waits in line.
+  ReassemblyClaim Claim(std::size_t bytes);
+  void LeaveLine();
+  // Whether another link waits in line.
+  bool OthersWait() const;
+
+ private:
+  bool Reserve(Lane lane, std::size_t used, std::size_t bytes);
+  void TrimBeyond(std::size_t used);
+  void Divide(std::size_t guarantee);
+
+  const std::shared_ptr<MemoryBudget> budget_;
+  std::uint64_t id_ = 0;
+  std::size_t window_bytes_ = 0;
+  std::size_t reserved_ = 0;
+  bool gathers_ = false;
+  std::size_t spare_ = 0;
+  std::array<std::size_t, kLanes> kept_{};
+};
+
+}  // namespace cluster
+
+#endif  // CLUSTER_SESSION_MEMORY_BUDGET_H_

@@ -1,0 +1,148 @@
+#include "cluster/session/open_batch.h"
+
+#include <string>
+#include <vector>
+
+#include "cluster/session/send_queue.h"
+#include "cluster/session/testing/link_pair.h"
+#include "gtest/gtest.h"
+
+namespace cluster {
+namespace {
+
+using Strings = std::vector<std::string>;
+
+class OpenBatchTest : public testing::Test {
+ protected:
+  void Append(const std::string& payload) {
+    Envelope envelope;
+    envelope.message_id = {9, ++sequence_};
+    envelope.payload = payload;
+    const EnvelopeView view(envelope);
+    open_.Append(view, config_.codec->RecordBytesMax(view));
+  }
+  void Fill(std::size_t payload_bytes) {
+    while (!open_.full()) Append(std::string(payload_bytes, 'x'));
+  }
+
+  const LinkConfig config_ = TestLinkConfig(1, 2);
+  OpenBatch open_{config_, Lane::kNormal};
+  std::uint64_t sequence_ = 0;
+};
+
+TEST_F(OpenBatchTest, ClosesWithWhatItTook) {
+  Append("a");
+  Append(std::string(400, 'b'));
+  EXPECT_FALSE(open_.full());
+  EXPECT_EQ(PayloadsOf(config_, open_.Close()),
+            (Strings{"a", std::string(400, 'b')}));
+  EXPECT_TRUE(open_.empty());
+  Append("c");
+  EXPECT_EQ(PayloadsOf(config_, open_.Close()), Strings{"c"});
+}
+
+TEST_F(OpenBatchTest, IsFullWhenNoOtherLikeTheLastFits) {
+  Fill(50);
+  EXPECT_LE(open_.batch().body_bytes, config_.frame_bytes);
+  EXPECT_GT(open_.batch().body_bytes + 150, config_.frame_bytes);
+  open_.Clear();
+  EXPECT_FALSE(open_.full());
+}
+
+// Whichever of two batches that are joined needs a feature, and however they
+// are.
+TEST_F(OpenBatchTest, KnowsWhatItsRecordsNeed) {
+  const auto append = [this](OpenBatch* batch, std::uint64_t group) {
+    Envelope envelope;
+    envelope.group = group;
+    batch->Append(envelope, config_.codec->RecordBytesMax(envelope));
+  };
+  for (const std::uint64_t first : {0, 1}) {
+    for (const std::uint64_t second : {0, 1}) {
+      const std::uint64_t needed =
+          first + second > 0 ? kFeatureGroups : std::uint64_t{0};
+      append(&open_, first);
+      EXPECT_EQ(open_.features(), first * kFeatureGroups);
+      OpenBatch other(config_, Lane::kNormal);
+      append(&other, second);
+      open_.AppendCopy(other.batch(), other.encode());
+      open_.AppendCopy(other.Close(), EncodeState());
+      EXPECT_EQ(open_.features(), needed);
+      OpenBatch taker(config_, Lane::kNormal);
+      taker.TakeFrom(&open_);
+      EXPECT_EQ(open_.features(), 0u);
+      EXPECT_EQ(taker.features(), needed);
+      EXPECT_EQ(taker.CloseCopy().features, needed);
+      EXPECT_EQ(taker.features(), 0u);
+    }
+  }
+}
+
+TEST_F(OpenBatchTest, ACopyLeavesItItsBuffer) {
+  Append("a");
+  const char* const buffer = open_.batch().body_begin();
+  const Batch copy = open_.CloseCopy();
+  EXPECT_NE(copy.body_begin(), buffer);
+  EXPECT_TRUE(open_.empty());
+  Append("b");
+  EXPECT_EQ(open_.batch().body_begin(), buffer);
+  EXPECT_EQ(PayloadsOf(config_, copy), Strings{"a"});
+  EXPECT_EQ(PayloadsOf(config_, open_.Close()), Strings{"b"});
+}
+
+TEST_F(OpenBatchTest, OneTakesFromAnotherAndGoesOn) {
+  Append("a");
+  OpenBatch other(config_, Lane::kNormal);
+  other.TakeFrom(&open_);
+  EXPECT_TRUE(open_.empty());
+  Append("b");
+  const EncodeState encode = open_.encode();
+  other.AppendCopy(open_.Close(), encode);
+  EXPECT_EQ(PayloadsOf(config_, other.Close()), (Strings{"a", "b"}));
+}
+
+// Many small records are copied, so that who stages keeps the buffer; large
+// ones are not.
+TEST_F(OpenBatchTest, TheQueueCopiesOnlyManySmallRecords) {
+  SendQueue queue(config_);
+  Fill(20);
+  const char* buffer = open_.batch().body_begin();
+  queue.AppendStaged(&open_);
+  EXPECT_TRUE(queue.HasFull(Lane::kNormal));
+  EXPECT_NE(queue.Take(Lane::kNormal).body_begin(), buffer);
+  Append("next");
+  EXPECT_EQ(open_.batch().body_begin(), buffer);
+  open_.Clear();
+
+  Fill(400);
+  buffer = open_.batch().body_begin();
+  queue.AppendStaged(&open_);
+  EXPECT_TRUE(queue.HasFull(Lane::kNormal));
+  EXPECT_EQ(queue.Take(Lane::kNormal).body_begin(), buffer);
+  EXPECT_TRUE(queue.Empty());
+  EXPECT_EQ(queue.bytes(), 0u);
+}
+
+TEST_F(OpenBatchTest, TheQueueKeepsTheOrderOfWhatIsStaged) {
+  SendQueue queue(config_);
+  Strings expected;
+  for (int i = 0; i < 200; ++i) {
+    expected.push_back(std::string(static_cast<std::size_t>(i * 7 % 90), 'x'));
+    Append(expected.back());
+    if (open_.full() || i % 5 == 0) queue.AppendStaged(&open_);
+  }
+  if (!open_.empty()) queue.AppendStaged(&open_);
+  EXPECT_EQ(queue.envelopes(), expected.size());
+  Strings taken;
+  while (!queue.Empty()) {
+    const Batch batch = queue.Take(Lane::kNormal);
+    EXPECT_LE(batch.body_bytes, config_.frame_bytes);
+    for (std::string& payload : PayloadsOf(config_, batch))
+      taken.push_back(std::move(payload));
+  }
+  EXPECT_EQ(taken, expected);
+  EXPECT_EQ(queue.bytes(), 0u);
+}
+
+}  // namespace
+}  // namespace cluster

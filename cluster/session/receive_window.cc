@@ -1,0 +1,70 @@
+#include "cluster/session/receive_window.h"
+
+#include "cluster/base/check.h"
+#include "cluster/session/link_config.h"
+
+namespace cluster {
+
+void ReceiveWindow::Reset() {
+  untaken_.Clear();
+  received_through_ = 0;
+  bytes_ = 0;
+  gap_told_ = false;
+}
+
+ReceiveResult ReceiveWindow::Receive(std::uint64_t sequence,
+                                     std::size_t body_bytes) {
+  if (sequence <= received_through_) return ReceiveResult::kDuplicate;
+  if (sequence > received_through_ + 1) {
+    const bool told = gap_told_;
+    gap_told_ = true;
+    return told ? ReceiveResult::kGapAgain : ReceiveResult::kGap;
+  }
+  const std::size_t charge = FrameCharge(body_bytes);
+  // An empty window takes a frame of any size: the sender's rule is the same.
+  if (bytes_ > 0 && bytes_ + charge > window_bytes_)
+    return ReceiveResult::kOverrun;
+  gap_told_ = false;
+  received_through_ = sequence;
+  untaken_.PushBack({charge, State::kHeld});
+  bytes_ += charge;
+  return ReceiveResult::kNext;
+}
+
+ReceiveWindow::Untaken* ReceiveWindow::Find(std::uint64_t sequence,
+                                            State state) {
+  if (sequence <= consumed_through() || sequence > received_through_)
+    return nullptr;
+  Untaken* const frame =
+      &untaken_[static_cast<std::size_t>(sequence - consumed_through() - 1)];
+  return frame->state == state ? frame : nullptr;
+}
+
+void ReceiveWindow::Take(Untaken* frame) {
+  frame->state = State::kTaken;
+  while (!untaken_.empty() && untaken_.front().state == State::kTaken) {
+    bytes_ -= untaken_.front().charge;
+    untaken_.DropFront();
+  }
+}
+
+void ReceiveWindow::Deliver(std::uint64_t sequence) {
+  Untaken* const frame = Find(sequence, State::kHeld);
+  CLUSTER_CHECK(frame != nullptr, "delivered what is not held");
+  frame->state = State::kDelivered;
+}
+
+void ReceiveWindow::Skip(std::uint64_t sequence) {
+  Untaken* const frame = Find(sequence, State::kHeld);
+  CLUSTER_CHECK(frame != nullptr, "skipped what is not held");
+  Take(frame);
+}
+
+bool ReceiveWindow::Consume(std::uint64_t sequence) {
+  Untaken* const frame = Find(sequence, State::kDelivered);
+  if (frame == nullptr) return false;
+  Take(frame);
+  return true;
+}
+
+}  // namespace cluster

@@ -1,0 +1,154 @@
+#include "cluster/session/send_window.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "cluster/base/check.h"
+#include "cluster/session/link_config.h"
+
+namespace cluster {
+
+namespace {
+
+// The chunks of one record share its buffer, which the queue holds until the
+// last one is cut.
+std::size_t HeldBytes(const SendWindow::Sent& sent) {
+  if (!sent.batch.large) return FrameCharge(sent.body_bytes);
+  const bool last = sent.offset + sent.body_bytes == sent.batch.body_bytes;
+  return FrameCharge(last ? sent.batch.body_bytes : 0);
+}
+
+}  // namespace
+
+std::vector<SendWindow::Sent> SendWindow::Reset() {
+  std::vector<Sent> unconsumed;
+  unconsumed.reserve(sent_.size());
+  while (!sent_.empty()) unconsumed.push_back(sent_.PopFront());
+  Clear();
+  return unconsumed;
+}
+
+void SendWindow::Clear() {
+  const std::uint64_t acknowledged = acknowledged_envelopes_;
+  *this = SendWindow();
+  acknowledged_envelopes_ = acknowledged;
+}
+
+const SendWindow::Sent& SendWindow::At(std::uint64_t sequence) const {
+  return sent_[static_cast<std::size_t>(sequence - front_sequence_)];
+}
+
+SendWindow::Sent& SendWindow::MutableAt(std::uint64_t sequence) {
+  return sent_[static_cast<std::size_t>(sequence - front_sequence_)];
+}
+
+const SendWindow::Sent* SendWindow::Rewound() const {
+  return next_transmit_ < next_sequence_ ? &At(next_transmit_) : nullptr;
+}
+
+void SendWindow::Count(const Sent& sent, int sign) {
+  const std::size_t charge = FrameCharge(sent.body_bytes);
+  inflight_bytes_ =
+      sign > 0 ? inflight_bytes_ + charge : inflight_bytes_ - charge;
+  inflight_frames_[static_cast<std::size_t>(sent.batch.lane)] += sign;
+}
+
+void SendWindow::Add(Sent&& sent) {
+  CLUSTER_CHECK(next_transmit_ == next_sequence_,
+                "a new frame overtakes one to be sent again");
+  sent.transmissions = 1;
+  Count(sent, +1);
+  unconsumed_bytes_ += FrameCharge(sent.body_bytes);
+  held_bytes_ += HeldBytes(sent);
+  envelopes_ += sent.envelopes;
+  sent_.PushBack(std::move(sent));
+  ++next_sequence_;
+  ++next_transmit_;
+}
+
+std::uint64_t& SendWindow::EnvelopesOf(const Sent& sent) {
+  return sent.transmissions > 0 ? envelopes_ : untaken_envelopes_;
+}
+
+bool SendWindow::MarkTransmitted() {
+  CLUSTER_CHECK(next_transmit_ < next_sequence_, "nothing is to be sent again");
+  Sent& sent = MutableAt(next_transmit_);
+  Count(sent, +1);
+  ++next_transmit_;
+  EnvelopesOf(sent) -= sent.envelopes;
+  ++sent.transmissions;
+  EnvelopesOf(sent) += sent.envelopes;
+  return sent.transmissions > 1;
+}
+
+bool SendWindow::UndoLast() {
+  CLUSTER_CHECK(inflight(), "nothing is in flight");
+  --next_transmit_;
+  Sent& sent = MutableAt(next_transmit_);
+  Count(sent, -1);
+  EnvelopesOf(sent) -= sent.envelopes;
+  --sent.transmissions;
+  EnvelopesOf(sent) += sent.envelopes;
+  return sent.transmissions > 0;
+}
+
+std::uint64_t SendWindow::FrontOrdinal(Lane lane) const {
+  std::uint64_t& front = lane_front_[static_cast<std::size_t>(lane)];
+  front = std::max(front, front_sequence_);
+  while (front < next_sequence_ && At(front).batch.lane != lane) ++front;
+  return front < next_sequence_ ? At(front).batch.first_ordinal : 0;
+}
+
+void SendWindow::Rewind() {
+  next_transmit_ = received_through_ + 1;
+  inflight_bytes_ = 0;
+  inflight_frames_.fill(0);
+}
+
+AckResult SendWindow::Acknowledge(std::uint64_t received_through,
+                                  std::uint64_t consumed_through) {
+  if (consumed_through > received_through ||
+      received_through >= next_sequence_) {
+    return AckResult::kImpossible;
+  }
+  AckResult result = AckResult::kNothingNew;
+  // Acknowledgements are cumulative, so an old one that arrives late says
+  // nothing.
+  while (received_through_ < received_through) {
+    ++received_through_;
+    if (received_through_ < next_transmit_) {
+      Count(At(received_through_), -1);
+    } else {
+      next_transmit_ = received_through_ + 1;
+    }
+    result = AckResult::kProgress;
+  }
+  while (front_sequence_ <= consumed_through) {
+    const Sent& sent = sent_.front();
+    unconsumed_bytes_ -= FrameCharge(sent.body_bytes);
+    held_bytes_ -= HeldBytes(sent);
+    EnvelopesOf(sent) -= sent.envelopes;
+    acknowledged_envelopes_ += sent.envelopes;
+    sent_.DropFront();
+    ++front_sequence_;
+    result = AckResult::kProgress;
+  }
+  return result;
+}
+
+void SendWindow::FillFrame(const Sent& sent, Frame* frame) {
+  if (sent.other_header != nullptr)
+    return FillFrame(sent, sent.other_header, frame);
+  const absl::string_view bytes(sent.header_place(),
+                                kFrameHeaderBytes + sent.body_bytes);
+  frame->slices.push_back(Slice{sent.batch.buffer, bytes});
+}
+
+void SendWindow::FillFrame(const Sent& sent, std::shared_ptr<char> header,
+                           Frame* frame) {
+  const absl::string_view bytes(header.get(), kFrameHeaderBytes);
+  frame->slices.push_back(Slice{std::move(header), bytes});
+  frame->slices.push_back(Slice{sent.batch.buffer, sent.body()});
+}
+
+}  // namespace cluster

@@ -1,0 +1,140 @@
+// SendWindow: frames that were transmitted and are not known to be consumed.
+//
+// What it is: sequence numbers, retransmission (go-back-N: the receiver takes
+// nothing but the next frame) and the credit in bytes. What it is not: a timer
+// or a queue of envelopes; Link has the clock, SendQueue the rest.
+//
+//   front            received_through     next_transmit        next_sequence
+//     |-- received, not consumed --|-- in flight --|-- to be sent again --|
+//
+// Threads: none of its own, not thread-safe. Errors: AckResult; std::bad_alloc of
+// Reserve and Reset, and then nothing has changed.
+
+#ifndef CLUSTER_SESSION_SEND_WINDOW_H_
+#define CLUSTER_SESSION_SEND_WINDOW_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "cluster/base/ring.h"
+#include "cluster/codec/frame_header.h"
+#include "cluster/session/batch.h"
+#include "cluster/transport/frame.h"
+
+namespace cluster {
+
+enum class AckResult {
+  kNothingNew,
+  kProgress,    // something was received or consumed that was not before
+  kImpossible,  // it acknowledges what was never sent, or takes an
+                // acknowledgement back into nonsense
+};
+
+class SendWindow {
+ public:
+  struct Sent {
+    // Where the room in front of it is not ours, as in a shared batch, or was
+    // taken in another session, as of a chunk; else null.
+    std::shared_ptr<char> other_header;
+    Batch batch;  // small: this frame; large: the record that it is a part of
+    FrameHeader header;      // as it was first; what it acknowledges grows old
+    std::size_t offset = 0;  // of this frame's body in the batch's
+    std::size_t body_bytes = 0;
+    std::uint32_t envelopes = 0;  // that end in this frame
+    int transmissions = 0;        // that were taken
+
+    // Where the header of the first transmission goes.
+    char* header_place() const {
+      if (other_header != nullptr) return other_header.get();
+      return batch.large ? batch.chunk_header(offset) : batch.header();
+    }
+    absl::string_view body() const {
+      return batch.large ? batch.chunk(offset) : batch.body();
+    }
+  };
+
+  // A new session: sequence numbers begin at 1 again. What was not consumed is
+  // returned in order.
+  std::vector<Sent> Reset();
+  // The same, and drops that.
+  void Clear();
+
+  // The frame that is to be transmitted next among those that were transmitted
+  // before, or null.
+  const Sent* Rewound() const;
+  // Takes a new frame, as transmitted, with NextSequence as its sequence.
+  std::uint64_t NextSequence() const { return next_sequence_; }
+  // Makes the place that the next Add takes, so that it needs no memory.
+  void Reserve() { sent_.Reserve(1); }
+  void Add(Sent&& sent);
+  // The frame that Rewound returned was transmitted. True if not for the first
+  // time.
+  bool MarkTransmitted();
+  // The transport did not take the frame that was transmitted last (new or
+  // again): it is still to be transmitted. True if that was not the first time.
+  bool UndoLast();
+
+  // Everything in flight is to be transmitted again.
+  void Rewind();
+
+  AckResult Acknowledge(std::uint64_t received_through,
+                        std::uint64_t consumed_through);
+
+  // `frame` is empty before.
+  static void FillFrame(const Sent& sent, Frame* frame);
+  // The same behind another header; the first one may still be on its way.
+  static void FillFrame(const Sent& sent, std::shared_ptr<char> header,
+                        Frame* frame);
+
+  std::size_t inflight_bytes() const { return inflight_bytes_; }
+  int inflight_frames(Lane lane) const {
+    return inflight_frames_[static_cast<std::size_t>(lane)];
+  }
+  bool inflight() const { return next_transmit_ > received_through_ + 1; }
+  bool all_received() const { return next_sequence_ == received_through_ + 1; }
+  // Charged to the receiver's window.
+  std::size_t unconsumed_bytes() const { return unconsumed_bytes_; }
+  // What the sender holds for it: a large record whole, until its last chunk is
+  // consumed.
+  std::size_t held_bytes() const { return held_bytes_; }
+  bool empty() const { return sent_.empty(); }
+  // Transmitted; and of the frame that the transport has never taken.
+  std::uint64_t envelopes() const { return envelopes_; }
+  std::uint64_t untaken_envelopes() const { return untaken_envelopes_; }
+  std::uint64_t acknowledged_envelopes() const {
+    return acknowledged_envelopes_;
+  }
+  // The ordinal (send_queue.h) of the lane's first envelope in here; 0 if there
+  // is none.
+  std::uint64_t FrontOrdinal(Lane lane) const;
+  std::uint64_t received_through() const { return received_through_; }
+  std::uint64_t last_transmitted() const { return next_transmit_ - 1; }
+  const Sent& At(std::uint64_t sequence) const;
+
+ private:
+  Sent& MutableAt(std::uint64_t sequence);
+  void Count(const Sent& sent, int sign);
+  std::uint64_t& EnvelopesOf(const Sent& sent);
+
+  Ring<Sent> sent_;                   // front_sequence_ .. next_sequence_ - 1
+  std::uint64_t front_sequence_ = 1;  // consumed_through + 1
+  std::uint64_t received_through_ = 0;
+  std::uint64_t next_transmit_ = 1;
+  std::uint64_t next_sequence_ = 1;
+  // No frame of the lane before this sequence is left: FrontOrdinal passes each
+  // frame once.
+  mutable std::array<std::uint64_t, kLanes> lane_front_{};
+  std::size_t inflight_bytes_ = 0;
+  std::array<int, kLanes> inflight_frames_{};
+  std::size_t unconsumed_bytes_ = 0;
+  std::size_t held_bytes_ = 0;
+  std::uint64_t envelopes_ = 0;
+  std::uint64_t untaken_envelopes_ = 0;
+  std::uint64_t acknowledged_envelopes_ = 0;  // in all sessions
+};
+
+}  // namespace cluster
+
+#endif  // CLUSTER_SESSION_SEND_WINDOW_H_

@@ -1,0 +1,110 @@
+// TestServer: servers of one process for unit tests of Server, over the memory
+// transport.
+//
+// What it is: a config, a server made and started, an envelope in one call
+// each, and a recorder of what handlers are told. What it is not: for tests
+// over sockets (tests/harness).
+//
+// Threads: the functions are any thread's, a Recorder is safe. Errors: failed
+// expectations.
+//
+//   const Config config = MakeConfig(2);
+//   auto one = Started(1, config), two = Started(2, config);
+//   ASSERT_TRUE(one->Send(To(2, "hello")).ok());
+//   EXPECT_EQ(two->Receive(kLong)->payload, "hello");
+
+#ifndef CLUSTER_TESTING_TEST_SERVER_H_
+#define CLUSTER_TESTING_TEST_SERVER_H_
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "cluster/server.h"
+#include "cluster/transport/memory/memory_transport.h"
+#include "gtest/gtest.h"
+
+namespace cluster {
+
+inline constexpr absl::Duration kLong = absl::Seconds(30);
+
+// Of a cluster of its own, with the servers 1, 2, ...
+inline Config MakeConfig(int servers) {
+  static std::atomic<int> clusters{0};
+  Config config;
+  config.cluster = absl::StrCat("server-test-", ++clusters);
+  config.transport = "memory";
+  for (int id = 1; id <= servers; ++id)
+    config.servers.push_back({id, absl::StrCat("m", id)});
+  return config;
+}
+
+inline std::unique_ptr<Server> Make(int id, const Config& config) {
+  absl::StatusOr<std::unique_ptr<Server>> server =
+      NewServer(id, config, NewMemoryTransport);
+  EXPECT_TRUE(server.ok()) << server.status();
+  return *std::move(server);
+}
+
+inline std::unique_ptr<Server> Started(int id, const Config& config) {
+  std::unique_ptr<Server> server = Make(id, config);
+  const absl::Status status = server->Start();
+  EXPECT_TRUE(status.ok()) << status;
+  return server;
+}
+
+inline Envelope To(int pid, std::string payload = "") {
+  Envelope envelope;
+  envelope.pid = pid;
+  envelope.payload = std::move(payload);
+  return envelope;
+}
+
+// Records what handlers are told, in one order.
+class Recorder {
+ public:
+  void Attach(Server* server) {
+    server->OnEnvelope(
+        [this](const EnvelopeView& view) { Add(std::string(view.payload)); });
+    server->OnPeerEvent([this](const PeerEvent& event) {
+      Add(absl::StrCat("<", PeerEventTypeName(event.type), " ", event.peer,
+                       ">"));
+    });
+  }
+  void Add(std::string text) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    texts_.push_back(std::move(text));
+    changed_.notify_all();
+  }
+  void Clear() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    texts_.clear();
+  }
+  // Waits until the text is there, and returns all up to it.
+  std::vector<std::string> WaitFor(const std::string& text) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    EXPECT_TRUE(changed_.wait_for(
+        lock, std::chrono::seconds(30),
+        [&] {
+          return std::find(texts_.begin(), texts_.end(), text) != texts_.end();
+        }))
+        << "no \"" << text << "\"";
+    return texts_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<std::string> texts_;
+};
+
+}  // namespace cluster
+
+#endif  // CLUSTER_TESTING_TEST_SERVER_H_

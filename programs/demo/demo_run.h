@@ -1,0 +1,95 @@
+// DemoRun: the parent of the demo's servers.
+//
+// What it is: it starts a process for each server, tells them of each other,
+// has them run the scenarios one behind the other, and collects what they
+// counted. What it is not: a server; no envelope passes through it.
+//
+// Threads: one, and it must be the process's only one (it forks). Errors: the
+// first that went wrong, with the server that it went wrong at.
+//
+//   DemoRun run({1, 2, 3}, arguments, 20000, absl::Seconds(20));
+//   absl::Status status = run.Run(signals.descriptor());
+//   for (const ScenarioResult& result : run.results()) ...
+
+#ifndef PROGRAMS_DEMO_DEMO_RUN_H_
+#define PROGRAMS_DEMO_DEMO_RUN_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "programs/child_process.h"
+#include "programs/demo/scenario.h"
+#include "programs/demo/tally.h"
+
+namespace cluster {
+namespace demo {
+
+struct ScenarioResult {
+  bool run = false;  // it was begun
+  Tally tally;       // of all servers
+  std::uint64_t expected = 0;
+  absl::Duration took;  // from the first word of it to the last arrival
+};
+
+class DemoRun {
+ public:
+  // `arguments`: of a server's process, the id aside. `rounds`: of each
+  // scenario. When no server says anything for `standstill`, it is over.
+  DemoRun(std::vector<int> ids, std::vector<std::string> arguments,
+          std::uint64_t rounds, absl::Duration standstill);
+
+  // Runs all. Ends early, with an error, when a server fails, ends or stands
+  // still, and when `interrupt` becomes readable.
+  absl::Status Run(int interrupt);
+
+  // By scenario, also after an error.
+  const std::vector<ScenarioResult>& results() const { return results_; }
+
+ private:
+  struct Child {
+    int id = 0;
+    std::unique_ptr<ChildProcess> process;
+    std::string address;
+    bool connected = false;
+    std::set<std::size_t> sent;  // scenarios
+    std::set<std::size_t> received;
+    std::uint64_t progress = 0;
+    bool reported = false;
+  };
+
+  absl::Status StartAll();
+  absl::Status Introduce();
+  absl::Status RunScenario(const Scenario& scenario);
+  absl::Status Collect(absl::Duration timeout);
+  absl::Status EndAll();
+
+  // Takes what the children say until `done` holds for each of them; an error
+  // when nothing is said for `timeout`. `what` they are to do.
+  absl::Status WaitUntil(const char* what, absl::Duration timeout,
+                         const std::function<bool(const Child&)>& done);
+  absl::Status Poll(absl::Duration timeout, bool* heard);
+  absl::Status Listen(Child* child);
+  absl::Status Take(const std::string& line, Child* child);
+  void ShowProgress();
+
+  const std::vector<int> ids_;
+  const std::vector<std::string> arguments_;
+  const std::uint64_t rounds_;
+  const absl::Duration standstill_;
+  const bool terminal_;  // show progress
+  int interrupt_ = -1;
+  std::vector<Child> children_;
+  std::vector<ScenarioResult> results_;
+  const Scenario* running_ = nullptr;
+};
+
+}  // namespace demo
+}  // namespace cluster
+
+#endif  // PROGRAMS_DEMO_DEMO_RUN_H_

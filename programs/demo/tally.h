@@ -1,0 +1,58 @@
+// Tally: what became of numbered envelopes.
+//
+// What it is: a count per ordered pair of servers (ArrivalLog) and its sums
+// (Tally), so that loss, duplicates and reordering are told apart. What it is
+// not: what the library counts of itself; it trusts payloads only.
+//
+// Threads: one at a time. Errors: none.
+//
+//   ArrivalLog log;
+//   Tally tally;
+//   log.Add(number, &tally);
+
+#ifndef PROGRAMS_DEMO_TALLY_H_
+#define PROGRAMS_DEMO_TALLY_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+
+namespace cluster {
+namespace demo {
+
+// A broadcast counts once per recipient.
+struct Tally {
+  std::uint64_t sent = 0;
+  std::uint64_t delivered = 0;     // for the first time
+  std::uint64_t duplicated = 0;    // once more
+  std::uint64_t out_of_order = 0;  // delivered behind a later one
+  std::uint64_t foreign = 0;       // of no number that was sent
+
+  std::uint64_t lost() const { return sent > delivered ? sent - delivered : 0; }
+  void Add(const Tally& other);
+};
+
+// As one line of numbers, and back; false: it is not such a line.
+std::string ToLine(const Tally& tally);
+bool FromLine(absl::string_view line, Tally* tally);
+
+// The numbers that one server got from another in one scenario.
+class ArrivalLog {
+ public:
+  // Numbers from 0 to below `expected` are awaited.
+  explicit ArrivalLog(std::uint64_t expected) : expected_(expected) {}
+
+  void Add(std::uint64_t number, Tally* tally);
+
+ private:
+  const std::uint64_t expected_;
+  std::uint64_t behind_last_ = 0;  // one more than the greatest so far
+  std::vector<bool> seen_;         // grows with behind_last_
+};
+
+}  // namespace demo
+}  // namespace cluster
+
+#endif  // PROGRAMS_DEMO_TALLY_H_

@@ -1,0 +1,34 @@
+// Certificate: an EC P-256 key and a certificate that it signs for itself.
+//
+// What it is: OpenSSL behind one function. What it is not: a place in which
+// keys are kept; the caller writes them and lets them go.
+//
+// Threads: any. Errors: kInternal, where OpenSSL fails.
+//
+//   absl::StatusOr<KeyAndCertificate> made =
+//       MakeCertificate("server-1.demo", 1, 365);
+
+#ifndef PROGRAMS_KEYGEN_CERTIFICATE_H_
+#define PROGRAMS_KEYGEN_CERTIFICATE_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "cluster/transport/key_files.h"
+
+namespace cluster {
+
+// Both in PEM.
+struct KeyAndCertificate {
+  Secret key;
+  std::string certificate;
+};
+
+// Valid for `name` alone, from `starts_days_ago` on, for `validity_days`.
+absl::StatusOr<KeyAndCertificate> MakeCertificate(const std::string& name,
+                                                  int starts_days_ago,
+                                                  int validity_days);
+
+}  // namespace cluster
+
+#endif  // PROGRAMS_KEYGEN_CERTIFICATE_H_

@@ -1,0 +1,153 @@
+#include "programs/keygen/keys.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#include <cerrno>
+#include <cstring>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "cluster/transport/key_files.h"
+#include "programs/keygen/certificate.h"
+
+namespace cluster {
+namespace {
+
+constexpr std::size_t kZ85KeyBytes = 40;
+constexpr mode_t kPrivateFolder = 0700;
+constexpr mode_t kPublicFolder = 0755;
+constexpr mode_t kPrivateFile = 0600;
+constexpr mode_t kPublicFile = 0644;
+
+absl::Status SystemError(absl::string_view what, const std::string& path) {
+  return absl::Status(
+      errno == EACCES || errno == EPERM ? absl::StatusCode::kPermissionDenied
+                                        : absl::StatusCode::kFailedPrecondition,
+      absl::StrCat(path, ": cannot ", what, ": ", std::strerror(errno)));
+}
+
+// One that is there keeps what it holds, and gets this mode if it is private.
+absl::Status MakeFolder(const std::string& path, mode_t mode) {
+  if (mkdir(path.c_str(), mode) == 0) return absl::OkStatus();
+  if (errno != EEXIST) return SystemError("make the folder", path);
+  if (mode == kPrivateFolder && chmod(path.c_str(), mode) != 0)
+    return SystemError("make the folder private", path);
+  return absl::OkStatus();
+}
+
+absl::Status WriteAll(int fd, absl::string_view text, const std::string& path) {
+  while (!text.empty()) {
+    const ssize_t bytes = write(fd, text.data(), text.size());
+    if (bytes < 0 && errno == EINTR) continue;
+    if (bytes < 0) return SystemError("write", path);
+    text.remove_prefix(static_cast<std::size_t>(bytes));
+  }
+  return absl::OkStatus();
+}
+
+// Appears whole or not at all, so that a server that reloads meanwhile reads no
+// half of it; and never with a mode that is wider than `mode`.
+absl::Status WriteFile(const std::string& path, absl::string_view text,
+                       mode_t mode) {
+  const std::string temporary = absl::StrCat(path, ".new");
+  unlink(temporary.c_str());
+  const int fd =
+      open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+  if (fd < 0) return SystemError("write", temporary);
+  absl::Status status = WriteAll(fd, text, temporary);
+  if (status.ok() && (fchmod(fd, mode) != 0 || fsync(fd) != 0))
+    status = SystemError("write", temporary);
+  close(fd);
+  if (status.ok() && rename(temporary.c_str(), path.c_str()) != 0)
+    status = SystemError("write", path);
+  if (!status.ok()) unlink(temporary.c_str());
+  return status;
+}
+
+std::string OwnFolder(const KeyRequest& request, int id) {
+  return absl::StrCat(request.folder, "/", id);
+}
+std::string PublicFolder(const KeyRequest& request, int id) {
+  return absl::StrCat(request.folder, "/public/", id);
+}
+
+absl::Status CheckNothingThere(const KeyRequest& request) {
+  for (int id : request.server_ids) {
+    for (const std::string& folder :
+         {OwnFolder(request, id), PublicFolder(request, id)}) {
+      for (const char* name :
+           {kZmqSecretFile, kZmqPublicFile, kTlsKeyFile, kTlsCertificateFile,
+            kOldTlsKeyFile, kOldTlsCertificateFile}) {
+        const std::string path = absl::StrCat(folder, "/", name);
+        if (access(path.c_str(), F_OK) != 0) continue;
+        return absl::AlreadyExistsError(absl::StrCat(
+            path,
+            ": is there already; a new key would shut out the server "
+            "that uses it until all servers have its new public files"));
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status WritePublic(const std::string& folder, absl::string_view curve,
+                         absl::string_view certificate) {
+  absl::Status status =
+      WriteFile(absl::StrCat(folder, "/", kZmqPublicFile), curve, kPublicFile);
+  status.Update(WriteFile(absl::StrCat(folder, "/", kTlsCertificateFile),
+                          certificate, kPublicFile));
+  // Nobody reads it any more, now that the new one is there.
+  unlink(absl::StrCat(folder, "/", kOldTlsCertificateFile).c_str());
+  return status;
+}
+
+absl::Status MakeServerKeys(const KeyRequest& request, int id) {
+  // Room for libzmq's terminating zero, where the line's end goes.
+  Secret curve_secret(kZ85KeyBytes + 1);
+  std::string curve_public(kZ85KeyBytes + 1, '\0');
+  if (zmq_curve_keypair(&curve_public[0], curve_secret.data()) != 0) {
+    return absl::UnimplementedError(
+        "libzmq was built without CURVE: no keys for zmq");
+  }
+  curve_secret.data()[kZ85KeyBytes] = curve_public[kZ85KeyBytes] = '\n';
+  absl::StatusOr<KeyAndCertificate> tls =
+      MakeCertificate(CertificateName(request.cluster, id),
+                      request.starts_days_ago, request.validity_days);
+  if (!tls.ok()) return tls.status();
+
+  const std::string own = OwnFolder(request, id);
+  const std::string shared = PublicFolder(request, id);
+  absl::Status status = MakeFolder(own, kPrivateFolder);
+  if (status.ok()) status = MakeFolder(shared, kPublicFolder);
+  if (!status.ok()) return status;
+  status.Update(WriteFile(absl::StrCat(own, "/", kZmqSecretFile),
+                          curve_secret.text(), kPrivateFile));
+  status.Update(WriteFile(absl::StrCat(own, "/", kTlsKeyFile), tls->key.text(),
+                          kPrivateFile));
+  status.Update(WritePublic(own, curve_public, tls->certificate));
+  unlink(absl::StrCat(own, "/", kOldTlsKeyFile).c_str());
+  status.Update(WritePublic(shared, curve_public, tls->certificate));
+  return status;
+}
+
+}  // namespace
+
+absl::Status MakeKeys(const KeyRequest& request) {
+  absl::Status status =
+      request.replace ? absl::OkStatus() : CheckNothingThere(request);
+  if (status.ok()) status = MakeFolder(request.folder, kPublicFolder);
+  if (status.ok())
+    status = MakeFolder(absl::StrCat(request.folder, "/public"), kPublicFolder);
+  for (int id : request.server_ids) {
+    if (!status.ok()) return status;
+    status = MakeServerKeys(request, id);
+  }
+  return status;
+}
+
+}  // namespace cluster

@@ -1,0 +1,43 @@
+// Keys: makes the key files of a cluster's servers, for both backends.
+//
+// What it is: what tools/keygen runs, as a library for tests and benchmarks:
+// CURVE keys by libzmq, EC P-256 keys and self-signed certificates by OpenSSL,
+// in the folders that docs/security.md describes. What it is not: an authority;
+// each server trusts just the public files that it is given.
+//
+// Threads: one. Ownership: secrets are wiped from memory when they are written.
+// Errors: kAlreadyExists (a file is there and may not be replaced; then nothing
+// was written), others as the system has them; no text holds a key.
+//
+//   KeyRequest request;
+//   request.cluster = "demo";
+//   request.server_ids = {1, 2, 3};
+//   request.folder = "keys";
+//   absl::Status status = MakeKeys(request);  // keys/1, keys/public/1, ...
+
+#ifndef PROGRAMS_KEYGEN_KEYS_H_
+#define PROGRAMS_KEYGEN_KEYS_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+
+namespace cluster {
+
+struct KeyRequest {
+  std::string cluster;          // its name goes into the certificates
+  std::vector<int> server_ids;  // each once
+  std::string folder;           // made if it is not there
+  int validity_days = 365;      // of the certificates, from `starts_days_ago`
+  int starts_days_ago = 1;      // for peers whose clocks are behind
+  bool replace = false;         // files that are there
+};
+
+// Makes `folder`/<id>/ with the private files and the own public ones, and
+// `folder`/public/<id>/ with the public ones.
+absl::Status MakeKeys(const KeyRequest& request);
+
+}  // namespace cluster
+
+#endif  // PROGRAMS_KEYGEN_KEYS_H_

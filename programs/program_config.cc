@@ -1,0 +1,95 @@
+#include "programs/program_config.h"
+
+#include <unistd.h>
+
+#include <climits>
+#include <cstdlib>
+
+#include "absl/flags/flag.h"
+#include "absl/strings/str_cat.h"
+#include "cluster/codec/registry.h"
+#include "cluster/transport/registry.h"
+
+ABSL_FLAG(std::string, config, "", "the cluster's config file");
+ABSL_FLAG(std::string, transport, "", "instead of the config's: zmq or nng");
+ABSL_FLAG(std::string, codec, "", "instead of the config's: binary or json");
+
+namespace cluster {
+namespace {
+
+constexpr char kDefaultConfig[] = "configs/cluster.json";
+
+std::string Environment(const char* name) {
+  const char* const value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+std::string OwnPath() {
+  char path[PATH_MAX];
+  const ssize_t bytes = readlink("/proc/self/exe", path, sizeof(path));
+  return bytes <= 0 ? "" : std::string(path, static_cast<std::size_t>(bytes));
+}
+
+// Overwrites a field of the config, which then no longer stands in the file.
+// `found`: what became of looking the value up.
+absl::Status Override(const std::string& value, const char* key,
+                      const absl::Status& found, Config* config,
+                      std::string Config::*field) {
+  if (value.empty()) return absl::OkStatus();
+  if (!found.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--", key, "=", value, ": ", found.message()));
+  }
+  config->*field = value;
+  config->lines.erase(key);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+const char kConfigFlagsHelp[] =
+    "  --config=FILE      the cluster's config (default: "
+    "configs/cluster.json)\n"
+    "  --transport=NAME   instead of the config's: zmq or nng\n"
+    "  --codec=NAME       instead of the config's: binary or json\n";
+
+std::string ConfigFile() {
+  const std::string file = absl::GetFlag(FLAGS_config);
+  if (!file.empty()) {
+    const std::string folder = Environment("BUILD_WORKING_DIRECTORY");
+    return file[0] == '/' || folder.empty() ? file
+                                            : absl::StrCat(folder, "/", file);
+  }
+  const std::string places[] = {
+      absl::StrCat(Environment("RUNFILES_DIR"), "/cluster/", kDefaultConfig),
+      absl::StrCat(OwnPath(), ".runfiles/cluster/", kDefaultConfig),
+  };
+  for (const std::string& place : places) {
+    if (access(place.c_str(), R_OK) == 0) return place;
+  }
+  return kDefaultConfig;
+}
+
+absl::StatusOr<Config> LoadProgramConfig() {
+  absl::StatusOr<Config> config = LoadConfig(ConfigFile());
+  if (!config.ok()) return config;
+  const std::string transport = absl::GetFlag(FLAGS_transport);
+  const std::string codec = absl::GetFlag(FLAGS_codec);
+  absl::Status flags =
+      Override(transport, "transport", FindTransport(transport).status(),
+               &*config, &Config::transport);
+  flags.Update(Override(codec, "codec", FindCodec(codec).status(), &*config,
+                        &Config::codec));
+  if (!flags.ok()) return flags;
+  if (config->transport == "memory") {
+    return absl::InvalidArgumentError(absl::StrCat(
+        PlaceOf(*config, "transport"),
+        ": found \"memory\", which joins servers of one process only; want "
+        "zmq or nng (--transport=zmq)"));
+  }
+  if (absl::Status status = ValidateConfig(*config); !status.ok())
+    return status;
+  return config;
+}
+
+}  // namespace cluster

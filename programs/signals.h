@@ -1,0 +1,52 @@
+// Signals: SIGINT, SIGTERM and SIGHUP as something to poll for.
+//
+// What it is: the three signals blocked and readable from a descriptor
+// (signalfd), so nothing runs in a signal handler, and SIGPIPE ignored, so a
+// closed pipe is an error code. SIGINT and SIGTERM ask for an end; SIGHUP does
+// too, or is a request to reload, readable from a descriptor of its own. What
+// it is not: for libraries; a program makes one, first of all.
+//
+// Threads: made before any other thread, which inherit what is blocked.
+// Errors: none that a caller could act on; a failure aborts.
+//
+//   cluster::Signals signals;
+//   pollfd poll = {signals.descriptor(), POLLIN, 0};
+
+#ifndef PROGRAMS_SIGNALS_H_
+#define PROGRAMS_SIGNALS_H_
+
+namespace cluster {
+
+enum class Hangup { kEnds, kReloads };
+
+class Signals {
+ public:
+  explicit Signals(Hangup hangup = Hangup::kEnds);
+  ~Signals();
+  Signals(const Signals&) = delete;
+  Signals& operator=(const Signals&) = delete;
+
+  // Readable while a signal that ends is pending.
+  int descriptor() const { return descriptor_; }
+
+  // Whether one of them has arrived.
+  bool Arrived() const;
+
+  // Readable while a SIGHUP that reloads is pending, until TakeReload; never
+  // where it ends (then it is -1, which poll ignores).
+  int reload_descriptor() const { return reload_descriptor_; }
+  void TakeReload();
+
+  // From now on a further signal ends the process at once: an orderly end has
+  // begun, and this is how somebody hurries it.
+  void Release();
+
+ private:
+  const Hangup hangup_;
+  int descriptor_;
+  int reload_descriptor_ = -1;
+};
+
+}  // namespace cluster
+
+#endif  // PROGRAMS_SIGNALS_H_

@@ -1,0 +1,3 @@
+"""The part of rules_shell that this tree loads, forwarded to the native rule."""
+
+sh_binary = native.sh_binary
