@@ -19,7 +19,7 @@ import termios
 import time
 import unittest
 
-from cluster.programs.program import Program, write_config
+from programs.program import Program, write_config
 
 NODE = "programs/node"
 KEYGEN = "programs/keygen/keygen"

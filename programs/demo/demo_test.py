@@ -6,7 +6,7 @@ import signal
 import tempfile
 import unittest
 
-from cluster.programs.program import Program, write_config
+from programs.program import Program, write_config
 
 DEMO = "programs/demo/demo"
 SCENARIOS = ["unicast", "multicast", "mixed", "cyclic"]

@@ -7,7 +7,7 @@ import re
 import tempfile
 import unittest
 
-from cluster.programs.program import Program, write_config
+from programs.program import Program, write_config
 
 NODE = "programs/node"
 PEER = ["/usr/bin/python3", "tests/interop/python_peer.py"]
