@@ -34,7 +34,13 @@
 namespace cluster {
 namespace {
 
-constexpr char kPeer[] = "127.0.0.1:40000";
+// A backend and a numeric loopback address.
+struct Case {
+  const char* name;
+  const char* backend;
+  const char* host;
+};
+
 constexpr char kOnePort[] = "40000 40000";
 constexpr char kManyPorts[] = "40000 49999";
 
@@ -73,11 +79,13 @@ std::unique_ptr<Node> NewNode(const std::string& backend, int id) {
 }
 
 // In the child: "" if all went well.
-std::string DialNobodyThenAPeer(const std::string& backend) {
-  auto sender = NewNode(backend, 1);
-  if (!sender->transport->Start(&sender->handler, "127.0.0.1:50000").ok())
-    return "the sender does not start";
-  if (!sender->Connect(2, kPeer).ok()) return "not dialled";
+std::string DialNobodyThenAPeer(const Case& with) {
+  const std::string peer_address = absl::StrCat(with.host, ":40000");
+  auto sender = NewNode(with.backend, 1);
+  const absl::Status started = sender->transport->Start(
+      &sender->handler, absl::StrCat(with.host, ":50000"));
+  if (!started.ok()) return started.ToString();
+  if (!sender->Connect(2, peer_address).ok()) return "not dialled";
   const bool seen = sender->handler.WaitFor([](const Recorded& r) {
     return absl::StrContains(r.reason, "connected to itself") ||
            absl::StrContains(r.reason, "handshake");
@@ -88,12 +96,12 @@ std::string DialNobodyThenAPeer(const std::string& backend) {
     return "told as a connection";
   if (!SetNearPorts(kManyPorts)) return "no more ports";
   // An attempt may be under way.
-  auto peer = NewNode(backend, 2);
+  auto peer = NewNode(with.backend, 2);
   const auto deadline =
       std::chrono::steady_clock::now() + std::chrono::seconds(30);
   absl::Status listens;
   do {
-    listens = peer->transport->Start(&peer->handler, kPeer);
+    listens = peer->transport->Start(&peer->handler, peer_address);
   } while (!listens.ok() && std::chrono::steady_clock::now() < deadline);
   if (!listens.ok()) return "the port is taken: " + listens.ToString();
   if (!sender->handler.WaitForConnected(2)) return "not connected";
@@ -101,7 +109,7 @@ std::string DialNobodyThenAPeer(const std::string& backend) {
   return peer->handler.WaitForFrames(1) ? "" : "not arrived";
 }
 
-class SelfConnectTest : public testing::TestWithParam<const char*> {};
+class SelfConnectTest : public testing::TestWithParam<Case> {};
 
 TEST_P(SelfConnectTest, IsNoticedAndThePortIsFreeForThePeer) {
   const std::string said = InChild([] {
@@ -116,8 +124,12 @@ TEST_P(SelfConnectTest, IsNoticedAndThePortIsFreeForThePeer) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, SelfConnectTest,
-                         testing::Values("nng", "zmq"), [](const auto& info) {
-                           return std::string(info.param);
+                         testing::Values(Case{"nng_v4", "nng", "127.0.0.1"},
+                                         Case{"nng_v6", "nng", "[::1]"},
+                                         Case{"zmq_v4", "zmq", "127.0.0.1"},
+                                         Case{"zmq_v6", "zmq", "[::1]"}),
+                         [](const auto& info) {
+                           return std::string(info.param.name);
                          });
 
 }  // namespace
