@@ -50,11 +50,12 @@ struct RecordContext {
   MsgType msg_type = MsgType::kAppendEntriesRequest;
   bool voted = false;
   Lane lane = Lane::kNormal;
-  std::uint64_t group = 0;
-  std::uint64_t correlation = 0;
-  bool first = true;  // no record yet: everything is spelled out
   // Whether any record so far has a group or a correlation.
   bool grouped = false;
+  bool first = true;    // no record yet: everything is spelled out
+  bool special = true;  // first or grouped, in one byte to test
+  std::uint64_t group = 0;
+  std::uint64_t correlation = 0;
 };
 
 // A fresh state begins a body, or a stretch of one that leans on nothing before

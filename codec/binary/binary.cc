@@ -27,12 +27,12 @@ class Binary final : public Codec {
 
   char* AppendRecord(const EnvelopeView& envelope, EncodeState* state,
                      char* out) const override {
+    const absl::string_view payload = envelope.payload;
     out = WriteRecordFields(envelope, &state->context, out);
-    const std::size_t bytes = envelope.payload.size();
-    if (ABSL_PREDICT_TRUE(bytes != 0)) {
-      std::memcpy(out, envelope.payload.data(), bytes);
+    if (ABSL_PREDICT_TRUE(!payload.empty())) {
+      std::memcpy(out, payload.data(), payload.size());
     }
-    return out + bytes;
+    return out + payload.size();
   }
 
   std::size_t RecordFieldsBytesMax() const override {

@@ -92,6 +92,7 @@ void Remember(const EnvelopeView& envelope, RecordContext* context) {
   context->group = envelope.group;
   context->correlation = envelope.correlation;
   context->grouped |= (envelope.group | envelope.correlation) != 0;
+  context->special = context->grouped;
 }
 
 // Reads one record field by field; the first fault sticks, and every later read
