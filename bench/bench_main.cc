@@ -9,14 +9,17 @@
 
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
+#include "absl/flags/usage_config.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
 #include "bench/measure.h"
 #include "bench/process_usage.h"
 #include "benchmark/benchmark.h"
 #include "cluster/base/kept_memory.h"
+#include "cluster/version.h"
 
 ABSL_FLAG(bool, announce, false, "A line on stderr before each measurement.");
 ABSL_FLAG(std::string, tables_out, "",
@@ -87,6 +90,14 @@ void TakeMinTime(std::vector<char*>* arguments) {
   arguments->push_back(&none[0]);
 }
 
+void SetVersionText() {
+  absl::FlagsUsageConfig usage;
+  usage.version_string = [] {
+    return absl::StrCat("cluster ", kVersion, "\n");
+  };
+  absl::SetFlagsUsageConfig(usage);
+}
+
 bool WantsOtherFormat(const std::vector<char*>& arguments) {
   for (absl::string_view argument : arguments) {
     if (absl::StartsWith(argument, "--benchmark_format=") &&
@@ -151,6 +162,7 @@ int RunCases(int argc, char** argv, absl::Duration measuring_time,
   TakeMinTime(&arguments);
   int count = static_cast<int>(arguments.size());
   arguments.push_back(nullptr);
+  SetVersionText();
   benchmark::Initialize(&count, arguments.data());
   if (absl::ParseCommandLine(count, arguments.data()).size() > 1) {
     std::cerr << "unexpected arguments; see --help\n";

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "cluster/version.h"
 #include "programs/printable.h"
 
 namespace cluster {
@@ -71,6 +72,10 @@ absl::StatusOr<std::vector<std::string>> ReadCommandLine(int argc, char** argv,
     absl::ConsumePrefix(&text, "-");
     if (text == "help" || text == "h") {
       std::fputs(usage, stdout);
+      std::exit(0);
+    }
+    if (text == "version") {
+      std::printf("cluster %s\n", kVersion);
       std::exit(0);
     }
     absl::StatusOr<bool> used_next =

@@ -1,11 +1,8 @@
-// Flags: the command line of the programs, read so that a mistake is one line.
+// The command line of the programs.
 //
-// What it is: absl flags with usage errors as absl::Status; absl's own parser
-// ends the process with exit code 1, which the programs keep for failures that
-// are not usage. What it is not: a parser of its own; each flag's type reads
-// its value.
-//
-// Threads: call it first in main, once.
+// Reads absl flags and returns usage errors as absl::Status. absl's own parser
+// ends the process with exit code 1, which the programs keep for other
+// failures. Call it once, first in main.
 //
 //   absl::StatusOr<std::vector<std::string>> arguments =
 //       cluster::ReadCommandLine(argc, argv);
@@ -27,7 +24,8 @@ inline constexpr int kExitUsage = 2;
 
 // Sets the flags and returns the other arguments, without the program's name.
 // After "--" nothing is a flag. kInvalidArgument: no such flag, no value or a
-// bad one. `--help` prints `usage` and ends the process with exit code 0.
+// bad one. `--help` prints `usage`, `--version` the library's version; both end
+// the process with exit code 0.
 absl::StatusOr<std::vector<std::string>> ReadCommandLine(int argc, char** argv,
                                                          const char* usage);
 

@@ -306,6 +306,12 @@ class NodeTest(unittest.TestCase):
         program.expect(r"all hello")
         self.assertEqual(program.wait(), 0)
 
+    def test_version(self):
+        for name in (NODE, KEYGEN):
+            program = Program([name, "--version"])
+            program.expect(r"^cluster \d+\.\d+\.\d+$")
+            self.assertEqual(program.wait(), 0)
+
 
 if __name__ == "__main__":
     unittest.main(argv=sys.argv)

@@ -51,7 +51,8 @@ const char kConfigFlagsHelp[] =
     "  --config=FILE      the cluster's config (default: "
     "configs/cluster.json)\n"
     "  --transport=NAME   instead of the config's: zmq or nng\n"
-    "  --codec=NAME       instead of the config's: binary or json\n";
+    "  --codec=NAME       instead of the config's: binary or json\n"
+    "  --version          print the library's version\n";
 
 std::string ConfigFile() {
   const std::string file = absl::GetFlag(FLAGS_config);

@@ -80,6 +80,7 @@ _ABSEIL = {
     "absl/flags:parse": ["absl_flags_parse"],
     "absl/flags:reflection": ["absl_flags_reflection"],
     "absl/flags:usage": ["absl_flags_usage"],
+    "absl/flags:usage_config": ["absl_flags_config"],
     "absl/functional:function_ref": ["absl_core_headers"],
     "absl/memory:memory": ["absl_memory"],
     "absl/numeric:bits": ["absl_bits"],

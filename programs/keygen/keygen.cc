@@ -9,11 +9,12 @@
 #include <vector>
 
 #include "absl/flags/flag.h"
-#include "absl/flags/parse.h"
-#include "absl/flags/usage.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "cluster/config.h"
+#include "programs/flags.h"
 #include "programs/keygen/keys.h"
 
 ABSL_FLAG(std::string, config, "", "the cluster's config file");
@@ -26,13 +27,20 @@ ABSL_FLAG(bool, force, false, "replace keys that are there");
 namespace cluster {
 namespace {
 
-constexpr int kExitFailure = 1;
-constexpr int kExitUsage = 2;
 constexpr int kDaysMax = 36500;
 
-int Fail(const std::string& text, int code) {
-  std::cerr << "keygen: " << text << "\n";
-  return code;
+constexpr char kUsage[] =
+    "Makes the key files of a config's servers, for zmq and for nng.\n\n"
+    "  bazel run //tools:keygen -- --config=FILE --out=DIR [flags]\n\n"
+    "  --config=FILE  the cluster's config file\n"
+    "  --out=DIR      the folder to make the keys in\n"
+    "  --ids=1,3      only these servers' keys; default: all\n"
+    "  --days=N       how long the TLS certificates are valid; default: 365\n"
+    "  --force        replace keys that are there\n"
+    "  --version      print the library's version\n";
+
+int FailUsage(const std::string& text) {
+  return Fail("keygen", absl::InvalidArgumentError(text), kExitUsage);
 }
 
 // A program that `bazel run` starts is not where its user is.
@@ -81,33 +89,32 @@ void PrintWhatToCopy(const KeyRequest& request) {
 }
 
 int Main(int argc, char** argv) {
-  absl::SetProgramUsageMessage(
-      "Makes the key files of a config's servers, for zmq and for nng.\n\n"
-      "  bazel run //tools:keygen -- --config=FILE --out=DIR [--ids=1,2] "
-      "[--days=365] [--force]\n");
-  const std::vector<char*> rest = absl::ParseCommandLine(argc, argv);
+  const absl::StatusOr<std::vector<std::string>> rest =
+      ReadCommandLine(argc, argv, kUsage);
+  if (!rest.ok()) return Fail("keygen", rest.status(), kExitUsage);
   const std::string file = absl::GetFlag(FLAGS_config);
   KeyRequest request;
   request.folder = FromUsersFolder(absl::GetFlag(FLAGS_out));
   request.validity_days = absl::GetFlag(FLAGS_days);
   request.replace = absl::GetFlag(FLAGS_force);
-  if (rest.size() != 1 || file.empty() || request.folder.empty())
-    return Fail("want --config=FILE and --out=DIR; see --help", kExitUsage);
+  if (!rest->empty() || file.empty() || request.folder.empty())
+    return FailUsage("want --config=FILE and --out=DIR; see --help");
   if (request.validity_days < 1 || request.validity_days > kDaysMax)
-    return Fail(absl::StrCat("--days: want 1 to ", kDaysMax), kExitUsage);
+    return FailUsage(absl::StrCat("--days: want 1 to ", kDaysMax));
   const absl::StatusOr<Config> config = LoadConfig(FromUsersFolder(file));
-  if (!config.ok())
-    return Fail(std::string(config.status().message()), kExitFailure);
+  if (!config.ok()) return Fail("keygen", config.status(), kExitFailure);
   absl::StatusOr<std::vector<int>> ids = ChosenIds(*config);
-  if (!ids.ok()) return Fail(std::string(ids.status().message()), kExitUsage);
+  if (!ids.ok()) return Fail("keygen", ids.status(), kExitUsage);
   request.cluster = config->cluster;
   request.server_ids = *std::move(ids);
   const absl::Status status = MakeKeys(request);
   if (absl::IsAlreadyExists(status)) {
-    return Fail(absl::StrCat(status.message(), "; --force replaces it"),
+    return Fail("keygen",
+                absl::AlreadyExistsError(
+                    absl::StrCat(status.message(), "; --force replaces it")),
                 kExitFailure);
   }
-  if (!status.ok()) return Fail(std::string(status.message()), kExitFailure);
+  if (!status.ok()) return Fail("keygen", status, kExitFailure);
   PrintWhatToCopy(request);
   return 0;
 }
