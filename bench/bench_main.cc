@@ -126,7 +126,7 @@ void WarnAfterwards(const MachineUsage& before) {
   const Disturbance disturbance = DisturbanceSince(before);
   std::cerr << absl::StreamFormat(
       "\nmeanwhile other processes took %.0f%% of the machine, steal was "
-      "%.0f%%\n",
+      "%.1f%%\n",
       100 * disturbance.others, 100 * disturbance.steal);
   if (disturbance.others > kOthersMost || disturbance.steal > kStealMost) {
     std::cerr << "WARNING: others disturbed this run; compare ratios within it "

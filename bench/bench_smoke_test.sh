@@ -1,5 +1,5 @@
 #!/bin/sh
-# Every case that README and others name exists, and cases of each kind run and report what they should.
+# Every case that the documents name exists, and cases of each kind run and report what they should.
 #
 # What it is not: a measurement; nothing here looks at how fast anything is.
 

@@ -13,7 +13,7 @@ GROUPS = (
     ("64 B, all on one core", (("raw_rtt_pinned/{}/64", "raw", "raw {}"),
                                ("rtt_pinned/{}/64", "handler", "cluster, handler"),
                                ("rtt_receive_pinned/{}/64", "receive", "cluster, Receive"))),
-    ("64 B, the link busy", (("rtt_under_load/{}", "handler", "half of the maximum rate"),
+    ("64 B, a busy session", (("rtt_under_load/{}", "handler", "half of the maximum rate"),
                              ("rtt_under_bulk/{}", "handler", "urgent, beside 64 MiB bulk"))),
     ("1 KiB", (("raw_rtt/{}/1024", "raw", "raw {}"),
                ("rtt/{}/1024", "handler", "cluster, handler"))),
@@ -29,8 +29,8 @@ def draw(figures, svg_file):
     page, axes = pyplot.subplots(1, 2, figsize=(10, 6.4), sharex=True)
     for panel, transport in zip(axes, TRANSPORTS):
         _draw_panel(panel, figures, transport)
-    page.text(0.012, 0.985, "Round trips, TCP loopback: \u25cf median, \u25cb 99th percentile. "
-              "Median and quartiles over repetitions.", va="top", color=style.FAINT)
+    page.text(0.012, 0.985, "Round trips in \u00b5s, TCP loopback: \u25cf median, \u25cb 99th percentile, "
+              "each the median over repetitions.", va="top", color=style.FAINT)
     page.tight_layout(rect=(0, 0, 1, 0.965), w_pad=2.5)
     style.save(page, svg_file)
 
@@ -38,6 +38,7 @@ def draw(figures, svg_file):
 def _draw_panel(panel, figures, transport):
     panel.set_title(transport, loc="left", fontweight="bold")
     panel.set_xscale("log")
+    panel.margins(x=0.13)  # room for the figures beside the outermost points
     places, labels = [], []
     row = 0
     for heading, cases in GROUPS:
@@ -64,14 +65,16 @@ def _draw_row(panel, figures, case, row, colour):
     if not median or not tail:
         return
     panel.plot([median.median, tail.median], [row, row], color=colour, linewidth=1, alpha=0.45)
-    for spread, fill in ((median, colour), (tail, "white")):
-        panel.errorbar(spread.median, row, xerr=[[spread.median - spread.low],
-                                                 [spread.high - spread.median]],
-                       color=colour, marker="o", markersize=5.5, markerfacecolor=fill,
-                       elinewidth=1.2, capsize=2.5)
-    text = "%.0f" if median.median >= 100 else "%.3g"
-    panel.annotate(text % median.median, (median.median, row), (0, 5),
-                   textcoords="offset points", ha="center", color=colour, fontsize=7)
+    for value, fill in ((median.median, colour), (tail.median, "white")):
+        panel.plot(value, row, color=colour, marker="o", markersize=5.5, markerfacecolor=fill)
+    # Beside the points, on the sides that the line between them leaves free.
+    for value, offset, side in ((median.median, -6, "right"), (tail.median, 6, "left")):
+        panel.annotate(_digits(value), (value, row), (offset, 0), textcoords="offset points",
+                       ha=side, va="center", color=colour, fontsize=7)
+
+
+def _digits(us):
+    return "%.0f" % us if us >= 100 else "%.3g" % us
 
 
 def _duration(us, _):

@@ -12,12 +12,29 @@ from xml.etree import ElementTree
 
 # Where matplotlib keeps its list of fonts; it would complain of a home that it cannot write to.
 os.environ["MPLCONFIGDIR"] = os.environ.get("TEST_TMPDIR", tempfile.gettempdir())
-from bench.report import figures, runs, style  # pylint: disable=wrong-import-position
+# pylint: disable=wrong-import-position
+from bench.report import figures, report as report_program, runs, style
 
 FILTER = "^(raw|unicast)/zmq/(64|1024)$|^(raw_rtt|rtt)/nng/64$"
 CASES = {"throughput": ["raw/zmq/64", "raw/zmq/1024", "unicast/zmq/64", "unicast/zmq/1024"],
          "latency": ["raw_rtt/nng/64", "rtt/nng/64"]}
 REPETITIONS = 3
+RUNS = 2
+
+MEASURES_WITH_STEAL_OF_3_1_AND_2 = r"""
+    [ "$1" = --benchmark_list_tests ] && { echo a; exit; }
+    echo >> "$0.run"; run=$(wc -l < "$0.run")
+    for flag; do
+      case $flag in
+        --tables_out=*) echo "tables of run $run" > "${flag#*=}" ;;
+        --benchmark_out=*) out=${flag#*=} ;;
+      esac
+    done
+    echo '{"context": {}, "benchmarks": [{"name": "a", "x": '$run', "run_type": "iteration"}]}' \
+        > "$out"
+    set -- 3.5 1.5 2.5; shift $((run - 1))
+    echo "meanwhile other processes took 0% of the machine, steal was $1%" >&2
+"""
 
 
 def report(*flags):
@@ -39,7 +56,7 @@ class ReportTest(unittest.TestCase):
         cls.addClassCleanup(cls.folder.cleanup)
         # The test is built as all tests are, without optimisation.
         cls.ran = report("--anyway", "--filter=" + FILTER, "--repetitions=%d" % REPETITIONS,
-                         "--min_time=0.001", "--out=" + cls.folder.name)
+                         "--runs=%d" % RUNS, "--min_time=0.001", "--out=" + cls.folder.name)
 
     def path(self, name):
         return os.path.join(self.folder.name, name)
@@ -83,6 +100,20 @@ class ReportTest(unittest.TestCase):
         self.assertRegex(text, r"\| goals \| measured \| wanted \| met \| limit \| of the limit \|")
         self.assertRegex(text, r"\n\| rtt/nng/64 / raw, p50 \| [0-9.]+ \| <= 1 \| (yes|NO) \|")
         self.assertIn("median of %d repetitions" % REPETITIONS, text)
+        self.assertRegex(text, r"the quietest of 2 runs: steal [0-9.]+% \(others: [0-9.]+%\)")
+
+    def test_text_in_the_plots_is_text(self):
+        for name in ("throughput.svg", "latency.svg"):
+            texts = [element.text for element in ElementTree.parse(self.path(name)).iter()
+                     if element.tag.endswith("}text")]
+            self.assertIn("cluster, handler" if name == "latency.svg" else "1 KiB", texts)
+
+    def test_the_latency_plot_prints_both_percentiles(self):
+        measured = figures.Figures.load(self.path("latency.json"))
+        text = self.read("latency.svg")
+        for counter in ("p50_us", "p99_us"):
+            us = measured.spread("rtt/nng/64", counter).median
+            self.assertIn(">%s<" % ("%.0f" % us if us >= 100 else "%.3g" % us), text)
 
     def test_draws_again_from_the_files_to_the_same_bytes(self):
         before = self.read("latency.svg")
@@ -106,13 +137,14 @@ class RunsTest(unittest.TestCase):
         folder = tempfile.TemporaryDirectory(dir=os.environ.get("TEST_TMPDIR"))
         self.addCleanup(folder.cleanup)
         self.program = os.path.join(folder.name, "program")
-        self.options = argparse.Namespace(filter="", anyway=False, min_time=0.5, repetitions=5)
+        self.options = argparse.Namespace(filter="", anyway=False, min_time=0.5, repetitions=5,
+                                          runs=1)
 
     def run_script(self, script):
         with open(self.program, "w", encoding="utf-8") as program:
             program.write("#!/bin/sh\n" + script)
         os.chmod(self.program, 0o755)
-        return runs.run(self.program, self.options, self.program + ".json", self.program + ".md")
+        return runs.run(self.program, self.options, self.program + ".json")
 
     def test_a_build_without_optimisation_is_refused_by_name(self):
         with self.assertRaisesRegex(runs.RunFailed, "without optimisation.*-c opt"):
@@ -128,10 +160,42 @@ class RunsTest(unittest.TestCase):
         self.assertIn("--benchmark_repetitions=5", measuring)
         self.assertIn("--benchmark_enable_random_interleaving=true", measuring)
 
+    def test_keeps_the_run_with_the_least_steal(self):
+        self.options.runs = 3
+        tables = self.run_script(MEASURES_WITH_STEAL_OF_3_1_AND_2)
+        with open(self.program + ".json", encoding="utf-8") as file:
+            kept = json.load(file)
+        self.assertEqual(tables, "tables of run 2\n")
+        self.assertEqual(kept["benchmarks"], [{"name": "a", "x": 2}])
+        self.assertEqual(kept["context"]["steals"], [3.5, 1.5, 2.5])
+        self.assertEqual(report_program.choice(kept["context"]),
+                         "the quietest of 3 runs: steal 1.5% (others: 2.5%, 3.5%)")
+
+    def test_one_run_is_not_called_the_quietest(self):
+        self.assertEqual(report_program.choice({"steals": [1.25]}), "one run: steal 1.2%")
+
+    def test_a_program_that_does_not_tell_its_steal_is_an_error(self):
+        with self.assertRaisesRegex(runs.RunFailed, "steal"):
+            runs.steal(["2 cores, load average 1.2"])
+
     def test_a_program_that_fails_leaves_nothing(self):
         with self.assertRaisesRegex(runs.RunFailed, "program ended with 7"):
             self.run_script("""[ "$1" = --benchmark_list_tests ] || exit 7; echo a""")
         self.assertEqual(os.listdir(os.path.dirname(self.program)), ["program"])
+
+
+class ReadmeTest(unittest.TestCase):
+    def test_its_ratios_are_those_of_the_published_report(self):
+        header = "| envelopes of | handler / raw |"
+        tables = {}
+        for name in ("README.md", "bench/results/report.md"):
+            with open(name, encoding="utf-8") as file:
+                text = file.read()
+            tables[name] = text[text.index(header):].split("\n\n")[0]
+        published = tables["bench/results/report.md"]
+        for number, words in (("1048576 B", "1 MiB"), ("65536 B", "64 KiB"), ("1024 B", "1 KiB")):
+            published = published.replace(number, words)
+        self.assertEqual(tables["README.md"], published)
 
 
 class FiguresTest(unittest.TestCase):

@@ -22,7 +22,10 @@ COLOURS = {
 
 def apply():
     pyplot.rcParams.update({
-        "font.family": "DejaVu Sans",
+        # Text stays text in the files: a reader can select and search it.
+        "svg.fonttype": "none",
+        "font.family": "sans-serif",
+        "font.sans-serif": ["DejaVu Sans", "Verdana", "sans-serif"],
         "font.size": 9,
         "text.color": INK,
         "axes.labelcolor": INK,
