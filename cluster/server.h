@@ -88,8 +88,8 @@ class Server {
   // Accepts an envelope for its pid: another member, this server (it is
   // delivered locally) or kBroadcast (all but this server). The fields
   // message_id and sender_id are assigned, whatever they hold. An accepted
-  // envelope is delivered, or its loss is reported and counted (README, What is
-  // promised).
+  // envelope is delivered, or its loss is reported and counted
+  // (docs/guarantees.md).
   //
   // Does not wait with a zero timeout or in a callback; else for at most
   // `timeout` for room in the peer's queue. Two servers that both wait here and
