@@ -3,332 +3,324 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <condition_variable>
+#include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <list>
 #include <map>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "cluster/base/check.h"
-#include "cluster/transport/relief.h"
-#include "tests/custom/unix_peer.h"
-#include "tests/custom/unix_socket.h"
+#include "cluster/base/open_file.h"
+#include "cluster/transport/address.h"
+#include "cluster/transport/receive_threads.h"
+#include "cluster/transport/stream/backoff.h"
+#include "cluster/transport/stream/frame_queue.h"
+#include "cluster/transport/stream/frame_splitter.h"
+#include "cluster/transport/stream/preamble.h"
+#include "cluster/transport/stream/write_batch.h"
 
 namespace cluster {
 namespace {
 
-using Clock = UnixPeer::Clock;
+using Clock = stream::Backoff::Clock;
 
+constexpr std::size_t kQueueBytesMax = 4u << 20;
 constexpr std::size_t kReadBytes = 256u << 10;
-constexpr int kPollMsMax = 1000;
+constexpr int kDialLookMs = 10;  // while a peer is not connected
 
-// A connection that somebody else dialled, and the bytes of it that are no
-// whole frame yet.
-struct Inbound {
-  OwnedFd fd;
-  std::string bytes;
+// The last share closes it, so that a socket stays open while it is polled.
+using Socket = std::shared_ptr<const OpenFile>;
+
+// The name of "ipc:///path" in the abstract namespace.
+absl::StatusOr<sockaddr_un> NameOf(const std::string& text) {
+  const absl::StatusOr<Address> address = ParseAddress(text);
+  if (!address.ok() || address->kind != Address::Kind::kIpc)
+    return absl::InvalidArgumentError(absl::StrCat(text, ": want ipc:///path"));
+  sockaddr_un name{};
+  name.sun_family = AF_UNIX;
+  address->path.copy(name.sun_path + 1, kIpcPathBytesMax);
+  return name;
+}
+
+// A new socket, bound or connected by `call`.
+template <typename Call>
+absl::StatusOr<Socket> NewSocket(Call call, const std::string& address) {
+  const absl::StatusOr<sockaddr_un> name = NameOf(address);
+  if (!name.ok()) return name.status();
+  auto socket = std::make_shared<const OpenFile>(
+      ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  const auto* const any = reinterpret_cast<const sockaddr*>(&*name);
+  if (call(socket->fd(), any, sizeof(*name)) == 0) return Socket(socket);
+  if (errno == EADDRINUSE)
+    return absl::AlreadyExistsError(absl::StrCat(address, " is bound"));
+  return absl::ErrnoToStatus(errno, address);
+}
+
+// What goes to one peer, and the connection that it leaves by.
+struct Outbound {
+  std::string address;
+  std::uint64_t generation = 0;
+  Socket socket;
+  stream::Backoff backoff;
+  Clock::time_point dial_at{};
+  stream::FrameQueue queue;
+  stream::WriteBatch batch;
+  int owed = 0;  // OnWritables
+
+  bool empty() const { return queue.empty() && batch.done(); }
+  bool TakeWritable() {
+    return queue.bytes() <= kQueueBytesMax / 2 && owed > 0 && owed-- > 0;
+  }
+
+  // A Unix socket is connected at once or not at all.
+  absl::Status Dial() {
+    absl::StatusOr<Socket> dialled = NewSocket(::connect, address);
+    dial_at = Clock::now() + backoff.NextDelay();
+    if (!dialled.ok()) return dialled.status();
+    backoff.Reset();
+    socket = *std::move(dialled);
+    // It has room for the first bytes.
+    send(socket->fd(), stream::Preamble().data(), stream::kPreambleBytes,
+         MSG_NOSIGNAL);
+    return absl::OkStatus();
+  }
+
+  // Writes what the connection takes. An error: it has ended, as it has when
+  // anything comes back, since it only sends.
+  absl::Status Write() {
+    char byte;
+    if (recv(socket->fd(), &byte, 1, 0) >= 0 || errno != EAGAIN)
+      return absl::UnavailableError("the peer closed the connection");
+    for (;;) {
+      if (batch.done()) {
+        batch.Clear();
+        batch.Fill(&queue);
+        if (batch.done()) return absl::OkStatus();
+      }
+      const absl::string_view bytes = batch.segments()[0];
+      const ssize_t sent =
+          send(socket->fd(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      if (sent < 0 && errno == EAGAIN) return absl::OkStatus();
+      if (sent < 0) return absl::ErrnoToStatus(errno, "send");
+      batch.Advance(static_cast<std::size_t>(sent));
+    }
+  }
+
+  // Gives up the connection, with the frame that was under way on it: a peer
+  // that cannot bear this frame would close the next connection too.
+  void HangUp() {
+    socket = nullptr;
+    batch.ReturnUntouched(&queue);
+    batch.Clear();
+  }
 };
 
-// What a pass over the peers found out, to be told without the lock.
-struct Notice {
-  enum class Kind { kConnected, kDisconnected, kWritable } kind;
-  int peer;
-  std::uint64_t generation;
-  std::string reason;
+// A connection that a peer dialled.
+struct Inbound {
+  Socket socket;
+  stream::FrameSplitter splitter;
 };
 
 class UnixTransport : public Transport {
  public:
   explicit UnixTransport(const TransportConfig& config)
-      : frame_bytes_max_(config.frame_bytes_max),
-        wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {}
+      : config_(config), wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {}
   ~UnixTransport() override { Stop(absl::ZeroDuration()); }
 
   absl::Status Start(TransportHandler* handler,
-                     const std::string& local_address) override;
-  std::string Address() const override;
+                     const std::string& local_address) override {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (handler_ != nullptr || stopped_)
+      return absl::FailedPreconditionError("started before");
+    absl::StatusOr<Socket> listener = NewSocket(::bind, local_address);
+    if (!listener.ok()) return listener.status();
+    if (listen((*listener)->fd(), SOMAXCONN) != 0)
+      return absl::ErrnoToStatus(errno, local_address);
+    listener_ = *std::move(listener);
+    handler_ = handler;
+    address_ = local_address;
+    return threads_.Start(handler, [this] { return Turn(); });
+  }
+
+  std::string Address() const override {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return address_;
+  }
+
   absl::Status Connect(int peer, const std::string& address,
-                       std::uint64_t generation) override;
-  void Disconnect(int peer) override;
-  SendResult Send(int peer, const Frame& frame) override;
+                       std::uint64_t generation) override {
+    absl::Status status = NameOf(address).status();
+    if (!status.ok()) return status;
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (handler_ == nullptr || stopped_)
+      return absl::FailedPreconditionError("not running");
+    Outbound& outbound = outbounds_[peer];
+    outbound.HangUp();
+    outbound.address = address;
+    outbound.generation = generation;
+    outbound.dial_at = Clock::now();
+    Wake();
+    return absl::OkStatus();
+  }
+
+  void Disconnect(int peer) override {
+    std::lock_guard<std::mutex> lock(mutex_);
+    const auto found = outbounds_.find(peer);
+    if (found == outbounds_.end()) return;
+    // What the connection takes now is what the peer can still get.
+    if (found->second.socket != nullptr) found->second.Write().IgnoreError();
+    outbounds_.erase(found);
+    Wake();
+  }
+
+  SendResult Send(int peer, const Frame& frame) override {
+    CLUSTER_CHECK(frame.size() <= config_.frame_bytes_max,
+                  "frame over the limit");
+    std::lock_guard<std::mutex> lock(mutex_);
+    const auto found = outbounds_.find(peer);
+    if (stopped_ || found == outbounds_.end()) return SendResult::kSent;
+    Outbound& outbound = found->second;
+    if (outbound.queue.bytes() > kQueueBytesMax) {
+      ++outbound.owed;
+      return SendResult::kBackPressured;
+    }
+    if (outbound.empty()) Wake();
+    outbound.queue.PushBack(frame);
+    return SendResult::kSent;
+  }
+
   absl::Status ReloadSecurity(const SecurityFiles&) override {
     return SecurityNotConfigured();
   }
-  void Stop(absl::Duration linger) override;
+
+  void Stop(absl::Duration linger) override {
+    const auto empty = [](const auto& peer) { return peer.second.empty(); };
+    const absl::Duration most = std::min(linger, absl::Hours(1));
+    std::unique_lock<std::mutex> lock(mutex_);
+    stopped_ = true;
+    written_.wait_for(lock, absl::ToChronoNanoseconds(most), [&] {
+      return std::all_of(outbounds_.begin(), outbounds_.end(), empty);
+    });
+    lock.unlock();
+    threads_.Stop([this] { Wake(); });
+    lock.lock();
+    outbounds_.clear();
+    inbounds_.clear();
+    listener_ = nullptr;
+  }
 
  private:
-  enum class State { kNew, kStarted, kStopping };
+  void Wake() { eventfd_write(wake_.fd(), 1); }
 
-  void Wake();
-  // One of two threads runs it; the other relieves it when OnDrained is long.
-  void Loop();
-  // Waits for something to do and does it; true: frames were delivered.
-  bool Pass();
-  int PreparePoll(std::vector<pollfd>* fds);
-  void Accept();
-  bool Read(Inbound* inbound, bool* delivered);
-  bool Split(Inbound* inbound, bool* delivered);
-  std::vector<Notice> ServePeers();
-  void ServePeer(int id, UnixPeer* peer, std::vector<Notice>* notices);
-  void Tell(const Notice& notice);
+  // Waits for something to do, and does it. True: frames were delivered.
+  bool Turn() {
+    std::vector<pollfd> polled{{wake_.fd(), POLLIN, 0},
+                               {listener_->fd(), POLLIN, 0}};
+    for (const Inbound& inbound : inbounds_)
+      polled.push_back({inbound.socket->fd(), POLLIN, 0});
+    std::vector<std::pair<int, Socket>> peers;
+    int wait_ms = -1;
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      for (const auto& [id, outbound] : outbounds_) {
+        const Socket& socket = peers.emplace_back(id, outbound.socket).second;
+        const short events = outbound.empty() ? POLLIN : POLLIN | POLLOUT;
+        if (socket == nullptr) wait_ms = kDialLookMs;
+        if (socket != nullptr) polled.push_back({socket->fd(), events, 0});
+      }
+    }
+    poll(polled.data(), polled.size(), wait_ms);
+    eventfd_t ignored;
+    eventfd_read(wake_.fd(), &ignored);
 
-  const std::size_t frame_bytes_max_;
-  const OwnedFd wake_;
-  TransportHandler* handler_ = nullptr;
-  Relief relief_;
-  std::vector<std::thread> threads_;
-  std::mutex stop_;  // one Stop at a time
+    bool delivered = false;
+    auto event = polled.begin() + 2;
+    for (auto inbound = inbounds_.begin(); inbound != inbounds_.end();) {
+      const bool good = (event++)->revents == 0 || Read(&*inbound, &delivered);
+      inbound = good ? std::next(inbound) : inbounds_.erase(inbound);
+    }
+    auto accepted = std::make_shared<const OpenFile>(accept4(
+        listener_->fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    stream::FrameSplitter splitter(config_.buffers, config_.frame_bytes_max,
+                                   kReadBytes);
+    if (accepted->fd() >= 0) inbounds_.push_back({accepted, splitter});
+    for (const auto& [id, socket] : peers) {
+      while (Serve(id)) continue;
+    }
+    written_.notify_all();
+    return delivered;
+  }
 
+  // False: the connection is to be closed.
+  bool Read(Inbound* inbound, bool* delivered) {
+    const absl::Span<char> room = inbound->splitter.Room();
+    const ssize_t got =
+        recv(inbound->socket->fd(), room.data(), room.size(), 0);
+    if (got <= 0) return got < 0 && errno == EAGAIN;
+    inbound->splitter.Commit(static_cast<std::size_t>(got));
+    for (;;) {
+      ReceivedFrame frame;
+      const auto step = inbound->splitter.Next(&frame.slice);
+      if (step != stream::FrameSplitter::Step::kFrame)
+        return step == stream::FrameSplitter::Step::kMore;
+      *delivered = true;
+      if (handler_->OnFrame(std::move(frame)) == FrameVerdict::kMalformed)
+        return false;
+    }
+  }
+
+  // Dials or writes, and calls the handler at most once, since it may
+  // disconnect the peer in that call. True: there may be more to do.
+  bool Serve(int id) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    const auto found = outbounds_.find(id);
+    if (found == outbounds_.end()) return false;
+    Outbound& outbound = found->second;
+    const std::uint64_t generation = outbound.generation;
+    const bool dials = outbound.socket == nullptr;
+    if (dials && Clock::now() < outbound.dial_at) return false;
+    const absl::Status status = dials ? outbound.Dial() : outbound.Write();
+    if (!status.ok()) outbound.HangUp();
+    const bool connected = dials && status.ok();
+    const bool writable = !dials && status.ok() && outbound.TakeWritable();
+    lock.unlock();
+    if (!status.ok())
+      handler_->OnDisconnected(id, generation, status.message());
+    if (connected) handler_->OnConnected(id, generation);
+    if (writable) handler_->OnWritable(id);
+    return connected || writable;
+  }
+
+  const TransportConfig config_;
+  const OpenFile wake_;
+  ReceiveThreads threads_;
   mutable std::mutex mutex_;
-  std::condition_variable idle_;
-  State state_ = State::kNew;
+  std::condition_variable written_;
   std::string address_;
-  std::map<int, UnixPeer> peers_;
-  std::vector<OwnedFd> given_up_;  // closed by the loop, which may poll them
+  bool stopped_ = false;
+  std::map<int, Outbound> outbounds_;
 
-  // The loop's.
-  OwnedFd listener_;
+  // Set by Start, then the receiving thread's.
+  TransportHandler* handler_ = nullptr;
+  Socket listener_;
   std::list<Inbound> inbounds_;
 };
-
-absl::Status UnixTransport::Start(TransportHandler* handler,
-                                  const std::string& local_address) {
-  absl::StatusOr<std::string> path = UnixPath(local_address);
-  if (!path.ok()) return path.status();
-  std::lock_guard<std::mutex> lock(mutex_);
-  if (state_ != State::kNew)
-    return absl::FailedPreconditionError("started before");
-  absl::StatusOr<OwnedFd> listener = ListenAt(*path);
-  if (!listener.ok()) return listener.status();
-  listener_ = *std::move(listener);
-  handler_ = handler;
-  address_ = local_address;
-  state_ = State::kStarted;
-  for (int i = 0; i < 2; ++i) threads_.emplace_back([this] { Loop(); });
-  return absl::OkStatus();
-}
-
-std::string UnixTransport::Address() const {
-  std::lock_guard<std::mutex> lock(mutex_);
-  return address_;
-}
-
-absl::Status UnixTransport::Connect(int peer, const std::string& address,
-                                    std::uint64_t generation) {
-  absl::StatusOr<std::string> path = UnixPath(address);
-  if (!path.ok()) return path.status();
-  std::lock_guard<std::mutex> lock(mutex_);
-  if (state_ != State::kStarted)
-    return absl::FailedPreconditionError("not running");
-  given_up_.push_back(peers_[peer].MoveTo(*std::move(path), generation));
-  Wake();
-  return absl::OkStatus();
-}
-
-void UnixTransport::Disconnect(int peer) {
-  std::lock_guard<std::mutex> lock(mutex_);
-  const auto found = peers_.find(peer);
-  if (found == peers_.end()) return;
-  // What the connection takes now is what the peer can still get.
-  if (found->second.fd() >= 0) found->second.Write();
-  given_up_.push_back(found->second.Drop());
-  peers_.erase(found);
-  Wake();
-}
-
-SendResult UnixTransport::Send(int peer, const Frame& frame) {
-  CLUSTER_CHECK(frame.size() <= frame_bytes_max_, "frame over the limit");
-  std::lock_guard<std::mutex> lock(mutex_);
-  const auto found = peers_.find(peer);
-  if (state_ != State::kStarted || found == peers_.end())
-    return SendResult::kSent;
-  const bool idle = found->second.empty();
-  const SendResult result = found->second.Push(frame);
-  if (idle) Wake();
-  return result;
-}
-
-void UnixTransport::Stop(absl::Duration linger) {
-  std::lock_guard<std::mutex> one(stop_);
-  {
-    std::unique_lock<std::mutex> lock(mutex_);
-    state_ = State::kStopping;
-    idle_.wait_for(lock,
-                   absl::ToChronoMilliseconds(std::min(linger, absl::Hours(1))),
-                   [this] {
-                     return std::all_of(
-                         peers_.begin(), peers_.end(),
-                         [](const auto& peer) { return peer.second.empty(); });
-                   });
-  }
-  relief_.Close();
-  Wake();
-  for (std::thread& thread : threads_) thread.join();
-  threads_.clear();
-  std::lock_guard<std::mutex> lock(mutex_);
-  peers_.clear();
-  given_up_.clear();
-  inbounds_.clear();
-  listener_ = OwnedFd();
-}
-
-void UnixTransport::Wake() {
-  const std::uint64_t one = 1;
-  // It fails only if it is so full that the loop is awake anyway.
-  if (write(wake_.get(), &one, sizeof(one)) < 0) return;
-}
-
-void UnixTransport::Loop() {
-  while (relief_.Acquire()) {
-    bool delivered = false;
-    do {
-      delivered = Pass();
-      if (relief_.closed()) return;
-    } while (!delivered || relief_.Call([this] { handler_->OnDrained(); }));
-  }
-}
-
-// The wake-up, the listener, then the inbound connections and those of peers.
-int UnixTransport::PreparePoll(std::vector<pollfd>* fds) {
-  fds->push_back({wake_.get(), POLLIN, 0});
-  fds->push_back({listener_.get(), POLLIN, 0});
-  for (const Inbound& inbound : inbounds_)
-    fds->push_back({inbound.fd.get(), POLLIN, 0});
-  Clock::time_point next = Clock::now() + std::chrono::milliseconds(kPollMsMax);
-  std::lock_guard<std::mutex> lock(mutex_);
-  given_up_.clear();
-  for (const auto& [id, peer] : peers_) {
-    if (peer.fd() < 0) {
-      next = std::min(next, peer.dial_at());
-      continue;
-    }
-    const short events = peer.empty() ? POLLIN : POLLIN | POLLOUT;
-    fds->push_back({peer.fd(), events, 0});
-  }
-  const auto wait = std::chrono::duration_cast<std::chrono::milliseconds>(
-      next - Clock::now());
-  return static_cast<int>(std::max<std::int64_t>(0, wait.count() + 1));
-}
-
-bool UnixTransport::Pass() {
-  std::vector<pollfd> fds;
-  const int timeout_ms = PreparePoll(&fds);
-  poll(fds.data(), fds.size(), timeout_ms);
-  std::uint64_t count = 0;
-  if (fds[0].revents != 0 && read(wake_.get(), &count, sizeof(count)) < 0)
-    return false;
-  if (relief_.closed()) return false;
-
-  bool delivered = false;
-  auto polled = fds.begin() + 2;
-  for (auto inbound = inbounds_.begin(); inbound != inbounds_.end();) {
-    const bool good = (polled++)->revents == 0 || Read(&*inbound, &delivered);
-    inbound = good ? std::next(inbound) : inbounds_.erase(inbound);
-  }
-  if (fds[1].revents != 0) Accept();
-  for (const Notice& notice : ServePeers()) Tell(notice);
-  return delivered;
-}
-
-void UnixTransport::Accept() {
-  while (true) {
-    OwnedFd fd(accept4(listener_.get(), nullptr, nullptr,
-                       SOCK_NONBLOCK | SOCK_CLOEXEC));
-    if (!fd.open()) return;
-    inbounds_.push_back({std::move(fd), ""});
-  }
-}
-
-// Both: false, the connection is to be closed.
-bool UnixTransport::Read(Inbound* inbound, bool* delivered) {
-  const std::size_t before = inbound->bytes.size();
-  inbound->bytes.resize(before + kReadBytes);
-  const ssize_t got =
-      recv(inbound->fd.get(), &inbound->bytes[before], kReadBytes, 0);
-  inbound->bytes.resize(before +
-                        static_cast<std::size_t>(std::max<ssize_t>(0, got)));
-  if (got == 0 || (got < 0 && errno != EAGAIN)) return false;
-  return Split(inbound, delivered);
-}
-
-bool UnixTransport::Split(Inbound* inbound, bool* delivered) {
-  absl::string_view rest = inbound->bytes;
-  std::uint32_t length = 0;
-  while (rest.size() >= sizeof(length)) {
-    std::memcpy(&length, rest.data(), sizeof(length));
-    if (length > frame_bytes_max_) return false;
-    if (rest.size() - sizeof(length) < length) break;
-    ReceivedFrame frame;
-    frame.slice = MakeSlice(std::string(rest.substr(sizeof(length), length)));
-    rest.remove_prefix(sizeof(length) + length);
-    *delivered = true;
-    if (handler_->OnFrame(std::move(frame)) == FrameVerdict::kMalformed)
-      return false;
-  }
-  inbound->bytes.erase(0, inbound->bytes.size() - rest.size());
-  return true;
-}
-
-std::vector<Notice> UnixTransport::ServePeers() {
-  std::vector<Notice> notices;
-  std::lock_guard<std::mutex> lock(mutex_);
-  for (auto& [id, peer] : peers_) ServePeer(id, &peer, &notices);
-  idle_.notify_all();
-  return notices;
-}
-
-void UnixTransport::ServePeer(int id, UnixPeer* peer,
-                              std::vector<Notice>* notices) {
-  const auto now = Clock::now();
-  std::string trouble;
-  if (peer->DialDue(now)) {
-    trouble = peer->Dial(now);
-    notices->push_back({trouble.empty() ? Notice::Kind::kConnected
-                                        : Notice::Kind::kDisconnected,
-                        id, peer->generation(), trouble});
-  }
-  if (peer->fd() < 0) return;
-  trouble = peer->HasEnded() ? "the peer closed the connection" : peer->Write();
-  if (!trouble.empty()) {
-    given_up_.push_back(peer->Drop());
-    notices->push_back(
-        {Notice::Kind::kDisconnected, id, peer->generation(), trouble});
-  }
-  for (int due = peer->TakeWritables(); due > 0; --due)
-    notices->push_back({Notice::Kind::kWritable, id, peer->generation(), ""});
-}
-
-void UnixTransport::Tell(const Notice& notice) {
-  {
-    std::lock_guard<std::mutex> lock(mutex_);
-    if (peers_.count(notice.peer) == 0) return;
-  }
-  switch (notice.kind) {
-    case Notice::Kind::kConnected:
-      return handler_->OnConnected(notice.peer, notice.generation);
-    case Notice::Kind::kDisconnected:
-      return handler_->OnDisconnected(notice.peer, notice.generation,
-                                      notice.reason);
-    case Notice::Kind::kWritable:
-      return handler_->OnWritable(notice.peer);
-  }
-}
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Transport>> NewUnixTransport(
     const TransportConfig& config) {
   if (config.security) return SecurityUnsupported("unix");
-  OptionReader options(config.options);
-  const absl::Status status = options.Finish();
+  absl::Status status = OptionReader(config.options).Finish();
   if (!status.ok()) return status;
   return std::make_unique<UnixTransport>(config);
 }

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "cluster/base/start_thread.h"
 #include "cluster/transport/memory/channel.h"
 #include "cluster/transport/memory/exchange.h"
 
@@ -18,29 +17,11 @@ constexpr std::chrono::milliseconds kUndrainedMax{1};
 }  // namespace
 
 absl::Status Receiver::Start() {
-  for (int i = 0; i < 2; ++i) {
-    std::thread thread;
-    absl::Status status = StartThread(
-        "cluster-recv", [this] { Loop(); }, &thread);
-    if (!status.ok()) return status;
-    threads_.push_back(std::move(thread));
-  }
-  return absl::OkStatus();
+  return threads_.Start(handler_, [this] { return ReceiveUntilDrained(); });
 }
 
 void Receiver::Stop() {
-  port_->Close();
-  relief_.Close();
-  for (std::thread& thread : threads_) thread.join();
-  threads_.clear();
-}
-
-void Receiver::Loop() {
-  while (relief_.Acquire()) {
-    do {
-      if (!ReceiveUntilDrained()) return;
-    } while (relief_.Call([this] { handler_->OnDrained(); }));
-  }
+  threads_.Stop([this] { port_->Close(); });
 }
 
 // Returns when OnDrained is due; false: the port is closed.

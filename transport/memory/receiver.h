@@ -1,11 +1,7 @@
-// Receiver: the two threads of a memory transport that call its handler.
+// Receiver: takes jobs from a memory transport's port and calls its handler.
 //
-// What it is: one thread takes jobs from the port and calls the handler; the
-// other relieves it when an OnDrained is long. What it is not: in charge of
-// connections.
-//
-// Threads: started and stopped on any thread, not in a callback. Ownership: the
-// handler is borrowed until Stop has returned. Errors: of Start.
+// Start and stop it on any thread, not in a callback. The handler is borrowed
+// until Stop has returned.
 //
 //   Receiver receiver(port, &handler);
 //   absl::Status status = receiver.Start();
@@ -15,13 +11,11 @@
 #define CLUSTER_TRANSPORT_MEMORY_RECEIVER_H_
 
 #include <memory>
-#include <thread>
 #include <utility>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "cluster/transport/memory/port.h"
-#include "cluster/transport/relief.h"
+#include "cluster/transport/receive_threads.h"
 #include "cluster/transport/transport.h"
 
 namespace cluster {
@@ -41,15 +35,13 @@ class Receiver {
   void Stop();
 
  private:
-  void Loop();
   bool ReceiveUntilDrained();
   void Handle(const Job& job);
   void Deliver(const Job& job);
 
   const std::shared_ptr<Port> port_;
   TransportHandler* const handler_;
-  Relief relief_;
-  std::vector<std::thread> threads_;
+  ReceiveThreads threads_;
 };
 
 }  // namespace memory

@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include "cluster/base/start_thread.h"
-
 namespace cluster {
 namespace zmq_backend {
 namespace {
@@ -25,27 +23,16 @@ ReceiveLoop::ReceiveLoop(InboundSocket* inbound, TransportHandler* handler)
     : inbound_(inbound), handler_(handler) {}
 
 absl::Status ReceiveLoop::Start() {
-  absl::Status status;
-  for (std::thread& thread : threads_) {
-    if (status.ok())
-      status = StartThread(
-          "cluster-recv", [this] { Run(); }, &thread);
-  }
-  return status;
+  return threads_.Start(handler_, [this] { return Burst(); });
 }
 
 void ReceiveLoop::Stop() {
-  stopping_.store(true);
   {
     std::lock_guard<std::mutex> lock(task_mutex_);
     tasks_closed_ = true;
     task_changed_.notify_all();
   }
-  relief_.Close();
-  inbound_->Wake();
-  for (std::thread& thread : threads_) {
-    if (thread.joinable()) thread.join();
-  }
+  threads_.Stop([this] { inbound_->Wake(); });
 }
 
 bool ReceiveLoop::Perform(const std::function<void()>& task) {
@@ -67,29 +54,14 @@ void ReceiveLoop::ServeTask() {
   task_changed_.notify_all();
 }
 
-void ReceiveLoop::Run() {
-  while (relief_.Acquire()) {
-    do {
-      if (!Turn()) return;
-    } while (relief_.Call([this] { handler_->OnDrained(); }));
-  }
-}
-
-bool ReceiveLoop::Turn() {
-  while (!stopping_.load()) {
-    if (!inbound_->listening()) ListenDue();
-    if (Burst() > 0) return true;
-  }
-  return false;
-}
-
-int ReceiveLoop::Burst() {
+bool ReceiveLoop::Burst() {
+  if (!inbound_->listening()) ListenDue();
   int frames = 0;
   if (!more_) {
     Take(inbound_->listening() ? InboundSocket::kForEver : kListenPauseMs,
          &frames);
-    if (frames == 0) return 0;
-    if (lone_ && ++unlooked_ < kLoneBurstsPerLook) return frames;
+    if (frames == 0) return false;
+    if (lone_ && ++unlooked_ < kLoneBurstsPerLook) return true;
   }
   const Clock::time_point end = Clock::now() + kBurstTime;
   more_ = true;
@@ -102,7 +74,7 @@ int ReceiveLoop::Burst() {
   }
   lone_ = frames == 1;
   unlooked_ = 0;
-  return frames;
+  return frames > 0;
 }
 
 bool ReceiveLoop::Take(int wait_ms, int* frames) {
