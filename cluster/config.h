@@ -77,17 +77,8 @@ struct SecurityConfig {
   std::map<int, std::string> peer_folders;
 };
 
-// The key in the file is the field's name; times are in milliseconds there
-// ("heartbeat_ms").
-struct Config {
-  // 1-255 bytes; servers of other names are refused.
-  std::string cluster = "cluster";
-  std::string transport = "zmq";  // zmq, nng, memory
-  std::string codec = "binary";   // binary, json
-  Delivery delivery = Delivery::kReliable;
-  std::vector<ServerAddress> servers;
-
-  // Limits of the reliable delivery.
+// What a Config says of each session.
+struct SessionLimits {
   // A frame is sent when it holds this much; 512 B-4 MiB.
   std::size_t frame_bytes = 64u << 10;
   // Given to the transport and not yet received: what an urgent envelope may
@@ -102,13 +93,8 @@ struct Config {
   std::size_t queue_bytes_max = 16u << 20;
   // Of one envelope; both deliveries.
   std::size_t payload_bytes_max = 64u << 20;
-  // What a server holds for all its peers together: in queues and windows, and
-  // of large payloads that come in (docs/using.md has the shares).
-  std::size_t memory_bytes_max = 1u << 30;
   Overflow overflow = Overflow::kReject;
   OnPeerRestart on_peer_restart = OnPeerRestart::kResend;
-
-  // Times.
   // "heartbeat_ms": an idle link says this often that it lives, at multiples of
   // it as the host's clock counts, so that all links do so together.
   absl::Duration heartbeat = absl::Seconds(2);
@@ -116,6 +102,21 @@ struct Config {
   absl::Duration peer_timeout = absl::Seconds(5);
   // "handshake_timeout_ms": a connection that says nothing is closed.
   absl::Duration handshake_timeout = absl::Seconds(5);
+};
+
+// The key in the file is the field's name; times are in milliseconds there
+// ("heartbeat_ms"). //cluster/config/keys.cc declares each key.
+struct Config : SessionLimits {
+  // 1-255 bytes; servers of other names are refused.
+  std::string cluster = "cluster";
+  std::string transport = "zmq";  // zmq, nng, memory
+  std::string codec = "binary";   // binary, json
+  Delivery delivery = Delivery::kReliable;
+  std::vector<ServerAddress> servers;
+
+  // What a server holds for all its peers together: in queues and windows, and
+  // of large payloads that come in (docs/using.md has the shares).
+  std::size_t memory_bytes_max = 1u << 30;
   // "linger_ms": what Stop may spend on unsent frames.
   absl::Duration linger = absl::Seconds(1);
 

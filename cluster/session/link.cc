@@ -31,22 +31,13 @@ LinkConfig WithWindow(LinkConfig config, std::size_t window_bytes) {
 
 LinkConfig MakeLinkConfig(const Config& config, int self_id, int peer_id) {
   LinkConfig link;
+  static_cast<SessionLimits&>(link) = config;
   link.self_id = self_id;
   link.peer_id = peer_id;
   link.cluster = config.cluster;
   for (const ServerAddress& server : config.servers) {
     if (server.id == self_id) link.address = server.address;
   }
-  link.frame_bytes = config.frame_bytes;
-  link.inflight_bytes = config.inflight_bytes;
-  link.window_bytes = config.window_bytes;
-  link.queue_bytes_max = config.queue_bytes_max;
-  link.payload_bytes_max = config.payload_bytes_max;
-  link.overflow = config.overflow;
-  link.on_peer_restart = config.on_peer_restart;
-  link.heartbeat = config.heartbeat;
-  link.peer_timeout = config.peer_timeout;
-  link.handshake_timeout = config.handshake_timeout;
   return link;
 }
 

@@ -1,8 +1,8 @@
-// LinkConfig: what a link is told when it is made, and the constants of the
-// session protocol.
+// LinkConfig: what a link needs to know when it is made, and the constants of
+// the session protocol.
 //
-// Threads: a value. Times are of a monotonic clock whose origin is arbitrary;
-// the link never reads one.
+// A value. Times are of a monotonic clock whose origin is arbitrary; the link
+// never reads one.
 
 #ifndef CLUSTER_SESSION_LINK_CONFIG_H_
 #define CLUSTER_SESSION_LINK_CONFIG_H_
@@ -25,7 +25,7 @@
 
 namespace cluster {
 
-struct LinkConfig {
+struct LinkConfig : SessionLimits {
   int self_id = 0;
   int peer_id = 0;
   std::uint64_t incarnation = 0;  // of this process
@@ -40,17 +40,6 @@ struct LinkConfig {
 
   std::string cluster;
   std::string address;  // the own one, as the config has it
-  std::size_t frame_bytes = 64u << 10;
-  std::size_t inflight_bytes = 9u << 19;
-  std::size_t window_bytes = 8u << 20;
-  std::size_t queue_bytes_max = 16u << 20;
-  std::size_t payload_bytes_max = 64u << 20;
-  Overflow overflow = Overflow::kReject;
-  OnPeerRestart on_peer_restart = OnPeerRestart::kResend;
-  absl::Duration heartbeat = absl::Seconds(2);
-  absl::Duration peer_timeout = absl::Seconds(5);
-  // The transport's, for one attempt to connect.
-  absl::Duration handshake_timeout = absl::Seconds(5);
 };
 
 // The limits and times of `config` for the link from `self_id` to `peer_id`.
