@@ -1,35 +1,38 @@
 #include "cluster/stats.h"
 
-namespace cluster {
+#include "absl/strings/str_cat.h"
 
-const char* DropReasonName(DropReason reason) {
-  static constexpr const char* kNames[kDropReasons] = {
-      "overflow",  "peer restart", "removed",
-      "too large", "stopped",      "unsupported"};
-  const auto index = static_cast<std::size_t>(reason);
-  return index < kDropReasons ? kNames[index] : "unknown";
+namespace cluster {
+namespace {
+
+enum class Kind { kSum, kNow };
+
+void AddCounter(Kind kind, std::uint64_t more, std::uint64_t* total) {
+  if (kind == Kind::kSum) *total += more;
 }
 
-const char* RefusalReasonName(RefusalReason reason) {
-  static constexpr const char* kNames[kRefusalReasons] = {
-      "malformed",
-      "unknown sender",
-      "wrong destination",
-      "wrong identity",
-      "wrong cluster",
-      "unknown session",
-      "duplicate",
-      "gap",
-      "impossible acknowledgement",
-      "overrun",
-      "bad record",
-      "inbox full",
-      "unauthenticated",
-      "silent",
-      "no version in common",
-      "stalled"};
-  const auto index = static_cast<std::size_t>(reason);
-  return index < kRefusalReasons ? kNames[index] : "unknown";
+}  // namespace
+
+const char* DropReasonName(DropReason reason) {
+  switch (reason) {
+#define CLUSTER_CASE(reason, name) \
+  case DropReason::reason:         \
+    return name;
+    CLUSTER_DROP_REASONS(CLUSTER_CASE)
+#undef CLUSTER_CASE
+  }
+  return "unknown";
+}
+
+void AddCounters(const PeerStats& more, PeerStats* total) {
+#define CLUSTER_ADD(name, kind, text) \
+  AddCounter(Kind::kind, more.name, &total->name);
+  CLUSTER_PEER_COUNTERS(CLUSTER_ADD)
+#undef CLUSTER_ADD
+  for (std::size_t i = 0; i < more.dropped.size(); ++i)
+    total->dropped[i] += more.dropped[i];
+  for (std::size_t i = 0; i < more.refused.size(); ++i)
+    total->refused[i] += more.refused[i];
 }
 
 const PeerStats* ServerStats::Peer(int id) const {
@@ -40,29 +43,23 @@ const PeerStats* ServerStats::Peer(int id) const {
 }
 
 std::ostream& operator<<(std::ostream& out, const PeerStats& stats) {
-  const auto show = [&out](std::uint64_t count, const char* name) {
-    if (count > 0) out << ", " << count << " " << name;
+  const auto show = [&out](std::uint64_t count, const std::string& name) {
+    if (count > 0 && !name.empty()) out << ", " << count << " " << name;
   };
   out << "peer " << stats.peer << ": " << (stats.up ? "up" : "down");
-  show(stats.accepted, "accepted");
-  show(stats.acknowledged, "acknowledged");
-  show(stats.queued, "queued");
-  show(stats.in_flight, "in flight");
-  show(stats.memory_refused, "refused (memory_bytes_max)");
+#define CLUSTER_SHOW(name, kind, text) show(stats.name, text);
+  CLUSTER_PEER_COUNTERS(CLUSTER_SHOW)
+#undef CLUSTER_SHOW
   for (int i = 0; i < kDropReasons; ++i) {
-    if (stats.dropped[static_cast<std::size_t>(i)] == 0) continue;
-    out << ", " << stats.dropped[static_cast<std::size_t>(i)] << " dropped ("
-        << DropReasonName(static_cast<DropReason>(i)) << ")";
+    const auto reason = static_cast<DropReason>(i);
+    show(stats.Dropped(reason),
+         absl::StrCat("dropped (", DropReasonName(reason), ")"));
   }
-  show(stats.received, "received");
   for (int i = 0; i < kRefusalReasons; ++i) {
-    if (stats.refused[static_cast<std::size_t>(i)] == 0) continue;
-    out << ", " << stats.refused[static_cast<std::size_t>(i)]
-        << " frames refused ("
-        << RefusalReasonName(static_cast<RefusalReason>(i)) << ")";
+    const auto reason = static_cast<RefusalReason>(i);
+    show(stats.Refused(reason),
+         absl::StrCat("frames refused (", RefusalReasonName(reason), ")"));
   }
-  show(stats.frames_retransmitted, "frames sent again");
-  show(stats.redials_by_watchdog, "redials by the watchdog");
   if (stats.rtt > absl::ZeroDuration()) {
     out << ", rtt "
         << absl::FormatDuration(absl::Trunc(stats.rtt, absl::Microseconds(1)));

@@ -25,86 +25,82 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "cluster/transport/refusal_reason.h"
 
 namespace cluster {
 
-// Why an accepted envelope was dropped by its sender.
+// Why an accepted envelope was dropped by its sender: each reason, and its name
+// for people.
+#define CLUSTER_DROP_REASONS(X)                                                  \
+  /* The queue was full and overflow is drop_oldest. */                          \
+  X(kOverflow, "overflow")                                                       \
+  /* Its fate was unknown when the peer began a new session. */                  \
+  X(kPeerRestart, "peer restart")                                                \
+  /* The peer was removed. */                                                    \
+  X(kRemoved, "removed")                                                         \
+  /* The peer takes smaller payloads than this server. */                        \
+  X(kTooLarge, "too large")                                                      \
+  /* Stop, before it was acknowledged. */                                        \
+  X(kStopped, "stopped")                                                         \
+  /* The peer's library does not know a group or a correlation, which it has. */ \
+  X(kUnsupported, "unsupported")
+
 enum class DropReason {
-  kOverflow,     // the queue was full and overflow is drop_oldest
-  kPeerRestart,  // its fate was unknown when the peer began a new session
-  kRemoved,      // the peer was removed
-  kTooLarge,     // the peer takes smaller payloads than this server
-  kStopped,      // Stop, before it was acknowledged
-  kUnsupported,  // it has a group or a correlation, which the peer's library
-                 // does not know
+#define CLUSTER_ENUMERATOR(reason, name) reason,
+  CLUSTER_DROP_REASONS(CLUSTER_ENUMERATOR)
+#undef CLUSTER_ENUMERATOR
 };
-inline constexpr int kDropReasons = 6;
+inline constexpr int kDropReasons = 0
+#define CLUSTER_ONE_MORE(reason, name) +1
+    CLUSTER_DROP_REASONS(CLUSTER_ONE_MORE);
+#undef CLUSTER_ONE_MORE
 const char* DropReasonName(DropReason reason);
 
-// Why a frame that arrived was not taken.
-enum class RefusalReason {
-  kMalformed,         // no frame of this protocol: truncated, magic, version,
-                      // checksum, field
-  kUnknownSender,     // its sender is not a member
-  kWrongDestination,  // it is meant for another server
-  kWrongIdentity,     // its connection proved to be somebody else
-  kWrongCluster,      // its hello names another cluster
-  kUnknownSession,    // of no session, or of an earlier one
-  kDuplicate,         // it has been here
-  kGap,               // a frame before it is missing
-  kImpossibleAck,     // it acknowledges what was never sent
-  kOverrun,           // more than the window that this server granted
-  kBadRecord,         // its checksum is right and its records are not
-  kInboxFull,         // best effort: Receive does not keep up
-  kUnauthenticated,   // its connection proved nothing, or not enough
-  kSilent,            // a connection said nothing, or not enough, in time
-  kVersion,           // it speaks no version of the protocol that this server
-                      // does, or another one than its session
-  kStalled,           // a large payload stood still while others waited for
-                      // the room that it has
-};
-inline constexpr int kRefusalReasons = 16;
-const char* RefusalReasonName(RefusalReason reason);
+// The counters of a peer: name, whether a peer's lives add up (kSum) or only the
+// present one counts (kNow), and what operator<< calls it ("": it leaves it out).
+#define CLUSTER_PEER_COUNTERS(X)                                                 \
+  /* Sessions begun so far. */                                                   \
+  X(sessions, kSum, "")                                                          \
+  /* Envelopes to the peer. */                                                   \
+  X(accepted, kSum, "accepted")                                                  \
+  /* Consumed by the peer; best effort: given to the transport. */               \
+  X(acknowledged, kSum, "acknowledged")                                          \
+  /* Accepted and not yet transmitted. */                                        \
+  X(queued, kNow, "queued")                                                      \
+  /* Transmitted, not known to be consumed. */                                   \
+  X(in_flight, kNow, "in flight")                                                \
+  /* Of queued. */                                                               \
+  X(queued_bytes, kNow, "")                                                      \
+  /* Of in_flight, as charged to the peer's window. */                           \
+  X(unconsumed_bytes, kNow, "")                                                  \
+  /* Tries to send that found no room in memory_bytes_max. */                    \
+  X(memory_refused, kSum, "refused (memory_bytes_max)")                          \
+  /* Of memory_bytes_max, both ways, without large payloads that come in. */     \
+  X(held_bytes, kNow, "")                                                        \
+  /* Of all kinds, to the peer. */                                               \
+  X(frames_sent, kSum, "")                                                       \
+  X(frames_retransmitted, kSum, "frames sent again")                             \
+  X(bytes_sent, kSum, "")                                                        \
+  /* Envelopes from the peer, as their frames arrived. */                        \
+  X(received, kSum, "received")                                                  \
+  X(frames_received, kSum, "")                                                   \
+  X(bytes_received, kSum, "")                                                    \
+  /* Connections that the transport lost sight of: more than 0 is its defect. */ \
+  X(redials_by_watchdog, kSum, "redials by the watchdog")
 
 struct PeerStats {
   int peer = 0;
   bool up = false;
-  std::uint64_t sessions = 0;  // begun so far
   // Of a frame and its acknowledgement, smoothed; zero if none yet.
   absl::Duration rtt;
-  // Connections that the transport had lost sight of: it reported nothing of the
-  // peer for long, and was connected at once when it was told to dial anew. More
-  // than 0 is a defect of the transport.
-  std::uint64_t redials_by_watchdog = 0;
   // The latest refusal or loss of the peer, for people.
   std::string last_trouble;
 
-  // Envelopes to the peer.
-  std::uint64_t accepted = 0;
-  // Consumed by the peer; best effort: given to the transport.
-  std::uint64_t acknowledged = 0;
-  std::uint64_t queued = 0;
-  std::uint64_t in_flight = 0;  // transmitted, not known to be consumed
-  std::array<std::uint64_t, kDropReasons> dropped{};
-  std::uint64_t queued_bytes = 0;
-  // Of in_flight, as charged to the peer's window.
-  std::uint64_t unconsumed_bytes = 0;
-  // How often an envelope was not taken because of memory_bytes_max; one that
-  // waits counts each time that it is tried.
-  std::uint64_t memory_refused = 0;
-  // Of memory_bytes_max, to and from the peer, without large payloads that come
-  // in.
-  std::uint64_t held_bytes = 0;
-
-  std::uint64_t frames_sent = 0;
-  std::uint64_t frames_retransmitted = 0;
-  std::uint64_t bytes_sent = 0;  // of all frames
-
-  // From the peer.
-  std::uint64_t received = 0;  // envelopes, as their frames arrived
-  std::uint64_t frames_received = 0;
-  std::uint64_t bytes_received = 0;
-  std::array<std::uint64_t, kRefusalReasons> refused{};
+#define CLUSTER_MEMBER(name, kind, text) std::uint64_t name = 0;
+  CLUSTER_PEER_COUNTERS(CLUSTER_MEMBER)
+#undef CLUSTER_MEMBER
+  std::array<std::uint64_t, kDropReasons> dropped{};     // envelopes
+  std::array<std::uint64_t, kRefusalReasons> refused{};  // frames
 
   // 0 for a reason that is none.
   std::uint64_t Dropped(DropReason reason) const {
@@ -116,6 +112,9 @@ struct PeerStats {
     return index < refused.size() ? refused[index] : 0;
   }
 };
+
+// Adds what adds up over the lives of a peer.
+void AddCounters(const PeerStats& more, PeerStats* total);
 
 struct ServerStats {
   static constexpr std::size_t kRemovedKept = 64;

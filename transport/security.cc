@@ -1,19 +1,11 @@
 #include "cluster/transport/security.h"
 
-#include <cstddef>
-
 #include "absl/strings/str_cat.h"
 
 namespace cluster {
 
-const char* RejectionKindName(RejectionKind kind) {
-  static constexpr const char* kNames[kRejectionKinds] = {
-      "unauthenticated", "wrong identity", "malformed", "silent"};
-  return kNames[static_cast<std::size_t>(kind)];
-}
-
 std::ostream& operator<<(std::ostream& out, const Rejection& rejection) {
-  out << RejectionKindName(rejection.kind);
+  out << RefusalReasonName(rejection.kind);
   if (rejection.peer) out << ", as server " << *rejection.peer;
   return out << ": " << rejection.reason;
 }

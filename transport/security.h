@@ -23,6 +23,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/optional.h"
+#include "cluster/transport/refusal_reason.h"
 
 namespace cluster {
 
@@ -34,19 +35,9 @@ struct SecurityFiles {
                                      // nobody
 };
 
-enum class RejectionKind {
-  kUnauthenticated,  // unknown key, no certificate or a foreign or expired one,
-                     // plaintext to a secured listener or the reverse
-  kWrongIdentity,    // a member that claims to be another one
-  kMalformed,        // not this protocol, over-long, of many parts
-  kSilent,           // it said nothing, or not enough, in time
-};
-inline constexpr int kRejectionKinds = 4;
-const char* RejectionKindName(RejectionKind kind);
-
 // A connection or message that the transport itself turned away.
 struct Rejection {
-  RejectionKind kind = RejectionKind::kUnauthenticated;
+  RefusalReason kind = RefusalReason::kUnauthenticated;
   absl::optional<int> peer;  // whom it proved or claimed to be, if it did
   std::string reason;        // for people
 };

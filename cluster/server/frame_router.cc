@@ -9,20 +9,6 @@
 namespace cluster {
 namespace {
 
-RefusalReason ReasonOf(RejectionKind kind) {
-  switch (kind) {
-    case RejectionKind::kUnauthenticated:
-      return RefusalReason::kUnauthenticated;
-    case RejectionKind::kWrongIdentity:
-      return RefusalReason::kWrongIdentity;
-    case RejectionKind::kMalformed:
-      return RefusalReason::kMalformed;
-    case RejectionKind::kSilent:
-      return RefusalReason::kSilent;
-  }
-  return RefusalReason::kMalformed;
-}
-
 // The body has taken its share over from the frame.
 FrameError Decode(ReceivedFrame* frame, FrameHeader* header, Slice* body) {
   if (!frame->rest.bytes.empty()) {
@@ -183,9 +169,9 @@ void FrameRouter::OnDisconnected(int peer, std::uint64_t generation,
 }
 
 void FrameRouter::OnRejected(Rejection rejection) {
-  const RefusalReason reason = ReasonOf(rejection.kind);
-  rejections_->Count(reason);
-  Report(reason, rejection.peer.value_or(PeerEvent::kNobody), rejection.reason);
+  rejections_->Count(rejection.kind);
+  Report(rejection.kind, rejection.peer.value_or(PeerEvent::kNobody),
+         rejection.reason);
 }
 
 }  // namespace cluster

@@ -176,9 +176,6 @@ class ReliablePeer : public Peer, public ArrivalSource, private LinkSink {
   Staging staging_;
 };
 
-// Adds the counters of `more` to `total`.
-void AddCounters(const PeerStats& more, PeerStats* total);
-
 }  // namespace cluster
 
 #endif  // CLUSTER_SERVER_RELIABLE_PEER_H_

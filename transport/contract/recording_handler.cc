@@ -21,7 +21,7 @@ bool Recorded::HasFrame(absl::string_view text) const {
       [&](const ReceivedFrame& frame) { return frame.ToString() == text; });
 }
 
-bool Recorded::HasRejection(RejectionKind kind) const {
+bool Recorded::HasRejection(RefusalReason kind) const {
   return std::any_of(rejections.begin(), rejections.end(),
                      [kind](const Rejection& r) { return r.kind == kind; });
 }
@@ -58,7 +58,7 @@ bool RecordingHandler::WaitForDisconnected(int peer, int count) const {
   });
 }
 
-bool RecordingHandler::WaitForRejection(RejectionKind kind) const {
+bool RecordingHandler::WaitForRejection(RefusalReason kind) const {
   return WaitFor([&](const Recorded& r) { return r.HasRejection(kind); });
 }
 

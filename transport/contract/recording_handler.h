@@ -53,7 +53,7 @@ struct Recorded {
 
   static int Count(const std::map<int, int>& calls, int peer);
   bool HasFrame(absl::string_view text) const;
-  bool HasRejection(RejectionKind kind) const;
+  bool HasRejection(RefusalReason kind) const;
 };
 
 class RecordingHandler : public TransportHandler {
@@ -79,7 +79,7 @@ class RecordingHandler : public TransportHandler {
   bool WaitForWritable(int peer, int count) const;
   bool WaitForConnected(int peer, int count = 1) const;
   bool WaitForDisconnected(int peer, int count = 1) const;
-  bool WaitForRejection(RejectionKind kind) const;
+  bool WaitForRejection(RefusalReason kind) const;
 
   // A copy, which holds shares of the frames.
   Recorded Get() const;

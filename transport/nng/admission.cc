@@ -13,7 +13,7 @@ void Refuse(const std::shared_ptr<AcceptedLink>& link, absl::optional<int> id,
             std::string reason) {
   if (link == nullptr) return;
   Rejection rejection;
-  rejection.kind = RejectionKind::kSilent;
+  rejection.kind = RefusalReason::kSilent;
   rejection.peer = id;
   rejection.reason = std::move(reason);
   link->Refuse(std::move(rejection));

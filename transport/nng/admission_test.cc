@@ -64,7 +64,7 @@ TEST_F(AdmissionTest, OfTooManyThatHaveProvenNothingTheOldestIsRefused) {
   EXPECT_TRUE(admitted[0].link->refusals.empty());
   admitted.push_back(Admit());
   ASSERT_EQ(admitted[0].link->refusals.size(), 1u);
-  EXPECT_EQ(admitted[0].link->refusals[0].kind, RejectionKind::kSilent);
+  EXPECT_EQ(admitted[0].link->refusals[0].kind, RefusalReason::kSilent);
   EXPECT_THAT(admitted[0].link->refusals[0].reason,
               HasSubstr("more than 256 connections"));
   EXPECT_TRUE(admitted[1].link->refusals.empty());

@@ -101,12 +101,12 @@ void Inbound::RefuseFault() {
                               int{stream::kVersion}));
       return;
     case stream::FrameSplitter::Fault::kStranger:
-      Refuse(NewRejection(RejectionKind::kMalformed,
+      Refuse(NewRejection(RefusalReason::kMalformed,
                           "it does not speak this protocol"));
       return;
     case stream::FrameSplitter::Fault::kTooLong:
     case stream::FrameSplitter::Fault::kNone:
-      Refuse(NewRejection(RejectionKind::kMalformed,
+      Refuse(NewRejection(RefusalReason::kMalformed,
                           absl::StrCat("it announces a frame of more than ",
                                        context_->frame_bytes_max, " bytes")));
   }
@@ -114,14 +114,14 @@ void Inbound::RefuseFault() {
 
 void Inbound::RefuseWith(stream::Answer answer, absl::string_view reason) {
   TellRejection(NewRejection(answer == stream::Answer::kHasNoTls
-                                 ? RejectionKind::kUnauthenticated
-                                 : RejectionKind::kMalformed,
+                                 ? RefusalReason::kUnauthenticated
+                                 : RefusalReason::kMalformed,
                              reason));
   Say(stream::AnswerText(answer));
   Drain();
 }
 
-Rejection Inbound::NewRejection(RejectionKind kind,
+Rejection Inbound::NewRejection(RefusalReason kind,
                                 absl::string_view reason) const {
   Rejection rejection;
   rejection.kind = kind;
@@ -162,7 +162,7 @@ Clock::time_point Inbound::TendOpen(Clock::time_point now) {
                  : greeting_deadline_;
   }
   Rejection rejection;  // identity_ is not the caretaker's to read
-  rejection.kind = RejectionKind::kSilent;
+  rejection.kind = RefusalReason::kSilent;
   rejection.reason =
       waits ? "too many handshakes of its address, or of all, came to nothing; "
               "it had no turn within the handshake timeout"

@@ -83,7 +83,7 @@ class Inbound final : public Channel,
   void TellFrame(Slice slice);
   void NoteGreeted();
   void RefuseFault();
-  Rejection NewRejection(RejectionKind kind, absl::string_view reason) const;
+  Rejection NewRejection(RefusalReason kind, absl::string_view reason) const;
   void TellRejection(Rejection rejection);
   // Answers why, and leaves it to the peer to close.
   void RefuseWith(stream::Answer answer, absl::string_view reason);

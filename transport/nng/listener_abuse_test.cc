@@ -100,13 +100,13 @@ struct Abuse {
   std::function<void(Field*)> does;
   // Of the event; "" where it is the peer's own affair, and there is none.
   const char* reason;
-  RejectionKind kind = RejectionKind::kMalformed;
+  RefusalReason kind = RefusalReason::kMalformed;
 };
 
 void PrintTo(const Abuse& abuse, std::ostream* out) { *out << abuse.name; }
 
-constexpr RejectionKind kUnauthenticated = RejectionKind::kUnauthenticated;
-constexpr RejectionKind kSilent = RejectionKind::kSilent;
+constexpr RefusalReason kUnauthenticated = RefusalReason::kUnauthenticated;
+constexpr RefusalReason kSilent = RefusalReason::kSilent;
 
 void ShakeOfVersion(Field* field, int version, const char* ciphers) {
   field->Shake(field->keys.OwnFolder(3), [&](TlsEnd* end) {

@@ -106,7 +106,7 @@ TEST_P(NngDowngradeTest, AClientIsRefused) {
     return std::any_of(
         r.rejections.begin(), r.rejections.end(),
         [](const Rejection& rejection) {
-          return rejection.kind == RejectionKind::kUnauthenticated &&
+          return rejection.kind == RefusalReason::kUnauthenticated &&
                  absl::StrContains(rejection.reason,
                                    "TLS handshake: it does not speak TLS 1.3");
         });
@@ -119,7 +119,7 @@ TEST_P(NngDowngradeTest, AServerIsNotSpokenTo) {
   EXPECT_EQ(one_->Send(2, "a secret"), SendResult::kSent);
   EXPECT_FALSE(AcceptAndHear(keys_.OwnFolder(2), &listener, GetParam()));
   EXPECT_TRUE(one_->handler.WaitForDisconnected(2));
-  ASSERT_TRUE(one_->handler.WaitForRejection(RejectionKind::kUnauthenticated));
+  ASSERT_TRUE(one_->handler.WaitForRejection(RefusalReason::kUnauthenticated));
   EXPECT_EQ(one_->handler.Get().rejections[0].peer, 2);
   EXPECT_TRUE(absl::StrContains(one_->handler.Get().rejections[0].reason,
                                 "does not speak TLS 1.3"))

@@ -67,7 +67,7 @@ TEST_F(NngReloadTest, ARevokedPeerIsCutOffBothWaysAndOthersAreNot) {
   (void)one_->Send(2, "to the revoked");
   // It is closed, dials again, and is turned away.
   ASSERT_TRUE(two_->handler.WaitForDisconnected(1, 2));
-  EXPECT_TRUE(one_->handler.WaitForRejection(RejectionKind::kUnauthenticated));
+  EXPECT_TRUE(one_->handler.WaitForRejection(RefusalReason::kUnauthenticated));
   ASSERT_TRUE(one_->handler.WaitFor([](const Recorded& r) {
     return absl::StrContains(r.reason, "not among the peers");
   }));

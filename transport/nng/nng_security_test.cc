@@ -114,9 +114,9 @@ class NngSecurityTest : public testing::TestWithParam<const char*> {
     ASSERT_FALSE(HasFailure());
     EXPECT_EQ(other->handler.Get().rejections[0].peer, peer);
     EXPECT_EQ(other->handler.Get().rejections[0].kind,
-              RejectionKind::kUnauthenticated);
+              RefusalReason::kUnauthenticated);
     EXPECT_EQ(one_->handler.Get().rejections[0].kind,
-              RejectionKind::kUnauthenticated);
+              RefusalReason::kUnauthenticated);
     EXPECT_TRUE(other->handler.Get().connected.empty());
     EXPECT_FALSE(one_->handler.Get().HasFrame("evil"));
   }

@@ -37,9 +37,9 @@ bool OutboundConnection::OnBytes(std::size_t bytes) {
   }
   const std::string refusal = stream::RefusalIn(answer);
   if (!refusal.empty()) {
-    Refuse(RejectionKind::kUnauthenticated, refusal);
+    Refuse(RefusalReason::kUnauthenticated, refusal);
   } else if (answer_bytes_ > stream::kPreambleBytes) {
-    Refuse(RejectionKind::kMalformed,
+    Refuse(RefusalReason::kMalformed,
            "it sends bytes behind its answer, so nobody of this library "
            "listens");
   } else {
@@ -48,7 +48,7 @@ bool OutboundConnection::OnBytes(std::size_t bytes) {
   return false;
 }
 
-void OutboundConnection::Refuse(RejectionKind kind, std::string reason) {
+void OutboundConnection::Refuse(RefusalReason kind, std::string reason) {
   loss_.refusal.emplace();
   loss_.refusal->kind = kind;
   loss_.refusal->reason = std::move(reason);
@@ -66,7 +66,7 @@ void OutboundConnection::OnEnd(int error) {
   if (error == NNG_ECONNSHUT && answer_bytes_ == 0 && !loss_.refusal) {
     // As listeners of version 1 do.
     loss_.refusal.emplace();
-    loss_.refusal->kind = RejectionKind::kSilent;
+    loss_.refusal->kind = RefusalReason::kSilent;
     loss_.refusal->reason =
         "it closed the connection without an answer, as a listener of another "
         "version does";

@@ -75,7 +75,7 @@ class OutboundConnection final : public Channel {
   void OnEnd(int error) override;
   void OnWritten(int error) override { owner_->OnWritten(this, error); }
 
-  void Refuse(RejectionKind kind, std::string reason);
+  void Refuse(RefusalReason kind, std::string reason);
 
   const std::shared_ptr<ConnectionOwner> owner_;
   stream::WriteBatch batch_;

@@ -163,7 +163,7 @@ std::size_t TlsSession::Read(absl::string_view* in, absl::Span<char> room) {
     in_ = nullptr;
     const std::size_t answers = out_end_ - out_begin_;
     if (answers > answers_before && answers > kBusyBytes + kAnswerBytesMax) {
-      Fail(RejectionKind::kMalformed,
+      Fail(RefusalReason::kMalformed,
            "it asks for answers and does not read them");
     }
   }
@@ -187,7 +187,7 @@ bool TlsSession::LooksLikeTls(absl::string_view* in) {
   absl::StrAppend(&first_bytes_, in->substr(0, part));
   in->remove_prefix(part);
   if (!IsBeginOfAnswer(first_bytes_)) {
-    Fail(RejectionKind::kMalformed, "it speaks neither TLS nor this protocol");
+    Fail(RefusalReason::kMalformed, "it speaks neither TLS nor this protocol");
   } else if (first_bytes_.size() == wanted) {
     FailOfPlaintext();
   }
@@ -198,13 +198,13 @@ void TlsSession::FailOfPlaintext() {
   if (role_ == Role::kDialler) {
     const std::string refusal = RefusalIn(first_bytes_);
     is_refused_ = true;
-    Fail(RejectionKind::kUnauthenticated,
+    Fail(RefusalReason::kUnauthenticated,
          refusal.empty() ? "it accepts in plaintext a connection that is to be "
                            "secured"
                          : refusal);
     return;
   }
-  Fail(RejectionKind::kUnauthenticated,
+  Fail(RefusalReason::kUnauthenticated,
        "it speaks plaintext, and this server is secured");
   const std::string answer = AnswerText(Answer::kWantsTls);
   Reserve(answer.size());
@@ -263,7 +263,7 @@ void TlsSession::TakeResult(int result) {
     case SSL_ERROR_WANT_READ:
     case SSL_ERROR_WANT_WRITE:
       if (unproductive_bytes_ > kUnproductiveBytesMax) {
-        Fail(RejectionKind::kMalformed,
+        Fail(RefusalReason::kMalformed,
              state_ == State::kHandshake
                  ? "its TLS handshake is longer than any good one"
                  : "it sends more TLS records without content than any good "
@@ -284,21 +284,21 @@ void TlsSession::TakeError(unsigned long error) {
   const absl::string_view shaking =
       state_ == State::kHandshake ? "TLS handshake: " : "";
   if (!judgement_.refusal.empty()) {
-    Fail(RejectionKind::kUnauthenticated,
+    Fail(RefusalReason::kUnauthenticated,
          absl::StrCat(shaking, judgement_.refusal));
     return;
   }
   // A dialler hears in the open state what its handshake came to.
   if (reason > SSL_AD_REASON_OFFSET && reason < SSL_AD_REASON_OFFSET + 256) {
     is_refused_ = true;
-    Fail(RejectionKind::kUnauthenticated,
+    Fail(RefusalReason::kUnauthenticated,
          absl::StrCat("TLS handshake: ",
                       AlertText(reason - SSL_AD_REASON_OFFSET)));
     return;
   }
   switch (reason) {
     case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
-      Fail(RejectionKind::kUnauthenticated,
+      Fail(RefusalReason::kUnauthenticated,
            "TLS handshake: it has no certificate");
       return;
     case SSL_R_UNSUPPORTED_PROTOCOL:
@@ -306,26 +306,26 @@ void TlsSession::TakeError(unsigned long error) {
     case SSL_R_WRONG_VERSION_NUMBER:
     case SSL_R_UNKNOWN_SSL_VERSION:
     case SSL_R_VERSION_TOO_LOW:
-      Fail(RejectionKind::kUnauthenticated,
+      Fail(RefusalReason::kUnauthenticated,
            "TLS handshake: it does not speak TLS 1.3");
       return;
     case SSL_R_NO_SHARED_CIPHER:
     case SSL_R_NO_CIPHERS_SPECIFIED:
-      Fail(RejectionKind::kUnauthenticated,
+      Fail(RefusalReason::kUnauthenticated,
            "TLS handshake: it has no cipher of TLS 1.3 that this server takes");
       return;
     default:
       break;
   }
   const char* const words = ERR_reason_error_string(error);
-  Fail(RejectionKind::kMalformed,
+  Fail(RefusalReason::kMalformed,
        absl::StrCat(state_ == State::kHandshake
                         ? "what it sends is no TLS handshake"
                         : "what it sends does not decrypt",
                     ": ", words == nullptr ? "unknown error" : words));
 }
 
-void TlsSession::Fail(RejectionKind kind, absl::string_view reason) {
+void TlsSession::Fail(RefusalReason kind, absl::string_view reason) {
   state_ = State::kFailed;
   failure_.kind = kind;
   failure_.reason = std::string(reason);

@@ -109,7 +109,7 @@ class TlsSession {
   // Of what an operation of OpenSSL answered that did not succeed.
   void TakeResult(int result);
   void TakeError(unsigned long error);
-  void Fail(RejectionKind kind, absl::string_view reason);
+  void Fail(RefusalReason kind, absl::string_view reason);
 
   const std::shared_ptr<const TlsMaterial> material_;
   const std::shared_ptr<BufferPool> pool_;

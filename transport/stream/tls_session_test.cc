@@ -133,7 +133,7 @@ class TlsSessionTest : public testing::Test {
                                     const std::string& heard) {
     pair.Carry();
     EXPECT_EQ(pair.listener->state(), State::kFailed);
-    EXPECT_EQ(pair.listener->failure().kind, RejectionKind::kUnauthenticated);
+    EXPECT_EQ(pair.listener->failure().kind, RefusalReason::kUnauthenticated);
     EXPECT_THAT(pair.listener->failure().reason,
                 ContainsRegex("TLS handshake: " + reason));
     EXPECT_EQ(pair.listener->identity(), absl::nullopt);
@@ -147,14 +147,14 @@ class TlsSessionTest : public testing::Test {
                                    const std::string& heard) {
     pair.Carry();
     EXPECT_EQ(pair.dialler->state(), State::kFailed);
-    EXPECT_EQ(pair.dialler->failure().kind, RejectionKind::kUnauthenticated);
+    EXPECT_EQ(pair.dialler->failure().kind, RefusalReason::kUnauthenticated);
     EXPECT_THAT(pair.dialler->failure().reason,
                 ContainsRegex("TLS handshake: " + reason));
     EXPECT_FALSE(pair.dialler->is_refused());
     EXPECT_EQ(pair.listener->state(), State::kFailed);
     EXPECT_TRUE(pair.listener->is_refused());
     EXPECT_THAT(pair.listener->failure().reason, HasSubstr(heard));
-    EXPECT_EQ(pair.listener->failure().kind, RejectionKind::kUnauthenticated);
+    EXPECT_EQ(pair.listener->failure().kind, RefusalReason::kUnauthenticated);
     EXPECT_EQ(pair.listener->identity(), absl::nullopt);
   }
 
@@ -253,7 +253,7 @@ TEST_F(TlsSessionTest, ACertificateOutOfItsTimeIsRefused) {
     RawClient client(keys->OwnFolder(2));
     client.Shake(&listener);
     EXPECT_EQ(listener.state(), State::kFailed);
-    EXPECT_EQ(listener.failure().kind, RejectionKind::kUnauthenticated);
+    EXPECT_EQ(listener.failure().kind, RefusalReason::kUnauthenticated);
     EXPECT_THAT(listener.failure().reason,
                 ContainsRegex("\\(server-2.cluster\\) .*20..-..-.. ..:..:.. "
                               "UTC"));
@@ -298,7 +298,7 @@ TEST_F(TlsSessionTest, OlderVersionsAreRefused) {
     RawClient client(keys_.OwnFolder(2), version);
     client.Shake(listener.get());
     EXPECT_EQ(listener->state(), State::kFailed) << version;
-    EXPECT_EQ(listener->failure().kind, RejectionKind::kUnauthenticated);
+    EXPECT_EQ(listener->failure().kind, RefusalReason::kUnauthenticated);
     EXPECT_EQ(listener->failure().reason,
               "TLS handshake: it does not speak TLS 1.3");
   }
@@ -317,7 +317,7 @@ TEST_F(TlsSessionTest, PlaintextIsToldThatTlsIsWanted) {
     const auto listener = Listener();
     EXPECT_EQ(Feed(listener.get(), std::string(Preamble()) + "frames", part),
               "");
-    EXPECT_EQ(listener->failure().kind, RejectionKind::kUnauthenticated);
+    EXPECT_EQ(listener->failure().kind, RefusalReason::kUnauthenticated);
     EXPECT_EQ(listener->failure().reason,
               "it speaks plaintext, and this server is secured");
     EXPECT_THAT(RefusalIn(listener->out().bytes),
@@ -329,7 +329,7 @@ TEST_F(TlsSessionTest, ADiallerReadsWhyAPlaintextListenerRefusesIt) {
   for (std::size_t part : {1u, 100u}) {
     const auto dialler = Dialler();
     Feed(dialler.get(), AnswerText(Answer::kHasNoTls), part);
-    EXPECT_EQ(dialler->failure().kind, RejectionKind::kUnauthenticated);
+    EXPECT_EQ(dialler->failure().kind, RefusalReason::kUnauthenticated);
     EXPECT_THAT(dialler->failure().reason, HasSubstr("takes no TLS"));
   }
   // It must not lead to plaintext.
@@ -349,7 +349,7 @@ TEST_F(TlsSessionTest, WhatIsNeitherTlsNorOursIsMalformed) {
         continue;
       }
       EXPECT_EQ(session->state(), State::kFailed) << text;
-      EXPECT_EQ(session->failure().kind, RejectionKind::kMalformed) << text;
+      EXPECT_EQ(session->failure().kind, RefusalReason::kMalformed) << text;
       EXPECT_EQ(session->failure().reason,
                 "it speaks neither TLS nor this protocol");
     }
@@ -396,7 +396,7 @@ TEST_F(TlsSessionTest, AReplayIsNotTaken) {
   EXPECT_EQ(Feed(pair.listener.get(), wire + wire), "once");
   EXPECT_EQ(pair.listener->state(), State::kFailed);
   EXPECT_THAT(pair.listener->failure().reason, HasSubstr("does not decrypt"));
-  EXPECT_EQ(pair.listener->failure().kind, RejectionKind::kMalformed);
+  EXPECT_EQ(pair.listener->failure().kind, RefusalReason::kMalformed);
   // What comes after is taken and dropped.
   EXPECT_EQ(Feed(pair.listener.get(), Text(100000)), "");
 }
@@ -408,7 +408,7 @@ TEST_F(TlsSessionTest, GarbageInsideOfARecordIsMalformed) {
     const auto session = listens ? Listener() : Dialler();
     Feed(session.get(), garbage);
     EXPECT_EQ(session->state(), State::kFailed);
-    EXPECT_EQ(session->failure().kind, RejectionKind::kMalformed)
+    EXPECT_EQ(session->failure().kind, RefusalReason::kMalformed)
         << session->failure().reason;
     EXPECT_THAT(session->failure().reason, HasSubstr("no TLS handshake"));
   }
@@ -501,7 +501,7 @@ TEST_F(TlsSessionTest, AnEndlessHandshakeIsBounded) {
     fed += record.size() + body.size();
   }
   EXPECT_EQ(listener->state(), State::kFailed);
-  EXPECT_EQ(listener->failure().kind, RejectionKind::kMalformed);
+  EXPECT_EQ(listener->failure().kind, RefusalReason::kMalformed);
   EXPECT_LE(fed, 2 * TlsSession::kUnproductiveBytesMax);
 }
 

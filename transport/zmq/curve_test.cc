@@ -143,7 +143,7 @@ TEST_F(CurveTest, WhileTheHandlerHangsNobodyIsLetIn) {
   ReceivedFrame frame;
   Rejection rejection;
   EXPECT_EQ(Next(&frame, &rejection), InboundSocket::Result::kRejected);
-  EXPECT_EQ(rejection.kind, RejectionKind::kSilent) << rejection;
+  EXPECT_EQ(rejection.kind, RefusalReason::kSilent) << rejection;
   hanging.set(zmq::sockopt::linger, 0);
 }
 
@@ -170,7 +170,7 @@ TEST_F(CurveTest, WhoIsLetInAsNobodyIsNotHeard) {
     ReceivedFrame frame;
     Rejection rejection;
     ASSERT_EQ(Next(&frame, &rejection), InboundSocket::Result::kRejected);
-    EXPECT_EQ(rejection.kind, RejectionKind::kUnauthenticated);
+    EXPECT_EQ(rejection.kind, RefusalReason::kUnauthenticated);
     EXPECT_EQ(rejection.reason,
               "a message came on a connection that proved nothing");
   }
@@ -189,7 +189,7 @@ TEST_F(CurveTest, FramesOfARevokedKeyAreNobodys) {
   ring_->Set(*LoadCurveKeys(files, ring_->Get().get()));
   two.send(zmq::str_buffer("after"), zmq::send_flags::none);
   ASSERT_EQ(Next(&frame, &rejection), InboundSocket::Result::kRejected);
-  EXPECT_EQ(rejection.kind, RejectionKind::kUnauthenticated);
+  EXPECT_EQ(rejection.kind, RefusalReason::kUnauthenticated);
   EXPECT_EQ(rejection.peer, 2);
 }
 

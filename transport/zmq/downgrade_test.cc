@@ -92,7 +92,7 @@ class DowngradeTest : public testing::Test {
     client.Write(bytes);
     EXPECT_TRUE(client.WaitForEnd());
     ASSERT_TRUE(
-        one_->handler.WaitForRejection(RejectionKind::kUnauthenticated));
+        one_->handler.WaitForRejection(RefusalReason::kUnauthenticated));
     EXPECT_TRUE(absl::StrContains(one_->handler.Get().rejections[0].reason,
                                   "plaintext"))
         << one_->handler.Get().rejections[0].reason;

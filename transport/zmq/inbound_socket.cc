@@ -164,12 +164,12 @@ bool InboundSocket::Identify(absl::optional<int>* identity,
   const absl::optional<UserId> user =
       text == nullptr ? absl::nullopt : ParseUserId(text);
   if (!user) {
-    *rejection = {RejectionKind::kUnauthenticated, absl::nullopt,
+    *rejection = {RefusalReason::kUnauthenticated, absl::nullopt,
                   "a message came on a connection that proved nothing"};
     return false;
   }
   if (!keys_->Get()->IsCurrent(*user)) {
-    *rejection = {RejectionKind::kUnauthenticated, user->peer,
+    *rejection = {RefusalReason::kUnauthenticated, user->peer,
                   absl::StrCat("a message came on a connection of server ",
                                user->peer, " with a key that is revoked")};
     return false;
@@ -240,7 +240,7 @@ InboundSocket::Result InboundSocket::ReceiveParts(ReceivedFrame* frame,
 InboundSocket::Result InboundSocket::Reject(const char* reason,
                                             const ReceivedFrame& frame,
                                             Rejection* rejection) const {
-  *rejection = {RejectionKind::kMalformed, frame.identity, reason};
+  *rejection = {RefusalReason::kMalformed, frame.identity, reason};
   return inside_parts_ ? Result::kDropped : Result::kRejected;
 }
 

@@ -31,7 +31,7 @@ bool ReceivePart(zmq::socket_t* socket, zmq::message_t* part) {
   return result >= 0;
 }
 
-LinkEvent HandshakeFailed(RejectionKind rejection, std::string reason) {
+LinkEvent HandshakeFailed(RefusalReason rejection, std::string reason) {
   LinkEvent event;
   event.kind = LinkEvent::Kind::kHandshakeFailed;
   event.reason = std::move(reason);
@@ -40,12 +40,12 @@ LinkEvent HandshakeFailed(RejectionKind rejection, std::string reason) {
 }
 
 LinkEvent TookTooLong() {
-  return HandshakeFailed(RejectionKind::kSilent,
+  return HandshakeFailed(RefusalReason::kSilent,
                          "not done within handshake_timeout");
 }
 
 LinkEvent HungUp(std::string reason) {
-  LinkEvent event = HandshakeFailed(RejectionKind::kSilent, std::move(reason));
+  LinkEvent event = HandshakeFailed(RefusalReason::kSilent, std::move(reason));
   event.rejection = absl::nullopt;
   return event;
 }
@@ -54,14 +54,14 @@ LinkEvent ProtocolError(std::uint32_t code) {
   switch (code) {
     case ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH:
       return HandshakeFailed(
-          RejectionKind::kUnauthenticated,
+          RefusalReason::kUnauthenticated,
           "one end has security and the other is plaintext, or no ZeroMQ");
     case ZMQ_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC:
-      return HandshakeFailed(RejectionKind::kUnauthenticated,
+      return HandshakeFailed(RefusalReason::kUnauthenticated,
                              "it was meant for another server key");
     default:
       return HandshakeFailed(
-          RejectionKind::kMalformed,
+          RefusalReason::kMalformed,
           absl::StrFormat("ZeroMQ protocol error 0x%08x", code));
   }
 }
@@ -82,7 +82,7 @@ bool Translate(std::uint16_t id, std::uint32_t value, LinkEvent* event) {
       return true;
     case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
       *event = HandshakeFailed(
-          RejectionKind::kUnauthenticated,
+          RefusalReason::kUnauthenticated,
           absl::StrCat("refused by authentication, code ", value));
       return true;
     case ZMQ_EVENT_DISCONNECTED:

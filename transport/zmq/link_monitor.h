@@ -44,7 +44,7 @@ struct LinkEvent {
   Kind kind = Kind::kUp;
   std::string reason;  // of kHandshakeFailed and kRetry
   // Of kHandshakeFailed; none where the other end hung up by itself.
-  absl::optional<RejectionKind> rejection;
+  absl::optional<RefusalReason> rejection;
 };
 
 class LinkMonitor {

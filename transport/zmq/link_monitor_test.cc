@@ -112,7 +112,7 @@ class AcceptedLinkTest : public testing::Test {
         if (poll(&ready, 1, 30000) != 1) return -1;
       }
       EXPECT_EQ(event.kind, Kind::kHandshakeFailed);
-      if (event.rejection == RejectionKind::kSilent) ++silent;
+      if (event.rejection == RefusalReason::kSilent) ++silent;
     }
     return silent;
   }

@@ -74,7 +74,7 @@ TEST_F(StrangerTest, MessagesOfManyPartsAreDropped) {
   ASSERT_TRUE(node->handler.WaitForFrames(1));
   EXPECT_EQ(node->handler.Texts(), std::vector<std::string>{"whole"});
   EXPECT_EQ(node->handler.Get().frame_count, 1u);
-  EXPECT_TRUE(node->handler.Get().HasRejection(RejectionKind::kMalformed));
+  EXPECT_TRUE(node->handler.Get().HasRejection(RefusalReason::kMalformed));
 }
 
 TEST_F(StrangerTest, MessagesOfTwoPartsAreFrames) {

@@ -168,7 +168,7 @@ void ZapHandler::Answer(const std::vector<zmq::message_t>& request) {
   }
   if (!verdict.accepted) {
     on_rejected_(
-        {RejectionKind::kUnauthenticated, absl::nullopt, verdict.reason});
+        {RefusalReason::kUnauthenticated, absl::nullopt, verdict.reason});
   }
 }
 
