@@ -1,6 +1,8 @@
-// A test of one's own protocol on a bad network, in forty lines: server 1 asks
-// server 2 to count, over frames that are lost, doubled and overtaken, with a
-// cut in the middle. Each question must be answered once, in order.
+// A test of a protocol on a bad network, in forty lines.
+//
+// Server 1 asks server 2 to count. Frames are lost, doubled and overtaken, and
+// the connection is cut in the middle. Each question must be answered once, in
+// order.
 
 #include "absl/strings/str_cat.h"
 #include "cluster/server.h"

@@ -1,8 +1,8 @@
-// A transport of one's own, handed to NewServer as a factory.
+// A transport of your own, given to NewServer as a factory.
 //
-// Here it is a wrapper that counts the frames of the memory transport; one that
-// moves bytes itself has the same seven methods (transport/transport.h says
-// what each promises, and transport/contract tests it).
+// This one wraps the memory transport and counts its frames. One that moves
+// bytes itself has the same seven methods. transport/transport.h has the
+// contract of each, and transport/contract tests it.
 //
 //   bazel run //examples:custom_transport
 

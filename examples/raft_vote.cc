@@ -1,5 +1,7 @@
-// One round of a Raft election among three servers of one process: server 1
-// asks for votes, the others answer in their handlers, the majority decides.
+// One round of a Raft election among three servers of one process.
+//
+// Server 1 asks for votes, the others answer in their handlers, and the majority
+// decides.
 //
 //   bazel run //examples:raft_vote
 
@@ -22,7 +24,7 @@ using cluster::Server;
 
 constexpr int kServers = 3;
 
-// What a voter remembers. Only its handler uses it, which runs one at a time.
+// The memory of a voter. Only its handler uses it, which runs one at a time.
 struct Voter {
   std::uint64_t term = 0;
   bool voted = false;

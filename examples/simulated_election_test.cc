@@ -1,7 +1,8 @@
-// A test of one's own protocol in the simulator: three servers elect leaders
-// while the network loses, doubles, delays and reorders frames and servers
-// crash. Ten minutes of that take a second or two, and a seed that fails fails
-// again.
+// A test of a protocol in the simulator.
+//
+// Three servers elect leaders, while the network loses, doubles, delays and
+// reorders frames and servers crash. Ten minutes of that take a second or two. A
+// seed that fails once fails every time.
 //
 // The protocol is the election of Raft: at most one leader in any term.
 

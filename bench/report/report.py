@@ -17,6 +17,7 @@ import importlib.util
 import json
 import os
 import sys
+import textwrap
 
 from bench.report import runs
 
@@ -60,12 +61,12 @@ def measure(options, folder):
 
 
 def choice(context):
-    """Which run this is, of how many: "the quietest of 3 runs: steal 0.4% (others: 2.1%, 3.0%)"."""
+    """Which run this is: "The quietest of 3 runs: steal 0.4% (others: 2.1%, 3.0%)."."""
     steals = sorted(context["steals"])
     if len(steals) == 1:
-        return "one run: steal %.1f%%" % steals[0]
+        return "One run: steal %.1f%%." % steals[0]
     others = ", ".join("%.1f%%" % steal for steal in steals[1:])
-    return "the quietest of %d runs: steal %.1f%% (others: %s)" % (len(steals), steals[0], others)
+    return "The quietest of %d runs: steal %.1f%% (others: %s)." % (len(steals), steals[0], others)
 
 
 def write_report(tables, folder):
@@ -75,10 +76,11 @@ def write_report(tables, folder):
             with open(os.path.join(folder, program + ".json"), encoding="utf-8") as file:
                 context = json.load(file)["context"]
             report.write("\n## %s\n\n![%s](%s.svg)\n\n" % (program.title(), program, program))
-            report.write("%s; %d cores of %d MHz; median of %d repetitions of %g s, interleaved at "
-                         "random; %s.\n\n" % (context["date"], context["num_cpus"],
-                                              context["mhz_per_cpu"], context["repetitions"],
-                                              context["seconds"], choice(context)))
+            paragraph = ("%s; %d cores of %d MHz; median of %d repetitions of %g s, interleaved at "
+                         "random. %s" % (context["date"], context["num_cpus"],
+                                         context["mhz_per_cpu"], context["repetitions"],
+                                         context["seconds"], choice(context)))
+            report.write(textwrap.fill(paragraph, 100) + "\n\n")
             report.writelines("- %s\n" % note for note in context["notes"])
             report.write(text)
 

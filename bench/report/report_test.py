@@ -100,7 +100,8 @@ class ReportTest(unittest.TestCase):
         self.assertRegex(text, r"\| goals \| measured \| wanted \| met \| limit \| of the limit \|")
         self.assertRegex(text, r"\n\| rtt/nng/64 / raw, p50 \| [0-9.]+ \| <= 1 \| (yes|NO) \|")
         self.assertIn("median of %d repetitions" % REPETITIONS, text)
-        self.assertRegex(text, r"the quietest of 2 runs: steal [0-9.]+% \(others: [0-9.]+%\)")
+        self.assertRegex(" ".join(text.split()),
+                         r"The quietest of 2 runs: steal [0-9.]+% \(others: [0-9.]+%\)\.")
 
     def test_text_in_the_plots_is_text(self):
         for name in ("throughput.svg", "latency.svg"):
@@ -169,10 +170,10 @@ class RunsTest(unittest.TestCase):
         self.assertEqual(kept["benchmarks"], [{"name": "a", "x": 2}])
         self.assertEqual(kept["context"]["steals"], [3.5, 1.5, 2.5])
         self.assertEqual(report_program.choice(kept["context"]),
-                         "the quietest of 3 runs: steal 1.5% (others: 2.5%, 3.5%)")
+                         "The quietest of 3 runs: steal 1.5% (others: 2.5%, 3.5%).")
 
     def test_one_run_is_not_called_the_quietest(self):
-        self.assertEqual(report_program.choice({"steals": [1.25]}), "one run: steal 1.2%")
+        self.assertEqual(report_program.choice({"steals": [1.25]}), "One run: steal 1.2%.")
 
     def test_a_program_that_does_not_tell_its_steal_is_an_error(self):
         with self.assertRaisesRegex(runs.RunFailed, "steal"):
