@@ -22,8 +22,9 @@
 #include <array>
 #include <cstddef>
 #include <memory>
-#include <mutex>
 #include <utility>
+
+#include "cluster/base/mutex.h"
 
 namespace cluster {
 
@@ -110,13 +111,13 @@ class BufferPool : public std::enable_shared_from_this<BufferPool> {
 
   void* Take(std::size_t bytes);
   void GiveBack(void* memory);
-  Block* Pop(std::size_t size_class);
+  Block* Pop(std::size_t size_class) CLUSTER_REQUIRES(mutex_);
   static void FreeAll(Block* first);
 
   const std::size_t free_bytes_max_;
-  mutable std::mutex mutex_;
-  std::array<FreeList, kClasses> free_{};  // guarded by mutex_
-  std::size_t free_bytes_ = 0;             // guarded by mutex_
+  mutable Mutex mutex_;
+  std::array<FreeList, kClasses> free_ CLUSTER_GUARDED_BY(mutex_){};
+  std::size_t free_bytes_ CLUSTER_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace cluster

@@ -1,0 +1,269 @@
+// Mutex, SharedMutex, MutexLock, CondVar: the standard ones, with two checks.
+//
+// clang checks at compile time that what a mutex guards is touched only under
+// it: bazel build --config=thread_safety. Builds without NDEBUG check at run
+// time that locks are taken in the order of lock_rank.h, and abort with both
+// names. With NDEBUG neither costs anything.
+//
+// A lambda is analysed alone. So wait in a while loop, not with a predicate, and
+// begin a lambda that runs under the lock with mutex_.AssertHeld().
+//
+//   void Put(int item) {
+//     MutexLock lock(&mutex_);
+//     items_.push_back(item);
+//     changed_.NotifyOne();
+//   }
+//   int Take() {
+//     MutexLock lock(&mutex_);
+//     while (items_.empty()) changed_.Wait(&mutex_);
+//     ...
+//   }
+//   Mutex mutex_;  // a leaf: nothing else is locked under it
+//   CondVar changed_;
+//   std::deque<int> items_ CLUSTER_GUARDED_BY(mutex_);
+
+#ifndef CLUSTER_BASE_MUTEX_H_
+#define CLUSTER_BASE_MUTEX_H_
+
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <shared_mutex>
+
+#include "cluster/base/lock_rank.h"
+
+#ifdef __clang__
+#define CLUSTER_THREAD_ATTRIBUTE(attribute) __attribute__((attribute))
+#else
+#define CLUSTER_THREAD_ATTRIBUTE(attribute)
+#endif
+
+// Of a member: the mutex to hold; of a pointer, for what it points to.
+#define CLUSTER_GUARDED_BY(mutex) CLUSTER_THREAD_ATTRIBUTE(guarded_by(mutex))
+#define CLUSTER_PT_GUARDED_BY(mutex) \
+  CLUSTER_THREAD_ATTRIBUTE(pt_guarded_by(mutex))
+// Of a mutex: its order within one object.
+#define CLUSTER_ACQUIRED_BEFORE(...) \
+  CLUSTER_THREAD_ATTRIBUTE(acquired_before(__VA_ARGS__))
+#define CLUSTER_ACQUIRED_AFTER(...) \
+  CLUSTER_THREAD_ATTRIBUTE(acquired_after(__VA_ARGS__))
+// Of a function: what the caller holds, must not hold, gets or gives back.
+#define CLUSTER_REQUIRES(...) \
+  CLUSTER_THREAD_ATTRIBUTE(requires_capability(__VA_ARGS__))
+#define CLUSTER_REQUIRES_SHARED(...) \
+  CLUSTER_THREAD_ATTRIBUTE(requires_shared_capability(__VA_ARGS__))
+#define CLUSTER_EXCLUDES(...) \
+  CLUSTER_THREAD_ATTRIBUTE(locks_excluded(__VA_ARGS__))
+#define CLUSTER_ACQUIRE(...) \
+  CLUSTER_THREAD_ATTRIBUTE(acquire_capability(__VA_ARGS__))
+#define CLUSTER_ACQUIRE_SHARED(...) \
+  CLUSTER_THREAD_ATTRIBUTE(acquire_shared_capability(__VA_ARGS__))
+#define CLUSTER_TRY_ACQUIRE(...) \
+  CLUSTER_THREAD_ATTRIBUTE(try_acquire_capability(__VA_ARGS__))
+#define CLUSTER_RELEASE(...) \
+  CLUSTER_THREAD_ATTRIBUTE(release_capability(__VA_ARGS__))
+#define CLUSTER_RELEASE_SHARED(...) \
+  CLUSTER_THREAD_ATTRIBUTE(release_shared_capability(__VA_ARGS__))
+#define CLUSTER_RELEASE_GENERIC(...) \
+  CLUSTER_THREAD_ATTRIBUTE(release_generic_capability(__VA_ARGS__))
+#define CLUSTER_RETURN_CAPABILITY(mutex) \
+  CLUSTER_THREAD_ATTRIBUTE(lock_returned(mutex))
+// Not in product code without a reason beside it.
+#define CLUSTER_NO_THREAD_SAFETY_ANALYSIS \
+  CLUSTER_THREAD_ATTRIBUTE(no_thread_safety_analysis)
+
+namespace cluster {
+
+namespace mutex_internal {
+
+// The rank of a mutex, checked against what the calling thread holds.
+class Ranked {
+ public:
+#ifdef NDEBUG
+  explicit constexpr Ranked(LockRank /*rank*/) {}
+  void BeforeLock() const {}
+  void BeforeWait() const {}
+  void Locked() const {}
+  void Unlocking() const {}
+  void CheckHeld() const {}
+#else
+  explicit constexpr Ranked(LockRank rank) : rank_(rank) {}
+  void BeforeLock() const;  // aborts if the thread holds this rank or a later
+  void BeforeWait() const;  // aborts unless it locked this one last
+  void Locked() const;
+  void Unlocking() const;
+  void CheckHeld() const;  // aborts unless the thread holds this one
+
+ private:
+  const char* name() const;
+  [[noreturn]] void Die(const char* does) const;
+
+  const LockRank rank_;
+#endif
+};
+
+}  // namespace mutex_internal
+
+class CLUSTER_THREAD_ATTRIBUTE(capability("mutex")) Mutex
+    : private mutex_internal::Ranked {
+ public:
+  explicit constexpr Mutex(LockRank rank = LockRank::kLeaf) : Ranked(rank) {}
+  Mutex(const Mutex&) = delete;
+  Mutex& operator=(const Mutex&) = delete;
+
+  void Lock() CLUSTER_ACQUIRE() {
+    BeforeLock();
+    mutex_.lock();
+    Locked();
+  }
+  // In any order, since it does not wait.
+  bool TryLock() CLUSTER_TRY_ACQUIRE(true) {
+    if (!mutex_.try_lock()) return false;
+    Locked();
+    return true;
+  }
+  void Unlock() CLUSTER_RELEASE() {
+    Unlocking();
+    mutex_.unlock();
+  }
+  // Tells the compiler; checks without NDEBUG.
+  void AssertHeld() const CLUSTER_THREAD_ATTRIBUTE(assert_capability(this)) {
+    CheckHeld();
+  }
+
+ private:
+  friend class CondVar;
+
+  std::mutex mutex_;
+};
+
+// Many readers or one writer.
+class CLUSTER_THREAD_ATTRIBUTE(capability("mutex")) SharedMutex
+    : private mutex_internal::Ranked {
+ public:
+  explicit SharedMutex(LockRank rank = LockRank::kLeaf) : Ranked(rank) {}
+  SharedMutex(const SharedMutex&) = delete;
+  SharedMutex& operator=(const SharedMutex&) = delete;
+
+  void Lock() CLUSTER_ACQUIRE() {
+    BeforeLock();
+    mutex_.lock();
+    Locked();
+  }
+  void Unlock() CLUSTER_RELEASE() {
+    Unlocking();
+    mutex_.unlock();
+  }
+  void LockShared() CLUSTER_ACQUIRE_SHARED() {
+    BeforeLock();
+    mutex_.lock_shared();
+    Locked();
+  }
+  void UnlockShared() CLUSTER_RELEASE_SHARED() {
+    Unlocking();
+    mutex_.unlock_shared();
+  }
+
+ private:
+  std::shared_mutex mutex_;
+};
+
+// Holds a mutex while it lives, but between Unlock and Lock.
+class CLUSTER_THREAD_ATTRIBUTE(scoped_lockable) MutexLock {
+ public:
+  explicit MutexLock(Mutex* mutex) CLUSTER_ACQUIRE(mutex) : mutex_(mutex) {
+    mutex_->Lock();
+  }
+  MutexLock(const MutexLock&) = delete;
+  MutexLock& operator=(const MutexLock&) = delete;
+  ~MutexLock() CLUSTER_RELEASE() {
+    if (held_) mutex_->Unlock();
+  }
+
+  void Unlock() CLUSTER_RELEASE() {
+    mutex_->Unlock();
+    held_ = false;
+  }
+  void Lock() CLUSTER_ACQUIRE() {
+    mutex_->Lock();
+    held_ = true;
+  }
+
+ private:
+  Mutex* const mutex_;
+  bool held_ = true;
+};
+
+class CLUSTER_THREAD_ATTRIBUTE(scoped_lockable) ReaderLock {
+ public:
+  explicit ReaderLock(SharedMutex* mutex) CLUSTER_ACQUIRE_SHARED(mutex)
+      : mutex_(mutex) {
+    mutex_->LockShared();
+  }
+  ReaderLock(const ReaderLock&) = delete;
+  ReaderLock& operator=(const ReaderLock&) = delete;
+  ~ReaderLock() CLUSTER_RELEASE_GENERIC() { mutex_->UnlockShared(); }
+
+ private:
+  SharedMutex* const mutex_;
+};
+
+class CLUSTER_THREAD_ATTRIBUTE(scoped_lockable) WriterLock {
+ public:
+  explicit WriterLock(SharedMutex* mutex) CLUSTER_ACQUIRE(mutex)
+      : mutex_(mutex) {
+    mutex_->Lock();
+  }
+  WriterLock(const WriterLock&) = delete;
+  WriterLock& operator=(const WriterLock&) = delete;
+  ~WriterLock() CLUSTER_RELEASE() { mutex_->Unlock(); }
+
+ private:
+  SharedMutex* const mutex_;
+};
+
+// Waits may end for no reason: call them in a loop. `mutex` is the one that the
+// thread locked last.
+class CondVar {
+ public:
+  CondVar() = default;
+  CondVar(const CondVar&) = delete;
+  CondVar& operator=(const CondVar&) = delete;
+
+  void Wait(Mutex* mutex) CLUSTER_REQUIRES(mutex) {
+    mutex->BeforeWait();
+    Borrowed lock(mutex);
+    changed_.wait(lock.lock);
+  }
+  // False: the time is over.
+  template <typename Clock, typename Duration>
+  bool WaitUntil(Mutex* mutex,
+                 const std::chrono::time_point<Clock, Duration>& deadline)
+      CLUSTER_REQUIRES(mutex) {
+    mutex->BeforeWait();
+    Borrowed lock(mutex);
+    return changed_.wait_until(lock.lock, deadline) ==
+           std::cv_status::no_timeout;
+  }
+  template <typename Rep, typename Period>
+  bool WaitFor(Mutex* mutex, const std::chrono::duration<Rep, Period>& time)
+      CLUSTER_REQUIRES(mutex) {
+    return WaitUntil(mutex, std::chrono::steady_clock::now() + time);
+  }
+  void NotifyOne() { changed_.notify_one(); }
+  void NotifyAll() { changed_.notify_all(); }
+
+ private:
+  // The standard's lock for the time of a wait; the mutex stays locked after it.
+  struct Borrowed {
+    explicit Borrowed(Mutex* mutex) : lock(mutex->mutex_, std::adopt_lock) {}
+    ~Borrowed() { lock.release(); }
+    std::unique_lock<std::mutex> lock;
+  };
+
+  std::condition_variable changed_;
+};
+
+}  // namespace cluster
+
+#endif  // CLUSTER_BASE_MUTEX_H_
