@@ -44,21 +44,21 @@ Output::~Output() {
 }
 
 void Output::Line(absl::string_view text) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   Write(absl::StrCat(prompted_ ? kClearLine : "", text, "\n",
                      prompted_ ? prompt_ : ""));
 }
 
 void Output::Prompt() {
   if (prompt_.empty()) return;
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   prompted_ = true;
   Write(prompt_);
 }
 
 void Output::HidePrompt() {
   if (prompt_.empty()) return;
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   if (prompted_) Write(kClearLine);
   prompted_ = false;
 }

@@ -15,10 +15,10 @@
 #ifndef PROGRAMS_OUTPUT_H_
 #define PROGRAMS_OUTPUT_H_
 
-#include <mutex>
 #include <string>
 
 #include "absl/strings/string_view.h"
+#include "cluster/base/mutex.h"
 
 namespace cluster {
 
@@ -46,7 +46,7 @@ class Output {
   int broken() const { return broken_; }
 
  private:
-  void Write(absl::string_view text);
+  void Write(absl::string_view text) CLUSTER_REQUIRES(mutex_);
   bool WaitForRoom() const;
 
   const int descriptor_;
@@ -54,9 +54,9 @@ class Output {
   const int interrupt_;
   int broken_;
   int abandoned_;
-  std::mutex mutex_;  // guards what is on the screen, and the two below
-  bool prompted_ = false;
-  bool open_ = true;
+  Mutex mutex_;  // also guards what is on the screen
+  bool prompted_ CLUSTER_GUARDED_BY(mutex_) = false;
+  bool open_ CLUSTER_GUARDED_BY(mutex_) = true;
 };
 
 }  // namespace cluster

@@ -43,7 +43,6 @@ DemoRun::DemoRun(std::vector<int> ids, std::vector<std::string> arguments,
                  std::uint64_t rounds, absl::Duration standstill)
     : ids_(std::move(ids)),
       arguments_(std::move(arguments)),
-      rounds_(rounds),
       standstill_(standstill),
       terminal_(isatty(STDERR_FILENO) == 1),
       results_(Scenarios().size()) {

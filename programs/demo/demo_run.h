@@ -80,7 +80,6 @@ class DemoRun {
 
   const std::vector<int> ids_;
   const std::vector<std::string> arguments_;
-  const std::uint64_t rounds_;
   const absl::Duration standstill_;
   const bool terminal_;  // show progress
   int interrupt_ = -1;

@@ -6,7 +6,6 @@
 #include <atomic>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <set>
 #include <string>
 #include <thread>
@@ -17,6 +16,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "cluster/base/mutex.h"
 #include "cluster/server.h"
 #include "programs/demo/scenario.h"
 #include "programs/demo/tally.h"
@@ -122,7 +122,7 @@ class DemoServer {
           Error(status);
           return;
         }
-        std::lock_guard<std::mutex> lock(mutex_);
+        MutexLock lock(&mutex_);
         tallies_[scenario.index].sent +=
             envelope.pid == kBroadcast ? ids_.size() - 1 : 1;
       }
@@ -133,7 +133,7 @@ class DemoServer {
   void Count(const EnvelopeView& envelope) {
     std::size_t scenario = 0;
     std::uint64_t number = 0;
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     const bool read =
         ReadNumberedPayload(envelope.payload, &scenario, &number) &&
         envelope.payload.size() == load_.payload_bytes;
@@ -163,7 +163,7 @@ class DemoServer {
   }
 
   void Report() {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     for (const Scenario& scenario : Scenarios()) {
       output_.Line(absl::StrCat("tally ", scenario.index, " ",
                                 ToLine(tallies_[scenario.index])));
@@ -177,9 +177,10 @@ class DemoServer {
   Output output_;
   std::set<int> up_;  // of the callbacks alone
   std::vector<std::uint64_t> awaited_;
-  std::mutex mutex_;  // guards the two below
-  std::vector<Tally> tallies_;
-  std::map<std::pair<std::size_t, int>, ArrivalLog> logs_;
+  Mutex mutex_{LockRank::kApplication};  // held while output_ writes
+  std::vector<Tally> tallies_ CLUSTER_GUARDED_BY(mutex_);
+  std::map<std::pair<std::size_t, int>, ArrivalLog> logs_
+      CLUSTER_GUARDED_BY(mutex_);
   std::atomic<bool> failed_{false};
   std::thread sender_;
 };

@@ -6,11 +6,11 @@
 #ifndef CLUSTER_TRANSPORT_FAULT_FAULT_STATE_H_
 #define CLUSTER_TRANSPORT_FAULT_FAULT_STATE_H_
 
-#include <mutex>
 #include <random>
 #include <set>
 #include <utility>
 
+#include "cluster/base/mutex.h"
 #include "cluster/transport/fault/fault_transport.h"
 
 namespace cluster {
@@ -34,14 +34,14 @@ class Faults::State {
   FaultCounts Counts() const;
 
  private:
-  bool Happens(double probability);
+  bool Happens(double probability) CLUSTER_REQUIRES(mutex_);
 
-  mutable std::mutex mutex_;
-  std::mt19937_64 random_;
-  FaultRates rates_;
-  std::set<std::pair<int, int>> cut_;
-  std::set<int> isolated_;
-  FaultCounts counts_;
+  mutable Mutex mutex_;
+  std::mt19937_64 random_ CLUSTER_GUARDED_BY(mutex_);
+  FaultRates rates_ CLUSTER_GUARDED_BY(mutex_);
+  std::set<std::pair<int, int>> cut_ CLUSTER_GUARDED_BY(mutex_);
+  std::set<int> isolated_ CLUSTER_GUARDED_BY(mutex_);
+  FaultCounts counts_ CLUSTER_GUARDED_BY(mutex_);
 };
 
 }  // namespace cluster

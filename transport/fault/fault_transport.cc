@@ -1,12 +1,11 @@
 #include "cluster/transport/fault/fault_transport.h"
 
-#include <condition_variable>
 #include <map>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <utility>
 
+#include "cluster/base/mutex.h"
 #include "cluster/transport/fault/fault_state.h"
 #include "cluster/transport/forwarding_transport.h"
 
@@ -23,20 +22,19 @@ class DelayLine {
   void Hold(int peer, Frame frame, absl::Duration delay) {
     const auto due =
         std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(delay);
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     held_.emplace(due, Held{peer, std::move(frame)});
-    changed_.notify_one();
+    changed_.NotifyOne();
   }
 
   // What is still held is lost.
   void Stop() {
     {
-      std::lock_guard<std::mutex> lock(mutex_);
+      MutexLock lock(&mutex_);
       stopping_ = true;
-      changed_.notify_one();
+      changed_.NotifyOne();
     }
-    std::lock_guard<std::mutex> join(
-        join_);  // Stop may be called twice at once
+    MutexLock join_lock(&join_mutex_);  // Stop may be called twice at once
     if (thread_.joinable()) thread_.join();
   }
 
@@ -47,34 +45,35 @@ class DelayLine {
   };
 
   void Loop() {
-    std::unique_lock<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     while (!stopping_) {
       if (held_.empty()) {
-        changed_.wait(lock);
+        changed_.Wait(&mutex_);
         continue;
       }
       const auto first = held_.begin();
       if (std::chrono::steady_clock::now() < first->first) {
-        changed_.wait_until(lock, first->first);
+        changed_.WaitUntil(&mutex_, first->first);
         continue;
       }
       const Held held = std::move(first->second);
       held_.erase(first);
-      lock.unlock();
+      lock.Unlock();
       // A late frame that finds no room is lost, as on any bad network. The
       // OnWritable that follows is one that nobody waits for.
       (void)inner_->Send(held.peer, held.frame);
-      lock.lock();
+      lock.Lock();
     }
   }
 
   Transport* const inner_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::multimap<std::chrono::steady_clock::time_point, Held> held_;
-  bool stopping_ = false;
-  std::mutex join_;
-  std::thread thread_;
+  Mutex mutex_;
+  CondVar changed_;
+  std::multimap<std::chrono::steady_clock::time_point, Held> held_
+      CLUSTER_GUARDED_BY(mutex_);
+  bool stopping_ CLUSTER_GUARDED_BY(mutex_) = false;
+  Mutex join_mutex_;
+  std::thread thread_ CLUSTER_GUARDED_BY(join_mutex_);
 };
 
 class FaultTransport final : public ForwardingTransport {

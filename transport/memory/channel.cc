@@ -27,7 +27,7 @@ Channel::Channel(int peer, std::uint64_t generation,
 
 SendResult Channel::Push(Slice frame) {
   const std::size_t cost = Cost(frame);
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   if (closed_) return SendResult::kSent;
   if (bytes_ > 0 && bytes_ + cost > queue_bytes_max_) {
     owes_write_ = true;
@@ -40,13 +40,14 @@ SendResult Channel::Push(Slice frame) {
 }
 
 void Channel::WaitUntilIdle(std::chrono::steady_clock::time_point deadline) {
-  std::unique_lock<std::mutex> lock(mutex_);
-  idle_.wait_until(lock, deadline,
-                   [this] { return receiver_ == nullptr || bytes_ == 0; });
+  MutexLock lock(&mutex_);
+  while (receiver_ != nullptr && bytes_ > 0) {
+    if (!idle_.WaitUntil(&mutex_, deadline)) return;
+  }
 }
 
 void Channel::Attach(std::shared_ptr<Port> receiver) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   if (closed_) return;
   receiver_ = std::move(receiver);
   ++epoch_;
@@ -56,19 +57,19 @@ void Channel::Attach(std::shared_ptr<Port> receiver) {
 }
 
 void Channel::Refuse(absl::string_view reason) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   PostLocked(Job::Kind::kDisconnected, reason);
 }
 
 void Channel::Detach(absl::string_view reason) {
   Ring<Slice> lost;  // Let go of without the lock.
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   if (receiver_ != nullptr) lost = DetachLocked(reason);
 }
 
 void Channel::Renew(std::uint64_t generation, absl::string_view reason) {
   Ring<Slice> lost;
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   if (receiver_ != nullptr) lost = DetachLocked(reason);
   generation_ = generation;
 }
@@ -76,7 +77,7 @@ void Channel::Renew(std::uint64_t generation, absl::string_view reason) {
 std::shared_ptr<Port> Channel::DetachFrom(std::uint64_t epoch,
                                           absl::string_view reason) {
   Ring<Slice> lost;
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   if (receiver_ == nullptr || epoch != epoch_) return nullptr;
   std::shared_ptr<Port> left = receiver_;
   lost = DetachLocked(reason);
@@ -85,7 +86,7 @@ std::shared_ptr<Port> Channel::DetachFrom(std::uint64_t epoch,
 
 void Channel::Part() {
   {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     if (receiver_ != nullptr && bytes_ > 0) {
       closed_.store(true, std::memory_order_release);
       return;
@@ -96,18 +97,18 @@ void Channel::Part() {
 
 void Channel::Close() {
   Ring<Slice> lost;
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   closed_.store(true, std::memory_order_release);
   receiver_ = nullptr;
   ++epoch_;
   std::swap(lost, queue_);
   bytes_ = 0;
-  idle_.notify_all();
+  idle_.NotifyAll();
 }
 
 Channel::Turn Channel::Take(std::uint64_t epoch) {
   Turn turn;
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   if (epoch != epoch_) return turn;
   turn.frames.reserve(std::min(queue_.size(), kTurnFrames));
   while (!queue_.empty() && turn.frames.size() < kTurnFrames &&
@@ -119,7 +120,7 @@ Channel::Turn Channel::Take(std::uint64_t epoch) {
 }
 
 void Channel::Delivered(std::uint64_t epoch, std::size_t cost) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   if (epoch != epoch_) return;
   bytes_ -= cost;
   scheduled_ = false;
@@ -155,7 +156,7 @@ void Channel::MakeRoomLocked() {
     owes_write_ = false;
     PostLocked(Job::Kind::kWritable, "");
   }
-  if (bytes_ == 0) idle_.notify_all();
+  if (bytes_ == 0) idle_.NotifyAll();
 }
 
 void Channel::PostLocked(Job::Kind kind, absl::string_view reason) {

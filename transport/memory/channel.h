@@ -20,14 +20,13 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "cluster/base/mutex.h"
 #include "cluster/base/ring.h"
 #include "cluster/transport/frame.h"
 #include "cluster/transport/memory/port.h"
@@ -82,25 +81,30 @@ class Channel : public std::enable_shared_from_this<Channel> {
   void Delivered(std::uint64_t epoch, std::size_t cost);
 
  private:
-  Ring<Slice> DetachLocked(absl::string_view reason);
-  void ScheduleLocked();
-  void MakeRoomLocked();
-  void PostLocked(Job::Kind kind, absl::string_view reason);
+  Ring<Slice> DetachLocked(absl::string_view reason) CLUSTER_REQUIRES(mutex_);
+  void ScheduleLocked() CLUSTER_REQUIRES(mutex_);
+  void MakeRoomLocked() CLUSTER_REQUIRES(mutex_);
+  void PostLocked(Job::Kind kind, absl::string_view reason)
+      CLUSTER_REQUIRES(mutex_);
 
   const int peer_;
   const std::shared_ptr<Port> sender_;
   const std::size_t queue_bytes_max_;
   std::atomic<bool> closed_{false};  // written under the lock
 
-  std::mutex mutex_;
-  std::condition_variable idle_;
-  std::shared_ptr<Port> receiver_;
-  std::uint64_t generation_;  // of the Connect that it stands for
-  std::uint64_t epoch_ = 0;
-  Ring<Slice> queue_;
-  std::size_t bytes_ = 0;    // in the queue, and taken but not delivered
-  bool scheduled_ = false;   // the receiver has a job for us, or is at it
-  bool owes_write_ = false;  // a kBackPressured was not followed up yet
+  Mutex mutex_{LockRank::kConnection};
+  CondVar idle_;
+  std::shared_ptr<Port> receiver_ CLUSTER_GUARDED_BY(mutex_);
+  // Of the last Connect.
+  std::uint64_t generation_ CLUSTER_GUARDED_BY(mutex_);
+  std::uint64_t epoch_ CLUSTER_GUARDED_BY(mutex_) = 0;
+  Ring<Slice> queue_ CLUSTER_GUARDED_BY(mutex_);
+  // In the queue, and taken but not delivered.
+  std::size_t bytes_ CLUSTER_GUARDED_BY(mutex_) = 0;
+  // The receiver has a job for us, or is at it.
+  bool scheduled_ CLUSTER_GUARDED_BY(mutex_) = false;
+  // A kBackPressured was not followed up yet.
+  bool owes_write_ CLUSTER_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace memory

@@ -15,7 +15,7 @@ Exchange& Exchange::Get() { return OfThisProcess<Exchange>(); }
 
 absl::StatusOr<std::string> Exchange::Listen(const Place& place,
                                              std::shared_ptr<Port> port) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   Place found = place;
   if (AsksForAnyPort(place.address)) {
     const absl::string_view stem =
@@ -36,7 +36,7 @@ absl::StatusOr<std::string> Exchange::Listen(const Place& place,
 }
 
 void Exchange::Leave(const Place& place) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   Party& party = parties_[place];
   party.listener = nullptr;
   for (const auto& channel : party.dialling)
@@ -45,7 +45,7 @@ void Exchange::Leave(const Place& place) {
 }
 
 void Exchange::Dial(const Place& place, std::shared_ptr<Channel> channel) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   Party& party = parties_[place];
   if (party.listener != nullptr) {
     channel->Attach(party.listener);
@@ -58,7 +58,7 @@ void Exchange::Dial(const Place& place, std::shared_ptr<Channel> channel) {
 
 void Exchange::HangUp(const Place& place,
                       const std::shared_ptr<Channel>& channel) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   auto& dialling = parties_[place].dialling;
   dialling.erase(std::remove(dialling.begin(), dialling.end(), channel),
                  dialling.end());
@@ -67,7 +67,7 @@ void Exchange::HangUp(const Place& place,
 
 void Exchange::Break(const std::shared_ptr<Channel>& channel,
                      std::uint64_t epoch, absl::string_view reason) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   const std::shared_ptr<Port> listener = channel->DetachFrom(epoch, reason);
   if (listener != nullptr) channel->Attach(listener);
 }

@@ -20,12 +20,12 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "cluster/base/mutex.h"
 #include "cluster/transport/memory/channel.h"
 #include "cluster/transport/memory/port.h"
 
@@ -68,11 +68,12 @@ class Exchange {
     std::vector<std::shared_ptr<Channel>> dialling;
   };
 
-  void ForgetIfEmptyLocked(const Place& place);
+  void ForgetIfEmptyLocked(const Place& place) CLUSTER_REQUIRES(mutex_);
 
-  std::mutex mutex_;
-  std::map<Place, Party> parties_;
-  std::uint64_t last_number_ = 0;  // that stood for a ":0"
+  Mutex mutex_{LockRank::kExchange};
+  std::map<Place, Party> parties_ CLUSTER_GUARDED_BY(mutex_);
+  // The last that stood for a ":0".
+  std::uint64_t last_number_ CLUSTER_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace memory

@@ -4,7 +4,6 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
-#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "cluster/base/check.h"
+#include "cluster/base/mutex.h"
 #include "cluster/transport/memory/channel.h"
 #include "cluster/transport/memory/exchange.h"
 #include "cluster/transport/memory/port.h"
@@ -81,12 +81,12 @@ class MemoryTransport : public Transport {
   const std::size_t queue_bytes_max_;
   const std::shared_ptr<Port> port_;
 
-  std::mutex stop_mutex_;     // one Stop at a time; taken before mutex_
-  mutable std::mutex mutex_;  // taken before the exchange's
-  State state_ = State::kNew;
-  std::string address_;
-  std::map<int, Peer> peers_;
-  std::unique_ptr<Receiver> receiver_;
+  Mutex stop_mutex_{LockRank::kTransportStop};  // one Stop at a time
+  mutable Mutex mutex_{LockRank::kTransport};
+  State state_ CLUSTER_GUARDED_BY(mutex_) = State::kNew;
+  std::string address_ CLUSTER_GUARDED_BY(mutex_);
+  std::map<int, Peer> peers_ CLUSTER_GUARDED_BY(mutex_);
+  std::unique_ptr<Receiver> receiver_ CLUSTER_GUARDED_BY(mutex_);
 };
 
 absl::Status MemoryTransport::Start(TransportHandler* handler,
@@ -96,7 +96,7 @@ absl::Status MemoryTransport::Start(TransportHandler* handler,
   // Before the lock: if it fails it ends after that, since a handler that it
   // calls may be waiting for the lock.
   std::unique_ptr<Receiver> receiver;
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   if (state_ != State::kNew) {
     return absl::FailedPreconditionError("the transport was started before");
   }
@@ -116,7 +116,7 @@ absl::Status MemoryTransport::Start(TransportHandler* handler,
 }
 
 std::string MemoryTransport::Address() const {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   return address_;
 }
 
@@ -124,7 +124,7 @@ absl::Status MemoryTransport::Connect(int peer, const std::string& address,
                                       std::uint64_t generation) {
   const absl::Status valid = CheckAddress(address);
   if (!valid.ok()) return valid;
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   if (state_ != State::kStarted) {
     return absl::FailedPreconditionError("the transport is not running");
   }
@@ -143,7 +143,7 @@ absl::Status MemoryTransport::Connect(int peer, const std::string& address,
 }
 
 void MemoryTransport::Disconnect(int peer) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   const auto found = peers_.find(peer);
   if (found == peers_.end()) return;
   Exchange::Get().HangUp(found->second.place, found->second.channel);
@@ -156,7 +156,7 @@ SendResult MemoryTransport::Send(int peer, const Frame& frame) {
   CLUSTER_CHECK(bytes <= frame_bytes_max_, "the frame is over the limit");
   std::shared_ptr<Channel> channel;
   {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     const auto found = peers_.find(peer);
     if (state_ != State::kStarted || found == peers_.end()) {
       return SendResult::kSent;
@@ -170,21 +170,22 @@ void MemoryTransport::Stop(absl::Duration linger) {
   const auto deadline =
       std::chrono::steady_clock::now() +
       absl::ToChronoNanoseconds(std::min(linger, absl::Hours(24)));
-  std::lock_guard<std::mutex> one_at_a_time(stop_mutex_);
+  MutexLock one_at_a_time(&stop_mutex_);
   std::map<int, Peer> peers;
+  // Freed without the lock, for which a running callback may wait.
+  std::unique_ptr<Receiver> receiver;
   {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     if (state_ == State::kStarted) Exchange::Get().Leave({cluster_, address_});
     state_ = State::kStopped;
     peers.swap(peers_);
+    receiver.swap(receiver_);
   }
   for (auto& [id, peer] : peers) peer.channel->WaitUntilIdle(deadline);
   for (auto& [id, peer] : peers) {
     Exchange::Get().HangUp(peer.place, peer.channel);
     peer.channel->Close();
   }
-  // The handler may still call us, but for Stop, so without our lock.
-  receiver_.reset();
 }
 
 }  // namespace

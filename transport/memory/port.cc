@@ -10,17 +10,17 @@ namespace memory {
 void Port::Post(Job job) {
   bool wake = false;
   {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     if (closed_) return;
     (job.kind == Job::Kind::kFrames ? frames_ : events_)
         .push_back(std::move(job));
     wake = std::exchange(asleep_, false);
   }
-  if (wake) awake_.notify_one();
+  if (wake) awake_.NotifyOne();
 }
 
 Job Port::Next(bool wait) {
-  std::unique_lock<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   while (true) {
     std::deque<Job>& jobs = events_.empty() ? frames_ : events_;
     if (!jobs.empty()) {
@@ -35,7 +35,7 @@ Job Port::Next(bool wait) {
       return none;
     }
     asleep_ = true;
-    awake_.wait(lock);
+    awake_.Wait(&mutex_);
   }
 }
 
@@ -43,12 +43,12 @@ void Port::Close() {
   std::deque<Job> frames;  // Let go of without the lock.
   std::deque<Job> events;
   {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     closed_ = true;
     frames.swap(frames_);
     events.swap(events_);
   }
-  awake_.notify_all();
+  awake_.NotifyAll();
 }
 
 }  // namespace memory

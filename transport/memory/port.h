@@ -14,13 +14,13 @@
 #ifndef CLUSTER_TRANSPORT_MEMORY_PORT_H_
 #define CLUSTER_TRANSPORT_MEMORY_PORT_H_
 
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <mutex>
 #include <string>
+
+#include "cluster/base/mutex.h"
 
 namespace cluster {
 namespace memory {
@@ -64,12 +64,12 @@ class Port {
 
  private:
   const std::size_t frame_bytes_max_;
-  std::mutex mutex_;
-  std::condition_variable awake_;
-  std::deque<Job> frames_;
-  std::deque<Job> events_;
-  bool asleep_ = false;
-  bool closed_ = false;
+  Mutex mutex_;
+  CondVar awake_;
+  std::deque<Job> frames_ CLUSTER_GUARDED_BY(mutex_);
+  std::deque<Job> events_ CLUSTER_GUARDED_BY(mutex_);
+  bool asleep_ CLUSTER_GUARDED_BY(mutex_) = false;
+  bool closed_ CLUSTER_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace memory

@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <map>
-#include <mutex>
 #include <thread>
 #include <utility>
 
@@ -53,14 +52,15 @@ struct EndInBackground {
 // The number of I/O threads is the context's for good, so there is one for each
 // number that is asked for.
 struct SharedContexts {
-  std::mutex mutex;
-  std::map<int, std::weak_ptr<zmq::context_t>> by_io_threads;
+  Mutex mutex;
+  std::map<int, std::weak_ptr<zmq::context_t>> by_io_threads
+      CLUSTER_GUARDED_BY(mutex);
 };
 
 // A context does not survive fork: its threads are the parent's.
 std::shared_ptr<zmq::context_t> SharedContext(int io_threads) {
   auto& contexts = OfThisProcess<SharedContexts>();
-  std::lock_guard<std::mutex> lock(contexts.mutex);
+  MutexLock lock(&contexts.mutex);
   std::weak_ptr<zmq::context_t>& known = contexts.by_io_threads[io_threads];
   std::shared_ptr<zmq::context_t> context = known.lock();
   if (context == nullptr) {
@@ -74,14 +74,16 @@ std::shared_ptr<zmq::context_t> SharedContext(int io_threads) {
 }  // namespace
 
 void ContextEnd::Come() {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   come_ = true;
-  changed_.notify_all();
+  changed_.NotifyAll();
 }
 
 void ContextEnd::WaitFor(std::chrono::milliseconds time) {
-  std::unique_lock<std::mutex> lock(mutex_);
-  changed_.wait_for(lock, time, [this] { return come_; });
+  const auto deadline = std::chrono::steady_clock::now() + time;
+  MutexLock lock(&mutex_);
+  while (!come_ && changed_.WaitUntil(&mutex_, deadline)) {
+  }
 }
 
 std::shared_ptr<zmq::context_t> NewContext(const ZmqSettings& settings) {

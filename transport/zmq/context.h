@@ -22,10 +22,9 @@
 #define CLUSTER_TRANSPORT_ZMQ_CONTEXT_H_
 
 #include <chrono>
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 
+#include "cluster/base/mutex.h"
 #include "cluster/transport/zmq/settings.h"
 #include "zmq.hpp"
 
@@ -41,9 +40,9 @@ class ContextEnd {
   void WaitFor(std::chrono::milliseconds time);
 
  private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool come_ = false;
+  Mutex mutex_;
+  CondVar changed_;
+  bool come_ CLUSTER_GUARDED_BY(mutex_) = false;
 };
 
 // Gives a share back, after all sockets that were made with it are closed.

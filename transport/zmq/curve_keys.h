@@ -21,13 +21,13 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <utility>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/optional.h"
+#include "cluster/base/mutex.h"
 #include "cluster/transport/key_files.h"
 #include "cluster/transport/security.h"
 
@@ -94,17 +94,17 @@ class CurveKeyRing {
       : keys_(std::move(keys)) {}
 
   std::shared_ptr<const CurveKeys> Get() const {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     return keys_;
   }
   void Set(std::shared_ptr<const CurveKeys> keys) {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     keys_.swap(keys);
   }
 
  private:
-  mutable std::mutex mutex_;
-  std::shared_ptr<const CurveKeys> keys_;
+  mutable Mutex mutex_;
+  std::shared_ptr<const CurveKeys> keys_ CLUSTER_GUARDED_BY(mutex_);
 };
 
 }  // namespace zmq_backend

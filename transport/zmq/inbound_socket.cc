@@ -126,12 +126,12 @@ absl::Status InboundSocket::TryToListen() {
 // One message does for all who call before it is received.
 void InboundSocket::Wake() {
   if (woken_.exchange(true)) return;
-  std::lock_guard<std::mutex> lock(wake_mutex_);
+  MutexLock lock(&wake_mutex_);
   zmq::message_t nothing;
+  void* const waker = waker_.handle();
   const absl::Status status = CatchZmq("wake the receiving thread", [&] {
-    CallZmq([&] {
-      return zmq_msg_send(nothing.handle(), waker_.handle(), ZMQ_DONTWAIT);
-    });
+    CallZmq(
+        [&] { return zmq_msg_send(nothing.handle(), waker, ZMQ_DONTWAIT); });
   });
   CLUSTER_CHECK(status.ok(), status.ToString().c_str());
 }

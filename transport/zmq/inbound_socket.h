@@ -23,10 +23,10 @@
 #include <atomic>
 #include <cstddef>
 #include <memory>
-#include <mutex>
 
 #include "absl/status/statusor.h"
 #include "cluster/base/buffer_pool.h"
+#include "cluster/base/mutex.h"
 #include "cluster/transport/address.h"
 #include "cluster/transport/frame.h"
 #include "cluster/transport/security.h"
@@ -106,8 +106,9 @@ class InboundSocket {
   bool listening_ = false;
   int wait_ms_ = kForEver;  // what the socket is set to
 
-  std::mutex wake_mutex_;           // guards waker_
-  zmq::socket_t waker_;             // sends to pull_ from within the process
+  Mutex wake_mutex_;
+  // Sends to pull_ from within the process.
+  zmq::socket_t waker_ CLUSTER_GUARDED_BY(wake_mutex_);
   std::atomic<bool> woken_{false};  // and not received yet
   const std::shared_ptr<BufferPool> buffers_ = std::make_shared<BufferPool>();
   zmq::message_t incoming_;

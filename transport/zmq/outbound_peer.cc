@@ -29,12 +29,12 @@ OutboundPeer::Connection::Connection(Sockets* sockets, const Address& address,
 
 absl::Status OutboundPeer::Dial(const Address& address,
                                 std::uint64_t generation) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   return DialLocked(address, generation);
 }
 
 absl::Status OutboundPeer::Redial() {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   if (!abandoned_) return absl::OkStatus();
   return DialLocked(address_, generation_);
 }
@@ -85,7 +85,7 @@ void OutboundPeer::HangUpLocked() {
 }
 
 void OutboundPeer::UseKeys() {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   if (connection_ == nullptr && !shut_out_) return;
   const std::shared_ptr<const CurveKeys> keys = sockets_->keys->Get();
   const CurvePeer* const peer = keys->FindPeer(id_);
@@ -109,7 +109,7 @@ void OutboundPeer::AbandonLocked(absl::string_view reason) {
 }
 
 SendResult OutboundPeer::Send(const Frame& frame, std::size_t bytes) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   if (connection_ == nullptr) return SendResult::kSent;
   if (owed_ == 0) {
     zmq::socket_t& push = connection_->push;
@@ -129,14 +129,14 @@ SendResult OutboundPeer::Send(const Frame& frame, std::size_t bytes) {
 }
 
 void OutboundPeer::Part() {
-  std::unique_lock<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   const bool up = up_;
-  lock.unlock();
+  lock.Unlock();
   Close(up ? static_cast<int>(absl::ToInt64Milliseconds(kPartingTime)) : 0);
 }
 
 void OutboundPeer::Close(int linger_ms) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   CloseLocked(linger_ms);
   shut_out_ = abandoned_ = false;
   untold_.clear();
@@ -155,7 +155,7 @@ void OutboundPeer::CloseLocked(int linger_ms) {
 }
 
 int OutboundPeer::TakeWritable() {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   if (owed_ == 0) return 0;
   if (connection_ == nullptr) return std::exchange(owed_, 0);
   if (!HasRoom(&connection_->push)) return 0;
@@ -167,7 +167,7 @@ int OutboundPeer::TakeWritable() {
 }
 
 bool OutboundPeer::TakeReports(std::vector<LinkReport>* reports) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   for (LinkReport& report : untold_) reports->push_back(std::move(report));
   untold_.clear();
   if (connection_ == nullptr) return abandoned_;

@@ -19,7 +19,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,6 +26,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "cluster/base/buffer_pool.h"
+#include "cluster/base/mutex.h"
 #include "cluster/transport/address.h"
 #include "cluster/transport/frame.h"
 #include "cluster/transport/transport.h"
@@ -132,30 +132,38 @@ class OutboundPeer {
     const CurveKey peer_key;
   };
 
-  absl::Status DialLocked(const Address& address, std::uint64_t generation);
-  LinkReport Loss(std::string reason) const {
+  absl::Status DialLocked(const Address& address, std::uint64_t generation)
+      CLUSTER_REQUIRES(mutex_);
+  LinkReport Loss(std::string reason) const CLUSTER_REQUIRES(mutex_) {
     return {false, generation_, std::move(reason)};
   }
-  void HangUpLocked();
-  void AbandonLocked(absl::string_view reason);
-  void CloseLocked(int linger_ms);
-  void Report(const LinkEvent& event, std::vector<LinkReport>* reports);
-  void Pause();
+  void HangUpLocked() CLUSTER_REQUIRES(mutex_);
+  void AbandonLocked(absl::string_view reason) CLUSTER_REQUIRES(mutex_);
+  void CloseLocked(int linger_ms) CLUSTER_REQUIRES(mutex_);
+  void Report(const LinkEvent& event, std::vector<LinkReport>* reports)
+      CLUSTER_REQUIRES(mutex_);
+  void Pause() CLUSTER_REQUIRES(mutex_);
 
   const int id_;
   Sockets* const sockets_;
 
-  std::mutex mutex_;
-  Address address_;
-  std::uint64_t generation_ = 0;            // of what is dialled
-  std::unique_ptr<Connection> connection_;  // null: closed, or shut out
-  bool shut_out_ = false;  // the peer has no key: nothing is sent to it
-  std::vector<LinkReport> untold_;  // by the monitor, which is gone
-  int owed_ = 0;                    // OnWritable calls
-  bool up_ = false;
-  bool loss_told_ = false;  // the retry that follows is no news
-  bool abandoned_ = false;
-  int refusals_ = 0;  // handshakes that failed in a row
+  Mutex mutex_{LockRank::kConnection};
+  Address address_ CLUSTER_GUARDED_BY(mutex_);
+  // Of what is dialled.
+  std::uint64_t generation_ CLUSTER_GUARDED_BY(mutex_) = 0;
+  // Null: closed, or shut out.
+  std::unique_ptr<Connection> connection_ CLUSTER_GUARDED_BY(mutex_);
+  // The peer has no key, so nothing is sent to it.
+  bool shut_out_ CLUSTER_GUARDED_BY(mutex_) = false;
+  // News that the monitor, which is gone, did not tell.
+  std::vector<LinkReport> untold_ CLUSTER_GUARDED_BY(mutex_);
+  int owed_ CLUSTER_GUARDED_BY(mutex_) = 0;  // OnWritable calls
+  bool up_ CLUSTER_GUARDED_BY(mutex_) = false;
+  // The retry that follows is no news.
+  bool loss_told_ CLUSTER_GUARDED_BY(mutex_) = false;
+  bool abandoned_ CLUSTER_GUARDED_BY(mutex_) = false;
+  // Handshakes that failed in a row.
+  int refusals_ CLUSTER_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace zmq_backend

@@ -12,11 +12,10 @@
 
 #include <map>
 #include <memory>
-#include <mutex>
-#include <shared_mutex>
 #include <utility>
 #include <vector>
 
+#include "cluster/base/mutex.h"
 #include "cluster/transport/zmq/outbound_peer.h"
 
 namespace cluster {
@@ -28,21 +27,21 @@ class PeerTable {
 
   // Null if there is none.
   Peer Find(int id) const {
-    std::shared_lock<std::shared_mutex> lock(mutex_);
+    ReaderLock lock(&mutex_);
     const auto found = peers_.find(id);
     return found == peers_.end() ? nullptr : found->second;
   }
 
   // The id is not in the table.
   void Insert(Peer peer) {
-    std::unique_lock<std::shared_mutex> lock(mutex_);
+    WriterLock lock(&mutex_);
     const int id = peer->id();
     peers_.emplace(id, std::move(peer));
   }
 
   // Takes the peer out; null if there is none.
   Peer Remove(int id) {
-    std::unique_lock<std::shared_mutex> lock(mutex_);
+    WriterLock lock(&mutex_);
     const auto found = peers_.find(id);
     if (found == peers_.end()) return nullptr;
     Peer peer = std::move(found->second);
@@ -51,15 +50,15 @@ class PeerTable {
   }
 
   std::vector<Peer> All() const {
-    std::shared_lock<std::shared_mutex> lock(mutex_);
+    ReaderLock lock(&mutex_);
     std::vector<Peer> all;
     for (const auto& [id, peer] : peers_) all.push_back(peer);
     return all;
   }
 
  private:
-  mutable std::shared_mutex mutex_;
-  std::map<int, Peer> peers_;
+  mutable SharedMutex mutex_;
+  std::map<int, Peer> peers_ CLUSTER_GUARDED_BY(mutex_);
 };
 
 }  // namespace zmq_backend

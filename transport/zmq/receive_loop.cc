@@ -28,30 +28,29 @@ absl::Status ReceiveLoop::Start() {
 
 void ReceiveLoop::Stop() {
   {
-    std::lock_guard<std::mutex> lock(task_mutex_);
+    MutexLock lock(&task_mutex_);
     tasks_closed_ = true;
-    task_changed_.notify_all();
+    task_changed_.NotifyAll();
   }
   threads_.Stop([this] { inbound_->Wake(); });
 }
 
 bool ReceiveLoop::Perform(const std::function<void()>& task) {
-  std::unique_lock<std::mutex> lock(task_mutex_);
+  MutexLock lock(&task_mutex_);
   if (tasks_closed_) return false;
   task_ = &task;
   inbound_->Wake();
-  task_changed_.wait(lock,
-                     [this] { return task_ == nullptr || tasks_closed_; });
+  while (task_ != nullptr && !tasks_closed_) task_changed_.Wait(&task_mutex_);
   return std::exchange(task_, nullptr) == nullptr;
 }
 
 // Under the lock, so that a task that is running is waited for.
 void ReceiveLoop::ServeTask() {
-  std::lock_guard<std::mutex> lock(task_mutex_);
+  MutexLock lock(&task_mutex_);
   if (task_ == nullptr) return;
   (*task_)();
   task_ = nullptr;
-  task_changed_.notify_all();
+  task_changed_.NotifyAll();
 }
 
 bool ReceiveLoop::Burst() {

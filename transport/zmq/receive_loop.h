@@ -17,11 +17,10 @@
 #define CLUSTER_TRANSPORT_ZMQ_RECEIVE_LOOP_H_
 
 #include <chrono>
-#include <condition_variable>
 #include <functional>
-#include <mutex>
 
 #include "absl/status/status.h"
+#include "cluster/base/mutex.h"
 #include "cluster/transport/receive_threads.h"
 #include "cluster/transport/transport.h"
 #include "cluster/transport/zmq/inbound_socket.h"
@@ -62,10 +61,11 @@ class ReceiveLoop {
 
   ReceiveThreads threads_;
 
-  std::mutex task_mutex_;
-  std::condition_variable task_changed_;
-  const std::function<void()>* task_ = nullptr;  // asked for and not done
-  bool tasks_closed_ = false;
+  Mutex task_mutex_{LockRank::kReceiveTask};
+  CondVar task_changed_;
+  // Asked for and not done.
+  const std::function<void()>* task_ CLUSTER_GUARDED_BY(task_mutex_) = nullptr;
+  bool tasks_closed_ CLUSTER_GUARDED_BY(task_mutex_) = false;
 
   // All below is Burst's.
   bool more_ = false;  // the last burst did not see the end of the input

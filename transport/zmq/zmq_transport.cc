@@ -4,13 +4,13 @@
 #include <chrono>
 #include <cstdint>
 #include <limits>
-#include <mutex>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "cluster/base/check.h"
 #include "cluster/base/descriptors.h"
+#include "cluster/base/mutex.h"
 #include "cluster/base/start_thread.h"
 #include "cluster/transport/address.h"
 #include "cluster/transport/zmq/context.h"
@@ -66,34 +66,40 @@ class ZmqTransport : public Transport {
  private:
   enum class State { kNew, kRunning, kStopped };
 
-  absl::Status OpenContext();
+  absl::Status OpenContext() CLUSTER_REQUIRES(stop_mutex_);
   // An own context ends here, when its sockets are gone. For the end of a shared
   // one it waits no longer than `linger` and a little.
-  void LeaveContext(std::chrono::milliseconds linger);
+  void LeaveContext(std::chrono::milliseconds linger)
+      CLUSTER_REQUIRES(stop_mutex_);
   absl::Status StartReceiving(TransportHandler* handler,
-                              const cluster::Address& address);
-  void StopReceiving();
-  absl::Status UseKeys(std::shared_ptr<const CurveKeys> keys);
+                              const cluster::Address& address)
+      CLUSTER_REQUIRES(stop_mutex_);
+  void StopReceiving() CLUSTER_REQUIRES(stop_mutex_);
+  absl::Status UseKeys(std::shared_ptr<const CurveKeys> keys)
+      CLUSTER_REQUIRES(stop_mutex_);
 
   const std::unique_ptr<Sockets> sockets_;
   const std::size_t peers_expected_;
   PeerTable peers_;
 
   // Held for all of Start, Stop and ReloadSecurity: one at a time, and a second
-  // caller of Stop returns when all is closed. Taken before mutex_.
-  std::mutex stop_mutex_;
-  // Guards state_ and address_, and orders Connect and Disconnect. Callbacks
-  // take it, so nobody waits for one while holding it.
-  mutable std::mutex mutex_;
-  State state_ = State::kNew;
-  std::size_t others_descriptors_ = 0;  // the process's, before Start
-  std::string address_;
-  // Of whoever holds stop_mutex_.
-  std::unique_ptr<InboundSocket> inbound_;
-  std::unique_ptr<ReceiveLoop> frames_;
-  std::unique_ptr<EventLoop> events_;
-  std::unique_ptr<ZapHandler> zap_;          // null without security
-  std::shared_ptr<ContextEnd> context_end_;  // null: not to be waited for
+  // caller of Stop returns when all is closed.
+  Mutex stop_mutex_{LockRank::kTransportStop};
+  // Also orders Connect and Disconnect. Callbacks take it, so never wait for a
+  // callback while holding it.
+  mutable Mutex mutex_{LockRank::kTransport};
+  State state_ CLUSTER_GUARDED_BY(mutex_) = State::kNew;
+  // The process's, before Start.
+  std::size_t others_descriptors_ CLUSTER_GUARDED_BY(mutex_) = 0;
+  std::string address_ CLUSTER_GUARDED_BY(mutex_);
+
+  std::unique_ptr<InboundSocket> inbound_ CLUSTER_GUARDED_BY(stop_mutex_);
+  std::unique_ptr<ReceiveLoop> frames_ CLUSTER_GUARDED_BY(stop_mutex_);
+  std::unique_ptr<EventLoop> events_ CLUSTER_GUARDED_BY(stop_mutex_);
+  // Null without security.
+  std::unique_ptr<ZapHandler> zap_ CLUSTER_GUARDED_BY(stop_mutex_);
+  // Null: nothing to wait for.
+  std::shared_ptr<ContextEnd> context_end_ CLUSTER_GUARDED_BY(stop_mutex_);
 };
 
 // The next server counts the descriptors that are open.
@@ -106,8 +112,8 @@ absl::Status ZmqTransport::Start(TransportHandler* handler,
                                  const std::string& local_address) {
   absl::StatusOr<cluster::Address> address = ParseAddress(local_address);
   if (!address.ok()) return address.status();
-  std::lock_guard<std::mutex> stop_lock(stop_mutex_);
-  std::unique_lock<std::mutex> lock(mutex_);
+  MutexLock stop_lock(&stop_mutex_);
+  MutexLock lock(&mutex_);
   if (state_ != State::kNew) {
     return absl::FailedPreconditionError("the transport was started before");
   }
@@ -118,7 +124,7 @@ absl::Status ZmqTransport::Start(TransportHandler* handler,
   status = OpenContext();
   if (status.ok()) status = StartReceiving(handler, *address);
   if (!status.ok()) {
-    lock.unlock();  // a callback may be waiting for it
+    lock.Unlock();  // a callback may be waiting for it
     StopReceiving();
     LeaveContext(std::chrono::milliseconds(0));
     sockets_->poll_set.reset();
@@ -179,7 +185,7 @@ void ZmqTransport::StopReceiving() {
 }
 
 std::string ZmqTransport::Address() const {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   return address_;
 }
 
@@ -187,7 +193,7 @@ absl::Status ZmqTransport::Connect(int peer, const std::string& address,
                                    std::uint64_t generation) {
   absl::StatusOr<cluster::Address> parsed = ParseAddress(address);
   if (!parsed.ok()) return parsed.status();
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   if (state_ != State::kRunning) {
     return absl::FailedPreconditionError(
         absl::StrCat("cannot connect peer ", peer, ": the transport is ",
@@ -208,7 +214,7 @@ absl::Status ZmqTransport::Connect(int peer, const std::string& address,
 }
 
 void ZmqTransport::Disconnect(int peer) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   if (PeerTable::Peer known = peers_.Remove(peer)) known->Part();
 }
 
@@ -221,7 +227,7 @@ SendResult ZmqTransport::Send(int peer, const Frame& frame) {
 }
 
 absl::Status ZmqTransport::ReloadSecurity(const SecurityFiles& files) {
-  std::lock_guard<std::mutex> stop_lock(stop_mutex_);
+  MutexLock stop_lock(&stop_mutex_);
   if (sockets_->keys == nullptr) return SecurityNotConfigured();
   absl::StatusOr<std::shared_ptr<const CurveKeys>> keys =
       LoadCurveKeys(files, sockets_->keys->Get().get());
@@ -233,31 +239,32 @@ absl::Status ZmqTransport::UseKeys(std::shared_ptr<const CurveKeys> keys) {
   const std::shared_ptr<const CurveKeys> before = sockets_->keys->Get();
   const bool own_changed = keys->own_public() != before->own_public();
   absl::Status status;
+  InboundSocket* const inbound = inbound_.get();
   const auto swap = [&] {
     sockets_->keys->Set(keys);
-    if (inbound_ == nullptr || (!own_changed && inbound_->listening())) return;
-    status = inbound_->ListenAnew();
+    if (inbound == nullptr || (!own_changed && inbound->listening())) return;
+    status = inbound->ListenAnew();
     // Back to the old ones; the loop listens with them as soon as it can.
     if (!status.ok()) sockets_->keys->Set(before);
   };
   State state;
   {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     state = state_;
   }
   if (state != State::kRunning || !frames_->Perform(swap)) swap();
   // A Connect that runs meanwhile either is in the table already, or will find
   // the keys that are in force now. One that ran during a failure met those
   // that were not to be, so it needs this too.
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   for (const PeerTable::Peer& peer : peers_.All()) peer->UseKeys();
   return status;
 }
 
 void ZmqTransport::Stop(absl::Duration linger) {
-  std::lock_guard<std::mutex> stop_lock(stop_mutex_);
+  MutexLock stop_lock(&stop_mutex_);
   {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     if (std::exchange(state_, State::kStopped) != State::kRunning) return;
   }
   // From here on nobody adds a peer.
