@@ -1,18 +1,17 @@
-// Codec: how envelopes become bytes and back.
+// Codec: turns envelopes into bytes and back.
 //
-// Two forms of the same records. In a *body* many records stand one behind the
-// other, and a record may lean on the one before it (a binary record costs a
-// few bytes when only the id counts on); frames of the reliable delivery carry
-// bodies, behind a header that no codec writes (frame_header.h). A *standalone*
-// message is one envelope that needs nothing else; the best-effort delivery
-// sends these. What it is not: a frame, a session, or a transport.
+// A codec has two forms. A body is a sequence of records; each may lean on the
+// one before it, so that repeated fields cost next to nothing. Frames of the
+// reliable delivery carry bodies, behind a header that no codec writes
+// (frame_header.h). A standalone message is one envelope; the best-effort
+// delivery sends these.
 //
-// Threads: a Codec is immutable and shared; an EncodeState or DecodeState
-// belongs to one thread at a time. Ownership: the caller's buffers; a decoded
-// envelope is the DecodeState's, points into the input or the state, and is
-// valid until the next call with that state. Errors: encoding cannot fail when
-// the buffer is as large as the bound says. Decoding takes any bytes and answers
-// kInvalidArgument or kDataLoss with what was wrong and at which byte.
+// A Codec is immutable and shared by all threads; an EncodeState or DecodeState
+// belongs to one thread at a time. A decoded envelope belongs to its
+// DecodeState and points into the input: it is valid until the next call with
+// that state. Encoding cannot fail if the buffer has the room that the codec
+// asks for. Decoding takes any bytes. It answers kInvalidArgument or kDataLoss,
+// and the text says what is wrong at which byte.
 //
 //   const Codec& codec = BinaryCodec();
 //   std::string body(codec.RecordBytesMax(envelope), '\0');
@@ -40,8 +39,8 @@
 
 namespace cluster {
 
-// What the next record of a body may lean on: the fields, payload aside, of the
-// record before it.
+// The fields of the record before, without its payload: the next record of the
+// body may lean on them.
 struct RecordContext {
   MessageId message_id{};
   std::uint64_t term = 0;
@@ -58,18 +57,18 @@ struct RecordContext {
   std::uint64_t correlation = 0;
 };
 
-// A fresh state begins a body, or a stretch of one that leans on nothing before
-// it: a decoder reads the concatenation of two stretches as one body.
+// A fresh state begins a body, or a stretch that leans on nothing before it. A
+// decoder reads two stretches, one behind the other, as one body.
 struct EncodeState {
   RecordContext context;
 };
 
-// What was read last is also what the next record may lean on, so that reading
-// a record which differs little from it writes little.
+// The next record may lean on the envelope that was read last, so reading a
+// like record writes little.
 struct DecodeState {
   bool first = true;      // no record yet
   EnvelopeView envelope;  // the one that was read last
-  // Where a codec that must unescape puts the payload: at most the bytes of the
+  // Holds the payload of a codec that must unescape it; at most as long as the
   // record.
   std::string scratch;
 };
@@ -78,13 +77,12 @@ class Codec {
  public:
   virtual ~Codec() = default;
 
-  // As in the config: "binary".
+  // The name in the config: "binary".
   virtual absl::string_view Name() const = 0;
-  // As in the frame header; 1-63 are the library's.
+  // The id in the frame header; 1-63 are the library's to assign.
   virtual std::uint8_t Id() const = 0;
 
-  // An upper bound of what AppendRecord writes for this envelope, in bytes.
-  // Cheap.
+  // At most so many bytes does AppendRecord write for this envelope. Cheap.
   virtual std::size_t RecordBytesMax(const EnvelopeView& envelope) const = 0;
 
   // Writes one record at `out`, which has room for RecordBytesMax, and returns
@@ -92,11 +90,11 @@ class Codec {
   virtual char* AppendRecord(const EnvelopeView& envelope, EncodeState* state,
                              char* out) const = 0;
 
-  // For large payloads, which are better copied once, to where they go in
-  // pieces: how much AppendRecordFields writes at most, in bytes. 0: in this
-  // codec's records the payload is not simply what comes last.
+  // At most so many bytes does AppendRecordFields write. 0 if in this codec's
+  // records the payload is not simply the last part. Serves large payloads,
+  // which are copied only once, to where they go in pieces.
   virtual std::size_t RecordFieldsBytesMax() const { return 0; }
-  // Writes all of what AppendRecord writes but the payload, which follows as it
+  // Writes what AppendRecord writes, without the payload, which follows as it
   // is. Only where RecordFieldsBytesMax is not 0.
   virtual char* AppendRecordFields(const EnvelopeView& /*envelope*/,
                                    EncodeState* /*state*/, char* out) const {
@@ -104,12 +102,13 @@ class Codec {
   }
 
   // Takes the record at the front of `body`, which is not empty, into
-  // `state->envelope`. After an error that means nothing, nor does the rest of
-  // the body.
+  // `state->envelope`. After an error the envelope and the rest of the body
+  // mean nothing.
   virtual absl::Status NextRecord(absl::string_view* body,
                                   DecodeState* state) const = 0;
 
-  // One envelope alone; a read one is `state->envelope`, whatever was there.
+  // One envelope alone. Decoding puts it into `state->envelope`, whatever was
+  // there.
   virtual void EncodeStandalone(const EnvelopeView& envelope,
                                 std::string* out) const = 0;
   virtual absl::Status DecodeStandalone(absl::string_view message,

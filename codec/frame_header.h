@@ -39,16 +39,16 @@
 // clang-format on
 //
 // In a data frame `records` is 1 for a first chunk, 0 for a middle or last one
-// and at most body_bytes otherwise; in a control frame records, chunk and
-// chunk_total_bytes are 0. What breaks one of these rules is refused (kField).
+// and at most body_bytes otherwise. In a control frame records, chunk and
+// chunk_total_bytes are 0. A frame that breaks one of these rules is refused
+// (kField).
 //
-// Hello, refusal and goodbye keep their form in every version from 2 on. Of
-// their headers magic, version, kind, the checksums, body_bytes, the ids,
-// session, received_through, consumed_through and stamp stay where they are;
-// all else is sent as 0 and not looked at. Their bodies are in hello.h.
+// Hello, refusal and goodbye keep their form in every version from 2 on. These
+// fields of their headers stay where they are: magic, version, kind, the
+// checksums, body_bytes, the ids, session, received_through, consumed_through
+// and stamp. All others are sent as 0 and ignored. Their bodies are in hello.h.
 //
-// Threading: values. Errors: decoding takes any bytes and says which field was
-// wrong.
+// Decoding takes any bytes and says which field is wrong.
 
 #ifndef CLUSTER_CODEC_FRAME_HEADER_H_
 #define CLUSTER_CODEC_FRAME_HEADER_H_
@@ -86,8 +86,8 @@ enum FrameFlag : std::uint8_t {
   kAckRequest = 1,  // please acknowledge as soon as the input is drained
   kGap = 2,         // a frame was skipped: please resend after received_through
   kHearsYou = 4,    // frames of the addressee arrive here
-  // please tell as soon as what was sent so far, through the sequence of this
-  // frame, is consumed
+  // please acknowledge as soon as all frames up to this one's sequence are
+  // consumed
   kConsumeRequest = 8,
 };
 
@@ -138,18 +138,18 @@ std::uint32_t Crc32c(absl::string_view bytes);
 // The sum of a concatenation: Crc32cExtend(Crc32c(a), b) == Crc32c(a + b).
 std::uint32_t Crc32cExtend(std::uint32_t crc, absl::string_view bytes);
 
-// Writes the 80 bytes at `out`; computes header_crc. body_crc is the caller's,
-// so that bodies which are shared or sent again are summed once.
+// Writes the 80 bytes at `out` and computes header_crc. The caller supplies
+// body_crc, so that a body which is shared or sent again is summed once.
 void EncodeFrameHeader(const FrameHeader& header, char* out);
 
-// Where a body's sum waits for its header, or stays behind it: in the room for
-// the header, where EncodeFrameHeader will put the same.
+// Keeps a body's sum in the room for its header, where EncodeFrameHeader puts
+// the same value.
 void StoreBodyCrc(std::uint32_t body_crc, char* header);
 std::uint32_t LoadBodyCrc(const char* header);
 
-// Reads and checks header and body of one whole frame. On success `body` is
-// what follows the header. After kVersion the header's version and ids are what
-// the frame says, and nothing else is.
+// Reads and checks header and body of one whole frame. On success `body` holds
+// the bytes behind the header. After kVersion only the header's version and ids
+// are set.
 FrameError DecodeFrame(absl::string_view frame, FrameHeader* header,
                        absl::string_view* body);
 // The same of a frame in two pieces: exactly the header, and the body.

@@ -1,5 +1,6 @@
-// Hello, refusal and goodbye: what servers say to each other whatever versions
-// they speak, so the form of these three never changes.
+// Hello, refusal and goodbye: the frames that begin and end sessions.
+//
+// Servers of any two versions understand them, so their form never changes.
 //
 // A body is a list of entries: u16 type, u16 length, that many bytes; integers
 // are little-endian. A reader skips entries of types that it does not know. It
@@ -18,10 +19,9 @@
 //   goodbye  1 reason u16         2 text
 // clang-format on
 //
-// A missing number is 0, a missing text empty. Texts are at most
-// kWireTextBytesMax bytes, bodies at most kLastingBodyBytesMax.
-//
-// Threading: values. Errors: decoding takes any bytes and answers false.
+// A missing number is 0, a missing text empty. Texts have at most
+// kWireTextBytesMax bytes, bodies at most kLastingBodyBytesMax. Decoding takes
+// any bytes and returns false for a malformed body.
 //
 //   std::string body = EncodeHello(hello);
 //   if (!DecodeHello(body, &hello)) ...
@@ -56,26 +56,24 @@ struct Hello {
   std::uint64_t features = 0;     // bits as above; unknown ones are kept
   std::uint64_t incarnation = 0;  // of the sender
   std::uint64_t epoch = 0;        // the sender's half of the session's epoch
-  std::uint64_t nonce = 0;        // fresh; only who echoes it is believed
+  std::uint64_t nonce = 0;        // fresh; only an echo of it is believed
   // The addressee's last nonce and epoch, 0 if none is known.
   std::uint64_t echo_nonce = 0;
   std::uint64_t echo_epoch = 0;
-  // The sender takes this many bytes unconsumed, and frames and payloads of
-  // this size. A claim: the reader clamps it to a limit of its own.
+  // The sender takes so many bytes unconsumed, and frames and payloads of these
+  // sizes. The reader clamps each claim to a limit of its own.
   std::uint64_t window_bytes = 0;
   std::uint64_t frame_bytes_max = 0;
   std::uint64_t payload_bytes_max = 0;
   std::uint8_t codec = 0;
   std::string cluster;
-  // The sender's address in its own config, for people. Nothing is dialled
-  // because of it.
+  // The sender's address in its own config, for people; never dialled.
   std::string address;
   std::uint32_t heartbeat_ms = 0;
   std::uint32_t peer_timeout_ms = 0;
 };
 
-// Why a hello is refused. A reader shows the text of a code that it does not
-// know.
+// The reason of a refusal. For an unknown code a reader shows the text.
 enum class RefusalCode : std::uint16_t {
   kNoCommonVersion = 1,
   kWrongCluster = 2,
@@ -105,8 +103,8 @@ std::string EncodeHello(const Hello& hello);
 std::string EncodeRefusal(const Refusal& refusal);
 std::string EncodeGoodbye(const Goodbye& goodbye);
 
-// False if the body is malformed. A hello's incarnation, epoch and nonce are not
-// 0, and its version_max is not less than its version_min.
+// False if the body is malformed. A hello's incarnation, epoch and nonce are
+// not 0, and its version_max is not less than its version_min.
 bool DecodeHello(absl::string_view body, Hello* hello);
 bool DecodeRefusal(absl::string_view body, Refusal* refusal);
 bool DecodeGoodbye(absl::string_view body, Goodbye* goodbye);

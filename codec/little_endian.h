@@ -1,10 +1,7 @@
-// Integers in little-endian byte order, at any alignment.
+// Loads and stores unsigned integers in little-endian order, at any alignment.
 //
-// What it is: load and store for unsigned integers, one move each on a
-// little-endian machine. What it is not: a reader with bounds; the caller has
-// checked that the bytes are there.
-//
-// Threads: pure functions. Errors: none.
+// One move each on a little-endian machine. The caller checks that the bytes
+// are there.
 //
 //   StoreLittle<std::uint32_t>(out + 12, body_crc);
 //   const auto sequence = LoadLittle<std::uint64_t>(frame.data() + 40);

@@ -1,10 +1,7 @@
-// Registry: the codecs of this library by name and by id.
+// Finds a codec by its name in the config, or by its id in a frame.
 //
-// What it is: an explicit table, one line per codec (registry.cc), so that the
-// config's "codec" and the id in a frame can choose. Nothing registers itself.
-//
-// Threads: safe from any. Ownership: the codecs live for ever. Errors:
-// kNotFound, naming the known codecs.
+// The table in registry.cc has one line per codec; nothing registers itself.
+// Thread-safe. Codecs live for ever.
 //
 //   absl::StatusOr<const Codec*> codec = FindCodec("binary");
 //   if (codec.ok()) (*codec)->EncodeStandalone(envelope, &message);

@@ -1,13 +1,12 @@
-// The binary codec: compact records for frames, id 1, name "binary".
+// The binary codec: compact records, id 1, `"codec": "binary"` in the config.
 //
-// What it is: the codec of the config's `"codec": "binary"`. A record that
-// follows a like one costs two bytes above its payload. What it is not: a
-// format for strangers without this grammar (codec/json is), or a checksum of
-// bodies (the frame's header has it).
+// A record that follows a like one costs two bytes beside its payload. A
+// frame's header has the checksum of its body; a standalone message has its
+// own.
 //
 // Wire grammar. Integers are little-endian. A varint holds seven bits a byte,
-// the lowest first, the top bit of a byte saying that another follows; only
-// the shortest form is taken, of at most 64 bits.
+// lowest first; the top bit says that another byte follows. Readers accept only
+// the shortest form, of at most 64 bits.
 //
 //   body       = *record
 //   record     = full / changes          a full one leans on nothing
@@ -31,14 +30,13 @@
 //                wrap at 64 bits
 //   standalone = %xC1 %x01 (version), u32 CRC-32C of what follows, full
 //
-// A record of the form %x80 has neither group nor correlation: they are 0. The
-// first record of a stretch is full, and so is one whose incarnation or
-// sender differs from the record before. Other flag and state bits are refused.
+// In a record of the form %x80 group and correlation are 0. The first record of
+// a stretch is full, and so is one whose incarnation or sender differs from the
+// record before. Readers refuse other flag and state bits.
 //
-// Threads: stateless; use it from any. Ownership: a decoded payload points
-// into the input. Errors: kDataLoss where bytes are missing or a checksum is
-// wrong, else kInvalidArgument; the text counts bytes from the start of the
-// record.
+// The codec is stateless and safe from any thread. Errors are kDataLoss where
+// bytes are missing or a checksum is wrong, else kInvalidArgument. Their text
+// counts bytes from the start of the record.
 //
 //   const cluster::Codec& codec = cluster::BinaryCodec();
 //   std::string message;

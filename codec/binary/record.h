@@ -1,12 +1,9 @@
-// One binary record: the grammar of binary.h, apart from the Codec interface.
+// Reads and writes one binary record, by the grammar of binary.h.
 //
-// The record of an envelope that has all fields but id and payload from the one
-// before is written and read here, in a few dozen instructions where it is
-// called; every other one in record.cc.
-//
-// Not here: standalone messages (binary.cc). Threads: pure functions on what
-// they are given. Ownership: a read payload points into the body. Errors: those
-// of binary.h.
+// The functions in this header are inline and handle the common record: only id
+// and payload differ from the record before. All others go to record.cc.
+// Standalone messages are in binary.cc. Thread-safe: pure functions. A payload
+// that was read points into the body.
 //
 //   char* end = WriteRecordFields(envelope, &context, out);
 //   std::memcpy(end, envelope.payload.data(), envelope.payload.size());
@@ -26,7 +23,8 @@
 
 namespace cluster {
 
-// Of a record without its payload: a full one with every varint at its longest.
+// The bytes of a full record without its payload, with every varint at its
+// longest.
 inline constexpr std::size_t kRecordFieldsBytesMax =
     1 + 8 + 10 + 5 + 5 + 2 + 10 + 1 + 10 + 10 + 10;
 
@@ -62,7 +60,7 @@ inline bool LooksLike(const RecordContext& before, const EnvelopeView& now) {
   return (wide | static_cast<unsigned>(narrow) | bytes) == 0;
 }
 
-// For every record; call the two below.
+// Work for every record; callers use the two below.
 char* WriteAnyRecordFields(const EnvelopeView& envelope, RecordContext* context,
                            char* out);
 absl::Status ReadAnyRecord(absl::string_view* body, DecodeState* state);
@@ -88,8 +86,8 @@ inline char* WriteRecordFields(const EnvelopeView& envelope,
   return WriteVarint(out, payload_bytes);
 }
 
-// Takes the record at the front of `body`, which is not empty. What it does here
-// it does without a call.
+// Takes the record at the front of `body`, which is not empty. The common
+// record costs no call.
 inline absl::Status ReadRecord(absl::string_view* body, DecodeState* state) {
   const char* in = body->data();
   const char* const end = in + body->size();

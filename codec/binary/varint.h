@@ -1,8 +1,7 @@
-// Varints of the binary codec: seven bits a byte, the lowest first, in the
-// shortest form only.
+// Varints of the binary codec: seven bits a byte, lowest first, in the shortest
+// form only.
 //
-// Threads: pure functions. Errors: reading answers a null end, and VarintFault
-// then says why.
+// Pure functions. A read that fails has a null end; FaultOfVarint says why.
 //
 //   out = WriteVarint(out, term);                      // at most 10 bytes
 //   const VarintRead term = ReadVarint(in, end);
@@ -28,15 +27,16 @@ inline char* WriteVarint(char* out, std::uint64_t value) {
   return out;
 }
 
-// What was read, and the byte behind it: null if the bytes end within it, or if
-// it is not the shortest form of a 64-bit value. In two registers.
+// A value, and the byte behind it. `end` is null if the bytes end within the
+// varint, or if it is not the shortest form of a 64-bit value. Fits two
+// registers.
 struct VarintRead {
   const char* end;
   std::uint64_t value;
 };
 
-// One of two bytes at most; for a longer one the end is null, as for none. Calls
-// nothing.
+// Reads a varint of at most two bytes. For a longer one `end` is null, as for
+// none. Calls nothing.
 inline VarintRead ReadShortVarint(const char* in, const char* end) {
   constexpr unsigned kMore = 0x80;
   if (in == end) return {nullptr, 0};
@@ -48,7 +48,7 @@ inline VarintRead ReadShortVarint(const char* in, const char* end) {
   return {in + 2, (low - kMore) | high << 7};
 }
 
-// Of any length; call ReadVarint.
+// Reads a varint of any length; callers use ReadVarint.
 VarintRead ReadLongVarint(const char* in, const char* end);
 
 inline VarintRead ReadVarint(const char* in, const char* end) {
@@ -56,7 +56,7 @@ inline VarintRead ReadVarint(const char* in, const char* end) {
   return read.end != nullptr ? read : ReadLongVarint(in, end);
 }
 
-// Why ReadVarint(in, end) found none.
+// Says why ReadVarint(in, end) found no varint.
 enum class VarintFault { kTruncated, kOverlong };
 VarintFault FaultOfVarint(const char* in, const char* end);
 

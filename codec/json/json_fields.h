@@ -1,13 +1,9 @@
-// JsonFields: takes the events of a JSON reader and fills in an envelope.
+// JsonFields: fills in an envelope from the events of a rapidjson::Reader.
 //
-// What it is: a handler for rapidjson::Reader. It decides what a key means,
-// which type and range its value has, and how deep an ignored value may nest.
-// What it is not: a parser.
-//
-// Threads: a value of one thread. Ownership: borrows the envelope, and the
-// scratch, which holds the text that is parsed in place and then the payload.
-// Errors: an event that answers false ends the parse, and `fault` and `key` say
-// why.
+// It decides what a key means, which type and range its value has, and how deep
+// an ignored value may nest. It borrows the envelope and the scratch, which
+// holds the text that is parsed in place and then the payload. An event that
+// returns false ends the parse; `fault` and `key` say why.
 
 #ifndef CLUSTER_CODEC_JSON_JSON_FIELDS_H_
 #define CLUSTER_CODEC_JSON_JSON_FIELDS_H_
@@ -26,7 +22,7 @@ class JsonFields {
   JsonFields(std::string* scratch, EnvelopeView* envelope)
       : scratch_(scratch), envelope_(envelope) {}
 
-  // "" if no event was refused, else what was wrong; and with which key.
+  // The fault and its key; "" if no event was refused.
   absl::string_view fault() const { return fault_; }
   const char* key() const;
 
@@ -64,8 +60,7 @@ class JsonFields {
   };
   static Field FieldOf(absl::string_view key);
 
-  // Whether the value at hand belongs to nobody: below or beside the known
-  // keys.
+  // Whether the value at hand is below or beside the known keys.
   bool Ignored() const { return depth_ > 1 || field_ == Field::kIgnored; }
   bool Other() { return Ignored() && depth_ > 0 ? true : WrongType(); }
   bool Open(bool object);

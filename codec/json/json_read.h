@@ -1,8 +1,7 @@
-// Reads one envelope from a JSON object: the grammar of json.h, apart from the
-// Codec interface.
+// Reads one envelope from a JSON object, by the grammar of json.h.
 //
-// Threads: a pure function. Ownership: the payload lies in `scratch`. Errors:
-// kInvalidArgument with what was wrong and at which byte of `text`.
+// A pure function. The payload is in `scratch`. kInvalidArgument says what is
+// wrong at which byte of `text`.
 //
 //   RETURN_IF_ERROR(ReadJson(line, &state->scratch, &envelope));
 

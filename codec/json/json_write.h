@@ -1,8 +1,6 @@
-// Writes one envelope as a JSON object: the grammar of json.h, apart from the
-// Codec interface.
+// Writes one envelope as a JSON object, by the grammar of json.h.
 //
-// Threads: pure functions. Ownership: the caller's buffer. Errors: none, given
-// room.
+// Pure functions; they cannot fail in a buffer of JsonBytesMax bytes.
 //
 //   out = WriteJson(envelope, out);
 //   *out++ = '\n';
@@ -16,7 +14,7 @@
 
 namespace cluster {
 
-// An upper bound of what WriteJson writes, in bytes.
+// WriteJson writes at most so many bytes.
 std::size_t JsonBytesMax(const EnvelopeView& envelope);
 
 // Writes the object at `out`, which has room for JsonBytesMax, and returns its

@@ -1,7 +1,4 @@
-// What the JSON form of a payload depends on: is it UTF-8, and how long is it
-// once escaped.
-//
-// Threads: pure functions. Errors: none.
+// Whether a payload is UTF-8, and how long it is once escaped or in base64.
 //
 //   const char* key = IsUtf8(payload) ? "Payload" : "PayloadBase64";
 
@@ -14,16 +11,16 @@
 
 namespace cluster {
 
-// How many bytes at the front of `text` are whole UTF-8 characters; all of them
-// if it is UTF-8. Surrogates and overlong forms are not.
+// How many bytes at the front of `text` are whole UTF-8 characters. Surrogates
+// and overlong forms are not UTF-8.
 std::size_t Utf8Bytes(absl::string_view text);
 inline bool IsUtf8(absl::string_view text) {
   return Utf8Bytes(text) == text.size();
 }
 
 // The bytes of a JSON string of `text`, without its quotes, as RapidJSON writes
-// it: two for a quote, a backslash and what has a letter ("\\n"), six for any other
-// control character.
+// it. A quote, a backslash and a control character with a letter ("\\n") take
+// two bytes, any other control character six.
 std::size_t EscapedBytes(absl::string_view text);
 
 // The bytes of the base64 form of so many bytes, padding included.

@@ -1,10 +1,9 @@
-// The properties that every codec's decoders are fuzzed for.
+// The properties that every codec's decoders are fuzzed for; aborts if one
+// fails.
 //
-// Whatever the bytes: no read out of bounds (the sanitizers' part), no record
-// of no bytes, ids and lane in range, an error that names a byte; and what was
-// decoded is encoded within the bound and decodes to the same.
-//
-// Not for production code. Threads: pure functions. Errors: aborts.
+// Whatever the bytes: no read out of bounds (sanitizers see it), no empty
+// record, ids and lane in range. An error names a byte. An envelope that was
+// decoded is encoded within the bound, and decodes to the same.
 //
 //   FuzzBody(BinaryCodec(), input);
 

@@ -1,8 +1,7 @@
-// What fuzz functions share: a check that stays on in every build, a copy of
-// the input that nothing follows, and equality of what was decoded.
+// For fuzz functions: a check that stays on in every build, a copy of the input
+// that nothing follows, and equality of envelopes.
 //
-// Not for production code. Threads: pure functions. Errors: FUZZ_CHECK traps,
-// which libFuzzer and a replayed corpus both report.
+// FUZZ_CHECK aborts, which libFuzzer and a replayed corpus both report.
 //
 //   FUZZ_CHECK(SameEnvelope(view, again));
 
@@ -29,8 +28,8 @@
 
 namespace cluster {
 
-// The bytes in a buffer of exactly their size, so that a sanitizer sees a read
-// behind them; a std::string has a zero there.
+// A copy in a buffer of exactly its size, so that a sanitizer sees a read
+// behind it. A std::string has a zero there.
 class ExactCopy {
  public:
   explicit ExactCopy(absl::string_view bytes)
@@ -44,8 +43,8 @@ class ExactCopy {
   const std::size_t size_;
 };
 
-// Equal fields and payloads; the payload of `view` is read, so that a view that
-// points astray is seen by a sanitizer.
+// Compares fields and payloads. It reads the payloads, so a sanitizer sees a
+// view that points astray.
 inline bool SameEnvelope(const EnvelopeView& a, const EnvelopeView& b) {
   return a.ToEnvelope() == b.ToEnvelope();
 }

@@ -1,7 +1,7 @@
-// Random envelopes for tests: all fields over their whole range, with small
-// changes from one to the next as often as large ones.
+// Random envelopes for tests, with fields over their whole range.
 //
-// Not for production code. Threads: one thread each. Errors: none.
+// Small changes from one envelope to the next are as common as large ones. Each
+// thread needs its own RandomEnvelopes.
 //
 //   RandomEnvelopes source(seed);          // print the seed when a test fails
 //   cluster::Envelope envelope = source.Next();
