@@ -1,12 +1,18 @@
-// PeerEvent: what became of a peer, as Server::OnPeerEvent tells it.
+// What became of a peer.
 //
-// Order: kUp precedes the first envelope of a session, kRestarted lies between
-// the envelopes of two sessions. Where over a thousand events wait for a handler
-// that does not return, a peer's later ones are told in its earlier ones' place:
-// its last state, that there were restarts, and their sums. Threads and
-// ownership: a value. What it is
-// not: a membership protocol; who belongs to the cluster is the config's and
-// AddPeer's to say.
+// Events have their places among the envelopes: kUp precedes the first envelope
+// of a session, and kRestarted lies between the envelopes of two sessions. What
+// you get depends on how you receive:
+// - With OnPeerEvent and OnEnvelope: both handlers run in that order, one call
+//   at a time. So an event waits for the envelopes before it.
+// - With OnPeerEvent and Receive: the handler runs at once, also while envelopes
+//   before the event are unread. Receive returns those behind it only once the
+//   handler has returned.
+// - Without OnPeerEvent: no events; Stats counts what they tell.
+//
+// While a handler does not return, events wait. Past a thousand of them, a peer's
+// new event takes in the one of the same type that waits, and adds its sums: so
+// the last state of each peer comes last, and memory stays bounded.
 //
 //   server->OnPeerEvent([](const cluster::PeerEvent& event) {
 //     std::cerr << event << "\n";
@@ -47,8 +53,8 @@ struct PeerEvent {
   std::uint64_t unknown_fate = 0;
   std::uint64_t resent = 0;
 
-  // kRejected: how many like it there were since the last such event. A flood
-  // is one event a second; Stats counts each.
+  // kRejected: how many more like it there were. A flood is one event a second;
+  // Stats counts each.
   std::uint64_t withheld = 0;
 };
 

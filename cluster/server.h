@@ -127,8 +127,8 @@ class Server {
       absl::Duration timeout = absl::InfiniteDuration());
 
   // Waits as Receive does for the first, then takes what is there at once, at
-  // most `envelopes_max` (at least 1) in all, up to where an event is still to
-  // be told. It replaces what `out` held, and uses its memory again: with the
+  // most `envelopes_max` (at least 1) in all, up to an event for which
+  // OnPeerEvent has not returned yet. It replaces what `out` held, and uses its memory again: with the
   // same vector every time, only a batch that is larger than the one before
   // allocates. After an error `out` is as it was.
   absl::Status ReceiveBatch(std::vector<Envelope>* out, int envelopes_max,
@@ -138,8 +138,9 @@ class Server {
   // aborts.
   void OnEnvelope(std::function<void(const EnvelopeView&)> handler);
   // Called when a peer goes up, down, restarts or is removed, and when somebody
-  // is turned away. Set it before Start; later aborts. With OnEnvelope events
-  // come among the envelopes, so from ReceiveMessage on.
+  // is turned away. Set it before Start; later aborts. With OnEnvelope it is
+  // called between envelopes, so from ReceiveMessage on; else at once
+  // (peer_event.h).
   void OnPeerEvent(std::function<void(const PeerEvent&)> handler);
 
   // Waits until every envelope that was accepted before the call is

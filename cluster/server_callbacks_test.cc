@@ -87,6 +87,24 @@ TEST(ServerCallbacksTest, ABatchEndsWhereAnEventIsStillToBeTold) {
   EXPECT_EQ(batch[0].payload, "from 3");
 }
 
+TEST(ServerCallbacksTest, AnEventHandlerAloneIsNotBehindUnreadEnvelopes) {
+  const Config config = MakeConfig(3);
+  std::promise<void> three_is_up;
+  auto one = Make(1, config);
+  one->OnPeerEvent([&](const PeerEvent& event) {
+    if (event.peer == 3 && event.type == PeerEvent::kUp)
+      three_is_up.set_value();
+  });
+  ASSERT_TRUE(one->Start().ok());
+  auto two = Started(2, config);
+  ASSERT_TRUE(two->Send(To(1, "unread")).ok());
+  AwaitArrivals(*one, 2, 1);
+  auto three = Started(3, config);
+  EXPECT_EQ(three_is_up.get_future().wait_for(absl::ToChronoSeconds(kLong)),
+            std::future_status::ready);
+  EXPECT_EQ(one->Receive(kLong)->payload, "unread");
+}
+
 TEST(ServerCallbacksTest, HandlersMayNotWait) {
   const Config config = MakeConfig(2);
   auto one = Started(1, config);

@@ -7,13 +7,13 @@ namespace cluster {
 BestEffortPeer::BestEffortPeer(int id, const Codec* codec,
                                std::size_t payload_bytes_max,
                                std::size_t frame_bytes_max,
-                               Transport* transport, Callbacks* callbacks)
+                               Transport* transport, Inbox* inbox)
     : Peer(id),
       codec_(codec),
       payload_bytes_max_(payload_bytes_max),
       frame_bytes_max_(frame_bytes_max),
       transport_(transport),
-      callbacks_(callbacks) {
+      inbox_(inbox) {
   stats_.peer = id;
 }
 
@@ -68,7 +68,7 @@ void BestEffortPeer::Event(PeerEvent::Type type, absl::string_view reason) {
   event.type = type;
   event.peer = id();
   event.reason = std::string(reason);
-  callbacks_->PushEvent(std::move(event));
+  inbox_->PushEvent(std::move(event));
 }
 
 void BestEffortPeer::Leave() {

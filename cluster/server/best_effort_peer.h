@@ -15,8 +15,8 @@
 #include <string>
 
 #include "cluster/codec/codec.h"
-#include "cluster/server/callbacks.h"
 #include "cluster/server/generations.h"
+#include "cluster/server/inbox.h"
 #include "cluster/server/peer.h"
 #include "cluster/session/link_config.h"
 #include "cluster/transport/transport.h"
@@ -34,7 +34,7 @@ class BestEffortPeer : public Peer {
   // All pointers outlive the peer. `frame_bytes_max`: the transport's.
   BestEffortPeer(int id, const Codec* codec, std::size_t payload_bytes_max,
                  std::size_t frame_bytes_max, Transport* transport,
-                 Callbacks* callbacks);
+                 Inbox* inbox);
 
   SendOutcome Send(int id, const EnvelopeView& envelope) override;
   bool WaitForRoom(int id, const EnvelopeView& envelope,
@@ -74,7 +74,7 @@ class BestEffortPeer : public Peer {
   const std::size_t payload_bytes_max_;
   const std::size_t frame_bytes_max_;
   Transport* const transport_;
-  Callbacks* const callbacks_;
+  Inbox* const inbox_;
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;

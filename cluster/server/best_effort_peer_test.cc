@@ -28,10 +28,9 @@ class BestEffortPeerTest : public testing::Test {
 
   Wires wires_;
   Inbox inbox_{1, 1 << 20, 1 << 20};
-  Callbacks callbacks_{&inbox_};
   BestEffortPeer peer_{
-      2,       *FindCodec("json"), kPayloadBytesMax, kFrameBytesMax,
-      &wires_, &callbacks_};
+      2,      *FindCodec("json"), kPayloadBytesMax, kFrameBytesMax, &wires_,
+      &inbox_};
 };
 
 // JSON says control characters in base64, four bytes for three.

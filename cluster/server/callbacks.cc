@@ -3,7 +3,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
-#include <new>
 #include <utility>
 
 #include "cluster/base/fork_generation.h"
@@ -61,10 +60,22 @@ void Callbacks::Run(const char* name, const Handler& handler,
 void Callbacks::SetEnvelopeHandler(
     std::function<void(const EnvelopeView&)> handler) {
   on_envelope_ = std::move(handler);
+  ShareOutEvents();
 }
 
 void Callbacks::SetEventHandler(std::function<void(const PeerEvent&)> handler) {
   on_event_ = std::move(handler);
+  ShareOutEvents();
+}
+
+void Callbacks::ShareOutEvents() {
+  if (on_event_ == nullptr) {
+    inbox_->SetEventTaker(Inbox::EventTaker::kNobody);
+  } else if (on_envelope_ == nullptr) {
+    inbox_->SetEventTaker(Inbox::EventTaker::kTeller);
+  } else {
+    inbox_->SetEventTaker(Inbox::EventTaker::kReader);
+  }
 }
 
 bool Callbacks::InCallback() const { return running_here == this; }
@@ -84,7 +95,6 @@ void Callbacks::StopBeginning() {
   std::lock_guard<std::mutex> lock(mutex_);
   stopping_ = true;
   wake_.notify_all();
-  handled_.notify_all();
 }
 
 void Callbacks::Stop() {
@@ -104,32 +114,18 @@ void Callbacks::Loop() {
 }
 
 void Callbacks::Wake() {
+  inbox_->WakeReader();
+  if (none()) return;
   std::lock_guard<std::mutex> lock(mutex_);
   awake_ = true;
   wake_.notify_one();
 }
 
-void Callbacks::PushEvent(PeerEvent event) {
-  if (on_event_ == nullptr) return;
-  std::lock_guard<std::mutex> lock(mutex_);
-  if (!events_.Push(std::move(event))) return;
-  events_pending_ = true;
-  // Under the lock, so that markers are in the order of their events. Receive
-  // waits at each for all that are pending.
-  try {
-    inbox_->PushMarker(/*again=*/on_envelope_ != nullptr);
-  } catch (const std::bad_alloc&) {
-    events_.DropLast();
-    events_pending_ = running_event_ || !events_.empty();
-    throw;
-  }
-}
-
 void Callbacks::RunHere() {
-  if (on_envelope_ != nullptr) {
-    if (enabled_) RunInbox();
-  } else if (events_pending_) {
-    RunEvents();
+  if (on_envelope_ == nullptr) {
+    if (on_event_ != nullptr) RunEvents();
+  } else if (enabled_) {
+    RunInbox();
   }
 }
 
@@ -142,44 +138,26 @@ void Callbacks::RunInbox() {
     while (!stopping_) {
       if (const EnvelopeView* const envelope = inbox_->Next()) {
         Run("OnEnvelope", on_envelope_, *envelope);
-        continue;
+      } else if (const absl::optional<PeerEvent> event = inbox_->TakeEvent()) {
+        Run("OnPeerEvent", on_event_, *event);
+      } else {
+        break;
       }
-      // Not pending, and there is none: one that is being pushed is found when
-      // the role is taken again.
-      if (!events_pending_ || !inbox_->TakeMarker()) break;
-      PeerEvent event;
-      {
-        std::lock_guard<std::mutex> lock(mutex_);
-        event = events_.Pop();
-        events_pending_ = !events_.empty();
-      }
-      Run("OnPeerEvent", on_event_, event);
     }
   }
 }
 
+// Whoever finds that an event is being told leaves the next one to its teller.
 void Callbacks::RunEvents() {
-  std::unique_lock<std::mutex> lock(mutex_);
-  while (!running_event_ && !events_.empty() && !stopping_) {
-    const PeerEvent event = events_.Pop();
-    running_event_ = true;
-    lock.unlock();
+  while (!stopping_) {
+    const absl::optional<PeerEvent> event = inbox_->BeginTelling();
+    if (!event) return;
     {
       HandlerScope scope(this);
-      Run("OnPeerEvent", on_event_, event);
+      Run("OnPeerEvent", on_event_, *event);
     }
-    lock.lock();
-    running_event_ = false;
-    events_pending_ = !events_.empty();
+    inbox_->EndTelling();
   }
-  handled_.notify_all();
-}
-
-bool Callbacks::WaitForEvents(LazyDeadline* deadline) {
-  if (!events_pending_) return true;
-  std::unique_lock<std::mutex> lock(mutex_);
-  return handled_.wait_until(lock, deadline->Get(),
-                             [this] { return stopping_ || !events_pending_; });
 }
 
 }  // namespace cluster

@@ -1,15 +1,12 @@
-// Callbacks: runs the user's handlers, one at a time.
+// Runs the user's handlers, one at a time: on the transport's receiving thread
+// where it is at hand (no hop), else on a thread of its own.
 //
-// What it is: the OnEnvelope and OnPeerEvent handlers, and who runs them: the
-// transport's receiving thread where it is at hand (no hop), else a thread of
-// its own. Events have their places in the inbox, between the envelopes of the
-// sessions that they part. With an OnEnvelope handler they are told where they
-// lie; without one, as soon as they come, and Receive goes past such a place
-// only when that was done. What it is not: where envelopes wait (Inbox).
+// With an OnEnvelope handler it is the inbox's reader, and runs both handlers in
+// the inbox's order. Without one it takes events as soon as they come.
 //
-// Threads: safe; SetHandlers before Start. No lock is held over user code. A
-// handler that throws ends the process with a text, and so does one that returns
-// in a child that it forked.
+// Thread-safe, but for the setters, which come before Start. No lock is held
+// over user code. A handler that throws ends the process with a text, and so
+// does one that returns in a child that it forked.
 
 #ifndef CLUSTER_SERVER_CALLBACKS_H_
 #define CLUSTER_SERVER_CALLBACKS_H_
@@ -25,7 +22,6 @@
 #include "cluster/envelope.h"
 #include "cluster/peer_event.h"
 #include "cluster/server/inbox.h"
-#include "cluster/server/pending_events.h"
 
 namespace cluster {
 
@@ -48,21 +44,17 @@ class Callbacks {
   // The same, and none that the own thread runs is running when it returns.
   void Stop();
 
-  // An event happened. Does not run it; RunHere or Wake must follow. Throws
-  // std::bad_alloc where memory ends, and then it was not pushed.
-  void PushEvent(PeerEvent event);
   // Runs what is to be run on this thread, unless another one is at it.
   void RunHere();
-  // The same on the own thread.
+  // After a push to the inbox: the same on the own thread, and a Receive that
+  // waits wakes up. Call it without a lock that a reader may want.
   void Wake();
-  // Waits until the events that are pending now have been handled; false at the
-  // deadline.
-  bool WaitForEvents(LazyDeadline* deadline);
 
   // Whether the calling thread is in a handler of this server.
   bool InCallback() const;
 
  private:
+  void ShareOutEvents();
   void Loop();
   void RunInbox();
   void RunEvents();
@@ -74,14 +66,10 @@ class Callbacks {
   std::function<void(const PeerEvent&)> on_event_;
   std::atomic<bool> enabled_{false};
   std::atomic<bool> stopping_{false};
-  std::atomic<bool> events_pending_{false};  // not all of events_ were handled
 
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::condition_variable handled_;
-  PendingEvents events_;
-  bool running_event_ = false;
-  bool awake_ = false;
+  bool awake_ = false;  // guarded by mutex_
   std::thread thread_;
 };
 

@@ -50,7 +50,6 @@ FrameVerdict FrameRouter::Refuse(RefusalReason reason, FrameVerdict verdict) {
 void FrameRouter::Report(RefusalReason reason, int peer,
                          absl::string_view text) {
   rejections_->Report(reason, peer, text, MonotonicNow());
-  callbacks_->Wake();
 }
 
 bool FrameRouter::MaySpeakFor(int sender, const absl::optional<int>& identity) {

@@ -22,23 +22,35 @@ Inbox::Inbox(int self_id, std::size_t payload_bytes_max, std::size_t bytes_max)
       payload_bytes_max_(payload_bytes_max),
       bytes_max_(bytes_max) {}
 
-bool Inbox::IsMarker(const Item& item) {
-  return item.kind == Item::Kind::kMarker;
+// With the lock held, as the next two.
+bool Inbox::EventIsNext() const {
+  const std::uint64_t next = pushed_ - items_.size();
+  return (telling_ && *telling_ <= next) ||
+         (!events_.empty() && events_.first_place() <= next);
+}
+
+bool Inbox::Readable() const {
+  return EventIsNext() ? event_taker_ == EventTaker::kReader : !items_.empty();
+}
+
+// Whether somebody waits who may read now. While another one reads, the end of
+// that wakes them.
+bool Inbox::ReaderIsDue() const {
+  return readers_waiting_ > 0 &&
+         role_.load(std::memory_order_relaxed) <= Role::kBegun && Readable();
 }
 
 void Inbox::PushItem(Item item) {
   const bool own = item.own;
   const std::size_t bytes = item.bytes;
   items_.PushBack(std::move(item));
+  ++pushed_;
   if (own) {
     ++own_.accepted;
     ++own_.queued;
     own_.queued_bytes += bytes;
   }
-  // Who reads tells them when it ends.
-  if (readers_waiting_ > 0 &&
-      role_.load(std::memory_order_relaxed) <= Role::kBegun)
-    wake_due_.store(true, std::memory_order_relaxed);
+  if (ReaderIsDue()) wake_due_.store(true, std::memory_order_relaxed);
 }
 
 void Inbox::Push(ArrivalSource* source, Arrival arrival) {
@@ -70,7 +82,6 @@ bool Inbox::PushEnvelope(const EnvelopeView& envelope) {
   }
   try {
     Item item;
-    item.kind = Item::Kind::kEnvelope;
     item.envelope = envelope.ToEnvelope();
     item.own = envelope.sender_id == self_id_;
     item.bytes = bytes;
@@ -110,16 +121,14 @@ bool Inbox::WaitForRoom(std::size_t payload_bytes,
   return !closed_ && HasRoom(payload_bytes);
 }
 
-void Inbox::PushMarker(bool again) {
-  Item item;
-  item.kind = Item::Kind::kMarker;
-  {
-    std::lock_guard<std::mutex> lock(mutex_);
-    if (closed_ || (!again && !items_.empty() && IsMarker(items_.back())))
-      return;
-    PushItem(std::move(item));
-  }
-  WakeReader();
+void Inbox::PushEvent(PeerEvent event) {
+  if (event_taker_ == EventTaker::kNobody) return;
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (closed_) return;
+  events_.Push(std::move(event), pushed_);
+  event_waits_ = true;
+  // Also where it took the place of an earlier one, and with that frees items.
+  if (ReaderIsDue()) wake_due_.store(true, std::memory_order_relaxed);
 }
 
 bool Inbox::TryContinueReading() {
@@ -142,7 +151,7 @@ bool Inbox::TakeRole() {
   while (true) {
     switch (role) {
       case Role::kFree:
-        if (items_.empty()) return false;
+        if (!Readable()) return false;
         [[fallthrough]];
       case Role::kBegun:
         if (role_.compare_exchange_weak(
@@ -208,12 +217,12 @@ void Inbox::PutBack() {
 
 bool Inbox::NextItem() {
   std::lock_guard<std::mutex> lock(mutex_);
-  if (closed_ || items_.empty() || IsMarker(items_.front())) return false;
+  if (closed_ || items_.empty() || EventIsNext()) return false;
   current_ = std::move(items_.front());
   items_.DropFront();
   has_current_ = true;
   // Read from here on: who takes it may look at bytes() at once.
-  if (current_.kind == Item::Kind::kEnvelope) {
+  if (current_.envelope) {
     if (current_.own) {
       --own_.queued;
       own_.queued_bytes -= current_.bytes;
@@ -224,9 +233,7 @@ bool Inbox::NextItem() {
   rest_ = current_.arrival.body.bytes;
   decode_.first = true;
   sender_ = current_.arrival.sender;
-  codec_ = current_.kind == Item::Kind::kArrival
-               ? FindCodec(current_.arrival.codec)
-               : nullptr;
+  codec_ = current_.envelope ? nullptr : FindCodec(current_.arrival.codec);
   return true;
 }
 
@@ -257,7 +264,7 @@ bool Inbox::NextWithoutRecord() {
     ++taken_;
     return true;
   }
-  if (current_.kind == Item::Kind::kEnvelope) {
+  if (current_.envelope) {
     if (taken_ > 0) return false;
     ++taken_;
     decode_.envelope = EnvelopeView(*current_.envelope);
@@ -341,24 +348,41 @@ bool Inbox::WaitOwn(std::uint64_t accepted,
   return settled;
 }
 
-bool Inbox::AtMarker() const {
+absl::optional<PeerEvent> Inbox::TakeEvent() {
+  if (event_taker_ != EventTaker::kReader || !event_waits_)
+    return absl::nullopt;
   std::lock_guard<std::mutex> lock(mutex_);
-  return !closed_ && !items_.empty() && IsMarker(items_.front());
+  if (closed_ || !EventIsNext()) return absl::nullopt;
+  PeerEvent event = events_.Pop();
+  event_waits_ = !events_.empty();
+  return event;
 }
 
-bool Inbox::TakeMarker() {
-  if (!AtMarker()) return false;
+absl::optional<PeerEvent> Inbox::BeginTelling() {
+  if (!event_waits_) return absl::nullopt;
   std::lock_guard<std::mutex> lock(mutex_);
-  items_.DropFront();  // only the reader takes
-  return true;
+  if (closed_ || telling_ || events_.empty()) return absl::nullopt;
+  telling_ = events_.first_place();
+  PeerEvent event = events_.Pop();
+  event_waits_ = !events_.empty();
+  return event;
+}
+
+void Inbox::EndTelling() {
+  bool due;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    telling_.reset();
+    due = ReaderIsDue();
+  }
+  if (due) readable_.notify_one();
 }
 
 void Inbox::EndReading() {
   const bool exhausted =
       has_current_ &&
-      (current_.kind == Item::Kind::kEnvelope
-           ? taken_ > 0
-           : rest_.empty() && taken_ == current_.arrival.records);
+      (current_.envelope ? taken_ > 0
+                         : rest_.empty() && taken_ == current_.arrival.records);
   if (exhausted) Settle();
   LeaveRole(has_current_ ? Role::kBegun : Role::kFree);
 }

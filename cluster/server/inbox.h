@@ -1,19 +1,16 @@
-// Inbox: what has arrived and was not taken yet, in order.
+// Everything that waits for the application, in one order: arrivals (a frame's
+// worth of records each), single envelopes, and events.
 //
-// What it is: a queue of whole arrivals (a frame's worth of records each) and
-// of single envelopes, from which envelopes are decoded one by one by whoever
-// reads. Reading is a role that one thread at a time has, so decoding and
-// copying need no lock; and to take the role where the last reader left it, in
-// the middle of an arrival, and to leave it there again, costs one atomic
-// operation each. What it is not: a bound on peers (their windows are), or the
-// one who calls handlers (Callbacks is).
+// One thread at a time has the reader's role; it decodes and copies without a
+// lock. Taking the role in the middle of an arrival costs one atomic operation,
+// and so does leaving it there. An event that an OnPeerEvent handler takes at
+// once holds back only what lies behind it.
 //
-// Threads: safe. Ownership: an arrival keeps its frame's bytes until its last
-// record was taken. Errors: records that make no sense are told to their
-// source, and skipped.
+// Thread-safe. An arrival keeps its frame's bytes until its last record is
+// taken. Its source hears of records that make no sense; the reader skips them.
 //
 //   inbox.Push(source, std::move(arrival));  // on the transport's thread
-//   ...                                      // gives back locks of its own
+//   ...                                      // gives back its own locks
 //   inbox.WakeReader();
 //
 //   if (inbox.BeginReading(deadline)) {      // on any thread
@@ -37,17 +34,18 @@
 #include "cluster/base/ring.h"
 #include "cluster/codec/codec.h"
 #include "cluster/envelope.h"
+#include "cluster/peer_event.h"
+#include "cluster/server/event_queue.h"
 #include "cluster/session/link.h"
 #include "cluster/stats.h"
 
 namespace cluster {
 
-// Where arrivals come from, and who is told what became of them. Called by the
-// reader, with no lock held.
+// The peer that an arrival came from. The reader calls it, with no lock held.
 class ArrivalSource {
  public:
   virtual ~ArrivalSource() = default;
-  // Every record of the arrival was taken. Its body is gone.
+  // The reader has taken every record. The body is gone.
   virtual void OnConsumed(const Arrival& arrival) = 0;
   // Its records make no sense: kBadRecord, or kWrongIdentity where one names
   // another server as its sender.
@@ -57,6 +55,13 @@ class ArrivalSource {
 
 class Inbox {
  public:
+  // Who takes events.
+  enum class EventTaker : std::uint8_t {
+    kNobody,  // PushEvent drops them
+    kReader,  // the reader, in their places (TakeEvent)
+    kTeller,  // another thread, at once (BeginTelling)
+  };
+
   // Gives the reader's role back, that was taken before, at its end.
   class Reading {
    public:
@@ -73,9 +78,11 @@ class Inbox {
   // PushEnvelope takes.
   Inbox(int self_id, std::size_t payload_bytes_max, std::size_t bytes_max);
   int self_id() const { return self_id_; }
+  // Call it before the server starts. The default is kNobody.
+  void SetEventTaker(EventTaker taker) { event_taker_ = taker; }
 
-  // An arrival that a window has room for; after Close it is only counted. Who
-  // waits for it hears of it by the WakeReader that has to follow.
+  // An arrival that a window has room for; after Close it is only counted.
+  // WakeReader has to follow.
   void Push(ArrivalSource* source, Arrival arrival);
   // Call it without a lock that the reader may want: it would wake up to sleep
   // again.
@@ -92,27 +99,31 @@ class Inbox {
   // or when closed.
   bool WaitForRoom(std::size_t payload_bytes,
                    std::chrono::steady_clock::time_point deadline);
-  // A place in the order at which Next stops; one `again` where the last is one
-  // already.
-  void PushMarker(bool again);
+  // Takes its place behind all that was pushed before. WakeReader has to follow.
+  // Throws std::bad_alloc where memory ends, and has pushed nothing.
+  void PushEvent(PeerEvent event);
 
   // Takes the reader's role when there is something to read: by `deadline`, or
-  // false. False when closed.
+  // false. False when closed. Nothing behind an untold event is to be read.
   bool BeginReading(std::chrono::steady_clock::time_point deadline);
   // The same without waiting.
   bool TryBeginReading();
   // The same only where the last reader left records behind.
   bool TryContinueReading();
   // With the role: the next envelope, valid until the next call; null if none
-  // is at hand or a marker is next.
+  // is at hand or an event is next.
   const EnvelopeView* Next();
   // With the role: the envelope that Next returned last is to be returned again.
   void PutBack();
-  // With the role: whether a marker is next; and takes it.
-  bool AtMarker() const;
-  bool TakeMarker();
+  // With the role: the event that is next, where events are the reader's.
+  absl::optional<PeerEvent> TakeEvent();
   // Gives the role back.
   void EndReading();
+
+  // Where events are the teller's: the first one, wherever it lies, if none is
+  // being told. EndTelling must follow; until then it keeps its place.
+  absl::optional<PeerEvent> BeginTelling();
+  void EndTelling();
 
   // From now on nothing is read or waited for. What is here stays in bytes();
   // own envelopes are dropped from their accounts.
@@ -135,8 +146,8 @@ class Inbox {
   }
 
  private:
+  // An arrival, or an envelope.
   struct Item {
-    enum class Kind { kArrival, kEnvelope, kMarker } kind = Kind::kArrival;
     ArrivalSource* source = nullptr;
     Arrival arrival;
     // Not there in most, and then nothing that is moved.
@@ -154,7 +165,9 @@ class Inbox {
     kWanted,   // taken, and somebody waits for it
   };
 
-  static bool IsMarker(const Item& item);
+  bool EventIsNext() const;
+  bool Readable() const;
+  bool ReaderIsDue() const;
   bool HasRoom(std::size_t payload_bytes) const;
   bool TakeRole();
   void LeaveRole(Role left);
@@ -179,6 +192,11 @@ class Inbox {
   std::condition_variable readable_;
   std::condition_variable room_;
   Ring<Item> items_;
+  std::uint64_t pushed_ = 0;  // items, ever
+  EventQueue events_;         // the place of each is pushed_ as it was then
+  std::atomic<bool> event_waits_{false};   // events_ is not empty
+  absl::optional<std::uint64_t> telling_;  // the place of the one being told
+  EventTaker event_taker_ = EventTaker::kNobody;
   std::atomic<std::size_t> bytes_{0};
   std::size_t envelope_bytes_ = 0;  // of them, PushEnvelope's
   int readers_waiting_ = 0;

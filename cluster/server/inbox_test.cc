@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/types/optional.h"
 #include "cluster/codec/registry.h"
 #include "gtest/gtest.h"
 
@@ -101,21 +102,6 @@ TEST(InboxTest, WhatAWindowBoundsTakesNoRoomFromEnvelopes) {
   EXPECT_FALSE(inbox.PushEnvelope(Addressed(kSelf)));
 }
 
-TEST(InboxTest, AMarkerNotWantedAgainIsThereOnce) {
-  Inbox inbox(kSelf, kPayloadBytesMax, kPayloadBytesMax);
-  inbox.PushMarker(/*again=*/false);
-  inbox.PushMarker(/*again=*/false);
-  ASSERT_TRUE(inbox.PushEnvelope(Addressed(kSelf)));
-  inbox.PushMarker(/*again=*/false);
-  ASSERT_TRUE(inbox.TryBeginReading());
-  EXPECT_TRUE(inbox.TakeMarker());
-  EXPECT_FALSE(inbox.AtMarker());
-  EXPECT_NE(inbox.Next(), nullptr);
-  EXPECT_EQ(inbox.Next(), nullptr);
-  EXPECT_TRUE(inbox.TakeMarker());
-  inbox.EndReading();
-}
-
 TEST(InboxTest, AnArrivalIsCountedUntilJustBeforeItsSourceHears) {
   Inbox inbox(kSelf, kPayloadBytesMax, kPayloadBytesMax);
   ByteWatch source(&inbox);
@@ -147,13 +133,156 @@ TEST(InboxTest, WhatArrivesAfterCloseIsCountedAndNotConsumed) {
   EXPECT_EQ(source.consumed, 0);
 }
 
-TEST(InboxTest, AMarkerStopsTheReader) {
+PeerEvent EventOf(int peer) {
+  PeerEvent event;
+  event.peer = peer;
+  return event;
+}
+
+// All that is to be read now: "e" for an envelope, an event by its peer.
+std::string ReadAll(Inbox* inbox) {
+  std::string read;
+  if (!inbox->TryBeginReading()) return read;
+  const Inbox::Reading role(inbox);
+  while (true) {
+    if (inbox->Next() != nullptr) {
+      read += "e";
+    } else if (const absl::optional<PeerEvent> event = inbox->TakeEvent()) {
+      read += std::to_string(event->peer);
+    } else {
+      return read;
+    }
+  }
+}
+
+TEST(InboxTest, AReaderOfEventsTakesAllInOrder) {
   Inbox inbox(kSelf, kPayloadBytesMax, kPayloadBytesMax);
-  inbox.PushMarker(/*again=*/true);
+  inbox.SetEventTaker(Inbox::EventTaker::kReader);
+  ByteWatch source(&inbox);
+  inbox.PushEvent(EventOf(2));
+  inbox.PushEvent(EventOf(3));
+  EXPECT_EQ(ReadAll(&inbox), "23");
+  inbox.PushEvent(EventOf(4));
+  inbox.Push(&source, ArrivalOf(2));
+  ASSERT_TRUE(inbox.PushEnvelope(Addressed(kSelf)));
+  inbox.PushEvent(EventOf(5));
+  inbox.Push(&source, ArrivalOf(1));
+  EXPECT_EQ(ReadAll(&inbox), "4eee5e");
+  EXPECT_EQ(ReadAll(&inbox), "");
+}
+
+TEST(InboxTest, AReaderIsNotPastAnEventThatItHasNotTaken) {
+  Inbox inbox(kSelf, kPayloadBytesMax, kPayloadBytesMax);
+  inbox.SetEventTaker(Inbox::EventTaker::kReader);
+  inbox.PushEvent(EventOf(2));
   ASSERT_TRUE(inbox.PushEnvelope(Addressed(kSelf)));
   ASSERT_TRUE(inbox.TryBeginReading());
   EXPECT_EQ(inbox.Next(), nullptr);
-  EXPECT_TRUE(inbox.TakeMarker());
+  inbox.EndReading();
+  EXPECT_EQ(ReadAll(&inbox), "2e");
+}
+
+TEST(InboxTest, EventsThatNobodyTakesAreNotKept) {
+  Inbox inbox(kSelf, kPayloadBytesMax, kPayloadBytesMax);
+  inbox.PushEvent(EventOf(2));
+  ASSERT_TRUE(inbox.PushEnvelope(Addressed(kSelf)));
+  EXPECT_FALSE(inbox.BeginTelling());
+  EXPECT_EQ(ReadAll(&inbox), "e");
+}
+
+TEST(InboxTest, ATellerIsNotBehindWhatIsUnread) {
+  Inbox inbox(kSelf, kPayloadBytesMax, kPayloadBytesMax);
+  inbox.SetEventTaker(Inbox::EventTaker::kTeller);
+  ASSERT_TRUE(inbox.PushEnvelope(Addressed(kSelf)));
+  inbox.PushEvent(EventOf(2));
+  const absl::optional<PeerEvent> event = inbox.BeginTelling();
+  ASSERT_TRUE(event);
+  EXPECT_EQ(event->peer, 2);
+  inbox.EndTelling();
+  EXPECT_FALSE(inbox.BeginTelling());
+  EXPECT_EQ(ReadAll(&inbox), "e");
+}
+
+TEST(InboxTest, OneEventAtATimeIsTold) {
+  Inbox inbox(kSelf, kPayloadBytesMax, kPayloadBytesMax);
+  inbox.SetEventTaker(Inbox::EventTaker::kTeller);
+  inbox.PushEvent(EventOf(2));
+  inbox.PushEvent(EventOf(3));
+  ASSERT_TRUE(inbox.BeginTelling());
+  EXPECT_FALSE(inbox.BeginTelling());
+  inbox.EndTelling();
+  const absl::optional<PeerEvent> next = inbox.BeginTelling();
+  ASSERT_TRUE(next);
+  EXPECT_EQ(next->peer, 3);
+  inbox.EndTelling();
+}
+
+TEST(InboxTest, OnlyWhatLiesBeforeAnUntoldEventIsRead) {
+  Inbox inbox(kSelf, kPayloadBytesMax, kPayloadBytesMax);
+  inbox.SetEventTaker(Inbox::EventTaker::kTeller);
+  ASSERT_TRUE(inbox.PushEnvelope(Addressed(kSelf)));
+  inbox.PushEvent(EventOf(2));
+  ASSERT_TRUE(inbox.PushEnvelope(Addressed(kSelf)));
+  inbox.PushEvent(EventOf(3));
+  ASSERT_TRUE(inbox.PushEnvelope(Addressed(kSelf)));
+  EXPECT_EQ(ReadAll(&inbox), "e");
+  EXPECT_FALSE(inbox.TryBeginReading());
+  ASSERT_TRUE(inbox.BeginTelling());
+  EXPECT_EQ(ReadAll(&inbox), "");
+  inbox.EndTelling();
+  EXPECT_EQ(ReadAll(&inbox), "e");
+  ASSERT_TRUE(inbox.BeginTelling());
+  EXPECT_EQ(ReadAll(&inbox), "");
+  inbox.EndTelling();
+  EXPECT_EQ(ReadAll(&inbox), "e");
+}
+
+// In most rounds the reader waits by then.
+TEST(InboxTest, TheEndOfTellingWakesAReader) {
+  constexpr int kRounds = 300;
+  Inbox inbox(kSelf, kPayloadBytesMax, kPayloadBytesMax);
+  inbox.SetEventTaker(Inbox::EventTaker::kTeller);
+  for (int round = 0; round < kRounds; ++round) {
+    inbox.PushEvent(EventOf(2));
+    ASSERT_TRUE(inbox.BeginTelling());
+    ASSERT_TRUE(inbox.PushEnvelope(Addressed(kSelf)));
+    std::atomic<bool> comes{false};
+    bool taken = false;
+    std::thread reader([&] {
+      comes = true;
+      taken = inbox.BeginReading(std::chrono::steady_clock::now() +
+                                 std::chrono::seconds(30));
+    });
+    while (!comes) std::this_thread::yield();
+    inbox.EndTelling();
+    reader.join();
+    ASSERT_TRUE(taken) << round;
+    EXPECT_NE(inbox.Next(), nullptr);
+    inbox.EndReading();
+  }
+}
+
+// An event that takes in an earlier one gives up its place: what lay behind it
+// may be read.
+TEST(InboxTest, AnEventThatMovedBackFreesAReader) {
+  Inbox inbox(kSelf, kPayloadBytesMax, kPayloadBytesMax);
+  inbox.SetEventTaker(Inbox::EventTaker::kTeller);
+  inbox.PushEvent(EventOf(2));
+  ASSERT_TRUE(inbox.PushEnvelope(Addressed(kSelf)));
+  for (std::size_t i = 1; i < EventQueue::kMax; ++i)
+    inbox.PushEvent(EventOf(3));
+  std::atomic<bool> comes{false};
+  bool taken = false;
+  std::thread reader([&] {
+    comes = true;
+    taken = inbox.BeginReading(std::chrono::steady_clock::now() +
+                               std::chrono::seconds(30));
+  });
+  while (!comes) std::this_thread::yield();
+  inbox.PushEvent(EventOf(2));
+  inbox.WakeReader();
+  reader.join();
+  ASSERT_TRUE(taken);
   EXPECT_NE(inbox.Next(), nullptr);
   inbox.EndReading();
 }

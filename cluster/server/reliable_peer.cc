@@ -120,7 +120,7 @@ PeerStats ReliablePeer::Remove() {
   generations_.End();
   watchdog_generation_ = 0;
   Serve(kNobody);
-  callbacks_->PushEvent(std::move(event));
+  inbox_->PushEvent(std::move(event));
   const PeerStats counters = retired_;
   Release(std::move(lock));
   return counters;
@@ -206,8 +206,7 @@ bool ReliablePeer::Tick(absl::Time now) {
   bool redial = false;
   bool by_watchdog = false;
   bool busy = false;
-  bool event = false;
-  bool arrival = false;
+  bool pushed = false;
   {
     std::unique_lock<std::mutex> lock(mutex_);
     if (link_ == nullptr) {
@@ -216,7 +215,7 @@ bool ReliablePeer::Tick(absl::Time now) {
                            std::memory_order_relaxed);
       return false;
     }
-    event_pushed_ = arrival_pushed_ = tick_wanted_ = false;
+    pushed_ = tick_wanted_ = false;
     OrAtNextTick([&] { link_->Tick(now); });
     Pump();
     busy = link_->Busy() || tick_wanted_;
@@ -226,8 +225,7 @@ bool ReliablePeer::Tick(absl::Time now) {
         until = std::min(until, reported_ + SilenceMax());
       idle_until_ns_.store(absl::ToUnixNanos(until), std::memory_order_relaxed);
     }
-    event = event_pushed_ || arrival_pushed_;
-    arrival = arrival_pushed_;
+    pushed = pushed_;
     // The transport believes in a connection on which nobody answers: it may be
     // half-open.
     if (link_->connected() && !link_->up() &&
@@ -243,8 +241,7 @@ bool ReliablePeer::Tick(absl::Time now) {
     }
     Release(std::move(lock));
   }
-  if (arrival) inbox_->WakeReader();
-  if (event) callbacks_->Wake();
+  if (pushed) callbacks_->Wake();
   if (redial) Redial(by_watchdog);
   return busy;
 }
@@ -282,18 +279,16 @@ PeerStats ReliablePeer::Stats() const {
 }
 
 void ReliablePeer::OnConsumed(const Arrival& arrival) {
-  bool more = false;
+  bool pushed = false;
   {
     const std::unique_lock<std::mutex> lock = Touch();
     if (!Serves(arrival.sender)) return;
-    arrival_pushed_ = false;
+    pushed_ = false;
     link_->Consumed(arrival.session, arrival.sequence);
-    more = arrival_pushed_;
+    pushed = pushed_;
     Pump();
   }
-  if (!more) return;
-  inbox_->WakeReader();
-  callbacks_->Wake();
+  if (pushed) callbacks_->Wake();
 }
 
 // The reader has let the records go, and may be any thread of the application:
@@ -322,13 +317,13 @@ void ReliablePeer::RejectRecords(const Arrival& arrival, RefusalReason reason,
 }
 
 void ReliablePeer::OnArrival(Arrival arrival) {
-  arrival_pushed_ = true;
+  pushed_ = true;
   inbox_->Push(this, std::move(arrival));
 }
 
 void ReliablePeer::OnLinkEvent(PeerEvent event) {
-  event_pushed_ = true;
-  callbacks_->PushEvent(std::move(event));
+  pushed_ = true;
+  inbox_->PushEvent(std::move(event));
 }
 
 }  // namespace cluster

@@ -168,8 +168,7 @@ class ReliablePeer : public Peer, public ArrivalSource, private LinkSink {
   absl::Time reported_ = absl::InfinitePast();
   // Of the watchdog's dial of which nothing was heard yet; 0: none.
   std::uint64_t watchdog_generation_ = 0;
-  bool event_pushed_ = false;
-  bool arrival_pushed_ = false;
+  bool pushed_ = false;       // to the inbox, by the call that holds mutex_
   bool tick_wanted_ = false;  // something is left to the next tick
   bool left_ = false;         // the server stops
 

@@ -84,7 +84,10 @@ ServerCore::ServerCore(int server_id, Config config, const Codec* codec,
               ? std::make_unique<Broadcaster>(MakeLink(kBroadcast), &peers_)
               : nullptr),
       rejections_(
-          [this](PeerEvent event) { callbacks_.PushEvent(std::move(event)); },
+          [this](PeerEvent event) {
+            inbox_.PushEvent(std::move(event));
+            callbacks_.Wake();
+          },
           [this](int id) { return peers_.Find(id) != nullptr; }),
       router_(
           id_, config_.delivery,
@@ -145,8 +148,7 @@ std::unique_ptr<Peer> ServerCore::NewPeer(int id) {
   if (config_.delivery == Delivery::kBestEffort) {
     return std::make_unique<BestEffortPeer>(
         id, codec_, config_.payload_bytes_max,
-        MessageBytesMax(config_.payload_bytes_max), transport_.get(),
-        &callbacks_);
+        MessageBytesMax(config_.payload_bytes_max), transport_.get(), &inbox_);
   }
   return std::make_unique<ReliablePeer>(MakeLink(id), transport_.get(), &inbox_,
                                         &callbacks_, &rejections_);

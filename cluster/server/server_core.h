@@ -9,7 +9,7 @@
 // ends, with all as it was: Server turns that into OutOfMemory.
 //
 // Threads: as Server says. Order of locks: stop, lifecycle, members, the
-// broadcaster's, then one peer's, then the callbacks', then the inbox's. In a
+// broadcaster's, then one peer's, then the inbox's. In a
 // child of fork a lock may be held for ever by a thread that is not there, so
 // every call looks first whether the server was started in this process.
 
@@ -150,8 +150,6 @@ class ServerCore {
                    std::vector<Envelope>* out);
   absl::StatusOr<Envelope> ReceiveInTime(absl::Duration timeout);
   absl::Status BeginReceive(LazyDeadline* deadline);
-  absl::Status NextToReceive(LazyDeadline* deadline,
-                             const EnvelopeView** envelope);
 
   const int id_;
   const Codec* const codec_;

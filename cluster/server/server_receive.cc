@@ -7,13 +7,6 @@
 #include "cluster/server/server_core.h"
 
 namespace cluster {
-namespace {
-
-absl::Status NoneInTime() {
-  return absl::DeadlineExceededError("no envelope came in time");
-}
-
-}  // namespace
 
 absl::Status ServerCore::BeginReceive(LazyDeadline* deadline) {
   if (InAnotherProcess()) return AfterFork();
@@ -31,21 +24,7 @@ absl::Status ServerCore::BeginReceive(LazyDeadline* deadline) {
   if (inbox_.TryBeginReading() || inbox_.BeginReading(deadline->Get()))
     return absl::OkStatus();
   if (inbox_.closed()) return absl::CancelledError("the server was stopped");
-  return NoneInTime();
-}
-
-// With the reader's role. What there was to read may have been refused, or only
-// events: then it is null.
-absl::Status ServerCore::NextToReceive(LazyDeadline* deadline,
-                                       const EnvelopeView** envelope) {
-  *envelope = inbox_.Next();
-  while (*envelope == nullptr && inbox_.AtMarker()) {
-    // An event that precedes an envelope is told before that is read.
-    if (!callbacks_.WaitForEvents(deadline)) return NoneInTime();
-    inbox_.TakeMarker();
-    *envelope = inbox_.Next();
-  }
-  return absl::OkStatus();
+  return absl::DeadlineExceededError("no envelope came in time");
 }
 
 absl::StatusOr<Envelope> ServerCore::Copied(const EnvelopeView& envelope) {
@@ -98,10 +77,9 @@ absl::StatusOr<Envelope> ServerCore::ReceiveInTime(absl::Duration timeout) {
     if (absl::Status status = BeginReceive(&deadline); !status.ok())
       return status;
     const Inbox::Reading role(&inbox_);
-    const EnvelopeView* envelope = nullptr;
-    if (absl::Status status = NextToReceive(&deadline, &envelope); !status.ok())
-      return status;
-    if (envelope != nullptr) return Copied(*envelope);
+    // What there was to read may have been refused.
+    if (const EnvelopeView* const envelope = inbox_.Next())
+      return Copied(*envelope);
   }
 }
 
@@ -123,9 +101,7 @@ absl::Status ServerCore::ReceiveBatch(std::vector<Envelope>* out,
     if (absl::Status status = BeginReceive(&deadline); !status.ok())
       return status;
     const Inbox::Reading role(&inbox_);
-    const EnvelopeView* envelope = nullptr;
-    if (absl::Status status = NextToReceive(&deadline, &envelope); !status.ok())
-      return status;
+    const EnvelopeView* envelope = inbox_.Next();
     while (envelope != nullptr && CopyToBatch(*envelope, taken, out)) {
       ++taken;
       envelope = taken < most ? NextOfBatch() : nullptr;
