@@ -36,31 +36,26 @@ class BestEffortPeer : public Peer {
                  std::size_t frame_bytes_max, Transport* transport,
                  Inbox* inbox);
 
-  SendOutcome Send(int id, const EnvelopeView& envelope) override;
+  // Never waits.
+  SendOutcome Send(int id, const EnvelopeView& envelope);
+  // Waits until Send may answer something else than kFull; false at the deadline.
   bool WaitForRoom(int id, const EnvelopeView& envelope,
-                   std::chrono::steady_clock::time_point deadline) override;
-  FlushMark BeginFlush(int /*id*/) override { return {}; }
-  bool WaitFlushed(const FlushMark&,
-                   std::chrono::steady_clock::time_point) override {
-    return true;
-  }
-  bool WaitReceived(std::chrono::steady_clock::time_point) override {
-    return true;
-  }
+                   std::chrono::steady_clock::time_point deadline);
 
-  void Begin(std::uint64_t /*incarnation*/) override {}
-  absl::Status Connect(const std::string& address) override;
-  void Leave() override;
-  PeerStats Remove() override;
-  void Join(int id, const PeerStats& before) override;
+  absl::Status Connect(const std::string& address);
+  // The server stops: takes no more.
+  void Leave();
+  // No member any more: reports kRemoved, serves nobody. Returns the counters of
+  // the membership, and of those before that Join was told.
+  PeerStats Remove();
+  // Serves this member from now on, which had these counters before.
+  void Join(int id, const PeerStats& before);
 
-  void OnConnected(int id, std::uint64_t generation) override;
+  void OnConnected(int id, std::uint64_t generation);
   void OnDisconnected(int id, std::uint64_t generation,
-                      absl::string_view reason) override;
-  void OnWritable(int id) override;
-  void OnDrained() override {}
-  bool Tick(absl::Time /*now*/) override { return false; }
-  PeerStats Stats() const override;
+                      absl::string_view reason);
+  void OnWritable(int id);
+  PeerStats Stats() const;
 
   // A message of the member arrived and was taken; or refused. False: it is not
   // served.

@@ -11,37 +11,34 @@ namespace {
 // between: fewer would not be worth a look at each peer.
 constexpr int kDirectMin = 8;
 
-// A server whose deliveries have sessions has no other kind.
-ReliablePeer* Reliable(Peer* peer) { return static_cast<ReliablePeer*>(peer); }
-
 }  // namespace
 
-Broadcaster::Broadcaster(const LinkConfig& config, const PeerTable<Peer>* peers)
+Broadcaster::Broadcaster(const LinkConfig& config,
+                         const PeerTable<ReliablePeer>* peers)
     : config_(config),
       batch_bytes_(BatchBytes(config)),
       gathered_bytes_max_(GatheredBytesMax(config)),
       peers_(peers),
       batch_(config_, kGatheringLane) {}
 
-std::vector<std::pair<int, Peer*>> Broadcaster::Send(
-    const EnvelopeView& envelope) {
-  std::vector<std::pair<int, Peer*>> troubled;
+std::vector<int> Broadcaster::Send(const EnvelopeView& envelope) {
+  std::vector<int> troubled;
   if (open() && Gather(envelope)) return troubled;
   const bool large = envelope.payload.size() > LoneBytes(config_.frame_bytes);
   absl::optional<Batch> encoded;
   bool taken = true;  // by all who are members
   bool memory = true;
-  for (Peer* const peer : peers_->all()) {
+  for (ReliablePeer* const peer : peers_->all()) {
     const int id = peer->id();
     if (id == Peer::kNobody) continue;
     // One that gets none keeps it from no other.
     try {
-      const SendOutcome outcome =
-          large ? Reliable(peer)->SendLarge(id, envelope, &encoded)
-                : peer->Send(id, envelope);
+      const SendOutcome outcome = large
+                                      ? peer->SendLarge(id, envelope, &encoded)
+                                      : peer->Send(id, envelope);
       if (outcome == SendOutcome::kAccepted) continue;
       taken = taken && outcome == SendOutcome::kRemoved;
-      troubled.emplace_back(id, peer);
+      troubled.push_back(id);
     } catch (const std::bad_alloc&) {
       memory = false;
     }
@@ -60,8 +57,8 @@ void Broadcaster::CountDirect() {
 }
 
 bool Broadcaster::AllGather() const {
-  for (Peer* const peer : peers_->all()) {
-    if (!Reliable(peer)->Gathers(kGatheringLane, batch_bytes_)) return false;
+  for (ReliablePeer* const peer : peers_->all()) {
+    if (!peer->Gathers(kGatheringLane, batch_bytes_)) return false;
   }
   return true;
 }
@@ -109,9 +106,9 @@ void Broadcaster::HandOver() {
 
 // Nobody becomes a member or leaves meanwhile: that waits for Close.
 void Broadcaster::HandOverClosed() {
-  const absl::Span<Peer* const> peers = peers_->all();
+  const absl::Span<ReliablePeer* const> peers = peers_->all();
   for (; closed_taken_ < peers.size(); ++closed_taken_)
-    Reliable(peers[closed_taken_])->SendShared(closed_, encode_);
+    peers[closed_taken_]->SendShared(closed_, encode_);
   closed_ = Batch();
   closed_taken_ = 0;
 }

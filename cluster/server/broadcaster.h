@@ -18,7 +18,7 @@
 // gathered was not accepted by those who had none, and what was gathered before
 // reaches every peer once: where HandOver ended, the next one goes on.
 //
-//   for (const auto& [id, peer] : broadcaster.Send(view)) ...  // trouble
+//   for (int id : broadcaster.Send(view)) ...  // trouble
 //   if (broadcaster.open()) broadcaster.Close();
 //   peer->Send(other);
 
@@ -28,7 +28,6 @@
 #include <atomic>
 #include <cstddef>
 #include <mutex>
-#include <utility>
 #include <vector>
 
 #include "cluster/server/peer_table.h"
@@ -40,15 +39,14 @@ namespace cluster {
 
 class Broadcaster {
  public:
-  // `config` is that of any of the links. The table holds ReliablePeers, and
-  // outlives the broadcaster.
-  Broadcaster(const LinkConfig& config, const PeerTable<Peer>* peers);
+  // `config` is that of any of the links. The table outlives the broadcaster.
+  Broadcaster(const LinkConfig& config, const PeerTable<ReliablePeer>* peers);
   Broadcaster(const Broadcaster&) = delete;
   Broadcaster& operator=(const Broadcaster&) = delete;
 
   // Takes the envelope for all members, and returns those that did not take it,
   // with kFull, kTooLarge or kRemoved. Does not wait.
-  std::vector<std::pair<int, Peer*>> Send(const EnvelopeView& envelope);
+  std::vector<int> Send(const EnvelopeView& envelope);
 
   // Whether broadcasts may be waiting here, or are about to.
   bool open() const { return open_.load(std::memory_order_acquire); }
@@ -71,7 +69,7 @@ class Broadcaster {
   const LinkConfig config_;
   const std::size_t batch_bytes_;
   const std::size_t gathered_bytes_max_;
-  const PeerTable<Peer>* const peers_;
+  const PeerTable<ReliablePeer>* const peers_;
 
   std::atomic<int> direct_{0};  // broadcasts in a row that did not gather here
 

@@ -89,7 +89,7 @@ class BroadcasterTest : public testing::Test {
   Inbox inbox_{1, 1 << 20, 1 << 20};
   Callbacks callbacks_{&inbox_};
   Rejections rejections_{[](PeerEvent) {}, [](int) { return true; }};
-  PeerTable<Peer> peers_;
+  PeerTable<ReliablePeer> peers_;
   std::map<int, ReliablePeer*> near_;
   std::map<int, std::unique_ptr<LinkEnd>> far_;
   std::unique_ptr<Broadcaster> broadcaster_;

@@ -1,26 +1,17 @@
-// Peer: one other member, as the server's shell sees it, whatever the delivery.
+// What both kinds of peer have in common: the member that they serve.
 //
-// The interface of ReliablePeer and BestEffortPeer. A peer object lives as long
-// as its server, so that nobody who found it has to ask whether it is still
-// there; but it may serve another member by then. So each call names the member
-// that it is for, and does nothing for one that is not served any more.
+// A peer object lives as long as its server, so whoever found it may use it. But
+// it may serve another member by then. So each call names the member that it is
+// for, and does nothing for one that is not served any more.
 //
-// Threads: safe; each peer has one lock, and nobody holds two. Errors:
-// SendOutcome. Where memory ends Send throws std::bad_alloc, and the envelope was
-// not accepted.
+// Thread-safe; each peer has one lock, and nobody holds two.
 
 #ifndef CLUSTER_SERVER_PEER_H_
 #define CLUSTER_SERVER_PEER_H_
 
 #include <atomic>
-#include <chrono>
 #include <cstdint>
-#include <string>
 
-#include "absl/status/status.h"
-#include "absl/strings/string_view.h"
-#include "absl/time/time.h"
-#include "cluster/envelope.h"
 #include "cluster/session/link.h"
 #include "cluster/stats.h"
 
@@ -47,61 +38,23 @@ class Peer {
   static constexpr int kNobody = -1;
 
   explicit Peer(int id) : id_(id) {}
-  virtual ~Peer() = default;
+  Peer(const Peer&) = delete;
+  Peer& operator=(const Peer&) = delete;
 
-  // The member that it serves; kNobody if none. Changed under the lock of the
-  // peer.
+  // The member that it serves; kNobody if there is none. Changed under the lock
+  // of the peer.
   int id() const { return id_.load(std::memory_order_relaxed); }
 
-  // Never waits.
-  virtual SendOutcome Send(int id, const EnvelopeView& envelope) = 0;
-  // Waits until Send of this envelope may answer something else than kFull or
-  // kNoMemory; false at the deadline.
-  virtual bool WaitForRoom(int id, const EnvelopeView& envelope,
-                           std::chrono::steady_clock::time_point deadline) = 0;
-  // What was accepted so far, and asks the peer to tell soon that it has
-  // consumed it.
-  virtual FlushMark BeginFlush(int id) = 0;
-  // Waits until all of it is acknowledged or dropped; false at the deadline.
-  virtual bool WaitFlushed(const FlushMark& mark,
-                           std::chrono::steady_clock::time_point deadline) = 0;
-  // Waits until all that was accepted is with the peer, unless the peer was
-  // there and went; for a shutdown.
-  virtual bool WaitReceived(std::chrono::steady_clock::time_point deadline) = 0;
-
-  // The server starts, as this life of its id; before it, nothing is sent.
-  virtual void Begin(std::uint64_t incarnation) = 0;
-  // The transport is there and the address known: dial.
-  virtual absl::Status Connect(const std::string& address) = 0;
-  // Says goodbye and drops the rest, counted as kStopped.
-  virtual void Leave() = 0;
-  // No member any more: drops all, reports kRemoved, serves nobody. Returns the
-  // counters of the membership, and of those before that Join was told.
-  virtual PeerStats Remove() = 0;
-  // Serves this member from now on, which had these counters before. It serves
-  // nobody, or was just made for it.
-  virtual void Join(int id, const PeerStats& before) = 0;
-
-  // From the transport.
-  virtual void OnConnected(int id, std::uint64_t generation) = 0;
-  virtual void OnDisconnected(int id, std::uint64_t generation,
-                              absl::string_view reason) = 0;
-  virtual void OnWritable(int id) = 0;
-  // The input is drained: acknowledge, and send what was waiting for an
-  // acknowledgement.
-  virtual void OnDrained() = 0;
-
-  // True if it should be called again soon rather than at leisure.
-  virtual bool Tick(absl::Time now) = 0;
-
-  virtual PeerStats Stats() const = 0;
-
  protected:
+  ~Peer() = default;
   void Serve(int id) { id_.store(id, std::memory_order_relaxed); }
 
  private:
   std::atomic<int> id_;
 };
+
+// Adds the counters of `more` to `total`.
+void AddCounters(const PeerStats& more, PeerStats* total);
 
 }  // namespace cluster
 

@@ -4,10 +4,28 @@
 #include <iterator>
 
 #include "absl/strings/str_cat.h"
+#include "cluster/base/clock.h"
 
 namespace cluster {
-
 constexpr absl::Duration Rejections::kEventInterval;
+
+void Rejections::RefuseClaim(int sender, const absl::optional<int>& identity) {
+  const RefusalReason reason = identity ? RefusalReason::kWrongIdentity
+                                        : RefusalReason::kUnauthenticated;
+  Count(reason);
+  Report(reason, sender,
+         identity ? absl::StrCat("server ", *identity,
+                                 " sent a frame in the name of server ", sender)
+                  : absl::StrCat("a frame in the name of server ", sender,
+                                 " on a connection that proved nothing"),
+         MonotonicNow());
+}
+
+void Rejections::Add(const Rejection& rejection) {
+  Count(rejection.kind);
+  Report(rejection.kind, rejection.peer.value_or(PeerEvent::kNobody),
+         rejection.reason, MonotonicNow());
+}
 
 void Rejections::Count(RefusalReason reason) {
   std::lock_guard<std::mutex> lock(mutex_);

@@ -1,14 +1,12 @@
-// Rejections: what was turned away and cannot be laid to a peer's account.
+// What was turned away and cannot be laid to a peer's account: the server's
+// counters by reason, and the kRejected events.
 //
-// What it is: the server's counters by reason, and the kRejected events. Who is
-// turned away chooses how often, so events are rationed: of one reason and
-// claimed peer, one in kEventInterval, which tells how many more there were
-// since the last. What it is not: the judgement (FrameRouter, the transport).
+// A stranger chooses how often it is turned away, so events are rationed: one in
+// kEventInterval for each reason and claimed peer, which tells how many more
+// there were. Memory is bounded: one entry for each reason and member, whatever
+// strangers claim to be.
 //
-// Threads: safe; no lock of its own is held while it pushes an event, but over
-// `is_member`. Bounded:
-// one entry per reason and member, whatever strangers claim to be. Errors:
-// none.
+// Thread-safe. Its lock is held over `is_member`, and not over `push`.
 //
 //   rejections.Count(RefusalReason::kUnauthenticated);
 //   rejections.Report(RefusalReason::kUnauthenticated, 2, "no key", now);
@@ -23,10 +21,13 @@
 #include <mutex>
 #include <utility>
 
+#include "absl/base/optimization.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "absl/types/optional.h"
 #include "cluster/peer_event.h"
 #include "cluster/stats.h"
+#include "cluster/transport/transport.h"
 
 namespace cluster {
 
@@ -36,10 +37,23 @@ class Rejections {
   static constexpr absl::Duration kEventInterval = absl::Seconds(1);
 
   // `push` takes an event, without running a handler; `is_member` says which
-  // ids may have events of their own.
+  // ids may have events of their own. `secured`: a connection speaks only for
+  // the server that it proved to be.
   Rejections(std::function<void(PeerEvent)> push,
-             std::function<bool(int)> is_member)
-      : push_(std::move(push)), is_member_(std::move(is_member)) {}
+             std::function<bool(int)> is_member, bool secured = false)
+      : push_(std::move(push)),
+        is_member_(std::move(is_member)),
+        secured_(secured) {}
+
+  // Whether a connection of this identity may speak for `sender`. If not, that
+  // is counted and reported.
+  bool MaySpeakFor(int sender, const absl::optional<int>& identity) {
+    if (ABSL_PREDICT_TRUE(!secured_ || identity == sender)) return true;
+    RefuseClaim(sender, identity);
+    return false;
+  }
+  // The transport turned somebody away.
+  void Add(const Rejection& rejection);
 
   void Count(RefusalReason reason);
   // The member was removed: nothing is kept for it. It is no member any more.
@@ -51,6 +65,8 @@ class Rejections {
   Counts counts() const;
 
  private:
+  void RefuseClaim(int sender, const absl::optional<int>& identity);
+
   struct Ration {
     absl::Time last = absl::InfinitePast();
     std::uint64_t withheld = 0;
@@ -58,6 +74,7 @@ class Rejections {
 
   const std::function<void(PeerEvent)> push_;
   const std::function<bool(int)> is_member_;
+  const bool secured_;
   mutable std::mutex mutex_;
   Counts counts_{};
   std::map<std::pair<RefusalReason, int>, Ration> rations_;

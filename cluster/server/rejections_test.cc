@@ -2,9 +2,11 @@
 
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/types/optional.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -66,6 +68,30 @@ TEST_F(RejectionsTest, AllAreCounted) {
   EXPECT_EQ(
       rejections_.counts()[static_cast<std::size_t>(RefusalReason::kSilent)],
       7u);
+}
+
+TEST_F(RejectionsTest, WithoutSecurityAnyConnectionSpeaksForAnybody) {
+  EXPECT_TRUE(rejections_.MaySpeakFor(2, absl::nullopt));
+  EXPECT_TRUE(events_.empty());
+}
+
+TEST_F(RejectionsTest, WithSecurityAConnectionSpeaksForWhoItProvedToBe) {
+  Rejections rejections(
+      [this](PeerEvent event) { events_.push_back(std::move(event)); },
+      [](int) { return true; }, /*secured=*/true);
+  EXPECT_TRUE(rejections.MaySpeakFor(2, 2));
+  EXPECT_TRUE(events_.empty());
+  EXPECT_FALSE(rejections.MaySpeakFor(2, 3));
+  EXPECT_FALSE(rejections.MaySpeakFor(2, absl::nullopt));
+  ASSERT_EQ(events_.size(), 2u);
+  EXPECT_EQ(events_[0].peer, 2);
+  EXPECT_THAT(events_[0].reason,
+              HasSubstr("server 3 sent a frame in the name of server 2"));
+  EXPECT_THAT(events_[1].reason, HasSubstr("proved nothing"));
+  for (auto reason :
+       {RefusalReason::kWrongIdentity, RefusalReason::kUnauthenticated}) {
+    EXPECT_EQ(rejections.counts()[static_cast<std::size_t>(reason)], 1u);
+  }
 }
 
 }  // namespace

@@ -41,7 +41,8 @@ class ReliablePeer : public Peer, public ArrivalSource, private LinkSink {
   ReliablePeer(const LinkConfig& config, Transport* transport, Inbox* inbox,
                Callbacks* callbacks, Rejections* rejections);
 
-  SendOutcome Send(int id, const EnvelopeView& envelope) override;
+  // Never waits.
+  SendOutcome Send(int id, const EnvelopeView& envelope);
   // The same for a payload over LoneBytes that goes to several peers. What
   // EncodeLarge makes of it is left in `encoded`, for the next one.
   SendOutcome SendLarge(int id, const EnvelopeView& envelope,
@@ -50,26 +51,43 @@ class ReliablePeer : public Peer, public ArrivalSource, private LinkSink {
   // then.
   bool Gathers(Lane lane, std::size_t bytes) const;
   void SendShared(const Batch& batch, const EncodeState& encode);
+  // Waits until Send of this envelope may answer something else than kFull or
+  // kNoMemory; false at the deadline.
   bool WaitForRoom(int id, const EnvelopeView& envelope,
-                   std::chrono::steady_clock::time_point deadline) override;
-  FlushMark BeginFlush(int id) override;
+                   std::chrono::steady_clock::time_point deadline);
+  // What was accepted so far, and asks the peer to tell soon that it has
+  // consumed it.
+  FlushMark BeginFlush(int id);
+  // Waits until all of it is acknowledged or dropped; false at the deadline.
   bool WaitFlushed(const FlushMark& mark,
-                   std::chrono::steady_clock::time_point deadline) override;
-  bool WaitReceived(std::chrono::steady_clock::time_point deadline) override;
+                   std::chrono::steady_clock::time_point deadline);
+  // Waits until all that was accepted is with the peer, unless the peer was
+  // there and went; for a shutdown.
+  bool WaitReceived(std::chrono::steady_clock::time_point deadline);
 
-  void Begin(std::uint64_t incarnation) override;
-  absl::Status Connect(const std::string& address) override;
-  void Leave() override;
-  PeerStats Remove() override;
-  void Join(int id, const PeerStats& before) override;
+  // The server starts, as this life of its id; before it, nothing is sent.
+  void Begin(std::uint64_t incarnation);
+  // The transport is there and the address known: dial.
+  absl::Status Connect(const std::string& address);
+  // Says goodbye and drops the rest, counted as kStopped.
+  void Leave();
+  // No member any more: drops all, reports kRemoved, serves nobody. Returns the
+  // counters of the membership, and of those before that Join was told.
+  PeerStats Remove();
+  // Serves this member from now on, which had these counters before. It serves
+  // nobody, or was just made for it.
+  void Join(int id, const PeerStats& before);
 
-  void OnConnected(int id, std::uint64_t generation) override;
+  void OnConnected(int id, std::uint64_t generation);
   void OnDisconnected(int id, std::uint64_t generation,
-                      absl::string_view reason) override;
-  void OnWritable(int id) override;
-  void OnDrained() override;
-  bool Tick(absl::Time now) override;
-  PeerStats Stats() const override;
+                      absl::string_view reason);
+  void OnWritable(int id);
+  // The input is drained: acknowledge, and send what was waiting for an
+  // acknowledgement.
+  void OnDrained();
+  // True if it should be called again soon rather than at leisure.
+  bool Tick(absl::Time now);
+  PeerStats Stats() const;
 
   // A frame; false if its sender is not served.
   // `may_pump`: OnDrained should be called when the input is drained.

@@ -10,7 +10,7 @@
 #include "cluster/base/check.h"
 #include "cluster/codec/registry.h"
 #include "cluster/config/security.h"
-#include "cluster/server/best_effort_peer.h"
+#include "cluster/server/peer_delivery.h"
 #include "cluster/server/server_core.h"
 
 namespace cluster {
@@ -116,13 +116,6 @@ std::string Server::Address() const { return core_->Address(); }
 void Server::Stop() { core_->Stop(); }
 
 namespace {
-
-// Envelopes travel in frames of the link, or alone.
-std::size_t FrameBytesMax(const Config& config) {
-  return config.delivery == Delivery::kReliable
-             ? kLinkFrameBytesMax
-             : MessageBytesMax(config.payload_bytes_max);
-}
 
 // The memory of a full queue, of what is on its way besides, and of a full
 // window stays at hand for the next burst, and goes when there is none.

@@ -17,15 +17,8 @@
 namespace cluster {
 namespace {
 
-constexpr absl::Duration kTickSoon = absl::Milliseconds(20);
-constexpr absl::Duration kTickAtLeisure = absl::Milliseconds(100);
-
-constexpr absl::Duration kTrimInterval = absl::Seconds(1);
-
-// What the transport gets for goodbyes at the end: at least this, even if
-// linger is over, and at most that.
+// What the transport gets for goodbyes at the end, even if linger is over.
 constexpr absl::Duration kGoodbyeLingerMin = absl::Milliseconds(50);
-constexpr absl::Duration kGoodbyeLingerMax = absl::Milliseconds(200);
 
 // Milliseconds since 1970 and 20 random bits: another one in each life. Greater
 // in a later one only while the clock of the host does not go back; nothing
@@ -36,15 +29,6 @@ std::uint64_t NewIncarnation() {
       std::chrono::duration_cast<std::chrono::milliseconds>(since).count());
   std::random_device device;
   return (milliseconds << 20) | (device() & 0xfffff);
-}
-
-// Without sessions a server holds nothing for its peers.
-std::shared_ptr<MemoryBudget> NewMemoryBudget(const Config& config) {
-  if (config.delivery == Delivery::kBestEffort)
-    return std::make_shared<MemoryBudget>();
-  return std::make_shared<MemoryBudget>(
-      ShareOutMemory(config.memory_bytes_max, config.payload_bytes_max),
-      static_cast<int>(config.servers.size()) - 1, config.frame_bytes);
 }
 
 absl::Status AtServer(int id, const absl::Status& status) {
@@ -71,34 +55,23 @@ ServerCore::ServerCore(int server_id, Config config, const Codec* codec,
                        std::shared_ptr<BufferPool> buffers,
                        std::unique_ptr<Transport> transport)
     : id_(server_id),
-      codec_(codec),
-      buffers_(std::move(buffers)),
       message_ids_(0),
       config_(std::move(config)),
-      memory_(NewMemoryBudget(config_)),
       transport_(std::move(transport)),
       inbox_(id_, config_.payload_bytes_max, config_.inbox_bytes_max),
       callbacks_(&inbox_),
-      broadcaster_(
-          config_.delivery == Delivery::kReliable
-              ? std::make_unique<Broadcaster>(MakeLink(kBroadcast), &peers_)
-              : nullptr),
       rejections_(
           [this](PeerEvent event) {
             inbox_.PushEvent(std::move(event));
             callbacks_.Wake();
           },
-          [this](int id) { return peers_.Find(id) != nullptr; }),
-      router_(
-          id_, config_.delivery,
-          config_.security.mode != SecurityConfig::Mode::kNone, codec_,
-          [this] { return message_ids_.Next(); }, &peers_, broadcaster_.get(),
-          &inbox_, &callbacks_, &rejections_),
-      ticker_(std::min(kTickSoon, config_.heartbeat / 4),
-              std::min(kTickAtLeisure, config_.heartbeat / 2),
-              [this] { return Tick(); }) {
+          [this](int id) { return delivery_->Has(id); },
+          config_.security.mode != SecurityConfig::Mode::kNone),
+      delivery_(NewPeerDelivery(
+          config_, {id_, codec, std::move(buffers), &message_ids_,
+                    transport_.get(), &inbox_, &callbacks_, &rejections_})) {
   for (const ServerAddress& server : config_.servers) {
-    if (server.id != id_) peers_.Insert(NewPeer(server.id));
+    if (server.id != id_) delivery_->Add(server.id, PeerStats());
   }
 }
 
@@ -113,7 +86,7 @@ void ServerCore::End(std::unique_ptr<ServerCore> core) {
                  "return from the callback first, or use _exit\n",
                  core->id_);
     core->callbacks_.StopBeginning();
-    for (Peer* const peer : core->peers_.all()) peer->Leave();
+    core->delivery_->Leave();
   }
   static std::atomic<ServerCore*> kept{nullptr};
   core->kept_before_ = kept.exchange(core.get());
@@ -135,53 +108,19 @@ std::unique_lock<std::mutex> ServerCore::LockFacts() const {
   return std::unique_lock<std::mutex>(lifecycle_);
 }
 
-LinkConfig ServerCore::MakeLink(int id) const {
-  LinkConfig link = MakeLinkConfig(config_, id_, id);
-  link.incarnation = incarnation_;
-  link.codec = codec_;
-  link.buffers = buffers_;
-  link.memory = memory_;
-  return link;
-}
-
-std::unique_ptr<Peer> ServerCore::NewPeer(int id) {
-  if (config_.delivery == Delivery::kBestEffort) {
-    return std::make_unique<BestEffortPeer>(
-        id, codec_, config_.payload_bytes_max,
-        MessageBytesMax(config_.payload_bytes_max), transport_.get(), &inbox_);
-  }
-  return std::make_unique<ReliablePeer>(MakeLink(id), transport_.get(), &inbox_,
-                                        &callbacks_, &rejections_);
-}
-
-Peer* ServerCore::Enter(int id) {
+void ServerCore::Enter(int id) {
   std::lock_guard<std::mutex> lock(members_);
-  Peer* peer = peers_.TakeFree();
-  std::unique_ptr<Peer> fresh;
-  if (peer == nullptr) {
-    fresh = NewPeer(id);
-    peer = fresh.get();
-  }
   const auto before = std::find_if(
       removed_.begin(), removed_.end(),
       [id](const PeerStats& removed) { return removed.peer == id; });
-  if (before == removed_.end()) {
-    peer->Join(id, PeerStats());
-  } else {
-    peer->Join(id, *before);
-    removed_.erase(before);
-  }
-  if (fresh != nullptr) return peers_.Insert(std::move(fresh));
-  peers_.Reinsert(peer);
-  return peer;
+  if (before == removed_.end()) return delivery_->Add(id, PeerStats());
+  delivery_->Add(id, *before);
+  removed_.erase(before);
 }
 
-void ServerCore::Retire(Peer* peer) {
+void ServerCore::Retire(int id) {
   std::lock_guard<std::mutex> lock(members_);
-  const int id = peer->id();
-  peers_.Erase(peer);
-  removed_.push_back(peer->Remove());
-  peers_.Release(peer);
+  removed_.push_back(delivery_->Remove(id));
   rejections_.Forget(id);
   if (removed_.size() <= ServerStats::kRemovedKept) return;
   AddCounters(removed_.front(), &removed_earlier_);
@@ -238,12 +177,13 @@ absl::Status ServerCore::Run(std::unique_lock<std::mutex>* lock) {
   if (phase_ == Phase::kRunning) return absl::OkStatus();
   if (phase_ == Phase::kStopped)
     return absl::CancelledError("the server was stopped");
-  incarnation_ = NewIncarnation();
-  message_ids_.SetIncarnation(incarnation_);
-  for (Peer* const peer : peers_.all()) peer->Begin(incarnation_);
+  // Not before: a process may fork first, and start both copies.
+  const std::uint64_t incarnation = NewIncarnation();
+  message_ids_.SetIncarnation(incarnation);
+  delivery_->Begin(incarnation);
   started_in_ = ForkGeneration();
   absl::Status status =
-      transport_->Start(&router_, FindAddress(id_)->listening());
+      transport_->Start(delivery_.get(), FindAddress(id_)->listening());
   if (!status.ok()) {
     started_in_ = kNever;
     return AtServer(id_, status);
@@ -262,8 +202,7 @@ absl::Status ServerCore::RunParts() {
     bound_address_ = transport_->Address();
     absl::Status status = callbacks_.Start();
     if (status.ok()) status = Dial();
-    if (status.ok() && config_.delivery == Delivery::kReliable)
-      status = ticker_.Start();
+    if (status.ok()) status = delivery_->StartTicking();
     return status;
   } catch (const std::bad_alloc&) {
     return OutOfMemory();
@@ -273,7 +212,7 @@ absl::Status ServerCore::RunParts() {
 absl::Status ServerCore::Dial() {
   for (const ServerAddress& server : config_.servers) {
     if (server.id == id_ || !AddressKnown(server.address)) continue;
-    const absl::Status status = peers_.Find(server.id)->Connect(server.address);
+    const absl::Status status = delivery_->Connect(server.id, server.address);
     if (!status.ok()) return AtServer(server.id, status);
   }
   return absl::OkStatus();
@@ -298,16 +237,13 @@ absl::Status ServerCore::AddPeer(int id, const std::string& address) {
       !status.ok()) {
     return AtServer(id, status);
   }
-  SettleBroadcasts();
   ServerAddress member{id, address};
   config_.servers.reserve(config_.servers.size() + 1);
-  Peer* peer = peers_.Find(id);
-  if (peer == nullptr)
-    peer = OrEndProcess("AddPeer", [&] { return Enter(id); });
+  if (!delivery_->Has(id)) OrEndProcess("AddPeer", [&] { Enter(id); });
   if (phase_ == Phase::kRunning && AddressKnown(address)) {
-    absl::Status status = Connect(peer, address);
+    absl::Status status = Connect(id, address);
     if (!status.ok()) {
-      if (FindAddress(id) == nullptr) EndMembership(peer);
+      if (FindAddress(id) == nullptr) EndMembership(id);
       return status;
     }
   }
@@ -319,13 +255,13 @@ absl::Status ServerCore::AddPeer(int id, const std::string& address) {
   return absl::OkStatus();
 }
 
-void ServerCore::EndMembership(Peer* peer) {
-  OrEndProcess("RemovePeer", [&] { Retire(peer); });
+void ServerCore::EndMembership(int id) {
+  OrEndProcess("RemovePeer", [&] { Retire(id); });
 }
 
-absl::Status ServerCore::Connect(Peer* peer, const std::string& address) {
+absl::Status ServerCore::Connect(int id, const std::string& address) {
   try {
-    return peer->Connect(address);
+    return delivery_->Connect(id, address);
   } catch (const std::bad_alloc&) {
     return OutOfMemory();
   }
@@ -339,13 +275,12 @@ absl::Status ServerCore::RemovePeer(int id) {
       lock.unlock();
       return UnknownPid(id);
     }
-    SettleBroadcasts();
     config_.servers.erase(
         std::remove_if(
             config_.servers.begin(), config_.servers.end(),
             [id](const ServerAddress& server) { return server.id == id; }),
         config_.servers.end());
-    EndMembership(peers_.Find(id));
+    EndMembership(id);
     if (phase_ == Phase::kRunning) transport_->Disconnect(id);
   }
   callbacks_.Wake();
@@ -363,21 +298,6 @@ absl::Status ServerCore::ReloadSecurity() {
   absl::StatusOr<SecurityFiles> files = ResolveSecurity(config_, id_);
   if (!files.ok()) return files.status();
   return transport_->ReloadSecurity(*files);
-}
-
-bool ServerCore::Tick() {
-  const absl::Time now = MonotonicNow();
-  if (now >= trim_at_) {
-    buffers_->Trim();
-    trim_at_ = now + kTrimInterval;
-  }
-  bool busy = false;
-  for (Peer* const peer : peers_.all()) {
-    if (peer->Tick(now)) busy = true;
-  }
-  // What it had no memory to hand over is still there.
-  if (broadcaster_ != nullptr) broadcaster_->OnRoom();
-  return busy;
 }
 
 // Half stopped it would be of no use to anybody.
@@ -400,23 +320,15 @@ void ServerCore::StopAll() {
     stopped_ = true;
     sending_in_ = kNever;
   }
-  if (broadcaster_ != nullptr) broadcaster_->Stop();
   const auto deadline = Deadline(config_.linger);
-  if (ran) {
-    for (Peer* const peer : peers_.all()) peer->WaitReceived(deadline);
-  }
+  if (ran) delivery_->Finish(deadline);
   callbacks_.StopBeginning();
   inbox_.Close();
-  ticker_.Stop();
-  for (Peer* const peer : peers_.all()) peer->Leave();
+  delivery_->Leave();
   const absl::Duration left =
       absl::FromChrono(deadline - std::chrono::steady_clock::now());
-  // With sessions, whatever is not acknowledged now is counted as dropped, and
-  // only goodbyes are left; without, the transport is all there is.
-  const bool sessions = config_.delivery == Delivery::kReliable;
   transport_->Stop(
-      std::clamp(left, kGoodbyeLingerMin,
-                 sessions ? kGoodbyeLingerMax : absl::InfiniteDuration()));
+      std::clamp(left, kGoodbyeLingerMin, delivery_->linger_max()));
   callbacks_.Stop();
 }
 
@@ -450,22 +362,16 @@ ServerStats ServerCore::Stats() const {
   stats.own = inbox_.OwnStats();
   stats.own.up = sending();
   stats.self_sent = stats.own.accepted;
-  SettleBroadcasts();
   {
     std::lock_guard<std::mutex> lock(members_);
     stats.peers.assign(removed_.begin(), removed_.end());
     stats.removed_earlier = removed_earlier_;
-    for (Peer* const peer : peers_.all()) {
-      if (peer->id() != Peer::kNobody) stats.peers.push_back(peer->Stats());
-    }
+    delivery_->AddStats(&stats);
   }
   std::sort(stats.peers.begin(), stats.peers.end(),
             [](const PeerStats& one, const PeerStats& other) {
               return one.peer < other.peer;
             });
-  for (const PeerStats& peer : stats.peers) stats.held_bytes += peer.held_bytes;
-  stats.reassembly_bytes = memory_->reassembly_bytes();
-  stats.held_bytes += stats.reassembly_bytes;
   stats.refused = rejections_.counts();
   return stats;
 }

@@ -1,9 +1,9 @@
-// ServerCore: what is behind a Server: its parts, their life, and the paths of
-// envelopes between them.
+// What is behind a Server: its parts, their life, and the paths of envelopes
+// between them.
 //
-// The parts: a PeerTable of Peers (each with a lock), a FrameRouter that the
-// transport calls, an Inbox that arrivals wait in, Callbacks that run handlers,
-// a Ticker that lets time pass. What it is not: public; Server is.
+// The parts: a PeerDelivery, which the transport calls and which sends to the
+// other members; an Inbox for all that waits for the application; Callbacks that
+// run handlers.
 //
 // Errors: as Server says, but that a call may throw std::bad_alloc where memory
 // ends, with all as it was: Server turns that into OutOfMemory.
@@ -29,14 +29,11 @@
 #include "cluster/base/clock.h"
 #include "cluster/base/fork_generation.h"
 #include "cluster/server.h"
-#include "cluster/server/broadcaster.h"
 #include "cluster/server/callbacks.h"
-#include "cluster/server/frame_router.h"
 #include "cluster/server/inbox.h"
 #include "cluster/server/message_ids.h"
-#include "cluster/server/peer_table.h"
+#include "cluster/server/peer_delivery.h"
 #include "cluster/server/rejections.h"
-#include "cluster/server/ticker.h"
 
 namespace cluster {
 
@@ -96,19 +93,16 @@ class ServerCore {
   }
   static absl::Status AfterFork();
   std::unique_lock<std::mutex> LockFacts() const;
-  LinkConfig MakeLink(int id) const;
-  std::unique_ptr<Peer> NewPeer(int id);
   absl::Status Run(std::unique_lock<std::mutex>* lock);
   absl::Status RunParts();
   absl::Status Dial();
-  absl::Status Connect(Peer* peer, const std::string& address);
+  absl::Status Connect(int id, const std::string& address);
   ServerAddress* FindAddress(int id);
   // Makes it a member, with the counters that are kept of it; and no member.
-  Peer* Enter(int id);
-  void Retire(Peer* peer);
+  void Enter(int id);
+  void Retire(int id);
   // Retire where nobody can be told that memory ends: half a member would stay.
-  void EndMembership(Peer* peer);
-  bool Tick();
+  void EndMembership(int id);
   void StopAll();
 
   // Sending.
@@ -118,27 +112,20 @@ class ServerCore {
   absl::Status NotSending() const;
   absl::Status UnknownPid(int pid) const;
   EnvelopeView Stamp(const Envelope& envelope, int pid, MessageId id) const;
-  absl::Status SendInTime(Peer* peer, const EnvelopeView& view,
-                          absl::Duration timeout);
+  absl::Status SendInTime(const EnvelopeView& view, absl::Duration timeout);
   // Without a deadline they do not wait.
-  absl::Status SendOne(int pid, Peer* peer, const EnvelopeView& view,
+  absl::Status SendOne(int pid, const EnvelopeView& view,
                        LazyDeadline* deadline);
-  absl::Status TrySendOne(int pid, Peer* peer, const EnvelopeView& view,
+  absl::Status TrySendOne(int pid, const EnvelopeView& view,
                           LazyDeadline* deadline);
   absl::Status SendHere(const EnvelopeView& view, LazyDeadline* deadline);
   absl::Status Broadcast(const Envelope& envelope, MessageId id,
                          absl::Duration timeout);
   MulticastResult SendToAll(const Envelope& envelope, MessageId id,
-                            bool broadcast,
-                            std::vector<std::pair<int, Peer*>> recipients,
+                            bool broadcast, const std::vector<int>& recipients,
                             absl::Duration timeout);
-  std::vector<std::pair<int, Peer*>> SendToEach(const EnvelopeView& view);
   bool MayWait(absl::Duration timeout) const;
   absl::Status MayFlush() const;
-  // Before anything that must not overtake the broadcasts that were taken.
-  void SettleBroadcasts() const {
-    if (broadcaster_ != nullptr && broadcaster_->open()) broadcaster_->Close();
-  }
 
   // Receiving.
   bool receiving() const {
@@ -152,11 +139,6 @@ class ServerCore {
   absl::Status BeginReceive(LazyDeadline* deadline);
 
   const int id_;
-  const Codec* const codec_;
-  // Drawn at Start: a process may fork before it, and start both copies.
-  std::uint64_t incarnation_ = 0;
-  const std::shared_ptr<BufferPool> buffers_;
-  absl::Time trim_at_ = absl::InfinitePast();  // the ticker's
   MessageIds message_ids_;
   // The process, as its ForkGeneration, in which it sends, receives and has
   // sockets and threads.
@@ -173,22 +155,18 @@ class ServerCore {
   std::mutex stop_;            // one Stop at a time; the others wait for it
   std::mutex reload_;          // one ReloadSecurity at a time
   Config config_;
-  const std::shared_ptr<MemoryBudget> memory_;
 
-  // The transport outlives the peers, and is stopped before anything is
+  // The transport outlives the delivery, and is stopped before anything is
   // destroyed.
   const std::unique_ptr<Transport> transport_;
   Inbox inbox_;
   Callbacks callbacks_;
-  PeerTable<Peer> peers_;
   // Held over each change of members, and over a look at the figures of all.
   mutable std::mutex members_;
   std::deque<PeerStats> removed_;  // the last ones, in the order of removal
   PeerStats removed_earlier_;
-  const std::unique_ptr<Broadcaster> broadcaster_;  // null: best effort
   Rejections rejections_;
-  FrameRouter router_;
-  Ticker ticker_;
+  const std::unique_ptr<PeerDelivery> delivery_;
 };
 
 }  // namespace cluster

@@ -78,82 +78,54 @@ absl::Status ServerCore::Send(const Envelope& envelope, MessageId id,
   if (!sending()) return NotSending();
   if (ABSL_PREDICT_FALSE(!IsWellFormed(envelope))) return Malformed(envelope);
   if (envelope.pid == kBroadcast) return Broadcast(envelope, id, timeout);
-  Peer* const peer = envelope.pid == id_ ? nullptr : peers_.Find(envelope.pid);
-  if (peer == nullptr && envelope.pid != id_) {
-    if (envelope.pid >= 0) return UnknownPid(envelope.pid);
-    return ImpossiblePid(
-        envelope.pid, absl::StrCat("0 to ", kServerIdMax, ", or kBroadcast (",
-                                   kBroadcast, ")"));
-  }
-  SettleBroadcasts();
   const EnvelopeView view = Stamp(envelope, envelope.pid, id);
   // Most envelopes are through here.
-  if (peer != nullptr &&
-      peer->Send(envelope.pid, view) == SendOutcome::kAccepted)
+  if (envelope.pid != id_ &&
+      delivery_->Send(envelope.pid, view) == SendOutcome::kAccepted)
     return absl::OkStatus();
-  return SendInTime(peer, view, timeout);
+  return SendInTime(view, timeout);
 }
 
-absl::Status ServerCore::SendInTime(Peer* peer, const EnvelopeView& view,
+absl::Status ServerCore::SendInTime(const EnvelopeView& view,
                                     absl::Duration timeout) {
+  if (view.pid < 0) {
+    return ImpossiblePid(
+        view.pid, absl::StrCat("0 to ", kServerIdMax, ", or kBroadcast (",
+                               kBroadcast, ")"));
+  }
   LazyDeadline deadline(timeout);
-  return SendOne(view.pid, peer, view, MayWait(timeout) ? &deadline : nullptr);
+  return SendOne(view.pid, view, MayWait(timeout) ? &deadline : nullptr);
 }
 
 absl::Status ServerCore::Broadcast(const Envelope& envelope, MessageId id,
                                    absl::Duration timeout) {
   const EnvelopeView view = Stamp(envelope, kBroadcast, id);
-  std::vector<std::pair<int, Peer*>> others;  // with some trouble
-  if (broadcaster_ != nullptr) {
-    others = broadcaster_->Send(view);
-  } else {
-    others = SendToEach(view);
-  }
+  std::vector<int> others = delivery_->Broadcast(view);  // with some trouble
   if (!others.empty() && !stopped_) {
-    others.erase(std::remove_if(others.begin(), others.end(),
-                                [](const auto& other) {
-                                  return other.second->id() != other.first;
-                                }),
-                 others.end());
+    others.erase(
+        std::remove_if(others.begin(), others.end(),
+                       [this](int pid) { return !delivery_->Has(pid); }),
+        others.end());
   }
   if (others.empty()) return absl::OkStatus();
   std::sort(others.begin(), others.end());
-  return SendToAll(envelope, id, true, std::move(others), timeout).status;
+  return SendToAll(envelope, id, true, others, timeout).status;
 }
 
-std::vector<std::pair<int, Peer*>> ServerCore::SendToEach(
-    const EnvelopeView& view) {
-  std::vector<std::pair<int, Peer*>> others;
-  bool memory = true;
-  for (Peer* const peer : peers_.all()) {
-    const int pid = peer->id();
-    if (pid == Peer::kNobody) continue;
-    try {
-      if (peer->Send(pid, view) != SendOutcome::kAccepted)
-        others.emplace_back(pid, peer);
-    } catch (const std::bad_alloc&) {
-      memory = false;
-    }
-  }
-  if (!memory) throw std::bad_alloc();
-  return others;
-}
-
-absl::Status ServerCore::SendOne(int pid, Peer* peer, const EnvelopeView& view,
+absl::Status ServerCore::SendOne(int pid, const EnvelopeView& view,
                                  LazyDeadline* deadline) {
   try {
-    return TrySendOne(pid, peer, view, deadline);
+    return TrySendOne(pid, view, deadline);
   } catch (const std::bad_alloc&) {
     return OutOfMemory();
   }
 }
 
-absl::Status ServerCore::TrySendOne(int pid, Peer* peer,
-                                    const EnvelopeView& view,
+absl::Status ServerCore::TrySendOne(int pid, const EnvelopeView& view,
                                     LazyDeadline* deadline) {
-  if (peer == nullptr) return SendHere(view, deadline);
+  if (pid == id_) return SendHere(view, deadline);
   while (true) {
-    switch (peer->Send(pid, view)) {
+    switch (delivery_->Send(pid, view)) {
       case SendOutcome::kAccepted:
         return absl::OkStatus();
       case SendOutcome::kRemoved:
@@ -182,7 +154,7 @@ absl::Status ServerCore::TrySendOne(int pid, Peer* peer,
                        ": it does not keep up, is down, or was given no "
                        "address to dial (port 0) yet"));
     }
-    if (!peer->WaitForRoom(pid, view, deadline->Get())) {
+    if (!delivery_->WaitForRoom(pid, view, deadline->Get())) {
       if (stopped_) return absl::CancelledError("the server was stopped");
       return absl::DeadlineExceededError(
           absl::StrCat("no room in the queue for server ", pid, " in time"));
@@ -224,25 +196,21 @@ MulticastResult ServerCore::Multicast(absl::Span<const int> pids,
     result.status = Malformed(envelope);
     return result;
   }
-  SettleBroadcasts();
-  std::vector<std::pair<int, Peer*>> recipients;
+  std::vector<int> recipients;
   for (int pid : pids) {
-    Peer* const peer = pid == id_ ? nullptr : peers_.Find(pid);
-    if (pid != id_ && peer == nullptr) {
+    if (pid != id_ && !delivery_->Has(pid)) {
       result.status =
           pid >= 0 ? UnknownPid(pid)
                    : ImpossiblePid(pid, absl::StrCat("0 to ", kServerIdMax,
                                                      "; Send has kBroadcast"));
       return result;
     }
-    const std::pair<int, Peer*> recipient(pid, peer);
-    if (std::find(recipients.begin(), recipients.end(), recipient) ==
+    if (std::find(recipients.begin(), recipients.end(), pid) ==
         recipients.end()) {
-      recipients.push_back(recipient);
+      recipients.push_back(pid);
     }
   }
-  return SendToAll(envelope, message_ids_.Next(), false, std::move(recipients),
-                   timeout);
+  return SendToAll(envelope, message_ids_.Next(), false, recipients, timeout);
 }
 
 namespace {
@@ -259,19 +227,20 @@ void AddCount(int more, std::size_t recipients, absl::Status* status) {
 
 }  // namespace
 
-MulticastResult ServerCore::SendToAll(
-    const Envelope& envelope, MessageId id, bool broadcast,
-    std::vector<std::pair<int, Peer*>> recipients, absl::Duration timeout) {
+MulticastResult ServerCore::SendToAll(const Envelope& envelope, MessageId id,
+                                      bool broadcast,
+                                      const std::vector<int>& recipients,
+                                      absl::Duration timeout) {
   MulticastResult result;
   result.message_id = id;
   std::vector<std::size_t> blocked;
   // From the first envelope on nothing may fail but an envelope.
   result.peers.reserve(recipients.size());
   blocked.reserve(recipients.size());
-  for (const auto& [pid, peer] : recipients) {
+  for (int pid : recipients) {
     const EnvelopeView view =
         Stamp(envelope, broadcast ? kBroadcast : pid, result.message_id);
-    absl::Status status = SendOne(pid, peer, view, nullptr);
+    absl::Status status = SendOne(pid, view, nullptr);
     if (absl::IsResourceExhausted(status))
       blocked.push_back(result.peers.size());
     result.peers.emplace_back(pid, std::move(status));
@@ -279,10 +248,10 @@ MulticastResult ServerCore::SendToAll(
   if (!blocked.empty() && MayWait(timeout)) {
     LazyDeadline deadline(timeout);
     for (std::size_t index : blocked) {
-      const auto& [pid, peer] = recipients[index];
+      const int pid = recipients[index];
       const EnvelopeView view =
           Stamp(envelope, broadcast ? kBroadcast : pid, result.message_id);
-      result.peers[index].second = SendOne(pid, peer, view, &deadline);
+      result.peers[index].second = SendOne(pid, view, &deadline);
     }
   }
   int failed = 0;
@@ -295,7 +264,7 @@ MulticastResult ServerCore::SendToAll(
 
 absl::Status ServerCore::MayFlush() const {
   if (InAnotherProcess()) return AfterFork();
-  if (config_.delivery == Delivery::kBestEffort) {
+  if (!delivery_->acknowledges()) {
     return absl::FailedPreconditionError(
         "Flush: best effort has no acknowledgements");
   }
@@ -311,29 +280,13 @@ absl::Status ServerCore::Flush(absl::optional<int> pid,
     return ImpossiblePid(*pid, absl::StrCat("0 to ", kServerIdMax,
                                             ", or Flush(timeout) for all"));
   }
-  SettleBroadcasts();
-  const auto deadline = Deadline(timeout);
-  struct Waited {
-    int id;
-    Peer* peer;
-    FlushMark mark;
-  };
-  // All marks before any waiting: it is this moment that counts for each peer.
-  std::vector<Waited> all;
-  for (Peer* const peer : peers_.all()) {
-    const int id = peer->id();
-    if (id != Peer::kNobody && (!pid || id == *pid))
-      all.push_back({id, peer, peer->BeginFlush(id)});
-  }
   const bool own = !pid || *pid == id_;
-  if (pid && !own && all.empty()) return UnknownPid(*pid);
+  if (!own && !delivery_->Has(*pid)) return UnknownPid(*pid);
+  const auto deadline = Deadline(timeout);
+  // Before any waiting, as the delivery's marks.
   const std::uint64_t own_accepted = own ? inbox_.OwnStats().accepted : 0;
-  std::vector<int> behind;
+  std::vector<int> behind = delivery_->Flush(pid, deadline);
   if (!inbox_.WaitOwn(own_accepted, deadline)) behind.push_back(id_);
-  for (const Waited& waited : all) {
-    if (!waited.peer->WaitFlushed(waited.mark, deadline))
-      behind.push_back(waited.id);
-  }
   if (stopped_) return absl::CancelledError("the server was stopped");
   if (behind.empty()) return absl::OkStatus();
   std::sort(behind.begin(), behind.end());

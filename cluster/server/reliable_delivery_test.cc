@@ -1,6 +1,6 @@
-// What becomes of frames on their way from the transport to a peer.
+// What becomes of frames on their way from the transport to a session.
 
-#include "cluster/server/frame_router.h"
+#include "cluster/server/reliable_delivery.h"
 
 #include <memory>
 #include <string>
@@ -15,15 +15,21 @@
 namespace cluster {
 namespace {
 
+// As TestLinkConfig is.
+Config TestConfig() {
+  Config config;
+  config.cluster = "test";
+  config.servers = {{1, "wires"}, {2, "wires"}};
+  return config;
+}
+
 // Server 1 with the peer 2, whose frames the test carries.
-class FrameRouterTest : public testing::Test {
+class ReliableDeliveryTest : public testing::Test {
  protected:
   void SetUp() override {
-    auto peer = std::make_unique<ReliablePeer>(
-        TestLinkConfig(1, 2), &wires_, &inbox_, &callbacks_, &rejections_);
-    near_ = peer.get();
-    peers_.Insert(std::move(peer));
-    router_.OnConnected(2, Generations().Draw());
+    delivery_.Add(2, PeerStats());
+    delivery_.Begin(TestLinkConfig(1, 2).incarnation);
+    delivery_.OnConnected(2, Generations().Draw());
     far_.link->OnConnected(now_);
     while (Carry() + Answer() > 0) {
     }
@@ -36,13 +42,13 @@ class FrameRouterTest : public testing::Test {
     for (const std::string& bytes : frames) {
       ReceivedFrame frame;
       frame.slice = MakeSlice(bytes);
-      EXPECT_EQ(router_.OnFrame(std::move(frame)), FrameVerdict::kAccepted);
+      EXPECT_EQ(delivery_.OnFrame(std::move(frame)), FrameVerdict::kAccepted);
     }
     return static_cast<int>(frames.size());
   }
   int Answer() {
     const int frames = Hear();
-    router_.OnDrained();
+    delivery_.OnDrained();
     return frames;
   }
 
@@ -62,41 +68,34 @@ class FrameRouterTest : public testing::Test {
   Inbox inbox_{1, 1 << 20, 1 << 20};
   Callbacks callbacks_{&inbox_};
   Rejections rejections_{[](PeerEvent) {}, [](int) { return true; }};
-  PeerTable<Peer> peers_;
-  FrameRouter router_{1,
-                      Delivery::kReliable,
-                      /*secured=*/false,
-                      TestLinkConfig(1, 2).codec,
-                      [] { return MessageId(); },
-                      &peers_,
-                      nullptr,
-                      &inbox_,
-                      &callbacks_,
-                      &rejections_};
+  MessageIds message_ids_{0};
+  ReliableDelivery delivery_{
+      TestConfig(),
+      {1, TestLinkConfig(1, 2).codec, TestLinkConfig(1, 2).buffers,
+       &message_ids_, &wires_, &inbox_, &callbacks_, &rejections_}};
   LinkEnd far_{TestLinkConfig(2, 1), &now_};
-  ReliablePeer* near_ = nullptr;
 };
 
-TEST_F(FrameRouterTest, AcknowledgesAsSoonAsTheInputIsDrained) {
+TEST_F(ReliableDeliveryTest, AcknowledgesAsSoonAsTheInputIsDrained) {
   for (int round = 0; round < 3; ++round) {
     HearUntilBusy();
     EXPECT_TRUE(wires_.sent[2].empty());
-    router_.OnDrained();
+    delivery_.OnDrained();
     EXPECT_EQ(wires_.sent[2].size(), 1u);
     Carry();
     EXPECT_TRUE(far_.link->AllReceived());
-    router_.OnDrained();
+    delivery_.OnDrained();
     EXPECT_TRUE(wires_.sent[2].empty());
   }
 }
 
-TEST_F(FrameRouterTest, FramesOfWhoIsNoMemberAreCounted) {
-  near_->Remove();
+TEST_F(ReliableDeliveryTest, FramesOfWhoIsNoMemberAreCounted) {
+  delivery_.Remove(2);
   wires_.Take(2);
   ASSERT_EQ(far_.Append("x"), AppendResult::kAccepted);
   EXPECT_EQ(Hear(), 1);
   EXPECT_EQ(Refused(RefusalReason::kUnknownSender), 1u);
-  router_.OnDrained();
+  delivery_.OnDrained();
   EXPECT_TRUE(wires_.sent[2].empty());
 }
 

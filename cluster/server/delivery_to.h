@@ -1,0 +1,100 @@
+// The part of a delivery that is the same for both: the table of its peers, and
+// the calls that go to one of them or to each.
+//
+// PeerType is ReliablePeer or BestEffortPeer. Thread-safe, as PeerDelivery is.
+
+#ifndef CLUSTER_SERVER_DELIVERY_TO_H_
+#define CLUSTER_SERVER_DELIVERY_TO_H_
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "cluster/server/peer_delivery.h"
+#include "cluster/server/peer_table.h"
+
+namespace cluster {
+
+template <typename PeerType>
+class DeliveryTo : public PeerDelivery {
+ public:
+  explicit DeliveryTo(const DeliveryParts& parts) : parts_(parts) {}
+
+  bool Has(int id) const override { return peers_.Find(id) != nullptr; }
+
+  void Add(int id, const PeerStats& before) override {
+    if (PeerType* const free = peers_.TakeFree()) {
+      free->Join(id, before);
+      peers_.Reinsert(free);
+      return;
+    }
+    std::unique_ptr<PeerType> fresh = NewPeer(id);
+    fresh->Join(id, before);
+    peers_.Insert(std::move(fresh));
+  }
+
+  PeerStats Remove(int id) override {
+    PeerType* const peer = peers_.Find(id);
+    peers_.Erase(peer);
+    PeerStats counters = peer->Remove();
+    peers_.Release(peer);
+    return counters;
+  }
+
+  void AddStats(ServerStats* stats) const override {
+    for (PeerType* const peer : peers_.all()) {
+      if (peer->id() != Peer::kNobody) stats->peers.push_back(peer->Stats());
+    }
+  }
+
+  bool WaitForRoom(int id, const EnvelopeView& envelope,
+                   std::chrono::steady_clock::time_point deadline) override {
+    PeerType* const peer = peers_.Find(id);
+    return peer == nullptr || peer->WaitForRoom(id, envelope, deadline);
+  }
+
+  absl::Status Connect(int id, const std::string& address) override {
+    return peers_.Find(id)->Connect(address);
+  }
+
+  void Leave() override {
+    for (PeerType* const peer : peers_.all()) peer->Leave();
+  }
+
+  void OnWritable(int id) override {
+    if (PeerType* const peer = peers_.Find(id)) peer->OnWritable(id);
+  }
+
+  void OnConnected(int id, std::uint64_t generation) override {
+    if (PeerType* const peer = peers_.Find(id))
+      peer->OnConnected(id, generation);
+    parts_.callbacks->Wake();
+  }
+
+  void OnDisconnected(int id, std::uint64_t generation,
+                      absl::string_view reason) override {
+    if (PeerType* const peer = peers_.Find(id))
+      peer->OnDisconnected(id, generation, reason);
+    parts_.callbacks->Wake();
+  }
+
+  void OnRejected(Rejection rejection) override {
+    parts_.rejections->Add(rejection);
+  }
+
+ protected:
+  virtual std::unique_ptr<PeerType> NewPeer(int id) = 0;
+
+  // For what cannot be laid to a member's account.
+  FrameVerdict Refuse(RefusalReason reason, FrameVerdict verdict) {
+    parts_.rejections->Count(reason);
+    return verdict;
+  }
+
+  const DeliveryParts parts_;
+  PeerTable<PeerType> peers_;
+};
+
+}  // namespace cluster
+
+#endif  // CLUSTER_SERVER_DELIVERY_TO_H_

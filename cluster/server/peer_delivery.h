@@ -1,0 +1,103 @@
+// How envelopes reach the other members, and how theirs get here.
+//
+// The interface of ReliableDelivery and BestEffortDelivery, and all that the
+// server's core knows of them. Members are named by their ids. One that is
+// removed meanwhile takes nothing and is not waited for. The transport calls the
+// TransportHandler that this is; what arrives goes to the inbox.
+//
+// Thread-safe, but for changes of the members (see Add). Where memory ends, a
+// call throws std::bad_alloc; Send and Broadcast have then accepted nothing from
+// those that had none.
+
+#ifndef CLUSTER_SERVER_PEER_DELIVERY_H_
+#define CLUSTER_SERVER_PEER_DELIVERY_H_
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "absl/types/optional.h"
+#include "cluster/base/buffer_pool.h"
+#include "cluster/codec/codec.h"
+#include "cluster/config.h"
+#include "cluster/envelope.h"
+#include "cluster/server/callbacks.h"
+#include "cluster/server/inbox.h"
+#include "cluster/server/message_ids.h"
+#include "cluster/server/peer.h"
+#include "cluster/server/rejections.h"
+#include "cluster/stats.h"
+#include "cluster/transport/transport.h"
+
+namespace cluster {
+
+class PeerDelivery : public TransportHandler {
+ public:
+  // Members. Add, Remove and AddStats: one call at a time.
+  virtual bool Has(int id) const = 0;
+  // `before`: the member's counters of its earlier memberships.
+  virtual void Add(int id, const PeerStats& before) = 0;
+  // Drops all that the member has not acknowledged, and reports kRemoved. Returns
+  // its counters. It is a member.
+  virtual PeerStats Remove(int id) = 0;
+  // The members, and what they hold.
+  virtual void AddStats(ServerStats* stats) const = 0;
+
+  // Never waits. kRemoved: no such member.
+  virtual SendOutcome Send(int id, const EnvelopeView& envelope) = 0;
+  // To all members. Returns those that did not take it.
+  virtual std::vector<int> Broadcast(const EnvelopeView& envelope) = 0;
+  // Waits until Send of this envelope may answer something else than kFull or
+  // kNoMemory; false at the deadline.
+  virtual bool WaitForRoom(int id, const EnvelopeView& envelope,
+                           std::chrono::steady_clock::time_point deadline) = 0;
+  // Whether there are acknowledgements to flush for.
+  virtual bool acknowledges() const = 0;
+  // Waits until the member, or each, has acknowledged or lost what was accepted
+  // before the call. Returns those that are behind at the deadline.
+  virtual std::vector<int> Flush(
+      absl::optional<int> id,
+      std::chrono::steady_clock::time_point deadline) = 0;
+
+  // The server starts, as this life of its id; before it, nothing is sent.
+  virtual void Begin(std::uint64_t incarnation) = 0;
+  // The transport runs and the address is known: dial.
+  virtual absl::Status Connect(int id, const std::string& address) = 0;
+  // From now on time passes. kResourceExhausted: the system gives no thread.
+  virtual absl::Status StartTicking() = 0;
+  // The last envelopes were accepted: waits until they are with their members,
+  // but for members that went. No time passes any more.
+  virtual void Finish(std::chrono::steady_clock::time_point deadline) = 0;
+  // Says goodbye to all and drops the rest, counted as kStopped.
+  virtual void Leave() = 0;
+  // How long the transport may still try to get out what it has after Leave.
+  virtual absl::Duration linger_max() const = 0;
+};
+
+// What a delivery works with. All pointers outlive it.
+struct DeliveryParts {
+  int self_id = 0;
+  const Codec* codec = nullptr;
+  std::shared_ptr<BufferPool> buffers;
+  MessageIds* message_ids = nullptr;
+  Transport* transport = nullptr;
+  Inbox* inbox = nullptr;
+  Callbacks* callbacks = nullptr;
+  Rejections* rejections = nullptr;
+};
+
+// The one that the config names.
+std::unique_ptr<PeerDelivery> NewPeerDelivery(const Config& config,
+                                              const DeliveryParts& parts);
+
+// The largest frame that it gives to the transport.
+std::size_t FrameBytesMax(const Config& config);
+
+}  // namespace cluster
+
+#endif  // CLUSTER_SERVER_PEER_DELIVERY_H_

@@ -1,0 +1,198 @@
+#include "cluster/server/reliable_delivery.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "cluster/base/clock.h"
+#include "cluster/codec/frame_header.h"
+
+namespace cluster {
+namespace {
+
+constexpr absl::Duration kTickSoon = absl::Milliseconds(20);
+constexpr absl::Duration kTickAtLeisure = absl::Milliseconds(100);
+
+constexpr absl::Duration kTrimInterval = absl::Seconds(1);
+
+// Only goodbyes are left by then: what is not acknowledged counts as dropped.
+constexpr absl::Duration kGoodbyeLingerMax = absl::Milliseconds(200);
+
+std::shared_ptr<MemoryBudget> NewMemoryBudget(const Config& config) {
+  return std::make_shared<MemoryBudget>(
+      ShareOutMemory(config.memory_bytes_max, config.payload_bytes_max),
+      static_cast<int>(config.servers.size()) - 1, config.frame_bytes);
+}
+
+LinkConfig NewLinkConfig(const Config& config, const DeliveryParts& parts,
+                         std::shared_ptr<MemoryBudget> memory) {
+  LinkConfig link = MakeLinkConfig(config, parts.self_id, kBroadcast);
+  link.codec = parts.codec;
+  link.buffers = parts.buffers;
+  link.memory = std::move(memory);
+  return link;
+}
+
+// The body has taken its share over from the frame.
+FrameError Decode(ReceivedFrame* frame, FrameHeader* header, Slice* body) {
+  if (!frame->rest.bytes.empty()) {
+    *body = std::move(frame->rest);
+    return DecodeFrame(frame->slice.bytes, body->bytes, header);
+  }
+  body->owner = std::move(frame->slice.owner);
+  return DecodeFrame(frame->slice.bytes, header, &body->bytes);
+}
+
+}  // namespace
+
+ReliableDelivery::ReliableDelivery(const Config& config,
+                                   const DeliveryParts& parts)
+    : DeliveryTo(parts),
+      memory_(NewMemoryBudget(config)),
+      link_(NewLinkConfig(config, parts, memory_)),
+      broadcaster_(link_, &peers_),
+      ticker_(std::min(kTickSoon, config.heartbeat / 4),
+              std::min(kTickAtLeisure, config.heartbeat / 2),
+              [this] { return Tick(); }) {}
+
+std::unique_ptr<ReliablePeer> ReliableDelivery::NewPeer(int id) {
+  LinkConfig link = link_;
+  link.peer_id = id;
+  return std::make_unique<ReliablePeer>(link, parts_.transport, parts_.inbox,
+                                        parts_.callbacks, parts_.rejections);
+}
+
+void ReliableDelivery::Add(int id, const PeerStats& before) {
+  SettleBroadcasts();
+  DeliveryTo::Add(id, before);
+}
+
+PeerStats ReliableDelivery::Remove(int id) {
+  SettleBroadcasts();
+  return DeliveryTo::Remove(id);
+}
+
+void ReliableDelivery::AddStats(ServerStats* stats) const {
+  SettleBroadcasts();
+  DeliveryTo::AddStats(stats);
+  for (const PeerStats& peer : stats->peers)
+    stats->held_bytes += peer.held_bytes;
+  stats->reassembly_bytes = memory_->reassembly_bytes();
+  stats->held_bytes += stats->reassembly_bytes;
+}
+
+SendOutcome ReliableDelivery::Send(int id, const EnvelopeView& envelope) {
+  SettleBroadcasts();
+  ReliablePeer* const peer = peers_.Find(id);
+  return peer == nullptr ? SendOutcome::kRemoved : peer->Send(id, envelope);
+}
+
+std::vector<int> ReliableDelivery::Flush(
+    absl::optional<int> id, std::chrono::steady_clock::time_point deadline) {
+  SettleBroadcasts();
+  struct Waited {
+    int id;
+    ReliablePeer* peer;
+    FlushMark mark;
+  };
+  // All marks before any waiting: it is this moment that counts for each peer.
+  std::vector<Waited> all;
+  for (ReliablePeer* const peer : peers_.all()) {
+    const int member = peer->id();
+    if (member != Peer::kNobody && (!id || member == *id))
+      all.push_back({member, peer, peer->BeginFlush(member)});
+  }
+  std::vector<int> behind;
+  for (const Waited& waited : all) {
+    if (!waited.peer->WaitFlushed(waited.mark, deadline))
+      behind.push_back(waited.id);
+  }
+  return behind;
+}
+
+void ReliableDelivery::Begin(std::uint64_t incarnation) {
+  link_.incarnation = incarnation;
+  for (ReliablePeer* const peer : peers_.all()) peer->Begin(incarnation);
+}
+
+void ReliableDelivery::Finish(std::chrono::steady_clock::time_point deadline) {
+  broadcaster_.Stop();
+  for (ReliablePeer* const peer : peers_.all()) peer->WaitReceived(deadline);
+  ticker_.Stop();
+}
+
+absl::Duration ReliableDelivery::linger_max() const {
+  return kGoodbyeLingerMax;
+}
+
+bool ReliableDelivery::Tick() {
+  const absl::Time now = MonotonicNow();
+  if (now >= trim_at_) {
+    parts_.buffers->Trim();
+    trim_at_ = now + kTrimInterval;
+  }
+  bool busy = false;
+  for (ReliablePeer* const peer : peers_.all()) {
+    if (peer->Tick(now)) busy = true;
+  }
+  // What it had no memory to hand over is still there.
+  broadcaster_.OnRoom();
+  return busy;
+}
+
+FrameVerdict ReliableDelivery::OnFrame(ReceivedFrame frame) {
+  FrameHeader header;
+  Slice body;
+  const FrameError error = Decode(&frame, &header, &body);
+  if (error != FrameError::kNone && error != FrameError::kVersion)
+    return Refuse(RefusalReason::kMalformed, FrameVerdict::kMalformed);
+  const int sender = static_cast<int>(header.sender_id);
+  if (!parts_.rejections->MaySpeakFor(sender, frame.identity))
+    return FrameVerdict::kMalformed;
+  ReliablePeer* const peer = peers_.Find(sender);
+  if (error == FrameError::kVersion) {
+    return peer != nullptr && peer->OnForeignVersion(header)
+               ? FrameVerdict::kMalformed
+               : Refuse(RefusalReason::kVersion, FrameVerdict::kMalformed);
+  }
+  bool may_pump = false;
+  if (peer == nullptr || !peer->OnFrame(header, std::move(body), &may_pump))
+    return Refuse(RefusalReason::kUnknownSender, FrameVerdict::kAccepted);
+  if (may_pump) DrainLater(peer);
+  return FrameVerdict::kAccepted;
+}
+
+void ReliableDelivery::DrainLater(ReliablePeer* peer) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (std::find(undrained_.begin(), undrained_.end(), peer) !=
+      undrained_.end()) {
+    return;
+  }
+  undrained_.push_back(peer);
+  any_undrained_.store(true, std::memory_order_release);
+}
+
+void ReliableDelivery::OnDrained() {
+  if (any_undrained_.load(std::memory_order_acquire)) {
+    Undrained undrained;
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      undrained.swap(undrained_);
+      any_undrained_.store(false, std::memory_order_relaxed);
+    }
+    for (ReliablePeer* const peer : undrained) peer->OnDrained();
+  }
+  broadcaster_.OnRoom();
+  parts_.callbacks->RunHere();
+}
+
+void ReliableDelivery::OnWritable(int id) {
+  DeliveryTo::OnWritable(id);
+  broadcaster_.OnRoom();
+}
+
+void ReliableDelivery::OnConnected(int id, std::uint64_t generation) {
+  DeliveryTo::OnConnected(id, generation);
+  broadcaster_.OnRoom();
+}
+
+}  // namespace cluster

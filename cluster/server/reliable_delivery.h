@@ -1,0 +1,80 @@
+// Sessions with all members: a ReliablePeer for each, a broadcaster to all, and
+// the thread that lets time pass for them.
+//
+// A frame goes to the peer that it names as its sender, once its header and
+// checksums are right and its connection may speak for that sender.
+//
+// Threads, ownership and errors: see PeerDelivery.
+
+#ifndef CLUSTER_SERVER_RELIABLE_DELIVERY_H_
+#define CLUSTER_SERVER_RELIABLE_DELIVERY_H_
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "absl/container/inlined_vector.h"
+#include "cluster/server/broadcaster.h"
+#include "cluster/server/delivery_to.h"
+#include "cluster/server/reliable_peer.h"
+#include "cluster/server/ticker.h"
+
+namespace cluster {
+
+class ReliableDelivery final : public DeliveryTo<ReliablePeer> {
+ public:
+  ReliableDelivery(const Config& config, const DeliveryParts& parts);
+
+  void Add(int id, const PeerStats& before) override;
+  PeerStats Remove(int id) override;
+  void AddStats(ServerStats* stats) const override;
+
+  SendOutcome Send(int id, const EnvelopeView& envelope) override;
+  std::vector<int> Broadcast(const EnvelopeView& envelope) override {
+    return broadcaster_.Send(envelope);
+  }
+  bool acknowledges() const override { return true; }
+  std::vector<int> Flush(
+      absl::optional<int> id,
+      std::chrono::steady_clock::time_point deadline) override;
+
+  void Begin(std::uint64_t incarnation) override;
+  absl::Status StartTicking() override { return ticker_.Start(); }
+  void Finish(std::chrono::steady_clock::time_point deadline) override;
+  absl::Duration linger_max() const override;
+
+  FrameVerdict OnFrame(ReceivedFrame frame) override;
+  void OnDrained() override;
+  void OnWritable(int id) override;
+  void OnConnected(int id, std::uint64_t generation) override;
+
+ private:
+  // As many as are usual at once, so that draining allocates nothing.
+  using Undrained = absl::InlinedVector<ReliablePeer*, 16>;
+
+  std::unique_ptr<ReliablePeer> NewPeer(int id) override;
+  // Before anything that must not overtake the broadcasts that were taken.
+  void SettleBroadcasts() const {
+    if (broadcaster_.open()) broadcaster_.Close();
+  }
+  // OnDrained is to be passed on to it.
+  void DrainLater(ReliablePeer* peer);
+  bool Tick();
+
+  const std::shared_ptr<MemoryBudget> memory_;
+  LinkConfig
+      link_;  // of any member, but for its id; Begin sets the incarnation
+  mutable Broadcaster broadcaster_;
+
+  std::mutex mutex_;
+  Undrained undrained_;  // guarded by mutex_
+  std::atomic<bool> any_undrained_{false};
+
+  absl::Time trim_at_ = absl::InfinitePast();  // the ticker's
+  Ticker ticker_;
+};
+
+}  // namespace cluster
+
+#endif  // CLUSTER_SERVER_RELIABLE_DELIVERY_H_
