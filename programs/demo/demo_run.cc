@@ -90,7 +90,7 @@ absl::Status DemoRun::StartAll() {
 // Tells every server where the others listen, and waits until all are up.
 absl::Status DemoRun::Introduce() {
   for (Child& child : children_) {
-    std::printf("server %d: pid %d at %s\n", child.id,
+    std::printf("server %d: process %d at %s\n", child.id,
                 static_cast<int>(child.process->pid()), child.address.c_str());
     for (const Child& other : children_) {
       if (other.id == child.id) continue;

@@ -29,7 +29,7 @@ class DemoTest(unittest.TestCase):
     def runs_right(self, servers, count, *flags):
         program = Program([DEMO, "--config=" + self.config, "--count=%d" % count, *flags])
         for server_id in range(1, servers + 1):
-            program.expect(r"^server %d: pid \d+ at " % server_id)
+            program.expect(r"^server %d: process \d+ at " % server_id)
         pairs = servers * (servers - 1)
         right = {"unicast": pairs, "multicast": pairs, "mixed": 2 * pairs, "cyclic": servers}
         self.assertEqual(self.table(program),
@@ -68,7 +68,7 @@ class DemoTest(unittest.TestCase):
     def start_for_long(self):
         program = Program([DEMO, "--config=" + self.config, "--count=1000000000"])
         pids = {int(match[1]): int(match[2]) for match in
-                (program.expect(r"^server (\d): pid (\d+) at ") for _ in range(3))}
+                (program.expect(r"^server (\d): process (\d+) at ") for _ in range(3))}
         return program, pids
 
     def test_a_killed_server_is_noticed(self):
