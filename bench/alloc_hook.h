@@ -1,21 +1,21 @@
-// AllocationsSoFar: how many blocks of memory this process has asked for, and
-// who asked.
+// AllocationsSoFar: how many blocks of memory this process has allocated, and
+// which code allocated them.
 //
-// What it is: a count of malloc, calloc, realloc and aligned allocations, and
-// so of operator new, in our code and in the libraries alike; linking
-// alloc_hook.cc replaces the C library's functions by counting ones. For
-// benchmark binaries only. What it is not: a profiler, or a count of bytes.
+// Linking alloc_hook.cc replaces malloc, calloc, realloc and aligned allocation
+// of the C library by counting ones. So it counts operator new too, in our code
+// and in the libraries. For benchmark binaries only; it counts blocks, not
+// bytes.
 //
-// Who asked is told by the return address: an allocation is libzmq's or
-// libnng's if the call stands in the code of that shared object. Both allocate
-// for each message that they are given, which no caller can avoid. Operator new
-// calls malloc from libstdc++, so what libzmq creates by it counts as `own`,
-// and so does what either has the C library allocate. Neither happens per
-// message, as the raw cases show beside ours: their `own` count is zero.
+// The return address tells the caller: an allocation belongs to libzmq or
+// libnng if the call is in that shared object's code. Both allocate for each
+// message, which no caller can avoid. Operator new calls malloc from libstdc++,
+// so what libzmq creates by it counts as `own`. So does what either makes the C
+// library allocate. Neither happens per message: the raw cases have an `own`
+// count of zero.
 //
-// Threads: safe; each thread counts in a place of its own as a rule, so that
-// counting does not slow down what is measured. Ownership: none. Errors: under
-// a sanitizer nothing is counted (AllocationsCounted).
+// Thread-safe. Each thread usually has a counter of its own, so counting does
+// not slow down what is measured. Under a sanitizer nothing is counted
+// (AllocationsCounted).
 //
 //   const AllocationCount before = AllocationsSoFar();
 //   Work();

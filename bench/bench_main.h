@@ -1,17 +1,17 @@
-// RunCases: the main function that both benchmark programs share.
+// RunCases: the main function of both benchmark programs.
 //
-// What it is: Google Benchmark's flags, a line for each run, tables at the end,
-// and warnings where the figures would mean little: a build without
-// optimisation, a busy machine. With --benchmark_format=json or csv its own
-// reporter writes instead, and there are no tables. Flags of its own, for
-// programs that start it:
+// It takes Google Benchmark's flags, prints a line for each run and tables at
+// the end. It warns where figures mean little: a build without optimisation, a
+// busy machine. With --benchmark_format=json or csv Google Benchmark's own
+// reporter writes instead, without tables. These flags serve programs that
+// start it:
 //
 //   --announce                 a line on stderr before each measurement
 //   --tables_out=FILE          the tables there too, as Markdown
 //   --refuse_unoptimised       rather than warn
 //
-// Threads: main. Errors: the exit code; 1 for flags that nobody knows and files
-// that cannot be written, 3 for a build that is refused.
+// Returns the exit code: 1 for unknown flags and files that cannot be written,
+// 3 for a refused build.
 
 #ifndef BENCH_BENCH_MAIN_H_
 #define BENCH_BENCH_MAIN_H_

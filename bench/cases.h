@@ -1,7 +1,6 @@
-// Names of cases, and registering them: kind/transport/bytes, as in
-// "unicast/zmq/64".
+// Names and registers cases: kind/transport/bytes, as in "unicast/zmq/64".
 //
-// Threads: main, before the benchmarks run. Errors: none.
+// Call from main, before the benchmarks run.
 
 #ifndef BENCH_CASES_H_
 #define BENCH_CASES_H_

@@ -1,10 +1,6 @@
-// The baselines' messages with a checksum: records, and behind them a CRC-32C.
+// The baselines' messages with a checksum: records, then a CRC-32C of them.
 //
-// What it is: what our frames have too, on the bare library. What it is not: a
-// format; both ends are this process.
-//
-// Threads: functions on what they are given. Errors: damage aborts; nothing
-// here makes any.
+// The bare library thus does what our frames do. Damage aborts.
 
 #ifndef BENCH_CHECKED_MESSAGE_H_
 #define BENCH_CHECKED_MESSAGE_H_
@@ -22,7 +18,7 @@ namespace bench {
 
 inline constexpr std::size_t kCheckBytes = sizeof(std::uint32_t);
 
-// Puts the sum of what lies from `first` to `end` behind it.
+// Writes the sum of the bytes from `first` to `end` behind them.
 inline void PutCheck(const char* first, char* end) {
   PutField(
       Crc32c(absl::string_view(first, static_cast<std::size_t>(end - first))),

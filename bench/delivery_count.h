@@ -1,13 +1,13 @@
-// DeliveryCount: how many envelopes have reached the application, and waiting
-// for the last of them.
+// DeliveryCount: counts the envelopes that reached one application, and waits
+// for the last.
 //
-// What it is: what lets an iteration end when everything that it sent was
-// delivered, at the cost of a load, a store and a comparison per envelope. What
-// it is not: several receivers' counter; each has its own.
+// So an iteration ends when everything that it sent is delivered. Counting
+// costs a load, a store and a comparison per envelope. Each receiver needs its
+// own counter.
 //
-// Threads: Add on one thread at a time (a handler, a receiving thread); Expect
-// and Wait on one other; Count on any. Expect precedes the sending of what it
-// expects. Errors: Wait aborts after two minutes without progress.
+// Call Add from one thread at a time (a handler, a receiving thread), Expect
+// and Wait from one other, Count from any. Call Expect before sending. Wait
+// aborts after two minutes without progress.
 //
 //   DeliveryCount count;
 //   count.Expect(1000);
@@ -61,8 +61,8 @@ class DeliveryCount {
     reached_.notify_all();
   }
 
-  // Apart from what stands before it, for receivers of their own cores. Not by
-  // alignas: gcc 12 misplaces over-aligned objects on asan's fake stack.
+  // Keeps receivers on different cores off one cache line. Not alignas: gcc 12
+  // misplaces over-aligned objects on asan's fake stack.
   char apart_[64];
   std::atomic<std::int64_t> count_{0};
   std::atomic<std::int64_t> target_{0};

@@ -1,14 +1,12 @@
-// Goals: figures of a run beside what is wanted of them.
+// Goals: a table of a run's figures beside their goals.
 //
-// What it is: the rows of a table: what was measured, the bound, whether it is
-// met, and the limit, if there is a case for it: the same figure of the bare
-// library when it has the duties that the goal is about (a checksum at both
-// ends, a lock for several senders, 32 servers in one process) and no other.
-// What it is not: a test; a run fails no build, since a busy machine misses
-// bounds that the code keeps.
+// A row has the figure, its bound, whether it is met, and perhaps a limit. The
+// limit is the same figure of the bare library with the duties that the goal is
+// about, and no other. Such duties are a checksum at both ends, a lock for
+// several senders, or 32 servers in one process. Missed goals fail no build,
+// since a busy machine misses bounds that the code keeps.
 //
-// Threads: none of its own. Errors: figures that were not run are NaN: goals
-// have no row then, and limits no cell.
+// A figure that was not run is NaN: a goal then has no row, a limit no cell.
 //
 //   Goals goals;
 //   goals.AtLeast("zmq: unicast / raw, 1 MiB", 0.67, 0.9, 0.73);

@@ -1,14 +1,11 @@
-// LoopbackCluster: some servers of one process, connected to each other and up,
-// in plaintext or with keys that are made for them.
+// LoopbackCluster: connected servers 1 to n of one process, in plaintext or
+// with keys made for them.
 //
-// What it is: the servers 1 to n of a new cluster on 127.0.0.1 or on sockets in
-// the file system, each on a free port that the others learn by AddPeer. Their
-// limits are the library's defaults unless the flags
-// --frame_bytes, --inflight_bytes, --window_bytes or --queue_bytes_max say
-// otherwise. What it is not: a test fixture; whatever goes wrong aborts.
-//
-// Threads: as Server says. Ownership: the servers live as long as this; what
-// handlers use must live longer.
+// They listen on 127.0.0.1 or on sockets in the file system, each on a free
+// port, and learn each other by AddPeer. Their limits are the library's
+// defaults unless --frame_bytes, --inflight_bytes, --window_bytes or
+// --queue_bytes_max say otherwise. Failures abort. The cluster must go before
+// anything that handlers use.
 //
 //   LoopbackCluster cluster("zmq", Scheme::kTcp, 2, [&](Server& self) {
 //     return [&count](const EnvelopeView& envelope) { count.Add(1); };
@@ -35,9 +32,8 @@ using HandlerFactory = std::function<EnvelopeHandler(Server& self)>;
 
 enum class Secrecy { kPlaintext, kMutual };
 
-// Whether each server has the transport's threads to itself, as one that has a
-// process to itself does, or all share them: share_context of zmq. nng has one
-// set for a process in any case.
+// Whether each server has zmq's threads to itself, as in a process of its own,
+// or all share them (share_context). nng always has one set for a process.
 enum class Threads { kEachItsOwn, kShared };
 
 class LoopbackCluster {

@@ -1,14 +1,12 @@
-// The measuring loops that all cases share, and what they report.
+// The measuring loops that all cases share, and the counters that they report.
 //
-// What it is: one Google Benchmark iteration is one whole measurement: a
-// warm-up that finds out how many items take a twentieth of a second, then as
-// many such rounds as fit into --benchmark_min_time. So a case sets its servers
-// up once, and its name has no suffix. What it is not: a scheduler of cases.
+// One Google Benchmark iteration is one whole measurement. A warm-up finds out
+// how many items take a twentieth of a second; then as many such rounds follow
+// as fit into --benchmark_min_time. So a case sets its servers up once, and its
+// name has no suffix. Call from the benchmark's main thread.
 //
-// Threads: the benchmark's main thread. Errors: none.
-//
-//   for (auto _ : state) MeasureDeliveries(state, 64, 1, [&](std::int64_t
-//   items) { ... });
+//   for (auto _ : state)
+//     MeasureDeliveries(state, 64, 1, [&](std::int64_t items) { ... });
 
 #ifndef BENCH_MEASURE_H_
 #define BENCH_MEASURE_H_
@@ -51,7 +49,8 @@ void MeasureRoundTrips(
     benchmark::State& state,
     absl::FunctionRef<void(int times, Samples* samples)> round_trips);
 
-// Runs `work(share)` on each of so many threads, whose shares add up to `items`.
+// Runs `work(share)` on each of so many threads, whose shares add up to
+// `items`.
 void RunInShares(std::int64_t items, int threads,
                  absl::FunctionRef<void(std::int64_t share)> work);
 

@@ -1,10 +1,6 @@
-// NngEndpoint: a bare nng socket as the baselines use it.
+// NngEndpoint: a bare nng socket of any protocol, for the baselines.
 //
-// What it is: a socket of any protocol with queues that hold enough. What it is
-// not: a Transport.
-//
-// Threads: safe, as nng's sockets are. Ownership: its socket. Errors: abort;
-// baselines run on loopback.
+// Its queues hold enough. Thread-safe, as nng's sockets are. Errors abort.
 //
 //   NngEndpoint near(&nng_pair0_open, 64);
 //   NngEndpoint far(&nng_pair0_open, 64);

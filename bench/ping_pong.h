@@ -1,13 +1,9 @@
-// PingPong: round trips between server 1 and server 2 that live in their
-// handlers: each pong sends the next ping, and no thread but the receiving ones
-// takes part.
+// PingPong: round trips between two servers whose handlers answer each other.
 //
-// What it is: a cluster of two, a client's handler that takes the time, an
-// echo, and a count of whatever else arrives. What it is not: a load; others
-// send that through `cluster()`.
-//
-// Threads: Run and Expect on one thread at a time; other envelopes on any.
-// Errors: abort.
+// Each pong sends the next ping, so only the receiving threads take part. The
+// client's handler takes the time, the other echoes, and other envelopes are
+// counted. Senders of a load use `cluster()`. Call Run and Expect from one
+// thread at a time. Errors abort.
 //
 //   PingPong ping_pong("zmq", 64, Lane::kNormal);
 //   ping_pong.Run(100, &samples);

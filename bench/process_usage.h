@@ -1,7 +1,7 @@
-// What the process and the machine spend: processor time, memory, and signs
-// that others disturb the measurement.
+// Processor time and memory of the process, and signs that others disturb the
+// measurement.
 //
-// Threads: safe. Ownership: none. Errors: what /proc does not tell is zero.
+// Thread-safe. A figure that /proc lacks is zero.
 //
 //   const MachineUsage before = MachineUsageNow();
 //   Work();
@@ -18,8 +18,8 @@ namespace bench {
 // User and system time of all threads of this process so far, in nanoseconds.
 std::int64_t ProcessCpuNs();
 
-// Memory of this process that is resident, in bytes. What was freed before, and
-// would be used again without becoming visible here, is given back first.
+// Resident memory of this process, in bytes. It first gives freed memory back,
+// whose reuse would not show here.
 std::int64_t ResidentBytes();
 
 // The mean number of runnable threads over the last minute.

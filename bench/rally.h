@@ -1,9 +1,7 @@
-// Rally: round trips that live in a handler: each pong sends the next ping.
+// Rally: times round trips in which each pong sends the next ping.
 //
-// What it is: the clock, the count and the end of them. What it is not: aware of
-// what a ping is, or of how it travels.
-//
-// Threads: Run on one thread at a time; OnPong on the handler's. Errors: none.
+// It has the clock, the count and the end; the caller defines the ping. Call
+// Run from one thread at a time, OnPong from the handler's.
 //
 //   Rally rally([&] { Send(ping); });
 //   rally.Run(100, &samples);   // the handler calls rally.OnPong()

@@ -1,14 +1,12 @@
-// RawFanout and RawEcho: what the benchmarks ask of a bare messaging library,
-// as baselines.
+// RawFanout and RawEcho: a bare messaging library as a baseline.
 //
-// What it is: the smallest interface behind which zmq and nng are measured by
-// the same code: messages one way to one or more receivers, and a round trip.
-// What it is not: reliable, or a Transport; nothing of the library under test
-// is in here.
+// The smallest interface by which the same code measures zmq and nng. RawFanout
+// sends messages one way to one or more receivers, RawEcho makes round trips.
+// They use nothing of the library under test.
 //
-// Threads: Begin, Commit and RoundTrip on one thread; receivers are called on
-// threads of their own, one for each link. Ownership: Begin lends a buffer
-// until Commit or CommitTo. Errors: abort; baselines run on loopback.
+// Call Begin, Commit and RoundTrip from one thread; each link calls its
+// receiver on a thread of its own. Begin lends a buffer until Commit or
+// CommitTo. Errors abort.
 //
 //   auto fanout = NewRawFanout(
 //       "zmq", Scheme::kTcp, 1, 64,

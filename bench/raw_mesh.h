@@ -1,12 +1,10 @@
-// RawMesh: servers of one process that each send to each other one over a bare
-// library, as a limit for what the library under test can do there.
+// RawMesh: servers of one process that each send to every other over a bare
+// library.
 //
-// What it is: a socket that receives for each server, and one for each link. Of
-// zmq all are in one context. What it is not: reliable, or a Transport.
-//
-// Threads: one at a time for each `from`; the receiver is called on a thread of
-// each server's own. Ownership: Begin lends a buffer until Commit. Errors:
-// abort; baselines run on loopback.
+// It shows the limit of the library under test in that layout. Each server has
+// a socket to receive and one per link to send; for zmq all share a context.
+// One thread at a time for each `from`; each server calls the receiver on a
+// thread of its own. Begin lends a buffer until Commit. Errors abort.
 //
 //   auto mesh = NewRawMesh("zmq", 32, 65536,
 //                          [](int server, absl::string_view message) { ... });

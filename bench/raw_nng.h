@@ -1,9 +1,9 @@
 // The bare nng as a baseline (raw_link.h).
 //
-// One way and round trip: pair0, nng 1.5's fastest pair, with the longest
-// queues it allows (at most 8192 messages, at most 16 MiB) and blocking calls.
-// To several: a pair each, and a copy of the message for each, since nng has no
-// shared ones.
+// One way and round trip use pair0, nng 1.5's fastest pair, with blocking
+// calls. Its queues are the longest allowed: at most 8192 messages and 16 MiB.
+// Sending to several uses a pair each and copies the message for each, since
+// nng has no shared messages.
 
 #ifndef BENCH_RAW_NNG_H_
 #define BENCH_RAW_NNG_H_

@@ -1,11 +1,11 @@
 // The bare libzmq as a baseline (raw_link.h).
 //
-// One way: PUSH to PULL, libzmq's fastest pair, each socket in a context of its
-// own as in two processes, high-water marks of 16 MiB worth of messages,
-// blocking calls. To several: a PUSH socket each, and one reference-counted
-// message that all of them share. Round trip: PAIR, the pair with the least to
-// do; or, to show what the layout of our own sockets costs, PUSH and PULL each
-// way, and the same with another thread of each side to hand what arrives to.
+// One way uses PUSH to PULL, libzmq's fastest pair, with blocking calls. Each
+// socket has a context of its own, as in two processes, and high-water marks of
+// 16 MiB worth of messages. Sending to several uses a PUSH socket each; all
+// share one reference-counted message. A round trip uses PAIR, the pair with
+// the least to do. Two variants show the cost of our own layout: PUSH and PULL
+// each way, and the same with another thread on each side.
 
 #ifndef BENCH_RAW_ZMQ_H_
 #define BENCH_RAW_ZMQ_H_

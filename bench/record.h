@@ -1,12 +1,9 @@
 // The hand-made record of the baselines: an envelope's fields in 30 bytes, then
 // its payload.
 //
-// What it is: the least that somebody would write who packs envelopes into
-// messages of a bare library, so that what the library under test adds
-// (sessions, checksums, windows) can be told from what any packing costs. What
-// it is not: a format; both ends are this process.
-//
-// Threads: values. Errors: none; records are not checked.
+// Anybody who packs envelopes into messages of a bare library writes at least
+// this. So the figures tell the cost of our sessions, checksums and windows
+// from that of any packing. Records are not checked.
 
 #ifndef BENCH_RECORD_H_
 #define BENCH_RECORD_H_
@@ -36,7 +33,7 @@ inline std::int64_t RecordsPerMessage(std::size_t payload_bytes,
       std::max<std::size_t>(1, message_bytes / RecordBytes(payload_bytes)));
 }
 
-// What the baselines send.
+// The message of the baselines.
 inline Envelope RecordEnvelope(std::size_t payload_bytes) {
   Envelope envelope;
   envelope.pid = 2;
@@ -100,9 +97,8 @@ inline const char* ReadRecord(const char* in, EnvelopeView* envelope) {
   return in + bytes;
 }
 
-// What every receiver does with an envelope, whichever way it came: reads each
-// field once. The sum is for the compiler, which must not leave the reading
-// out.
+// Reads each field once, as every receiver does with every envelope. The sum
+// keeps the compiler from leaving the reads out.
 inline std::uint64_t ReadFields(const EnvelopeView& envelope) {
   std::uint64_t sum = envelope.message_id.sequence + envelope.term +
                       static_cast<std::uint64_t>(envelope.pid) +

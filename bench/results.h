@@ -1,14 +1,14 @@
-// Results: what the cases of a run reported, by name, and tables of it, as text
-// or as Markdown.
+// Results: the counters of a run's cases by name, and tables of them as text or
+// Markdown.
 //
-// What it is: counters with the median over repetitions, and ratios of them.
-// What it is not: a reporter. Threads: none of its own. Errors: what was not
-// run is NaN, and "-" in a table.
+// Counters are medians over repetitions. A case that was not run is NaN, and
+// "-" in a table.
 //
 //   results.Add("raw/zmq/64", "items_per_second", 2.5e6);
 //   TextTable table({"bytes", "unicast/raw"});
 //   table.AddRow({"64", Ratio(results.Rate("unicast/zmq/64") /
-//   results.Rate("raw/zmq/64"))}); table.Print(std::cout);
+//                             results.Rate("raw/zmq/64"))});
+//   table.Print(std::cout);
 
 #ifndef BENCH_RESULTS_H_
 #define BENCH_RESULTS_H_

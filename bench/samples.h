@@ -1,8 +1,7 @@
-// Samples: durations, and their percentiles. It keeps every one, so the figures
-// are exact.
+// Samples: durations and their percentiles.
 //
-// Threads: none of its own; not thread-safe. Errors: percentiles of nothing are
-// zero.
+// It keeps every sample, so the figures are exact. Not thread-safe. Percentiles
+// of nothing are zero.
 //
 //   Samples samples;
 //   samples.Add(now - before);
@@ -42,11 +41,10 @@ class Samples {
     return static_cast<double>(*place) * 1e-3;
   }
 
-  // The sample that half of the time went into longer ones than, in
-  // microseconds. Where samples follow one another and a disturbance comes and
-  // goes, few of them meet it and take long: the plain median tells of the
-  // undisturbed ones, this one of what somebody meets who comes at any moment.
-  // Sorts them.
+  // The time-weighted median in microseconds: longer samples make up half of
+  // the total time. A disturbance that comes and goes affects few samples, but
+  // long ones, so the plain median hides it. This one shows what a visitor at a
+  // random moment meets. Sorts the samples.
   double MedianByTimeUs() {
     std::sort(samples_ns_.begin(), samples_ns_.end());
     std::int64_t left = 0;

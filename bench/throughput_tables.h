@@ -1,7 +1,7 @@
-// ThroughputTables: what the throughput cases of a run say, as tables: rates
-// and their ratios, costs, and at last the goals.
+// ThroughputTables: tables of the throughput cases of a run.
 //
-// Threads: any. Errors: cases that were not run leave gaps.
+// They show rates and their ratios, costs, and finally the goals. Cases that
+// were not run leave gaps.
 
 #ifndef BENCH_THROUGHPUT_TABLES_H_
 #define BENCH_THROUGHPUT_TABLES_H_

@@ -1,11 +1,8 @@
-// ZmqEndpoint: a bare ZeroMQ socket as the baselines use it.
+// ZmqEndpoint: a bare ZeroMQ socket for the baselines.
 //
-// What it is: a socket with queues that hold enough, in a context of its own or
-// in another's. What it is not: a Transport.
-//
-// Threads: one at a time, but for Shutdown. Ownership: its socket, and its
-// context unless that is a neighbour's, which goes later. Errors: abort;
-// baselines run on loopback.
+// Its queues hold enough. It has a context of its own, or borrows a
+// neighbour's, which must outlive it. One thread at a time, except for
+// Shutdown. Errors abort.
 //
 //   ZmqEndpoint pull(ZMQ_PULL, 64);
 //   pull.Bind(Scheme::kTcp);

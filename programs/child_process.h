@@ -1,12 +1,11 @@
-// ChildProcess: another program, or this one once more, and two pipes.
+// ChildProcess: starts another program, or this one again, with two pipes.
 //
-// What it is: fork and exec, lines to and from the child, and the certainty
-// that it is gone with the object. What it is not: for a program that has
-// threads already and needs them in the child.
+// It exchanges lines with the child and kills it when the object goes. The
+// child has only the thread that forked. One thread at a time.
 //
-// Threads: one at a time. Errors: kUnavailable with the system's reason; a
-// program that cannot be run ends with exit code 127; a write to a child that
-// is gone is ignored if SIGPIPE is, its end shows in what it says.
+// kUnavailable gives the system's reason. A program that cannot run ends with
+// exit code 127. Ignore SIGPIPE, so that a write to a dead child has no effect;
+// its end shows in its output.
 //
 //   absl::StatusOr<std::unique_ptr<ChildProcess>> child =
 //       ChildProcess::Start({"demo", "--server_id=2"});

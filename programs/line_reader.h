@@ -1,10 +1,9 @@
-// LineReader: lines out of a descriptor that is polled.
+// LineReader: reads lines from a descriptor that the caller polls.
 //
-// What it is: a buffer that gives out whole lines, the last one without its
-// newline too, and that a line without end cannot grow beyond a bound. What it
-// is not: blocking, as long as it is filled only when poll says so.
-//
-// Threads: one at a time. Ownership: the descriptor stays the caller's.
+// A buffer that gives out whole lines, and the last one even without its
+// newline. A line without end cannot grow beyond a bound. It does not block if
+// Fill is called only when poll says so. One thread at a time; the descriptor
+// stays the caller's.
 //
 //   while (poll(...) > 0 && !reader.ended()) {
 //     reader.Fill();

@@ -1,10 +1,8 @@
-// NodeCommand: what a line typed into the node program asks for.
+// NodeCommand: parses a line that a user types into the node program.
 //
-// What it is: the grammar of those lines, as kNodeHelp tells it, apart from
-// what is done about them (node.cc). What it is not: a check of ids and
-// addresses against a cluster.
-//
-// Threads: a pure function. Errors: kInvalidArgument with a text for people.
+// kNodeHelp describes the grammar; node.cc carries commands out. Ids and
+// addresses are not checked against a cluster. A pure function.
+// kInvalidArgument has a text for people.
 //
 //   absl::StatusOr<NodeCommand> command = ParseNodeCommand("2 --term=7 hello");
 //   // command->kind == NodeCommand::kSend, command->pids == {2}
@@ -24,7 +22,7 @@ namespace cluster {
 struct NodeCommand {
   enum Kind {
     kNothing,  // an empty line
-    kSend,     // `envelope` to `pids`; to all others if there are none
+    kSend,     // `envelope` to `pids`; to all others if `pids` is empty
     kAdd,      // `pids[0]` at `address`
     kRemove,   // `pids[0]`
     kPeers,

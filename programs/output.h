@@ -1,13 +1,10 @@
-// Output: whole lines to standard output from any thread, around a prompt.
+// Output: writes whole lines to standard output from any thread, around a
+// prompt.
 //
-// What it is: lines that are never mixed, a prompt on a terminal that arrivals
-// do not garble, and writes that end when nobody reads any more. What it is
-// not: a log.
-//
-// Threads: Line and Prompt from any thread; they wait while the reader of
-// standard output does not read; after Abandon
-// for at most a second, once. Errors: once the reader is
-// gone, `broken()` becomes readable and lines are dropped.
+// Lines never mix, and arrivals do not garble a prompt on a terminal. Line and
+// Prompt wait while the reader of standard output does not read; after Abandon
+// for at most a second, once. When the reader is gone, `broken()` becomes
+// readable and lines are dropped.
 //
 //   cluster::Output output(STDOUT_FILENO, "1> ", signals.descriptor());
 //   output.Line("server 1 at 127.0.0.1:10001");
@@ -24,8 +21,7 @@ namespace cluster {
 
 class Output {
  public:
-  // An empty prompt is none. When `interrupt` is readable, it is as after
-  // Abandon.
+  // No prompt if it is empty. A readable `interrupt` acts like Abandon.
   Output(int descriptor, std::string prompt, int interrupt);
   ~Output();
   Output(const Output&) = delete;

@@ -1,10 +1,8 @@
-// Printable: text from anywhere, safe to show on a terminal.
+// Printable: makes any text safe to show on a terminal.
 //
 // Control characters, a backslash and bytes that are not UTF-8 become escapes
-// (\n, \t, \\, \x1b), so nothing that arrives can move the cursor or forge a
-// line. What it is not: quoting for a shell or for JSON.
-//
-// Threads: a pure function. Errors: none.
+// (\n, \t, \\, \x1b). So no envelope can move the cursor or forge a line. It
+// does not quote for a shell or for JSON. A pure function.
 //
 //   std::cout << cluster::Printable(envelope.payload) << "\n";
 

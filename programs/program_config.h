@@ -1,10 +1,8 @@
-// The config of a program: which file, and what the flags change in it.
+// The config of a program: its file, and the flags that change it.
 //
-// What it is: the flags --config, --transport and --codec, which every program
-// has, and their meaning. What it is not: the reader (cluster/config.h).
-//
-// Threads: after ReadCommandLine, on one thread. Errors: kNotFound and
-// kInvalidArgument, with a text for people.
+// Every program has the flags --config, --transport and --codec. Call it after
+// ReadCommandLine, from one thread. kNotFound and kInvalidArgument have a text
+// for people.
 //
 //   absl::StatusOr<cluster::Config> config = cluster::LoadProgramConfig();
 
@@ -23,7 +21,7 @@ ABSL_DECLARE_FLAG(std::string, codec);
 
 namespace cluster {
 
-// What `--help` says of the flags here.
+// The text of `--help` about these flags.
 extern const char kConfigFlagsHelp[];
 
 // The file that --config names; relative to where the user typed `bazel run`.

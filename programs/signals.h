@@ -1,13 +1,12 @@
-// Signals: SIGINT, SIGTERM and SIGHUP as something to poll for.
+// Signals: SIGINT, SIGTERM and SIGHUP as descriptors to poll.
 //
-// What it is: the three signals blocked and readable from a descriptor
-// (signalfd), so nothing runs in a signal handler, and SIGPIPE ignored, so a
-// closed pipe is an error code. SIGINT and SIGTERM ask for an end; SIGHUP does
-// too, or is a request to reload, readable from a descriptor of its own. What
-// it is not: for libraries; a program makes one, first of all.
+// It blocks the three signals and reads them from a descriptor (signalfd), so
+// nothing runs in a signal handler. It ignores SIGPIPE, so a closed pipe is an
+// error code. SIGINT and SIGTERM ask for an end. SIGHUP does too, or asks for a
+// reload on a descriptor of its own.
 //
-// Threads: made before any other thread, which inherit what is blocked.
-// Errors: none that a caller could act on; a failure aborts.
+// For programs: make it before any other thread, since threads inherit what is
+// blocked. A failure aborts.
 //
 //   cluster::Signals signals;
 //   pollfd poll = {signals.descriptor(), POLLIN, 0};

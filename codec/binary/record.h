@@ -40,10 +40,9 @@ enum RecordFlag : unsigned {
   kFullWithGroup = 129,  // with a group and a correlation
 };
 
-// Whether the fields are as before, apart from sequence and payload. Answers no
-// once a record has a group or a correlation, so that these cost nothing where
-// they are not used: 59 instructions a record with them, and without. Has no
-// branches.
+// Whether the fields are as before, apart from sequence and payload. False once
+// a record has a group or a correlation, so that unused ones cost nothing: a
+// record takes 59 instructions either way. Has no branches.
 inline bool LooksLike(const RecordContext& before, const EnvelopeView& now) {
   const std::uint64_t wide =
       (before.message_id.incarnation ^ now.message_id.incarnation) |

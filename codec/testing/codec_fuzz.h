@@ -1,8 +1,8 @@
 // The properties that every codec's decoders are fuzzed for; aborts if one
 // fails.
 //
-// Whatever the bytes: no read out of bounds (sanitizers see it), no empty
-// record, ids and lane in range. An error names a byte. An envelope that was
+// For any bytes: no read out of bounds (sanitizers see it), no empty record,
+// ids and lane in range. An error names a byte. An envelope that was
 // decoded is encoded within the bound, and decodes to the same.
 //
 //   FuzzBody(BinaryCodec(), input);

@@ -1,11 +1,9 @@
 // DemoRun: the parent of the demo's servers.
 //
-// What it is: it starts a process for each server, tells them of each other,
-// has them run the scenarios one behind the other, and collects what they
-// counted. What it is not: a server; no envelope passes through it.
-//
-// Threads: one, and it must be the process's only one (it forks). Errors: the
-// first that went wrong, with the server that it went wrong at.
+// It starts a process for each server, introduces them to each other, runs the
+// scenarios one after the other and collects the counts. No envelope passes
+// through it. It forks, so its thread must be the only one of the process. Run
+// returns the first error and names its server.
 //
 //   DemoRun run({1, 2, 3}, arguments, 20000, absl::Seconds(20));
 //   absl::Status status = run.Run(signals.descriptor());
@@ -39,13 +37,13 @@ struct ScenarioResult {
 
 class DemoRun {
  public:
-  // `arguments`: of a server's process, the id aside. `rounds`: of each
-  // scenario. When no server says anything for `standstill`, it is over.
+  // `arguments` go to each server's process, `rounds` are those of each
+  // scenario. The run fails when no server says anything for `standstill`.
   DemoRun(std::vector<int> ids, std::vector<std::string> arguments,
           std::uint64_t rounds, absl::Duration standstill);
 
-  // Runs all. Ends early, with an error, when a server fails, ends or stands
-  // still, and when `interrupt` becomes readable.
+  // Runs all. Ends early, with an error, when a server fails, ends or says
+  // nothing, and when `interrupt` becomes readable.
   absl::Status Run(int interrupt);
 
   // By scenario, also after an error.

@@ -1,8 +1,8 @@
 // DemoServer: one server of the demo, in a process of its own.
 //
-// What it is: a cluster::Server that does what lines on standard input say and
-// tells on standard output how it went. What it is not: for people; demo_run.h
-// is the other end.
+// It obeys lines on standard input and reports on standard output. demo_run.h
+// is the other end. Main reads lines, another thread sends, the library's
+// receive.
 //
 //   in:   peer <id> <address>   the address of another server
 //         run <scenario>        send the scenario's envelopes
@@ -16,8 +16,6 @@
 //         tally <scenario> <numbers>   (tally.h), one per scenario
 //         reported
 //         error <text>          it cannot go on
-//
-// Threads: main reads lines, another sends, the library's receive.
 //
 //   return RunDemoServer(2, config, {20000, 64});
 

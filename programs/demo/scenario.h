@@ -1,11 +1,9 @@
-// Scenario: who sends what to whom in a run of the demo.
+// Scenario: the four patterns of traffic in a run of the demo.
 //
-// What it is: the four patterns, and for each how many envelopes every ordered
-// pair of servers expects. In a pair, envelopes are numbered from 0 in the
-// order in which they are sent, across unicasts and broadcasts.
-// What it is not: the sending and counting (demo_server.h).
-//
-// Threads: pure functions and constants. Errors: none.
+// For each pattern it says how many envelopes every ordered pair of servers
+// expects. A pair numbers its envelopes from 0 in the order of sending, across
+// unicasts and broadcasts. demo_server.h sends and counts. Pure functions and
+// constants.
 //
 //   const std::vector<int> all = {1, 2, 3};
 //   for (const Envelope& envelope : RoundOf(Scenarios()[0], 1, all, 0, 64))
@@ -46,7 +44,7 @@ std::uint64_t PerRound(const Scenario& scenario, int sender, int receiver,
 std::uint64_t ArrivalsPerRound(const Scenario& scenario, int receiver,
                                const std::vector<int>& ids);
 
-// What `sender` sends in one round, payloads padded to `payload_bytes`.
+// The envelopes of `sender` in one round, payloads padded to `payload_bytes`.
 std::vector<Envelope> RoundOf(const Scenario& scenario, int sender,
                               const std::vector<int>& ids, std::uint64_t round,
                               std::size_t payload_bytes);

@@ -1,10 +1,7 @@
-// Tally: what became of numbered envelopes.
+// Tally: counts lost, duplicate and reordered envelopes by their numbers.
 //
-// What it is: a count per ordered pair of servers (ArrivalLog) and its sums
-// (Tally), so that loss, duplicates and reordering are told apart. What it is
-// not: what the library counts of itself; it trusts payloads only.
-//
-// Threads: one at a time. Errors: none.
+// ArrivalLog counts for one ordered pair of servers, Tally sums up. Both trust
+// payloads only, not the library's own counters. One thread at a time.
 //
 //   ArrivalLog log;
 //   Tally tally;

@@ -1,9 +1,7 @@
-// Certificate: an EC P-256 key and a certificate that it signs for itself.
+// MakeCertificate: an EC P-256 key and a certificate that it signs for itself.
 //
-// What it is: OpenSSL behind one function. What it is not: a place in which
-// keys are kept; the caller writes them and lets them go.
-//
-// Threads: any. Errors: kInternal, where OpenSSL fails.
+// OpenSSL behind one function. The caller stores the key. Thread-safe.
+// kInternal where OpenSSL fails.
 //
 //   absl::StatusOr<KeyAndCertificate> made =
 //       MakeCertificate("server-1.demo", 1, 365);

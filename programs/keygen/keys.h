@@ -1,13 +1,12 @@
 // Keys: makes the key files of a cluster's servers, for both backends.
 //
-// What it is: what tools/keygen runs, as a library for tests and benchmarks:
-// CURVE keys by libzmq, EC P-256 keys and self-signed certificates by OpenSSL,
-// in the folders that docs/security.md describes. What it is not: an authority;
-// each server trusts just the public files that it is given.
+// CURVE keys come from libzmq; EC P-256 keys and self-signed certificates from
+// OpenSSL. docs/security.md describes the folders. There is no authority: each
+// server trusts just the public files that it is given.
 //
-// Threads: one. Ownership: secrets are wiped from memory when they are written.
-// Errors: kAlreadyExists (a file is there and may not be replaced; then nothing
-// was written), others as the system has them; no text holds a key.
+// One thread. Secrets are wiped from memory once they are written.
+// kAlreadyExists means that a file exists and may not be replaced; then nothing
+// was written. Other errors are the system's. No text holds a key.
 //
 //   KeyRequest request;
 //   request.cluster = "demo";

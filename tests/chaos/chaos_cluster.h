@@ -1,11 +1,9 @@
 // ChaosCluster: a TestCluster whose servers reach each other through proxies,
 // with an account of what they send.
 //
-// What it is: cluster, proxies, ledger and events wired together, and the
-// checks that hold however the network behaved. What it is not: a fault; those
-// are the proxies'.
-//
-// Threads: one. Ownership: owns all of it. Errors: fail the running test.
+// It wires cluster, proxies, ledger and events together, and checks what must
+// hold however the network behaves. The proxies make the faults. One thread;
+// failures fail the running test.
 //
 //   ChaosCluster cluster(config, 2);
 //   ASSERT_TRUE(cluster.Start());
@@ -28,7 +26,7 @@
 
 namespace cluster {
 
-// What the tests are run with: a backend, secured or not.
+// The parameter of the tests: a backend, secured or not.
 inline constexpr const char* kBackends[] = {"zmq", "nng", "secured_zmq",
                                             "secured_nng"};
 Config BackendConfig(const std::string& backend);
@@ -44,7 +42,7 @@ class ChaosCluster {
   ChaosCluster(const Config& config, int servers,
                std::function<void(TcpProxy*)> prepare = nullptr);
 
-  // Starts all servers; returns when each has told that the others are up.
+  // Starts all servers; returns when each has reported the others as up.
   bool Start();
   // The same without waiting for anything.
   bool StartOnly() { return cluster_.Start(); }
@@ -67,7 +65,7 @@ class ChaosCluster {
   DeliveryLedger& ledger() { return ledger_; }
   PeerWatch& watch() { return watch_; }
   TestCluster& cluster() { return cluster_; }
-  // What `observer` counts of `peer`.
+  // The statistics of `observer` about `peer`.
   PeerStats Stats(int observer, int peer) {
     return *cluster_.Stats(observer).Peer(peer);
   }
@@ -81,7 +79,7 @@ class ChaosCluster {
   TestCluster cluster_;
 };
 
-// What a load of small envelopes is.
+// A load of small envelopes.
 Load SmallLoad(std::uint64_t envelopes, std::uint64_t seed);
 
 }  // namespace cluster

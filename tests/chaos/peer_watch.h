@@ -1,10 +1,8 @@
-// PeerWatch: what each server was told of its peers, to be waited for.
+// PeerWatch: waits for peer events by observer and peer.
 //
-// What it is: counts of events by observer and peer, and whether the last one
-// says that the peer is up. What it is not: a record of their order.
-//
-// Threads: safe. Errors: a wait of more than a minute is given up, and fails
-// the running test with what was waited for.
+// It counts events, not their order, and keeps whether the last one says that
+// the peer is up. Thread-safe. A wait of more than a minute fails the running
+// test with the event that did not come.
 //
 //   PeerWatch watch;
 //   spec.on_event = [&](int observer, const PeerEvent& event) {

@@ -1,13 +1,10 @@
-// Accounts: whether the figures of Server::Stats add up.
+// Checks that the figures of Server::Stats add up.
 //
-// What it is: checks on the figures alone, told as texts. What it is not: a
-// check of envelopes (DeliveryLedger).
-//
-// Threads: the caller's. Errors: the returned texts; none is good.
+// Each function returns problems as texts; an empty list is good. They look at
+// figures alone; DeliveryLedger checks envelopes.
 //
 //   EXPECT_THAT(BalanceProblems(1, server.Stats()), IsEmpty());
-//   EXPECT_THAT(SettledProblems(cluster), IsEmpty());   // after a good
-//   FlushAll
+//   EXPECT_THAT(SettledProblems(cluster), IsEmpty());   // after a FlushAll
 
 #ifndef TESTS_HARNESS_ACCOUNTS_H_
 #define TESTS_HARNESS_ACCOUNTS_H_
@@ -24,15 +21,15 @@ namespace cluster {
 // All envelopes that were accepted for the peer and dropped since.
 std::uint64_t DroppedSum(const PeerStats& stats);
 
-// At any moment and whatever happened: accepted == acknowledged + queued +
-// in_flight + dropped, for each peer of server `id` and for itself, and the
-// watchdog had nothing to do.
+// Holds at any moment, for each peer of server `id` and for itself: accepted ==
+// acknowledged + queued + in_flight + dropped. Also, the watchdog had nothing
+// to do.
 std::vector<std::string> BalanceProblems(int id, const ServerStats& stats);
 
-// Of a cluster in which no server restarted, when all has been acknowledged:
-// nothing waits or was dropped, each received what the other sent, all of it
-// was delivered, and nothing was refused that loss and delay do not explain.
-// `strangers` are about: what was refused of nobody is theirs.
+// Holds for a cluster without restarts once everything is acknowledged. Nothing
+// waits or was dropped. Each server received what the other sent, and delivered
+// all of it. Loss and delay explain every refusal. With `strangers`, refusals
+// without a peer are theirs.
 std::vector<std::string> SettledProblems(const TestCluster& cluster,
                                          bool strangers = false);
 

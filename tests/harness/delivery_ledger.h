@@ -1,14 +1,12 @@
-// DeliveryLedger: what was sent, set against what arrived.
+// DeliveryLedger: compares what arrived with what was sent.
 //
-// What it is: an account of envelopes by stream (sender, receiver, lane). Each
-// arrival must be the next one sent on its stream, with every field as sent. It
-// keeps a digest of an envelope from its sending to its arrival, no more, so
-// millions may pass. What it is not: a part of the library, or aware of
-// servers; it is told.
+// It accounts for envelopes by stream (sender, receiver, lane). Each arrival
+// must be the next one sent on its stream, with every field as sent. Between
+// sending and arrival it keeps only a digest, so millions may pass.
 //
-// Threads: safe. Tell the sends of one stream in the order of their Send calls,
-// from one thread at a time; an arrival may be told before its sending. Errors:
-// collected as text, and told by Problems.
+// Thread-safe. Report the sends of one stream in the order of their Send calls,
+// from one thread at a time. An arrival may be reported before its sending.
+// Problems returns all errors as texts.
 //
 //   DeliveryLedger ledger;
 //   envelope.message_id = *server.SendWithId(envelope);  // and the sender's id

@@ -1,12 +1,10 @@
 // EnvelopeSource: random envelopes for whole-system tests, within a budget of
 // payload bytes.
 //
-// What it is: all fields over their range (types 0-3 and the application's,
-// terms up to the greatest, all lanes), payloads of 0 to 60,000 bytes that are
-// mostly small, half of them not UTF-8. What it is not: codec/random_envelope,
-// which changes one field at a time to tease a codec.
-//
-// Threads: one thread each. Errors: none.
+// Fields span their range: types 0-3 and the application's, terms up to the
+// greatest, all lanes. Payloads have 0 to 60,000 bytes, are mostly small, and
+// half of them are not UTF-8. For codecs use RandomEnvelopes, which changes one
+// field at a time. Each thread needs its own source.
 //
 //   EnvelopeSource source(seed, 1000, 4 << 20);
 //   Envelope envelope = source.Next();

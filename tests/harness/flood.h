@@ -1,13 +1,9 @@
-// Flood: a thread that sends from one server without end, whatever becomes of
-// it and its peers.
+// Flood: a thread that sends from one server without end.
 //
-// What it is: load for tests that stop, restart, add and remove servers. A send
-// that fails for want of room, or because the receiver is no member or the
-// server has stopped, is none; any other failure is the test's. What it is not:
-// paced, or counted.
-//
-// Threads: one of its own, which calls `on_accepted`. Ownership: borrows the
-// server, which must outlive it: destroy the flood first. Errors: see above.
+// It is load for tests that stop, restart, add and remove servers. Sends may
+// fail because there is no room, the receiver is no member or the server has
+// stopped. Any other failure fails the test. The flood borrows the server, so
+// destroy the flood first. It calls `on_accepted` on its thread.
 //
 //   Flood flood(&server, {2, 3}, seed,
 //               [&](int receiver, const EnvelopeView& envelope) {

@@ -1,11 +1,9 @@
-// FreshAddress: addresses to bind that nobody else has.
+// Addresses to bind that nobody else has.
 //
-// What it is: a host of 127/8 drawn at random, with port 0, so that the port
-// that a server got stays free for its next life; "[::1]:0"; a socket's path in
-// a folder of this process. What it is not: reserved.
-//
-// Threads: any. Ownership: the folder goes with the process. Errors: a folder
-// that cannot be made aborts.
+// For IPv4 a random host of 127/8 with port 0, so that the port which a server
+// got stays free for its next life. For IPv6 "[::1]:0"; for ipc a path in a
+// folder of this process, which goes with the process. Nothing is reserved.
+// Thread-safe; aborts if it cannot make the folder.
 
 #ifndef TESTS_HARNESS_FRESH_ADDRESS_H_
 #define TESTS_HARNESS_FRESH_ADDRESS_H_

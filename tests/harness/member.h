@@ -1,13 +1,9 @@
-// Member: one server under test and what takes envelopes from it.
+// Member: one server under test and a sink for the envelopes that it receives.
 //
-// What it is: a Server whose envelopes go to a sink, by Receive or ReceiveBatch
-// in a thread of its own, or by OnEnvelope. What it is not: connected; see
-// TestCluster.
-//
-// Threads: the sink runs on the reader's thread or in the server's callbacks,
-// one call at a time; Stop is one thread's. Ownership: owns the server. Errors:
-// what must not happen (Receive fails but for a stop, a callback comes after
-// Stop) fails the running test.
+// The envelopes come by Receive or ReceiveBatch on a thread of the member's
+// own, or by OnEnvelope. The sink sees one call at a time. The member owns its
+// server; one thread calls Stop. A failing Receive before Stop, or a callback
+// after it, fails the running test. TestCluster connects members.
 //
 //   auto member = Member::Make(NewServer(1, config), Consumption::kHandler,
 //                              {[](const EnvelopeView& envelope) { ... },
@@ -49,8 +45,8 @@ class Member {
   // Stops the server, which can still be asked for its figures, and joins the
   // reader. Idempotent.
   void Stop();
-  // Destroys the server, running as it is, and leaves only the destructor to
-  // call. Of a handler's member alone: who waits in Receive needs a server.
+  // Destroys the running server; afterwards only the destructor may be called.
+  // Only with a handler, since a waiting Receive needs its server.
   void DestroyServer();
 
   Server& server() { return *server_; }

@@ -1,10 +1,6 @@
-// What a TcpProxy does to the bytes that pass it: the words that it, its
-// connections and their pipes share.
+// NetworkConditions: how a TcpProxy treats the bytes that pass it.
 //
-// What it is: plain values. What it is not: the faults that happen at one
-// moment (cuts, lost sides): those are calls of the proxy.
-//
-// Threads and ownership: values. Errors: none.
+// Faults of one moment (cuts, lost sides) are calls of the proxy instead.
 //
 //   NetworkConditions far;
 //   far.delay = absl::Milliseconds(30);
@@ -21,9 +17,8 @@
 
 namespace cluster {
 
-// From the one who dialled to whom the proxy stands for, and back. Between
-// servers all frames travel forward; on the way back there are at most the
-// transport's own handshakes.
+// Forward is from the dialler to the target. Between servers all frames travel
+// forward; backward go at most the transport's own handshakes.
 enum class Way { kForward, kBackward };
 inline constexpr int kWays = 2;
 
@@ -37,11 +32,11 @@ enum class CutBy {
 };
 
 struct NetworkConditions {
-  // Nothing is passed on, and neither is the end of a connection. As much as
-  // the proxy's buffer holds is still taken; connections that come wait.
+  // Passes nothing on, not even the end of a connection. The proxy still takes
+  // as much as its buffer holds; new connections wait.
   bool stalled = false;
-  // A one-way black hole: what travels so is taken and dropped. When it ends,
-  // connections that lost bytes are reset, since their streams have holes.
+  // A one-way black hole: takes and drops all bytes. When it ends, connections
+  // that lost bytes are reset, since their streams have holes.
   std::array<bool, kWays> swallows{};
   absl::Duration delay = absl::ZeroDuration();
   std::uint64_t bytes_per_second = 0;  // of each way of a connection; 0: any

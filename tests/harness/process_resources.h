@@ -1,10 +1,8 @@
-// ProcessResources: what this process holds of the system, to tell a leak.
+// ProcessResources: the open descriptors, threads and resident memory of this
+// process, to detect leaks.
 //
-// What it is: open descriptors, running threads and resident memory, as /proc
-// has them. What it is not: exact about memory, whose leaks the address
-// sanitizer finds.
-//
-// Threads: any. Errors: a system without /proc aborts.
+// The figures come from /proc; without it they abort. Memory is inexact: the
+// address sanitizer finds its leaks.
 //
 //   const ProcessResources before = CountResources();
 //   ... make and destroy servers ...

@@ -1,12 +1,8 @@
-// ProxiedConnection: the two sockets of a connection through a TcpProxy, and
-// what becomes of them.
+// ProxiedConnection: the two sockets of a connection through a TcpProxy.
 //
-// What it is: two pipes between two sockets, which passes on data, FIN and RST,
-// and can be cut or lose a side. What it is not: the loop that waits for it
-// (TcpProxy).
-//
-// Threads: the proxy's own. Ownership: owns the sockets. Errors: of a socket,
-// end the connection.
+// It passes on data, FIN and RST by two pipes, and can be cut or lose a side.
+// It owns the sockets and runs on the proxy's thread; TcpProxy has the loop. An
+// error of a socket ends the connection.
 //
 //   ProxiedConnection connection(dialler, target, &figures);
 //   connection.Watch(conditions, now, &watched);
@@ -29,8 +25,8 @@
 
 namespace cluster {
 
-// What a dialler said, each part with how many bytes it had been told before: a
-// handshake that is said too soon is another one.
+// The bytes that a dialler sent. Each part has the number of bytes that it had
+// received before, since a handshake sent too soon is another one.
 struct Recording {
   struct Part {
     std::uint64_t heard = 0;
@@ -67,8 +63,8 @@ class ProxiedConnection {
 
   // Ends it, with all that is on its way.
   void Cut(CutBy how);
-  // Half-open: resets one side. The other is not told; what was on its way
-  // there still arrives, and what it says is swallowed.
+  // Half-open: resets one side, and the other does not notice. Bytes on their
+  // way there still arrive; bytes from there are swallowed.
   void Lose(Side side);
 
   // Appends what poll shall wait for: always one entry a side.

@@ -1,10 +1,7 @@
 // ProxyMesh: a TcpProxy for each ordered pair of servers that talk.
 //
-// What it is: what ClusterSpec::route asks, and a way to do the same to all.
-// What it is not: for addresses that are not TCP over IPv4.
-//
-// Threads: Route is the cluster's starting thread's; the proxies are safe.
-// Ownership: owns the proxies; goes after the cluster. Errors: as TcpProxy.
+// Its Router answers ClusterSpec::route, on the thread that starts the cluster.
+// TCP over IPv4 only. The mesh owns the proxies; destroy it after the cluster.
 //
 //   ProxyMesh mesh;
 //   ClusterSpec spec;
@@ -36,7 +33,7 @@ class ProxyMesh {
   std::function<std::string(int from, int to, const std::string& address)>
   Router();
 
-  // Between servers of which `from` has been told of `to`.
+  // The proxy for what `from` sends to `to`, after Router's call for the pair.
   TcpProxy& proxy(int from, int to) { return *proxies_.at({from, to}); }
 
   void SetAll(const NetworkConditions& conditions);

@@ -1,11 +1,9 @@
-// ProxyPipe: one way of a proxied connection: bytes that were taken from one
-// socket and not given to the other yet.
+// ProxyPipe: one direction of a proxied connection, with the bytes on their
+// way.
 //
-// What it is: a bounded buffer with a due time on each piece, a pace, and a
-// limit after which nothing passes. What it is not: the owner of the sockets
-// (ProxiedConnection).
-//
-// Threads: the proxy's own. Ownership: borrows the figures. Errors: Result.
+// A bounded buffer with a due time for each piece, a pace, and a limit after
+// which nothing passes. ProxiedConnection owns the sockets. Runs on the proxy's
+// thread.
 //
 //   if (pipe.CanTake(conditions)) pipe.Take(dialler, now, conditions);
 //   if (pipe.GiveAt(conditions) <= now) pipe.Give(target, now, conditions);
@@ -39,7 +37,7 @@ class ProxyPipe {
 
   // Nothing passes behind the first so many bytes.
   void SetLimit(std::uint64_t bytes) { limit_ = bytes; }
-  // From now on, whatever the conditions are; what waits is dropped.
+  // Drops waiting bytes, and all that come from now on, under any conditions.
   void SwallowAll();
   // Keeps a copy of the first so many bytes.
   void Record(std::size_t bytes_max) { record_bytes_max_ = bytes_max; }

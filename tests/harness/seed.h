@@ -1,13 +1,10 @@
-// TestSeed: the seed that a randomised test runs with, so that a failure can be
-// run again.
+// TestSeed: the seed of a randomised test, so that a failure can be run again.
 //
-// What it is: CLUSTER_TEST_SEED of the environment if it is set; else Bazel's
-// TEST_RANDOM_SEED, which differs from run to run under --runs_per_test; else
-// 1. What it is not: a random generator.
+// CLUSTER_TEST_SEED of the environment if it is set; else Bazel's
+// TEST_RANDOM_SEED, which differs between runs under --runs_per_test; else 1.
+// Aborts if the text is no number.
 //
 //   bazel test --test_env=CLUSTER_TEST_SEED=17 //tests/scenarios:all
-//
-// Threads: any. Errors: a text that is no number aborts.
 
 #ifndef TESTS_HARNESS_SEED_H_
 #define TESTS_HARNESS_SEED_H_

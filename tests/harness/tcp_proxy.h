@@ -1,20 +1,17 @@
 // TcpProxy: a stretch of bad network in front of one address.
 //
-// What it is: a listener on a port of its own that passes each connection on to
-// the target, byte by byte, and does to it on demand what networks do: resets,
-// stalls, black holes, half-open connections, delay, want of bandwidth. Servers
-// dial each other, so one proxy stands for one ordered pair: hand its address
-// to the dialler's AddPeer. What it is not: aware of frames, or for anything
-// but TCP over IPv4.
+// It listens on a port of its own and passes each connection on to the target,
+// byte by byte. On demand it resets, stalls, swallows, delays or slows them, or
+// leaves them half open. One proxy serves one ordered pair of servers: give its
+// address to the dialler's AddPeer. TCP over IPv4 only.
 //
-// Threads: safe; a thread of its own does the work, and each call returns when
-// it has been done. Ownership: owns its sockets; goes after the servers that
-// dial it. Errors: what must work aborts; a target that refuses resets the
-// dialler.
+// Thread-safe: a thread of its own does the work, and each call returns when it
+// is done. Destroy the proxy after the servers that dial it. A target that
+// refuses resets the dialler; other failures abort.
 //
 //   TcpProxy proxy(server2.Address());
 //   server1.AddPeer(2, proxy.address());
-//   proxy.Cut(CutBy::kReset);             // what is on its way is lost
+//   proxy.Cut(CutBy::kReset);             // bytes on their way are lost
 //   NetworkConditions hole;
 //   hole.swallows[static_cast<int>(Way::kForward)] = true;
 //   proxy.Set(hole);                      // 2 hears nothing of 1 any more
@@ -53,7 +50,7 @@ class TcpProxy {
 
   const std::string& address() const { return address_; }
 
-  // Of all connections, those to come too.
+  // Applies to all connections, present and future.
   void Set(const NetworkConditions& conditions);
 
   // Ends at most so many connections, the oldest first.
@@ -62,12 +59,11 @@ class TcpProxy {
   // `least` to `most`, until CutNoMore.
   void CutEvery(absl::Duration least, absl::Duration most, std::uint64_t seed);
   void CutNoMore();
-  // Ends connections that are made from now on, so many of them, each as soon
-  // as it has carried exactly `bytes` (at least 1) that way. One that ends
-  // before does not count.
+  // Ends so many future connections, each as soon as it has carried exactly
+  // `bytes` (at least 1) that way. One that ends before does not count.
   void CutAfter(Way way, std::uint64_t bytes, CutBy how, int cuts);
   // Half-open: resets one side of all connections, without a word to the other.
-  // What was on its way there still arrives.
+  // Bytes on their way to the other side still arrive.
   void Lose(Side side);
 
   // Keeps the first so many forward bytes of each connection to come.

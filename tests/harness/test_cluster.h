@@ -1,14 +1,12 @@
-// TestCluster: the servers of one cluster in one process, on addresses that
-// nobody else has.
+// TestCluster: the servers of one cluster in one process, on fresh addresses.
 //
-// What it is: members started on port 0 (or fresh paths) that learn each other
-// by AddPeer, each taking envelopes in another way, and a way to stop one and
-// start its next life at the same address. What it is not: an account of
-// envelopes (DeliveryLedger), or a source of them (EnvelopeSource).
+// Members start on port 0 (or fresh paths) and learn each other by AddPeer.
+// Each takes envelopes in another way. A member can stop and start its next
+// life at the same address. DeliveryLedger accounts for envelopes,
+// EnvelopeSource makes them.
 //
-// Threads: the calls of `spec` come from many; everything else is one thread's,
-// but for the servers themselves. Ownership: owns the members. Errors: what
-// must work fails the running test.
+// The callbacks of `spec` come from many threads; use everything else from one.
+// The cluster owns the members. Failures fail the running test.
 //
 //   ClusterSpec spec;
 //   spec.config.transport = "nng";
@@ -48,7 +46,7 @@ struct ClusterSpec {
   std::function<absl::StatusOr<std::unique_ptr<Server>>(int id,
                                                         const Config& config)>
       make_server;
-  // With keys that are made for this cluster (see keys).
+  // Makes keys for this cluster (see keys).
   bool secured = false;
   // Where server `from` dials `to`, which listens at `address`; null: there.
   std::function<std::string(int from, int to, const std::string& address)>
@@ -82,9 +80,9 @@ class TestCluster {
   const std::vector<int>& ids() const { return spec_.ids; }
   Server& server(int id) { return members_.at(id)->server(); }
   const std::string& address(int id) const { return addresses_.at(id); }
-  // What it is configured with.
+  // Its configuration.
   Config ConfigOf(int id) const;
-  // Of a secured cluster: what tools/keys made, with all ids' folders.
+  // The folder of a secured cluster's keys, with a folder for each id.
   const KeyRequest& keys() const { return keys_; }
   ServerStats Stats(int id) const { return members_.at(id)->server().Stats(); }
 

@@ -1,11 +1,8 @@
-// Watchdog: ends the test program, with a text, when something that must return
-// does not.
+// Watchdog: ends the test program, with a text, when a call does not return.
 //
-// What it is: a generous bound on what has no time-out of its own, so that a
-// hang says where it is. What it is not: a measurement.
-//
-// Threads: one of its own, which aborts when the time is over before the object
-// goes. Errors: that abort.
+// A generous bound for calls without a time-out of their own, so that a hang
+// says where it is. Its own thread aborts if the time is over before the object
+// goes.
 //
 //   {
 //     Watchdog watchdog("Stop", linger + absl::Seconds(10));

@@ -1,12 +1,9 @@
-// BesiegedCluster: three servers over one backend, a tap on their wires, and
-// an account of what they send each other, for a test in which somebody else
-// talks to them too.
+// BesiegedCluster: three servers over one backend, for tests in which somebody
+// else talks to them too.
 //
-// What it is: a TestCluster whose links are all up before the test begins, and
-// the question whether any of them has come to harm. Peers may be silent for
-// long here: what a busy machine does is no harm. What it is not: hostile.
-//
-// Threads: one. Errors: failed expectations.
+// It has a tap on their wires and an account of what they send each other. All
+// sessions are up before the test begins, and ExpectUnharmed checks them. Peers
+// may be silent for long here, since a busy machine does no harm. One thread.
 //
 //   BesiegedCluster besieged("zmq");
 //   Stranger stranger("zmq", besieged.cluster().address(1));

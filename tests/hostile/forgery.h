@@ -1,8 +1,7 @@
-// Forgeries of frames: their checksums are right, whatever they say.
+// Forgeries of frames, with correct checksums.
 //
-// What it is: functions from bytes to bytes. What it is not: a wire (Stranger).
-//
-// Threads: any. Errors: a frame that is none where one is wanted aborts.
+// Functions from bytes to bytes; Stranger sends them. They abort if their input
+// is no frame.
 
 #ifndef TESTS_HOSTILE_FORGERY_H_
 #define TESTS_HOSTILE_FORGERY_H_

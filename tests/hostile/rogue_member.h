@@ -1,12 +1,10 @@
 // RogueMember: a member of the cluster that keeps the handshake and nothing
 // else.
 //
-// What it is: a real transport of a backend, and frames made by hand: it
-// answers every hello with one that proves that it heard it, so that the server
-// begins a session with it, and then says whatever the test wants. What it is
-// not: a Server, or a stranger: the others have it in their config.
-//
-// Threads: the transport's, and one of the test. Errors: failed expectations.
+// It has a backend's real transport and makes frames by hand. It answers every
+// hello with one that proves that it heard it, so the server begins a session.
+// Then it says whatever the test wants. The others have it in their config. Use
+// it from one thread.
 //
 //   RogueMember rogue(9, "nng", config.cluster);
 //   rogue.Join(1, server.Address());              // and server.AddPeer(9, ...)
@@ -32,13 +30,13 @@ namespace cluster {
 
 class RogueMember final : private TransportHandler {
  public:
-  // Of the cluster of that name; it listens at an address of its own.
+  // Joins the cluster of that name and listens at an address of its own.
   RogueMember(int id, const std::string& backend, const std::string& cluster);
   ~RogueMember() override { transport_->Stop(absl::ZeroDuration()); }
 
   std::string Address() const { return transport_->Address(); }
-  // From now on it grants a window of so many bytes, and acknowledges that it
-  // received each frame, and never that it consumed one. Before Join.
+  // Grants a window of so many bytes. It acknowledges each frame as received,
+  // and none as consumed. Call it before Join.
   void OnlyReceive(std::uint64_t window_bytes) {
     only_receives_ = true;
     window_bytes_ = window_bytes;
@@ -48,7 +46,7 @@ class RogueMember final : private TransportHandler {
   // Waits for at most 30 s until the server has begun so many sessions with it.
   bool WaitForSessions(int count);
 
-  // Of a frame in the present session.
+  // The header of a frame in the present session.
   FrameHeader Header(FrameKind kind) const;
   // Waits for room.
   void Say(const std::string& frame);

@@ -1,12 +1,10 @@
 // Stranger: a client that speaks a backend's own wire, byte by byte, without
 // its library.
 //
-// What it is: a TCP connection to a server and the few bytes that a backend's
-// peers say before frames and around them: ZMTP 3.0 with the NULL mechanism for
-// zmq (rfc.zeromq.org/spec/23), transport/stream/preamble.h for nng. So it can say
-// anything, cut anywhere. What it is not: polite, or a peer.
-//
-// Threads: one. Errors: failed expectations.
+// A TCP connection to a server, and the few bytes that the backend's peers send
+// before and around frames. These are ZMTP 3.0 with the NULL mechanism for zmq
+// (rfc.zeromq.org/spec/23), transport/stream/preamble.h for nng. So it can send
+// anything, cut anywhere. One thread.
 //
 //   Stranger stranger("zmq", server.Address());
 //   stranger.Say(frame);                        // whole
@@ -24,10 +22,10 @@
 
 namespace cluster {
 
-// What a peer of that backend says first.
+// The first bytes of a peer of that backend.
 std::string Greeting(const std::string& backend);
-// A frame as it stands on that backend's connections; with `claimed_bytes`, its
-// length is said to be that.
+// The bytes of a frame on that backend's connections. `claimed_bytes` replaces
+// its length.
 std::string Framed(const std::string& backend, absl::string_view frame);
 std::string Framed(const std::string& backend, absl::string_view frame,
                    std::uint64_t claimed_bytes);

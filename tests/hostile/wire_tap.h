@@ -1,14 +1,10 @@
-// WireTap: what goes through the transports of servers, for a test that
-// forges it.
+// WireTap: shows the frames that pass the transports of servers, for tests that
+// forge them.
 //
-// What it is: a decorator of transports that keeps copies of frames that were
-// sent, and tells when a frame that arrived has been dealt with, so that the
-// counters can be read at once and without guessing at times. What it is not:
-// a fault (transport/fault/): it changes nothing.
-//
-// Threads: everything is safe from any thread. Ownership: the factory and its
-// transports share the tap's state, so it may be destroyed before them. Errors:
-// those of the transport inside.
+// A decorator of transports that keeps copies of sent frames. It also knows
+// when an arrived frame has been handled, so a test can read counters without
+// guessing at times. It changes nothing. Thread-safe; the factory and its
+// transports share its state, so it may be destroyed first.
 //
 //   WireTap tap;
 //   auto server = NewServer(1, config, tap.Around(*FindTransport("zmq")));
@@ -40,7 +36,7 @@ class WireTap {
   // Waits for at most 30 s until there are so many of them.
   bool WaitUntilSent(int from, int to, std::size_t count) const;
 
-  // From now on it is told when `server` has dealt with exactly this frame.
+  // From now on counts how often `server` has handled exactly this frame.
   void Watch(int server, const std::string& frame);
   // Waits for at most 30 s until it has, so many times since Watch.
   bool WaitUntilHandled(int server, const std::string& frame, int times = 1);

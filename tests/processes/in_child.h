@@ -1,8 +1,8 @@
-// Runs part of a test in a child of its process, which may then change what a
-// process has but one of: its limits, its network.
+// Runs part of a test in a child process, which may change its limits or its
+// network.
 //
-// Fork while the test has no other threads. A child that does not end well is a
-// failure of the calling test.
+// Fork while the test has no other threads. A child that ends badly fails the
+// calling test.
 //
 //   EXPECT_EQ(InChild([] { return Lower() ? Serve() : "forbidden"; }), "OK");
 
@@ -14,8 +14,7 @@
 
 namespace cluster {
 
-// What `run` answers in the child; as far as it came, if the child ends
-// otherwise.
+// The answer of `run` in the child; incomplete if the child ends early.
 std::string InChild(const std::function<std::string()>& run);
 
 }  // namespace cluster

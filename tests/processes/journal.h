@@ -1,14 +1,13 @@
 // Journal: what one life of a server process has done, in memory that outlives
 // it.
 //
-// What it is: a file that the test maps, and that the process maps and counts
-// in as it sends and takes envelopes, so that kill -9 takes nothing of it. Each
-// stream (sender, life of the sender, addressed or broadcast, lane) is numbered
-// from 1 by its sender. What it is not: a log.
+// A file that both the test and the process map. The process counts in it as it
+// sends and takes envelopes, so kill -9 loses nothing. Each stream (sender,
+// life of the sender, addressed or broadcast, lane) is numbered from 1 by its
+// sender.
 //
-// Threads: the counters are atomic; each has one writer. Ownership: unmaps with
-// the object; the file is the maker's to remove. Errors: a file that cannot be
-// mapped aborts.
+// The counters are atomic; each has one writer. The object unmaps; its maker
+// removes the file. A file that cannot be mapped aborts.
 //
 //   Journal journal(path);                       // both processes
 //   journal->sent[2][lane].accepted = number;    // the server
@@ -32,14 +31,14 @@ inline constexpr int kJournalLives = 32;
 using Counter = std::atomic<std::uint64_t>;
 static_assert(Counter::is_always_lock_free, "processes share them");
 
-// What a process took of one stream.
+// The envelopes that a process took of one stream.
 struct TakenStream {
   Counter first;
   Counter last;
   Counter count;
 };
 
-// What a process sent on one stream.
+// The envelopes that a process sent on one stream.
 struct SentStream {
   Counter begun;     // the number that Send was last called with
   Counter accepted;  // the number that Send last answered OK for

@@ -1,12 +1,9 @@
-// NumberedSender: a thread that sends numbered envelopes to one pid, and writes
-// in the journal how far it is.
+// NumberedSender: a thread that sends numbered envelopes to one pid, and counts
+// them in the journal.
 //
-// What it is: the sending half of a test's server process, and the form of the
-// payload that both halves know. A Send without room is tried again, and
-// counted. What it is not: paced.
-//
-// Threads: one of its own. Ownership: borrows the server and the journal.
-// Errors: a Send that fails otherwise is given to `on_trouble`.
+// The sending half of a test's server process, and the form of the payload that
+// both halves know. It repeats a Send that found no room, and counts that.
+// Other failures go to `on_trouble`. Borrows the server and the journal.
 //
 //   NumberedSender sender(&server, &journal, {2, kEndless, 64, life}, ...);
 //   sender.Halt();
@@ -35,7 +32,7 @@ struct Numbered {
   std::uint64_t number = 0;
 };
 std::string NumberedPayload(const Numbered& numbered, std::size_t bytes);
-// False: it is none.
+// False: the payload has another form.
 bool ReadNumberedPayload(absl::string_view payload, Numbered* numbered);
 
 struct Sending {

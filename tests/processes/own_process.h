@@ -1,7 +1,9 @@
-// What a test does in a process of its own: the statement of an EXPECT_EXIT of
-// gtest's "threadsafe" style, in which nothing ran before and which may end as
-// it likes. gtest's expectations do not reach that far, so what must hold there
-// is required, and ends the process with a text if it does not.
+// Runs a statement in a process of its own, by EXPECT_EXIT in gtest's
+// "threadsafe" style.
+//
+// Nothing ran in that process before, and it may end as it likes. gtest's
+// expectations do not reach the parent. Use Require and RequireOk there: they
+// end the process with a text.
 //
 //   GTEST_FLAG_SET(death_test_style, "threadsafe");
 //   EXPECT_EXIT(

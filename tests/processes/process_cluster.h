@@ -1,11 +1,9 @@
-// ProcessCluster: servers of one cluster, each a process of its own.
+// ProcessCluster: servers of one cluster, each in a process of its own.
 //
-// What it is: processes that learn each other's addresses, a kill -9 and a next
-// life at the same address, and what the journals say of a pair. What it is
-// not: threads in one process (TestCluster).
-//
-// Threads: one. Ownership: kills its processes. Errors: what must work fails
-// the running test.
+// The processes learn each other's addresses. The test can kill -9 one, start
+// its next life at the same address, and compare the journals of a pair. For
+// threads in one process use TestCluster. One thread; kills its processes.
+// Failures fail the running test.
 //
 //   ProcessCluster cluster({"nng", {1, 2, 3}});
 //   ASSERT_TRUE(cluster.Start());
@@ -70,8 +68,8 @@ class ProcessCluster {
   // have reported.
   void HaltAndFlush(const std::vector<int>& ids);
 
-  // What is wrong with what the receiver's present life took of all that the
-  // sender's present life sent to it alone: everything, once, in order.
+  // Compares the present lives of two servers. The receiver must have taken all
+  // that the sender sent to it alone, once and in order. Returns the problem.
   std::vector<std::string> DeliveryProblems(int sender, int receiver);
 
  private:

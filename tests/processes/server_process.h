@@ -1,12 +1,9 @@
-// ServerProcess: a test's hold on one process_server.
+// ServerProcess: starts and commands one process_server.
 //
-// What it is: its commands, what it says, its journal, its memory as the kernel
-// tells it. What it is not: aware of the other servers (ProcessCluster).
-//
-// Threads: one. Ownership: kills the process with the object; the journal can
-// be read until then, whatever became of the process. Errors: what the process
-// calls a problem, an end that nobody asked for, and silence for a minute, fail
-// the running test.
+// It has the process's commands, output, journal and memory. One thread. The
+// object kills the process when it goes; the journal is readable until then.
+// The running test fails if the process reports a problem, ends unasked or is
+// silent for a minute.
 //
 //   ServerProcess process(1, 0, config_text, ServerProcess::Mode::kHandler);
 //   process.Say("flood 64 2 3");
@@ -66,7 +63,7 @@ class ServerProcess {
   void Signal(int signal);
   // kill -9, and waits for its end.
   void Kill();
-  // Waits for its end; what became of it, as ChildProcess says.
+  // Waits for its end and describes it (see ChildProcess).
   std::string WaitForEnd();
 
   ProcessMemory Memory() const;

@@ -1,12 +1,9 @@
-// Scenario: who sends what to whom in a whole cluster.
+// Scenario: the four patterns of traffic that the library is for.
 //
-// What it is: the four patterns that the library is for, run with random
-// traffic, one sending thread per server, each accepted envelope told to a
-// ledger. What it is not: a check of what arrives; the ledger and the caller do
-// that.
-//
-// Threads: RunScenario starts its own and returns when all have sent; one at a
-// time per cluster. Errors: a Send that fails, fails the running test.
+// RunScenario runs one with random traffic on a whole cluster, on one sending
+// thread per server, and reports each accepted envelope to a ledger. It returns
+// when all have sent; the ledger and the caller check what arrives. A Send that
+// fails, fails the running test. One at a time per cluster.
 //
 //   RunScenario(Scenario::kUnicast, load, &cluster, &ledger);
 //   EXPECT_TRUE(ledger.WaitUntilAllArrived());
@@ -38,7 +35,7 @@ struct Load {
   // this range.
   std::uint64_t envelopes_min = 1;
   std::uint64_t envelopes_max = 1000;
-  // Of the random payloads as they are delivered.
+  // The bound of all random payloads, counted as they are delivered.
   std::size_t payload_bytes = 20u << 20;
   // So many payloads of this size go from the first server to the second, among
   // the others.
@@ -56,9 +53,9 @@ struct Moved {
   std::uint64_t payload_bytes = 0;
 };
 
-// Runs it on a cluster of its own and checks all that the reliable delivery
-// promises: everything arrives once, in order and as sent, nothing else does,
-// and the figures add up. Returns what arrived.
+// Runs it on a cluster of its own and checks the promises of reliable delivery.
+// Everything arrives once, in order and as sent; nothing else arrives; the
+// figures add up. Returns the envelopes that arrived.
 Moved CheckScenario(Scenario scenario, const Load& load, ClusterSpec spec);
 
 }  // namespace cluster

@@ -1,8 +1,7 @@
-// Sender: one server's part in a scenario: a plan of sends in random order, and
-// their execution.
+// Sender: one server's part in a scenario, a plan of sends in random order.
 //
-// Threads: one. Ownership: borrows server and ledger. Errors: a Send that
-// fails, fails the running test and ends the plan.
+// One thread. Borrows server and ledger. A Send that fails, fails the running
+// test and ends the plan.
 //
 //   Sender sender(&server, ids, load, seed, &ledger);
 //   sender.PlanUnicasts(2);

@@ -1,6 +1,6 @@
-// EventLog: the PeerEvents of some servers, to be waited for and searched.
+// EventLog: the PeerEvents of some servers, to wait for and to search.
 //
-// Threads: safe. Errors: a wait that takes longer than 60 s is false.
+// Thread-safe. A wait that takes longer than 60 s returns false.
 //
 //   EventLog log;
 //   spec.on_event = log.Sink();

@@ -1,12 +1,9 @@
-// ForgingTransport: a member that lies about who it is.
+// ForgingTransport: a member that lies about its identity.
 //
-// What it is: a decorator around a backend that changes frames as they are
-// sent, header or body, and makes their checksums right again. So a real
-// server, with keys of its own and sessions that stand, becomes an impostor
-// from one frame to the next. What it is not: a forger of connections; those
-// are the backend's, and honest.
-//
-// Threads: `forge` is called on any. Errors: those of the backend.
+// A decorator around a backend that changes frames as they are sent, header or
+// body, and corrects their checksums. So a real server, with keys and sessions,
+// becomes an impostor from one frame to the next. Its connections stay the
+// backend's, and honest. `forge` runs on any thread.
 //
 //   Forgery forgery;
 //   spec.make_server = [&](int id, const Config& config) {

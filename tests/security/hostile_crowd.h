@@ -1,10 +1,8 @@
-// HostileCrowd: strangers that keep a server's address busy.
+// HostileCrowd: strangers without keys that keep a server's address busy.
 //
-// What it is: so many TCP connections, each dialled again whenever the server
-// closes it; half of them say nothing, half send garbage of several kinds. What
-// it is not: strangers with keys; a test starts those as servers.
-//
-// Threads: one of its own. Errors: connections that fail are tried again.
+// It holds so many TCP connections and dials again whenever the server closes
+// one. Half of them say nothing, half send garbage of several kinds. It has a
+// thread of its own.
 //
 //   HostileCrowd crowd({cluster.address(1)}, 300);
 //   EXPECT_TRUE(crowd.WaitForConnections(300));
