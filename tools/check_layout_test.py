@@ -32,6 +32,8 @@ class CheckLayoutTest(unittest.TestCase):
             self.expect("tests/a.cc", '\n#include "%s/a.h"\n' % folder,
                         (2, '"cluster/%s/a.h"' % folder))
 
+        self.expect("tests/workspace/a.cc", '#include "base/a.h"\n')
+
     def test_guards(self):
         def guarded(guard):
             return "// Text.\n\n#ifndef %s\n#define %s\n#endif\n" % (guard, guard)
