@@ -102,7 +102,7 @@ void BufferPool::GiveBack(void* memory) {
     free_bytes_ += BytesOf(size_class);
     // After a change of sizes, nobody takes from the list that is longest.
     while (free_bytes_ > free_bytes_max_) {
-      const auto longest = std::max_element(
+      auto* const longest = std::max_element(
           free_.begin(), free_.end(), [](const FreeList& a, const FreeList& b) {
             return a.bytes < b.bytes;
           });

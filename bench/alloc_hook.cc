@@ -102,14 +102,16 @@ AllocationCount AllocationsSoFar() { return {}; }
 
 #ifdef CLUSTER_BENCH_COUNTS_ALLOCATIONS
 
-// The C library's own functions, under the names that it keeps for whoever
-// replaces the public ones. `free` needs no replacement.
+// The C library's own functions, under the names that it keeps for those that
+// replace the public ones. `free` needs no replacement.
+// NOLINTBEGIN(bugprone-reserved-identifier)
 extern "C" {
 void* __libc_malloc(std::size_t bytes);
 void* __libc_calloc(std::size_t count, std::size_t bytes);
 void* __libc_realloc(void* old, std::size_t bytes);
 void* __libc_memalign(std::size_t alignment, std::size_t bytes);
 }
+// NOLINTEND(bugprone-reserved-identifier)
 
 namespace {
 

@@ -73,6 +73,7 @@ class DeliveryCount {
 inline std::vector<std::unique_ptr<DeliveryCount>> NewDeliveryCounts(
     int count) {
   std::vector<std::unique_ptr<DeliveryCount>> counts;
+  counts.reserve(static_cast<std::size_t>(count));
   for (int i = 0; i < count; ++i)
     counts.push_back(std::make_unique<DeliveryCount>());
   return counts;

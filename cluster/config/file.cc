@@ -26,11 +26,11 @@ std::string Shown(const std::string& file) {
 }
 
 absl::Status SystemError(const std::string& file, int error) {
-  std::string text = absl::StrCat(
+  const std::string text = absl::StrCat(
       Shown(file), ": cannot read the file: ", std::strerror(error));
   if (error == ENOENT || error == ENOTDIR)
-    return absl::NotFoundError(std::move(text));
-  return absl::InvalidArgumentError(std::move(text));
+    return absl::NotFoundError(text);
+  return absl::InvalidArgumentError(text);
 }
 
 absl::Status TooLarge(const std::string& file) {

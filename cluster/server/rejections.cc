@@ -7,7 +7,6 @@
 #include "cluster/base/clock.h"
 
 namespace cluster {
-constexpr absl::Duration Rejections::kEventInterval;
 
 void Rejections::RefuseClaim(int sender, const absl::optional<int>& identity) {
   const RefusalReason reason = identity ? RefusalReason::kWrongIdentity

@@ -90,7 +90,7 @@ void ServerCore::End(std::unique_ptr<ServerCore> core) {
   }
   static std::atomic<ServerCore*> kept{nullptr};
   core->kept_before_ = kept.exchange(core.get());
-  core.release();
+  static_cast<void>(core.release());  // kept for the process
 }
 
 absl::Status ServerCore::AfterFork() {

@@ -37,7 +37,7 @@ void Checker::Fail(Way way, const std::string& text) {
   Fail(absl::StrCat("server ", way.from, " to ", way.to, ": ", text));
 }
 
-void Checker::Fail(std::string text) {
+void Checker::Fail(const std::string& text) {
   if (violations_.size() >= kViolationsMax) return;
   violations_.push_back(absl::StrCat(
       "at ", absl::FormatDuration(world_->Now() - absl::UnixEpoch()), ": ",

@@ -104,7 +104,7 @@ class Checker {
   // Everything that this life accepted for `peer` is acknowledged or dropped.
   void OnSettled(const SimLife& self, int peer);
 
-  void Fail(std::string text);
+  void Fail(const std::string& text);
   bool ok() const { return violations_.empty(); }
   const std::vector<std::string>& violations() const { return violations_; }
   std::uint64_t accepted() const { return accepted_; }

@@ -171,9 +171,11 @@ void SimNetwork::Arrive(const ConnectionRef& connection,
     return;
   }
   if (world_->Chance(faults_.corrupt)) {
-    for (std::uint64_t flips = 1 + world_->Below(3); flips > 0; --flips)
-      bytes[world_->Below(bytes.size())] ^=
-          static_cast<char>(1u << world_->Below(8));
+    for (std::uint64_t flips = 1 + world_->Below(3); flips > 0; --flips) {
+      const unsigned bit = 1u << world_->Below(8);
+      char& byte = bytes[world_->Below(bytes.size())];
+      byte = static_cast<char>(static_cast<unsigned char>(byte) ^ bit);
+    }
   }
   Hand(from, to, std::move(bytes));
 }
