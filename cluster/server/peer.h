@@ -53,9 +53,6 @@ class Peer {
   std::atomic<int> id_;
 };
 
-// Adds the counters of `more` to `total`.
-void AddCounters(const PeerStats& more, PeerStats* total);
-
 }  // namespace cluster
 
 #endif  // CLUSTER_SERVER_PEER_H_
