@@ -12,11 +12,7 @@ namespace {
 void Refuse(const std::shared_ptr<AcceptedLink>& link, absl::optional<int> id,
             std::string reason) {
   if (link == nullptr) return;
-  Rejection rejection;
-  rejection.kind = RefusalReason::kSilent;
-  rejection.peer = id;
-  rejection.reason = std::move(reason);
-  link->Refuse(std::move(rejection));
+  link->Refuse(Rejection{RefusalReason::kSilent, id, std::move(reason)});
 }
 
 }  // namespace
@@ -62,8 +58,7 @@ std::shared_ptr<AcceptedLink> Admission::TakeOldest(absl::optional<int> id,
   std::size_t count = 0;
   auto oldest = entries_.end();
   for (auto it = entries_.begin(); it != entries_.end(); ++it) {
-    if (it->second.id != id) continue;
-    if (count++ == 0) oldest = it;
+    if (it->second.id == id && count++ == 0) oldest = it;
   }
   if (count <= most) return nullptr;
   auto link = oldest->second.link.lock();
@@ -81,12 +76,9 @@ void Admission::Reload(std::shared_ptr<const stream::TlsMaterial> material) {
   {
     std::lock_guard<std::mutex> lock(mutex_);
     material_ = std::move(material);
-    for (const auto& entry : entries_) {
-      const Entry& accepted = entry.second;
-      if (!accepted.id || material_->IdOf(accepted.certificate) == accepted.id)
-        continue;
-      auto link = accepted.link.lock();
-      if (link != nullptr) revoked.push_back(std::move(link));
+    for (const auto& [ticket, entry] : entries_) {
+      if (!entry.id || material_->IdOf(entry.certificate) == entry.id) continue;
+      if (auto link = entry.link.lock()) revoked.push_back(std::move(link));
     }
   }
   for (const auto& link : revoked) link->Revoke();

@@ -1,15 +1,11 @@
-// Admission: whom a secured server lets in, of those that dial it.
+// Whom a secured server lets in, of those that dial it.
 //
 // Holds the key material that new connections use, and a list of the accepted
-// ones, which it bounds: those that have not proven yet who they are, in all,
-// and those that are one and the same server's, of which a server uses the
-// latest that it dialled: older ones are half-open, as after a cut that this
-// side has not seen. Where there are too many the oldest is closed.
+// ones, which it bounds: in all those that have proven nothing yet, and for each
+// server those that are its. A server uses the latest that it dialled; older ones
+// are half-open, as after a cut that this side has not seen. Of too many the
+// oldest is refused, without the lock. Thread-safe.
 //
-// Threads: any; connections are refused without its lock. Ownership: it does not
-// keep connections. Errors: none.
-//
-//   Admission admission(material);
 //   const std::uint64_t ticket = admission.Admit(inbound);
 //   if (!admission.Prove(ticket, 2, certificate)) inbound->Close();
 //   admission.Ended(ticket);

@@ -29,6 +29,19 @@ void Caretaker::Add(std::shared_ptr<Tended> tended) {
   changed_.notify_one();
 }
 
+void Caretaker::Do(std::function<void()> step) {
+  struct Once final : Tended {
+    absl::optional<Clock::time_point> Tend(Clock::time_point) override {
+      step();
+      return absl::nullopt;
+    }
+    std::function<void()> step;
+  };
+  const auto once = std::make_shared<Once>();
+  once->step = std::move(step);
+  Add(once);
+}
+
 void Caretaker::Wake() {
   std::lock_guard<std::mutex> lock(mutex_);
   woken_ = true;
@@ -72,6 +85,21 @@ Clock::time_point Caretaker::TendAll() {
   }
   tended_.resize(kept);
   return next;
+}
+
+void AsyncHandle::Close() {
+  holds_.fetch_add(1);
+  if (!closed_.exchange(true)) CloseHandles();
+  Release();
+}
+
+absl::optional<Clock::time_point> AsyncHandle::Tend(Clock::time_point) {
+  if (closed_.load() && holds_.load() == 0) {
+    FreeHandles();
+    return absl::nullopt;
+  }
+  TendOpen();
+  return Clock::time_point::max();
 }
 
 }  // namespace nng

@@ -1,9 +1,11 @@
 #include "cluster/transport/nng/channel.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <new>
 #include <utility>
 
+#include "absl/memory/memory.h"
 #include "cluster/transport/stream/preamble.h"
 
 namespace cluster {
@@ -22,16 +24,29 @@ nng_iov Segment(absl::string_view bytes) {
 
 }  // namespace
 
-Channel::Channel(Caretaker* caretaker, nng_stream* stream,
-                 std::shared_ptr<BufferPool> pool,
-                 std::unique_ptr<stream::TlsSession> tls)
-    : AsyncHandle(caretaker),
-      stream_(stream),
+nng_duration ToTimeout(Clock::duration time) {
+  const auto ms = std::chrono::ceil<std::chrono::milliseconds>(time).count();
+  return static_cast<nng_duration>(
+      std::min<std::int64_t>(std::max<std::int64_t>(ms, 0), INT32_MAX));
+}
+
+Channel::Channel(Context* context)
+    : AsyncHandle(&context->caretaker),
+      context_(context),
       receive_aio_(NewAio<&Channel::OnReceived>(this)),
       send_aio_(NewAio<&Channel::OnSent>(this)),
-      pool_(std::move(pool)),
-      sealed_bytes_(kSealedBytesMin),
-      tls_(std::move(tls)) {}
+      sealed_bytes_(kSealedBytesMin) {}
+
+void Channel::SetStream(nng_stream* stream, stream::TlsSession::Role role,
+                        absl::optional<int> wanted) {
+  if (is_secured()) {
+    tls_ = absl::make_unique<stream::TlsSession>(
+        context_->admission->material(), role, context_->config.buffers,
+        wanted);
+  }
+  // From here on Close finds it, or Begin finds that it is closed.
+  stream_.store(stream);
+}
 
 void Channel::Open() {
   {
@@ -42,9 +57,12 @@ void Channel::Open() {
 }
 
 void Channel::StartRead() {
+  if (closed()) return End(NNG_ECLOSED);
+  if (!SetTimeout()) return End(NNG_ETIMEDOUT);
   nng_iov segment;
   if (tls_ != nullptr || draining_) {
-    if (sealed_ == nullptr) sealed_ = pool_->Lend(sealed_bytes_);
+    if (sealed_ == nullptr)
+      sealed_ = context_->config.buffers->Lend(sealed_bytes_);
     segment = nng_iov{sealed_.get(), sealed_bytes_};
   } else {
     const absl::Span<char> room = Room();
@@ -52,23 +70,23 @@ void Channel::StartRead() {
   }
   nng_aio_set_iov(receive_aio_, 1, &segment);
   // From here on, the callback may run on another thread.
-  AsyncHandle::Begin([this] { nng_stream_recv(stream_, receive_aio_); });
+  Begin([this] { nng_stream_recv(stream_, receive_aio_); });
 }
 
-void Channel::OnReceived(void* self) {
-  auto* const channel = static_cast<Channel*>(self);
-  bool done = false;
-  if (channel->TakeRead(&done)) channel->ReadOn();
-  if (done) channel->OnReadDone();
-  channel->Release();
-}
-
-void Channel::ReadOn() {
-  if (closed()) {
-    End(NNG_ECLOSED);
-  } else {
-    StartRead();
+bool Channel::SetTimeout() {
+  if (deadline_ == Clock::time_point::max()) {
+    nng_aio_set_timeout(receive_aio_, NNG_DURATION_INFINITE);
+    return true;
   }
+  const nng_duration timeout = ToTimeout(deadline_ - Clock::now());
+  nng_aio_set_timeout(receive_aio_, timeout);
+  return timeout > 0;
+}
+
+void Channel::OnReceived() {
+  bool done = false;
+  if (TakeRead(&done)) StartRead();
+  if (done) OnReadDone();
 }
 
 void Channel::End(int error) {
@@ -87,20 +105,23 @@ bool Channel::TakeRead(bool* done) {
   }
   if (draining_) return true;
   const std::size_t bytes = nng_aio_count(receive_aio_);
-  if (tls_ != nullptr) return TakeSealed(bytes, done);
-  *done = OnBytes(bytes);
-  return true;
+  if (tls_ == nullptr) {
+    *done = OnBytes(bytes);
+    return true;
+  }
+  const absl::string_view waited = std::exchange(unread_, {});
+  return TakeSealed(
+      waited.empty() ? absl::string_view(sealed_.get(), bytes) : waited, done);
 }
 
-bool Channel::TakeSealed(std::size_t bytes, bool* done) {
-  absl::string_view in(sealed_.get(), bytes);
-  if (!shaken_) {
-    // Whoever says nothing, or no TLS, costs nothing.
-    unread_ = in;  // before Resume may come
-    if (in[0] == stream::kTlsFirstByte && !MayShakeHands()) return false;
-    unread_ = {};
-    shaken_ = true;
+bool Channel::TakeSealed(absl::string_view in, bool* done) {
+  const std::size_t bytes = in.size();
+  // Whoever says nothing, or no TLS, costs nothing.
+  if (!shaken_ && in[0] == stream::kTlsFirstByte && !MayShakeHands()) {
+    AwaitTurn(in);
+    return false;
   }
+  shaken_ = true;
   while (!draining_ && !closed()) {
     const absl::Span<char> room = opened_ ? Room() : absl::Span<char>();
     Lock lock(mutex_);
@@ -120,7 +141,7 @@ bool Channel::TakeSealed(std::size_t bytes, bool* done) {
     } else if (state == stream::TlsSession::State::kOpen && !opened_) {
       opened_ = true;
       OnSecured(*tls_->identity(), tls_->certificate());
-    } else if (got == 0) {
+    } else if (got == 0 || (in.empty() && got < room.size())) {
       break;
     }
   }
@@ -140,10 +161,16 @@ void Channel::AdaptSealedRoom(std::size_t bytes) {
   sealed_bytes_ = wanted;
 }
 
-void Channel::Resume() {
-  shaken_ = true;
-  bool done = false;  // a handshake has only begun
-  if (TakeSealed(std::exchange(unread_, {}).size(), &done)) ReadOn();
+// From here on nng takes a time-out of this aio for a read of nothing. Then
+// StartRead finds that it is too late.
+void Channel::AwaitTurn(absl::string_view unread) {
+  unread_ = unread;
+  if (closed()) return End(NNG_ECLOSED);
+  if (!SetTimeout()) return End(NNG_ETIMEDOUT);
+  Begin([this] {
+    nng_sleep_aio(ToTimeout(stream::HandshakeBudget::kHandshakeTime),
+                  receive_aio_);
+  });
 }
 
 void Channel::Say(absl::string_view bytes) {
@@ -200,8 +227,8 @@ void Channel::SealBatch() {
   if (batch_ == nullptr) return;
   while (!batch_->done() && tls_->out().bytes.size() < kSealBytes &&
          tls_->state() == stream::TlsSession::State::kOpen) {
-    const absl::string_view part =
-        batch_->segments().front().substr(0, kSealBytes);
+    const absl::string_view part = batch_->segments().front().substr(
+        0, kSealBytes - tls_->out().bytes.size());
     try {
       tls_->Write(part);
     } catch (const std::bad_alloc&) {
@@ -223,13 +250,7 @@ void Channel::NoteSent(std::size_t bytes) {
   }
 }
 
-void Channel::OnSent(void* self) {
-  auto* const channel = static_cast<Channel*>(self);
-  channel->FinishWrite();
-  channel->Release();
-}
-
-void Channel::FinishWrite() {
+void Channel::OnSent() {
   Lock lock(mutex_);
   const int error = nng_aio_result(send_aio_);
   if (send_error_ == 0) send_error_ = error;
@@ -253,7 +274,7 @@ void Channel::FinishWrite() {
 }
 
 void Channel::CloseHandles() {
-  nng_stream_close(stream_);
+  if (stream_ != nullptr) nng_stream_close(stream_);
   nng_aio_abort(receive_aio_, NNG_ECLOSED);
   nng_aio_abort(send_aio_, NNG_ECLOSED);
 }
@@ -261,7 +282,7 @@ void Channel::CloseHandles() {
 void Channel::FreeHandles() {
   nng_aio_free(receive_aio_);
   nng_aio_free(send_aio_);
-  nng_stream_free(stream_);
+  if (stream_ != nullptr) nng_stream_free(stream_);
 }
 
 }  // namespace nng

@@ -1,25 +1,20 @@
-// Channel: one byte stream of nng in both directions, in plaintext or in TLS:
-// the part that an accepted connection (inbound.h) and a dialled one
-// (outbound_connection.h) have in common.
+// One byte stream of nng in both directions, in plaintext or in TLS: what an
+// accepted connection (inbound.cc) and a dialled one (outbound.cc) have in
+// common.
 //
-// Reads one after the other, and gives plaintext to its owner; writes what the
-// owner and TLS have to say, one write at a time, a WriteBatch last. When TLS
-// fails, or the owner refuses the peer, it can go on reading and dropping until
-// the peer has closed: closing first would take the refusal's words with it.
-//
-// Threads: the virtual functions are called on nng's threads, those of reading
-// one at a time, those of writing one at a time. Say and WriteOut may be called
-// from any. Ownership: as AsyncHandle. Errors: OnEnd, exactly once, after which
-// nothing is read.
-//
-//   class Inbound final : public Channel { ... };
-//   inbound->Open();
+// It gives plaintext to the class above it, and writes what that class and TLS
+// have to say, then a WriteBatch, one write at a time. When TLS fails, or the
+// class above refuses the peer, it can go on reading and dropping until the peer
+// has closed: closing first would take the refusal's words with it. nng's
+// threads call the virtual functions: those of reading one at a time, those of
+// writing one at a time. Say and WriteOut are thread-safe.
 
 #ifndef CLUSTER_TRANSPORT_NNG_CHANNEL_H_
 #define CLUSTER_TRANSPORT_NNG_CHANNEL_H_
 
 #include <nng/nng.h>
 
+#include <atomic>
 #include <cstddef>
 #include <memory>
 #include <mutex>
@@ -28,71 +23,104 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/optional.h"
 #include "absl/types/span.h"
-#include "cluster/base/buffer_pool.h"
 #include "cluster/transport/frame.h"
-#include "cluster/transport/nng/async_handle.h"
+#include "cluster/transport/nng/admission.h"
+#include "cluster/transport/nng/caretaker.h"
+#include "cluster/transport/nng/drainer.h"
 #include "cluster/transport/security.h"
+#include "cluster/transport/stream/handshake_budget.h"
 #include "cluster/transport/stream/tls_session.h"
 #include "cluster/transport/stream/write_batch.h"
+#include "cluster/transport/transport.h"
 
 namespace cluster {
 namespace nng {
 
+struct Options {
+  std::size_t send_queue_bytes = 0;  // for one peer
+  std::size_t read_buffer_bytes = 0;
+};
+
+// From Start on; it outlives the connections. Nothing but `stopped` and what is
+// thread-safe by itself changes.
+struct Context {
+  TransportHandler* const handler;
+  const TransportConfig config;
+  const Options options;
+  Admission* const admission;  // null: plaintext
+  const Clock::duration handshake_timeout =
+      absl::ToChronoNanoseconds(config.handshake_timeout);
+  // Once true, and the caretaker woken, every inbound connection closes.
+  std::atomic<bool> stopped{false};
+  stream::HandshakeBudget budget{};
+  Drainer drainer{handler};
+  Caretaker caretaker{};  // last: its thread uses the others
+};
+
+// In nng's milliseconds, from 0 on.
+nng_duration ToTimeout(Clock::duration time);
+
 class Channel : public AsyncHandle {
  public:
-  // `tls`: null for plaintext.
-  Channel(Caretaker* caretaker, nng_stream* stream,
-          std::shared_ptr<BufferPool> pool,
-          std::unique_ptr<stream::TlsSession> tls);
+  // Writes all of the batch, which is not empty, and calls OnWritten. One at a
+  // time; until then the batch is the channel's.
+  void WriteOut(stream::WriteBatch* batch);
 
  protected:
-  bool secured() const { return tls_ != nullptr; }
+  explicit Channel(Context* context);
 
+  Context* context() const { return context_; }
+  bool is_secured() const { return context_->admission != nullptr; }
+
+  // Takes the stream. Once, before what follows. `wanted`: the only server that
+  // a dialler takes.
+  void SetStream(nng_stream* stream, stream::TlsSession::Role role,
+                 absl::optional<int> wanted = absl::nullopt);
   // Begins to read, and to write what TLS has to say. Once.
   void Open();
   // Says so much before any batch; with TLS not before OnSecured.
   void Say(absl::string_view bytes);
-  // Writes all of the batch, which is not empty, and calls OnWritten. One at a
-  // time; until then the batch is the channel's.
-  void WriteOut(stream::WriteBatch* batch);
-  // Drops whatever comes from here on. In a virtual function of reading.
+  // What is not read by then is NNG_ETIMEDOUT. Before Open, or in a virtual
+  // function of reading, as the next.
+  void ReadUntil(Clock::time_point deadline) { deadline_ = deadline; }
+  // Drops whatever comes from here on.
   void Drain() { draining_ = true; }
-  // After MayShakeHands was false. From any thread.
-  void Resume();
 
+  // The first bytes of a TLS handshake are there. False: asks again a little
+  // later, and reads nothing until then.
+  virtual bool MayShakeHands() { return true; }
+  // TLS has proven the peer.
+  virtual void OnSecured(int identity, const std::string& certificate) = 0;
+  // TLS failed, and what comes is dropped from here on. The peer knows why if
+  // it was the one to refuse; else it is about to hear it.
+  virtual void OnTlsFailed(const Rejection& failure, bool peer_knows) = 0;
   // Where plaintext is to go; not empty.
   virtual absl::Span<char> Room() = 0;
   // So much has been put there. What is wrong with it closes or drains. Whether
   // OnReadDone is to follow, when the next read has begun.
   virtual bool OnBytes(std::size_t bytes) = 0;
   virtual void OnReadDone() {}
-  // The first bytes of a TLS handshake are there. False: Resume comes later.
-  virtual bool MayShakeHands() { return true; }
-  // TLS has proven the peer.
-  virtual void OnSecured(int identity, const std::string& certificate) = 0;
-  // TLS failed, and what comes is dropped from here on. The peer knows why if
-  // it was the one to refuse; else it is about to be told.
-  virtual void OnTlsFailed(const Rejection& failure, bool peer_knows) = 0;
   // Nothing more comes, with nng's error, or that of a write.
   virtual void OnEnd(int error) = 0;
   // The batch is written, or a part of it and then nng's error. Never inline.
   virtual void OnWritten(int /*error*/) {}
 
+  void CloseHandles() override;
   void FreeHandles() override;
 
  private:
   using Lock = std::unique_lock<std::mutex>;
 
-  static void OnReceived(void* self);
-  static void OnSent(void* self);
-
   void StartRead();
+  void OnReceived();
+  // For the next operation of receive_aio_. False: it is too late for one.
+  bool SetTimeout();
   // Takes what a read brought; whether to begin the next. `done` becomes true
   // where OnReadDone is to follow: a local of each read, since the next one may
   // be taken on another thread meanwhile.
   bool TakeRead(bool* done);
-  bool TakeSealed(std::size_t bytes, bool* done);
-  void ReadOn();
+  bool TakeSealed(absl::string_view in, bool* done);
+  void AwaitTurn(absl::string_view unread);
   void End(int error);
   void AdaptSealedRoom(std::size_t bytes);
   // Starts the next write, if none is under way and there is anything to write.
@@ -101,16 +129,15 @@ class Channel : public AsyncHandle {
   unsigned Gather(nng_iov* segments);
   void SealBatch();
   void NoteSent(std::size_t bytes);
-  void FinishWrite();
+  void OnSent();
 
-  void CloseHandles() final;
-
-  nng_stream* const stream_;
+  Context* const context_;
+  std::atomic<nng_stream*> stream_{nullptr};
   nng_aio* const receive_aio_;
   nng_aio* const send_aio_;
-  const std::shared_ptr<BufferPool> pool_;
 
   // Of reading.
+  Clock::time_point deadline_ = Clock::time_point::max();
   std::shared_ptr<char> sealed_;  // where reads go, if not to Room
   std::size_t sealed_bytes_;      // its size
   absl::string_view unread_;      // in sealed_, while a handshake waits
@@ -120,8 +147,8 @@ class Channel : public AsyncHandle {
 
   std::mutex mutex_;
   // The rest is guarded by mutex_.
-  const std::unique_ptr<stream::TlsSession> tls_;
-  std::string said_;  // in plaintext, to be written
+  std::unique_ptr<stream::TlsSession> tls_;  // null: plaintext
+  std::string said_;                         // in plaintext, to be written
   stream::WriteBatch* batch_ = nullptr;
   bool sending_ = false;
   Slice sent_slice_;    // of the write under way, but for a batch in plaintext

@@ -38,10 +38,9 @@ bool Drainer::HandOff() {
   if (stopping_) return true;
   if (waiting_ == 0 && threads_.size() < kThreadsMax) {
     std::thread thread;
-    if (!StartThread(
-             "cluster-drain", [this] { Run(); }, &thread)
-             .ok())
-      return false;
+    const absl::Status started = StartThread(
+        "cluster-drain", [this] { Run(); }, &thread);
+    if (!started.ok()) return false;
     threads_.push_back(std::move(thread));
   }
   wanted_ = true;
@@ -68,8 +67,7 @@ void Drainer::Stop() {
   {
     std::lock_guard<std::mutex> lock(mutex_);
     stopping_ = true;
-    threads = std::move(threads_);
-    threads_.clear();
+    std::swap(threads, threads_);
     changed_.notify_all();
   }
   for (std::thread& thread : threads) thread.join();

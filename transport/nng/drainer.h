@@ -1,17 +1,11 @@
-// Drainer: calls OnDrained, in which user code may block for as long as it
-// likes, without ever using up nng's threads.
+// Calls OnDrained, in which user code may block for as long as it likes, without
+// ever using up nng's threads.
 //
-// nng runs the callbacks of the whole process on 2 threads a CPU, 16 at most.
-// The call is made inline (no hop) while at most half of them are inside an
-// OnDrained; else one of at most two threads of this transport's own makes it.
-// Calls that come while both are inside become one.
-//
-// Threads: Drain is called on nng's. Stop waits for the own threads, so for user
-// code; call it when no Drain is running or will come. Errors: none; where no
-// thread can be made the call is made inline.
-//
-//   Drainer drainer(handler);
-//   drainer.Drain();   // after one or more OnFrame
+// nng runs the callbacks of the whole process on 2 threads a CPU, 16 at most. So
+// the call is made inline (no hop) while at most half of them are inside an
+// OnDrained, or where no thread can be made; else one of at most two threads of
+// this transport's own makes it. Calls that come while both are inside become
+// one. Stop waits for the own threads, so for user code; no Drain may run then.
 
 #ifndef CLUSTER_TRANSPORT_NNG_DRAINER_H_
 #define CLUSTER_TRANSPORT_NNG_DRAINER_H_

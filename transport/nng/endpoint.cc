@@ -5,10 +5,9 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#include <condition_variable>
+#include <cstdint>
+#include <future>
 #include <memory>
-#include <mutex>
-#include <vector>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -31,8 +30,8 @@ std::string Url(absl::string_view scheme, const Address& address) {
   return absl::StrCat(scheme, "://", ToString(address));
 }
 
-// Without it a dead peer's machine is noticed only by what is above us.
-// Without Nagle's delay the last small frame leaves at once.
+// Keep-alive notices the death of a peer's machine even if nothing above us
+// does. Without Nagle's delay the last small frame leaves at once.
 template <typename Endpoint, typename SetBool>
 void SetTcpOptions(const Address& address, Endpoint* endpoint, SetBool set) {
   if (address.kind != Address::Kind::kTcp) return;
@@ -40,13 +39,14 @@ void SetTcpOptions(const Address& address, Endpoint* endpoint, SetBool set) {
   set(endpoint, NNG_OPT_TCP_KEEPALIVE, true);
 }
 
-// nng removes whatever lies where an ipc listener is to be, if nobody listens
-// on it; a file that is no socket is somebody's data.
+// nng removes whatever is where an ipc listener is to be, if nobody listens on
+// it; a file that is no socket is somebody's data.
 absl::Status CheckReplaceable(const Address& address) {
-  if (address.kind != Address::Kind::kIpc) return absl::OkStatus();
   struct stat file;
-  if (lstat(address.path.c_str(), &file) != 0) return absl::OkStatus();
-  if (S_ISSOCK(file.st_mode)) return absl::OkStatus();
+  if (address.kind != Address::Kind::kIpc ||
+      lstat(address.path.c_str(), &file) != 0 || S_ISSOCK(file.st_mode)) {
+    return absl::OkStatus();
+  }
   return absl::AlreadyExistsError(
       absl::StrCat("listen on ", ToString(address),
                    ": a file that is no socket is in the way; remove it or use "
@@ -68,22 +68,47 @@ void FreeReaped(nng_aio* aio, void* dialer, int error) {
   nng_aio_finish(aio, error);
 }
 
-// How often the reaper thread has come by.
-struct Visits {
-  std::mutex mutex;
-  std::condition_variable changed;
-  int count = 0;
-};
-
-void CountVisit(nng_aio* aio, void* share, int error) {
-  const std::unique_ptr<std::shared_ptr<Visits>> visits(
-      static_cast<std::shared_ptr<Visits>*>(share));
-  {
-    std::lock_guard<std::mutex> lock((*visits)->mutex);
-    ++(*visits)->count;
-    (*visits)->changed.notify_all();
-  }
+void NoteVisit(nng_aio* aio, void* visited, int error) {
+  const std::unique_ptr<std::promise<void>> owned(
+      static_cast<std::promise<void>*>(visited));
+  owned->set_value();
   nng_aio_finish(aio, error);
+}
+
+// One end of a socket; "" if it is not of TCP. `port` in network order.
+std::string TcpText(int family, const void* host, std::uint16_t port) {
+  char text[INET6_ADDRSTRLEN];
+  if (inet_ntop(family, host, text, sizeof text) == nullptr) return "";
+  Address address;
+  address.host = text;
+  address.port = ntohs(port);
+  return ToString(address);
+}
+
+std::string TcpText(const nng_sockaddr& end) {
+  return end.s_family == NNG_AF_INET
+             ? TcpText(AF_INET, &end.s_in.sa_addr, end.s_in.sa_port)
+         : end.s_family == NNG_AF_INET6
+             ? TcpText(AF_INET6, &end.s_in6.sa_addr, end.s_in6.sa_port)
+             : "";
+}
+
+std::string TcpText(nng_stream* stream, const char* end) {
+  nng_sockaddr name{};
+  return nng_stream_get_addr(stream, end, &name) == 0 ? TcpText(name) : "";
+}
+
+template <typename GetName>
+std::string TcpText(int fd, GetName get_name) {
+  sockaddr_storage name{};
+  socklen_t bytes = sizeof(name);
+  if (get_name(fd, reinterpret_cast<sockaddr*>(&name), &bytes) != 0) return "";
+  // Both have the port at the same place.
+  const auto* const v4 = reinterpret_cast<const sockaddr_in*>(&name);
+  const auto* const v6 = reinterpret_cast<const sockaddr_in6*>(&name);
+  return name.ss_family == AF_INET
+             ? TcpText(AF_INET, &v4->sin_addr, v4->sin_port)
+             : TcpText(name.ss_family, &v6->sin6_addr, v6->sin6_port);
 }
 
 }  // namespace
@@ -112,6 +137,14 @@ absl::Status OpenListener(const Address& address,
   return absl::OkStatus();
 }
 
+std::string BoundAddress(const Address& address,
+                         nng_stream_listener* listener) {
+  nng_sockaddr bound{};
+  nng_stream_listener_get_addr(listener, NNG_OPT_LOCADDR, &bound);
+  const std::string text = TcpText(bound);
+  return text.empty() ? ToString(address) : text;
+}
+
 absl::Status OpenDialer(const Address& address, unsigned attempt,
                         nng_stream_dialer** dialer) {
   nng_stream_dialer* made = nullptr;
@@ -132,129 +165,47 @@ void FreeDialer(nng_stream_dialer* dialer) {
 
 // The reaper takes one kind of things after the other, and all of a kind that
 // wait at once. So a visit may overtake what was freed before it, but not the
-// next visit, which is asked for only after the first. What TLS frees frees a
-// stream below it, in turn.
+// next visit, which is asked for only after the first; and what is freed may
+// free another thing in turn.
 bool AwaitReaper(std::chrono::steady_clock::time_point deadline) {
   constexpr int kVisits = 4;
-  const auto visits = std::make_shared<Visits>();
-  std::unique_lock<std::mutex> lock(visits->mutex);
-  for (int wanted = 1; wanted <= kVisits; ++wanted) {
-    lock.unlock();
-    CallOnReaper(&CountVisit, new std::shared_ptr<Visits>(visits));
-    lock.lock();
-    const bool came = visits->changed.wait_until(
-        lock, deadline, [&] { return visits->count == wanted; });
-    if (!came) return false;
+  for (int visit = 0; visit < kVisits; ++visit) {
+    auto* const visited = new std::promise<void>;
+    const std::future<void> came = visited->get_future();
+    CallOnReaper(&NoteVisit, visited);
+    if (came.wait_until(deadline) != std::future_status::ready) return false;
   }
   return true;
-}
-
-namespace {
-
-// Reads the numeric address into `address`; false: it is none of tcp.
-bool ReadTcp(const nng_sockaddr& from, Address* address) {
-  char text[INET6_ADDRSTRLEN];
-  if (from.s_family == NNG_AF_INET) {
-    inet_ntop(AF_INET, &from.s_in.sa_addr, text, sizeof text);
-    address->port = ntohs(from.s_in.sa_port);
-  } else if (from.s_family == NNG_AF_INET6) {
-    inet_ntop(AF_INET6, from.s_in6.sa_addr, text, sizeof text);
-    address->port = ntohs(from.s_in6.sa_port);
-  } else {
-    return false;
-  }
-  address->host = text;
-  return true;
-}
-
-std::vector<int> OpenDescriptors() {
-  std::vector<int> open;
-  DIR* const folder = opendir("/proc/self/fd");
-  if (folder == nullptr) return open;
-  while (const dirent* const entry = readdir(folder)) {
-    int fd = -1;
-    if (absl::SimpleAtoi(entry->d_name, &fd)) open.push_back(fd);
-  }
-  closedir(folder);
-  return open;
-}
-
-// One end of a TCP socket; "" if the descriptor is none.
-template <typename GetName>
-std::string EndText(int fd, GetName get_name) {
-  sockaddr_storage name{};
-  socklen_t bytes = sizeof(name);
-  if (get_name(fd, reinterpret_cast<sockaddr*>(&name), &bytes) != 0) return "";
-  char text[INET6_ADDRSTRLEN];
-  Address address;
-  if (name.ss_family == AF_INET) {
-    const auto* const v4 = reinterpret_cast<const sockaddr_in*>(&name);
-    inet_ntop(AF_INET, &v4->sin_addr, text, sizeof text);
-    address.port = ntohs(v4->sin_port);
-  } else if (name.ss_family == AF_INET6) {
-    const auto* const v6 = reinterpret_cast<const sockaddr_in6*>(&name);
-    inet_ntop(AF_INET6, &v6->sin6_addr, text, sizeof text);
-    address.port = ntohs(v6->sin6_port);
-  } else {
-    return "";
-  }
-  address.host = text;
-  return ToString(address);
-}
-
-}  // namespace
-
-std::string BoundAddress(const Address& address,
-                         nng_stream_listener* listener) {
-  nng_sockaddr bound{};
-  const int error =
-      nng_stream_listener_get_addr(listener, NNG_OPT_LOCADDR, &bound);
-  if (error != 0 || address.kind == Address::Kind::kIpc) {
-    return ToString(address);
-  }
-  Address result = address;
-  ReadTcp(bound, &result);
-  return ToString(result);
 }
 
 std::string RemoteText(nng_stream* stream) {
-  nng_sockaddr remote{};
-  Address address;
-  if (nng_stream_get_addr(stream, NNG_OPT_REMADDR, &remote) == 0 &&
-      ReadTcp(remote, &address)) {
-    return ToString(address);
-  }
-  return "an unknown address";
+  const std::string text = TcpText(stream, NNG_OPT_REMADDR);
+  return text.empty() ? "an unknown address" : text;
 }
 
 bool LeadsToItself(nng_stream* stream) {
-  nng_sockaddr local{};
-  nng_sockaddr remote{};
-  Address local_address;
-  Address remote_address;
-  return nng_stream_get_addr(stream, NNG_OPT_LOCADDR, &local) == 0 &&
-         nng_stream_get_addr(stream, NNG_OPT_REMADDR, &remote) == 0 &&
-         ReadTcp(local, &local_address) && ReadTcp(remote, &remote_address) &&
-         ToString(local_address) == ToString(remote_address);
+  const std::string local = TcpText(stream, NNG_OPT_LOCADDR);
+  return !local.empty() && local == TcpText(stream, NNG_OPT_REMADDR);
 }
 
 void ResetToItself(nng_stream* stream) {
-  nng_sockaddr local{};
-  Address address;
-  if (nng_stream_get_addr(stream, NNG_OPT_LOCADDR, &local) == 0 &&
-      ReadTcp(local, &address)) {
-    // nng does not tell the descriptor.
-    for (const int fd : OpenDescriptors()) {
-      if (EndText(fd, getsockname) != ToString(address) ||
-          EndText(fd, getpeername) != ToString(address)) {
-        continue;
-      }
-      // Resets it at once: nng's orderly end would be the socket's own answer.
-      sockaddr none{};
-      none.sa_family = AF_UNSPEC;
-      connect(fd, &none, sizeof(none));
+  const std::string local = TcpText(stream, NNG_OPT_LOCADDR);
+  // nng does not tell the descriptor.
+  DIR* const folder = local.empty() ? nullptr : opendir("/proc/self/fd");
+  while (const dirent* const entry =
+             folder == nullptr ? nullptr : readdir(folder)) {
+    int fd = -1;
+    if (!absl::SimpleAtoi(entry->d_name, &fd) ||
+        TcpText(fd, getsockname) != local ||
+        TcpText(fd, getpeername) != local) {
+      continue;
     }
+    // Resets it at once: nng's orderly end would be the socket's own answer.
+    sockaddr none{};
+    none.sa_family = AF_UNSPEC;
+    connect(fd, &none, sizeof(none));
   }
+  if (folder != nullptr) closedir(folder);
   nng_stream_close(stream);
   nng_stream_free(stream);
 }

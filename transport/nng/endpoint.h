@@ -1,15 +1,7 @@
-// Endpoints: addresses of the library as nng's, its options, and its errors as
-// absl::Status.
+// Addresses of the library as nng's endpoints, and nng's errors as absl::Status.
 //
-// The schemes (tcp, ipc) are told apart here and nowhere else in the backend.
-//
-// Threads: functions without state. A name is resolved by nng at each dial.
-// Errors: kAlreadyExists (in use), kInvalidArgument, kPermissionDenied,
-// kNotFound, else kUnavailable; each names the address and nng's reason.
-//
-//   nng_stream_listener* listener = nullptr;
-//   absl::Status status = OpenListener(address, &listener);
-//   std::string bound = BoundAddress(address, listener);   // "127.0.0.1:43211"
+// The schemes (tcp, ipc) differ here and nowhere else in the backend. nng
+// resolves a name anew at each dial. Functions without state.
 
 #ifndef CLUSTER_TRANSPORT_NNG_ENDPOINT_H_
 #define CLUSTER_TRANSPORT_NNG_ENDPOINT_H_
@@ -27,31 +19,28 @@ namespace cluster {
 namespace nng {
 
 // The n-th attempt to dial a name asks for whatever address family comes first,
-// then for IPv4, then for IPv6, and so on: the first that a resolver tells need
+// then for IPv4, then for IPv6, and so on: the first that a resolver gives need
 // not be the one that the peer listens on.
 std::string ListenUrl(const Address& address);
 std::string DialUrl(const Address& address, unsigned attempt);
 
-// Binds and listens. On success the caller owns
-// `*listener`. A socket file that no process listens on is replaced; a file
-// that is no socket is left alone.
+// Binds and listens. On success the caller owns `*listener`. A socket file that
+// no process listens on is replaced; a file that is no socket is left alone.
 absl::Status OpenListener(const Address& address,
                           nng_stream_listener** listener);
+// What it is bound to, in the form that ParseAddress reads: "127.0.0.1:43211".
+std::string BoundAddress(const Address& address, nng_stream_listener* listener);
 
-// On success the caller owns `*dialer`.
+// On success the caller owns `*dialer`. FreeDialer frees it later and does not
+// wait.
 absl::Status OpenDialer(const Address& address, unsigned attempt,
                         nng_stream_dialer** dialer);
-
-// Frees it, on nng's reaper thread, later. Does not wait.
 void FreeDialer(nng_stream_dialer* dialer);
 
-// Waits until nng's reaper thread, which nng_stream_free and FreeDialer leave
-// their work to, has done what it was given before. A stream's descriptor stays
-// open until then. False: not by `deadline`. Not in a callback of nng.
+// Waits until nng has freed what was given to nng_stream_free and FreeDialer
+// before; a stream's descriptor stays open until then. False: not by
+// `deadline`. Not in a callback of nng.
 bool AwaitReaper(std::chrono::steady_clock::time_point deadline);
-
-// What `listener` is bound to, in the form that ParseAddress reads.
-std::string BoundAddress(const Address& address, nng_stream_listener* listener);
 
 // Where the other end of `stream` is, for people.
 std::string RemoteText(nng_stream* stream);
@@ -64,7 +53,8 @@ bool LeadsToItself(nng_stream* stream);
 // the port for another minute.
 void ResetToItself(nng_stream* stream);
 
-// `error` is one of nng's, not zero.
+// kAlreadyExists (in use), kInvalidArgument, kPermissionDenied, kNotFound, else
+// kUnavailable. `error` is one of nng's, not zero.
 absl::Status ErrorStatus(int error, absl::string_view doing,
                          const Address& address);
 

@@ -1,62 +1,178 @@
 #include "cluster/transport/nng/inbound.h"
 
 #include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
 #include <utility>
 
-#include "absl/memory/memory.h"
 #include "absl/strings/str_cat.h"
 #include "cluster/transport/nng/endpoint.h"
+#include "cluster/transport/stream/frame_splitter.h"
+#include "cluster/transport/stream/preamble.h"
 
 namespace cluster {
 namespace nng {
 namespace {
 
-std::unique_ptr<stream::TlsSession> NewSession(const InboundContext& context) {
-  if (context.admission == nullptr) return nullptr;
-  return absl::make_unique<stream::TlsSession>(
-      context.admission->material(), stream::TlsSession::Role::kListener,
-      context.pool);
-}
+constexpr nng_duration kAcceptPauseMs = 10;
+
+// The bound address. It survives every error of accept, and tries again after a
+// short pause, since an error like "no more files" stays for a while.
+class Acceptor final : public AsyncHandle {
+ public:
+  Acceptor(Context* context, nng_stream_listener* listener);
+
+  void Accept();
+
+ private:
+  void OnAccepted();
+  void CloseHandles() override;
+  void FreeHandles() override;
+
+  Context* const context_;
+  nng_stream_listener* const listener_;
+  nng_aio* const aio_;
+  bool pausing_ = false;  // of the operation under way
+};
+
+// A connection that somebody else dialled. Its functions are in the order of its
+// life. All of it runs in nng's callbacks, but Refuse and Revoke, which may come
+// on any thread, and TendOpen.
+//
+// A read's frames are delivered in one go; then the next read begins, and only
+// then OnDrained is called, so that it may block: the next read's callback comes
+// on another thread. Deliveries never overlap, since the read between them
+// begins after the first.
+class Inbound final : public Channel,
+                      public AcceptedLink,
+                      public std::enable_shared_from_this<Inbound> {
+ public:
+  Inbound(Context* context, nng_stream* stream);
+
+  void Start();  // once
+
+  void Refuse(Rejection rejection) override;
+  void Revoke() override;
+
+ private:
+  bool MayShakeHands() override;
+  void OnSecured(int identity, const std::string& certificate) override;
+  void OnTlsFailed(const Rejection& failure, bool peer_knows) override;
+  absl::Span<char> Room() override { return splitter_.Room(); }
+  bool OnBytes(std::size_t bytes) override;
+  void NoteGreeted();
+  void Deliver(Slice slice);
+  void OnReadDone() override { context()->drainer.Drain(); }
+  void OnEnd(int error) override;
+
+  void RefuseFault();
+  void TellRejection(Rejection rejection);
+
+  void TendOpen() override;
+  void FreeHandles() override;
+
+  const std::string remote_;
+  const std::string remote_host_;
+  std::uint64_t ticket_ = 0;  // of the admission; with TLS
+  bool waits_for_turn_ = false;
+  bool greeted_ = false;
+  std::atomic<bool> rejected_{false};
+
+  // Held while frames are delivered, with TLS.
+  std::mutex delivering_mutex_;
+  stream::FrameSplitter splitter_;
+  absl::optional<int> identity_;  // that it has proven
+};
 
 }  // namespace
 
-Inbound::Inbound(InboundContext* context, nng_stream* stream)
-    : Channel(context->caretaker, stream, context->pool, NewSession(*context)),
+absl::Status Listen(Context* context, const Address& address,
+                    std::shared_ptr<AsyncHandle>* acceptor,
+                    std::string* bound_address) {
+  nng_stream_listener* listener = nullptr;
+  const absl::Status status = OpenListener(address, &listener);
+  if (!status.ok()) return status;
+  *bound_address = BoundAddress(address, listener);
+  const auto made = std::make_shared<Acceptor>(context, listener);
+  context->caretaker.Add(made);
+  made->Accept();
+  made->Release();  // the creator's
+  *acceptor = made;
+  return absl::OkStatus();
+}
+
+Acceptor::Acceptor(Context* context, nng_stream_listener* listener)
+    : AsyncHandle(&context->caretaker),
       context_(context),
+      listener_(listener),
+      aio_(NewAio<&Acceptor::OnAccepted>(this)) {}
+
+void Acceptor::Accept() {
+  Begin([this] { nng_stream_listener_accept(listener_, aio_); });
+}
+
+void Acceptor::OnAccepted() {
+  const bool was_pausing = std::exchange(pausing_, false);
+  const bool has_failed = nng_aio_result(aio_) != 0;
+  if (!was_pausing && !has_failed) {
+    const auto connection = std::make_shared<Inbound>(
+        context_, static_cast<nng_stream*>(nng_aio_get_output(aio_, 0)));
+    context_->caretaker.Add(connection);
+    connection->Start();
+  }
+  if (closed()) return;
+  if (was_pausing || !has_failed) return Accept();
+  pausing_ = true;
+  Begin([this] { nng_sleep_aio(kAcceptPauseMs, aio_); });
+}
+
+void Acceptor::CloseHandles() {
+  nng_stream_listener_close(listener_);
+  nng_aio_abort(aio_, NNG_ECLOSED);
+}
+
+void Acceptor::FreeHandles() {
+  nng_aio_free(aio_);
+  nng_stream_listener_free(listener_);
+}
+
+Inbound::Inbound(Context* context, nng_stream* stream)
+    : Channel(context),
       remote_(RemoteText(stream)),
       remote_host_(remote_.substr(0, remote_.rfind(':'))),
-      greeting_deadline_(Clock::now() + context->handshake_timeout),
-      splitter_(context->pool, context->frame_bytes_max,
-                context->read_buffer_bytes) {}
+      splitter_(context->config.buffers, context->config.frame_bytes_max,
+                context->options.read_buffer_bytes) {
+  SetStream(stream, stream::TlsSession::Role::kListener);
+}
 
 void Inbound::Start() {
-  if (secured()) ticket_ = context_->admission->Admit(weak_from_this());
+  if (is_secured()) ticket_ = context()->admission->Admit(weak_from_this());
+  ReadUntil(Clock::now() + context()->handshake_timeout);
   Open();
   Release();  // the creator's
 }
 
 bool Inbound::MayShakeHands() {
-  if (context_->budget.Begin(remote_host_, Clock::now())) return true;
-  waits_for_turn_.store(true);
-  context_->caretaker->Wake();
-  return false;
+  waits_for_turn_ = !context()->budget.Begin(remote_host_, Clock::now());
+  return !waits_for_turn_;
 }
 
 void Inbound::OnSecured(int identity, const std::string& certificate) {
   identity_ = identity;
-  if (!context_->admission->Prove(ticket_, identity, certificate)) Close();
+  if (!context()->admission->Prove(ticket_, identity, certificate)) Close();
 }
 
 void Inbound::OnTlsFailed(const Rejection& failure, bool peer_knows) {
-  TellRejection(NewRejection(failure.kind, failure.reason));
+  TellRejection(Rejection{failure.kind, identity_, failure.reason});
   if (peer_knows) Close();
 }
 
 bool Inbound::OnBytes(std::size_t bytes) {
   splitter_.Commit(bytes);
-  std::unique_lock<std::mutex> lock(telling_, std::defer_lock);
-  if (secured()) lock.lock();
-  bool told = false;
+  std::unique_lock<std::mutex> lock(delivering_mutex_, std::defer_lock);
+  if (is_secured()) lock.lock();
+  bool delivered = false;
   Slice slice;
   while (!closed()) {
     const stream::FrameSplitter::Step step = splitter_.Next(&slice);
@@ -66,75 +182,59 @@ bool Inbound::OnBytes(std::size_t bytes) {
       RefuseFault();
       break;
     }
-    TellFrame(std::move(slice));
-    told = true;
+    Deliver(std::move(slice));
+    delivered = true;
   }
-  return told;
+  return delivered;
 }
 
 void Inbound::NoteGreeted() {
-  if (greeted_.exchange(true)) return;
-  if (secured()) context_->budget.Succeeded(remote_host_);
+  if (greeted_) return;
+  greeted_ = true;
+  ReadUntil(Clock::time_point::max());
+  if (is_secured()) context()->budget.Succeeded(remote_host_);
   Say(stream::Preamble());
 }
 
-void Inbound::TellFrame(Slice slice) {
+void Inbound::Deliver(Slice slice) {
   ReceivedFrame frame;
   frame.slice = std::move(slice);
   frame.identity = identity_;
-  if (context_->handler->OnFrame(std::move(frame)) ==
+  if (context()->handler->OnFrame(std::move(frame)) ==
       FrameVerdict::kMalformed) {
     Close();
   }
 }
 
 void Inbound::RefuseFault() {
+  RefusalReason kind = RefusalReason::kMalformed;
+  absl::optional<stream::Answer> answer;
+  std::string reason;
   switch (splitter_.fault()) {
     case stream::FrameSplitter::Fault::kTls:
-      RefuseWith(stream::Answer::kHasNoTls,
-                 "it speaks TLS, but this server has no security configured");
-      return;
+      kind = RefusalReason::kUnauthenticated;
+      answer = stream::Answer::kHasNoTls;
+      reason = "it speaks TLS, but this server has no security configured";
+      break;
     case stream::FrameSplitter::Fault::kOtherVersion:
-      RefuseWith(stream::Answer::kOtherVersion,
-                 absl::StrCat("it speaks another version of this protocol than "
-                              "version ",
-                              int{stream::kVersion}));
-      return;
+      answer = stream::Answer::kOtherVersion;
+      reason = absl::StrCat(
+          "it speaks another version of this protocol than version ",
+          int{stream::kVersion});
+      break;
     case stream::FrameSplitter::Fault::kStranger:
-      Refuse(NewRejection(RefusalReason::kMalformed,
-                          "it does not speak this protocol"));
-      return;
+      reason = "it does not speak this protocol";
+      break;
     case stream::FrameSplitter::Fault::kTooLong:
     case stream::FrameSplitter::Fault::kNone:
-      Refuse(NewRejection(RefusalReason::kMalformed,
-                          absl::StrCat("it announces a frame of more than ",
-                                       context_->frame_bytes_max, " bytes")));
+      reason = absl::StrCat("it announces a frame of more than ",
+                            context()->config.frame_bytes_max, " bytes");
   }
-}
-
-void Inbound::RefuseWith(stream::Answer answer, absl::string_view reason) {
-  TellRejection(NewRejection(answer == stream::Answer::kHasNoTls
-                                 ? RefusalReason::kUnauthenticated
-                                 : RefusalReason::kMalformed,
-                             reason));
-  Say(stream::AnswerText(answer));
+  TellRejection(Rejection{kind, identity_, std::move(reason)});
+  if (!answer) return Close();
+  // The peer closes, once it has heard why.
+  Say(stream::AnswerText(*answer));
   Drain();
-}
-
-Rejection Inbound::NewRejection(RefusalReason kind,
-                                absl::string_view reason) const {
-  Rejection rejection;
-  rejection.kind = kind;
-  rejection.peer = identity_;
-  rejection.reason = std::string(reason);
-  return rejection;
-}
-
-void Inbound::TellRejection(Rejection rejection) {
-  if (closed() || rejected_.exchange(true)) return;
-  rejection.reason =
-      absl::StrCat("connection from ", remote_, ": ", rejection.reason);
-  context_->handler->OnRejected(std::move(rejection));
 }
 
 void Inbound::Refuse(Rejection rejection) {
@@ -144,35 +244,34 @@ void Inbound::Refuse(Rejection rejection) {
 
 void Inbound::Revoke() {
   Close();
-  std::lock_guard<std::mutex> lock(telling_);
+  std::lock_guard<std::mutex> lock(delivering_mutex_);
 }
 
-Clock::time_point Inbound::TendOpen(Clock::time_point now) {
-  if (context_->stopped.load()) Close();
-  if (closed() || greeted_.load()) return Clock::time_point::max();
-  if (waits_for_turn_.load() && context_->budget.Begin(remote_host_, now)) {
-    waits_for_turn_.store(false);
-    // Only the caretaker frees, so it needs no hold here.
-    Resume();
-  }
-  const bool waits = waits_for_turn_.load();
-  if (now < greeting_deadline_) {
-    return waits ? std::min(stream::HandshakeBudget::NextTurn(now),
-                            greeting_deadline_)
-                 : greeting_deadline_;
-  }
-  Rejection rejection;  // identity_ is not the caretaker's to read
-  rejection.kind = RefusalReason::kSilent;
+void Inbound::TellRejection(Rejection rejection) {
+  if (closed() || rejected_.exchange(true)) return;
   rejection.reason =
-      waits ? "too many handshakes of its address, or of all, came to nothing; "
-              "it had no turn within the handshake timeout"
-            : "it did not greet within the handshake timeout";
-  Refuse(std::move(rejection));
-  return Clock::time_point::max();
+      absl::StrCat("connection from ", remote_, ": ", rejection.reason);
+  context()->handler->OnRejected(std::move(rejection));
+}
+
+void Inbound::OnEnd(int error) {
+  if (error == NNG_ETIMEDOUT && !greeted_) {
+    TellRejection(Rejection{
+        RefusalReason::kSilent, identity_,
+        waits_for_turn_ ? "too many handshakes of its address, or of all, came "
+                          "to nothing; it had no turn within the handshake "
+                          "timeout"
+                        : "it did not greet within the handshake timeout"});
+  }
+  Close();
+}
+
+void Inbound::TendOpen() {
+  if (context()->stopped.load()) Close();
 }
 
 void Inbound::FreeHandles() {
-  if (secured()) context_->admission->Ended(ticket_);
+  if (is_secured()) context()->admission->Ended(ticket_);
   Channel::FreeHandles();
 }
 

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -18,14 +19,11 @@
 #include "cluster/base/fork_generation.h"
 #include "cluster/base/start_thread.h"
 #include "cluster/transport/address.h"
-#include "cluster/transport/nng/acceptor.h"
-#include "cluster/transport/nng/admission.h"
-#include "cluster/transport/nng/caretaker.h"
-#include "cluster/transport/nng/drainer.h"
 #include "cluster/transport/nng/endpoint.h"
 #include "cluster/transport/nng/inbound.h"
 #include "cluster/transport/nng/outbound.h"
 #include "cluster/transport/options.h"
+#include "cluster/transport/stream/frame_splitter.h"
 #include "cluster/transport/stream/tls_material.h"
 
 namespace cluster {
@@ -39,11 +37,6 @@ constexpr DescriptorNeed kDescriptorNeed{/*fixed=*/24, /*per_peer=*/3};
 // How long the destructor waits for nng to free what the transport had.
 constexpr std::chrono::seconds kFreeTime{5};
 
-struct Options {
-  std::size_t send_queue_bytes = 0;
-  std::size_t read_buffer_bytes = 0;
-};
-
 absl::StatusOr<Options> ReadOptions(const TransportOptions& from) {
   OptionReader reader(from);
   Options options;
@@ -55,14 +48,6 @@ absl::StatusOr<Options> ReadOptions(const TransportOptions& from) {
   const absl::Status status = reader.Finish();
   if (!status.ok()) return status;
   return options;
-}
-
-absl::Status CheckFrameBytesMax(std::size_t frame_bytes_max) {
-  if (frame_bytes_max <= kFrameBytesLimit) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("frame_bytes_max is ", frame_bytes_max,
-                   "; nng carries frames of at most ", kFrameBytesLimit,
-                   " bytes, so want no more"));
 }
 
 // nng's threads are of the process that first used it. In a child of that it
@@ -79,35 +64,6 @@ absl::Status CheckGeneration() {
       "nng cannot be used in both: fork before the first Start, call exec in "
       "the child, or use \"transport\": \"zmq\"");
 }
-
-// Tells the handler of peers that cannot connect, on the caretaker's thread.
-class Notice final : public Tended {
- public:
-  Notice(TransportHandler* handler, std::vector<Rejection> rejections)
-      : handler_(handler), rejections_(std::move(rejections)) {}
-
-  absl::optional<Clock::time_point> Tend(Clock::time_point) override {
-    for (Rejection& rejection : rejections_) {
-      handler_->OnRejected(std::move(rejection));
-    }
-    return absl::nullopt;
-  }
-
- private:
-  TransportHandler* const handler_;
-  std::vector<Rejection> rejections_;
-};
-
-// What there is from Start on.
-struct Running {
-  explicit Running(TransportHandler* handler) : drainer(handler) {}
-
-  Drainer drainer;
-  InboundContext inbound;
-  OutboundContext outbound;
-  std::shared_ptr<Acceptor> acceptor;
-  Caretaker caretaker;  // last: its thread uses the others
-};
 
 class NngTransport final : public Transport {
  public:
@@ -129,12 +85,11 @@ class NngTransport final : public Transport {
  private:
   enum class State { kNew, kStarted, kStopped };
 
-  std::unique_ptr<Running> NewRunning(TransportHandler* handler) const;
   // With mutex_ held, where it is started.
   void TellOutdated(const stream::TlsMaterial& material);
+  absl::Status AddOutbound(int peer, cluster::Address address,
+                           std::uint64_t generation);
   std::shared_ptr<Outbound> Find(int peer);
-  // Empties the map and returns what was in it.
-  std::vector<std::shared_ptr<Outbound>> TakeOutbounds();
 
   const TransportConfig config_;
   const Options options_;
@@ -149,7 +104,8 @@ class NngTransport final : public Transport {
   std::string address_;
   // Kept after Stop, since a Send or Disconnect of another thread may still be
   // inside.
-  std::unique_ptr<Running> running_;
+  std::unique_ptr<Context> context_;
+  std::shared_ptr<AsyncHandle> acceptor_;
   std::map<int, std::shared_ptr<Outbound>> outbounds_;
 };
 
@@ -171,28 +127,6 @@ NngTransport::~NngTransport() {
     AwaitReaper(Clock::now() + kFreeTime);
 }
 
-std::unique_ptr<Running> NngTransport::NewRunning(
-    TransportHandler* handler) const {
-  const auto handshake_timeout =
-      absl::ToChronoNanoseconds(config_.handshake_timeout);
-  auto running = absl::make_unique<Running>(handler);
-  running->inbound.handler = handler;
-  running->inbound.caretaker = &running->caretaker;
-  running->inbound.drainer = &running->drainer;
-  running->inbound.admission = admission_.get();
-  running->inbound.pool = config_.buffers;
-  running->inbound.frame_bytes_max = config_.frame_bytes_max;
-  running->inbound.read_buffer_bytes = options_.read_buffer_bytes;
-  running->inbound.handshake_timeout = handshake_timeout;
-  running->outbound.handler = handler;
-  running->outbound.caretaker = &running->caretaker;
-  running->outbound.admission = admission_.get();
-  running->outbound.pool = config_.buffers;
-  running->outbound.queue_bytes_max = options_.send_queue_bytes;
-  running->outbound.dial_timeout = handshake_timeout;
-  return running;
-}
-
 absl::Status NngTransport::Start(TransportHandler* handler,
                                  const std::string& local_address) {
   const absl::StatusOr<cluster::Address> address = ParseAddress(local_address);
@@ -208,22 +142,14 @@ absl::Status NngTransport::Start(TransportHandler* handler,
   const absl::Status enough =
       CheckDescriptors(kDescriptorNeed, config_.peers, others_descriptors_);
   if (!enough.ok()) return enough;
-  auto running = NewRunning(handler);
-  const absl::Status tended = running->caretaker.Start();
+  std::unique_ptr<Context> context(
+      new Context{handler, config_, options_, admission_.get()});
+  const absl::Status tended = context->caretaker.Start();
   if (!tended.ok()) return tended;
-  InboundContext* const inbound = &running->inbound;
-  auto acceptor = Acceptor::Open(
-      &running->caretaker, *address, [inbound](nng_stream* stream) {
-        const auto connection = std::make_shared<Inbound>(inbound, stream);
-        inbound->caretaker->Add(connection);
-        connection->Start();
-      });
-  if (!acceptor.ok()) return acceptor.status();
-  running->acceptor = *std::move(acceptor);
-  address_ = running->acceptor->bound_address();
-  running->caretaker.Add(running->acceptor);
-  running->acceptor->Start();
-  running_ = std::move(running);
+  const absl::Status listening =
+      Listen(context.get(), *address, &acceptor_, &address_);
+  if (!listening.ok()) return listening;
+  context_ = std::move(context);
   state_ = State::kStarted;
   if (admission_ != nullptr) TellOutdated(*admission_->material());
   return absl::OkStatus();
@@ -251,20 +177,25 @@ absl::Status NngTransport::Connect(int peer, const std::string& address,
     }
     const auto found = outbounds_.find(peer);
     if (found == outbounds_.end()) {
-      if (outbounds_.size() >= config_.peers) {
-        const absl::Status enough = CheckDescriptors(
-            kDescriptorNeed, outbounds_.size() + 1, others_descriptors_);
-        if (!enough.ok()) return enough;
-      }
-      std::shared_ptr<Outbound>& outbound = outbounds_[peer];
-      outbound = std::make_shared<Outbound>(running_->outbound, peer,
-                                            *std::move(parsed), generation);
-      running_->caretaker.Add(outbound);
-      return absl::OkStatus();
+      return AddOutbound(peer, *std::move(parsed), generation);
     }
     known = found->second;
   }
   known->SetAddress(*std::move(parsed), generation);
+  return absl::OkStatus();
+}
+
+absl::Status NngTransport::AddOutbound(int peer, cluster::Address address,
+                                       std::uint64_t generation) {
+  if (outbounds_.size() >= config_.peers) {
+    const absl::Status enough = CheckDescriptors(
+        kDescriptorNeed, outbounds_.size() + 1, others_descriptors_);
+    if (!enough.ok()) return enough;
+  }
+  const auto outbound = std::make_shared<Outbound>(
+      context_.get(), peer, std::move(address), generation);
+  outbounds_.emplace(peer, outbound);
+  context_->caretaker.Add(outbound);
   return absl::OkStatus();
 }
 
@@ -294,14 +225,6 @@ SendResult NngTransport::Send(int peer, const Frame& frame) {
   return outbound == nullptr ? SendResult::kSent : outbound->Send(frame);
 }
 
-std::vector<std::shared_ptr<Outbound>> NngTransport::TakeOutbounds() {
-  std::vector<std::shared_ptr<Outbound>> outbounds;
-  std::lock_guard<std::mutex> lock(mutex_);
-  for (auto& entry : outbounds_) outbounds.push_back(std::move(entry.second));
-  outbounds_.clear();
-  return outbounds;
-}
-
 absl::Status NngTransport::ReloadSecurity(const SecurityFiles& files) {
   if (admission_ == nullptr) return SecurityNotConfigured();
   // Before the files are read: of two calls the one that read them last has the
@@ -325,33 +248,35 @@ absl::Status NngTransport::ReloadSecurity(const SecurityFiles& files) {
 void NngTransport::TellOutdated(const stream::TlsMaterial& material) {
   std::vector<Rejection> outdated = material.OutdatedPeers();
   if (outdated.empty()) return;
-  running_->caretaker.Add(
-      std::make_shared<Notice>(running_->inbound.handler, std::move(outdated)));
+  // On the caretaker's thread: no method calls the handler.
+  context_->caretaker.Do([this, outdated = std::move(outdated)]() mutable {
+    for (Rejection& one : outdated)
+      context_->handler->OnRejected(std::move(one));
+  });
 }
 
 void NngTransport::Stop(absl::Duration linger) {
   std::lock_guard<std::mutex> change_lock(change_mutex_);
-  Running* running = nullptr;
+  std::map<int, std::shared_ptr<Outbound>> outbounds;
   {
     std::lock_guard<std::mutex> lock(mutex_);
     if (state_ != State::kStarted) return;
     state_ = State::kStopped;
-    running = running_.get();
+    std::swap(outbounds, outbounds_);
   }
 
-  running->acceptor->Close();
-  running->inbound.stopped.store(true);
-  running->caretaker.Wake();
+  acceptor_->Close();
+  context_->stopped.store(true);
+  context_->caretaker.Wake();
 
   constexpr absl::Duration kLingerMax = absl::Hours(24);
   const Clock::time_point deadline =
       Clock::now() + absl::ToChronoNanoseconds(std::min(linger, kLingerMax));
-  const auto outbounds = TakeOutbounds();
-  for (const auto& outbound : outbounds) outbound->WaitUntilSent(deadline);
-  for (const auto& outbound : outbounds) outbound->Disconnect();
+  for (const auto& entry : outbounds) entry.second->WaitUntilSent(deadline);
+  for (const auto& entry : outbounds) entry.second->Disconnect();
 
-  running->caretaker.Stop();
-  running->drainer.Stop();
+  context_->caretaker.Stop();
+  context_->drainer.Stop();
 }
 
 }  // namespace
@@ -361,8 +286,12 @@ absl::StatusOr<std::unique_ptr<Transport>> NewNngTransport(
     const TransportConfig& config) {
   const absl::StatusOr<nng::Options> options = nng::ReadOptions(config.options);
   if (!options.ok()) return options.status();
-  const absl::Status bounded = nng::CheckFrameBytesMax(config.frame_bytes_max);
-  if (!bounded.ok()) return bounded;
+  if (config.frame_bytes_max > kFrameBytesLimit) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("frame_bytes_max is ", config.frame_bytes_max,
+                     "; nng carries frames of at most ", kFrameBytesLimit,
+                     " bytes, so want no more"));
+  }
   std::shared_ptr<const stream::TlsMaterial> material;
   if (config.security) {
     auto loaded = stream::TlsMaterial::Load(*config.security, config.cluster,

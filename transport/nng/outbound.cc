@@ -1,11 +1,11 @@
 #include "cluster/transport/nng/outbound.h"
 
-#include <algorithm>
 #include <new>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "cluster/transport/nng/endpoint.h"
+#include "cluster/transport/stream/preamble.h"
 
 namespace cluster {
 namespace nng {
@@ -15,21 +15,172 @@ namespace {
 // says so by closing it: then the delay goes on growing.
 constexpr std::chrono::milliseconds kProvenLife{50};
 
-std::string LossText(const Address& address, const Loss& loss, bool accepted) {
-  std::string why;
-  if (loss.refusal) {
-    why = loss.refusal->reason;
-  } else if (!accepted && loss.error == NNG_ETIMEDOUT) {
-    why = "it did not answer within the handshake timeout";
-  } else {
-    why = nng_strerror(loss.error);
-  }
-  return absl::StrCat("connection to ", ToString(address), " lost: ", why);
-}
-
 }  // namespace
 
-Outbound::Outbound(const OutboundContext& context, int peer, Address address,
+// One attempt, and the connection that comes of it: it dials, with a dialer of
+// its own so that a name is resolved anew, shakes hands, greets, hears the
+// listener's answer and writes batches. Its read then brings nothing but the
+// end. Its functions are in that order. It shares its owner until it is freed.
+class OutboundConnection final : public Channel {
+ public:
+  // Takes the dialer.
+  OutboundConnection(Context* context, std::shared_ptr<Outbound> owner,
+                     int peer, Address address, nng_stream_dialer* dialer);
+
+  void Dial();  // once
+
+ private:
+  void OnDialled();
+  void Greet(nng_stream* stream);
+  void OnSecured(int identity, const std::string& certificate) override;
+  void OnTlsFailed(const Rejection& failure, bool peer_knows) override;
+  absl::Span<char> Room() override;
+  bool OnBytes(std::size_t bytes) override;
+  void OnWritten(int error) override { owner_->OnWritten(error); }
+  void OnEnd(int error) override;
+
+  void Refuse(RefusalReason kind, std::string reason);
+  void EndWith(const std::string& reason);
+
+  void CloseHandles() override;
+  void FreeHandles() override;
+
+  const std::shared_ptr<Outbound> owner_;
+  const int peer_;
+  const Address address_;
+  nng_stream_dialer* const dialer_;
+  nng_aio* const dial_aio_;
+
+  // Of reading.
+  char answer_[stream::kPreambleBytes + 1];  // nothing comes behind it
+  std::size_t answer_bytes_ = 0;
+  std::string certificate_;
+  absl::optional<Rejection> refusal_;  // of one side, by the other
+};
+
+OutboundConnection::OutboundConnection(Context* context,
+                                       std::shared_ptr<Outbound> owner,
+                                       int peer, Address address,
+                                       nng_stream_dialer* dialer)
+    : Channel(context),
+      owner_(std::move(owner)),
+      peer_(peer),
+      address_(std::move(address)),
+      dialer_(dialer),
+      dial_aio_(NewAio<&OutboundConnection::OnDialled>(this)) {}
+
+void OutboundConnection::Dial() {
+  nng_aio_set_timeout(dial_aio_, ToTimeout(context()->handshake_timeout));
+  Begin([this] { nng_stream_dialer_dial(dialer_, dial_aio_); });
+}
+
+void OutboundConnection::OnDialled() {
+  const int error = nng_aio_result(dial_aio_);
+  if (error != 0) {
+    const absl::Status status = ErrorStatus(error, "connect to", address_);
+    EndWith(error == NNG_ETIMEDOUT
+                ? absl::StrCat("connect to ", ToString(address_),
+                               ": no answer within the time allowed")
+                : std::string(status.message()));
+    return;
+  }
+  auto* const stream =
+      static_cast<nng_stream*>(nng_aio_get_output(dial_aio_, 0));
+  if (LeadsToItself(stream)) {
+    ResetToItself(stream);
+    EndWith(absl::StrCat(
+        "connect to ", ToString(address_),
+        ": nobody listens there, and the attempt connected to itself; give "
+        "servers ports outside of ip_local_port_range"));
+    return;
+  }
+  Greet(stream);
+}
+
+void OutboundConnection::Greet(nng_stream* stream) {
+  SetStream(stream, stream::TlsSession::Role::kDialler, peer_);
+  ReadUntil(Clock::now() + context()->handshake_timeout);
+  if (!is_secured()) Say(stream::Preamble());
+  Open();
+}
+
+void OutboundConnection::OnSecured(int /*identity*/,
+                                   const std::string& certificate) {
+  certificate_ = certificate;
+  Say(stream::Preamble());
+}
+
+void OutboundConnection::OnTlsFailed(const Rejection& failure,
+                                     bool peer_knows) {
+  refusal_ = failure;
+  if (peer_knows) Close();
+}
+
+absl::Span<char> OutboundConnection::Room() {
+  return absl::MakeSpan(answer_).subspan(answer_bytes_);
+}
+
+bool OutboundConnection::OnBytes(std::size_t bytes) {
+  answer_bytes_ += bytes;
+  const absl::string_view answer = absl::string_view(answer_, answer_bytes_)
+                                       .substr(0, stream::kPreambleBytes);
+  if (answer.size() < stream::kPreambleBytes &&
+      stream::IsBeginOfAnswer(answer)) {
+    return false;
+  }
+  const std::string refusal = stream::RefusalIn(answer);
+  if (!refusal.empty()) {
+    Refuse(RefusalReason::kUnauthenticated, refusal);
+  } else if (answer_bytes_ > stream::kPreambleBytes) {
+    Refuse(RefusalReason::kMalformed,
+           "it sends bytes behind its answer, so nobody of this library "
+           "listens");
+  } else {
+    ReadUntil(Clock::time_point::max());
+    owner_->OnAccepted(certificate_);
+  }
+  return false;
+}
+
+void OutboundConnection::Refuse(RefusalReason kind, std::string reason) {
+  refusal_ = Rejection{kind, peer_, std::move(reason)};
+  Close();
+}
+
+void OutboundConnection::OnEnd(int error) {
+  if (error == NNG_ECONNSHUT && answer_bytes_ == 0 && !refusal_) {
+    // As listeners of version 1 do.
+    Refuse(RefusalReason::kSilent,
+           "it closed the connection without an answer, as a listener of "
+           "another version does");
+  }
+  const std::string why =
+      refusal_ ? refusal_->reason
+      : error == NNG_ETIMEDOUT && answer_bytes_ < stream::kPreambleBytes
+          ? "it did not answer within the handshake timeout"
+          : nng_strerror(error);
+  EndWith(absl::StrCat("connection to ", ToString(address_), " lost: ", why));
+}
+
+void OutboundConnection::EndWith(const std::string& reason) {
+  Close();
+  if (refusal_) refusal_->reason = reason;
+  owner_->OnEnd(Loss{reason, refusal_});
+}
+
+void OutboundConnection::CloseHandles() {
+  nng_stream_dialer_close(dialer_);
+  nng_aio_abort(dial_aio_, NNG_ECLOSED);
+  Channel::CloseHandles();
+}
+
+void OutboundConnection::FreeHandles() {
+  nng_aio_free(dial_aio_);
+  FreeDialer(dialer_);
+  Channel::FreeHandles();
+}
+
+Outbound::Outbound(Context* context, int peer, Address address,
                    std::uint64_t generation)
     : context_(context),
       peer_(peer),
@@ -39,43 +190,98 @@ Outbound::Outbound(const OutboundContext& context, int peer, Address address,
       dial_at_(Clock::now()) {}
 
 void Outbound::SetAddress(Address address, std::uint64_t generation) {
-  std::shared_ptr<Dial> dial;
-  std::shared_ptr<OutboundConnection> connection;
-  {
-    Lock lock(mutex_);
-    address_ = std::move(address);
-    generation_ = generation;
-    backoff_.Reset();
-    if (state_ == State::kDialling) {
-      dial = std::move(dial_);
-      state_ = State::kWaiting;
-    }
-    dial_at_ = Clock::now();
-    address_changed_ = state_ != State::kWaiting;
-    connection = connection_;
-    // From here on nothing is written to it.
-    if (connection != nullptr) NoteLoss(Loss{NNG_ECLOSED, absl::nullopt});
-  }
-  if (dial != nullptr) dial->Close();
-  if (connection != nullptr) connection->Close();
-  context_.caretaker->Wake();
+  Lock lock(mutex_);
+  address_ = std::move(address);
+  generation_ = generation;
+  Redial(std::move(lock));
 }
 
 void Outbound::Reload(const stream::TlsMaterial& material) {
   Lock lock(mutex_);
   // One that is not accepted yet is judged by the new material then.
   if (gone_ || certificate_.empty() || IsPinned(material)) return;
-  Address address = address_;
-  const std::uint64_t generation = generation_;
+  Redial(std::move(lock));
+}
+
+void Outbound::Redial(Lock lock) {
+  backoff_.Reset();
+  dial_at_ = Clock::now();
+  is_urgent_ = state_ != State::kWaiting;
+  const std::shared_ptr<OutboundConnection> connection = connection_;
+  // From here on nothing is written to it.
+  if (connection != nullptr) state_ = State::kLosing;
   lock.unlock();
-  SetAddress(std::move(address), generation);
+  if (connection != nullptr) connection->Close();
+  context_->caretaker.Wake();
+}
+
+absl::optional<Clock::time_point> Outbound::Tend(Clock::time_point now) {
+  Lock lock(mutex_);
+  if (parting_ && IsTold()) {
+    if (now < part_at_) return part_at_;
+    lock.unlock();
+    Disconnect();
+    return absl::nullopt;
+  }
+  if (gone_) return absl::nullopt;
+  if (state_ != State::kWaiting) return Clock::time_point::max();
+  if (now < dial_at_) return dial_at_;
+  StartDial(std::move(lock));
+  return Clock::time_point::max();
+}
+
+void Outbound::StartDial(Lock lock) {
+  attempt_generation_ = generation_;
+  nng_stream_dialer* dialer = nullptr;
+  const bool is_known = context_->admission == nullptr ||
+                        context_->admission->material()->Knows(peer_);
+  const absl::Status status =
+      is_known ? OpenDialer(address_, backoff_.NextAttempt(), &dialer)
+               : absl::FailedPreconditionError(absl::StrCat(
+                     "connect to ", ToString(address_), ": server ", peer_,
+                     " is not among the peers of \"security\""));
+  if (!status.ok()) {
+    const Clock::duration delay = backoff_.NextDelay();
+    return Retry(std::move(lock), std::string(status.message()), delay);
+  }
+  const auto connection = std::make_shared<OutboundConnection>(
+      context_, shared_from_this(), peer_, address_, dialer);
+  connection_ = connection;
+  state_ = State::kDialling;
+  lock.unlock();
+  context_->caretaker.Add(connection);
+  connection->Dial();
+}
+
+void Outbound::OnAccepted(const std::string& certificate) {
+  Lock lock(mutex_);
+  if (gone_ || state_ != State::kDialling) return;
+  certificate_ = certificate;
+  if (context_->admission != nullptr &&
+      !IsPinned(*context_->admission->material())) {
+    const std::shared_ptr<OutboundConnection> connection = connection_;
+    lock.unlock();
+    return connection->Close();
+  }
+  state_ = State::kAnnouncing;
+  announcing_ = true;
+  const std::uint64_t generation = attempt_generation_;
+  lock.unlock();
+  // Before its loss can be told.
+  context_->handler->OnConnected(peer_, generation);
+  lock.lock();
+  announcing_ = false;
+  if (state_ == State::kLosing) return FinishLossIfOver(std::move(lock));
+  connected_at_ = Clock::now();
+  state_ = State::kConnected;
+  WriteNext(std::move(lock));
 }
 
 SendResult Outbound::Send(const Frame& frame) {
   Lock lock(mutex_);
   if (gone_) return SendResult::kSent;
   if (!queue_.empty() &&
-      queue_.bytes() + frame.size() > context_.queue_bytes_max) {
+      queue_.bytes() + frame.size() > context_->options.send_queue_bytes) {
     ++writable_owed_;
     return SendResult::kBackPressured;
   }
@@ -85,55 +291,47 @@ SendResult Outbound::Send(const Frame& frame) {
   // OnWritable, and nothing is told inline here.
   CLUSTER_CHECK(writable_owed_ == 0, "an idle connection owes OnWritable");
   try {
-    FillBatch();
+    batch_.Fill(&queue_);
   } catch (const std::bad_alloc&) {
     queue_.PopFront();
     throw;
   }
-  WriteBatchNow(std::move(lock));
+  StartWrite(std::move(lock));
   return SendResult::kSent;
 }
 
 void Outbound::WriteNext(Lock lock) {
-  if (parting_) return WriteLast(std::move(lock));
-  FillBatch();
-  WriteBatchNow(std::move(lock));
+  batch_.Fill(&queue_);
+  StartWrite(std::move(lock));
 }
 
-void Outbound::FillBatch() {
-  if (state_ == State::kConnected) connection_->batch()->Fill(&queue_);
-}
-
-void Outbound::WriteBatchNow(Lock lock) {
+void Outbound::StartWrite(Lock lock) {
   const std::shared_ptr<OutboundConnection> connection = connection_;
-  writing_ = !connection->batch()->done();
+  writing_ = !batch_.done();
   if (!writing_) {
     sent_.notify_all();
+    const bool is_parted = std::exchange(parting_, false);
+    lock.unlock();
+    if (is_parted) connection->Close();
     return;
   }
-  const std::size_t owed = TakeOwed();
+  const bool has_room =
+      queue_.bytes() <= context_->options.send_queue_bytes / 2;
+  const std::size_t owed = has_room ? std::exchange(writable_owed_, 0) : 0;
   lock.unlock();
-  connection->Write();
+  connection->WriteOut(&batch_);
   TellWritable(owed);
 }
 
-void Outbound::WriteLast(Lock lock) {
-  const std::shared_ptr<OutboundConnection> connection = connection_;
-  connection->batch()->Fill(&queue_);
-  writing_ = !connection->batch()->done();
-  if (!writing_) parting_ = false;
-  const bool writing = writing_;
-  lock.unlock();
-  if (writing) {
-    connection->Write();
-  } else {
-    connection->Close();
+void Outbound::OnWritten(int error) {
+  if (error == 0) batch_.Clear();  // without the lock: the last shares may go
+  Lock lock(mutex_);
+  writing_ = false;
+  if (error == 0 && state_ != State::kLosing) {
+    return WriteNext(std::move(lock));
   }
-}
-
-std::size_t Outbound::TakeOwed() {
-  if (queue_.bytes() > context_.queue_bytes_max / 2) return 0;
-  return std::exchange(writable_owed_, 0);
+  state_ = State::kLosing;  // the connection closes itself
+  FinishLossIfOver(std::move(lock));
 }
 
 void Outbound::TellWritable(std::size_t times) {
@@ -142,7 +340,7 @@ void Outbound::TellWritable(std::size_t times) {
       Lock lock(mutex_);
       if (gone_) return;
     }
-    context_.handler->OnWritable(peer_);
+    context_->handler->OnWritable(peer_);
   }
 }
 
@@ -150,6 +348,54 @@ bool Outbound::WaitUntilSent(Clock::time_point deadline) {
   Lock lock(mutex_);
   const auto idle = [this] { return gone_ || (queue_.empty() && !writing_); };
   return sent_.wait_until(lock, deadline, idle);
+}
+
+void Outbound::OnEnd(Loss loss) {
+  Lock lock(mutex_);
+  loss_ = std::move(loss);
+  state_ = State::kLosing;
+  FinishLossIfOver(std::move(lock));
+}
+
+void Outbound::FinishLossIfOver(Lock lock) {
+  if (!loss_ || writing_ || announcing_) return;
+  const std::shared_ptr<OutboundConnection> connection =
+      std::exchange(connection_, nullptr);
+  stream::FrameQueue dropped;
+  batch_.ReturnUntouched(gone_ ? &dropped : &queue_);
+  certificate_.clear();
+  const auto connected_at = std::exchange(connected_at_, absl::nullopt);
+  if (connected_at && Clock::now() - *connected_at > kProvenLife) {
+    backoff_.Reset();
+  }
+  const Clock::duration delay = backoff_.NextDelay();
+  Loss loss = *std::exchange(loss_, absl::nullopt);
+  const bool is_told = !gone_;
+  sent_.notify_all();
+  lock.unlock();
+  batch_.Clear();  // nobody else's while state_ is kLosing
+  connection->Release();
+  if (loss.refusal && is_told) {
+    context_->handler->OnRejected(*std::move(loss.refusal));
+  }
+  lock.lock();
+  Retry(std::move(lock), loss.reason, delay);
+}
+
+void Outbound::Retry(Lock lock, const std::string& reason,
+                     Clock::duration delay) {
+  if (gone_) return;
+  // Not waiting yet: the next OnConnected must not overtake this.
+  state_ = State::kLosing;
+  const std::uint64_t generation = attempt_generation_;
+  lock.unlock();
+  context_->handler->OnDisconnected(peer_, generation, reason);
+  lock.lock();
+  state_ = State::kWaiting;
+  const bool is_urgent = std::exchange(is_urgent_, false);
+  dial_at_ = Clock::now() + (is_urgent ? Clock::duration{} : delay);
+  lock.unlock();
+  context_->caretaker.Wake();
 }
 
 void Outbound::Part() {
@@ -163,87 +409,27 @@ void Outbound::Part() {
   part_at_ = Clock::now() + absl::ToChronoNanoseconds(kPartingTime);
   sent_.notify_all();
   if (state_ == State::kConnected && !writing_) {
-    WriteLast(std::move(lock));
+    WriteNext(std::move(lock));
   } else {
     lock.unlock();
   }
-  context_.caretaker->Wake();
+  context_->caretaker.Wake();
 }
 
 void Outbound::Disconnect() {
-  std::shared_ptr<Dial> dial;
   std::shared_ptr<OutboundConnection> connection;
   stream::FrameQueue dropped;  // after the lock: the last shares may go with it
   {
     Lock lock(mutex_);
     gone_ = true;
+    parting_ = false;
     writable_owed_ = 0;
-    dial = std::move(dial_);
     connection = connection_;
     std::swap(dropped, queue_);
     sent_.notify_all();
   }
-  if (dial != nullptr) dial->Close();
   if (connection != nullptr) connection->Close();
-  context_.caretaker->Wake();
-}
-
-void Outbound::OnWritten(OutboundConnection* connection, int error) {
-  if (error == 0) {
-    connection->batch()->Clear();
-  } else {
-    connection->Close();
-  }
-  Lock lock(mutex_);
-  writing_ = false;
-  if (error != 0) NoteLoss(Loss{error, absl::nullopt});
-  if (LossIsOver()) {
-    FinishLoss(std::move(lock));
-  } else if (state_ != State::kLosing) {
-    WriteNext(std::move(lock));
-  }
-}
-
-void Outbound::OnReadEnd(OutboundConnection* connection, const Loss& loss) {
-  connection->Close();
-  Lock lock(mutex_);
-  reading_ = false;
-  NoteLoss(loss);
-  if (LossIsOver()) FinishLoss(std::move(lock));
-}
-
-void Outbound::NoteLoss(const Loss& loss) {
-  state_ = State::kLosing;
-  // The other direction may only have seen the end that this one explains.
-  if (loss_.error == 0) loss_.error = loss.error;
-  if (!loss_.refusal) loss_.refusal = loss.refusal;
-}
-
-void Outbound::FinishLoss(Lock lock) {
-  const std::shared_ptr<OutboundConnection> connection = std::move(connection_);
-  connection_ = nullptr;
-  stream::FrameQueue dropped;
-  connection->batch()->ReturnUntouched(gone_ ? &dropped : &queue_);
-  const bool was_accepted = std::exchange(accepted_, false);
-  certificate_.clear();
-  if (was_accepted && Clock::now() - connected_at_ > kProvenLife) {
-    backoff_.Reset();
-  }
-  const Clock::duration delay = backoff_.NextDelay();
-  const std::string reason = LossText(address_, loss_, was_accepted);
-  absl::optional<Rejection> rejection;
-  if (!gone_) rejection = std::exchange(loss_.refusal, absl::nullopt);
-  sent_.notify_all();
-  lock.unlock();
-  connection->batch()->Clear();
-  connection->Release();
-  if (rejection) {
-    rejection->peer = peer_;
-    rejection->reason = reason;
-    context_.handler->OnRejected(*std::move(rejection));
-  }
-  lock.lock();
-  Retry(std::move(lock), reason, delay);
+  context_->caretaker.Wake();
 }
 
 }  // namespace nng
