@@ -1,12 +1,6 @@
-// Backoff: how long to wait before a peer is dialled again, and the count of
-// attempts, by which the addresses of a name take turns.
-//
-// The delay doubles with each attempt up to a cap, with jitter, so that a server
-// that returns is not dialled by all at once. Threads: one at a time.
-//
-//   Backoff backoff;
-//   dial_at = Clock::now() + backoff.NextDelay();
-//   backoff.Reset();   // it was reached
+// How long to wait before a peer is dialled again, and the count of attempts, by
+// which the addresses of a name take turns. The delay doubles up to a cap, with
+// jitter, so that not all dial a server at once that returns. Not thread-safe.
 
 #ifndef CLUSTER_TRANSPORT_STREAM_BACKOFF_H_
 #define CLUSTER_TRANSPORT_STREAM_BACKOFF_H_

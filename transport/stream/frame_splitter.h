@@ -1,30 +1,15 @@
-// FrameSplitter: cuts what arrives on a byte stream into frames, without
-// copying them.
+// Cuts what arrives on a byte stream into frames, without copying them: the
+// reading half of preamble.h, free of any I/O.
 //
-// The reading half of transport/stream/preamble.h, free of any I/O: it says where the next bytes go (Room), is told how many came (Commit), and
-// hands out the frames that are complete (Next) as slices that share the
-// buffer. Read bytes are moved only when a frame has begun in a buffer that it
-// does not fit into.
+// A buffer is filled from end to end before the next one is begun, so frames pin
+// the buffers that they fill and at most one more. It holds about four times what
+// the last reads brought, in whole frames of the size last seen: quiet streams
+// hold little, and equal frames are never moved. A frame longer than two buffers,
+// and than any that this stream has completed, gets memory as its bytes arrive,
+// twice what has arrived at most: a mere claim costs nothing. Not thread-safe.
 //
-// Memory. A buffer is filled from end to end before the next one is begun, so
-// what frames pin is at most the buffers that they fill and one more. A buffer
-// holds about four times what the last reads brought, from kBufferBytesMin to
-// `read_buffer_bytes`, in whole frames of the size last seen: so quiet streams
-// hold little, a small frame that is kept long pins little, and equal frames
-// never have to be moved; of those that are longer than two buffers, no more is
-// than the smallest buffer. A frame that is longer than two buffers, and than
-// any that this stream has completed, gets memory as its bytes arrive, twice
-// what has arrived at most: a mere claim costs nothing.
-//
-// Threads: one at a time; the slices are free of it. Errors: kBad for ever,
-// from the first wrong byte of the preamble or length over the limit on;
-// `fault` says which.
-//
-//   FrameSplitter splitter(pool, 16 << 20, 256 << 10);
-//   absl::Span<char> room = splitter.Room();
-//   splitter.Commit(read(fd, room.data(), room.size()));
-//   Slice frame;
-//   while (splitter.Next(&frame) == FrameSplitter::Step::kFrame) Use(frame);
+//   splitter.Commit(read(fd, splitter.Room().data(), splitter.Room().size()));
+//   while (splitter.Next(&slice) == FrameSplitter::Step::kFrame) Use(slice);
 
 #ifndef CLUSTER_TRANSPORT_STREAM_FRAME_SPLITTER_H_
 #define CLUSTER_TRANSPORT_STREAM_FRAME_SPLITTER_H_

@@ -1,25 +1,22 @@
-// HandshakeBudget: how many TLS handshakes may come to nothing.
+// How many TLS handshakes may come to nothing.
 //
-// A handshake costs the listener a part of a millisecond of a processor and the
-// dialler almost nothing, so strangers that fail or fall silent one after the
-// other could take all of it. Each address, without its port, has a debt, which
-// grows with each handshake that begins and melts away with time; one that
-// succeeds is given back. While the debt is too high, nobody of that address
-// begins. All addresses together have one more debt, so that many cannot take
-// what one may not. An honest server at the address of strangers has to wait
-// like them.
+// A handshake costs the listener much and the dialler almost nothing, so
+// strangers that fail or fall silent could take a whole processor. Each address,
+// without its port, has a debt. It grows with each handshake that begins and
+// melts away with time; one that succeeds is given back. While the debt is too
+// high, nobody of that address begins. All addresses together have one more, so
+// that many cannot take what one may not. Thread-safe.
 //
-// Threads: any. Errors: none.
-//
-//   HandshakeBudget budget;
-//   if (budget.Begin("10.0.0.7", Clock::now())) ...   // else NextTurn
+//   if (budget.Begin("10.0.0.7", Clock::now())) ...   // else ask again later
 //   budget.Succeeded("10.0.0.7");
 
 #ifndef CLUSTER_TRANSPORT_STREAM_HANDSHAKE_BUDGET_H_
 #define CLUSTER_TRANSPORT_STREAM_HANDSHAKE_BUDGET_H_
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <string>
@@ -31,7 +28,7 @@ class HandshakeBudget {
  public:
   using Clock = std::chrono::steady_clock;
 
-  // Handshakes at once, and how long each takes to melt away.
+  // Handshakes at once, and how long each takes to melt away: when to ask again.
   static constexpr int kHandshakesMax = 64;
   static constexpr std::chrono::milliseconds kHandshakeTime{20};
   // The same for all addresses together.
@@ -39,15 +36,33 @@ class HandshakeBudget {
   static constexpr std::chrono::milliseconds kAllHandshakeTime{2};
 
   // Whether a handshake may begin; then it is charged.
-  bool Begin(const std::string& address, Clock::time_point now);
-  // One that began has proven a peer: gives its charge back.
-  void Succeeded(const std::string& address);
-  // When to ask again.
-  static Clock::time_point NextTurn(Clock::time_point now) {
-    return now + kHandshakeTime;
+  bool Begin(const std::string& address, Clock::time_point now) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (all_ >= now + kAllHandshakesMax * kAllHandshakeTime) return false;
+    if (debts_.size() >= kAddressesMax) {
+      for (auto it = debts_.begin(); it != debts_.end();)
+        it = it->second <= now ? debts_.erase(it) : std::next(it);
+    }
+    Clock::time_point& debt = debts_.emplace(address, now).first->second;
+    if (debt >= now + kHandshakesMax * kHandshakeTime) return false;
+    debt = std::max(debt, now) + kHandshakeTime;
+    all_ = std::max(all_, now) + kAllHandshakeTime;
+    return true;
   }
 
-  std::size_t addresses() const;
+  // One that began has proven a peer: gives its charge back. What has melted
+  // away is not given back a second time: a debt in the past is none.
+  void Succeeded(const std::string& address) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    const auto found = debts_.find(address);
+    if (found != debts_.end()) found->second -= kHandshakeTime;
+    all_ -= kAllHandshakeTime;
+  }
+
+  std::size_t addresses() const {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return debts_.size();
+  }
 
  private:
   // More than can be in debt at a time, given what all may have.

@@ -1,21 +1,15 @@
-// The preamble: what stands first on a byte stream, in each direction, and the
-// lengths between frames.
+// What comes first on a byte stream, and the lengths between frames. With
+// security it is inside of TLS, but for the answer to one that speaks no TLS.
 //
 //   the side that dialled writes      the side that listens writes
 //     8       greeting                  8   answer, once it has accepted
 //     4       length, little-endian
 //     length  the frame; and so on      nothing more
 //
-// Greeting and answer are 43 4c 4e 53 "CLNS", version 2, a code, and two bytes
-// 0. The code of a greeting is 0, that of an answer an Answer. The dialler sends
-// frames only when it has been accepted: the listener of TLS 1.3 judges a
-// certificate when the dialler's handshake is over already, so without an answer
-// they would go to a listener that refuses them. After an answer nothing
-// is written back, so that closing never turns into a reset that takes frames
-// with it. With security all of it stands inside of TLS, but for the answer to
-// one that speaks no TLS.
-//
-// Threads: functions without state. Errors: none.
+// Greeting and answer are "CLNS", version 2, a code (0, or an Answer), and two
+// bytes 0. Frames wait for the answer: in TLS 1.3 the dialler's handshake is over
+// before the listener judges its certificate. Nothing follows the answer, so that
+// closing never turns into a reset that takes frames with it.
 
 #ifndef CLUSTER_TRANSPORT_STREAM_PREAMBLE_H_
 #define CLUSTER_TRANSPORT_STREAM_PREAMBLE_H_

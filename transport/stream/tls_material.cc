@@ -26,13 +26,7 @@ constexpr char kCopyAgain[] =
 constexpr long kCertificateBytesMax = 32L << 10;
 constexpr std::size_t kShownNameBytesMax = 80;
 
-struct FreeBio {
-  void operator()(BIO* bio) const { BIO_free(bio); }
-};
-struct FreeKey {
-  void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
-};
-using Bio = std::unique_ptr<BIO, FreeBio>;
+using Bio = std::unique_ptr<BIO, OpensslFree>;
 
 Bio Reader(absl::string_view text) {
   return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
@@ -41,20 +35,13 @@ Bio Reader(absl::string_view text) {
 // OpenSSL's own asks on the terminal.
 int NoPassword(char*, int, int, void*) { return -1; }
 
-bool Exists(const std::string& folder, absl::string_view name) {
-  struct stat info;
-  return stat(absl::StrCat(folder, "/", name).c_str(), &info) == 0;
-}
-
+// Where both are there the new names count.
 bool HasOldNames(const std::string& folder) {
-  return !Exists(folder, kTlsCertificateFile) &&
-         Exists(folder, kOldTlsCertificateFile);
-}
-
-std::string CertificatePath(const std::string& folder) {
-  return absl::StrCat(
-      folder, "/",
-      HasOldNames(folder) ? kOldTlsCertificateFile : kTlsCertificateFile);
+  struct stat info;
+  const auto exists = [&](const char* file) {
+    return stat(absl::StrCat(folder, "/", file).c_str(), &info) == 0;
+  };
+  return !exists(kTlsCertificateFile) && exists(kOldTlsCertificateFile);
 }
 
 absl::Status BadFile(const std::string& path, absl::string_view what) {
@@ -137,10 +124,9 @@ absl::StatusOr<std::shared_ptr<const TlsMaterial>> TlsMaterial::Load(
   for (const auto& entry : files.peers) {
     if (!status.ok()) return status;
     if (entry.first == own_id) continue;
-    auto certificates = ReadCertificates(entry.second);
-    if (!certificates.ok()) return certificates.status();
-    status =
-        material->PinAll(entry.first, entry.second, *std::move(certificates));
+    absl::StatusOr<CertificateFile> file = ReadCertificates(entry.second);
+    if (!file.ok()) return file.status();
+    status = material->PinAll(entry.first, *std::move(file));
     material->peers_.insert(entry.first);
   }
   if (!status.ok()) return status;
@@ -176,54 +162,52 @@ absl::Status TlsMaterial::MakeContext() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<TlsMaterial::Certificate>>
-TlsMaterial::ReadCertificates(const std::string& folder) {
+absl::StatusOr<TlsMaterial::CertificateFile> TlsMaterial::ReadCertificates(
+    const std::string& folder) {
   const char* const name =
       HasOldNames(folder) ? kOldTlsCertificateFile : kTlsCertificateFile;
   const absl::StatusOr<std::string> text = ReadPublicFile(folder, name);
   if (!text.ok()) return text.status();
+  CertificateFile file{absl::StrCat(folder, "/", name), {}};
   const Bio reader = Reader(*text);
-  std::vector<Certificate> certificates;
   while (X509* const read =
              PEM_read_bio_X509(reader.get(), nullptr, &NoPassword, nullptr)) {
-    certificates.emplace_back(read);
+    file.certificates.emplace_back(read);
   }
   const bool at_end =
       ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
   ERR_clear_error();
-  if (!certificates.empty() && at_end) return certificates;
-  return BadFile(absl::StrCat(folder, "/", name),
-                 "holds what is no certificate in PEM");
+  if (!file.certificates.empty() && at_end) return file;
+  return BadFile(file.path, "holds what is no certificate in PEM");
 }
 
 absl::Status TlsMaterial::LoadOwn(const std::string& folder) {
-  const bool old_names = HasOldNames(folder);
-  const char* const key_name = old_names ? kOldTlsKeyFile : kTlsKeyFile;
+  const char* const key_name =
+      HasOldNames(folder) ? kOldTlsKeyFile : kTlsKeyFile;
   const absl::StatusOr<Secret> key_text = ReadPrivateFile(folder, key_name);
   if (!key_text.ok()) return key_text.status();
-  auto certificates = ReadCertificates(folder);
-  if (!certificates.ok()) return certificates.status();
-  const std::string path = CertificatePath(folder);
+  absl::StatusOr<CertificateFile> file = ReadCertificates(folder);
+  if (!file.ok()) return file.status();
   const std::string key_path = absl::StrCat(folder, "/", key_name);
   const Bio key_reader = Reader(key_text->text());
-  const std::unique_ptr<EVP_PKEY, FreeKey> key(
+  const std::unique_ptr<EVP_PKEY, OpensslFree> key(
       PEM_read_bio_PrivateKey(key_reader.get(), nullptr, &NoPassword, nullptr));
   if (key == nullptr) return BadFile(key_path, "holds no private key in PEM");
 
   // The first is shown to peers.
-  X509* const own = certificates->front().get();
+  X509* const own = file->certificates.front().get();
   if (X509_check_private_key(own, key.get()) != 1) {
     return BadFile(key_path,
-                   absl::StrCat("it and ", path, " are not of one pair"));
+                   absl::StrCat("it and ", file->path, " are not of one pair"));
   }
-  const absl::Status status = CheckOwn(own, path);
+  const absl::Status status = CheckOwn(own, file->path);
   if (!status.ok()) return status;
   if (SSL_CTX_use_certificate(context_.get(), own) != 1 ||
       SSL_CTX_use_PrivateKey(context_.get(), key.get()) != 1) {
-    return BadFile(path, "OpenSSL does not take it: its key is too weak");
+    return BadFile(file->path, "OpenSSL does not take it: its key is too weak");
   }
   // Pinned too, so that no peer is given one of them.
-  return PinAll(own_id_, folder, *std::move(certificates));
+  return PinAll(own_id_, *std::move(file));
 }
 
 absl::Status TlsMaterial::CheckOwn(X509* own, const std::string& path) const {
@@ -239,15 +223,14 @@ absl::Status TlsMaterial::CheckOwn(X509* own, const std::string& path) const {
                                     ", and this server is ", name));
 }
 
-absl::Status TlsMaterial::PinAll(int id, const std::string& folder,
-                                 std::vector<Certificate> certificates) {
-  const std::string path = CertificatePath(folder);
-  for (Certificate& certificate : certificates) {
+absl::Status TlsMaterial::PinAll(int id, CertificateFile file) {
+  for (Certificate& certificate : file.certificates) {
     const std::string der = Der(certificate.get());
     const Pin& pin =
-        pins_.emplace(der, Pin{id, path, std::move(certificate)}).first->second;
+        pins_.emplace(der, Pin{id, file.path, std::move(certificate)})
+            .first->second;
     if (pin.id == id) continue;
-    return BadFile(path,
+    return BadFile(file.path,
                    absl::StrCat("server ", id, " has the certificate (",
                                 NameOf(pin.certificate.get()), ") of server ",
                                 pin.id, " (", pin.path,

@@ -1,19 +1,13 @@
-// TlsMaterial: a server's key files, read and made into the TLS that all its
-// byte streams use.
+// A server's key files, read and made into the TLS that all its byte streams
+// use: mutual TLS 1.3 on OpenSSL, without tickets, early data or renegotiation.
 //
-// Mutual TLS 1.3 on OpenSSL, without tickets, early data or renegotiation. Who a
-// peer is follows from its certificate alone: it is the id under whose pinned
-// certificates that very certificate is, byte for byte. No chain and no name is
-// looked at, so a pinned certificate vouches for none but itself. A file may
-// hold several certificates, one behind the other, for the time of a change of
-// keys.
-//
-// Never changed once loaded; a reload makes another one. Threads: any.
-// Ownership: shared; sessions keep what they use. OpenSSL holds the private key,
-// and wipes it. Errors: of Load; no text holds a byte of a key.
+// A peer is the id under whose pinned certificates its certificate is, byte for
+// byte. No chain and no name is looked at, so a pinned certificate vouches for
+// none but itself. A file may hold several certificates, one behind the other,
+// for the time of a change of keys. Immutable and shared; a reload makes another
+// one. OpenSSL holds the private key, and wipes it.
 //
 //   auto material = TlsMaterial::Load(files, "demo", 1);
-//   TlsSession session(*material, TlsSession::Role::kListener, pool);
 
 #ifndef CLUSTER_TRANSPORT_STREAM_TLS_MATERIAL_H_
 #define CLUSTER_TRANSPORT_STREAM_TLS_MATERIAL_H_
@@ -32,6 +26,15 @@
 
 namespace cluster {
 namespace stream {
+
+// Frees what is OpenSSL's.
+struct OpensslFree {
+  void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
+  void operator()(SSL* ssl) const { SSL_free(ssl); }
+  void operator()(X509* certificate) const { X509_free(certificate); }
+  void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
+  void operator()(BIO* bio) const { BIO_free(bio); }
+};
 
 class TlsMaterial {
  public:
@@ -63,11 +66,11 @@ class TlsMaterial {
   SSL_CTX* context() const { return context_.get(); }
 
  private:
-  struct Free {
-    void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
-    void operator()(X509* certificate) const { X509_free(certificate); }
+  using Certificate = std::unique_ptr<X509, OpensslFree>;
+  struct CertificateFile {
+    std::string path;
+    std::vector<Certificate> certificates;  // at least one
   };
-  using Certificate = std::unique_ptr<X509, Free>;
   struct Pin {
     int id = 0;
     std::string path;
@@ -76,13 +79,12 @@ class TlsMaterial {
 
   TlsMaterial() = default;
 
-  static absl::StatusOr<std::vector<Certificate>> ReadCertificates(
+  static absl::StatusOr<CertificateFile> ReadCertificates(
       const std::string& folder);
   absl::Status MakeContext();
   absl::Status LoadOwn(const std::string& folder);
   absl::Status CheckOwn(X509* own, const std::string& path) const;
-  absl::Status PinAll(int id, const std::string& folder,
-                      std::vector<Certificate> certificates);
+  absl::Status PinAll(int id, CertificateFile file);
 
   // OpenSSL's callback: 1, or 0 with an error that decides the alert.
   static int Verify(X509_STORE_CTX* store, void* ignored);
@@ -90,7 +92,7 @@ class TlsMaterial {
 
   std::string cluster_;
   int own_id_ = 0;
-  std::unique_ptr<SSL_CTX, Free> context_;
+  std::unique_ptr<SSL_CTX, OpensslFree> context_;
   std::map<std::string, Pin> pins_;  // by certificate in DER, the own one too
   std::set<int> peers_;
 };

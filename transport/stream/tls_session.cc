@@ -22,36 +22,56 @@ constexpr char kAlertFirstByte = 0x15;
 constexpr std::size_t kRecordBytesMax = 16u << 10;
 // Header, content type and tag of a record.
 constexpr std::size_t kRecordOverhead = 5 + 1 + 16;
-// Of out(): of a handshake or a short text, and of a stream that is busy.
+// What out() has room for in a handshake, or for a short text.
 constexpr std::size_t kQuietBytes = 4u << 10;
-constexpr std::size_t kBusyBytes = 160u << 10;
+
+struct ReasonText {
+  int reason;
+  const char* text;
+};
 
 // What an alert of the peer's means. Those about certificates are as
 // TlsMaterial::Judge gives them.
-std::string AlertText(int alert) {
-  constexpr char kCertificate[] =
-      "it does not take this server's certificate: ";
-  switch (alert) {
-    case SSL_AD_UNKNOWN_CA:
-      return absl::StrCat(kCertificate, "unknown to it");
-    case SSL_AD_CERTIFICATE_EXPIRED:
-      return absl::StrCat(kCertificate, "expired, by its clock");
-    case SSL_AD_BAD_CERTIFICATE:
-      return absl::StrCat(kCertificate, "not valid yet, by its clock");
-    case SSL_AD_UNSUPPORTED_CERTIFICATE:
-      return absl::StrCat(kCertificate, "of another cluster");
-    case SSL_AD_CERTIFICATE_UNKNOWN:
-      return absl::StrCat(kCertificate, "of another server than it wanted");
-    case SSL_AD_CERTIFICATE_REQUIRED:
-      return "it wants a certificate";
-    case SSL_AD_PROTOCOL_VERSION:
-      return "it does not speak TLS 1.3";
-    case SSL_AD_HANDSHAKE_FAILURE:
-      return "it takes no cipher of TLS 1.3 that this server has";
-    default:
-      return absl::StrCat("it ends TLS with the alert \"",
-                          SSL_alert_desc_string_long(alert), "\"");
+constexpr ReasonText kAlerts[] = {
+    {SSL_AD_UNKNOWN_CA,
+     "it does not take this server's certificate: unknown to it"},
+    {SSL_AD_CERTIFICATE_EXPIRED,
+     "it does not take this server's certificate: expired, by its clock"},
+    {SSL_AD_BAD_CERTIFICATE,
+     "it does not take this server's certificate: not valid yet, by its clock"},
+    {SSL_AD_UNSUPPORTED_CERTIFICATE,
+     "it does not take this server's certificate: of another cluster"},
+    {SSL_AD_CERTIFICATE_UNKNOWN,
+     "it does not take this server's certificate: of another server than it "
+     "wanted"},
+    {SSL_AD_CERTIFICATE_REQUIRED, "it wants a certificate"},
+    {SSL_AD_PROTOCOL_VERSION, "it does not speak TLS 1.3"},
+    {SSL_AD_HANDSHAKE_FAILURE,
+     "it takes no cipher of TLS 1.3 that this server has"},
+};
+
+// What an error of OpenSSL's says about the peer.
+constexpr char kNoTls13[] = "it does not speak TLS 1.3";
+constexpr char kNoCipher[] =
+    "it has no cipher of TLS 1.3 that this server takes";
+constexpr ReasonText kErrors[] = {
+    {SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE, "it has no certificate"},
+    {SSL_R_UNSUPPORTED_PROTOCOL, kNoTls13},
+    {SSL_R_WRONG_SSL_VERSION, kNoTls13},
+    {SSL_R_WRONG_VERSION_NUMBER, kNoTls13},
+    {SSL_R_UNKNOWN_SSL_VERSION, kNoTls13},
+    {SSL_R_VERSION_TOO_LOW, kNoTls13},
+    {SSL_R_NO_SHARED_CIPHER, kNoCipher},
+    {SSL_R_NO_CIPHERS_SPECIFIED, kNoCipher},
+};
+
+// Null: not in the table.
+template <std::size_t kCount>
+const char* TextOf(int reason, const ReasonText (&table)[kCount]) {
+  for (const ReasonText& known : table) {
+    if (known.reason == reason) return known.text;
   }
+  return nullptr;
 }
 
 }  // namespace
@@ -88,7 +108,7 @@ const BIO_METHOD* TlsSession::Method() {
         BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "TlsSession");
     CLUSTER_CHECK(made != nullptr, "out of memory");
     BIO_meth_set_read_ex(made, &TlsSession::TakeIn);
-    BIO_meth_set_write_ex(made, &TlsSession::PutOut);
+    BIO_meth_set_write_ex(made, &TlsSession::TakeOut);
     BIO_meth_set_ctrl(made, &TlsSession::Control);
     return made;
   }();
@@ -110,19 +130,17 @@ int TlsSession::TakeIn(BIO* bio, char* to, std::size_t room, std::size_t* got) {
   return 1;
 }
 
-int TlsSession::PutOut(BIO* bio, const char* from, std::size_t bytes,
-                       std::size_t* put) {
+int TlsSession::TakeOut(BIO* bio, const char* from, std::size_t bytes,
+                        std::size_t* put) {
   auto* const session = static_cast<TlsSession*>(BIO_get_data(bio));
   BIO_clear_retry_flags(bio);
   // No exception may pass through OpenSSL.
   try {
-    session->Reserve(bytes);
+    session->PutOut(absl::string_view(from, bytes));
   } catch (const std::bad_alloc&) {
     *put = 0;
     return 0;
   }
-  std::memcpy(session->out_.get() + session->out_end_, from, bytes);
-  session->out_end_ += bytes;
   *put = bytes;
   return 1;
 }
@@ -136,13 +154,19 @@ void TlsSession::Reserve(std::size_t bytes) {
   const std::size_t kept = out_end_ - out_begin_;
   const std::size_t wanted = kept + bytes;
   const std::size_t capacity =
-      wanted <= kQuietBytes ? kQuietBytes : std::max(wanted, kBusyBytes);
+      wanted <= kQuietBytes ? kQuietBytes : std::max(wanted, kOutBytes);
   std::shared_ptr<char> larger = pool_->Lend(capacity);
   if (kept > 0) std::memcpy(larger.get(), out_.get() + out_begin_, kept);
   out_ = std::move(larger);
   out_capacity_ = capacity;
   out_begin_ = 0;
   out_end_ = kept;
+}
+
+void TlsSession::PutOut(absl::string_view bytes) {
+  Reserve(bytes.size());
+  std::memcpy(out_.get() + out_end_, bytes.data(), bytes.size());
+  out_end_ += bytes.size();
 }
 
 void TlsSession::Sent(std::size_t bytes) {
@@ -162,7 +186,7 @@ std::size_t TlsSession::Read(absl::string_view* in, absl::Span<char> room) {
     if (state_ == State::kOpen) got = ReadRecords(room);
     in_ = nullptr;
     const std::size_t answers = out_end_ - out_begin_;
-    if (answers > answers_before && answers > kBusyBytes + kAnswerBytesMax) {
+    if (answers > answers_before && answers > kOutBytes + kAnswerBytesMax) {
       Fail(RefusalReason::kMalformed,
            "it asks for answers and does not read them");
     }
@@ -206,10 +230,7 @@ void TlsSession::FailOfPlaintext() {
   }
   Fail(RefusalReason::kUnauthenticated,
        "it speaks plaintext, and this server is secured");
-  const std::string answer = AnswerText(Answer::kWantsTls);
-  Reserve(answer.size());
-  std::memcpy(out_.get() + out_end_, answer.data(), answer.size());
-  out_end_ += answer.size();
+  PutOut(AnswerText(Answer::kWantsTls));
 }
 
 void TlsSession::ShakeHands() {
@@ -281,47 +302,31 @@ void TlsSession::TakeResult(int result) {
 
 void TlsSession::TakeError(unsigned long error) {
   const int reason = ERR_GET_REASON(error);
-  const absl::string_view shaking =
-      state_ == State::kHandshake ? "TLS handshake: " : "";
+  const bool shaking = state_ == State::kHandshake;
+  constexpr char kHandshake[] = "TLS handshake: ";
   if (!judgement_.refusal.empty()) {
-    Fail(RefusalReason::kUnauthenticated,
-         absl::StrCat(shaking, judgement_.refusal));
-    return;
+    return Fail(RefusalReason::kUnauthenticated,
+                absl::StrCat(shaking ? kHandshake : "", judgement_.refusal));
   }
   // A dialler hears in the open state what its handshake came to.
-  if (reason > SSL_AD_REASON_OFFSET && reason < SSL_AD_REASON_OFFSET + 256) {
+  const int alert = reason - SSL_AD_REASON_OFFSET;
+  if (alert > 0 && alert < 256) {
     is_refused_ = true;
-    Fail(RefusalReason::kUnauthenticated,
-         absl::StrCat("TLS handshake: ",
-                      AlertText(reason - SSL_AD_REASON_OFFSET)));
-    return;
+    const char* const text = TextOf(alert, kAlerts);
+    return Fail(RefusalReason::kUnauthenticated,
+                text != nullptr
+                    ? absl::StrCat(kHandshake, text)
+                    : absl::StrCat(kHandshake, "it ends TLS with the alert \"",
+                                   SSL_alert_desc_string_long(alert), "\""));
   }
-  switch (reason) {
-    case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
-      Fail(RefusalReason::kUnauthenticated,
-           "TLS handshake: it has no certificate");
-      return;
-    case SSL_R_UNSUPPORTED_PROTOCOL:
-    case SSL_R_WRONG_SSL_VERSION:
-    case SSL_R_WRONG_VERSION_NUMBER:
-    case SSL_R_UNKNOWN_SSL_VERSION:
-    case SSL_R_VERSION_TOO_LOW:
-      Fail(RefusalReason::kUnauthenticated,
-           "TLS handshake: it does not speak TLS 1.3");
-      return;
-    case SSL_R_NO_SHARED_CIPHER:
-    case SSL_R_NO_CIPHERS_SPECIFIED:
-      Fail(RefusalReason::kUnauthenticated,
-           "TLS handshake: it has no cipher of TLS 1.3 that this server takes");
-      return;
-    default:
-      break;
+  if (const char* const text = TextOf(reason, kErrors)) {
+    return Fail(RefusalReason::kUnauthenticated,
+                absl::StrCat(kHandshake, text));
   }
   const char* const words = ERR_reason_error_string(error);
   Fail(RefusalReason::kMalformed,
-       absl::StrCat(state_ == State::kHandshake
-                        ? "what it sends is no TLS handshake"
-                        : "what it sends does not decrypt",
+       absl::StrCat(shaking ? "what it sends is no TLS handshake"
+                            : "what it sends does not decrypt",
                     ": ", words == nullptr ? "unknown error" : words));
 }
 

@@ -1,21 +1,12 @@
-// TlsSession: the TLS of one connection, without I/O.
+// The TLS of one connection, without I/O: bytes of the network go in, plaintext
+// comes out, and the other way round. Not thread-safe.
 //
-// Bytes of the network go in, plaintext comes out, and the other way round; who
-// the peer is follows from its certificate (tls_material.h). A session that
-// fails says why in words, after an alert for the peer, which lies in out(): so
-// each side's event can name the reason. Write out(), then read on until the
-// peer has closed, or for a bounded time: closing first would reset the
-// connection and lose the alert.
-//
-// Bounded whatever the peer sends: a handshake, and what comes without content,
-// may have kUnproductiveBytesMax bytes.
-//
-// Threads: one at a time. Ownership: it shares the material; out() lies in a
-// buffer of the pool, which is there only while it holds something. Errors: the
-// state kFailed, for ever.
+// A session that fails says why in words, after an alert for the peer in out():
+// so each side's event can name the reason. Write out(), then read on until the
+// peer has closed, or for a bounded time: closing first would lose the alert. A
+// handshake, and what comes without content, is bounded whatever the peer sends.
 //
 //   TlsSession session(material, TlsSession::Role::kListener, pool);
-//   absl::string_view in = ...;                       // what was received
 //   while (std::size_t got = session.Read(&in, room)) Use(room.first(got));
 //   session.Sent(send(fd, session.out().bytes));
 
@@ -51,7 +42,9 @@ class TlsSession {
   };
 
   static constexpr std::size_t kUnproductiveBytesMax = 64u << 10;
-  // What may wait in out() when the peer reads nothing of it.
+  // What out() has room for when the stream is busy; it grows if it must.
+  static constexpr std::size_t kOutBytes = 160u << 10;
+  // What may wait in out() beyond that when the peer reads nothing of it.
   static constexpr std::size_t kAnswerBytesMax = 64u << 10;
   // A key is changed long before the limits of its cipher.
   static constexpr std::uint64_t kRecordsPerKey = std::uint64_t{1} << 18;
@@ -90,14 +83,10 @@ class TlsSession {
   const std::string& certificate() const { return judgement_.certificate; }
 
  private:
-  struct Free {
-    void operator()(SSL* ssl) const { SSL_free(ssl); }
-  };
-
   static const BIO_METHOD* Method();
   static int TakeIn(BIO* bio, char* to, std::size_t room, std::size_t* got);
-  static int PutOut(BIO* bio, const char* from, std::size_t bytes,
-                    std::size_t* put);
+  static int TakeOut(BIO* bio, const char* from, std::size_t bytes,
+                     std::size_t* put);
   static long Control(BIO* bio, int command, long number, void* pointer);
 
   // Whether what comes is TLS. False: not known yet, or not.
@@ -106,6 +95,7 @@ class TlsSession {
   void ShakeHands();
   std::size_t ReadRecords(absl::Span<char> room);
   void Reserve(std::size_t bytes);
+  void PutOut(absl::string_view bytes);
   // Of what an operation of OpenSSL answered that did not succeed.
   void TakeResult(int result);
   void TakeError(unsigned long error);
@@ -118,7 +108,7 @@ class TlsSession {
   Rejection failure_;
   bool is_refused_ = false;
   TlsMaterial::Judgement judgement_;
-  std::unique_ptr<SSL, Free> ssl_;
+  std::unique_ptr<SSL, OpensslFree> ssl_;
 
   std::string first_bytes_;  // while they may be anything
   bool is_tls_ = false;

@@ -1,16 +1,12 @@
-// WriteBatch: the frames of one write, as a few segments.
+// Frames that wait, and the frames of one write.
 //
-// It takes frames from a queue, copies lengths and small slices side by side into
-// a staging buffer and lists large slices as they are, uncopied, so that
-// thousands of small frames or some large ones make one system call. It follows
-// how far a write got and gives back the frames of which nothing was written.
+// A WriteBatch takes frames from a FrameQueue, copies lengths and small slices
+// side by side and lists large slices as they are. So thousands of small frames
+// or some large ones make one system call of a few segments. It follows how far
+// a write got and gives back the frames of which nothing was written. Not
+// thread-safe: during a write the batch is its writer's, since the segments point
+// into it.
 //
-// Threads: one at a time; while a write is under way only its owner may touch
-// it, since the segments point into it. Ownership: it holds the frames until
-// Clear. Errors: Fill throws std::bad_alloc where memory ends before the first
-// frame; then it took none. Later it takes fewer.
-//
-//   WriteBatch batch;
 //   batch.Fill(&queue);
 //   while (!batch.done()) batch.Advance(writev(fd, batch.segments()));
 //   batch.Clear();
@@ -20,15 +16,50 @@
 
 #include <cstddef>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "cluster/base/ring.h"
 #include "cluster/transport/frame.h"
-#include "cluster/transport/stream/frame_queue.h"
 
 namespace cluster {
 namespace stream {
+
+// First in first out, with the sum of its bytes. Its owner bounds it. Taking
+// from an empty one aborts.
+class FrameQueue {
+ public:
+  bool empty() const { return ring_.empty(); }
+  std::size_t size() const { return ring_.size(); }
+  std::size_t bytes() const { return bytes_; }
+
+  const Frame& front() const { return ring_.front(); }
+
+  void PushBack(Frame frame) {
+    const std::size_t bytes = frame.size();
+    ring_.PushBack(std::move(frame));
+    bytes_ += bytes;
+  }
+
+  // For what was taken and not sent after all.
+  void PushFront(Frame frame) {
+    const std::size_t bytes = frame.size();
+    ring_.PushFront(std::move(frame));
+    bytes_ += bytes;
+  }
+
+  Frame PopFront() {
+    Frame frame = ring_.PopFront();
+    bytes_ -= frame.size();
+    return frame;
+  }
+
+ private:
+  Ring<Frame> ring_;
+  std::size_t bytes_ = 0;
+};
 
 class WriteBatch {
  public:
@@ -41,7 +72,8 @@ class WriteBatch {
   WriteBatch();
 
   // Takes frames while they fit; at least one, if there is any and the batch
-  // is empty. Only before the first Advance.
+  // is empty. Only before the first Advance. std::bad_alloc: memory ended before
+  // the first frame, and it took none; later it takes fewer.
   void Fill(FrameQueue* queue);
 
   bool done() const { return segments_begin_ == segments_.size(); }
