@@ -27,6 +27,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "cluster/transport/options.h"
+#include "cluster/transport/transport_facts.h"
 
 namespace cluster {
 
@@ -109,8 +110,8 @@ struct SessionLimits {
 struct Config : SessionLimits {
   // 1-255 bytes; servers of other names are refused.
   std::string cluster = "cluster";
-  std::string transport = "zmq";  // zmq, nng, memory
-  std::string codec = "binary";   // binary, json
+  std::string transport = kDefaultTransport;
+  std::string codec = "binary";  // binary, json
   Delivery delivery = Delivery::kReliable;
   std::vector<ServerAddress> servers;
 
@@ -128,7 +129,7 @@ struct Config : SessionLimits {
   // effort, the server's own envelopes).
   std::size_t inbox_bytes_max = 64u << 20;
 
-  // The backend's own object, by transport name: "zmq": {...}.
+  // The objects of transports, by their names.
   std::map<std::string, TransportOptions> transport_options;
 
   std::string origin;  // the file it came from, for error texts; "" if none

@@ -1,15 +1,13 @@
-// ServerStats: what a server counted since it was made, as Server::Stats
-// returns it.
+// ServerStats: a server's counters, as Server::Stats returns them.
 //
 // Every envelope that Send accepted for a peer is in exactly one place, at any
-// moment:
+// moment, with the reliable delivery:
 //
 //   accepted == acknowledged + queued + in_flight + sum of dropped
 //
-// with the reliable delivery, and so is every one that a server accepted for
-// itself, with either; and every frame that was refused is counted by its
-// reason, as is every connection that the transport turned away. Threads and
-// ownership: a value.
+// The same is true of the envelopes to the own id, with either delivery. Every
+// frame that was refused, and every connection that the transport turned away, is
+// counted by its reason. A value.
 //
 //   for (const cluster::PeerStats& peer : server->Stats().peers)
 //     std::cout << peer << "\n";
@@ -56,8 +54,9 @@ inline constexpr int kDropReasons = 0
 #undef CLUSTER_ONE_MORE
 const char* DropReasonName(DropReason reason);
 
-// The counters of a peer: name, whether a peer's lives add up (kSum) or only the
-// present one counts (kNow), and what operator<< calls it ("": it leaves it out).
+// The counters of a peer. The columns: its name; kSum if the lives of a peer add
+// up, kNow if only the present one counts; its name in operator<<, "" if it is
+// not shown there.
 #define CLUSTER_PEER_COUNTERS(X)                                                 \
   /* Sessions begun so far. */                                                   \
   X(sessions, kSum, "")                                                          \
@@ -102,7 +101,7 @@ struct PeerStats {
   std::array<std::uint64_t, kDropReasons> dropped{};     // envelopes
   std::array<std::uint64_t, kRefusalReasons> refused{};  // frames
 
-  // 0 for a reason that is none.
+  // 0 for a value that is no reason.
   std::uint64_t Dropped(DropReason reason) const {
     const auto index = static_cast<std::size_t>(reason);
     return index < dropped.size() ? dropped[index] : 0;
@@ -125,8 +124,8 @@ struct ServerStats {
   PeerStats removed_earlier;
   // Envelopes that Receive returned or a handler took.
   std::uint64_t delivered = 0;
-  // Of the envelopes to the own id: acknowledged are those that Receive
-  // returned or whose handler has returned; what Stop dropped is kStopped.
+  // Of the envelopes to the own id. Acknowledged are those that Receive returned
+  // or whose handler has returned; kStopped are those that Stop dropped.
   PeerStats own;
   std::uint64_t self_sent = 0;  // own.accepted
   // Received, not delivered: since Stop, what never will be. With sessions its

@@ -13,11 +13,13 @@
 #include <utility>
 #include <vector>
 
+#include "absl/flags/flag.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
+#include "cluster/config/keys.h"
 #include "cluster/server.h"
 #include "programs/flags.h"
 #include "programs/line_reader.h"
@@ -26,6 +28,8 @@
 #include "programs/printable.h"
 #include "programs/program_config.h"
 #include "programs/signals.h"
+
+ABSL_FLAG(bool, keys, false, "list the keys of the config");
 
 namespace cluster {
 namespace {
@@ -235,12 +239,18 @@ absl::Status RunNode(int id, Config config) {
 }
 
 int Main(int argc, char** argv) {
-  const absl::StatusOr<std::vector<std::string>> arguments =
-      ReadCommandLine(argc, argv,
-                      absl::StrCat(kUsage, kConfigFlagsHelp,
-                                   "\nLines it takes:\n", kNodeHelp, "\n")
-                          .c_str());
+  const absl::StatusOr<std::vector<std::string>> arguments = ReadCommandLine(
+      argc, argv,
+      absl::StrCat(kUsage, ConfigFlagsHelp(),
+                   "  --keys             list the keys of the config\n"
+                   "\nLines it takes:\n",
+                   kNodeHelp, "\n")
+          .c_str());
   if (!arguments.ok()) return Fail("node", arguments.status(), kExitUsage);
+  if (absl::GetFlag(FLAGS_keys)) {
+    std::fputs(ListConfigKeys().c_str(), stdout);
+    return 0;
+  }
   int id = 0;
   if (arguments->size() != 1 || !absl::SimpleAtoi((*arguments)[0], &id)) {
     return Fail("node",

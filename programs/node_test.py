@@ -306,6 +306,11 @@ class NodeTest(unittest.TestCase):
         program.expect(r"all hello")
         self.assertEqual(program.wait(), 0)
 
+    def test_keys(self):
+        program = Program([NODE, "--keys"])
+        program.expect(r"^frame_bytes: 512 to 4194304 \(65536\); reliable delivery only$")
+        self.assertEqual(program.wait(), 0)
+
     def test_version(self):
         for name in (NODE, KEYGEN):
             program = Program([name, "--version"])

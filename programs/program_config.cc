@@ -7,12 +7,14 @@
 
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "cluster/codec/registry.h"
 #include "cluster/transport/registry.h"
+#include "cluster/transport/transport_facts.h"
 
 ABSL_FLAG(std::string, config, "", "the cluster's config file");
-ABSL_FLAG(std::string, transport, "", "instead of the config's: zmq or nng");
-ABSL_FLAG(std::string, codec, "", "instead of the config's: binary or json");
+ABSL_FLAG(std::string, transport, "", "instead of the config's");
+ABSL_FLAG(std::string, codec, "", "instead of the config's");
 
 namespace cluster {
 namespace {
@@ -47,12 +49,18 @@ absl::Status Override(const std::string& value, const char* key,
 
 }  // namespace
 
-const char kConfigFlagsHelp[] =
-    "  --config=FILE      the cluster's config (default: "
-    "configs/cluster.json)\n"
-    "  --transport=NAME   instead of the config's: zmq or nng\n"
-    "  --codec=NAME       instead of the config's: binary or json\n"
-    "  --version          print the library's version\n";
+std::string ConfigFlagsHelp() {
+  return absl::StrCat(
+      "  --config=FILE      the cluster's config (default: ", kDefaultConfig,
+      ")\n"
+      "  --transport=NAME   instead of the config's: ",
+      TransportsThat(&TransportFacts::one_process_only, false),
+      "\n"
+      "  --codec=NAME       instead of the config's: ",
+      absl::StrJoin(CodecNames(), " or "),
+      "\n"
+      "  --version          print the library's version\n");
+}
 
 std::string ConfigFile() {
   const std::string file = absl::GetFlag(FLAGS_config);
@@ -82,11 +90,13 @@ absl::StatusOr<Config> LoadProgramConfig() {
   flags.Update(Override(codec, "codec", FindCodec(codec).status(), &*config,
                         &Config::codec));
   if (!flags.ok()) return flags;
-  if (config->transport == "memory") {
-    return absl::InvalidArgumentError(absl::StrCat(
-        PlaceOf(*config, "transport"),
-        ": found \"memory\", which joins servers of one process only; want "
-        "zmq or nng (--transport=zmq)"));
+  const TransportFacts* const facts = FindTransportFacts(config->transport);
+  if (facts != nullptr && facts->one_process_only) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(PlaceOf(*config, "transport"), ": found \"", facts->name,
+                     "\", which joins servers of one process only; want ",
+                     TransportsThat(&TransportFacts::one_process_only, false),
+                     " (--transport=", kDefaultTransport, ")"));
   }
   if (absl::Status status = ValidateConfig(*config); !status.ok())
     return status;

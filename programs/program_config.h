@@ -22,7 +22,7 @@ ABSL_DECLARE_FLAG(std::string, codec);
 namespace cluster {
 
 // The text of `--help` about these flags.
-extern const char kConfigFlagsHelp[];
+std::string ConfigFlagsHelp();
 
 // The file that --config names; relative to where the user typed `bazel run`.
 // Without the flag: configs/cluster.json of the program's runfiles, or below

@@ -6,12 +6,18 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "cluster/transport/memory/memory_transport.h"
-#include "cluster/transport/nng/nng_transport.h"
 #include "cluster/transport/options.h"
-#include "cluster/transport/zmq/zmq_transport.h"
+#include "cluster/transport/transport_facts.h"
 
 namespace cluster {
+
+// As in the header of each transport: the table names all that is needed.
+#define CLUSTER_DECLARE(name, factory, sockets, secured, one_process) \
+  absl::StatusOr<std::unique_ptr<Transport>> factory(                 \
+      const TransportConfig& config);
+CLUSTER_TRANSPORTS(CLUSTER_DECLARE)
+#undef CLUSTER_DECLARE
+
 namespace {
 
 struct Entry {
@@ -19,10 +25,11 @@ struct Entry {
   absl::StatusOr<std::unique_ptr<Transport>> (*make)(const TransportConfig&);
 };
 
-constexpr Entry kTransports[] = {
-    {"memory", NewMemoryTransport},
-    {"nng", NewNngTransport},
-    {"zmq", NewZmqTransport},
+constexpr Entry kFactories[] = {
+#define CLUSTER_ENTRY(name, factory, sockets, secured, one_process) \
+  {name, factory},
+    CLUSTER_TRANSPORTS(CLUSTER_ENTRY)
+#undef CLUSTER_ENTRY
 };
 
 // The longest name that an error text repeats.
@@ -31,7 +38,7 @@ constexpr std::size_t kShownBytes = 80;
 }  // namespace
 
 absl::StatusOr<TransportFactory> FindTransport(absl::string_view name) {
-  for (const Entry& entry : kTransports)
+  for (const Entry& entry : kFactories)
     if (name == entry.name) return TransportFactory(entry.make);
   const std::vector<std::string> names = TransportNames();
   const absl::string_view shown = name.substr(0, kShownBytes);
@@ -45,7 +52,7 @@ absl::StatusOr<TransportFactory> FindTransport(absl::string_view name) {
 
 std::vector<std::string> TransportNames() {
   std::vector<std::string> names;
-  for (const Entry& entry : kTransports) names.emplace_back(entry.name);
+  for (const Entry& entry : kFactories) names.emplace_back(entry.name);
   return names;
 }
 

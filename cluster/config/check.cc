@@ -1,12 +1,11 @@
 #include "cluster/config/check.h"
 
-#include <initializer_list>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/time.h"
-#include "cluster/config/limits.h"
+#include "cluster/config/keys.h"
 #include "cluster/config/memory.h"
 #include "cluster/config/positioned_json.h"
 #include "cluster/config/security.h"
@@ -14,99 +13,62 @@
 namespace cluster {
 namespace {
 
-absl::Status CheckNames(const Config& config, const ConfigPlaces& places) {
-  absl::Status status =
-      CheckText(places, "$.cluster", config.cluster, kConfigClusterBytesMax);
-  status.Update(
-      CheckText(places, "$.transport", config.transport, kBackendNameBytesMax));
-  status.Update(
-      CheckText(places, "$.codec", config.codec, kBackendNameBytesMax));
-  return status;
-}
-
-absl::Status CheckSize(const Config& config, const ConfigPlaces& places,
-                       const SizeLimit& limit) {
-  const std::size_t found = config.*limit.field;
-  if (config.delivery == Delivery::kBestEffort &&
-      limit.scope == Scope::kReliable) {
-    return found == Config().*limit.field
-               ? absl::OkStatus()
-               : ReliableOnlyError(places, limit.key);
-  }
-  if (found >= limit.least && found <= limit.most) return absl::OkStatus();
-  return places.Error(absl::StrCat("$.", limit.key),
-                      absl::StrCat("found ", found, ", want an integer from ",
-                                   limit.least, " to ", limit.most));
-}
-
 // As the keys have them.
 std::string InMilliseconds(absl::Duration duration) {
   return absl::StrFormat("%.15g ms", absl::ToDoubleMilliseconds(duration));
 }
 
-absl::Status CheckTime(const Config& config, const ConfigPlaces& places,
-                       const TimeLimit& limit) {
-  const absl::Duration found = config.*limit.field;
-  if (config.delivery == Delivery::kBestEffort &&
-      limit.scope == Scope::kReliable) {
-    return found == Config().*limit.field
-               ? absl::OkStatus()
-               : ReliableOnlyError(places, limit.key);
+// Checks a value by the kind of its key.
+struct ValueCheck {
+  absl::Status operator()(const TextKey& key) const {
+    return CheckText(places, path, config.*key.field, key.bytes_max);
   }
-  if (found >= absl::Milliseconds(limit.least_ms) &&
-      found <= absl::Milliseconds(limit.most_ms)) {
-    return absl::OkStatus();
+  absl::Status operator()(const SizeKey& key) const {
+    const std::size_t found = config.*key.field;
+    if (found >= key.least && found <= key.most) return absl::OkStatus();
+    return places.Error(path,
+                        absl::StrCat("found ", found, ", want an integer from ",
+                                     key.least, " to ", key.most));
   }
-  return places.Error(
-      absl::StrCat("$.", limit.key),
-      absl::StrCat("found ", InMilliseconds(found), ", want ", limit.least_ms,
-                   " ms to ", limit.most_ms, " ms"));
-}
-
-// A cast may have put anything into the field of a Config made by hand.
-template <typename Enum>
-absl::Status CheckEnum(const ConfigPlaces& places, absl::string_view key,
-                       Enum found, std::initializer_list<Enum> known,
-                       absl::string_view want) {
-  for (const Enum value : known) {
-    if (found == value) return absl::OkStatus();
+  absl::Status operator()(const TimeKey& key) const {
+    const absl::Duration found = config.*key.field;
+    if (found >= absl::Milliseconds(key.least_ms) &&
+        found <= absl::Milliseconds(key.most_ms)) {
+      return absl::OkStatus();
+    }
+    return places.Error(
+        path, absl::StrCat("found ", InMilliseconds(found), ", want ",
+                           key.least_ms, " ms to ", key.most_ms, " ms"));
   }
-  return places.Error(absl::StrCat("$.", key),
-                      absl::StrCat("found the value ", static_cast<int>(found),
-                                   ", want ", want));
-}
+  // A cast may have put anything into the field of a Config made by hand.
+  absl::Status operator()(const WordKey& key) const {
+    const int found = key.get(config);
+    for (const WordKey::Word& word : key.words)
+      if (word.value == found) return absl::OkStatus();
+    return places.Error(path, absl::StrCat("found the value ", found, ", want ",
+                                           AllowedOf(key)));
+  }
+  absl::Status operator()(const FlagKey&) const { return absl::OkStatus(); }
+  absl::Status operator()(const FormKey&) const { return absl::OkStatus(); }
 
-absl::Status CheckEnums(const Config& config, const ConfigPlaces& places) {
-  absl::Status status = CheckEnum(places, "delivery", config.delivery,
-                                  {Delivery::kReliable, Delivery::kBestEffort},
-                                  "kReliable or kBestEffort");
-  status.Update(CheckEnum(places, "overflow", config.overflow,
-                          {Overflow::kReject, Overflow::kDropOldest},
-                          "kReject or kDropOldest"));
-  status.Update(CheckEnum(places, "on_peer_restart", config.on_peer_restart,
-                          {OnPeerRestart::kResend, OnPeerRestart::kDrop},
-                          "kResend or kDrop"));
-  using Mode = SecurityConfig::Mode;
-  status.Update(CheckEnum(places, "security.mode", config.security.mode,
-                          {Mode::kNone, Mode::kMutual}, "kNone or kMutual"));
-  return status;
-}
+  const Config& config;
+  const ConfigPlaces& places;
+  const std::string path;
+};
 
-absl::Status CheckPolicies(const Config& config, const ConfigPlaces& places) {
-  if (config.delivery == Delivery::kReliable) return absl::OkStatus();
-  if (config.overflow != Config().overflow)
-    return ReliableOnlyError(places, "overflow");
-  if (config.on_peer_restart != Config().on_peer_restart)
-    return ReliableOnlyError(places, "on_peer_restart");
-  return absl::OkStatus();
-}
-
-absl::Status CheckNumbers(const Config& config, const ConfigPlaces& places) {
-  absl::Status status = CheckPolicies(config, places);
-  for (const SizeLimit& limit : kSizeLimits)
-    status.Update(CheckSize(config, places, limit));
-  for (const TimeLimit& limit : kTimeLimits)
-    status.Update(CheckTime(config, places, limit));
+absl::Status CheckValues(const Config& config, const ConfigPlaces& places) {
+  const Config defaults;
+  absl::Status status;
+  for (const ConfigKey& key : ConfigKeys()) {
+    const bool means_nothing = config.delivery == Delivery::kBestEffort &&
+                               key.scope == KeyScope::kReliable;
+    if (!means_nothing) {
+      status.Update(absl::visit(
+          ValueCheck{config, places, absl::StrCat("$.", key.name)}, key.value));
+    } else if (ValueIn(config, key) != ValueIn(defaults, key)) {
+      status.Update(ReliableOnlyError(places, key.name));
+    }
+  }
   return status;
 }
 
@@ -187,10 +149,8 @@ absl::Status ReliableOnlyError(const ConfigPlaces& places,
 }
 
 absl::Status CheckConfig(const Config& config, const ConfigPlaces& places) {
-  absl::Status status = CheckNames(config, places);
-  status.Update(CheckEnums(config, places));
+  absl::Status status = CheckValues(config, places);
   status.Update(CheckServers(config, places));
-  status.Update(CheckNumbers(config, places));
   if (status.ok()) status = CheckPairs(config, places);
   if (status.ok()) status = CheckSecurity(config, places);
   return status;

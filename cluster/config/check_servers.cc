@@ -12,13 +12,15 @@
 #include "cluster/config/positioned_json.h"
 #include "cluster/envelope.h"
 #include "cluster/transport/address.h"
+#include "cluster/transport/transport_facts.h"
 
 namespace cluster {
 namespace {
 
 // Whether ParseAddress reads them; a stranger's transport has its own form.
 bool HasOurAddresses(const Config& config) {
-  return config.transport == "zmq" || config.transport == "nng";
+  const TransportFacts* const facts = FindTransportFacts(config.transport);
+  return facts != nullptr && facts->socket_addresses;
 }
 
 // An address's error at its place.
@@ -95,10 +97,12 @@ absl::Status CheckListen(const Config& config, const ConfigPlaces& places,
   if (found.empty()) return absl::OkStatus();
   const std::string path =
       MemberPath(ItemPath(places.servers_path, index), "listen");
-  if (config.transport == "memory") {
-    return places.Error(path,
-                        "found with \"transport\": \"memory\", where the "
-                        "address is a name, want it with zmq or nng");
+  const TransportFacts* const facts = FindTransportFacts(config.transport);
+  if (facts != nullptr && !facts->socket_addresses) {
+    return places.Error(
+        path, absl::StrCat("found with \"transport\": \"", facts->name,
+                           "\", where the address is a name, want it with ",
+                           TransportsThat(&TransportFacts::socket_addresses)));
   }
   absl::Status status = CheckText(places, path, found, kAddressBytesMax);
   if (!status.ok() || !HasOurAddresses(config)) return status;

@@ -51,12 +51,12 @@ TEST(ConfigErrorTest, TheRootIsAnObject) {
 TEST(ConfigErrorTest, UnknownKeysNameTheNearestAndTheKnown) {
   EXPECT_EQ(ErrorOfLine("\"transprot\": \"nng\""),
             "a.json:3: $.transprot: unknown key; did you mean \"transport\"?; "
-            "known: cluster, transport, codec, delivery, servers, overflow, "
-            "on_peer_restart, security, allow_plaintext, Server, frame_bytes, "
-            "inflight_bytes, "
-            "window_bytes, queue_bytes_max, payload_bytes_max, "
-            "memory_bytes_max, inbox_bytes_max, heartbeat_ms, peer_timeout_ms, "
-            "handshake_timeout_ms, linger_ms, memory, nng, zmq");
+            "known: cluster, transport, codec, delivery, servers, Server, "
+            "frame_bytes, inflight_bytes, window_bytes, queue_bytes_max, "
+            "payload_bytes_max, memory_bytes_max, inbox_bytes_max, overflow, "
+            "on_peer_restart, heartbeat_ms, peer_timeout_ms, "
+            "handshake_timeout_ms, linger_ms, security, allow_plaintext, "
+            "memory, nng, zmq");
   EXPECT_THAT(ErrorOfLine("\"Servers\": []"),
               HasSubstr("did you mean \"servers\"?"));
   EXPECT_THAT(ErrorOfLine("\"quic\": {}"),

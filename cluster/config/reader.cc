@@ -1,32 +1,26 @@
 #include "cluster/config/reader.h"
 
 #include <algorithm>
-#include <iterator>
 #include <limits>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
 #include "cluster/config/limits.h"
 #include "cluster/envelope.h"
 #include "cluster/transport/options.h"
+#include "cluster/transport/transport_facts.h"
 
 namespace cluster {
 namespace {
 
-constexpr const char* kBackends[] = {"memory", "nng", "zmq"};
-
-const std::vector<std::string>& KnownKeys() {
-  static const auto* const kKeys = [] {
-    auto* keys = new std::vector<std::string>{
-        "cluster",  "transport",       "codec",    "delivery",        "servers",
-        "overflow", "on_peer_restart", "security", "allow_plaintext", "Server"};
-    for (const SizeLimit& limit : kSizeLimits) keys->push_back(limit.key);
-    for (const TimeLimit& limit : kTimeLimits) keys->push_back(limit.key);
-    keys->insert(keys->end(), std::begin(kBackends), std::end(kBackends));
-    return keys;
-  }();
-  return *kKeys;
+// At the top level: those of the library, and the objects of its transports.
+std::vector<std::string> KnownKeys() {
+  std::vector<std::string> names = KeyNamesIn("");
+  for (const TransportFacts& facts : kTransports)
+    names.emplace_back(facts.name);
+  return names;
 }
 
 bool Contains(const std::vector<std::string>& words, absl::string_view word) {
@@ -58,75 +52,72 @@ absl::Status ConfigReader::Read() {
 
 absl::Status ConfigReader::ReadMember(const std::string& path,
                                       const JsonMember& member) {
-  const std::string& key = member.key.text;
-  const JsonValue& value = member.value;
-  if (key == "cluster") return ReadString(path, value, &config_.cluster);
-  if (key == "transport") return ReadString(path, value, &config_.transport);
-  if (key == "codec") return ReadString(path, value, &config_.codec);
-  if (key == "servers" || key == "Server") return ReadServers(path, value);
-  if (key == "security") return ReadSecurity(path, value);
-  if (key == "allow_plaintext")
-    return ReadBool(path, value, &config_.allow_plaintext);
-  if (key == "delivery") {
-    return ReadWord(path, value,
-                    Words<Delivery>{{"reliable", Delivery::kReliable},
-                                    {"best_effort", Delivery::kBestEffort}},
-                    &config_.delivery);
-  }
-  if (key == "overflow") {
-    return ReadWord(path, value,
-                    Words<Overflow>{{"reject", Overflow::kReject},
-                                    {"drop_oldest", Overflow::kDropOldest}},
-                    &config_.overflow);
-  }
-  if (key == "on_peer_restart") {
-    return ReadWord(path, value,
-                    Words<OnPeerRestart>{{"resend", OnPeerRestart::kResend},
-                                         {"drop", OnPeerRestart::kDrop}},
-                    &config_.on_peer_restart);
-  }
-  return ReadOtherKey(path, member);
+  const std::string& name = member.key.text;
+  // No name of a member of an object ("security.mode") is a key up here.
+  const ConfigKey* const key =
+      absl::StrContains(name, '.') ? nullptr : FindConfigKey(name);
+  if (key != nullptr) return ReadKey(path, *key, member.value);
+  if (IsOptionsKey(name)) return ReadOptions(path, member);
+  return Unknown(path, name, KnownKeys());
 }
 
-absl::Status ConfigReader::ReadOtherKey(const std::string& path,
-                                        const JsonMember& member) {
-  bool known = false;
-  absl::Status status = ReadNumberKey(path, member, &known);
-  if (known) return status;
-  if (IsOptionsKey(member.key.text)) return ReadOptions(path, member);
-  return Unknown(path, member.key.text, KnownKeys());
+absl::Status ConfigReader::ReadKey(const std::string& path,
+                                   const ConfigKey& key,
+                                   const JsonValue& value) {
+  return absl::visit([&](const auto& kind) { return Read(path, kind, value); },
+                     key.value);
 }
 
-absl::Status ConfigReader::ReadNumberKey(const std::string& path,
-                                         const JsonMember& member,
-                                         bool* known) {
+absl::Status ConfigReader::Read(const std::string& path, const TextKey& key,
+                                const JsonValue& value) {
+  return ReadString(path, value, &(config_.*key.field));
+}
+
+absl::Status ConfigReader::Read(const std::string& path, const SizeKey& key,
+                                const JsonValue& value) {
   std::uint64_t number = 0;
-  for (const SizeLimit& limit : kSizeLimits) {
-    if (member.key.text != limit.key) continue;
-    *known = true;
-    absl::Status status =
-        ReadInteger(path, member.value, limit.least, limit.most, &number);
-    config_.*limit.field = number;
-    return status;
-  }
-  for (const TimeLimit& limit : kTimeLimits) {
-    if (member.key.text != limit.key) continue;
-    *known = true;
-    absl::Status status = ReadInteger(
-        path, member.value, static_cast<std::uint64_t>(limit.least_ms),
-        static_cast<std::uint64_t>(limit.most_ms), &number);
-    config_.*limit.field = absl::Milliseconds(number);
-    return status;
-  }
+  absl::Status status = ReadInteger(path, value, key.least, key.most, &number);
+  config_.*key.field = number;
+  return status;
+}
+
+absl::Status ConfigReader::Read(const std::string& path, const TimeKey& key,
+                                const JsonValue& value) {
+  std::uint64_t number = 0;
+  absl::Status status =
+      ReadInteger(path, value, static_cast<std::uint64_t>(key.least_ms),
+                  static_cast<std::uint64_t>(key.most_ms), &number);
+  config_.*key.field = absl::Milliseconds(number);
+  return status;
+}
+
+absl::Status ConfigReader::Read(const std::string& path, const FlagKey& key,
+                                const JsonValue& value) {
+  if (value.type != JsonType::kBool) return Wrong(path, value, "true or false");
+  config_.*key.field = value.boolean;
   return absl::OkStatus();
 }
 
+absl::Status ConfigReader::Read(const std::string& path, const WordKey& key,
+                                const JsonValue& value) {
+  for (const WordKey::Word& word : key.words) {
+    if (value.type != JsonType::kString || value.text != word.text) continue;
+    key.set(word.value, &config_);
+    return absl::OkStatus();
+  }
+  return Wrong(path, value, AllowedOf(key));
+}
+
+absl::Status ConfigReader::Read(const std::string& path, const FormKey&,
+                                const JsonValue& value) {
+  return path == "$.security" ? ReadSecurity(path, value)
+                              : ReadServers(path, value);
+}
+
 bool ConfigReader::IsOptionsKey(absl::string_view key) const {
-  const bool ours = std::find(std::begin(kBackends), std::end(kBackends),
-                              key) != std::end(kBackends);
   // A stranger's transport has its object too, under the name it is chosen by.
   const JsonValue* transport = Find("transport");
-  return ours ||
+  return FindTransportFacts(key) != nullptr ||
          (transport != nullptr && transport->type == JsonType::kString &&
           transport->text == key);
 }
@@ -198,21 +189,6 @@ absl::Status ConfigReader::ReadInteger(const std::string& path,
   return absl::OkStatus();
 }
 
-template <typename Meaning>
-absl::Status ConfigReader::ReadWord(const std::string& path,
-                                    const JsonValue& value,
-                                    const Words<Meaning>& words, Meaning* out) {
-  std::vector<std::string> allowed;
-  for (const auto& [word, meaning] : words) {
-    if (value.type == JsonType::kString && value.text == word) {
-      *out = meaning;
-      return absl::OkStatus();
-    }
-    allowed.push_back(absl::StrCat("\"", word, "\""));
-  }
-  return Wrong(path, value, absl::StrJoin(allowed, " or "));
-}
-
 absl::Status ConfigReader::NoteMembers(const std::string& path,
                                        const JsonValue& object,
                                        const std::vector<std::string>& known) {
@@ -248,13 +224,9 @@ absl::Status ConfigReader::CheckForm() {
 absl::Status ConfigReader::CheckDeliveryKeys() {
   if (config_.delivery != Delivery::kBestEffort) return absl::OkStatus();
   for (const JsonMember& member : root_.members) {
-    const std::string& key = member.key.text;
-    bool reliable_only = key == "overflow" || key == "on_peer_restart";
-    for (const SizeLimit& limit : kSizeLimits)
-      reliable_only |= key == limit.key && limit.scope == Scope::kReliable;
-    for (const TimeLimit& limit : kTimeLimits)
-      reliable_only |= key == limit.key && limit.scope == Scope::kReliable;
-    if (reliable_only) return ReliableOnlyError(places_, key);
+    const ConfigKey* const key = FindConfigKey(member.key.text);
+    if (key != nullptr && key->scope == KeyScope::kReliable)
+      return ReliableOnlyError(places_, key->name);
   }
   return absl::OkStatus();
 }

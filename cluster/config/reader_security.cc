@@ -14,13 +14,14 @@ namespace cluster {
 absl::Status ConfigReader::ReadSecurity(const std::string& path,
                                         const JsonValue& value) {
   if (value.type != JsonType::kObject) return Wrong(path, value, "an object");
-  absl::Status status = NoteMembers(path, value, {"mode", "identity", "peers"});
+  absl::Status status = NoteMembers(path, value, KeyNamesIn("security"));
   if (!status.ok()) return status;
   SecurityConfig& security = config_.security;
   for (const JsonMember& member : value.members) {
     const std::string member_path = MemberPath(path, member.key.text);
     if (member.key.text == "mode") {
-      status = ReadMode(member_path, member.value, &security.mode);
+      status =
+          ReadKey(member_path, *FindConfigKey("security.mode"), member.value);
     } else if (member.key.text == "identity") {
       status = ReadFolder(member_path, member.value, &security.identity);
     } else if (member.value.type == JsonType::kObject) {
@@ -30,19 +31,6 @@ absl::Status ConfigReader::ReadSecurity(const std::string& path,
     }
     if (!status.ok()) return status;
   }
-  return absl::OkStatus();
-}
-
-absl::Status ConfigReader::ReadMode(const std::string& path,
-                                    const JsonValue& value,
-                                    SecurityConfig::Mode* out) {
-  std::string mode;
-  absl::Status status = ReadString(path, value, &mode);
-  if (!status.ok()) return status;
-  if (mode != "none" && mode != "mutual")
-    return Wrong(path, value, "\"mutual\" or \"none\"");
-  *out = mode == "mutual" ? SecurityConfig::Mode::kMutual
-                          : SecurityConfig::Mode::kNone;
   return absl::OkStatus();
 }
 
@@ -76,13 +64,6 @@ absl::Status ConfigReader::ReadPeerFolders(const std::string& path,
                         &config_.security.peer_folders[id]);
     if (!status.ok()) return status;
   }
-  return absl::OkStatus();
-}
-
-absl::Status ConfigReader::ReadBool(const std::string& path,
-                                    const JsonValue& value, bool* out) {
-  if (value.type != JsonType::kBool) return Wrong(path, value, "true or false");
-  *out = value.boolean;
   return absl::OkStatus();
 }
 

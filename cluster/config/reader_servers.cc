@@ -35,7 +35,7 @@ absl::Status ConfigReader::ReadServers(const std::string& path,
 
 absl::Status ConfigReader::ReadServer(const std::string& path,
                                       const JsonValue& value) {
-  absl::Status status = NoteMembers(path, value, {"id", "address", "listen"});
+  absl::Status status = NoteMembers(path, value, KeyNamesIn("servers"));
   if (!status.ok()) return status;
   ServerAddress server;
   std::uint64_t id = 0;
@@ -60,7 +60,7 @@ absl::Status ConfigReader::ReadServer(const std::string& path,
 
 absl::Status ConfigReader::ReadGoServer(const std::string& path,
                                         const JsonValue& value) {
-  absl::Status status = NoteMembers(path, value, {"Server_Id", "Port_Num"});
+  absl::Status status = NoteMembers(path, value, KeyNamesIn("Server"));
   if (!status.ok()) return status;
   std::uint64_t id = 0;
   std::uint64_t port = 0;

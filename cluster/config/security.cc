@@ -13,6 +13,7 @@
 #include "cluster/config/positioned_json.h"
 #include "cluster/envelope.h"
 #include "cluster/transport/address.h"
+#include "cluster/transport/transport_facts.h"
 
 namespace cluster {
 namespace {
@@ -39,8 +40,9 @@ bool ReachedFromOutside(const std::string& text) {
 }
 
 absl::Status CheckListeners(const Config& config, const ConfigPlaces& places) {
+  const TransportFacts* const facts = FindTransportFacts(config.transport);
   if (config.security.mode != SecurityConfig::Mode::kNone ||
-      config.allow_plaintext || config.transport == "memory") {
+      config.allow_plaintext || (facts != nullptr && facts->one_process_only)) {
     return absl::OkStatus();
   }
   for (std::size_t i = 0; i < config.servers.size(); ++i) {
@@ -117,10 +119,13 @@ absl::Status CheckSecurity(const Config& config, const ConfigPlaces& places) {
                         "found true together with \"security\", want one of "
                         "the two");
   }
-  if (config.transport == "memory") {
-    return places.Error("$.security",
-                        "found with \"transport\": \"memory\", which has no "
-                        "security, want it with zmq or nng");
+  const TransportFacts* const facts = FindTransportFacts(config.transport);
+  if (facts != nullptr && !facts->can_be_secured) {
+    return places.Error(
+        "$.security",
+        absl::StrCat("found with \"transport\": \"", facts->name,
+                     "\", which has no security, want it with ",
+                     TransportsThat(&TransportFacts::can_be_secured)));
   }
   return absl::OkStatus();
 }

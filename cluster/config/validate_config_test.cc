@@ -236,8 +236,8 @@ TEST(ValidateConfigTest, ListenHasTheFormOfAnAddress) {
   config.transport = "memory";
   EXPECT_EQ(ErrorOf(config),
             "config: $.servers[1].listen: found with \"transport\": "
-            "\"memory\", where the address is a name, want it with zmq or "
-            "nng");
+            "\"memory\", where the address is a name, want it with nng or "
+            "zmq");
 }
 
 Config Secured() {
@@ -286,30 +286,30 @@ TEST(ValidateConfigTest, SecurityIsWholeOrNotThere) {
   config.transport = "memory";
   EXPECT_EQ(ErrorOf(config),
             "config: $.security: found with \"transport\": \"memory\", which "
-            "has no security, want it with zmq or nng");
+            "has no security, want it with nng or zmq");
 }
 
 TEST(ValidateConfigTest, EnumsHoldOneOfTheirValues) {
   Config config = Valid();
   config.delivery = static_cast<Delivery>(2);
   EXPECT_EQ(ErrorOf(config),
-            "config: $.delivery: found the value 2, want kReliable or "
-            "kBestEffort");
+            "config: $.delivery: found the value 2, want \"reliable\" or "
+            "\"best_effort\"");
   config = Valid();
   config.overflow = static_cast<Overflow>(-1);
   EXPECT_EQ(ErrorOf(config),
-            "config: $.overflow: found the value -1, want kReject or "
-            "kDropOldest");
+            "config: $.overflow: found the value -1, want \"reject\" or "
+            "\"drop_oldest\"");
   config = Valid();
   config.on_peer_restart = static_cast<OnPeerRestart>(7);
   EXPECT_EQ(ErrorOf(config),
-            "config: $.on_peer_restart: found the value 7, want kResend or "
-            "kDrop");
+            "config: $.on_peer_restart: found the value 7, want \"resend\" or "
+            "\"drop\"");
   config = Valid();
   config.security.mode = static_cast<SecurityConfig::Mode>(2);
   EXPECT_EQ(ErrorOf(config),
-            "config: $.security.mode: found the value 2, want kNone or "
-            "kMutual");
+            "config: $.security.mode: found the value 2, want \"mutual\" or "
+            "\"none\"");
 }
 
 TEST(ValidateConfigTest, PeersWithKeysHavePossibleIds) {

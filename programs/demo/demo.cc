@@ -165,7 +165,7 @@ int RunCluster(const Config& config) {
 
 int Main(int argc, char** argv) {
   const absl::StatusOr<std::vector<std::string>> arguments = ReadCommandLine(
-      argc, argv, absl::StrCat(kUsage, kConfigFlagsHelp, kMoreFlags).c_str());
+      argc, argv, absl::StrCat(kUsage, ConfigFlagsHelp(), kMoreFlags).c_str());
   absl::Status usage = arguments.status();
   if (usage.ok() && !arguments->empty()) {
     usage = absl::InvalidArgumentError(

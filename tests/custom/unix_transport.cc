@@ -65,7 +65,7 @@ absl::StatusOr<Socket> NewSocket(Call call, const std::string& address) {
   return absl::ErrnoToStatus(errno, address);
 }
 
-// What goes to one peer, and the connection that it leaves by.
+// The frames to one peer, and the connection that they leave by.
 struct Outbound {
   std::string address;
   std::uint64_t generation = 0;
@@ -115,7 +115,7 @@ struct Outbound {
     }
   }
 
-  // Gives up the connection, with the frame that was under way on it: a peer
+  // Gives up the connection, with the frame that was under way on it. A peer
   // that cannot bear this frame would close the next connection too.
   void HangUp() {
     socket = nullptr;
@@ -176,7 +176,7 @@ class UnixTransport : public Transport {
     std::lock_guard<std::mutex> lock(mutex_);
     const auto found = outbounds_.find(peer);
     if (found == outbounds_.end()) return;
-    // What the connection takes now is what the peer can still get.
+    // The peer can still get what the connection takes now.
     if (found->second.socket != nullptr) found->second.Write().IgnoreError();
     outbounds_.erase(found);
     Wake();

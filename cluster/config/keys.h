@@ -1,0 +1,99 @@
+// The keys of the config file. Each is declared once, in keys.cc.
+//
+// The reader, the checks, their error texts, the listings and the tests of
+// documents take all that they know of a key from here. To add a key of a number,
+// a text or some words, add a member to Config and an entry to keys.cc. Then
+// keys_test.cc says what the documents lack.
+//
+//   for (const ConfigKey& key : ConfigKeys())
+//     std::cout << key.name << " " << AllowedOf(key) << "\n";
+
+#ifndef CLUSTER_CONFIG_KEYS_H_
+#define CLUSTER_CONFIG_KEYS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "absl/types/variant.h"
+#include "cluster/config.h"
+
+namespace cluster {
+
+struct TextKey {
+  std::string Config::*field;
+  std::size_t bytes_max;  // at least one byte
+};
+
+struct SizeKey {
+  std::size_t Config::*field;
+  std::uint64_t least;
+  std::uint64_t most;
+};
+
+// In the file a number of milliseconds.
+struct TimeKey {
+  absl::Duration Config::*field;
+  std::int64_t least_ms;
+  std::int64_t most_ms;
+};
+
+struct FlagKey {
+  bool Config::*field;
+};
+
+// One of some words, which are the values of an enum.
+struct WordKey {
+  struct Word {
+    const char* text;
+    int value;
+  };
+  std::vector<Word> words;
+  std::function<int(const Config&)> get;
+  std::function<void(int, Config*)> set;
+};
+
+// Read by code of its own, which takes the names of its members from here.
+struct FormKey {
+  const char* form;
+};
+
+// The deliveries in which a key means something.
+enum class KeyScope { kBoth, kReliable };
+// Whether a running server can take another value.
+enum class KeyLive { kNo, kYes };
+
+struct ConfigKey {
+  const char* name;  // of a member of an object: "security.mode"
+  absl::variant<TextKey, SizeKey, TimeKey, FlagKey, WordKey, FormKey> value;
+  KeyScope scope;
+  KeyLive live;
+  const char* help;
+};
+
+// In the order in which texts list them.
+const std::vector<ConfigKey>& ConfigKeys();
+
+// Null: there is no such key.
+const ConfigKey* FindConfigKey(absl::string_view name);
+
+// The members of the top level (""), or of an object ("security").
+std::vector<std::string> KeyNamesIn(absl::string_view object);
+
+// "512 to 4194304", "\"reliable\" or \"best_effort\"".
+std::string AllowedOf(const ConfigKey& key);
+std::string AllowedOf(const WordKey& key);
+
+// As the file has it: "65536", "\"zmq\""; "" for a FormKey.
+std::string ValueIn(const Config& config, const ConfigKey& key);
+
+// All keys with their ranges, defaults and help, for people.
+std::string ListConfigKeys();
+
+}  // namespace cluster
+
+#endif  // CLUSTER_CONFIG_KEYS_H_
