@@ -1,9 +1,10 @@
-// BestEffortPeer: a peer without a session: each envelope is one message of the
-// bare transport.
+// A peer without a session: each envelope is one message of the bare transport.
 //
-// At most once; what the transport loses is lost. What Send accepted is counted
-// as acknowledged, since nothing more will be known of it. Threads: safe. Errors:
-// Send throws std::bad_alloc where memory ends, and accepted nothing.
+// At most once; what the transport loses is lost. An envelope counts as
+// acknowledged once Send accepted it, since nothing more will be known of it.
+//
+// Thread-safe. Send throws std::bad_alloc where memory ends, and has accepted
+// nothing.
 
 #ifndef CLUSTER_SERVER_BEST_EFFORT_PEER_H_
 #define CLUSTER_SERVER_BEST_EFFORT_PEER_H_

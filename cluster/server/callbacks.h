@@ -18,7 +18,6 @@
 #include <thread>
 
 #include "absl/status/status.h"
-#include "cluster/base/clock.h"
 #include "cluster/envelope.h"
 #include "cluster/peer_event.h"
 #include "cluster/server/inbox.h"

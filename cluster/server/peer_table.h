@@ -1,20 +1,18 @@
-// PeerTable: the members by id, read without a lock.
+// The members by id, read without a lock.
 //
 // A reader may hold a peer for as long as the table lives, so no object is
-// freed: one that was removed serves the next new member, and says for whom it
-// is (PeerType::id). Whoever found it compares that under the lock that it
-// takes. So memory is bounded by how many members there were at one time, not by
-// how many came and went. The table is a hash of pointers that grows by
-// doubling; the arrays that it outgrew are kept for readers that are in them.
+// freed. One that was removed serves the next new member (PeerType::id); its own
+// lock guards that. So memory is bounded by how many members there were at one
+// time. The table is a hash of pointers that grows by doubling, and keeps the
+// arrays that it outgrew for readers that are in them.
 //
-// Threads: Find and all are safe on any thread, and wait only where an id is
-// missing while members change. The rest is one thread's at a time. Errors:
-// none.
+// Find and all are thread-safe, and wait only where an id is missing while
+// members change. The rest is one thread's at a time.
 //
-//   PeerTable<Peer> table;
+//   PeerTable<ReliablePeer> table;
 //   table.Insert(std::move(peer));
-//   if (Peer* const found = table.Find(2)) found->Send(2, view);
-//   for (Peer* peer : table.all()) peer->Tick(now);
+//   if (ReliablePeer* const found = table.Find(2)) found->Send(2, view);
+//   for (ReliablePeer* peer : table.all()) peer->Tick(now);
 
 #ifndef CLUSTER_SERVER_PEER_TABLE_H_
 #define CLUSTER_SERVER_PEER_TABLE_H_

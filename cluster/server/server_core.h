@@ -5,13 +5,12 @@
 // other members; an Inbox for all that waits for the application; Callbacks that
 // run handlers.
 //
-// Errors: as Server says, but that a call may throw std::bad_alloc where memory
-// ends, with all as it was: Server turns that into OutOfMemory.
+// Threads and errors: as Server says, but that a call may throw std::bad_alloc
+// where memory ends, with all as it was. Server turns that into OutOfMemory.
 //
-// Threads: as Server says. Order of locks: stop, lifecycle, members, the
-// broadcaster's, then one peer's, then the inbox's. In a
-// child of fork a lock may be held for ever by a thread that is not there, so
-// every call looks first whether the server was started in this process.
+// Order of locks: stop, lifecycle, members, the broadcaster's, one peer's, the
+// inbox's. In a child of fork a lock may be held for ever by a thread that is not
+// there, so every call looks first whether this process started the server.
 
 #ifndef CLUSTER_SERVER_SERVER_CORE_H_
 #define CLUSTER_SERVER_SERVER_CORE_H_
