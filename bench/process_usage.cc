@@ -7,11 +7,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <string>
 
+#include "absl/strings/numbers.h"
 #include "cluster/base/check.h"
 
 namespace cluster {
@@ -28,8 +28,9 @@ void SetMaskOfAllThreads(const cpu_set_t& mask) {
   DIR* const tasks = opendir("/proc/self/task");
   CLUSTER_CHECK(tasks != nullptr, "/proc/self/task cannot be read");
   while (const dirent* task = readdir(tasks)) {
-    const int thread = std::atoi(task->d_name);
-    if (thread > 0) sched_setaffinity(thread, sizeof(mask), &mask);
+    int thread = 0;  // not for "." and ".."
+    if (absl::SimpleAtoi(task->d_name, &thread))
+      sched_setaffinity(thread, sizeof(mask), &mask);
   }
   closedir(tasks);
 }

@@ -28,8 +28,7 @@ std::string Shown(const std::string& file) {
 absl::Status SystemError(const std::string& file, int error) {
   const std::string text = absl::StrCat(
       Shown(file), ": cannot read the file: ", std::strerror(error));
-  if (error == ENOENT || error == ENOTDIR)
-    return absl::NotFoundError(text);
+  if (error == ENOENT || error == ENOTDIR) return absl::NotFoundError(text);
   return absl::InvalidArgumentError(text);
 }
 
