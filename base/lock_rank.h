@@ -13,6 +13,8 @@
 // Outermost first.
 #define CLUSTER_LOCK_RANKS(RANK) \
   RANK(kApplication)             \
+  RANK(kPeer)                    \
+  RANK(kRejections)              \
   RANK(kTransportStop)           \
   RANK(kTransport)               \
   RANK(kExchange)                \

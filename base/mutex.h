@@ -5,8 +5,8 @@
 // time that locks are taken in the order of lock_rank.h, and abort with both
 // names. With NDEBUG neither costs anything.
 //
-// A lambda is analysed alone. So wait in a while loop, not with a predicate, and
-// begin a lambda that runs under the lock with mutex_.AssertHeld().
+// clang analyses a lambda alone. So wait in a while loop, or begin the condition
+// with mutex_.AssertHeld(), like any lambda that runs under the lock.
 //
 //   void Put(int item) {
 //     MutexLock lock(&mutex_);
@@ -222,8 +222,8 @@ class CLUSTER_THREAD_ATTRIBUTE(scoped_lockable) WriterLock {
   SharedMutex* const mutex_;
 };
 
-// Waits may end for no reason: call them in a loop. `mutex` is the one that the
-// thread locked last.
+// `mutex` is the one that the thread locked last. Without a condition, waits may
+// end for no reason: call them in a loop.
 class CondVar {
  public:
   CondVar() = default;
@@ -250,6 +250,27 @@ class CondVar {
       CLUSTER_REQUIRES(mutex) {
     return WaitUntil(mutex, std::chrono::steady_clock::now() + time);
   }
+
+  template <typename Condition>
+  void Wait(Mutex* mutex, Condition condition) CLUSTER_REQUIRES(mutex) {
+    while (!condition()) Wait(mutex);
+  }
+  // False: the time is over, and the condition does not hold.
+  template <typename Clock, typename Duration, typename Condition>
+  bool WaitUntil(Mutex* mutex,
+                 const std::chrono::time_point<Clock, Duration>& deadline,
+                 Condition condition) CLUSTER_REQUIRES(mutex) {
+    while (!condition()) {
+      if (!WaitUntil(mutex, deadline)) return condition();
+    }
+    return true;
+  }
+  template <typename Rep, typename Period, typename Condition>
+  bool WaitFor(Mutex* mutex, const std::chrono::duration<Rep, Period>& time,
+               Condition condition) CLUSTER_REQUIRES(mutex) {
+    return WaitUntil(mutex, std::chrono::steady_clock::now() + time, condition);
+  }
+
   void NotifyOne() { changed_.notify_one(); }
   void NotifyAll() { changed_.notify_all(); }
 

@@ -19,14 +19,13 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <vector>
 
 #include "cluster/base/check.h"
+#include "cluster/base/mutex.h"
 
 namespace cluster {
 namespace bench {
@@ -48,8 +47,8 @@ class DeliveryCount {
   std::int64_t Count() const { return count_.load(std::memory_order_relaxed); }
 
   void Wait() {
-    std::unique_lock<std::mutex> lock(mutex_);
-    const bool all = reached_.wait_for(lock, std::chrono::minutes(2), [this] {
+    MutexLock lock(&mutex_);
+    const bool all = reached_.WaitFor(&mutex_, std::chrono::minutes(2), [this] {
       return count_.load(std::memory_order_acquire) >=
              target_.load(std::memory_order_relaxed);
     });
@@ -58,8 +57,8 @@ class DeliveryCount {
 
  private:
   void Signal() {
-    std::lock_guard<std::mutex> lock(mutex_);
-    reached_.notify_all();
+    MutexLock lock(&mutex_);
+    reached_.NotifyAll();
   }
 
   // Keeps receivers on different cores off one cache line. Not alignas: gcc 12
@@ -67,8 +66,8 @@ class DeliveryCount {
   char apart_[64];
   std::atomic<std::int64_t> count_{0};
   std::atomic<std::int64_t> target_{0};
-  std::mutex mutex_;
-  std::condition_variable reached_;
+  Mutex mutex_;
+  CondVar reached_;
 };
 
 inline std::vector<std::unique_ptr<DeliveryCount>> NewDeliveryCounts(

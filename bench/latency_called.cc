@@ -9,7 +9,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <utility>
@@ -25,6 +24,7 @@
 #include "bench/record.h"
 #include "bench/zmq_endpoint.h"
 #include "cluster/base/check.h"
+#include "cluster/base/mutex.h"
 
 namespace cluster {
 namespace bench {
@@ -56,7 +56,7 @@ class CalledSide {
   }
 
   ABSL_ATTRIBUTE_NOINLINE absl::Status Send(const Envelope& envelope) {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     zmq_msg_t message;
     const std::size_t bytes =
         RecordBytes(envelope.payload.size()) + kCheckBytes;
@@ -78,7 +78,7 @@ class CalledSide {
   }
 
   const Handler handler_;
-  std::mutex mutex_;  // guards push_ and sequence_
+  Mutex mutex_;  // guards push_ and sequence_
   std::uint64_t sequence_ = 0;
   ZmqEndpoint push_;
   ZmqEndpoint pull_;

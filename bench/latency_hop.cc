@@ -4,13 +4,12 @@
 // handler. Only on one core does a hop always cost the same.
 
 #include <chrono>
-#include <condition_variable>
-#include <mutex>
 #include <thread>
 
 #include "bench/cases.h"
 #include "bench/measure.h"
 #include "bench/process_usage.h"
+#include "cluster/base/mutex.h"
 
 namespace cluster {
 namespace bench {
@@ -22,21 +21,21 @@ class Turns {
 
   void Give(Turn turn) {
     {
-      std::lock_guard<std::mutex> lock(mutex_);
+      MutexLock lock(&mutex_);
       turn_ = turn;
     }
-    given_.notify_all();
+    given_.NotifyAll();
   }
   // False when it is over.
   bool Wait(Turn turn) {
-    std::unique_lock<std::mutex> lock(mutex_);
-    given_.wait(lock, [&] { return turn_ == turn || turn_ == kOver; });
+    MutexLock lock(&mutex_);
+    given_.Wait(&mutex_, [&] { return turn_ == turn || turn_ == kOver; });
     return turn_ == turn;
   }
 
  private:
-  std::mutex mutex_;
-  std::condition_variable given_;
+  Mutex mutex_;
+  CondVar given_;
   Turn turn_ = kNear;
 };
 

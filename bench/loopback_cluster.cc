@@ -1,17 +1,16 @@
 #include "bench/loopback_cluster.h"
 
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdlib>
 #include <filesystem>
-#include <mutex>
 #include <system_error>
 #include <utility>
 
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
 #include "cluster/base/check.h"
+#include "cluster/base/mutex.h"
 #include "programs/keygen/keys.h"
 
 ABSL_FLAG(std::size_t, frame_bytes, 0, "As in the config; 0: the default.");
@@ -27,20 +26,20 @@ namespace {
 class UpCount {
  public:
   void Add() {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     ++up_;
-    changed_.notify_all();
+    changed_.NotifyAll();
   }
   void WaitFor(int wanted) {
-    std::unique_lock<std::mutex> lock(mutex_);
-    const bool all = changed_.wait_for(lock, std::chrono::minutes(1),
-                                       [&] { return up_ >= wanted; });
+    MutexLock lock(&mutex_);
+    const bool all = changed_.WaitFor(&mutex_, std::chrono::minutes(1),
+                                      [&] { return up_ >= wanted; });
     CLUSTER_CHECK(all, "the servers did not find each other");
   }
 
  private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
+  Mutex mutex_;
+  CondVar changed_;
   int up_ = 0;
 };
 

@@ -2,15 +2,14 @@
 
 #include <zmq.h>
 
-#include <condition_variable>
 #include <cstring>
-#include <mutex>
 #include <string>
 #include <thread>
 
 #include "bench/raw_zmq.h"
 #include "bench/zmq_endpoint.h"
 #include "cluster/base/check.h"
+#include "cluster/base/mutex.h"
 
 namespace cluster {
 namespace bench {
@@ -94,29 +93,29 @@ class Mailbox {
  public:
   void Put(absl::string_view message) {
     {
-      std::lock_guard<std::mutex> lock(mutex_);
+      MutexLock lock(&mutex_);
       message_.assign(message.data(), message.size());
       full_ = true;
     }
-    changed_.notify_one();
+    changed_.NotifyOne();
   }
   // False once Close was called.
   bool Take(std::string* message) {
-    std::unique_lock<std::mutex> lock(mutex_);
-    changed_.wait(lock, [this] { return full_ || closed_; });
+    MutexLock lock(&mutex_);
+    changed_.Wait(&mutex_, [this] { return full_ || closed_; });
     full_ = false;
     message->swap(message_);
     return !closed_;
   }
   void Close() {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     closed_ = true;
-    changed_.notify_one();
+    changed_.NotifyOne();
   }
 
  private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
+  Mutex mutex_;
+  CondVar changed_;
   std::string message_;
   bool full_ = false;
   bool closed_ = false;

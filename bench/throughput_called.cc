@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <functional>
-#include <mutex>
 #include <string>
 
 #include "absl/base/attributes.h"
@@ -24,6 +23,7 @@
 #include "bench/raw_link.h"
 #include "bench/record.h"
 #include "cluster/base/check.h"
+#include "cluster/base/mutex.h"
 
 ABSL_DECLARE_FLAG(std::size_t, batch_bytes);
 
@@ -52,7 +52,7 @@ class SharedBatch {
   void Expect(std::int64_t envelopes) { left_ = envelopes; }
 
   ABSL_ATTRIBUTE_NOINLINE absl::Status Send(const Envelope& envelope) {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     if (left_ == 0) return absl::FailedPreconditionError("none is expected");
     if (room_ == 0) {
       room_ = std::min(left_, records_per_message_);
@@ -74,7 +74,7 @@ class SharedBatch {
   RawFanout* const fanout_;
   const std::size_t record_bytes_;
   const std::int64_t records_per_message_;
-  std::mutex mutex_;  // guards the rest
+  Mutex mutex_;  // guards the rest
   char* first_ = nullptr;
   char* out_ = nullptr;
   std::int64_t room_ = 0;

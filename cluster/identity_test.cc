@@ -4,14 +4,13 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "cluster/base/mutex.h"
 #include "cluster/server.h"
 #include "cluster/transport/forwarding_transport.h"
 #include "cluster/transport/memory/memory_transport.h"
@@ -76,9 +75,9 @@ class IdentityTest : public testing::TestWithParam<Delivery> {
     }
     servers_[0]->OnPeerEvent([this](const PeerEvent& event) {
       if (event.type != PeerEvent::kRejected) return;
-      std::lock_guard<std::mutex> lock(mutex_);
+      MutexLock lock(&mutex_);
       rejected_ = event;
-      changed_.notify_all();
+      changed_.NotifyAll();
     });
   }
 
@@ -95,8 +94,8 @@ class IdentityTest : public testing::TestWithParam<Delivery> {
     ASSERT_TRUE(servers_[1]->Send(envelope).ok());
   }
   PeerEvent WaitForRejection() {
-    std::unique_lock<std::mutex> lock(mutex_);
-    EXPECT_TRUE(changed_.wait_for(lock, std::chrono::seconds(30), [this] {
+    MutexLock lock(&mutex_);
+    EXPECT_TRUE(changed_.WaitFor(&mutex_, std::chrono::seconds(30), [this] {
       return rejected_.type == PeerEvent::kRejected;
     }));
     return rejected_;
@@ -105,8 +104,8 @@ class IdentityTest : public testing::TestWithParam<Delivery> {
   Config config_;
   std::atomic<int> seen_by_one_{2};
   const std::atomic<int> one_{1};
-  std::mutex mutex_;
-  std::condition_variable changed_;
+  Mutex mutex_;
+  CondVar changed_;
   PeerEvent rejected_;
   std::vector<std::unique_ptr<Server>> servers_;  // go first
 };

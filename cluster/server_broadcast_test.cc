@@ -2,7 +2,6 @@
 // server sends, over the memory transport.
 
 #include <memory>
-#include <mutex>
 #include <random>
 #include <string>
 #include <thread>
@@ -10,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "cluster/base/mutex.h"
 #include "cluster/server.h"
 #include "cluster/testing/test_server.h"
 #include "gtest/gtest.h"
@@ -31,7 +31,7 @@ class ServerBroadcastTest : public testing::Test {
       if (id > 1) {
         servers_.back()->OnEnvelope([this, recorder = recorders_.back().get()](
                                         const EnvelopeView& view) {
-          { std::lock_guard<std::mutex> lock(still_); }
+          { MutexLock lock(&still_mutex_); }
           recorder->Add(std::string(view.payload));
         });
       }
@@ -42,11 +42,6 @@ class ServerBroadcastTest : public testing::Test {
     for (auto& server : servers_) server->Stop();
   }
 
-  // While this lock is held, no handler returns: soon nothing is acknowledged
-  // any more, so that broadcasts gather for good.
-  std::unique_lock<std::mutex> HoldStill() {
-    return std::unique_lock<std::mutex>(still_);
-  }
   // For that windows are small. Until what would be a full frame waits for 2
   // and 3. Returns how many it took.
   std::uint64_t FillWindows() {
@@ -78,7 +73,9 @@ class ServerBroadcastTest : public testing::Test {
   }
 
   Config config_;
-  std::mutex still_;
+  // While a test holds it, no handler returns: soon nothing is acknowledged any
+  // more, so that broadcasts gather for good.
+  Mutex still_mutex_{LockRank::kApplication};
   std::vector<std::unique_ptr<Recorder>> recorders_;
   std::vector<std::unique_ptr<Server>> servers_;
 };
@@ -138,7 +135,7 @@ TEST_F(ServerBroadcastTest, NoneWaitsForAnother) {
 TEST_F(ServerBroadcastTest, EachIsInTheAccountsAtOnce) {
   StartAll(3, SmallWindows(3));
   {
-    const auto still = HoldStill();
+    const MutexLock still(&still_mutex_);
     std::uint64_t sent = FillWindows();
     for (int i = 0; i < 100; ++i, ++sent) Broadcast("x");
     const ServerStats stats = sender().Stats();
@@ -159,7 +156,7 @@ TEST_F(ServerBroadcastTest, ANewMemberGetsThoseSinceItWasAdded) {
   StartAll(4, SmallWindows(4));
   ASSERT_TRUE(sender().RemovePeer(4).ok());
   {
-    const auto still = HoldStill();
+    const MutexLock still(&still_mutex_);
     FillWindows();
     for (int i = 0; i < 100; ++i) Broadcast("before");
     ASSERT_TRUE(sender().AddPeer(4, "m4").ok());
@@ -173,7 +170,7 @@ TEST_F(ServerBroadcastTest, ANewMemberGetsThoseSinceItWasAdded) {
 
 TEST_F(ServerBroadcastTest, AFormerMemberIsChargedForThoseUntilItWasRemoved) {
   StartAll(3, SmallWindows(3));
-  const auto still = HoldStill();
+  const MutexLock still(&still_mutex_);
   std::uint64_t sent = FillWindows();
   for (int i = 0; i < 100; ++i, ++sent) Broadcast("before");
   ASSERT_TRUE(sender().RemovePeer(3).ok());
@@ -233,7 +230,7 @@ TEST_F(ServerBroadcastTest, StopCountsThoseThatNobodyGot) {
   Config config = SmallWindows(3);
   config.linger = absl::ZeroDuration();
   StartAll(3, std::move(config));
-  const auto still = HoldStill();
+  const MutexLock still(&still_mutex_);
   std::uint64_t sent = FillWindows();
   for (int i = 0; i < 100; ++i, ++sent) Broadcast("x");
   sender().Stop();

@@ -2,17 +2,16 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <future>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "cluster/base/mutex.h"
 #include "cluster/server.h"
 #include "cluster/testing/test_server.h"
 #include "cluster/transport/forwarding_transport.h"
@@ -109,8 +108,8 @@ TEST(ServerCallbacksTest, HandlersMayNotWait) {
   const Config config = MakeConfig(2);
   auto one = Started(1, config);
   auto two = Make(2, config);
-  std::mutex mutex;
-  std::condition_variable changed;
+  Mutex mutex;
+  CondVar changed;
   bool done = false;
   two->OnEnvelope([&](const EnvelopeView&) {
     EXPECT_EQ(two->Receive(kLong).status().code(),
@@ -122,16 +121,16 @@ TEST(ServerCallbacksTest, HandlersMayNotWait) {
     while ((status = two->Send(To(1, std::string(60000, 'x')), kLong)).ok()) {
     }
     EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
-    std::lock_guard<std::mutex> lock(mutex);
+    MutexLock lock(&mutex);
     done = true;
-    changed.notify_all();
+    changed.NotifyAll();
   });
   ASSERT_TRUE(two->Start().ok());
   ASSERT_TRUE(one->Send(To(2, "go")).ok());
-  std::unique_lock<std::mutex> lock(mutex);
+  MutexLock lock(&mutex);
   EXPECT_TRUE(
-      changed.wait_for(lock, std::chrono::seconds(30), [&] { return done; }));
-  lock.unlock();
+      changed.WaitFor(&mutex, std::chrono::seconds(30), [&] { return done; }));
+  lock.Unlock();
   EXPECT_EQ(two->Receive(kLong).status().code(),
             absl::StatusCode::kFailedPrecondition);
 }

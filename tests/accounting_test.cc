@@ -4,16 +4,15 @@
 
 #include <algorithm>
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <iostream>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "cluster/base/mutex.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/harness/accounts.h"
@@ -32,42 +31,42 @@ constexpr int kRounds = 3;
 class Witness {
  public:
   void OnEvent(const PeerEvent& event) {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     if (event.type == PeerEvent::kRestarted) {
       ++restarts_;
       unknown_fate_ += event.unknown_fate;
       resent_ += event.resent;
     }
-    changed_.notify_all();
+    changed_.NotifyAll();
   }
   void OnArrival() {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     ++arrivals_;
-    changed_.notify_all();
+    changed_.NotifyAll();
   }
   bool WaitForMoreArrivals(std::uint64_t count) {
-    std::unique_lock<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     const std::uint64_t goal = arrivals_ + count;
-    return changed_.wait_for(lock, std::chrono::seconds(60),
-                             [&] { return arrivals_ >= goal; });
+    return changed_.WaitFor(&mutex_, std::chrono::seconds(60),
+                            [&] { return arrivals_ >= goal; });
   }
   bool WaitForRestarts(int count) {
-    std::unique_lock<std::mutex> lock(mutex_);
-    return changed_.wait_for(lock, std::chrono::seconds(60),
-                             [&] { return restarts_ >= count; });
+    MutexLock lock(&mutex_);
+    return changed_.WaitFor(&mutex_, std::chrono::seconds(60),
+                            [&] { return restarts_ >= count; });
   }
   std::uint64_t unknown_fate() {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     return unknown_fate_;
   }
   std::uint64_t resent() {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     return resent_;
   }
 
  private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
+  Mutex mutex_;
+  CondVar changed_;
   int restarts_ = 0;
   std::uint64_t unknown_fate_ = 0;
   std::uint64_t resent_ = 0;

@@ -3,13 +3,11 @@
 // again.
 
 #include <algorithm>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -18,6 +16,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "cluster/base/mutex.h"
 #include "cluster/base/testing/failing_allocations.h"
 #include "gtest/gtest.h"
 #include "tests/harness/accounts.h"
@@ -32,24 +31,24 @@ constexpr absl::Duration kPatience = absl::Seconds(60);
 class Arrived {
  public:
   void Add(int receiver, const EnvelopeView& envelope) {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     payloads_[{receiver, envelope.lane}].emplace_back(envelope.payload);
     ++count_[receiver];
-    changed_.notify_all();
+    changed_.NotifyAll();
   }
   bool WaitForCount(int receiver, std::size_t count) {
-    std::unique_lock<std::mutex> lock(mutex_);
-    return changed_.wait_for(lock, absl::ToChronoSeconds(kPatience),
-                             [&] { return count_[receiver] >= count; });
+    MutexLock lock(&mutex_);
+    return changed_.WaitFor(&mutex_, absl::ToChronoSeconds(kPatience),
+                            [&] { return count_[receiver] >= count; });
   }
   std::vector<std::string> Of(int receiver, Lane lane) {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     return payloads_[{receiver, lane}];
   }
 
  private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
+  Mutex mutex_;
+  CondVar changed_;
   std::map<std::pair<int, Lane>, std::vector<std::string>> payloads_;
   std::map<int, std::size_t> count_;
 };

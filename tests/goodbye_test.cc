@@ -3,13 +3,12 @@
 // it is refused. Over each backend, plain and secured.
 
 #include <chrono>
-#include <condition_variable>
 #include <map>
-#include <mutex>
 #include <string>
 #include <tuple>
 #include <vector>
 
+#include "cluster/base/mutex.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/harness/test_cluster.h"
@@ -24,16 +23,16 @@ constexpr int kHearer = 2;
 class Told {
  public:
   void Add(const PeerEvent& event) {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     events_.push_back(event);
-    changed_.notify_all();
+    changed_.NotifyAll();
   }
 
   // The reason of the first event that has this in it; "" if none comes.
   std::string WaitForText(const std::string& text) {
-    std::unique_lock<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     std::string reason;
-    changed_.wait_for(lock, std::chrono::seconds(30), [&] {
+    changed_.WaitFor(&mutex_, std::chrono::seconds(30), [&] {
       for (const PeerEvent& event : events_) {
         if (event.reason.find(text) == std::string::npos) continue;
         reason = event.reason;
@@ -46,9 +45,9 @@ class Told {
 
   // The reason of the `count`th event of that type; "" if it does not come.
   std::string Wait(PeerEvent::Type type, int count) {
-    std::unique_lock<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     std::string reason;
-    changed_.wait_for(lock, std::chrono::seconds(30), [&] {
+    changed_.WaitFor(&mutex_, std::chrono::seconds(30), [&] {
       int seen = 0;
       for (const PeerEvent& event : events_) {
         if (event.type != type || ++seen != count) continue;
@@ -61,8 +60,8 @@ class Told {
   }
 
  private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
+  Mutex mutex_;
+  CondVar changed_;
   std::vector<PeerEvent> events_;
 };
 

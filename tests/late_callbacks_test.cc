@@ -2,16 +2,15 @@
 // the peer is removed and added: the peer is reached all the same.
 
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "cluster/base/mutex.h"
 #include "cluster/transport/forwarding_transport.h"
 #include "cluster/transport/registry.h"
 #include "gmock/gmock.h"
@@ -73,11 +72,11 @@ class LateCallbacksTest : public testing::TestWithParam<const char*> {
   LateCallbacksTest() {
     telling_->on_connected = [this](std::uint64_t generation, auto pass) {
       {
-        std::lock_guard<std::mutex> lock(mutex_);
+        MutexLock lock(&mutex_);
         connected_ = generation;
       }
       pass();
-      changed_.notify_all();
+      changed_.NotifyAll();
     };
     telling_->on_disconnected = [](std::uint64_t, auto pass) { pass(); };
     spec_.config.transport = GetParam();
@@ -99,9 +98,9 @@ class LateCallbacksTest : public testing::TestWithParam<const char*> {
 
   // Waits until server 1 is told of a connection of that generation.
   bool WaitForConnected(std::uint64_t generation) {
-    std::unique_lock<std::mutex> lock(mutex_);
-    return changed_.wait_for(lock, kDeadline,
-                             [&] { return connected_ >= generation; });
+    MutexLock lock(&mutex_);
+    return changed_.WaitFor(&mutex_, kDeadline,
+                            [&] { return connected_ >= generation; });
   }
 
   static absl::Status SendOne(Server* server) {
@@ -119,8 +118,8 @@ class LateCallbacksTest : public testing::TestWithParam<const char*> {
 
   const std::shared_ptr<Telling> telling_ = std::make_shared<Telling>();
   ClusterSpec spec_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
+  Mutex mutex_;
+  CondVar changed_;
   std::uint64_t connected_ = 0;  // the latest generation
 };
 
@@ -128,19 +127,19 @@ class LateCallbacksTest : public testing::TestWithParam<const char*> {
 TEST_P(LateCallbacksTest, ALossOfARemovedPeerDoesNotSilenceItsNextConnection) {
   std::vector<std::function<void()>> late;
   telling_->on_disconnected = [&](std::uint64_t generation, auto pass) {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     if (generation > 1) return pass();
     late.push_back(std::move(pass));
-    changed_.notify_all();
+    changed_.NotifyAll();
   };
   TestCluster cluster(spec_);
   ASSERT_TRUE(cluster.Start());
   ExpectReaches(&cluster.server(1));
   cluster.Stop(2);
   {
-    std::unique_lock<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     ASSERT_TRUE(
-        changed_.wait_for(lock, kDeadline, [&] { return !late.empty(); }));
+        changed_.WaitFor(&mutex_, kDeadline, [&] { return !late.empty(); }));
   }
   ASSERT_TRUE(cluster.Restart(2));
   ASSERT_TRUE(cluster.server(1).RemovePeer(2).ok());
@@ -148,7 +147,7 @@ TEST_P(LateCallbacksTest, ALossOfARemovedPeerDoesNotSilenceItsNextConnection) {
   ASSERT_TRUE(WaitForConnected(2));
   std::vector<std::function<void()>> told;
   {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     told.swap(late);
   }
   for (const auto& tell : told) tell();
@@ -191,9 +190,9 @@ TEST_P(PeerChangesTest, FlushWorksHoweverLossesAndChangesOfPeersMeet) {
   // told first.
   telling_->on_disconnected = [this](std::uint64_t generation, auto pass) {
     {
-      std::unique_lock<std::mutex> lock(mutex_);
-      changed_.wait_for(lock, std::chrono::milliseconds(20),
-                        [&] { return connected_ > generation; });
+      MutexLock lock(&mutex_);
+      changed_.WaitFor(&mutex_, std::chrono::milliseconds(20),
+                       [&] { return connected_ > generation; });
     }
     pass();
   };

@@ -1,16 +1,15 @@
 // Servers that stop, restart, join and leave at full load, over each backend.
 
-#include <condition_variable>
 #include <cstdint>
 #include <iostream>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <tuple>
 #include <utility>
 #include <vector>
 
+#include "cluster/base/mutex.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/harness/accounts.h"
@@ -34,7 +33,7 @@ constexpr int kRestarts = LIFECYCLE_RESTARTS;
 class Arrivals {
  public:
   void Add(const EnvelopeView& envelope) {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     MessageId& last = last_[{envelope.sender_id, envelope.lane}];
     const bool rises = envelope.message_id.incarnation > last.incarnation ||
                        (envelope.message_id.incarnation == last.incarnation &&
@@ -42,24 +41,24 @@ class Arrivals {
     EXPECT_TRUE(rises) << envelope.ToEnvelope() << " after " << last;
     last = envelope.message_id;
     ++counts_[envelope.sender_id];
-    changed_.notify_all();
+    changed_.NotifyAll();
   }
   void Clear() {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     last_.clear();
     counts_.clear();
   }
   // Waits for so many more of the sender.
   bool WaitForMore(int sender, std::uint64_t count) {
-    std::unique_lock<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     const std::uint64_t goal = counts_[sender] + count;
-    return changed_.wait_for(lock, std::chrono::seconds(60),
-                             [&] { return counts_[sender] >= goal; });
+    return changed_.WaitFor(&mutex_, std::chrono::seconds(60),
+                            [&] { return counts_[sender] >= goal; });
   }
 
  private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
+  Mutex mutex_;
+  CondVar changed_;
   std::map<std::pair<int, Lane>, MessageId> last_;
   std::map<int, std::uint64_t> counts_;
 };

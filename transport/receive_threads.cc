@@ -11,6 +11,7 @@ absl::Status ReceiveThreads::Start(TransportHandler* handler,
   handler_ = handler;
   turn_ = std::move(turn);
   absl::Status status;
+  MutexLock lock(&threads_mutex_);
   for (std::thread& thread : threads_) {
     if (status.ok())
       status = StartThread(
@@ -22,7 +23,7 @@ absl::Status ReceiveThreads::Start(TransportHandler* handler,
 void ReceiveThreads::Stop(const std::function<void()>& wake) {
   relief_.Close();
   wake();
-  std::lock_guard<std::mutex> lock(stop_mutex_);
+  MutexLock lock(&threads_mutex_);
   for (std::thread& thread : threads_) {
     if (thread.joinable()) thread.join();
   }

@@ -17,10 +17,10 @@
 
 #include <array>
 #include <functional>
-#include <mutex>
 #include <thread>
 
 #include "absl/status/status.h"
+#include "cluster/base/mutex.h"
 #include "cluster/transport/relief.h"
 #include "cluster/transport/transport.h"
 
@@ -49,8 +49,8 @@ class ReceiveThreads {
   TransportHandler* handler_ = nullptr;
   std::function<bool()> turn_;
   Relief relief_;
-  std::mutex stop_mutex_;
-  std::array<std::thread, 2> threads_;
+  Mutex threads_mutex_;  // held over the joins
+  std::array<std::thread, 2> threads_ CLUSTER_GUARDED_BY(threads_mutex_);
 };
 
 }  // namespace cluster

@@ -1,8 +1,6 @@
 #include "cluster/transport/receive_threads.h"
 
-#include <condition_variable>
-#include <mutex>
-
+#include "cluster/base/mutex.h"
 #include "cluster/transport/contract/recording_handler.h"
 #include "gtest/gtest.h"
 
@@ -13,26 +11,26 @@ namespace {
 class Frames {
  public:
   void Add() {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     ++waiting_;
-    changed_.notify_all();
+    changed_.NotifyAll();
   }
   void Wake() {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     woken_ = true;
-    changed_.notify_all();
+    changed_.NotifyAll();
   }
   bool Turn() {
-    std::unique_lock<std::mutex> lock(mutex_);
-    changed_.wait(lock, [this] { return waiting_ > 0 || woken_; });
+    MutexLock lock(&mutex_);
+    changed_.Wait(&mutex_, [this] { return waiting_ > 0 || woken_; });
     if (waiting_ == 0) return false;
     --waiting_;
     return true;
   }
 
  private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
+  Mutex mutex_;
+  CondVar changed_;
   int waiting_ = 0;
   bool woken_ = false;
 };

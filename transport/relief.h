@@ -29,9 +29,9 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
-#include <mutex>
+
+#include "cluster/base/mutex.h"
 
 namespace cluster {
 
@@ -55,15 +55,15 @@ class Relief {
     if (vacant_.exchange(false, std::memory_order_acquire)) return true;
     std::uint64_t seen = 0;
     int idle_looks = 0;
-    std::unique_lock<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     while (!closed()) {
       const std::uint64_t before = seen;
       if (Look(&seen)) return true;
       idle_looks = seen == before && seen % 2 == 0 ? idle_looks + 1 : 0;
       if (idle_looks < kIdleLooksMax) {
-        changed_.wait_for(lock, kLookInterval);
+        changed_.WaitFor(&mutex_, kLookInterval);
       } else {
-        Park(&lock, seen);
+        Park(seen);
         idle_looks = 0;
       }
     }
@@ -105,10 +105,10 @@ class Relief {
   // role until it leaves its loop. Idempotent.
   void Close() {
     {
-      std::lock_guard<std::mutex> lock(mutex_);
+      MutexLock lock(&mutex_);
       closed_.store(true, std::memory_order_relaxed);
     }
-    changed_.notify_all();
+    changed_.NotifyAll();
   }
   bool closed() const { return closed_.load(std::memory_order_relaxed); }
 
@@ -116,31 +116,30 @@ class Relief {
   bool parked() const { return parked_.load(std::memory_order_relaxed); }
 
  private:
-  // Either the holder's next Enter sees that somebody is parked, or who parks
+  // Either the holder's next Enter sees that a thread is parked, or that thread
   // sees that the state has changed: each writes before it reads.
-  void Park(std::unique_lock<std::mutex>* lock, std::uint64_t seen) {
+  void Park(std::uint64_t seen) CLUSTER_REQUIRES(mutex_) {
     parked_.store(true, std::memory_order_seq_cst);
     if (state_.load(std::memory_order_seq_cst) != seen) return;
-    changed_.wait(*lock, [this] {
-      return closed() || !parked_.load(std::memory_order_relaxed);
-    });
+    while (!closed() && parked_.load(std::memory_order_relaxed))
+      changed_.Wait(&mutex_);
   }
   void Unpark() {
     {
-      std::lock_guard<std::mutex> lock(mutex_);
+      MutexLock lock(&mutex_);
       parked_.store(false, std::memory_order_relaxed);
     }
-    changed_.notify_all();
+    changed_.NotifyAll();
   }
 
-  // Counts up: odd while the holder is in a callback. Whoever moves it from odd
-  // to even holds the role, so a value is never met twice.
+  // Counts up: odd while the holder is in a callback. The thread that moves it
+  // from odd to even holds the role, so a value never comes twice.
   std::atomic<std::uint64_t> state_{0};
   std::atomic<bool> vacant_{true};
   std::atomic<bool> closed_{false};
   std::atomic<bool> parked_{false};
-  std::mutex mutex_;
-  std::condition_variable changed_;
+  Mutex mutex_;  // of changed_; closed_ and parked_ are read without it
+  CondVar changed_;
 };
 
 }  // namespace cluster

@@ -1,10 +1,9 @@
 #include "cluster/transport/relief.h"
 
 #include <atomic>
-#include <condition_variable>
-#include <mutex>
 #include <thread>
 
+#include "cluster/base/mutex.h"
 #include "gtest/gtest.h"
 
 namespace cluster {
@@ -14,18 +13,18 @@ namespace {
 class Gate {
  public:
   void Open() {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     open_ = true;
-    changed_.notify_all();
+    changed_.NotifyAll();
   }
   void Wait() {
-    std::unique_lock<std::mutex> lock(mutex_);
-    changed_.wait(lock, [this] { return open_; });
+    MutexLock lock(&mutex_);
+    changed_.Wait(&mutex_, [this] { return open_; });
   }
 
  private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
+  Mutex mutex_;
+  CondVar changed_;
   bool open_ = false;
 };
 

@@ -20,7 +20,7 @@ BestEffortPeer::BestEffortPeer(int id, const Codec* codec,
 SendOutcome BestEffortPeer::Send(int id, const EnvelopeView& envelope) {
   if (envelope.payload.size() > payload_bytes_max_)
     return SendOutcome::kTooLarge;
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   if (this->id() != id || left_) return SendOutcome::kRemoved;
   if (!dialled_ || !writable_) return SendOutcome::kFull;
   std::string message;
@@ -42,8 +42,9 @@ SendOutcome BestEffortPeer::Send(int id, const EnvelopeView& envelope) {
 bool BestEffortPeer::WaitForRoom(
     int id, const EnvelopeView&,
     std::chrono::steady_clock::time_point deadline) {
-  std::unique_lock<std::mutex> lock(mutex_);
-  return changed_.wait_until(lock, deadline, [&] {
+  MutexLock lock(&mutex_);
+  return changed_.WaitUntil(&mutex_, deadline, [&] {
+    mutex_.AssertHeld();
     return (dialled_ && writable_) || this->id() != id || left_;
   });
 }
@@ -51,15 +52,15 @@ bool BestEffortPeer::WaitForRoom(
 absl::Status BestEffortPeer::Connect(const std::string& address) {
   std::uint64_t generation;
   {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     generation = generations_.Draw();
   }
   absl::Status status = transport_->Connect(id(), address, generation);
   if (!status.ok()) return status;
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   generations_.Hear(generation);
   dialled_ = true;
-  changed_.notify_all();
+  changed_.NotifyAll();
   return status;
 }
 
@@ -72,25 +73,25 @@ void BestEffortPeer::Event(PeerEvent::Type type, absl::string_view reason) {
 }
 
 void BestEffortPeer::Leave() {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   left_ = true;
-  changed_.notify_all();
+  changed_.NotifyAll();
 }
 
 PeerStats BestEffortPeer::Remove() {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   if (id() == kNobody) return stats_;
   dialled_ = false;
   generations_.End();
   stats_.up = false;
   Event(PeerEvent::kRemoved, "RemovePeer");
   Serve(kNobody);
-  changed_.notify_all();
+  changed_.NotifyAll();
   return stats_;
 }
 
 void BestEffortPeer::Join(int id, const PeerStats& before) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   stats_ = before;
   stats_.peer = id;
   generations_.End();
@@ -99,7 +100,7 @@ void BestEffortPeer::Join(int id, const PeerStats& before) {
 }
 
 void BestEffortPeer::OnConnected(int id, std::uint64_t generation) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   if (this->id() != id || !generations_.Hear(generation) || stats_.up) return;
   stats_.up = true;
   ++stats_.sessions;
@@ -108,7 +109,7 @@ void BestEffortPeer::OnConnected(int id, std::uint64_t generation) {
 
 void BestEffortPeer::OnDisconnected(int id, std::uint64_t generation,
                                     absl::string_view reason) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   if (this->id() != id || !generations_.Hear(generation)) return;
   stats_.last_trouble = std::string(reason);
   if (!stats_.up) return;
@@ -117,14 +118,14 @@ void BestEffortPeer::OnDisconnected(int id, std::uint64_t generation,
 }
 
 void BestEffortPeer::OnWritable(int id) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   if (this->id() != id) return;
   writable_ = true;
-  changed_.notify_all();
+  changed_.NotifyAll();
 }
 
 bool BestEffortPeer::CountReceived(int id, std::size_t message_bytes) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   if (this->id() != id) return false;
   ++stats_.received;
   ++stats_.frames_received;
@@ -134,7 +135,7 @@ bool BestEffortPeer::CountReceived(int id, std::size_t message_bytes) {
 
 bool BestEffortPeer::CountRefusal(int id, RefusalReason reason,
                                   absl::string_view trouble) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   if (this->id() != id) return false;
   ++stats_.refused[static_cast<std::size_t>(reason)];
   stats_.last_trouble.assign(trouble.data(), trouble.size());
@@ -142,7 +143,7 @@ bool BestEffortPeer::CountRefusal(int id, RefusalReason reason,
 }
 
 PeerStats BestEffortPeer::Stats() const {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   return stats_;
 }
 

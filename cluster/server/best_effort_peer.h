@@ -10,11 +10,10 @@
 #define CLUSTER_SERVER_BEST_EFFORT_PEER_H_
 
 #include <algorithm>
-#include <condition_variable>
 #include <cstddef>
-#include <mutex>
 #include <string>
 
+#include "cluster/base/mutex.h"
 #include "cluster/codec/codec.h"
 #include "cluster/server/generations.h"
 #include "cluster/server/inbox.h"
@@ -64,7 +63,8 @@ class BestEffortPeer : public Peer {
   bool CountRefusal(int id, RefusalReason reason, absl::string_view trouble);
 
  private:
-  void Event(PeerEvent::Type type, absl::string_view reason);
+  void Event(PeerEvent::Type type, absl::string_view reason)
+      CLUSTER_REQUIRES(mutex_);
 
   const Codec* const codec_;
   const std::size_t payload_bytes_max_;
@@ -72,13 +72,14 @@ class BestEffortPeer : public Peer {
   Transport* const transport_;
   Inbox* const inbox_;
 
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;
-  Generations generations_;
-  bool dialled_ = false;  // else the transport would lose what it is given
-  bool writable_ = true;
-  bool left_ = false;  // the server stops
-  PeerStats stats_;
+  mutable Mutex mutex_{LockRank::kPeer};
+  CondVar changed_;
+  Generations generations_ CLUSTER_GUARDED_BY(mutex_);
+  // Until then the transport would lose every message.
+  bool dialled_ CLUSTER_GUARDED_BY(mutex_) = false;
+  bool writable_ CLUSTER_GUARDED_BY(mutex_) = true;
+  bool left_ CLUSTER_GUARDED_BY(mutex_) = false;  // the server stops
+  PeerStats stats_ CLUSTER_GUARDED_BY(mutex_);
 };
 
 }  // namespace cluster

@@ -2,16 +2,15 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "absl/types/optional.h"
+#include "cluster/base/mutex.h"
 #include "cluster/codec/registry.h"
 #include "gtest/gtest.h"
 
@@ -294,19 +293,19 @@ TEST(InboxTest, AnEventThatMovesBackWakesAReader) {
 class TakenCount {
  public:
   void Add() {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     ++taken_;
-    changed_.notify_all();
+    changed_.NotifyAll();
   }
   bool WaitFor(int wanted) {
-    std::unique_lock<std::mutex> lock(mutex_);
-    return changed_.wait_for(lock, std::chrono::seconds(30),
-                             [&] { return taken_ >= wanted; });
+    MutexLock lock(&mutex_);
+    return changed_.WaitFor(&mutex_, std::chrono::seconds(30),
+                            [&] { return taken_ >= wanted; });
   }
 
  private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
+  Mutex mutex_;
+  CondVar changed_;
   int taken_ = 0;
 };
 

@@ -22,7 +22,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <utility>
 #include <vector>
 
@@ -30,13 +29,17 @@
 #include "absl/base/optimization.h"
 #include "absl/types/span.h"
 #include "cluster/base/check.h"
+#include "cluster/base/mutex.h"
 
 namespace cluster {
 
 template <typename PeerType>
 class PeerTable {
  public:
-  PeerTable() { Grow(kSlotsMin); }
+  PeerTable() {
+    MutexLock lock(&mutex_);
+    Grow(kSlotsMin);
+  }
 
   // The member with that id; null if there is none.
   PeerType* Find(int id) const {
@@ -73,7 +76,7 @@ class PeerTable {
   void Reinsert(PeerType* peer) { Publish(peer); }
   // The member is not found any more; Release follows when it serves nobody.
   void Erase(PeerType* member) {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     const Table& table = *table_.load(std::memory_order_relaxed);
     std::size_t slot = Home(table, member->id());
     while (table.At(slot) != member) slot = table.After(slot);
@@ -141,7 +144,7 @@ class PeerTable {
     const bool changing = changes % 2 != 0;
     if (!changing && changes_.load(std::memory_order_acquire) == changes)
       return nullptr;
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     return Probe(*table_.load(std::memory_order_relaxed), id);
   }
 
@@ -150,7 +153,7 @@ class PeerTable {
   void EndChange() { changes_.fetch_add(1, std::memory_order_acq_rel); }
 
   void Publish(PeerType* member) {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     CLUSTER_CHECK(
         Probe(*table_.load(std::memory_order_relaxed), member->id()) == nullptr,
         "the id is in the table");
@@ -162,7 +165,7 @@ class PeerTable {
     EndChange();
   }
 
-  void Grow(unsigned bits) {
+  void Grow(unsigned bits) CLUSTER_REQUIRES(mutex_) {
     bits_ = bits;
     auto table = std::make_unique<Table>(bits);
     if (!tables_.empty()) {
@@ -212,12 +215,12 @@ class PeerTable {
     list_.store(list, std::memory_order_release);
   }
 
-  mutable std::mutex mutex_;  // held over each change
+  mutable Mutex mutex_;  // held over each change of the table
   std::atomic<std::uint64_t> changes_{0};
   std::atomic<const Table*> table_{nullptr};
-  std::vector<std::unique_ptr<const Table>> tables_;
-  unsigned bits_ = 0;
-  std::size_t members_ = 0;
+  std::vector<std::unique_ptr<const Table>> tables_ CLUSTER_GUARDED_BY(mutex_);
+  unsigned bits_ CLUSTER_GUARDED_BY(mutex_) = 0;
+  std::size_t members_ CLUSTER_GUARDED_BY(mutex_) = 0;
 
   static inline const List kEmptyList{0};
   std::atomic<const List*> list_{&kEmptyList};

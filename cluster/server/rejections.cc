@@ -27,7 +27,7 @@ void Rejections::Add(const Rejection& rejection) {
 }
 
 void Rejections::Count(RefusalReason reason) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   ++counts_[static_cast<std::size_t>(reason)];
 }
 
@@ -36,7 +36,7 @@ void Rejections::Report(RefusalReason reason, int peer, absl::string_view text,
   PeerEvent event;
   event.type = PeerEvent::kRejected;
   {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     event.peer = is_member_(peer) ? peer : PeerEvent::kNobody;
     Ration& ration = rations_[{reason, event.peer}];
     if (now - ration.last < kEventInterval) {
@@ -51,14 +51,14 @@ void Rejections::Report(RefusalReason reason, int peer, absl::string_view text,
 }
 
 void Rejections::Forget(int id) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   for (auto ration = rations_.begin(); ration != rations_.end();)
     ration =
         ration->first.second == id ? rations_.erase(ration) : std::next(ration);
 }
 
 Rejections::Counts Rejections::counts() const {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   return counts_;
 }
 

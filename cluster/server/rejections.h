@@ -18,13 +18,13 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <mutex>
 #include <utility>
 
 #include "absl/base/optimization.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
+#include "cluster/base/mutex.h"
 #include "cluster/peer_event.h"
 #include "cluster/stats.h"
 #include "cluster/transport/transport.h"
@@ -75,9 +75,10 @@ class Rejections {
   const std::function<void(PeerEvent)> push_;
   const std::function<bool(int)> is_member_;
   const bool secured_;
-  mutable std::mutex mutex_;
-  Counts counts_{};
-  std::map<std::pair<RefusalReason, int>, Ration> rations_;
+  mutable Mutex mutex_{LockRank::kRejections};
+  Counts counts_ CLUSTER_GUARDED_BY(mutex_){};
+  std::map<std::pair<RefusalReason, int>, Ration> rations_
+      CLUSTER_GUARDED_BY(mutex_);
 };
 
 }  // namespace cluster

@@ -18,9 +18,9 @@ absl::Status Ticker::Start() {
 
 void Ticker::Stop() {
   {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     stopping_ = true;
-    stop_.notify_all();
+    stop_.NotifyAll();
   }
   if (thread_.joinable()) thread_.join();
 }
@@ -38,12 +38,14 @@ std::chrono::steady_clock::time_point Ticker::Next(bool busy) const {
 }
 
 void Ticker::Loop() {
-  std::unique_lock<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   while (!stopping_) {
-    lock.unlock();
+    lock.Unlock();
     const bool busy = tick_();
-    lock.lock();
-    stop_.wait_until(lock, Next(busy), [this] { return stopping_; });
+    lock.Lock();
+    const auto next = Next(busy);
+    while (!stopping_ && stop_.WaitUntil(&mutex_, next)) {
+    }
   }
 }
 

@@ -8,13 +8,12 @@
 #define CLUSTER_SERVER_TICKER_H_
 
 #include <chrono>
-#include <condition_variable>
 #include <functional>
-#include <mutex>
 #include <thread>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "cluster/base/mutex.h"
 
 namespace cluster {
 
@@ -38,9 +37,9 @@ class Ticker {
   const absl::Duration soon_;
   const absl::Duration leisure_;
   const std::function<bool()> tick_;
-  std::mutex mutex_;
-  std::condition_variable stop_;
-  bool stopping_ = false;
+  Mutex mutex_;
+  CondVar stop_;
+  bool stopping_ CLUSTER_GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };
 

@@ -22,6 +22,7 @@ MemoryBudget::MemoryBudget(const MemoryParts& parts, int peers,
     : parts_(parts),
       batch_bytes_(batch_bytes),
       peers_max_(static_cast<std::size_t>(std::max(peers, 1))) {
+  MutexLock lock(&mutex_);
   ShareOut();
 }
 
@@ -55,16 +56,18 @@ bool MemoryBudget::Raise(Share* share, std::size_t reserved) {
 }
 
 std::uint64_t MemoryBudget::BeginWait() {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   waiting_.fetch_add(1, std::memory_order_relaxed);
   return changes_;
 }
 
 bool MemoryBudget::WaitForChange(
     std::uint64_t* ticket, std::chrono::steady_clock::time_point deadline) {
-  std::unique_lock<std::mutex> lock(mutex_);
-  const bool changed =
-      changed_.wait_until(lock, deadline, [&] { return changes_ != *ticket; });
+  MutexLock lock(&mutex_);
+  const bool changed = changed_.WaitUntil(&mutex_, deadline, [&] {
+    mutex_.AssertHeld();
+    return changes_ != *ticket;
+  });
   *ticket = changes_;
   return changed;
 }
@@ -75,17 +78,17 @@ void MemoryBudget::EndWait() {
 
 void MemoryBudget::Changed() {
   if (waiting_.load(std::memory_order_relaxed) == 0) return;
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   Wake();
 }
 
 void MemoryBudget::Wake() {
   ++changes_;
-  if (waiting_.load(std::memory_order_relaxed) > 0) changed_.notify_all();
+  if (waiting_.load(std::memory_order_relaxed) > 0) changed_.NotifyAll();
 }
 
 std::size_t MemoryBudget::reassembly_bytes() const {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   return claimed_;
 }
 
@@ -106,13 +109,15 @@ bool MemoryBudget::MayClaim(std::uint64_t share, std::size_t bytes) {
   if (claimed_ + bytes <= pool) {
     if (midway) return true;
     const auto first =
-        std::find_if(line_.begin(), line_.end(),
-                     [&](std::uint64_t id) { return !HasUnfinished(id); });
+        std::find_if(line_.begin(), line_.end(), [&](std::uint64_t id) {
+          mutex_.AssertHeld();
+          return !HasUnfinished(id);
+        });
     return first == line_.end() || *first == share;
   }
   if (!midway || claimed_ + bytes > parts_.reassembly) return false;
   if (over_ == 0) {
-    // Claims lie in the order of their ages.
+    // Claims are in the order of their ages.
     const auto oldest =
         std::find_if(claims_.begin(), claims_.end(),
                      [](const Claim& claim) { return !claim.finished; });
@@ -122,14 +127,14 @@ bool MemoryBudget::MayClaim(std::uint64_t share, std::size_t bytes) {
 }
 
 void MemoryBudget::FinishClaim(std::uint64_t claim) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   for (Claim& one : claims_) {
     if (one.id == claim) one.finished = true;
   }
 }
 
 void MemoryBudget::DropClaim(std::uint64_t claim) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   const auto found =
       std::find_if(claims_.begin(), claims_.end(),
                    [&](const Claim& one) { return one.id == claim; });
@@ -155,7 +160,7 @@ void ReassemblyClaim::Drop() {
 MemoryShare::MemoryShare(std::shared_ptr<MemoryBudget> budget,
                          std::size_t window_bytes_max)
     : budget_(std::move(budget)) {
-  std::lock_guard<std::mutex> lock(budget_->mutex_);
+  MutexLock lock(&budget_->mutex_);
   id_ = ++budget_->last_id_;
   budget_->shares_.push_back({id_, 0, 0});
   budget_->ShareOut();
@@ -177,7 +182,7 @@ MemoryShare::MemoryShare(std::shared_ptr<MemoryBudget> budget,
 }
 
 MemoryShare::~MemoryShare() {
-  std::lock_guard<std::mutex> lock(budget_->mutex_);
+  MutexLock lock(&budget_->mutex_);
   MemoryBudget::Share* const share = budget_->Find(id_);
   budget_->reserved_ -= share->reserved;
   budget_->windows_ -= share->window;
@@ -200,7 +205,7 @@ void MemoryShare::Divide(std::size_t guarantee) {
 }
 
 bool MemoryShare::Reserve(Lane lane, std::size_t used, std::size_t bytes) {
-  std::lock_guard<std::mutex> lock(budget_->mutex_);
+  MutexLock lock(&budget_->mutex_);
   const std::size_t guarantee = budget_->guarantee_;
   Divide(guarantee);
   const std::size_t need = used + bytes + kept_[static_cast<std::size_t>(lane)];
@@ -220,7 +225,7 @@ void MemoryShare::TrimBeyond(std::size_t used) {
       used + spare_ + kept_[static_cast<std::size_t>(Lane::kBulk)];
   // A stream would give back and reserve the same with each frame.
   if (needed > guarantee && reserved_ <= needed + budget_->batch_bytes_) return;
-  std::lock_guard<std::mutex> lock(budget_->mutex_);
+  MutexLock lock(&budget_->mutex_);
   MemoryBudget::Share* const share = budget_->Find(id_);
   const std::size_t reserved =
       std::min(share->reserved, std::max(needed, guarantee));
@@ -233,7 +238,7 @@ void MemoryShare::TrimBeyond(std::size_t used) {
 }
 
 ReassemblyClaim MemoryShare::Claim(std::size_t bytes) {
-  std::lock_guard<std::mutex> lock(budget_->mutex_);
+  MutexLock lock(&budget_->mutex_);
   auto& line = budget_->line_;
   if (!budget_->MayClaim(id_, bytes)) {
     if (std::find(line.begin(), line.end(), id_) == line.end())
@@ -248,16 +253,17 @@ ReassemblyClaim MemoryShare::Claim(std::size_t bytes) {
 }
 
 void MemoryShare::LeaveLine() {
-  std::lock_guard<std::mutex> lock(budget_->mutex_);
+  MutexLock lock(&budget_->mutex_);
   auto& line = budget_->line_;
   line.erase(std::remove(line.begin(), line.end(), id_), line.end());
 }
 
 bool MemoryShare::OthersWait() const {
-  std::lock_guard<std::mutex> lock(budget_->mutex_);
-  const auto& line = budget_->line_;
-  return std::any_of(line.begin(), line.end(),
-                     [this](std::uint64_t id) { return id != id_; });
+  MutexLock lock(&budget_->mutex_);
+  for (const std::uint64_t id : budget_->line_) {
+    if (id != id_) return true;
+  }
+  return false;
 }
 
 }  // namespace cluster

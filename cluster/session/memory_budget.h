@@ -24,13 +24,12 @@
 #include <array>
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <vector>
 
+#include "cluster/base/mutex.h"
 #include "cluster/config/memory.h"
 #include "cluster/envelope.h"
 
@@ -77,16 +76,16 @@ class MemoryBudget {
     bool finished;
   };
 
-  // With the lock held.
-  Share* Find(std::uint64_t share);
-  void ShareOut();
+  Share* Find(std::uint64_t share) CLUSTER_REQUIRES(mutex_);
+  void ShareOut() CLUSTER_REQUIRES(mutex_);
   std::size_t Excess(std::size_t reserved) const {
     return reserved > guarantee_ ? reserved - guarantee_ : 0;
   }
-  bool Raise(Share* share, std::size_t reserved);
-  void Wake();
-  bool HasUnfinished(std::uint64_t share) const;
-  bool MayClaim(std::uint64_t share, std::size_t bytes);
+  bool Raise(Share* share, std::size_t reserved) CLUSTER_REQUIRES(mutex_);
+  void Wake() CLUSTER_REQUIRES(mutex_);
+  bool HasUnfinished(std::uint64_t share) const CLUSTER_REQUIRES(mutex_);
+  bool MayClaim(std::uint64_t share, std::size_t bytes)
+      CLUSTER_REQUIRES(mutex_);
 
   void FinishClaim(std::uint64_t claim);
   void DropClaim(std::uint64_t claim);
@@ -94,23 +93,27 @@ class MemoryBudget {
   const MemoryParts parts_;
   const std::size_t batch_bytes_;
 
-  mutable std::mutex mutex_;  // guards the rest; atomics are read without it
-  std::uint64_t last_id_ = 0;
-  std::vector<Share> shares_;
-  std::size_t peers_max_;  // that there have been at once
-  std::atomic<std::size_t> guarantee_{0};
-  std::size_t reserved_ = 0;  // by all
-  std::size_t pooled_ = 0;    // beyond their guarantees
-  std::size_t windows_ = 0;   // granted
+  mutable Mutex mutex_;
+  std::uint64_t last_id_ CLUSTER_GUARDED_BY(mutex_) = 0;
+  std::vector<Share> shares_ CLUSTER_GUARDED_BY(mutex_);
+  // The most at one time so far.
+  std::size_t peers_max_ CLUSTER_GUARDED_BY(mutex_);
+  std::atomic<std::size_t> guarantee_{0};  // written under mutex_
+  // By all; beyond their guarantees; granted.
+  std::size_t reserved_ CLUSTER_GUARDED_BY(mutex_) = 0;
+  std::size_t pooled_ CLUSTER_GUARDED_BY(mutex_) = 0;
+  std::size_t windows_ CLUSTER_GUARDED_BY(mutex_) = 0;
 
-  std::condition_variable changed_;
-  std::uint64_t changes_ = 0;
+  CondVar changed_;
+  std::uint64_t changes_ CLUSTER_GUARDED_BY(mutex_) = 0;
   std::atomic<int> waiting_{0};
 
-  std::vector<Claim> claims_;
-  std::size_t claimed_ = 0;
-  std::uint64_t over_ = 0;           // the share that may exceed the pool, or 0
-  std::vector<std::uint64_t> line_;  // shares that wait, in order
+  std::vector<Claim> claims_ CLUSTER_GUARDED_BY(mutex_);
+  std::size_t claimed_ CLUSTER_GUARDED_BY(mutex_) = 0;
+  // The share that may exceed the pool, or 0.
+  std::uint64_t over_ CLUSTER_GUARDED_BY(mutex_) = 0;
+  // Shares that wait, in order.
+  std::vector<std::uint64_t> line_ CLUSTER_GUARDED_BY(mutex_);
 };
 
 // Room for one large record. Gives it back when it goes.

@@ -19,14 +19,13 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "cluster/base/mutex.h"
 #include "cluster/server.h"
 #include "cluster/transport/memory/memory_transport.h"
 #include "gtest/gtest.h"
@@ -79,19 +78,19 @@ class Recorder {
     });
   }
   void Add(std::string text) {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     texts_.push_back(std::move(text));
-    changed_.notify_all();
+    changed_.NotifyAll();
   }
   void Clear() {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     texts_.clear();
   }
   // Waits until the text is there, and returns all up to it.
   std::vector<std::string> WaitFor(const std::string& text) {
-    std::unique_lock<std::mutex> lock(mutex_);
-    EXPECT_TRUE(changed_.wait_for(
-        lock, std::chrono::seconds(30),
+    MutexLock lock(&mutex_);
+    EXPECT_TRUE(changed_.WaitFor(
+        &mutex_, std::chrono::seconds(30),
         [&] {
           return std::find(texts_.begin(), texts_.end(), text) != texts_.end();
         }))
@@ -100,8 +99,8 @@ class Recorder {
   }
 
  private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
+  Mutex mutex_;
+  CondVar changed_;
   std::vector<std::string> texts_;
 };
 

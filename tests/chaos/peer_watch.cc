@@ -12,25 +12,25 @@ constexpr std::chrono::minutes kPatience{1};
 }  // namespace
 
 void PeerWatch::Add(int observer, const PeerEvent& event) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   Seen& seen = seen_[{observer, event.peer}];
   seen.up = event.type == PeerEvent::kUp;
   if (event.type == PeerEvent::kDown) ++seen.downs;
-  changed_.notify_all();
+  changed_.NotifyAll();
 }
 
 int PeerWatch::Downs(int observer, int peer) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   return seen_[{observer, peer}].downs;
 }
 
 template <typename Condition>
 bool PeerWatch::WaitUntil(int observer, int peer, const char* what,
                           Condition condition) {
-  std::unique_lock<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   const Seen& seen = seen_[{observer, peer}];
   const bool done =
-      changed_.wait_for(lock, kPatience, [&] { return condition(seen); });
+      changed_.WaitFor(&mutex_, kPatience, [&] { return condition(seen); });
   EXPECT_TRUE(done) << "server " << observer << " was not told within a minute"
                     << " that " << peer << " is " << what;
   return done;

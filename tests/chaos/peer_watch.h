@@ -16,11 +16,10 @@
 #ifndef TESTS_CHAOS_PEER_WATCH_H_
 #define TESTS_CHAOS_PEER_WATCH_H_
 
-#include <condition_variable>
 #include <map>
-#include <mutex>
 #include <utility>
 
+#include "cluster/base/mutex.h"
 #include "cluster/peer_event.h"
 
 namespace cluster {
@@ -41,8 +40,8 @@ class PeerWatch {
   template <typename Condition>
   bool WaitUntil(int observer, int peer, const char* what, Condition condition);
 
-  std::mutex mutex_;
-  std::condition_variable changed_;
+  Mutex mutex_;
+  CondVar changed_;
   std::map<std::pair<int, int>, Seen> seen_;
 };
 

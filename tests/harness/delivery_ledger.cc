@@ -66,7 +66,7 @@ std::string Differences(const EnvelopeDigest& sent,
 void DeliveryLedger::Sent(int receiver, const EnvelopeView& envelope) {
   EnvelopeDigest digest(envelope);
   const StreamKey key(envelope.sender_id, receiver, envelope.lane);
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   Stream& stream = streams_[key];
   stream.expected.push_back(digest);
   ++sent_;
@@ -77,7 +77,7 @@ void DeliveryLedger::Sent(int receiver, const EnvelopeView& envelope) {
 void DeliveryLedger::Arrived(int receiver, const EnvelopeView& envelope) {
   EnvelopeDigest digest(envelope);
   const StreamKey key(envelope.sender_id, receiver, envelope.lane);
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   Stream& stream = streams_[key];
   stream.early.push_back(digest);
   ++arrived_;
@@ -90,7 +90,7 @@ void DeliveryLedger::Match(const StreamKey& key, Stream* stream) {
   while (!stream->early.empty() && !stream->expected.empty()) {
     if (!MatchNext(key, stream)) break;
   }
-  changed_.notify_all();
+  changed_.NotifyAll();
 }
 
 // Settles the first arrival of the stream; false: its sending may be told yet.
@@ -159,10 +159,10 @@ void DeliveryLedger::Problem(const StreamKey& key, const std::string& text) {
 
 template <typename Condition>
 bool DeliveryLedger::WaitWhileArriving(Condition condition) {
-  std::unique_lock<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   while (!condition() && problems_.empty()) {
     const std::uint64_t before = arrived_;
-    const bool woken = changed_.wait_for(lock, kSilenceMax, [&] {
+    const bool woken = changed_.WaitFor(&mutex_, kSilenceMax, [&] {
       return condition() || !problems_.empty() || arrived_ != before;
     });
     if (!woken) return false;
@@ -179,27 +179,27 @@ bool DeliveryLedger::WaitForArrivals(std::uint64_t count) {
 }
 
 std::uint64_t DeliveryLedger::sent() const {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   return sent_;
 }
 
 std::uint64_t DeliveryLedger::arrived() const {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   return arrived_;
 }
 
 std::uint64_t DeliveryLedger::arrived_bytes() const {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   return arrived_bytes_;
 }
 
 std::uint64_t DeliveryLedger::lost() const {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   return lost_;
 }
 
 std::vector<std::string> DeliveryLedger::Problems() const {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   std::vector<std::string> problems = problems_;
   for (const auto& [key, stream] : streams_) {
     const std::string where =

@@ -18,16 +18,15 @@
 #ifndef TESTS_HARNESS_DELIVERY_LEDGER_H_
 #define TESTS_HARNESS_DELIVERY_LEDGER_H_
 
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <map>
-#include <mutex>
 #include <string>
 #include <tuple>
 #include <vector>
 
+#include "cluster/base/mutex.h"
 #include "cluster/envelope.h"
 
 namespace cluster {
@@ -101,8 +100,8 @@ class DeliveryLedger {
   bool WaitWhileArriving(Condition condition);
 
   const Promise promise_;
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;
+  mutable Mutex mutex_;
+  CondVar changed_;
   std::map<StreamKey, Stream> streams_;
   std::uint64_t sent_ = 0;
   std::uint64_t arrived_ = 0;

@@ -83,7 +83,7 @@ TcpProxy::TcpProxy(const std::string& target)
 
 TcpProxy::~TcpProxy() {
   Do([this] {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     stopping_ = true;
   });
   thread_.join();
@@ -92,26 +92,26 @@ TcpProxy::~TcpProxy() {
 }
 
 void TcpProxy::Do(const std::function<void()>& task) {
-  std::unique_lock<std::mutex> lock(mutex_);
-  changed_.wait(lock, [this] { return task_ == nullptr; });
+  MutexLock lock(&mutex_);
+  changed_.Wait(&mutex_, [this] { return task_ == nullptr; });
   task_ = &task;
   CLUSTER_CHECK(eventfd_write(wake_, 1) == 0, "a proxy cannot be woken");
-  changed_.wait(lock, [&] { return task_ != &task; });
+  changed_.Wait(&mutex_, [&] { return task_ != &task; });
 }
 
 void TcpProxy::RunTask() {
   const std::function<void()>* task = nullptr;
   {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     task = task_;
   }
   if (task == nullptr) return;
   (*task)();
   // What it did to the figures is to be seen by whoever asked for it.
   Publish();
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   task_ = nullptr;
-  changed_.notify_all();
+  changed_.NotifyAll();
 }
 
 void TcpProxy::Set(const NetworkConditions& conditions) {
@@ -192,16 +192,16 @@ ProxyFigures TcpProxy::Figures() {
 
 bool TcpProxy::WaitUntil(
     const std::function<bool(const ProxyFigures&)>& condition) {
-  std::unique_lock<std::mutex> lock(mutex_);
-  return changed_.wait_for(lock, kPatience,
-                           [&] { return condition(published_); });
+  MutexLock lock(&mutex_);
+  return changed_.WaitFor(&mutex_, kPatience,
+                          [&] { return condition(published_); });
 }
 
 void TcpProxy::Publish() {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   if (Same(published_, figures_)) return;
   published_ = figures_;
-  changed_.notify_all();
+  changed_.NotifyAll();
 }
 
 void TcpProxy::Loop() {
@@ -218,7 +218,7 @@ void TcpProxy::Loop() {
     eventfd_t ignored;
     if (watched[kWakeEntry].revents != 0) eventfd_read(wake_, &ignored);
     RunTask();
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     if (stopping_) return;
   }
 }

@@ -22,19 +22,18 @@
 
 #include <poll.h>
 
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <limits>
 #include <memory>
-#include <mutex>
 #include <random>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "absl/time/time.h"
+#include "cluster/base/mutex.h"
 #include "tests/harness/network_conditions.h"
 #include "tests/harness/proxied_connection.h"
 
@@ -96,8 +95,8 @@ class TcpProxy {
   const int wake_;
   std::string address_;
 
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;
+  mutable Mutex mutex_;
+  CondVar changed_;
   const std::function<void()>* task_ = nullptr;  // guarded by mutex_
   bool stopping_ = false;                        // guarded by mutex_
   ProxyFigures published_;                       // guarded by mutex_

@@ -11,17 +11,18 @@ Watchdog::Watchdog(std::string what, absl::Duration limit)
 
 Watchdog::~Watchdog() {
   {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     returned_ = true;
   }
-  changed_.notify_all();
+  changed_.NotifyAll();
   thread_.join();
 }
 
 void Watchdog::Run() {
-  std::unique_lock<std::mutex> lock(mutex_);
-  const bool returned = changed_.wait_for(
-      lock, absl::ToChronoMilliseconds(limit_), [this] { return returned_; });
+  MutexLock lock(&mutex_);
+  const bool returned =
+      changed_.WaitFor(&mutex_, absl::ToChronoMilliseconds(limit_),
+                       [this] { return returned_; });
   if (returned) return;
   std::cerr << what_ << " has not returned after "
             << absl::FormatDuration(limit_) << std::endl;

@@ -12,12 +12,11 @@
 #ifndef TESTS_HARNESS_WATCHDOG_H_
 #define TESTS_HARNESS_WATCHDOG_H_
 
-#include <condition_variable>
-#include <mutex>
 #include <string>
 #include <thread>
 
 #include "absl/time/time.h"
+#include "cluster/base/mutex.h"
 
 namespace cluster {
 
@@ -33,8 +32,8 @@ class Watchdog {
 
   const std::string what_;
   const absl::Duration limit_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
+  Mutex mutex_;
+  CondVar changed_;
   bool returned_ = false;
   std::thread thread_;
 };

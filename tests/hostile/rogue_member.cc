@@ -32,7 +32,7 @@ RogueMember::RogueMember(int id, const std::string& backend,
 
 void RogueMember::Join(int server, const std::string& address) {
   {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     server_ = server;
   }
   const absl::Status status =
@@ -41,13 +41,13 @@ void RogueMember::Join(int server, const std::string& address) {
 }
 
 bool RogueMember::WaitForSessions(int count) {
-  std::unique_lock<std::mutex> lock(mutex_);
-  return changed_.wait_for(lock, std::chrono::seconds(30),
-                           [&] { return sessions_ >= count; });
+  MutexLock lock(&mutex_);
+  return changed_.WaitFor(&mutex_, std::chrono::seconds(30),
+                          [&] { return sessions_ >= count; });
 }
 
 FrameHeader RogueMember::Header(FrameKind kind) const {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   FrameHeader header;
   header.kind = kind;
   header.flags = kHearsYou;
@@ -60,17 +60,17 @@ FrameHeader RogueMember::Header(FrameKind kind) const {
 void RogueMember::Say(const std::string& frame) {
   while (transport_->Send(server_, Frame{{MakeSlice(frame)}}) ==
          SendResult::kBackPressured) {
-    std::unique_lock<std::mutex> lock(mutex_);
-    ASSERT_TRUE(changed_.wait_for(lock, std::chrono::seconds(30),
-                                  [&] { return writable_ > 0; }));
+    MutexLock lock(&mutex_);
+    ASSERT_TRUE(changed_.WaitFor(&mutex_, std::chrono::seconds(30),
+                                 [&] { return writable_ > 0; }));
     --writable_;
   }
 }
 
 void RogueMember::OnWritable(int) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   ++writable_;
-  changed_.notify_all();
+  changed_.NotifyAll();
 }
 
 // A frame of another session than the last is the first of a new one.
@@ -88,11 +88,11 @@ FrameVerdict RogueMember::OnFrame(ReceivedFrame frame) {
     answer.received_through = header.sequence;
     Say(MakeFrame(answer, ""));
   }
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   if (header.session != 0 && header.session != session_) {
     session_ = header.session;
     ++sessions_;
-    changed_.notify_all();
+    changed_.NotifyAll();
   }
   return FrameVerdict::kAccepted;
 }

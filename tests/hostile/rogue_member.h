@@ -16,12 +16,11 @@
 #ifndef TESTS_HOSTILE_ROGUE_MEMBER_H_
 #define TESTS_HOSTILE_ROGUE_MEMBER_H_
 
-#include <condition_variable>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 
+#include "cluster/base/mutex.h"
 #include "cluster/codec/frame_header.h"
 #include "cluster/codec/hello.h"
 #include "cluster/transport/transport.h"
@@ -67,8 +66,8 @@ class RogueMember final : private TransportHandler {
   std::uint64_t window_bytes_ = 1u << 20;
   std::uint32_t stamp_ = 0;  // the transport's thread's
 
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;
+  mutable Mutex mutex_;
+  CondVar changed_;
   int server_ = 0;
   std::uint64_t session_ = 0;  // as the server names it
   int sessions_ = 0;

@@ -1,12 +1,11 @@
 #include "tests/hostile/wire_tap.h"
 
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <map>
-#include <mutex>
 #include <utility>
 
+#include "cluster/base/mutex.h"
 #include "cluster/transport/forwarding_transport.h"
 
 namespace cluster {
@@ -24,52 +23,52 @@ class WireTap::State {
     std::string bytes;
     for (const Slice& slice : frame.slices)
       bytes.append(slice.bytes.data(), slice.bytes.size());
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     std::vector<std::string>& kept = sent_[{from, to}];
     if (kept.size() < kFramesMax) kept.push_back(std::move(bytes));
-    changed_.notify_all();
+    changed_.NotifyAll();
   }
 
   void Handled(int server, const std::string& frame) {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     const auto watched = handled_.find({server, frame});
     if (watched == handled_.end()) return;
     ++watched->second;
-    changed_.notify_all();
+    changed_.NotifyAll();
   }
 
   bool Watches(int server, absl::string_view frame) {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     return handled_.count({server, std::string(frame)}) > 0;
   }
 
   void Watch(int server, const std::string& frame) {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     handled_[{server, frame}] = 0;
   }
 
   bool WaitUntilHandled(int server, const std::string& frame, int times) {
-    std::unique_lock<std::mutex> lock(mutex_);
-    return changed_.wait_for(lock, kPatience, [&] {
+    MutexLock lock(&mutex_);
+    return changed_.WaitFor(&mutex_, kPatience, [&] {
       return handled_[{server, frame}] >= times;
     });
   }
 
   bool WaitUntilSent(int from, int to, std::size_t count) {
-    std::unique_lock<std::mutex> lock(mutex_);
-    return changed_.wait_for(lock, kPatience, [&] {
+    MutexLock lock(&mutex_);
+    return changed_.WaitFor(&mutex_, kPatience, [&] {
       return sent_[{from, to}].size() >= count;
     });
   }
 
   std::vector<std::string> Sent(int from, int to) {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     return sent_[{from, to}];
   }
 
  private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
+  Mutex mutex_;
+  CondVar changed_;
   std::map<std::pair<int, int>, std::vector<std::string>> sent_;
   std::map<std::pair<int, std::string>, int> handled_;
 };

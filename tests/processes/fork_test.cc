@@ -11,7 +11,6 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <set>
 #include <string>
 #include <thread>
@@ -19,6 +18,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "cluster/base/mutex.h"
 #include "gtest/gtest.h"
 #include "tests/harness/process_resources.h"
 #include "tests/processes/own_process.h"
@@ -40,17 +40,17 @@ constexpr char kInAnotherProcess[] = "started in another process, before fork";
 enum class Ending { kExit, kDestroy, kLeave };
 
 struct Events {
-  std::mutex mutex;
+  Mutex mutex;
   std::vector<PeerEvent> seen;
 
   void Watch(Server* server) {
     server->OnPeerEvent([this](const PeerEvent& event) {
-      std::lock_guard<std::mutex> lock(mutex);
+      MutexLock lock(&mutex);
       seen.push_back(event);
     });
   }
   void RequireNothingBut(PeerEvent::Type type) {
-    std::lock_guard<std::mutex> lock(mutex);
+    MutexLock lock(&mutex);
     for (const PeerEvent& event : seen) {
       Require(event.type == type,
               absl::StrCat("no event: peer ", event.peer, " ",

@@ -16,7 +16,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <utility>
@@ -26,6 +25,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "cluster/base/check.h"
+#include "cluster/base/mutex.h"
 #include "cluster/config.h"
 #include "cluster/server.h"
 #include "programs/line_reader.h"
@@ -176,13 +176,13 @@ class ProcessServer {
       ++journal_->strange;
     }
     ++journal_->arrived;
-    std::lock_guard<std::mutex> lock(mark_mutex_);
+    MutexLock lock(&mark_mutex_);
     SayMarkIfDue();
   }
 
   // Says "mark" when so many have arrived in all.
   void Mark(std::uint64_t arrivals) {
-    std::lock_guard<std::mutex> lock(mark_mutex_);
+    MutexLock lock(&mark_mutex_);
     mark_ = arrivals;
     SayMarkIfDue();
   }
@@ -240,7 +240,7 @@ class ProcessServer {
   const std::uint64_t life_;
   Journal journal_;
   Output output_;
-  std::mutex mark_mutex_;
+  Mutex mark_mutex_;
   std::uint64_t mark_ = kEndless;  // guarded by it
   std::thread reader_;
   std::vector<std::unique_ptr<NumberedSender>> senders_;

@@ -10,9 +10,7 @@
 #define TESTS_SECURITY_EVENT_LOG_H_
 
 #include <chrono>
-#include <condition_variable>
 #include <functional>
-#include <mutex>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -20,6 +18,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/string_view.h"
+#include "cluster/base/mutex.h"
 #include "cluster/peer_event.h"
 
 namespace cluster {
@@ -30,9 +29,9 @@ class EventLog {
 
   std::function<void(int, const PeerEvent&)> Sink() {
     return [this](int observer, const PeerEvent& event) {
-      std::lock_guard<std::mutex> lock(mutex_);
+      MutexLock lock(&mutex_);
       entries_.emplace_back(observer, event);
-      changed_.notify_all();
+      changed_.NotifyAll();
     };
   }
 
@@ -61,8 +60,8 @@ class EventLog {
   }
 
   bool WaitFor(const std::function<bool(const Entry&)>& wanted) {
-    std::unique_lock<std::mutex> lock(mutex_);
-    return changed_.wait_for(lock, std::chrono::seconds(60), [&] {
+    MutexLock lock(&mutex_);
+    return changed_.WaitFor(&mutex_, std::chrono::seconds(60), [&] {
       for (const Entry& entry : entries_)
         if (wanted(entry)) return true;
       return false;
@@ -70,7 +69,7 @@ class EventLog {
   }
 
   std::vector<Entry> Entries() {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     return entries_;
   }
 
@@ -83,8 +82,8 @@ class EventLog {
   }
 
  private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
+  Mutex mutex_;
+  CondVar changed_;
   std::vector<Entry> entries_;
 };
 

@@ -30,7 +30,7 @@ std::string Joined(const Frame& frame) {
 }  // namespace
 
 void Forgery::Begin(Forge forge) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   forge_ = std::move(forge);
 }
 
@@ -44,7 +44,7 @@ TransportFactory Forgery::Around(TransportFactory inner) {
 }
 
 Frame Forgery::Apply(const Frame& frame) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   if (forge_ == nullptr) return frame;
   const std::string joined = Joined(frame);
   FrameHeader header;

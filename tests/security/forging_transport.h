@@ -18,9 +18,9 @@
 
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 
+#include "cluster/base/mutex.h"
 #include "cluster/codec/frame_header.h"
 #include "cluster/transport/transport.h"
 
@@ -41,7 +41,7 @@ class Forgery {
   Frame Apply(const Frame& frame);
 
  private:
-  std::mutex mutex_;
+  Mutex mutex_;
   Forge forge_;
 };
 

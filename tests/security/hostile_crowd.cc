@@ -58,9 +58,9 @@ HostileCrowd::HostileCrowd(std::vector<std::string> addresses,
 
 HostileCrowd::~HostileCrowd() {
   {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     stopping_ = true;
-    changed_.notify_all();
+    changed_.NotifyAll();
   }
   thread_.join();
   for (const Stranger& stranger : strangers_)
@@ -82,25 +82,25 @@ void HostileCrowd::Dial(Stranger* stranger) {
     return;
   }
   {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     ++connections_;
-    changed_.notify_all();
+    changed_.NotifyAll();
   }
   send(stranger->fd, stranger->says.data(), stranger->says.size(),
        MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 void HostileCrowd::Run() {
-  std::unique_lock<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   while (!stopping_) {
-    lock.unlock();
+    lock.Unlock();
     for (Stranger& stranger : strangers_)
       if (stranger.fd < 0) Dial(&stranger);
-    lock.lock();
-    changed_.wait_for(lock, kPause, [this] { return stopping_; });
-    lock.unlock();
+    lock.Lock();
+    changed_.WaitFor(&mutex_, kPause, [this] { return stopping_; });
+    lock.Unlock();
     LookWhoIsClosed();
-    lock.lock();
+    lock.Lock();
   }
 }
 
@@ -115,9 +115,9 @@ void HostileCrowd::LookWhoIsClosed() {
 }
 
 bool HostileCrowd::WaitForConnections(long count) {
-  std::unique_lock<std::mutex> lock(mutex_);
-  return changed_.wait_for(lock, kPatience,
-                           [&] { return connections_ >= count; });
+  MutexLock lock(&mutex_);
+  return changed_.WaitFor(&mutex_, kPatience,
+                          [&] { return connections_ >= count; });
 }
 
 }  // namespace cluster

@@ -10,11 +10,11 @@
 #ifndef TESTS_SECURITY_HOSTILE_CROWD_H_
 #define TESTS_SECURITY_HOSTILE_CROWD_H_
 
-#include <condition_variable>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
+
+#include "cluster/base/mutex.h"
 
 namespace cluster {
 
@@ -38,8 +38,8 @@ class HostileCrowd {
   void Dial(Stranger* stranger);
 
   std::vector<Stranger> strangers_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
+  Mutex mutex_;
+  CondVar changed_;
   bool stopping_ = false;  // guarded by mutex_
   long connections_ = 0;   // guarded by mutex_
   std::thread thread_;

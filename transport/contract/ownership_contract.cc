@@ -1,13 +1,12 @@
 // Contract: who keeps the bytes of a frame alive, and for how long.
 
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "cluster/base/mutex.h"
 #include "cluster/transport/contract/contract_suite.h"
 #include "gtest/gtest.h"
 
@@ -21,27 +20,27 @@ class Owners {
     auto owner = std::shared_ptr<const std::string>(
         new std::string(std::move(text)), [this](const std::string* gone) {
           delete gone;
-          std::lock_guard<std::mutex> lock(mutex_);
+          MutexLock lock(&mutex_);
           --alive_;
-          changed_.notify_all();
+          changed_.NotifyAll();
         });
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     ++alive_;
     return Slice{owner, *owner};
   }
   bool WaitUntilGone() {
-    std::unique_lock<std::mutex> lock(mutex_);
-    return changed_.wait_for(lock, std::chrono::seconds(30),
-                             [this] { return alive_ == 0; });
+    MutexLock lock(&mutex_);
+    return changed_.WaitFor(&mutex_, std::chrono::seconds(30),
+                            [this] { return alive_ == 0; });
   }
   int alive() {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     return alive_;
   }
 
  private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
+  Mutex mutex_;
+  CondVar changed_;
   int alive_ = 0;
 };
 

@@ -32,8 +32,9 @@ bool RecordingHandler::WaitFor(const Condition& condition) const {
 
 bool RecordingHandler::WaitFor(std::chrono::milliseconds at_most,
                                const Condition& condition) const {
-  std::unique_lock<std::mutex> lock(mutex_);
-  return changed_.wait_for(lock, at_most, [&] { return condition(recorded_); });
+  MutexLock lock(&mutex_);
+  return changed_.WaitFor(&mutex_, at_most,
+                          [&] { return condition(recorded_); });
 }
 
 bool RecordingHandler::WaitForFrames(std::size_t count) const {
@@ -63,17 +64,17 @@ bool RecordingHandler::WaitForRejection(RefusalReason kind) const {
 }
 
 Recorded RecordingHandler::Get() const {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   return recorded_;
 }
 
 int RecordingHandler::writable(int peer) const {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   return Recorded::Count(recorded_.writable, peer);
 }
 
 std::vector<std::string> RecordingHandler::Texts() const {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   std::vector<std::string> texts;
   for (const ReceivedFrame& frame : recorded_.frames) {
     texts.push_back(frame.ToString());
@@ -83,12 +84,12 @@ std::vector<std::string> RecordingHandler::Texts() const {
 
 void RecordingHandler::ClearFrames() {
   std::vector<ReceivedFrame> frames;
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   frames.swap(recorded_.frames);
 }
 
 void RecordingHandler::Seal() {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   sealed_ = true;
   recorded_.late += recorded_.running;
 }
@@ -145,35 +146,35 @@ void RecordingHandler::OnRejected(Rejection rejection) {
 }
 
 void RecordingHandler::Begin(const std::function<void(Recorded*)>& record) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   ++recorded_.running;
   if (sealed_) ++recorded_.late;
   record(&recorded_);
-  changed_.notify_all();
+  changed_.NotifyAll();
 }
 
 // Notifies under the lock: a test may destroy the handler as soon as it sees
 // the record.
 void RecordingHandler::End(const std::function<void(Recorded*)>& record) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   --recorded_.running;
   record(&recorded_);
-  changed_.notify_all();
+  changed_.NotifyAll();
 }
 
 void Gate::Open() {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   open_ = true;
-  changed_.notify_all();
+  changed_.NotifyAll();
 }
 
 void Gate::Wait() {
-  std::unique_lock<std::mutex> lock(mutex_);
-  changed_.wait(lock, [this] { return open_; });
+  MutexLock lock(&mutex_);
+  changed_.Wait(&mutex_, [this] { return open_; });
 }
 
 bool Gate::is_open() {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   return open_;
 }
 

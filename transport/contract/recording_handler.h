@@ -19,16 +19,15 @@
 #define CLUSTER_TRANSPORT_CONTRACT_RECORDING_HANDLER_H_
 
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <mutex>
 #include <string>
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "cluster/base/mutex.h"
 #include "cluster/transport/frame.h"
 #include "cluster/transport/transport.h"
 
@@ -105,8 +104,8 @@ class RecordingHandler : public TransportHandler {
   void Begin(const std::function<void(Recorded*)>& record);
   void End(const std::function<void(Recorded*)>& record);
 
-  mutable std::mutex mutex_;
-  mutable std::condition_variable changed_;
+  mutable Mutex mutex_;
+  mutable CondVar changed_;
   Recorded recorded_;
   bool sealed_ = false;
 };
@@ -119,8 +118,8 @@ class Gate {
   bool is_open();
 
  private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
+  Mutex mutex_;
+  CondVar changed_;
   bool open_ = false;
 };
 

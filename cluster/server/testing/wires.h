@@ -14,7 +14,6 @@
 
 #include <cstdint>
 #include <map>
-#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,6 +22,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "cluster/base/check.h"
+#include "cluster/base/mutex.h"
 #include "cluster/codec/frame_header.h"
 #include "cluster/server/reliable_peer.h"
 #include "cluster/session/testing/link_pair.h"
@@ -45,7 +45,7 @@ class Wires : public Transport {
   void Disconnect(int) override {}
   SendResult Send(int peer, const Frame& frame) override {
     if (full) return SendResult::kBackPressured;
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     sent[peer].push_back(frame);
     return SendResult::kSent;
   }
@@ -56,7 +56,7 @@ class Wires : public Transport {
 
   // What was sent and not taken yet.
   std::vector<Frame> Take(int peer) {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     return std::exchange(sent[peer], {});
   }
 
@@ -66,7 +66,7 @@ class Wires : public Transport {
   std::map<int, std::vector<Frame>> sent;
 
  private:
-  std::mutex mutex_;
+  Mutex mutex_;
 };
 
 // What was sent to `peer` and not taken yet is heard at its end; how many.
