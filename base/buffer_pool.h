@@ -1,16 +1,14 @@
-// BufferPool: memory for what comes and goes with each frame, taken back when
-// it is done with, so that a steady flow of frames allocates nothing.
+// BufferPool: reuses the memory of frames, so that a steady flow of them
+// allocates nothing.
 //
-// What it is: free lists by size, of buffers with shared ownership (Lend) and
-// of what std::allocate_shared makes (Allocator). The bytes are not cleared.
-// What it is not: a bound on the memory lent; who lends long is bounded above.
+// It keeps free lists by size, for buffers with shared ownership (Lend) and for
+// std::allocate_shared (For). The bytes are not cleared. The free lists keep at
+// most `free_bytes_max` together; Trim frees what was not wanted lately. A
+// block is up to a quarter larger than requested. Lent memory has no bound
+// here; its users bound it.
 //
-// Memory: the free lists keep at most `free_bytes_max` together, and Trim gives
-// back what nobody has wanted; a block has up to a quarter more than was
-// asked for.
-//
-// Threads: all, also for dropping the last share. Ownership: what was lent
-// keeps the pool alive. Errors: std::bad_alloc.
+// Thread-safe, also for dropping the last share. Lent memory keeps the pool
+// alive. Throws std::bad_alloc.
 //
 //   auto pool = std::make_shared<BufferPool>();
 //   std::shared_ptr<char> buffer = pool->Lend(65536);
@@ -32,8 +30,7 @@ class BufferPool : public std::enable_shared_from_this<BufferPool> {
  public:
   static constexpr std::size_t kFreeBytesMax = 4u << 20;
 
-  // Takes memory from the pool and gives it back: what std::allocate_shared
-  // wants. Nothing that is larger than a block may be.
+  // Takes memory from the pool and gives it back, for std::allocate_shared.
   template <typename T>
   class Allocator {
    public:
@@ -84,8 +81,8 @@ class BufferPool : public std::enable_shared_from_this<BufferPool> {
     return Allocator<T>(shared_from_this());
   }
 
-  // Frees as much as has lain unused ever since the last Trim. Called now and
-  // then, it lets a burst have its memory and an idle pool have none.
+  // Frees as much as was unused ever since the last Trim. Called now and then,
+  // it lets a burst have its memory and an idle pool have none.
   void Trim();
 
   // Of the free lists.

@@ -1,13 +1,13 @@
 // CLUSTER_CHECK: aborts with the place and a text when an internal contract is
 // broken, in every build.
 //
-// For misuse by a programmer only; what comes from files, users or the network
-// gets a Status instead.
+// For a programmer's misuse only; errors in files, input or network traffic get
+// a Status.
 //
 //   CLUSTER_CHECK(frame.size() <= frame_bytes_max_, "frame over the limit");
 //
-// OrEndProcess: the boundary of what runs where nobody can be told that memory
-// ends, as on the library's own threads: it ends the process with a text.
+// OrEndProcess: ends the process with a text where memory runs out and no
+// caller could learn it, as on the library's own threads.
 //
 //   OrEndProcess("a receiving thread", [this] { Loop(); });
 
@@ -31,7 +31,7 @@
 
 namespace cluster {
 
-// Any other exception that comes out of `step` is std::terminate's.
+// Any other exception from `step` calls std::terminate.
 template <typename Step>
 auto OrEndProcess(const char* where, Step&& step) noexcept
     -> decltype(std::forward<Step>(step)()) {

@@ -1,7 +1,7 @@
-// The time that links are told (MonotonicNow: it never goes back, its origin is
-// arbitrary), and deadlines for waiting.
+// MonotonicNow: a time that never goes back, of arbitrary origin, for sessions.
+// Deadline and LazyDeadline: points in time to wait for.
 //
-// Threads: a LazyDeadline belongs to one. Errors: none.
+// A LazyDeadline belongs to one thread.
 
 #ifndef CLUSTER_BASE_CLOCK_H_
 #define CLUSTER_BASE_CLOCK_H_
@@ -18,7 +18,7 @@ inline absl::Time MonotonicNow() {
          absl::FromChrono(std::chrono::steady_clock::now().time_since_epoch());
 }
 
-// For waiting on a std::condition_variable: infinite durations become far ones.
+// For CondVar::WaitUntil: infinite durations become far ones.
 inline std::chrono::steady_clock::time_point Deadline(absl::Duration timeout) {
   constexpr absl::Duration kFar = absl::Hours(24 * 365);
   return std::chrono::steady_clock::now() +
@@ -26,8 +26,8 @@ inline std::chrono::steady_clock::time_point Deadline(absl::Duration timeout) {
              std::min(std::max(timeout, absl::ZeroDuration()), kFar));
 }
 
-// A deadline that is reckoned when it is first asked for: who finds that it
-// need not wait has not read the clock.
+// A deadline that is computed when it is first needed, so that a caller that
+// need not wait does not read the clock.
 class LazyDeadline {
  public:
   explicit LazyDeadline(absl::Duration timeout) : timeout_(timeout) {}

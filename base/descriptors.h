@@ -1,10 +1,9 @@
-// Whether the process may open the descriptors that a transport needs.
+// Checks that the process may open the descriptors that a transport needs.
 //
-// A transport that runs out of them keeps trying for ever, or ends the process;
-// so it counts before it opens any, and refuses with the numbers. What others of
-// the process open later is not foreseen.
-//
-// Threads: any. Errors: kResourceExhausted.
+// A transport without descriptors would retry for ever or end the process. So
+// it counts before it opens any, and refuses with the numbers. It cannot
+// foresee what the rest of the process opens later. Thread-safe.
+// kResourceExhausted.
 //
 //   DescriptorNeed need{/*fixed=*/24, /*per_peer=*/5};
 //   absl::Status status = CheckDescriptors(need, peers, DescriptorsInUse());
@@ -18,7 +17,8 @@
 
 namespace cluster {
 
-// What a transport holds when all its peers are connected in both directions.
+// The descriptors of a transport whose peers are all connected in both
+// directions.
 struct DescriptorNeed {
   std::size_t fixed = 0;  // with some for connections that are not let in
   std::size_t per_peer = 0;
@@ -26,8 +26,8 @@ struct DescriptorNeed {
   std::size_t For(std::size_t peers) const { return fixed + peers * per_peer; }
 };
 
-// Those that the process has open now; all that are allowed where there is none
-// left to count them by.
+// The number that the process has open now; the limit if none is left to count
+// with.
 std::size_t DescriptorsInUse();
 
 // Whether what is needed fits beside `in_use` within the process's limit.

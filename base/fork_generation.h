@@ -1,14 +1,13 @@
 // ForkGeneration: tells a process from those that it forked, without a system
 // call.
 //
-// fork copies one thread of a process, and nothing that other threads were in
-// the middle of: sockets are shared, locks may be held for ever. So what has
-// threads or sockets remembers the generation in which it got them, and does
-// nothing in another one. A child has one more than its parent had.
+// fork copies one thread. Sockets are then shared, and locks of other threads
+// may be held for ever. So an object with threads or sockets remembers the
+// generation in which it got them, and does nothing in another one. A child has
+// one more than its parent had.
 //
-// Threads: any; a relaxed load. Raw clone and _Fork are not noticed, since they
-// run no handlers of pthread_atfork; neither is vfork, whose child may only
-// exec.
+// Thread-safe; a relaxed load. It does not notice raw clone and _Fork, which
+// run no handlers of pthread_atfork, nor vfork, whose child may only exec.
 //
 //   const std::uint64_t started_in = ForkGeneration();
 //   ...
@@ -31,7 +30,7 @@ inline std::uint64_t ForkGeneration() {
   return fork_internal::generation.load(std::memory_order_relaxed);
 }
 
-// What all of a process share. A child of fork makes its own: the parent's may
+// The one T of this process. A child of fork makes its own: the parent's may
 // have been locked, or half changed, when it was copied. Never destroyed.
 template <typename T>
 T& OfThisProcess() {

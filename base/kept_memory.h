@@ -1,13 +1,11 @@
-// KeepFreedMemory: lets glibc's malloc keep what is freed for the next burst.
+// KeepFreedMemory: lets glibc's malloc keep freed memory for the next burst.
 //
-// What it is for: glibc gives the end of its heap back to the system as soon as
-// 128 KiB of it are free, until a large block was freed for the first time, and
-// then keeps up to twice the block's size (mallopt(3), M_MMAP_THRESHOLD).
-// Blocks of 64 KiB that come and go took fresh pages each time before that, at
-// twice the price. What it is not: a setting; where the program made its own,
-// with mallopt or MALLOC_TRIM_THRESHOLD_, this does nothing.
-//
-// Threads: any; it is the process's. Errors: none.
+// glibc returns the end of its heap to the system as soon as 128 KiB of it are
+// free. Freeing one large block raises that to twice the block's size
+// (mallopt(3), M_MMAP_THRESHOLD). Without it, blocks of 64 KiB that come and go
+// cost twice as much, since each takes fresh pages. Does nothing if the program
+// set its own limits by mallopt or MALLOC_TRIM_THRESHOLD_. Thread-safe; it acts
+// on the process.
 //
 //   KeepFreedMemory(4 << 20);
 

@@ -1,7 +1,5 @@
-// OpenFile: closes a file descriptor.
-//
-// Threads: one. Ownership: of the descriptor; a negative one, as a failed open
-// answers, is none. Errors: none.
+// OpenFile: owns a file descriptor and closes it. Negative means no descriptor,
+// as after a failed open.
 //
 //   const OpenFile file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
 //   if (file.fd() < 0) ...

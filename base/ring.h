@@ -1,13 +1,11 @@
 // Ring: a queue that reuses its memory, so that a steady flow through it
-// allocates nothing, as std::deque does every few elements.
+// allocates nothing. (std::deque allocates every few elements.)
 //
-// What it is: elements in a circle that doubles when it is full. When it runs
-// empty, a circle that grew beyond kKeptMax is given back. What it is not:
-// bounded, or a container with iterators.
+// A circle that doubles when it is full. Once empty, it frees a circle larger
+// than kKeptMax. It has no bound and no iterators.
 //
-// Threads: one at a time. Errors: taking from an empty ring aborts. Only Reserve
-// and a push into a full circle allocate; where memory ends they throw
-// std::bad_alloc and leave the ring as it was.
+// One thread at a time. Taking from an empty ring aborts. Only Reserve and a
+// push into a full circle allocate; std::bad_alloc leaves the ring as it was.
 //
 //   Ring<Batch> batches;
 //   batches.PushBack(std::move(batch));

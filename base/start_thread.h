@@ -1,10 +1,10 @@
-// Threads of the library: each has a name, and no signal reaches it. Signals are
-// the application's, and its handlers run on its own threads.
+// StartThread: starts a thread of the library, with a name and with all signals
+// blocked. Signals belong to the application's own threads.
 //
-// StartThread answers a status where the process can have no more threads:
-// std::thread throws then, and no exception crosses this library's interface.
-// On the thread itself there is nobody to tell: an allocation that fails there
-// ends the process with a text. SignalsBlocked is for the calls in which another library starts its threads.
+// It returns a status where std::thread would throw, since no exception crosses
+// this library's interface. An allocation that fails on the new thread ends the
+// process with a text. SignalsBlocked is for calls in which another library
+// starts threads.
 //
 //   absl::Status status =
 //       StartThread("cluster-tick", [this] { Run(); }, &thread_);

@@ -1,12 +1,9 @@
-// The envelope: one message of the user, and its parts.
+// Envelope: one message of the user. EnvelopeView: the same with a borrowed
+// payload.
 //
-// What it is: plain data. `Envelope` owns its payload and is what a caller
-// fills in and what `Receive` returns; `EnvelopeView` borrows its payload and
-// is what codecs read and `OnEnvelope` handlers get. What it is not: a wire
-// format (see codec/) or an address book (see cluster/config.h).
-//
-// Threads: values, no shared state. Ownership: `Envelope` owns, `EnvelopeView`
-// borrows.
+// You fill in an Envelope for Send, and Receive returns one; it owns its
+// payload. OnEnvelope handlers get an EnvelopeView, which is valid until the
+// handler returns; ToEnvelope copies it. Both are plain values.
 //
 //   cluster::Envelope vote;
 //   vote.pid = 2;                                         // or kBroadcast
@@ -28,11 +25,11 @@ namespace cluster {
 // The pid that means every member but the sender.
 inline constexpr int kBroadcast = -1;
 
-// Server ids are 0..kServerIdMax.
+// Server ids are 0 to kServerIdMax.
 inline constexpr int kServerIdMax = 0x7fffffff;
 
-// What a message is for. 4-63 are the library's to assign, and Send refuses
-// them; 64 and above are the application's.
+// The purpose of a message. 64 and above are the application's:
+// static_cast<MsgType>(64). The library may assign 4 to 63; Send refuses them.
 enum class MsgType : std::uint16_t {
   kAppendEntriesRequest = 0,
   kAppendEntriesResponse = 1,
@@ -40,18 +37,17 @@ enum class MsgType : std::uint16_t {
   kRequestVoteResponse = 3,
 };
 
-// Which queue of a link an envelope waits in. A lane is FIFO; between lanes
-// there is no order: an urgent envelope overtakes normal ones, and these
-// overtake bulk ones.
+// The queue to a peer in which an envelope waits. Each lane keeps its order.
+// Urgent envelopes overtake normal ones, and these overtake bulk ones.
 enum class Lane : std::uint8_t { kUrgent = 0, kNormal = 1, kBulk = 2 };
 inline constexpr int kLanes = 3;
 
-// With the sender's id, unique for ever. `incarnation` names one life of the
-// sending process; `sequence` is from 1 in each. Ids are unique, not in order:
-// threads take numbers ahead, and lanes overtake each other. A later life has
-// another incarnation, and a greater one only while its host's clock does not
-// go back. So look for duplicates among the ids that you have seen; an id below
-// the highest one may be new. The zero value means "none yet".
+// Unique for ever, together with the sender's id. `incarnation` names one life
+// of the sending process; in each, `sequence` counts from 1. Ids do not arrive
+// in order: threads take numbers ahead, and lanes overtake each other. A later
+// life has another incarnation, greater unless its host's clock went back. So
+// an id below the highest one may be new: look for duplicates among the ids
+// that you have seen. Zeros mean that no id is assigned yet.
 struct MessageId {
   std::uint64_t incarnation = 0;
   std::uint64_t sequence = 0;
@@ -65,20 +61,19 @@ struct MessageId {
 };
 
 struct Envelope {
-  MessageId message_id{};  // assigned by Send; the same at every recipient of a
-                           // broadcast
+  MessageId message_id{};  // Send assigns it; every recipient of a broadcast
+                           // gets the same
   int pid = 0;             // recipient, or kBroadcast
   MsgType msg_type = MsgType::kAppendEntriesRequest;
-  int sender_id = 0;       // assigned by Send
+  int sender_id = 0;       // Send assigns it
   std::uint64_t term = 0;  // of the sender
-  bool voted = false;      // for that term: the sender has voted; in an answer
-                           // to a request for its vote: it votes for the asker
-  std::string payload;
+  bool voted = false;      // the sender has voted in that term; in an answer to
+                           // a request for its vote: it votes for the asker
+  std::string payload;     // any bytes, at most payload_bytes_max of the config
   Lane lane = Lane::kNormal;
-  // The application's own, and 0 if it has none: which of several groups the
-  // envelope belongs to, and which request it answers. An envelope that has one
-  // of them is dropped, and counted, if its recipient's library does not know
-  // them.
+  // For the application, 0 if unused: the one of several groups that the
+  // envelope belongs to, and the request that it answers. A recipient whose
+  // library is too old for them drops such an envelope; the sender counts it.
   std::uint64_t group = 0;
   std::uint64_t correlation = 0;
 
@@ -88,8 +83,8 @@ struct Envelope {
   }
 };
 
-// An envelope whose payload lies in somebody else's buffer. In a handler it is
-// valid until the handler returns.
+// An envelope with a borrowed payload. In a handler it is valid until the
+// handler returns.
 struct EnvelopeView {
   MessageId message_id{};
   int pid = 0;
@@ -119,8 +114,8 @@ struct EnvelopeView {
 
   // Copies the payload.
   Envelope ToEnvelope() const;
-  // The same into the memory that `envelope` has already. Where that is not
-  // enough and memory ends, std::bad_alloc, and `envelope` is as it was.
+  // The same into the memory that `envelope` already has. std::bad_alloc: it
+  // needed more, and `envelope` is as it was.
   void CopyTo(Envelope* envelope) const;
 };
 

@@ -1,18 +1,19 @@
-// What became of a peer.
+// PeerEvent: a change of a peer, for OnPeerEvent (server.h).
 //
 // Events have their places among the envelopes: kUp precedes the first envelope
-// of a session, and kRestarted lies between the envelopes of two sessions. What
-// you get depends on how you receive:
+// of a session, and kRestarted is between the envelopes of two sessions. You
+// get them according to how you receive:
 // - With OnPeerEvent and OnEnvelope: both handlers run in that order, one call
 //   at a time. So an event waits for the envelopes before it.
-// - With OnPeerEvent and Receive: the handler runs at once, also while envelopes
+// - With OnPeerEvent and Receive: the handler runs at once, also while
+//   envelopes
 //   before the event are unread. Receive returns those behind it only once the
 //   handler has returned.
-// - Without OnPeerEvent: no events; Stats counts what they tell.
+// - Without OnPeerEvent: no events; Stats has their counts.
 //
-// While a handler does not return, events wait. Past a thousand of them, a peer's
-// new event takes in the one of the same type that waits, and adds its sums: so
-// the last state of each peer comes last, and memory stays bounded.
+// While a handler does not return, events wait. Past a thousand of them, a
+// peer's new event replaces the waiting one of the same type and adds its sums.
+// So the last state of each peer comes last, and memory stays bounded.
 //
 //   server->OnPeerEvent([](const cluster::PeerEvent& event) {
 //     std::cerr << event << "\n";
@@ -30,16 +31,16 @@ namespace cluster {
 struct PeerEvent {
   enum Type {
     kUp,    // there is a session and the peer is heard
-    kDown,  // not heard for peer_timeout, or it does not hear this server, or
-            // it said goodbye: it stopped, or it removed this server; its
+    kDown,  // not heard for peer_timeout, or it does not hear this server. Or
+            // it said goodbye: it stopped, or it removed this server. Its
             // session and queue are kept
     kRestarted,  // a new session: the peer is another process, or forgot us;
                  // kUp follows
     kRemoved,    // RemovePeer; nothing but kRejected follows
-    kRejected,   // a connection, frame or envelope was turned away that came
-                 // in this peer's name, or in nobody's; or this peer turned
-                 // this server away ("server 2 refuses this server: ...").
-                 // Its session, if there is one, goes on
+    kRejected,   // this server refused a connection, frame or envelope in this
+                 // peer's name, or in nobody's. Or this peer refused this
+                 // server ("server 2 refuses this server: ..."). A session, if
+                 // there is one, goes on
   };
   static constexpr int kNobody = -1;  // of kRejected: no member's id
 
@@ -47,14 +48,14 @@ struct PeerEvent {
   int peer = 0;
   std::string reason;  // for people
 
-  // kRestarted, kRemoved: envelopes whose fate is unknown, transmitted but not
-  // known to be consumed, and how many of them go to the new session first
-  // (on_peer_restart). The others are dropped and counted.
+  // kRestarted, kRemoved: envelopes that were transmitted, but not known to be
+  // consumed. `resent` of them go to the new session first (on_peer_restart);
+  // the others are dropped and counted.
   std::uint64_t unknown_fate = 0;
   std::uint64_t resent = 0;
 
-  // kRejected: how many more like it there were. A flood is one event a second;
-  // Stats counts each.
+  // kRejected: the number of further ones since the last event. A flood gives
+  // one event a second; Stats counts each.
   std::uint64_t withheld = 0;
 };
 

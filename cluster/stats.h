@@ -1,13 +1,13 @@
-// ServerStats: a server's counters, as Server::Stats returns them.
+// ServerStats: a server's counters since it was made, from Server::Stats.
 //
-// Every envelope that Send accepted for a peer is in exactly one place, at any
-// moment, with the reliable delivery:
+// At any moment every envelope that Send accepted for a peer is in exactly one
+// place:
 //
 //   accepted == acknowledged + queued + in_flight + sum of dropped
 //
-// The same is true of the envelopes to the own id, with either delivery. Every
-// frame that was refused, and every connection that the transport turned away, is
-// counted by its reason. A value.
+// That holds for the reliable delivery, and for envelopes to the own id with
+// either delivery. Every refused frame and connection is counted by its reason.
+// All are plain values.
 //
 //   for (const cluster::PeerStats& peer : server->Stats().peers)
 //     std::cout << peer << "\n";
@@ -27,7 +27,7 @@
 
 namespace cluster {
 
-// Why an accepted envelope was dropped by its sender: each reason, and its name
+// The reasons for which a sender drops an accepted envelope, and their names
 // for people.
 #define CLUSTER_DROP_REASONS(X)                                                  \
   /* The queue was full and overflow is drop_oldest. */                          \
@@ -54,9 +54,9 @@ inline constexpr int kDropReasons = 0
 #undef CLUSTER_ONE_MORE
 const char* DropReasonName(DropReason reason);
 
-// The counters of a peer. The columns: its name; kSum if the lives of a peer add
-// up, kNow if only the present one counts; its name in operator<<, "" if it is
-// not shown there.
+// The counters of a peer. kSum: a peer's lives add up; kNow: only the present
+// one counts. The text is the name in operator<<; "" leaves the counter out.
+// Bytes are bytes, all others are numbers of envelopes unless they say frames.
 #define CLUSTER_PEER_COUNTERS(X)                                                 \
   /* Sessions begun so far. */                                                   \
   X(sessions, kSum, "")                                                          \
@@ -90,7 +90,7 @@ const char* DropReasonName(DropReason reason);
 struct PeerStats {
   int peer = 0;
   bool up = false;
-  // Of a frame and its acknowledgement, smoothed; zero if none yet.
+  // From a frame to its acknowledgement, smoothed; zero if not measured yet.
   absl::Duration rtt;
   // The latest refusal or loss of the peer, for people.
   std::string last_trouble;
@@ -101,7 +101,7 @@ struct PeerStats {
   std::array<std::uint64_t, kDropReasons> dropped{};     // envelopes
   std::array<std::uint64_t, kRefusalReasons> refused{};  // frames
 
-  // 0 for a value that is no reason.
+  // 0 for an unknown reason.
   std::uint64_t Dropped(DropReason reason) const {
     const auto index = static_cast<std::size_t>(reason);
     return index < dropped.size() ? dropped[index] : 0;
@@ -112,7 +112,7 @@ struct PeerStats {
   }
 };
 
-// Adds what adds up over the lives of a peer.
+// Adds the counters that add up over the lives of a peer.
 void AddCounters(const PeerStats& more, PeerStats* total);
 
 struct ServerStats {
@@ -124,19 +124,19 @@ struct ServerStats {
   PeerStats removed_earlier;
   // Envelopes that Receive returned or a handler took.
   std::uint64_t delivered = 0;
-  // Of the envelopes to the own id. Acknowledged are those that Receive returned
-  // or whose handler has returned; kStopped are those that Stop dropped.
+  // Envelopes to the own id. Acknowledged means that Receive returned it or its
+  // handler has returned; Stop drops the rest as kStopped.
   PeerStats own;
   std::uint64_t self_sent = 0;  // own.accepted
-  // Received, not delivered: since Stop, what never will be. With sessions its
-  // senders have it in flight: a next life gets it, or they count it as
-  // dropped.
+  // Bytes received and not delivered; after Stop they never will be. With
+  // sessions their senders have them in flight: a next life gets them, or the
+  // senders count them as dropped.
   std::uint64_t inbox_bytes = 0;
-  // Of memory_bytes_max: all peers' held_bytes, and the large payloads that come
-  // in, until they are taken.
+  // Used of memory_bytes_max: all peers' held_bytes, and large payloads until
+  // the application has taken them.
   std::uint64_t held_bytes = 0;
   std::uint64_t reassembly_bytes = 0;  // the latter alone
-  // Frames and connections that could not be laid to a peer's account.
+  // Refused frames and connections that belong to no peer.
   std::array<std::uint64_t, kRefusalReasons> refused{};
 
   std::uint64_t Refused(RefusalReason reason) const {

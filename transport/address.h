@@ -1,14 +1,11 @@
-// Address: the text form of an endpoint, the same for every backend, taken
-// apart.
+// Address: the text form of an endpoint, parsed. Every backend takes the same
+// forms: "host:port", "[v6]:port" or "ipc:///path".
 //
-// What it is: "host:port", "[v6]:port" or "ipc:///path", parsed and checked.
-// What it is not: resolved; the backend does that, anew at each dial.
-//
-// Threads: a value. Errors: kInvalidArgument, with the text found and the forms
-// allowed.
+// Host names are not resolved here; the backend does that at each dial.
+// kInvalidArgument shows the text and the allowed forms.
 //
 //   absl::StatusOr<cluster::Address> address =
-//   cluster::ParseAddress("[::1]:10001");
+//       cluster::ParseAddress("[::1]:10001");
 //   // address->host == "::1", address->port == 10001
 
 #ifndef CLUSTER_TRANSPORT_ADDRESS_H_
@@ -35,13 +32,14 @@ struct Address {
   bool is_every_interface() const;
 };
 
-// What fits a sockaddr_un everywhere, with its terminating zero.
+// Fits a sockaddr_un everywhere, with its terminating zero.
 inline constexpr std::size_t kIpcPathBytesMax = 107;
 
 absl::StatusOr<Address> ParseAddress(absl::string_view text);
 
 // Whether the text asks for any free port: a tcp address with port 0, or a text
-// of another form that ends in ":0". The path of "ipc:///tmp/two:0" has no port.
+// of another form that ends in ":0". The path of "ipc:///tmp/two:0" has no
+// port.
 bool AsksForAnyPort(absl::string_view text);
 
 // The text that ParseAddress reads.

@@ -1,14 +1,10 @@
-// ForwardingTransport: a transport around another one, that passes everything
+// ForwardingTransport: a transport around another one that passes everything
 // on, in both directions.
 //
-// What it is: the base of transports that change one thing (lose frames, watch
-// them, claim an identity), which override just that. What it is not: a
-// transport by itself.
-//
-// Threads: as any transport; the handler is set by Start and not changed.
-// Ownership: it owns the transport beneath. A class that overrides a callback
-// stops in its own destructor, while what the callback uses is still there.
-// Errors: those of the transport beneath.
+// The base of transports that change one thing (lose frames, watch them, claim
+// an identity): override just that. It owns the inner transport. A class that
+// overrides a callback must stop in its own destructor, while its members still
+// exist.
 //
 //   class Counting final : public ForwardingTransport {
 //    public:

@@ -1,16 +1,14 @@
-// Frames: the unit that a transport carries.
+// Frame, ReceivedFrame: the unit that a transport carries. Slice: a piece of
+// one.
 //
-// A frame to send is a short list of slices, sent as their concatenation; a
-// received frame is one contiguous slice, or two where the transport hands over
-// a small one and a large one as they were sent. A slice is a view together
-// with a share in what keeps its bytes alive, so the same bytes can be sent to
-// three peers, kept for retransmission and lent to a reader, uncopied.
+// A frame to send is a short list of slices, sent as their concatenation. A
+// received frame is one slice, or two: some transports hand over a small and a
+// large one as they were sent. A slice is a view with a share in the owner of
+// its bytes. So the same bytes can go to three peers, wait for retransmission
+// and serve a reader, uncopied. codec/frame_header.h gives the bytes a meaning.
 //
-// Not here: what the bytes mean (codec/frame_header.h).
-//
-// Threads: a slice is a value; the bytes behind it never change once a
-// transport has seen them, and the last share may be dropped on any thread.
-// Errors: none.
+// A slice is a value. Its bytes never change once a transport has seen them.
+// Any thread may drop the last share.
 //
 //   auto text = std::make_shared<const std::string>("hello");
 //   cluster::Frame frame{{cluster::Slice{text, *text}}};
@@ -57,15 +55,14 @@ struct Frame {
 // A frame that arrived: the concatenation of its slices.
 struct ReceivedFrame {
   Slice slice;
-  // What follows: nothing, but where the sender's frame was of a small slice
-  // and a large one and the transport carries these as they are, to copy
-  // neither.
+  // The second slice; mostly empty. Transports that carry a small and a large
+  // slice as they are, to copy neither, put the large one here.
   Slice rest;
   // The server that the connection proved to be, by the transport's own
   // security; none where it proves nothing.
   absl::optional<int> identity;
 
-  // A copy, for who wants it in one piece.
+  // A copy in one piece.
   std::string ToString() const {
     std::string all(slice.bytes);
     all.append(rest.bytes.data(), rest.bytes.size());

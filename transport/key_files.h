@@ -1,15 +1,13 @@
-// Key files: how a transport reads them, and their names.
+// Reads key files and names them.
 //
-// What it is: reads of small files out of the folders of SecurityFiles, a
-// holder for secrets that wipes them, and the names that tools/keygen and the
-// backends have in common. What it is not: aware of what is in a file.
+// It reads small files out of the folders of SecurityFiles, whatever they
+// contain. tools/keygen and the backends share the names. A private file is
+// refused if others than its owner may read it or its folder, or if it is no
+// regular file. Secret wipes its bytes when it goes.
 //
-// A private file is refused where others than its owner may read it or its
-// folder, as is one that is no regular file.
-//
-// Threads: functions without state; a Secret is one thread's at a time. Errors:
-// kNotFound, kPermissionDenied (the text has the chmod to run) and
-// kInvalidArgument. No text holds a byte of what was read.
+// The functions are stateless; a Secret belongs to one thread at a time.
+// kNotFound, kInvalidArgument, or kPermissionDenied with the chmod to run. No
+// text holds a byte of a file.
 //
 //   absl::StatusOr<Secret> secret = ReadPrivateFile("keys/1", kZmqSecretFile);
 //   if (secret.ok()) Use(secret->text());

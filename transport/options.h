@@ -1,11 +1,10 @@
 // TransportOptions: a backend's own settings, free of any JSON library.
+// OptionReader checks them.
 //
-// The config reader fills it from the backend's object ("zmq": {"io_threads":
-// 2}); the backend takes the keys that it knows, and `Finish` refuses the rest,
-// naming the nearest known key. Errors carry `origin`, which says where the
-// object stands ("configs/a.json:7: $.zmq").
-//
-// Threads: a value. Errors: collected, and told by Finish as kInvalidArgument.
+// The config reader fills them from the backend's object ("zmq": {"io_threads":
+// 2}). The backend takes the keys that it knows. Finish refuses all others and
+// names the nearest known key. Errors are kInvalidArgument and begin with
+// `origin`, the object's place ("configs/a.json:7: $.zmq").
 //
 //   OptionReader reader(config.options);
 //   // The default, the least and the most.
@@ -29,8 +28,7 @@ namespace cluster {
 using OptionValue = absl::variant<bool, std::int64_t, double, std::string>;
 
 struct TransportOptions {
-  std::string
-      origin;  // where the options stand, for error texts; "" if in no file
+  std::string origin;  // their place, for error texts; "" if in no file
   std::map<std::string, OptionValue> values;
 };
 
@@ -38,15 +36,14 @@ class OptionReader {
  public:
   explicit OptionReader(const TransportOptions& options) : options_(options) {}
 
-  // The value of `key`, or `fallback` if it is absent, of the wrong type or out
-  // of range; the last two are errors that Finish tells. Ranges include both
-  // ends.
+  // The value of `key`. Returns `fallback` if it is absent, of the wrong type
+  // or out of range; Finish reports the last two. Ranges include both ends.
   std::int64_t Int(absl::string_view key, std::int64_t fallback,
                    std::int64_t least, std::int64_t most);
   bool Bool(absl::string_view key, bool fallback);
   std::string String(absl::string_view key, absl::string_view fallback);
 
-  // What else is wrong with the value of `key`.
+  // Reports another error in the value of `key`.
   void Fail(absl::string_view key, absl::string_view text);
 
   // OK, or the first error: a bad value, or a key that was never asked for.

@@ -1,20 +1,18 @@
-// Relief: lets two threads share a role, of which one holds it and the other
-// takes over when the holder is held up in a callback.
+// Relief: moves a role from a thread that is held up in a callback to another
+// one.
 //
-// What it is: how a transport goes on receiving while OnDrained, in which user
-// code runs, blocks: two threads run the same loop, one receives, and the other
-// looks every 50 ms whether the first is still inside the callback that it was
-// in at the last look. If so, the role moves; the first finds out when its
-// callback returns and waits as the relief from then on. When nothing has
-// happened for a while the relief stops looking, until the next callback.
-// What it is not: a thread pool, or a lock against others than the role's two
-// (or more) threads.
+// So a transport goes on receiving while OnDrained blocks in user code. Two
+// threads (or more) run the same loop, and one of them holds the role. Another
+// one looks every 50 ms whether the holder is still inside the same callback.
+// If so, the role moves; the former holder notices when its callback returns,
+// and waits as the relief. After a while without callbacks the relief stops
+// looking, until the next callback.
 //
-// Threads: any number may call Acquire, Look and Close; Enter, Leave and Call
-// are the holder's alone. What a holder wrote before a callback is visible to
-// the one that takes over. Cost: a callback costs two uncontended atomic
-// operations, and the first after a while a wake-up; the relief of a busy
-// holder 20 wake-ups a second, of an idle one none. Errors: none.
+// Any thread may call Acquire, Look and Close; Enter, Leave and Call are the
+// holder's alone. The new holder sees what the former one wrote before its
+// callback. A callback costs two uncontended atomic operations, and the first
+// one after a while a wake-up. The relief of a busy holder wakes 20 times a
+// second, that of an idle one never.
 //
 //   void Loop() {
 //     while (relief_.Acquire()) {

@@ -1,13 +1,9 @@
-// Security: what a transport is told about keys, and what it tells of those
-// that it turned away.
+// SecurityFiles: where a transport finds its keys. Rejection: a connection or
+// message that it turned away.
 //
-// What it is: the words that the interface (transport.h) uses for both
-// backends' mechanisms: CURVE for zmq, mutual TLS for nng. What it is not: a
-// mechanism, or the keys themselves: those stay in files, and no text of this
-// library holds any of their bytes.
-//
-// Threads and ownership: values. Errors: the two functions make them, so that
-// every backend says the same.
+// Both backends use these words for their mechanisms: CURVE for zmq, mutual TLS
+// for nng. The keys stay in their files; no text of this library holds any of
+// their bytes. The two functions make the errors that every backend returns.
 //
 //   cluster::SecurityFiles files;
 //   files.identity = "keys/1";
@@ -31,8 +27,7 @@ namespace cluster {
 struct SecurityFiles {
   std::string identity;              // with the own private files
   std::map<int, std::string> peers;  // by server id, with the peer's public
-                                     // files; who is not here is let in by
-                                     // nobody
+                                     // files; no other server is let in
 };
 
 // A connection or message that the transport itself turned away.
@@ -45,11 +40,11 @@ struct Rejection {
 // "unauthenticated, as server 2: ..."
 std::ostream& operator<<(std::ostream& out, const Rejection& rejection);
 
-// What a factory answers whose transport has no security, when it is asked for.
+// For the factory of a transport without security, when the config wants it.
 // kInvalidArgument.
 absl::Status SecurityUnsupported(absl::string_view transport);
 
-// What ReloadSecurity answers where there is none. kFailedPrecondition.
+// For ReloadSecurity of a transport in plaintext. kFailedPrecondition.
 absl::Status SecurityNotConfigured();
 
 }  // namespace cluster

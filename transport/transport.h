@@ -1,27 +1,25 @@
-// Transport: how frames travel between servers, and nothing more.
+// Transport: carries frames between servers. Each backend (zmq, nng, memory,
+// yours) implements it; the cluster library uses nothing else.
 //
-// What it is: the interface that each backend (zmq, nng, memory, yours)
-// implements, and that the cluster library is written against. A transport
-// carries opaque frames to peers that are named by an integer: whole, at most
-// once, FIFO per connection. It dials again by itself when a connection breaks.
-// What it is not: reliable (sessions above it are), aware of envelopes, or a
-// name service.
+// A transport carries opaque frames to peers that are named by an integer. A
+// frame arrives whole or not at all, at most once, in order while its
+// connection lives. A broken connection is dialled again. Reliability is the
+// task of the sessions above. The contract suite
+// (transport/contract/contract_suite.h) defines the interface: NewServer takes
+// any backend that passes it.
 //
-// The definition is the contract suite (transport/contract/contract_suite.h): a
-// backend that passes it can be handed to NewServer.
+// A server sends only on connections that it dialled (Connect), and only
+// receives on those that others dialled. So two connections never compete.
 //
-// Directions: a server sends only on connections that it dialled (`Connect`),
-// and what arrives on connections that others dialled is only received. So
-// there is never a contest of two connections.
+// Call every method from any thread, also concurrently, unless it says
+// otherwise. The transport calls the handler on its own threads. No method but
+// Stop waits for the network. No method calls the handler before it returns on
+// the same thread, so a send never calls back inline. The handler is borrowed
+// and must live until Stop has returned.
 //
-// Threads: every method may be called from any thread, and at the same time,
-// unless it says otherwise. The handler is called on threads of the transport's
-// own. No method but Stop waits for the network. No method calls the handler
-// before it returns from the same thread (a send never calls back inline).
-// Ownership: the handler is borrowed and must live until Stop has returned.
-// Errors: set-up answers absl::Status with text; the hot path an enum; misuse
-// of the contract aborts. An allocation that fails on a thread of the
-// transport's own ends the process with a text (OrEndProcess, check.h).
+// Set-up returns absl::Status with a text, the hot path an enum; misuse aborts.
+// A failing allocation on a transport's own thread ends the process with a text
+// (OrEndProcess, check.h).
 //
 //   cluster::TransportConfig config;
 //   config.server_id = 1;
@@ -65,59 +63,58 @@ enum class FrameVerdict {
                // connection that it came on, where the backend can
 };
 
-// What a transport calls. Frames of one connection come in order and one at a
-// time; of different connections possibly at the same time on different
-// threads.
+// The callbacks of a transport. Frames of one connection come in order and one
+// at a time. Frames of different connections may come at the same time on
+// different threads.
 class TransportHandler {
  public:
   virtual ~TransportHandler() = default;
 
-  // A frame arrived. Does not block. Its slices may be kept as long as one
-  // likes and released on any thread.
+  // A frame arrived. Must not block. The handler may keep its slices as long as
+  // it likes and release them on any thread.
   virtual FrameVerdict OnFrame(ReceivedFrame frame) = 0;
 
-  // Called on a receiving thread after one or more OnFrame calls, when no
-  // further frame is at hand, or at the latest after about a millisecond's
-  // worth of frames. It may block for as long as it likes (user code runs in
-  // it): meanwhile the transport goes on delivering frames, of the same
-  // connections too, on another thread, within about 100 ms, and calls
-  // OnDrained there as well.
+  // Called on a receiving thread after one or more OnFrame calls: when no frame
+  // is at hand, or after about a millisecond's worth of frames. It may block
+  // for as long as it likes, since user code runs in it. Within about 100 ms
+  // another thread then delivers frames, of the same connections too, and calls
+  // OnDrained as well.
   virtual void OnDrained() = 0;
 
-  // After a kBackPressured: there is room again. Exactly one per kBackPressured
-  // answer, possibly before that Send has returned; none begins after
-  // Disconnect or Stop. It is a hint: one that a Disconnect met on its way may
-  // arrive when the peer is dialled again. Does not block.
+  // There is room again. Comes once for each kBackPressured, possibly before
+  // that Send has returned. None begins after Disconnect or Stop. It is a hint:
+  // one that was on its way during a Disconnect may arrive when the peer is
+  // dialled again. Must not block.
   virtual void OnWritable(int peer) = 0;
 
-  // The connection that Connect(peer, address, generation) asked for is there
-  // (again); it went, or an attempt failed, with the reason. Frames that were
-  // accepted before may have been lost with a connection. Repeated failed
-  // attempts may be reported once or each time. Do not block.
+  // OnConnected: the connection of Connect(peer, address, generation) is there
+  // (again). OnDisconnected: it broke, or an attempt failed. Frames that were
+  // accepted before may be lost with a connection. A transport may report
+  // repeated failed attempts once or each time. Must not block.
   //
   // Calls of one generation come in order. Disconnect and Connect do not wait
-  // for a call that is on its way, so one of an earlier generation may come
-  // after those of a later one: ignore it.
+  // for a call on its way. So one of an earlier generation may come after those
+  // of a later one: ignore it.
   virtual void OnConnected(int peer, std::uint64_t generation) = 0;
   virtual void OnDisconnected(int peer, std::uint64_t generation,
                               absl::string_view reason) = 0;
 
-  // The transport itself turned somebody away: a connection, or a message on
-  // one. A flood of them may come. Does not block.
+  // The transport itself refused a connection, or a message on one. A flood of
+  // them may come. Must not block.
   virtual void OnRejected(Rejection rejection) = 0;
 };
 
-// How long Transport::Disconnect lets go out what was accepted before it.
+// How long frames that were accepted before Transport::Disconnect may go out.
 inline constexpr absl::Duration kPartingTime = absl::Milliseconds(200);
 
 class Transport {
  public:
   virtual ~Transport() = default;  // stops, with no linger
 
-  // Binds `local_address` and begins to call `handler`. Once. Addresses are
-  // "host:port" (port 0: any free one), "[v6]:port" or "ipc:///path", the same
-  // text for every backend. kAlreadyExists: the address is in use.
-  // kInvalidArgument: it does not parse. Others as the system has it.
+  // Binds `local_address` and begins to call `handler`. Once. Every backend
+  // takes the same addresses: "host:port" (port 0: any free one), "[v6]:port"
+  // or "ipc:///path". kAlreadyExists: the address is in use. kInvalidArgument:
+  // it does not parse. Other errors are the system's.
   virtual absl::Status Start(TransportHandler* handler,
                              const std::string& local_address) = 0;
 
@@ -125,67 +122,65 @@ class Transport {
   // Stop.
   virtual std::string Address() const = 0;
 
-  // Dials `peer` in the background, again and again with a capped, jittered
-  // delay, the name resolved anew each time, until Disconnect. After Start
-  // only. kInvalidArgument: the address does not parse. A peer that is
-  // connected already is dialled anew, at this address. After an error all is
-  // as it was. `generation` is the caller's name for what this call asks for;
-  // OnConnected and OnDisconnected repeat it. Each call for a peer should have
-  // another one.
+  // Dials `peer` in the background until Disconnect, again and again with a
+  // capped, jittered delay. It resolves the name anew each time. After Start
+  // only. A peer that is connected already is dialled anew, at this address.
+  // kInvalidArgument: the address does not parse; all is as it was.
+  // `generation` names this call: OnConnected and OnDisconnected repeat it.
+  // Give each call for a peer another one.
   virtual absl::Status Connect(int peer, const std::string& address,
                                std::uint64_t generation) = 0;
 
-  // Forgets the peer. If there is a connection, what was accepted before goes
-  // out on it in the background, so that a last word gets through; what is not
-  // out within kPartingTime is dropped. Without a connection everything is
-  // dropped at once. Unknown peers are ignored. Does not wait for callbacks,
-  // so it may be called from one.
+  // Forgets the peer. If there is a connection, accepted frames go out on it in
+  // the background for at most kPartingTime, so that a last word gets through.
+  // The rest is dropped, and without a connection everything. Unknown peers are
+  // ignored. Does not wait for callbacks, so it may be called from one.
   virtual void Disconnect(int peer) = 0;
 
   // Sends a frame of at most `frame_bytes_max` bytes (more aborts), without
   // blocking. Before the first connection frames queue up to the backend's
   // bound. A frame to a peer that was never given to Connect, or after
-  // Disconnect or Stop, is lost: kSent. std::bad_alloc: memory ended, it took
-  // nothing, and no OnWritable follows; the caller may try again when it likes.
+  // Disconnect or Stop, is lost: kSent. std::bad_alloc: it took nothing, and no
+  // OnWritable follows; the caller may try again when it likes.
   [[nodiscard]] virtual SendResult Send(int peer, const Frame& frame) = 0;
 
-  // Reads the key files anew. New connections use them; those of peers that
-  // are no longer listed, or whose public key is another one, are closed, where
-  // the backend can, and in any case nothing of theirs is delivered from then
-  // on and nothing sent to them. The others keep their connections and lose
-  // nothing. After an error (an unreadable file, say) all is as it was.
-  // kFailedPrecondition: the transport was made without security. Reads files,
-  // and may wait for callbacks that are running; so not from one. May be called
-  // before Start.
+  // Reads the key files anew, for new connections. Peers that are no longer
+  // listed, or whose public key changed, lose their connections where the
+  // backend can close them. In any case it delivers nothing more from them and
+  // sends nothing to them. Other peers keep their connections and lose nothing.
+  // After an error (an unreadable file, say) all is as it was.
+  // kFailedPrecondition: the transport was made without security. It may wait
+  // for running callbacks, so do not call it from one. May be called before
+  // Start.
   virtual absl::Status ReloadSecurity(const SecurityFiles& files) = 0;
 
-  // Stops receiving, tries for at most `linger` to get out what was accepted,
-  // closes all. When it returns, within linger and a little, no call of the
+  // Stops receiving, tries for at most `linger` to get accepted frames out, and
+  // closes all. It returns within linger and a little; then no call of the
   // handler is running or will come. Not from a callback. Idempotent.
   virtual void Stop(absl::Duration linger) = 0;
 };
 
-// Every backend takes this as `frame_bytes_max`: what 31 bits can say.
+// Every backend takes a `frame_bytes_max` up to this: the most in 31 bits.
 inline constexpr std::size_t kFrameBytesLimit = (std::size_t{1} << 31) - 1;
 
-// What a factory is given. `options` is the backend's own object of the config
-// file ("zmq": {...}).
+// The argument of a factory. `options` is the backend's own object of the
+// config file ("zmq": {...}).
 struct TransportConfig {
   // The memory transport keeps clusters apart by it.
   std::string cluster = "cluster";
   int server_id = 0;  // for error texts
-  // How many peers are to be connected: Start answers kResourceExhausted where
-  // the process may not open the descriptors for all of them, and Connect for
-  // each one more. 0: not known.
+  // How many peers will be connected; 0: unknown. Start answers
+  // kResourceExhausted if the process may not open the descriptors for all of
+  // them, and so does Connect for each one more.
   std::size_t peers = 0;
   // Larger ones that arrive are dropped with their connection.
   std::size_t frame_bytes_max = 16u << 20;
   // A connection that says nothing is closed.
   absl::Duration handshake_timeout = absl::Seconds(5);
-  // None: plaintext. With it, a connection has to prove who it is before a
-  // frame of it is delivered. A backend that cannot do that refuses it.
+  // None: plaintext. With it, a connection must prove its server's identity
+  // before its frames are delivered. A backend that cannot do that refuses it.
   absl::optional<SecurityFiles> security;
-  // Where what arrives may be put. A server shares it with its own frames, and
+  // Memory for received frames. A server shares it with its own frames, and
   // trims it.
   std::shared_ptr<BufferPool> buffers = std::make_shared<BufferPool>();
   TransportOptions options;

@@ -1,12 +1,10 @@
-// FailingAllocations: memory that ends for the calling thread, in tests.
+// FailingAllocations: makes allocations of the calling thread fail, in tests.
 //
-// Linking it replaces operator new and, where no sanitizer watches it, mmap.
-// While one lives, its thread's n-th allocation fails, or that and all behind
-// it. An allocation of libzmq's own code never fails: libzmq would abort.
-// malloc is not replaced, so what a C library allocates never fails either.
-//
-// Threads: each has an account of its own; at most one lives on a thread. Errors:
-// none. Under a sanitizer large blocks of BufferPool never fail.
+// Linking it replaces operator new and, without a sanitizer, mmap. While one
+// lives, its thread's n-th allocation fails, or that and all later ones.
+// Allocations of libzmq's own code never fail, since libzmq would abort. malloc
+// is not replaced, so those of C libraries never fail either. Under a sanitizer
+// large blocks of BufferPool never fail. At most one lives on a thread.
 //
 //   for (int n = 1;; ++n) {
 //     FailingAllocations failing(n, FailingAllocations::kOne);

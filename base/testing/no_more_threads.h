@@ -1,11 +1,9 @@
-// NoMoreThreads: while it lives, no thread can be made in this process, but for
-// those that ask for a stack size of their own.
+// NoMoreThreads: while it lives, the process cannot start threads, except those
+// that ask for a stack size of their own.
 //
-// What it is: a default stack that is larger than any address space, which
-// needs no privilege and no limit that sanitizers mind. What it is not: for
-// production code.
-//
-// Threads: one at a time has one. Errors: abort.
+// It sets a default stack larger than any address space. That needs no
+// privilege, and no limit that would disturb sanitizers. For tests; one at a
+// time. Failures abort.
 //
 //   const NoMoreThreads none;
 //   EXPECT_EQ(transport->Start(...).code(), kResourceExhausted);

@@ -1,9 +1,9 @@
-// The contract suite: what transport/transport.h promises, as tests that any
-// backend can be put through.
+// The contract suite: tests of everything that transport/transport.h promises,
+// for any backend.
 //
-// What it is: value-parameterised GoogleTests on the fixture TransportContract,
-// which need nothing of a backend but its factory and a way to make addresses.
-// Link //transport/contract:contract_suite into a cc_test and instantiate:
+// They are value-parameterised GoogleTests on the fixture TransportContract. A
+// backend supplies its factory and a way to make addresses. Link
+// //transport/contract:contract_suite into a cc_test and instantiate:
 //
 //   INSTANTIATE_TEST_SUITE_P(
 //       Zmq, TransportContract,
@@ -13,14 +13,12 @@
 //           TransportUnderTest{"ipc", NewZmqTransport, FreshIpcAddress}),
 //       TransportUnderTest::Name);
 //
-// A backend with options of its own wraps its factory in a lambda that sets
-// them.
-// What it is not: a test of speed, of security, or of what only one backend
-// has.
+// To set options, wrap the factory in a lambda. Speed, security and what only
+// one backend has are tested elsewhere.
 //
-// Threads: tests run one after the other; each may run beside other processes
-// that run the same, since no address is fixed. No test relies on time, but for
-// deadlines of 30 s that a working transport never meets.
+// No address is fixed, so several processes may run the suite at once. No test
+// relies on time, except for deadlines of 30 s that a working transport never
+// meets.
 
 #ifndef CLUSTER_TRANSPORT_CONTRACT_CONTRACT_SUITE_H_
 #define CLUSTER_TRANSPORT_CONTRACT_CONTRACT_SUITE_H_
@@ -50,15 +48,15 @@ struct TransportUnderTest {
   std::string name;  // letters, digits and underscores
   TransportFactory factory;
   std::function<std::string()> fresh_address;
-  // What Start and Connect have to refuse as kInvalidArgument.
+  // Start and Connect must refuse these as kInvalidArgument.
   std::vector<std::string> bad_addresses = {
       "",       "127.0.0.1",     "127.0.0.1:99999", "carrier-pigeon://x",
       "::1:80", "ipc://relative"};
   // A peer that never answers makes Send say kBackPressured after at most so
   // many bytes, in frames of 64 KiB.
   std::size_t queue_bytes_bound = 128u << 20;
-  // OnConnected of a peer that was dialled anew may come while an OnDisconnected
-  // of before is still running.
+  // OnConnected of a peer that was dialled anew may come while an
+  // OnDisconnected of before is still running.
   bool callbacks_overlap = false;
 
   static std::string Name(

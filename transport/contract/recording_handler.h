@@ -1,14 +1,9 @@
-// RecordingHandler: a TransportHandler for tests, which keeps all that it is
-// told and lets a test wait for it.
+// RecordingHandler: a TransportHandler for tests that records all calls and
+// lets a test wait for them.
 //
-// What it is: a record with a condition variable, and hooks for tests that want
-// to do something inside a callback. What it is not: a mock; it expects
-// nothing.
-//
-// Threads: everything may be called from any thread; set the hooks before
-// Start. Hooks run without the record's lock. Ownership: it must outlive the
-// transport that it is given to. Errors: a wait that takes longer than 30 s
-// returns false.
+// Hooks let a test act inside a callback; set them before Start. They run
+// without the record's mutex. Thread-safe. The handler must outlive its
+// transport. A wait of more than 30 s returns false.
 //
 //   cluster::RecordingHandler handler;
 //   ASSERT_TRUE(transport->Start(&handler, "127.0.0.1:0").ok());
@@ -33,7 +28,7 @@
 
 namespace cluster {
 
-// What has happened so far.
+// The calls so far.
 struct Recorded {
   std::vector<ReceivedFrame> frames;  // in the order of their arrival
   std::size_t frame_count = 0;        // of all that came, cleared or not
@@ -110,7 +105,7 @@ class RecordingHandler : public TransportHandler {
   bool sealed_ = false;
 };
 
-// Opens once; whoever waits goes on then.
+// Opens once; then every Wait returns.
 class Gate {
  public:
   void Open();

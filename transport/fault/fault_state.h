@@ -1,7 +1,5 @@
-// Faults::State: the switchboard itself, which decides each frame's fate.
-// Internal to transport/fault.
-//
-// Threads: safe.
+// Faults::State: decides the fate of each frame. Thread-safe; internal to
+// transport/fault.
 
 #ifndef CLUSTER_TRANSPORT_FAULT_FAULT_STATE_H_
 #define CLUSTER_TRANSPORT_FAULT_FAULT_STATE_H_
@@ -15,7 +13,7 @@
 
 namespace cluster {
 
-// What happens to one frame.
+// The treatment of one frame.
 struct Fate {
   int copies = 1;  // 0: lost
   absl::Duration delay = absl::ZeroDuration();

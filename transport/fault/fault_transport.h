@@ -1,16 +1,14 @@
 // Faults: a bad network on demand, around any transport, for tests.
 //
-// What it is: a switchboard that a test holds, and a decorator of transports
-// that obeys it: frames are lost, doubled, delayed (and so reordered), and
-// whole directions cut, while servers run. Use it to see what your own protocol
-// does when messages are late. What it is not: a simulator (cluster/sim/ is,
-// with a virtual clock), or deterministic: the seed fixes the dice, but the
-// threads of real transports decide the order in which they are thrown.
+// A test holds the switchboard; decorators of transports obey it while servers
+// run. It loses, doubles and delays frames (which reorders them), and cuts
+// whole directions. Use it to see how your own protocol behaves when messages
+// are late. The seed fixes the dice, but real threads decide the order in which
+// they are thrown; cluster/sim/ is deterministic.
 //
-// Threads: everything is safe from any thread. Ownership: the factory and its
-// transports share the switchboard's state, so it may be destroyed before them.
-// Errors: those of the transport inside. Where frames are held back, an
-// OnWritable may come that nobody waits for.
+// Thread-safe. The factory and its transports share the switchboard's state, so
+// it may be destroyed before them. Frames that are held back may cause an
+// OnWritable that no sender waits for.
 //
 //   cluster::Faults faults(/*seed=*/1);
 //   auto server = cluster::NewServer(
@@ -60,7 +58,7 @@ class Faults {
   void Cut(int from, int to);
   // All frames from and to this server.
   void Isolate(int server);
-  // No faults any more; what is held back is still delivered.
+  // Ends all faults. Frames that are held back are still delivered.
   void Heal();
 
   FaultCounts Counts() const;

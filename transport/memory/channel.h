@@ -1,15 +1,13 @@
 // Channel: the connection that one memory transport dials to one peer, with the
 // frames that wait in it.
 //
-// What it is: a bounded queue that is attached to the port of whoever listens
-// at the address, or to nobody. Each attachment is an epoch; what was not
-// delivered in it is lost when it ends. While it is attached to nobody frames
-// wait for the next one.
-// What it is not: aware of addresses; the exchange attaches and detaches it.
+// A bounded queue, attached to the port of the listener at the address, or to
+// nobody. Each attachment is an epoch; its end loses the frames that it did not
+// deliver. Without an attachment frames wait for the next one. The exchange
+// attaches and detaches; the channel knows no addresses.
 //
-// Threads: any. Its lock is held for no more than a few moves of pointers, and
-// only a port's lock is taken under it. Ownership: shared by the dialling
-// transport, the exchange, and jobs in ports. Errors: none.
+// Thread-safe. Its mutex is held for a few moves of pointers. Shared by the
+// dialling transport, the exchange, and jobs in ports.
 //
 //   auto channel = std::make_shared<Channel>(2, 1, my_port, 4 << 20);
 //   channel->Attach(their_port);       // the handler hears of it by my_port
@@ -37,9 +35,8 @@ namespace memory {
 
 class Channel : public std::enable_shared_from_this<Channel> {
  public:
-  // `sender` is told of what happens. Frames of more than `queue_bytes_max`
-  // bytes, with kFrameOverheadBytes for each, do not wait in it; a single frame
-  // always may.
+  // Posts its events to `sender`. At most `queue_bytes_max` bytes of frames
+  // wait in it, with kFrameOverheadBytes for each; a single frame always may.
   Channel(int peer, std::uint64_t generation, std::shared_ptr<Port> sender,
           std::size_t queue_bytes_max);
 
@@ -53,17 +50,17 @@ class Channel : public std::enable_shared_from_this<Channel> {
   // Until all frames are delivered, or nobody listens, or it is `deadline`.
   void WaitUntilIdle(std::chrono::steady_clock::time_point deadline);
 
-  // Nothing more is pushed or told. What is on its way to a receiver still gets
-  // there, whenever that takes it: it is in this process.
+  // Takes no more frames and posts no more events. Frames on their way to a
+  // receiver still get there, since it is in this process.
   void Part();
 
-  // The exchange's side. Refuse tells of an attempt that found nobody. Detach
-  // is a no-op if it is not attached. Close is final: frames are dropped, and
-  // events that are under way must not be told.
+  // The exchange's side. Refuse reports an attempt without a listener. Detach
+  // does nothing if it is not attached. Close is final: it drops all frames,
+  // and the handler must not hear of events that are under way.
   void Attach(std::shared_ptr<Port> receiver);
   void Refuse(absl::string_view reason);
   void Detach(absl::string_view reason);
-  // Detaches, and tells of another generation from then on.
+  // Detaches, and reports another generation from then on.
   void Renew(std::uint64_t generation, absl::string_view reason);
   // Only if that attachment stands; returns the port that it led to, or null.
   std::shared_ptr<Port> DetachFrom(std::uint64_t epoch,

@@ -1,17 +1,15 @@
-// Exchange: who listens where in this process, and who dials there.
+// Exchange: the table of listeners and dialled addresses by which the memory
+// transports of a process find each other.
 //
-// What it is: the one table by which memory transports find each other, keyed
-// by cluster name and address. It attaches channels when a listener comes and
-// detaches them when it goes, so nobody ever polls for a peer.
-// What it is not: on the path of frames.
+// Its keys are cluster name and address. It attaches channels when a listener
+// comes and detaches them when it goes, so nothing polls. Frames do not pass
+// it.
 //
-// Threads: any. Its lock is taken before those of channels and ports. There is
-// one for the process, which is never destroyed; a child of fork has its own.
-// Ownership: shares in ports and
-// channels, from Listen to Leave and from Dial to HangUp.
-// Errors: kAlreadyExists.
+// Thread-safe. There is one for the process, never destroyed; a child of fork
+// has its own. It shares ports from Listen to Leave, and channels from Dial to
+// HangUp.
 //
-//   auto bound = Exchange::Get().Listen("cluster", "a:0", port);  // "a:1"
+//   auto bound = Exchange::Get().Listen({"cluster", "a:0"}, port);  // "a:1"
 //   Exchange::Get().Dial({"cluster", *bound}, channel);
 
 #ifndef CLUSTER_TRANSPORT_MEMORY_EXCHANGE_H_
@@ -46,8 +44,8 @@ class Exchange {
  public:
   static Exchange& Get();
 
-  // Puts a port where dialled channels find it, and returns the address: the
-  // same, but for a port 0 (AsksForAnyPort), which becomes a number that nobody had before.
+  // Puts a port where dialled channels find it, and returns its address. A port
+  // 0 (AsksForAnyPort) becomes a number that was never used before.
   absl::StatusOr<std::string> Listen(const Place& place,
                                      std::shared_ptr<Port> port);
   // Detaches every channel there, which wait for the next listener.
@@ -55,7 +53,7 @@ class Exchange {
 
   // Attaches a channel as soon as somebody listens, and again and again.
   void Dial(const Place& place, std::shared_ptr<Channel> channel);
-  // The end of that. What happens to the channel is the caller's to say.
+  // Ends that. The caller decides about the channel.
   void HangUp(const Place& place, const std::shared_ptr<Channel>& channel);
 
   // Breaks one attachment of a channel, and makes the next.

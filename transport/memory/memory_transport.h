@@ -1,20 +1,17 @@
-// The memory transport: servers of one process, with no socket between them.
+// The memory transport: connects servers of one process without sockets, for
+// tests, simulations and examples.
 //
-// What it is: a transport for tests, simulations and examples. An address is
-// any text but "", a name within the process and `config.cluster`; one that
-// ends in ":0" gets a number of its own when it is bound. A frame of one slice
-// is handed over uncopied, others are joined by one copy.
-// What it is not: a way between processes, or proof of who sent a frame.
+// An address is any text but "". It names a server within the process and
+// `config.cluster`. One that ends in ":0" gets a number of its own when it is
+// bound. A frame of one slice is handed over uncopied; others are joined by one
+// copy. Nothing proves the sender of a frame.
 //
 // Options ("memory": {...}):
 //   queue_bytes_max  4194304  64 Ki-1 Gi; bytes that wait for one peer, with 64
 //                             for each frame, before Send is back-pressured
 //
-// Frames wait for a peer that does not listen yet. A peer that stops loses what
-// it was not given, as one whose handler refuses a frame does.
-//
-// Threads: as Transport says; two per started transport. Ownership: the caller
-// owns it. Errors: kInvalidArgument, of an option.
+// Frames wait for a peer that does not listen yet. A peer that stops loses the
+// frames that it did not get, and so does one whose handler refuses a frame.
 //
 //   auto transport = cluster::NewMemoryTransport(config);
 //   CHECK((*transport)->Start(&handler, "server-1").ok());

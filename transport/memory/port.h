@@ -1,14 +1,12 @@
-// Port: where one memory transport's threads find what they have to do.
+// Port: the queue of jobs for one memory transport's receiving threads.
 //
-// What it is: two queues under one lock, channels that have frames for us and
-// events of the channels that we dialled, and the sleep until there is one.
-// What it is not: where frames wait; they stay in their channel, bounded by it.
+// It holds channels with frames to deliver, and events of the channels that we
+// dialled. Frames stay in their channel, which bounds them.
 //
-// Threads: any; one at a time calls Next. Its lock is taken last: nothing else
-// is locked under it. Ownership: shared by the transport and by the channels
-// that lead to or from it; Close lets go of them all. Errors: none.
+// Thread-safe; one thread at a time calls Next. Shared by the transport and by
+// the channels that lead to or from it; Close lets go of them all.
 //
-//   port->Schedule(channel, epoch);           // on the sender's thread
+//   port->Post(job);                          // on the sender's thread
 //   Job job = port->Next(/*wait=*/true);      // on the receiver's
 
 #ifndef CLUSTER_TRANSPORT_MEMORY_PORT_H_

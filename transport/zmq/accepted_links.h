@@ -1,19 +1,15 @@
 // AcceptedLinks: tells silence from a hang-up, among connections that end in
 // their handshake.
 //
-// ZeroMQ reports both with the error that its thread saw last. A hang-up always
-// sets that; the timer of the handshake sets none, so it comes with "would
-// block", or with the error of somebody else's hang-up that came just before.
-// What tells them apart then is how long the connection lived. It ends with the
-// event that follows the one of its handshake, and only that has its
-// descriptor.
+// ZeroMQ reports both with the last error of its thread. A hang-up always sets
+// that error. The handshake's timer sets none, so it comes with "would block",
+// or with the error of another connection's hang-up just before. The
+// connection's age tells them apart then. The event after the one of the
+// handshake has its descriptor, and ends it.
 //
-// What it is: the ages of connections, and the judgement. What it is not: aware
-// of ZeroMQ.
-//
-// Memory: as many connections as there are descriptors. One whose end ZeroMQ
-// does not report stays until its descriptor is another's.
-// Threads: one at a time. Errors: none.
+// It keeps as many connections as there are descriptors. If ZeroMQ does not
+// report an end, the entry stays until its descriptor is used again. One thread
+// at a time.
 //
 //   AcceptedLinks links(handshake_timeout);
 //   links.Accepted(7, now);
@@ -35,7 +31,7 @@ class AcceptedLinks {
  public:
   using Clock = std::chrono::steady_clock;
   enum class End {
-    kLater,   // its handshake had been done, or its failure was told otherwise
+    kLater,   // after its handshake, or with a failure that has its own event
     kHungUp,  // by the other end, or the network
     kSilent,  // the handshake took too long
   };
@@ -46,7 +42,7 @@ class AcceptedLinks {
   void Accepted(std::uint32_t descriptor, Clock::time_point now) {
     begun_[descriptor] = now;
   }
-  // Of whatever connection is the next to end, with ZeroMQ's error.
+  // ZeroMQ's error, for the next connection that ends.
   void HandshakeEnded(int error) { errors_.push_back(error); }
   End Disconnected(std::uint32_t descriptor, Clock::time_point now);
 

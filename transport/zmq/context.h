@@ -1,16 +1,15 @@
-// The ZeroMQ context in which a transport makes its sockets: its own or, with
-// the option `share_context`, one for all such transports of the process.
+// The ZeroMQ context in which a transport makes its sockets: its own, or with
+// the option `share_context` one for all such transports of the process.
 //
-// A context has a thread for each of io_threads and one more. A process with
-// dozens of servers has so many threads then that they take the processors from
-// each other, and whoever sends hardly runs; with one context there are as many
-// as for one server. Not for transports with security: ZeroMQ asks one ZAP
-// handler per context, and each transport has keys of its own.
+// A context has a thread for each of io_threads and one more. With a context
+// each, dozens of servers in a process have so many threads that senders hardly
+// run. One context has as many as for one server. A transport with security has
+// its own: ZeroMQ asks one ZAP handler per context.
 //
-// Threads: safe. Ownership: a context ends with its last owner, and only when
-// its closed sockets are gone. An own one is waited for. A shared one ends on a
-// thread of its own, since the sockets of others may linger for longer.
-// Errors: NewContext throws zmq::error_t.
+// Thread-safe. A context ends with its last owner, once its closed sockets are
+// gone. The owner waits for its own context. A shared one ends on a thread of
+// its own, since other servers' sockets may linger longer. NewContext throws
+// zmq::error_t.
 //
 //   std::shared_ptr<zmq::context_t> context = NewContext(settings);
 //   zmq::socket_t pull(*context, zmq::socket_type::pull);
@@ -33,7 +32,7 @@ namespace zmq_backend {
 
 std::shared_ptr<zmq::context_t> NewContext(const ZmqSettings& settings);
 
-// The end of a shared context, to be waited for.
+// Waits for the end of a shared context.
 class ContextEnd {
  public:
   void Come();
@@ -45,9 +44,8 @@ class ContextEnd {
   bool come_ CLUSTER_GUARDED_BY(mutex_) = false;
 };
 
-// Gives a share back, after all sockets that were made with it are closed.
-// Returns what may be waited for; null if that is nothing: others use the
-// context, or it was an own one.
+// Gives a share back, after all its sockets are closed. Returns the end of the
+// context to wait for; null if others still use it or it was an own one.
 std::shared_ptr<ContextEnd> LeaveContext(
     std::shared_ptr<zmq::context_t> context);
 

@@ -1,14 +1,13 @@
-// CurveKeys: the CURVE keys of one server and of the peers that it lets in.
+// CurveKeys: the CURVE keys of one server and of its peers.
 //
-// What it is: what the key files hold, checked, as a value that never changes;
-// a reload makes another one. Each pair of a peer and a public key has a serial
-// number, which authenticated connections carry (UserId), so that a connection
-// that was made with a key which is no longer the peer's can be told from one
-// that was made with the present one. What it is not: cryptography, which is
-// libzmq's.
+// An immutable value with the checked content of the key files; a reload makes
+// another one. Each pair of a peer and a public key has a serial number, which
+// authenticated connections carry (UserId). So a connection made with a former
+// key of a peer is recognised. libzmq does the cryptography.
 //
-// Threads: a value; a CurveKeyRing is safe. Errors: those of key_files.h, and
-// kInvalidArgument for what is no key. No text holds a byte of a key.
+// CurveKeyRing holds the keys in force; it is thread-safe. Errors are those of
+// key_files.h, and kInvalidArgument for a malformed key. No text holds a byte
+// of a key.
 //
 //   absl::StatusOr<std::shared_ptr<const CurveKeys>> keys =
 //       LoadCurveKeys(files, nullptr);
@@ -36,8 +35,8 @@ namespace zmq_backend {
 
 using CurveKey = std::array<std::uint8_t, 32>;
 
-// A key file's text: 40 characters of Z85, and perhaps a line's end. None for
-// anything else.
+// Parses a key file's text: 40 characters of Z85, and perhaps a line's end.
+// Returns no key for anything else.
 absl::optional<CurveKey> ParseCurveKey(absl::string_view text);
 
 struct CurvePeer {
@@ -46,7 +45,7 @@ struct CurvePeer {
   CurveKey key{};
 };
 
-// What an authenticated connection's messages carry: "<id>.<serial>".
+// The label of an authenticated connection's messages: "<id>.<serial>".
 struct UserId {
   int peer = 0;
   std::uint64_t serial = 0;
@@ -63,7 +62,7 @@ class CurveKeys {
   const Secret& own_secret() const { return own_secret_; }
   const CurveKey& own_public() const { return own_public_; }
 
-  // Null if there is none.
+  // Null if no peer matches.
   const CurvePeer* FindPeer(int id) const;
   const CurvePeer* FindKey(const CurveKey& key) const;
   // Whether a connection that was let in as `user` still is who it was.
@@ -82,8 +81,8 @@ class CurveKeys {
   std::uint64_t next_serial_ = 1;
 };
 
-// Reads the files. A peer whose key is the one that it has in `before` (which
-// may be null) keeps its serial number; any other gets one that none had.
+// Reads the files. A peer with the same key in `before` (which may be null)
+// keeps its serial number; any other gets a fresh one.
 absl::StatusOr<std::shared_ptr<const CurveKeys>> LoadCurveKeys(
     const SecurityFiles& files, const CurveKeys* before);
 

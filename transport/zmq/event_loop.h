@@ -1,13 +1,13 @@
 // EventLoop: the thread on which a transport learns of its connections.
 //
-// What it is: one thread that sleeps until a connection has news, a socket that
-// was full has room, or Stop wakes it; a timer runs only while a connection is
-// waiting to be dialled again. What it is not: where frames arrive
-// (receive_loop.h): its callbacks do not block, so one thread is enough.
+// It sleeps until a connection has news, a full socket has room, or Stop wakes
+// it. A timer runs only while a connection waits to be dialled again. Its
+// callbacks do not block, so one thread is enough; frames arrive elsewhere
+// (receive_loop.h).
 //
-// Threads: Start and Stop once each, not from a callback. Everything is
-// borrowed and must live until Stop has returned. Errors: Start's, after which
-// Stop does nothing.
+// Call Start and Stop once each, not from a callback. After a failed Start,
+// Stop does nothing. Everything is borrowed and must live until Stop has
+// returned.
 //
 //   EventLoop loop(&sockets, &peers, inbound.get(), handler);
 //   absl::Status status = loop.Start();

@@ -1,14 +1,13 @@
 // InboundSocket: the PULL socket on which every peer's frames arrive.
 //
-// What it is: the bound socket, its messages as frames that share their
-// buffers, and the news of connections that ZeroMQ turned away. Messages of
-// more than two parts, and ones over the limit, are thrown away; with security,
-// so is every message whose connection is not one of a present peer's key.
-// What it is not: a thread.
+// It hands over messages as frames that share their buffers, and reports
+// connections that ZeroMQ turned away. It rejects messages of more than two
+// parts and ones over the limit. With security it also rejects messages whose
+// connection has no present peer's key.
 //
-// Threads: one at a time, unless a method says otherwise; a lock in between
-// hands it over. A received frame may be kept and released anywhere, also after
-// the socket is closed. Errors: Open as endpoint.h's Bind.
+// One thread at a time, unless a method says otherwise; a lock hands it over.
+// Any thread may keep and release a received frame, also after the socket is
+// closed. Open returns the errors of Bind (endpoint.h).
 //
 //   absl::StatusOr<std::unique_ptr<InboundSocket>> inbound =
 //       InboundSocket::Open(&context, settings, nullptr, address);
@@ -42,7 +41,7 @@ class InboundSocket {
  public:
   enum class Result {
     kFrame,
-    kRejected,  // something came that is no frame, or nobody's
+    kRejected,  // a message that is no frame, or has no present peer's key
     kDropped,   // a part of a message that will be rejected with its last
     kWoken,     // Wake was called
     kEmpty,     // nothing came in time
@@ -59,8 +58,8 @@ class InboundSocket {
   // As given to Open, with its port resolved.
   const Address& address() const { return address_; }
 
-  // Takes one message into an empty frame, waiting for it for at most `wait_ms`:
-  // 0 does not block.
+  // Takes one message into an empty frame, waiting for it for at most
+  // `wait_ms`: 0 does not block.
   static constexpr int kForEver = -1;
   Result Receive(int wait_ms, ReceivedFrame* frame, Rejection* rejection);
 
@@ -68,7 +67,7 @@ class InboundSocket {
   void Wake();
 
   // For one thread, which may be another than Receive's. Edge-triggered, so
-  // after it NextRejection until that returns false.
+  // call NextRejection afterwards until it returns false.
   int monitor_fd() { return monitor_.fd(); }
   bool NextRejection(Rejection* rejection);
 
@@ -93,15 +92,15 @@ class InboundSocket {
   Result Reject(const char* reason, const ReceivedFrame& frame,
                 Rejection* rejection) const;
   Slice Share(zmq::message_t* part);
-  // Whose message it is, or why it is nobody's.
+  // Finds the server that sent the message, or the reason to reject it.
   bool Identify(absl::optional<int>* identity, Rejection* rejection);
   const std::size_t frame_bytes_max_;
   const CurveKeyRing* const keys_;
   zmq::socket_t pull_;
   LinkMonitor monitor_;  // goes before the socket
   Address address_;
-  // What was bound, to be bound again: its host is no name, since the receiving
-  // thread cannot wait for name service, and the address is to stay the same.
+  // The bound address, to bind again. Its host is a number: the receiving
+  // thread cannot wait for name service, and the address must stay the same.
   Address bound_;
   bool listening_ = false;
   int wait_ms_ = kForEver;  // what the socket is set to

@@ -1,17 +1,15 @@
-// LinkMonitor: what ZeroMQ tells of the connection of one PUSH socket, or of
-// those that a PULL socket turned away.
+// LinkMonitor: events of one PUSH socket's connection, or of the connections
+// that a PULL socket turned away.
 //
-// What it is: the reading end of the socket's monitor, with its events boiled
-// down to a few kinds. It has no bound on unread events, so a reader that is
-// late never stops ZeroMQ's I/O thread, which waits for room in its monitors.
-// An accepted connection that ends in its handshake is one event, which says
-// whether it was silent or hung up (accepted_links.h).
-// What it is not: the judgement of what to report (outbound_peer.h).
+// It reads the socket's monitor and boils its events down to a few kinds;
+// outbound_peer.h decides what to report. Unread events have no bound, so a
+// late reader never stops ZeroMQ's I/O thread, which waits for room in its
+// monitors. An accepted connection that ends in its handshake is one event
+// (accepted_links.h).
 //
-// Threads: one at a time. Ownership: make it before the socket connects, and
-// destroy it before the socket: the end that is written to has to go first, or
-// the I/O thread would write to nobody and wait for ever. Errors: the
-// constructor throws zmq::error_t.
+// One thread at a time. Make it before the socket connects, and destroy it
+// before the socket. Otherwise the I/O thread would write to a closed reader
+// and wait for ever. The constructor throws zmq::error_t.
 //
 //   LinkMonitor monitor(&context, &push, LinkMonitor::Scope::kDialled);
 //   poll_set.Add(monitor.fd(), key);
@@ -43,7 +41,7 @@ struct LinkEvent {
   };
   Kind kind = Kind::kUp;
   std::string reason;  // of kHandshakeFailed and kRetry
-  // Of kHandshakeFailed; none where the other end hung up by itself.
+  // Of kHandshakeFailed, unless the other end hung up by itself.
   absl::optional<RefusalReason> rejection;
 };
 

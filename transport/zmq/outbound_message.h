@@ -1,12 +1,9 @@
-// Frames as ZeroMQ messages: one frame, one message, of one part, or of two
-// where that saves copying the second.
+// Sends a frame as one ZeroMQ message, without a copy where that pays.
 //
-// What it is: the hand-over of a frame to a PUSH socket, without a copy where
-// that pays. What it is not: thread-safe: the socket is the caller's.
-//
-// Errors: a full queue is false. Where memory for a message ends,
-// std::bad_alloc, and nothing was taken; what libzmq then needs for its queues it
-// aborts for itself.
+// The message has one part, or two where that saves copying the second. The
+// socket is the caller's, and one thread's at a time. False means a full queue.
+// std::bad_alloc: nothing was taken. libzmq aborts if it has no memory for its
+// own queues.
 //
 //   if (!SendFrame(&push, frame, frame.size(), buffers)) ...   // no room
 
@@ -23,9 +20,9 @@
 namespace cluster {
 namespace zmq_backend {
 
-// A slice of at least this many bytes is sent from where it lies, if it is all
-// of the frame, or all behind one smaller slice; the two allocations and the
-// release on another thread that this costs are dearer than copying less.
+// A slice of at least this many bytes is sent uncopied, if it is the whole
+// frame, or all of it behind one smaller slice. That costs two allocations and
+// a release on another thread, which is dearer than copying less.
 inline constexpr std::size_t kUncopiedBytesMin = 8192;
 
 // Queues `frame`, of `bytes` bytes. Does not block. False: there is no room,

@@ -1,14 +1,12 @@
-// OutboundPeer: one peer that is sent to.
+// OutboundPeer: the PUSH socket that dials one peer, its monitor, and the
+// number of OnWritable calls that are owed.
 //
-// What it is: the PUSH socket that dials the peer, its monitor, and the count
-// of OnWritable calls that are owed. Between a kBackPressured and its
-// OnWritable only the events' thread touches the socket, so that the edge on
-// the socket's descriptor that says "room again" is never taken by a sender.
-// What it is not: the caller of the handler; what has to be called is returned.
+// Between a kBackPressured and its OnWritable only the events' thread touches
+// the socket. So no sender takes the edge on its descriptor that means "room
+// again". The peer calls no handler; it returns what to call.
 //
-// Threads: all methods from any thread; a mutex per peer, held for as long as
-// it takes to hand over one frame. Nothing blocks. Errors: Dial says what
-// ZeroMQ says.
+// Thread-safe; its mutex is held while one frame is handed over. Nothing
+// blocks. Dial returns ZeroMQ's errors.
 //
 //   OutboundPeer peer(2, &sockets);
 //   absl::Status status = peer.Dial(address, /*generation=*/1);
@@ -39,7 +37,7 @@
 namespace cluster {
 namespace zmq_backend {
 
-// What the peers of one transport share; it outlives them.
+// Shared by the peers of one transport; outlives them.
 struct Sockets {
   ZmqSettings settings;
   // From Start on.
@@ -49,7 +47,7 @@ struct Sockets {
   const std::shared_ptr<BufferPool> buffers = std::make_shared<BufferPool>();
 };
 
-// What a descriptor of the poll set belongs to, as its key.
+// The owner of a descriptor of the poll set, a part of its key.
 enum class Watched : std::uint64_t {
   kMonitor = 0,
   kRoom = 1,
@@ -83,36 +81,34 @@ class OutboundPeer {
 
   int id() const { return id_; }
 
-  // Dials, in place of what was dialled before: its queue is dropped, but what
-  // is owed stays owed. After an error all is as it was.
+  // Dials in place of the connection before. The queue is dropped; owed calls
+  // stay owed. After an error all is as it was.
   absl::Status Dial(const Address& address, std::uint64_t generation);
 
   // Dials the same address anew, unless closed.
   absl::Status Redial();
-  // The keys in force may be others: dials anew if the peer's or the own one is
-  // not what was dialled with; hangs up if the peer has none. What was dialled
-  // with other keys is closed in any case; where no new dial can begin,
-  // somebody has to call Redial (TakeReports says so).
+  // Adopts the keys in force. Closes a connection that was dialled with another
+  // key of this server or the peer, and dials anew, unless the peer has no key
+  // now. If no dial can begin, TakeReports asks for a Redial.
   void UseKeys();
 
   // Lost if closed.
   SendResult Send(const Frame& frame, std::size_t bytes);
 
-  // What is queued has at most `linger_ms` to get out, in the background. What
-  // is owed is forgotten.
+  // Queued frames have at most `linger_ms` to get out, in the background. Owed
+  // calls are forgotten.
   void Close(int linger_ms);
 
-  // Closes it; what is queued has kPartingTime if there is a connection.
+  // Closes it. Queued frames have kPartingTime if there is a connection.
   void Part();
 
-  // How many OnWritable calls are due now: none, or all that are owed.
+  // The number of OnWritable calls that are due now: 0, or all that are owed.
   int TakeWritable();
 
-  // Appends what the monitor has to tell. Returns whether the connection is
-  // gone and somebody has to call Redial: because ZeroMQ has not (yet) said
-  // that it tries again, which after an error of the protocol it does not; or
-  // because it would try too often. Its delay starts anew where a connection
-  // was made, though the peer then refused us.
+  // Appends the monitor's news. Returns whether the connection is gone and
+  // needs a Redial. ZeroMQ may not have announced that it tries again; after an
+  // error of the protocol it does not. Or it would try too often: its delay
+  // starts anew with each connection, even if the peer then refuses us.
   bool TakeReports(std::vector<LinkReport>* reports);
 
  private:

@@ -1,9 +1,5 @@
-// PeerTable: the peers of one transport, by id.
-//
-// What it is: a map under a lock of its own that is never held over anything
-// else; who finds a peer shares it. What it is not: the peers' lock.
-//
-// Threads: all. Errors: none.
+// PeerTable: the peers of one transport by id. Thread-safe; the caller shares a
+// peer that it finds.
 //
 //   if (std::shared_ptr<OutboundPeer> peer = table.Find(2)) peer->Send(...);
 
@@ -25,7 +21,7 @@ class PeerTable {
  public:
   using Peer = std::shared_ptr<OutboundPeer>;
 
-  // Null if there is none.
+  // Null if the table has no such peer.
   Peer Find(int id) const {
     ReaderLock lock(&mutex_);
     const auto found = peers_.find(id);
@@ -39,7 +35,7 @@ class PeerTable {
     peers_.emplace(id, std::move(peer));
   }
 
-  // Takes the peer out; null if there is none.
+  // Takes the peer out; null if the table has no such peer.
   Peer Remove(int id) {
     WriterLock lock(&mutex_);
     const auto found = peers_.find(id);

@@ -1,15 +1,12 @@
 // PollSet: the descriptors that the events' thread sleeps on.
 //
-// What it is: a thin layer over epoll and an eventfd. A descriptor stands for a
-// key, which says what to look at when it becomes readable; a wake-up has a key
-// of its own.
-// What it is not: an event loop, or an owner of descriptors. Remove one before
-// its socket is closed; a key that Wait still returns after that is stale, and
-// the reader has to bear it.
+// A thin layer over epoll and an eventfd. Each descriptor has a key that tells
+// the reader where to look; a wake-up has a key of its own. It does not own
+// descriptors. Remove one before its socket is closed. Wait may still return
+// its key after that, so the reader must bear a stale key.
 //
-// Threads: Wait and ClearWake belong to one thread at a time, the rest may be
-// called from any. Errors: Open answers kResourceExhausted when no descriptors
-// are left.
+// Wait and ClearWake belong to one thread at a time; call the rest from any.
+// Open answers kResourceExhausted when no descriptors are left.
 //
 //   absl::StatusOr<std::unique_ptr<PollSet>> set = PollSet::Open();
 //   (*set)->Add(fd, 7);

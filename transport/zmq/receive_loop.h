@@ -1,9 +1,8 @@
-// ReceiveLoop: what the receiving threads of a transport do.
+// ReceiveLoop: the work of the receiving threads of a transport.
 //
-// The thread that receives sleeps inside ZeroMQ's own receiving call, as a
-// program that knows nothing else would, which saves two system calls for each
-// frame of a dialogue. A task, and Stop, reach it as a message of its own
-// socket's.
+// The receiving thread sleeps inside ZeroMQ's own receiving call. That saves
+// two system calls for each frame of a dialogue. A task, and Stop, reach it as
+// a message of its own socket.
 //
 // Start and Stop once each, not from a callback; Stop also after a Start that
 // failed. Everything is borrowed and must live until Stop has returned.

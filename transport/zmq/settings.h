@@ -1,12 +1,10 @@
 // The settings of the ZeroMQ backend, and how they reach sockets.
 //
-// What it is: the backend's options, checked, next to what it takes from
-// TransportConfig; and the functions that set every option whose default would
-// lose messages, hang at exit or trust a stranger.
-// What it is not: addresses (endpoint.h).
-//
-// Threads: a value. Errors: ReadSettings answers kInvalidArgument; the others
-// throw zmq::error_t, which CatchZmq turns into a Status.
+// ZmqSettings has the backend's checked options and its part of
+// TransportConfig. The functions set every socket option whose default would
+// lose messages, hang at exit or trust a stranger. ReadSettings answers
+// kInvalidArgument; the others throw zmq::error_t, which CatchZmq turns into a
+// Status.
 //
 //   absl::StatusOr<ZmqSettings> settings = ReadSettings(config);
 //   absl::Status status = CatchZmq("open a socket", [&] {
@@ -51,9 +49,9 @@ void SetUpPush(const ZmqSettings& settings, const Address& address,
 void SetUpPull(const ZmqSettings& settings, const Address& address,
                zmq::socket_t* socket);
 
-// With security, on top of these and before connect and bind: only who knows
-// that secret key is spoken to, and only whom ZAP knows is let in; without a
-// ZAP handler that is nobody.
+// With security, on top of these and before connect and bind. A PUSH socket
+// speaks only to the holder of that peer's secret key. A PULL socket accepts
+// only those that the ZAP handler knows; without a handler, nobody.
 void SecurePush(const CurveKeys& keys, const CurvePeer& peer,
                 zmq::socket_t* socket);
 void SecurePull(const CurveKeys& keys, zmq::socket_t* socket);
@@ -61,9 +59,8 @@ void SecurePull(const CurveKeys& keys, zmq::socket_t* socket);
 // "cannot <what>: <text of errno_value>", with the code that fits.
 absl::Status ZmqError(absl::string_view what, int errno_value);
 
-// Makes a call of ZeroMQ's again while a signal interrupts it: setting up looks
-// for commands of its own first, and nothing is done by then. Throws for every
-// other failure.
+// Repeats a call of ZeroMQ's while a signal interrupts it. ZeroMQ looks for its
+// own commands first, so nothing is done by then. Throws for other failures.
 template <typename Call>
 void CallZmq(Call&& call) {
   while (call() != 0) {

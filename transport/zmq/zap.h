@@ -1,16 +1,15 @@
-// ZAP: who is let in (ZeroMQ's authentication protocol, RFC 27).
+// ZapHandler: decides which connections to accept, by ZeroMQ's authentication
+// protocol (ZAP, RFC 27).
 //
-// What it is: the handler that libzmq asks, at inproc://zeromq.zap.01 of its
-// context, about each connection that has proved that it holds the secret of
-// some public key: whose key is it? Known keys get their server's UserId, which
-// libzmq attaches to each of the connection's messages. What it is not: needed
-// for a refusal: as the sockets are set up (settings.h), nobody is let in while
-// there is no handler, or one that does not answer.
+// libzmq asks it at inproc://zeromq.zap.01 of its context about each connection
+// that has proved to hold the secret of some public key. The handler finds the
+// server with that key and answers its UserId, which libzmq attaches to each
+// message of the connection. Without a handler, or an answer, nobody is
+// accepted: settings.h sets the sockets up so.
 //
-// Threads: one of its own, which calls `on_rejected`. Ownership: borrows the
-// context and the keys. Errors: Start says what ZeroMQ says, and
-// kResourceExhausted when the process can have no more threads; a request that
-// makes no sense is refused.
+// It has one thread, which calls `on_rejected`. It borrows the context and the
+// keys. Start returns ZeroMQ's errors, and kResourceExhausted if the process
+// can have no more threads. A malformed request is refused.
 //
 //   auto zap = ZapHandler::Start(&context, &key_ring, [&](Rejection r) {...});
 
@@ -36,10 +35,10 @@ inline constexpr char kZapEndpoint[] = "inproc://zeromq.zap.01";
 // The domain of our sockets: with none, libzmq would not ask.
 inline constexpr char kZapDomain[] = "cluster";
 
-// What is answered to a request, and why.
+// The answer to a request, and its reason.
 struct ZapVerdict {
   bool accepted = false;
-  std::string user_id;  // of who was accepted
+  std::string user_id;  // of the accepted peer
   std::string reason;   // of a refusal, for people; holds no key
 };
 

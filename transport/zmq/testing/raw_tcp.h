@@ -1,9 +1,6 @@
-// RawTcp: plain TCP for tests that play a stranger.
+// RawTcp: a plain TCP connection over 127/8, for tests that play a stranger.
 //
-// What it is: the two ends of a connection without ZeroMQ on it. What it is
-// not: for anything but 127/8.
-//
-// Threads: one. Errors: failed expectations.
+// One thread. Failures are failed expectations.
 //
 //   RawTcp client = RawTcp::Connect("127.0.0.1:4711");
 //   client.Write("garbage");
@@ -90,7 +87,7 @@ class RawTcp {
   }
 
   // Whether the other end closes within 20 s, which is less than ZeroMQ takes
-  // by default; what it says is skipped.
+  // by default. Skips its bytes.
   bool WaitForEnd() {
     char bytes[4096];
     pollfd ready{fd_, POLLIN, 0};

@@ -1,10 +1,8 @@
-// SocketPath: a path for a Unix socket, for tests that take it away from who
-// listens there.
+// SocketPath: a path for a Unix socket that a test can take away from its
+// listener.
 //
-// What it is: a name in a folder of its own, which is removed in the end. What
-// it is not: a socket.
-//
-// Threads: one. Errors: failed expectations.
+// The path is in a folder of its own, which is removed in the end. One thread.
+// Failures are failed expectations.
 //
 //   SocketPath path;
 //   Start(1, path.Address());
