@@ -58,7 +58,7 @@ void Broadcaster::CountDirect() {
 
 bool Broadcaster::AllGather() const {
   for (ReliablePeer* const peer : peers_->all()) {
-    if (!peer->Gathers(kGatheringLane, batch_bytes_)) return false;
+    if (!peer->Gathers(batch_bytes_)) return false;
   }
   return true;
 }

@@ -12,26 +12,10 @@
 #include <atomic>
 #include <cstdint>
 
-#include "cluster/session/link.h"
+#include "cluster/session/send_queue.h"
 #include "cluster/stats.h"
 
 namespace cluster {
-
-enum class SendOutcome {
-  kAccepted,
-  kFull,      // no room now
-  kNoMemory,  // the same for memory_bytes_max, with all peers together
-  kTooLarge,  // over payload_bytes_max, this server's or the peer's, or
-              // without a session over what a transport carries
-  kRemoved,   // no member any more
-};
-
-// All that a peer had accepted at one moment.
-struct FlushMark {
-  std::uint64_t link =
-      0;  // counts the links; what an earlier one had is settled
-  SendMark mark{};
-};
 
 class Peer {
  public:

@@ -92,7 +92,7 @@ std::vector<int> ReliableDelivery::Flush(
   struct Waited {
     int id;
     ReliablePeer* peer;
-    FlushMark mark;
+    SendMark mark;
   };
   // All marks before any waiting: it is this moment that counts for each peer.
   std::vector<Waited> all;

@@ -55,7 +55,7 @@ class ReliableDeliveryTest : public testing::Test {
   // Until the other end asks for an acknowledgement.
   void HearUntilBusy() {
     for (int i = 0; i < kEagerFrames; ++i) {
-      ASSERT_EQ(far_.Append("x"), AppendResult::kAccepted);
+      ASSERT_EQ(far_.Append("x"), SendOutcome::kAccepted);
       Hear();
     }
   }
@@ -92,7 +92,7 @@ TEST_F(ReliableDeliveryTest, AcknowledgesAsSoonAsTheInputIsDrained) {
 TEST_F(ReliableDeliveryTest, FramesOfWhoIsNoMemberAreCounted) {
   delivery_.Remove(2);
   wires_.Take(2);
-  ASSERT_EQ(far_.Append("x"), AppendResult::kAccepted);
+  ASSERT_EQ(far_.Append("x"), SendOutcome::kAccepted);
   EXPECT_EQ(Hear(), 1);
   EXPECT_EQ(Refused(RefusalReason::kUnknownSender), 1u);
   delivery_.OnDrained();

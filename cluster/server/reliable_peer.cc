@@ -25,21 +25,19 @@ ReliablePeer::ReliablePeer(const LinkConfig& config, Transport* transport,
                            Rejections* rejections)
     : Peer(config.peer_id),
       config_(config),
-      batch_bytes_(BatchBytes(config)),
       transport_(transport),
       inbox_(inbox),
       callbacks_(callbacks),
       rejections_(rejections),
-      staged_(config_, kGatheringLane),
-      staging_(config_) {
+      queue_(config_) {
   retired_.peer = config.peer_id;
   NewLink();
 }
 
 void ReliablePeer::NewLink() {
   LinkSink* const sink = this;  // the base is private
-  link_ = std::make_unique<Link>(config_, SystemRandom, sink);
-  ++links_;
+  link_.reset();                // closes the queue
+  link_ = std::make_unique<Link>(config_, SystemRandom, sink, &queue_);
   drops_told_ = 0;
 }
 
@@ -99,7 +97,7 @@ void ReliablePeer::Leave() {
   left_ = true;
   link_->SayGoodbye(GoodbyeReason::kStopped);
   Pump();
-  AbandonAll(DropReason::kStopped);
+  link_->Abandon(DropReason::kStopped);
   Release(std::move(lock));
 }
 
@@ -113,7 +111,7 @@ PeerStats ReliablePeer::Remove() {
   event.type = PeerEvent::kRemoved;
   event.peer = config_.peer_id;
   event.reason = "RemovePeer";
-  event.unknown_fate = AbandonAll(DropReason::kRemoved);
+  event.unknown_fate = link_->Abandon(DropReason::kRemoved);
   AddCounters(link_->Stats(), &retired_);
   link_.reset();
   address_.clear();
@@ -134,7 +132,6 @@ void ReliablePeer::Join(int id, const PeerStats& before) {
   retired_.peer = id;
   dialled_ = reported_ = absl::InfinitePast();
   generations_.End();
-  staging_.Serve(id);
   NewLink();
   Serve(id);
 }
@@ -174,7 +171,7 @@ bool ReliablePeer::OnFrame(const FrameHeader& header, Slice body,
   *may_pump = false;
   if (left_) return true;  // it knows no more of what it has sent
   link_->OnFrame(header, std::move(body), MonotonicNow());
-  *may_pump = MayPump();
+  *may_pump = true;
   Release(std::move(lock));
   inbox_->WakeReader();
   return true;
@@ -273,7 +270,6 @@ PeerStats ReliablePeer::Stats() const {
   std::lock_guard<std::mutex> lock(mutex_);
   if (link_ == nullptr) return retired_;
   PeerStats stats = link_->Stats();
-  staging_.AddTo(&stats);
   AddCounters(retired_, &stats);
   return stats;
 }
@@ -286,7 +282,7 @@ void ReliablePeer::OnConsumed(const Arrival& arrival) {
     pushed_ = false;
     link_->Consumed(arrival.session, arrival.sequence);
     pushed = pushed_;
-    Pump();
+    if (link_->AckDue()) Pump();
   }
   if (pushed) callbacks_->Wake();
 }

@@ -1,15 +1,14 @@
-// ReliablePeer: a peer with a session: a Link, a lock around it, a place for
-// envelopes to gather in while the link is busy, and a transport to hand its
-// frames to. What it is not: session logic, which is all in Link.
+// ReliablePeer: a peer with a session: a SendQueue, a Link with a lock around
+// it, and a transport to hand its frames to.
 //
-// Errors: where memory ends, what sends throws std::bad_alloc, and the envelope
+// Send appends to the queue under the queue's own mutex. Only if the queue says
+// that the session waits for what it brought does it take the peer's lock and
+// transmit. That lock is held over making a frame and over the transport's Send,
+// which neither blocks nor calls back; never over user code.
+//
+// Thread-safe. Where memory ends, Send throws std::bad_alloc, and the envelope
 // was not accepted. What was accepted is transmitted as soon as there is memory
 // again: the next frame of the peer or tick goes on with it.
-//
-// Threads: safe. The lock is held over encoding an envelope of up to half a
-// frame and over the transport's Send, which neither blocks nor calls back;
-// never over user code. Envelopes for a busy link are encoded under the lock of
-// Staging alone.
 
 #ifndef CLUSTER_SERVER_RELIABLE_PEER_H_
 #define CLUSTER_SERVER_RELIABLE_PEER_H_
@@ -29,8 +28,8 @@
 #include "cluster/server/inbox.h"
 #include "cluster/server/peer.h"
 #include "cluster/server/rejections.h"
-#include "cluster/server/staging.h"
 #include "cluster/session/link.h"
+#include "cluster/session/send_queue.h"
 #include "cluster/transport/transport.h"
 
 namespace cluster {
@@ -47,9 +46,8 @@ class ReliablePeer : public Peer, public ArrivalSource, private LinkSink {
   // EncodeLarge makes of it is left in `encoded`, for the next one.
   SendOutcome SendLarge(int id, const EnvelopeView& envelope,
                         absl::optional<Batch>* encoded);
-  // See Link::Gathers. True where nobody is served; SendShared does nothing
-  // then.
-  bool Gathers(Lane lane, std::size_t bytes) const;
+  // See SendQueue.
+  bool Gathers(std::size_t bytes) { return queue_.Gathers(bytes); }
   void SendShared(const Batch& batch, const EncodeState& encode);
   // Waits until Send of this envelope may answer something else than kFull or
   // kNoMemory; false at the deadline.
@@ -57,9 +55,9 @@ class ReliablePeer : public Peer, public ArrivalSource, private LinkSink {
                    std::chrono::steady_clock::time_point deadline);
   // What was accepted so far, and asks the peer to tell soon that it has
   // consumed it.
-  FlushMark BeginFlush(int id);
+  SendMark BeginFlush(int id);
   // Waits until all of it is acknowledged or dropped; false at the deadline.
-  bool WaitFlushed(const FlushMark& mark,
+  bool WaitFlushed(const SendMark& mark,
                    std::chrono::steady_clock::time_point deadline);
   // Waits until all that was accepted is with the peer, unless the peer was
   // there and went; for a shutdown.
@@ -120,23 +118,10 @@ class ReliablePeer : public Peer, public ArrivalSource, private LinkSink {
   void Release(std::unique_lock<std::mutex> lock);
 
   // Sending (reliable_peer_send.cc).
-  SendOutcome SendUnstaged(int id, const EnvelopeView& envelope,
-                           Staging::Result staged);
-  template <typename Encode>
-  SendOutcome SendEncoded(int id, const EnvelopeView& envelope, Encode encode);
-  SendOutcome Settle(AppendResult result, Lane lane);
-  void Appended(Lane lane);
-  void MakeWay(Lane lane, std::size_t bytes);
-  void HandOver();
-  void TakeStaged();
-  bool CloseStaging();
-  std::uint64_t AbandonAll(DropReason reason);
-  bool SettleStaging();
-  // Whether what is staged should leave, or no more be staged.
-  bool StagingDue() const;
-  // Whether Pump has anything to do.
-  bool MayPump() const;
+  void Transmit();
+  // With the lock held.
   void Pump();
+  bool GiveToTransport(const Frame& frame);
   // With the lock held. What there is no memory for is left to the next tick.
   template <typename Step>
   void OrAtNextTick(Step step) {
@@ -146,8 +131,6 @@ class ReliablePeer : public Peer, public ArrivalSource, private LinkSink {
       tick_wanted_ = true;
     }
   }
-  void Transmit();
-  bool GiveToTransport(const Frame& frame);
   // Wakes whoever waits for what was dropped.
   void TellDrops();
   template <typename Predicate>
@@ -155,7 +138,6 @@ class ReliablePeer : public Peer, public ArrivalSource, private LinkSink {
                  Predicate predicate);
 
   LinkConfig config_;  // Begin sets its incarnation, Join whose link it is
-  const std::size_t batch_bytes_;
   Transport* const transport_;
   Inbox* const inbox_;
   Callbacks* const callbacks_;
@@ -173,10 +155,9 @@ class ReliablePeer : public Peer, public ArrivalSource, private LinkSink {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   int waiters_ = 0;
+  SendQueue queue_;               // open while there is a link
   std::unique_ptr<Link> link_;    // null while it serves nobody
-  std::uint64_t links_ = 0;       // made so far
   std::uint64_t drops_told_ = 0;  // of link_
-  OpenBatch staged_;              // on its way to the link; empty in between
   PeerStats retired_;             // of the links before
   std::string address_;
   absl::Time dialled_ = absl::InfinitePast();
@@ -189,8 +170,6 @@ class ReliablePeer : public Peer, public ArrivalSource, private LinkSink {
   bool pushed_ = false;       // to the inbox, by the call that holds mutex_
   bool tick_wanted_ = false;  // something is left to the next tick
   bool left_ = false;         // the server stops
-
-  Staging staging_;
 };
 
 }  // namespace cluster

@@ -171,7 +171,7 @@ TEST_F(ReliablePeerTest, AFlushWaitsForWhatIsStaged) {
   far_->consumes = false;
   SendUntilBusy();
   for (int i = 0; i < 5; ++i) Send(absl::StrCat("staged ", i));
-  const FlushMark mark = near_->BeginFlush(2);
+  const SendMark mark = near_->BeginFlush(2);
   Exchange();
   while (far_->Pending() > 0) {
     EXPECT_FALSE(near_->WaitFlushed(mark, Now()));
@@ -184,7 +184,7 @@ TEST_F(ReliablePeerTest, AFlushWaitsForWhatIsStaged) {
 
 TEST_F(ReliablePeerTest, AFlushDoesNotWaitForWhatIsSentLater) {
   SendUntilBusy();
-  const FlushMark mark = near_->BeginFlush(2);
+  const SendMark mark = near_->BeginFlush(2);
   for (int i = 0; i < 5; ++i) Send(absl::StrCat("staged later ", i));
   Exchange();
   far_->consumes = false;
@@ -197,7 +197,7 @@ TEST_F(ReliablePeerTest, AFlushDoesNotWaitForWhatIsSentLater) {
 TEST_F(ReliablePeerTest, AFlushEndsWithItsPeersMembership) {
   wires_.full = true;
   Send("x");
-  const FlushMark mark = near_->BeginFlush(2);
+  const SendMark mark = near_->BeginFlush(2);
   EXPECT_FALSE(near_->WaitFlushed(mark, Now()));
   near_->Remove();
   EXPECT_TRUE(near_->WaitFlushed(mark, Now()));
@@ -210,7 +210,7 @@ TEST_F(ReliablePeerTest, AFlushEndsWithItsPeersMembership) {
 // Whoever found the object before its member was removed may use it later.
 TEST_F(ReliablePeerTest, WhatIsForTheMemberOfBeforeIsNotForTheNextOne) {
   const std::uint64_t of_before = generation_;
-  ASSERT_EQ(far_->Append("late"), AppendResult::kAccepted);
+  ASSERT_EQ(far_->Append("late"), SendOutcome::kAccepted);
   const Strings late = far_->Speak();
   near_->Remove();
   EXPECT_EQ(near_->id(), Peer::kNobody);
@@ -263,7 +263,7 @@ TEST_F(ReliablePeerTest, AFlushHearsOfWhatOverflows) {
   // It waits by then in some of the rounds at least.
   for (int round = 0; round < 20; ++round) {
     Send("before");
-    const FlushMark mark = near_->BeginFlush(2);
+    const SendMark mark = near_->BeginFlush(2);
     std::promise<void> begun;
     std::thread flusher([&] {
       begun.set_value();

@@ -14,14 +14,6 @@ Reassembly NewReassembly(const LinkConfig& config) {
                     RecordBytesLimit(config.payload_bytes_max));
 }
 
-// Before there is a session only this server's own limit is known.
-bool TakesPayload(const LinkConfig& config, const Handshake& handshake,
-                  std::size_t bytes) {
-  return bytes <= config.payload_bytes_max &&
-         (!handshake.established() ||
-          bytes <= handshake.peer().payload_bytes_max);
-}
-
 LinkConfig WithWindow(LinkConfig config, std::size_t window_bytes) {
   config.window_bytes = window_bytes;
   return config;
@@ -42,88 +34,20 @@ LinkConfig MakeLinkConfig(const Config& config, int self_id, int peer_id) {
 }
 
 Link::Link(const LinkConfig& config, std::function<std::uint64_t()> random,
-           LinkSink* sink)
+           LinkSink* sink, SendQueue* queue)
     : share_(config.memory, config.window_bytes),
       config_(WithWindow(config, share_.window_bytes())),
       sink_(sink),
       handshake_(config_, std::move(random)),
-      queue_(config_),
+      queue_(queue),
       receive_(config_.window_bytes),
       reassembly_{NewReassembly(config_), NewReassembly(config_),
                   NewReassembly(config_)} {
   stats_.peer = config_.peer_id;
+  queue_->Open(config_.peer_id, &share_);
 }
 
-// Under drop_oldest what waits longest makes room here too, as far as that
-// helps.
-bool Link::MakeMemory(Lane lane, std::size_t bytes) {
-  if (share_.FitsOrReserve(lane, held_bytes(), bytes)) return true;
-  if (config_.overflow != Overflow::kDropOldest) return false;
-  const std::size_t lacking = share_.Lacking(lane, held_bytes(), bytes);
-  return queue_.DropOldest(lane, lacking) &&
-         share_.Fits(lane, held_bytes(), bytes);
-}
-
-AppendResult Link::Count(AppendResult result) {
-  if (result == AppendResult::kAccepted) ++stats_.accepted;
-  if (result == AppendResult::kNoMemory) ++stats_.memory_refused;
-  return result;
-}
-
-AppendResult Link::Append(const EnvelopeView& envelope) {
-  if (!TakesPayload(config_, handshake_, envelope.payload.size()))
-    return AppendResult::kTooLarge;
-  if (config_.overflow == Overflow::kReject && !queue_.HasRoom(envelope))
-    return AppendResult::kFull;
-  if (!MakeMemory(envelope.lane, config_.codec->RecordBytesMax(envelope)))
-    return Count(AppendResult::kNoMemory);
-  return Count(queue_.Append(envelope));
-}
-
-AppendResult Link::MayAppend(const EnvelopeView& envelope) {
-  if (!TakesPayload(config_, handshake_, envelope.payload.size()))
-    return AppendResult::kTooLarge;
-  if (config_.overflow == Overflow::kDropOldest) return AppendResult::kAccepted;
-  if (!queue_.HasRoom(envelope)) return AppendResult::kFull;
-  return HasMemoryFor(envelope) ? AppendResult::kAccepted
-                                : Count(AppendResult::kNoMemory);
-}
-
-AppendResult Link::AppendEncoded(Batch batch) {
-  if (config_.overflow == Overflow::kReject &&
-      !queue_.HasRoom(batch.lane, batch.body_bytes)) {
-    return AppendResult::kFull;
-  }
-  const std::size_t headers =
-      batch.large ? batch.body_bytes / batch.chunk_bytes * kFrameChargeBytes
-                  : 0;
-  if (!MakeMemory(batch.lane, batch.body_bytes + headers))
-    return Count(AppendResult::kNoMemory);
-  return Count(queue_.AppendEncoded(std::move(batch)));
-}
-
-bool Link::Gathers(Lane lane, std::size_t bytes) {
-  if (!queue_.HasRoomFor(bytes)) return false;
-  // Who sends one that is too large is to be told, and not what took it.
-  if (handshake_.established() &&
-      handshake_.peer().payload_bytes_max < LoneBytes(config_.frame_bytes))
-    return false;
-  const bool gathers = queue_.Empty(lane)
-                           ? handshake_.established() && LaneGathers(lane)
-                           : !MayTransmit(lane);
-  if (!gathers || bytes == 0) return gathers;
-  return share_.MayGather() && share_.FitsOrReserve(lane, held_bytes(), bytes);
-}
-
-void Link::AppendShared(const Batch& batch, const EncodeState& encode) {
-  queue_.AppendShared(batch, encode);
-  stats_.accepted += batch.records;
-}
-
-void Link::AppendStaged(OpenBatch* staged) {
-  stats_.accepted += staged->batch().records;
-  queue_.AppendStaged(staged);
-}
+Link::~Link() { queue_->Close(DropReason::kRemoved); }
 
 void Link::Consumed(std::uint64_t session, std::uint64_t sequence) {
   if (session != handshake_.session()) return;
@@ -140,24 +64,9 @@ void Link::Consumed(std::uint64_t session, std::uint64_t sequence) {
 
 void Link::AckSoon() { ack_at_ = std::min(ack_at_, now_ + kAckDelay); }
 
-SendMark Link::Mark() const {
-  SendMark mark{};
-  for (Lane lane : kLanesByUrgency)
-    mark[static_cast<std::size_t>(lane)] = queue_.accepted(lane);
-  return mark;
-}
-
-bool Link::Transmitted(const SendMark& mark) const {
-  for (Lane lane : kLanesByUrgency) {
-    if (queue_.FrontOrdinal(lane) <= mark[static_cast<std::size_t>(lane)])
-      return false;
-  }
-  return true;
-}
-
 // What a lane has transmitted was accepted before what it has not.
 bool Link::Settled(const SendMark& mark) const {
-  if (!Transmitted(mark)) return false;
+  if (!queue_->Passed(mark)) return false;
   for (Lane lane : kLanesByUrgency) {
     const std::uint64_t front = window_.FrontOrdinal(lane);
     if (front != 0 && front <= mark[static_cast<std::size_t>(lane)])
@@ -167,7 +76,7 @@ bool Link::Settled(const SendMark& mark) const {
 }
 
 void Link::RequestConsumed() {
-  ask_mark_last_ = Mark();
+  ask_mark_last_ = queue_->Mark();
   if (!ask_later_) ask_mark_ = ask_mark_last_;
   ask_later_ = true;
   AskIfTransmitted();
@@ -176,31 +85,24 @@ void Link::RequestConsumed() {
 // Or dropped. Each mark in its turn: under steady traffic the last one may be
 // ahead of what is transmitted for ever.
 void Link::AskIfTransmitted() {
-  if (!ask_later_ || !Transmitted(ask_mark_)) return;
-  ask_later_ = !Transmitted(ask_mark_last_);
+  if (!ask_later_ || !queue_->Passed(ask_mark_)) return;
+  ask_later_ = !queue_->Passed(ask_mark_last_);
   ask_mark_ = ask_mark_last_;
   ask_consumed_ = !window_.empty();
 }
 
 std::uint64_t Link::dropped() const {
   return std::accumulate(stats_.dropped.begin(), stats_.dropped.end(),
-                         queue_.overflowed());
+                         queue_->dropped());
 }
 
 std::uint64_t Link::Abandon(DropReason reason) {
   const std::uint64_t unknown_fate = window_.envelopes();
   stats_.dropped[static_cast<std::size_t>(reason)] +=
-      unknown_fate + window_.untaken_envelopes() + queue_.envelopes();
+      unknown_fate + window_.untaken_envelopes();
   window_.Clear();
-  queue_.Clear();
-  share_.Trim(held_bytes());
+  queue_->Close(reason);
   return unknown_fate;
-}
-
-void Link::AbandonStaged(DropReason reason, OpenBatch* staged) {
-  stats_.accepted += staged->batch().records;
-  stats_.dropped[static_cast<std::size_t>(reason)] += staged->batch().records;
-  staged->Clear();
 }
 
 void Link::OnConnected(absl::Time now) {
@@ -220,6 +122,7 @@ void Link::OnConnected(absl::Time now) {
 
 void Link::OnDisconnected(absl::string_view reason) {
   connected_ = false;
+  queue_->WantNothing();
   stats_.last_trouble = std::string(reason);
 }
 
@@ -245,7 +148,7 @@ absl::Time Link::IdleUntil() const {
 
 void Link::Tick(absl::Time now) {
   now_ = now;
-  share_.Trim(held_bytes());
+  queue_->SetTransmitted(window_.held_bytes());
   TakeHeld();
   LookForStall(now);
   if (heard_ && now - last_heard_ > config_.peer_timeout) {
@@ -273,13 +176,11 @@ PeerStats Link::Stats() const {
   PeerStats stats = stats_;
   stats.up = up_;
   stats.acknowledged = window_.acknowledged_envelopes();
-  stats.queued = queue_.envelopes() + window_.untaken_envelopes();
-  stats.queued_bytes = queue_.bytes();
+  stats.queued = window_.untaken_envelopes();
   stats.in_flight = window_.envelopes();
   stats.unconsumed_bytes = window_.unconsumed_bytes();
-  stats.held_bytes = held_bytes() + receive_.bytes();
-  stats.dropped[static_cast<std::size_t>(DropReason::kOverflow)] +=
-      queue_.overflowed();
+  stats.held_bytes = receive_.bytes();
+  queue_->AddTo(&stats);
   return stats;
 }
 

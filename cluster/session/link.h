@@ -1,22 +1,20 @@
 // Link: all that one server knows of one peer, as a state machine without I/O.
 //
-// What it is: queue, session, windows, acknowledgements, retransmission,
-// heartbeats and failure detection. Inputs are envelopes, frames, transport
-// events and the time; outputs are frames (NextFrame), and deliveries and
-// events (LinkSink). There is no thread, socket or clock in it, so a simulator
-// can run thousands of them with a seed (cluster/sim/), and the server's shell
-// is thin. What it is not: thread-safe; the shell holds a lock of its own
-// around each call.
+// Session, windows, acknowledgements, retransmission, heartbeats and failure
+// detection. Inputs are the peer's SendQueue, frames, transport events and the
+// time; outputs are frames (NextFrame), and deliveries and events (LinkSink).
+// There is no thread, socket or clock in it, so a simulator can run thousands of
+// them with a seed (cluster/sim/). Not thread-safe: the caller holds one lock
+// around each call. Senders append to the queue without that lock.
 //
-// Ownership: the sink is borrowed. Errors: everything that a peer may send is
-// answered with a counter and, where it broke the protocol within its own
-// session, with a new session. Where memory ends, what takes envelopes, NextFrame
-// and Tick throw std::bad_alloc and may be called again: what was accepted before
-// is as it was.
+// Borrows queue and sink, and opens the queue for its peer for as long as it
+// lives. Whatever a peer sends is answered with a counter and, where it broke
+// the protocol within its own session, with a new session. Where memory ends,
+// NextFrame and Tick throw std::bad_alloc and may be called again: what was
+// accepted before is as it was.
 //
-//   Link link(config, random, &sink);
+//   Link link(config, random, &sink, &queue);
 //   link.OnConnected(now);
-//   link.Append(envelope);
 //   Frame frame;
 //   while (link.NextFrame(now, &frame)) {
 //     if (transport->Send(peer, frame) == SendResult::kBackPressured) {
@@ -66,9 +64,6 @@ struct Arrival {
   Slice body;
 };
 
-// What a link had accepted at one moment: the last ordinal of each lane.
-using SendMark = std::array<std::uint64_t, kLanes>;
-
 // What a link calls, from within OnFrame, Tick and the like. It must not call
 // the link.
 class LinkSink {
@@ -83,36 +78,12 @@ class Link {
   // `random` gives nonces and epochs: unpredictable in production, seeded in a
   // simulation.
   Link(const LinkConfig& config, std::function<std::uint64_t()> random,
-       LinkSink* sink);
+       LinkSink* sink, SendQueue* queue);
+  ~Link();
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;
 
   // --- the application's side ---
-
-  // Takes an envelope for the peer, whether or not there is a session yet.
-  AppendResult Append(const EnvelopeView& envelope);
-  // The same in two steps, with no need to hold a lock over EncodeLarge:
-  // whether it is worth encoding, and taking what it became.
-  AppendResult MayAppend(const EnvelopeView& envelope);
-  AppendResult AppendEncoded(Batch batch);
-  // Whether `bytes` more in the lane would only wait with what waits already,
-  // and there is room for them.
-  bool Gathers(Lane lane, std::size_t bytes);
-  // Takes what was encoded for several peers. The link gathered.
-  void AppendShared(const Batch& batch, const EncodeState& encode);
-  // Takes what gathered outside while the link gathered, and leaves it empty.
-  // Needs no memory after ReserveStaged, with no other call between.
-  void ReserveStaged(Lane lane) { queue_.ReserveStaged(lane); }
-  void AppendStaged(OpenBatch* staged);
-
-  // Whether Append would take this envelope now, as far as room goes.
-  bool HasRoom(const EnvelopeView& envelope) {
-    return queue_.HasRoom(envelope) && HasMemoryFor(envelope);
-  }
-  // The same, but for memory_bytes_max, where any link may make room.
-  bool HasRoomInQueue(const EnvelopeView& envelope) const {
-    return queue_.HasRoom(envelope);
-  }
 
   // The arrival with this sequence has been taken. In the order of the
   // deliveries; those of earlier sessions are ignored.
@@ -123,9 +94,8 @@ class Link {
   void RejectRecords(std::uint64_t session, RefusalReason reason,
                      absl::string_view text);
 
-  // All that was accepted so far.
-  SendMark Mark() const;
-  // Whether all of it is acknowledged or dropped, whatever was accepted since.
+  // Whether all of a mark of the queue is acknowledged or dropped, whatever was
+  // accepted since.
   bool Settled(const SendMark& mark) const;
   // Asks the peer to tell as soon as it has consumed all that was accepted so
   // far.
@@ -133,13 +103,11 @@ class Link {
   // How many accepted envelopes were dropped so far.
   std::uint64_t dropped() const;
   // Whether all that was accepted is acknowledged or dropped.
-  bool Drained() const { return queue_.Empty() && window_.empty(); }
+  bool Drained() const { return queue_->Empty() && window_.empty(); }
 
   // Drops all that is not acknowledged, counted by `reason`, and returns how
-  // many had been transmitted.
+  // many had been transmitted. Closes the queue.
   std::uint64_t Abandon(DropReason reason);
-  // The same for what gathered outside, which it leaves empty.
-  void AbandonStaged(DropReason reason, OpenBatch* staged);
 
   // From now on the only frame is one goodbye: a peer that gets it need not wait
   // for the timeout, and knows why.
@@ -166,17 +134,9 @@ class Link {
   // exactly times are kept.
   void Tick(absl::Time now);
 
-  // Whether NextFrame might have one: cheap, never false when it has, for the
-  // path of every envelope.
-  bool MayTransmit() const;
-  // Whether what was appended to this lane may leave now. The same for the rest
-  // is told when its cause comes in.
-  bool MayTransmit(Lane lane) const {
-    return !LaneGathers(lane) && connected_ && writable_ &&
-           goodbye_ == GoodbyeState::kNo && handshake_.established() &&
-           LaneReady(lane);
-  }
-  // The next frame to hand to the transport, if there is one.
+  // The next frame to hand to the transport, if there is one. After what may
+  // have changed that, call it until there is none: so the queue learns what
+  // should be said to senders.
   bool NextFrame(absl::Time now, Frame* frame);
   // The transport did not take it. No frame until OnWritable. No other call may
   // lie between NextFrame and this one: hold the lock over both, and over the
@@ -197,7 +157,7 @@ class Link {
   absl::Time IdleUntil() const;
   // Whether all that was accepted has arrived, though the application there may
   // not have taken it.
-  bool AllReceived() const { return queue_.Empty() && window_.all_received(); }
+  bool AllReceived() const { return queue_->Empty() && window_.all_received(); }
 
   // --- facts ---
 
@@ -206,9 +166,7 @@ class Link {
   std::uint64_t session() const { return handshake_.session(); }
   // Of memory_bytes_max: for the peer, queued or not consumed; and received from
   // it and not taken, as charged to the window.
-  std::size_t held_bytes() const {
-    return queue_.bytes() + window_.held_bytes();
-  }
+  std::size_t held_bytes() const { return queue_->held_bytes(); }
   std::size_t received_bytes() const { return receive_.bytes(); }
   // Whether a large payload waits for room to be put together.
   bool holding() const { return holding_ > 0; }
@@ -241,18 +199,9 @@ class Link {
   bool ConsumptionDue();
   void Refuse(RefusalReason reason, absl::string_view trouble);
 
-  // Whether a record more is within bounds.
-  bool HasMemoryFor(const EnvelopeView& envelope) {
-    return share_.FitsOrReserve(envelope.lane, held_bytes(),
-                                config_.codec->RecordBytesMax(envelope));
-  }
-  bool MakeMemory(Lane lane, std::size_t bytes);
-  AppendResult Count(AppendResult result);
-
   // Sessions (link_session.cc).
   void BeginSession(HelloResult how);
   std::uint64_t Requeue(std::vector<SendWindow::Sent> unconsumed);
-  void PutBack(Batch batch);
   void BreakSession(RefusalReason refusal, absl::string_view reason);
   void SetUp(std::string reason);
   void SetDown(std::string reason);
@@ -260,34 +209,21 @@ class Link {
 
   // Transmitting (link_transmit.cc).
   bool NextData(absl::Time now, Frame* frame);
-  // Whether envelopes gather in the lane. A frame that leaves anyway, to
-  // acknowledge, takes along what there is.
-  bool LaneGathers(Lane lane) const {
-    return !ack_due_ && !queue_.HasFull(lane) &&
-           window_.inflight_frames(lane) >= EagerFrames(lane);
-  }
+  Want WantOf(Lane lane, std::size_t body_bytes) const;
   int EagerFrames(Lane lane) const {
     return gathered_[static_cast<std::size_t>(lane)] ? 1 : kEagerFrames;
   }
-  // Most lanes are empty whenever it is asked.
-  bool LaneReady(Lane lane) const {
-    return !queue_.Empty(lane) && !LaneGathers(lane) && MayBeInFlight(lane);
-  }
-  bool MayBeInFlight(Lane lane) const;
-  std::size_t NextBodyBytes(Lane lane) const;
+  bool MayBeInFlight(Lane lane, std::size_t charge) const;
   std::size_t WindowFor(Lane lane) const;
   bool FitsInFlight(Lane lane, std::size_t charge) const;
-  void Transmit(Lane lane, absl::Time now, Frame* frame);
-  SendWindow::Sent CutChunk(Lane lane, FrameHeader* header);
-  bool DropUnfit(Lane lane);
-  bool Transmitted(const SendMark& mark) const;
+  void Transmit(SendQueue::Taken taken, absl::Time now, Frame* frame);
   void AskIfTransmitted();
   void AskAgain();
   // Whether the next frame should ask for consumption: none that was made
   // before is still to leave again.
   bool AskDue() const { return ask_consumed_ && window_.Rewound() == nullptr; }
   std::uint8_t AskNow();
-  std::uint8_t DataFlags(Lane lane, std::size_t charge);
+  std::uint8_t DataFlags(Lane lane, std::size_t charge, bool full_behind);
   void TransmitAgain(const SendWindow::Sent& sent, absl::Time now,
                      Frame* frame);
   FrameHeader Header(FrameKind kind, absl::Time now);
@@ -303,7 +239,7 @@ class Link {
   const LinkConfig config_;  // with the window that was granted
   LinkSink* const sink_;
   Handshake handshake_;
-  SendQueue queue_;
+  SendQueue* const queue_;
   SendWindow window_;
   ReceiveWindow receive_;
   std::array<Reassembly, kLanes> reassembly_;

@@ -19,11 +19,11 @@ void HearAll(const Strings& frames, LinkEnd* end) {
 
 TEST(LinkFlush, AnIdleLinkHasNothingToWaitFor) {
   LinkPair pair;
-  EXPECT_TRUE(pair.one.link->Settled(pair.one.link->Mark()));
+  EXPECT_TRUE(pair.one.link->Settled(pair.one.queue->Mark()));
   pair.Connect();
   pair.one.Append("x");
   pair.Advance(absl::Milliseconds(100));
-  EXPECT_TRUE(pair.one.link->Settled(pair.one.link->Mark()));
+  EXPECT_TRUE(pair.one.link->Settled(pair.one.queue->Mark()));
 }
 
 TEST(LinkFlush, WhatIsAcceptedLaterIsNotWaitedFor) {
@@ -32,7 +32,7 @@ TEST(LinkFlush, WhatIsAcceptedLaterIsNotWaitedFor) {
   pair.Connect();
   for (Lane lane : kLanesByUrgency) {
     pair.one.Append("before", lane);
-    const SendMark mark = pair.one.link->Mark();
+    const SendMark mark = pair.one.queue->Mark();
     for (int round = 0; round < 5; ++round) {
       pair.Exchange();
       pair.one.Append("later", lane);
@@ -52,7 +52,7 @@ TEST(LinkFlush, EachLaneIsWaitedFor) {
   pair.two.consumes = false;
   pair.Connect();
   for (Lane lane : kLanesByUrgency) pair.one.Append("x", lane);
-  const SendMark mark = pair.one.link->Mark();
+  const SendMark mark = pair.one.queue->Mark();
   pair.Exchange();
   for (std::size_t taken = 0; taken < kLanes; ++taken) {
     EXPECT_FALSE(pair.one.link->Settled(mark)) << taken;
@@ -75,7 +75,7 @@ TEST(LinkFlush, LaterDropsDoNotPassForEarlierAcknowledgements) {
     pair.one.Append("before");
     pair.Exchange();
   }
-  const SendMark mark = pair.one.link->Mark();
+  const SendMark mark = pair.one.queue->Mark();
   ASSERT_EQ(pair.one.Stats().in_flight, 3u);
   pair.one_is_heard = false;
   for (int i = 0; i < 500; ++i) pair.one.Append(std::string(400, 'x'));
@@ -97,7 +97,7 @@ TEST(LinkFlush, WhatOverflowsIsSettled) {
     config->queue_bytes_max = 8 << 10;
   });
   for (int i = 0; i < 5; ++i) pair.one.Append("before");
-  const SendMark mark = pair.one.link->Mark();
+  const SendMark mark = pair.one.queue->Mark();
   EXPECT_FALSE(pair.one.link->Settled(mark));
   for (int i = 0; i < 50; ++i) pair.one.Append(std::string(400, 'x'));
   ASSERT_GE(pair.one.Stats().Dropped(DropReason::kOverflow), 5u);
@@ -115,7 +115,7 @@ TEST(LinkFlush, WhatIsTooLargeForThePeerIsSettled) {
   }
   // The last of all, and no frame follows that could ask.
   pair.one.Append(std::string(5000, 'x'), Lane::kBulk);
-  const SendMark mark = pair.one.link->Mark();
+  const SendMark mark = pair.one.queue->Mark();
   pair.one.link->RequestConsumed();
   pair.Connect();
   ASSERT_EQ(pair.one.Stats().Dropped(DropReason::kTooLarge), 10u);
@@ -133,7 +133,7 @@ TEST(LinkFlush, APartOfABatchThatIsTooLargeIsSettledByItself) {
   pair.two.Restart(2000);
   pair.two.consumes = false;
   pair.one.Append(std::string(200, 'x'));
-  const SendMark mark = pair.one.link->Mark();
+  const SendMark mark = pair.one.queue->Mark();
   pair.one.Append("small");
   pair.Connect();
   ASSERT_EQ(pair.one.Stats().in_flight, 1u);
@@ -148,7 +148,7 @@ TEST(LinkFlush, WhatIsAbandonedIsSettled) {
     pair.one.Append("x");
     pair.one.Speak();
   }
-  const SendMark mark = pair.one.link->Mark();
+  const SendMark mark = pair.one.queue->Mark();
   EXPECT_FALSE(pair.one.link->Settled(mark));
   pair.one.link->Abandon(DropReason::kStopped);
   EXPECT_TRUE(pair.one.link->Settled(mark));
@@ -175,7 +175,7 @@ void Some(LinkPair* pair) {
 TEST(LinkFlush, WhatIsSentAgainToANewProcessIsWaitedFor) {
   LinkPair pair;
   Some(&pair);
-  const SendMark mark = pair.one.link->Mark();
+  const SendMark mark = pair.one.queue->Mark();
   pair.one.link->RequestConsumed();
   pair.Reborn(&pair.two, 2002);
   pair.one.Append("later", Lane::kBulk);
@@ -198,7 +198,7 @@ TEST(LinkFlush, WhatANewSessionDropsIsSettled) {
   pair.Connect();
   pair.one.Append("before");
   pair.one.Speak();
-  const SendMark mark = pair.one.link->Mark();
+  const SendMark mark = pair.one.queue->Mark();
   for (int i = 0; i < 5; ++i) {
     pair.one.Append("later");
     pair.one.Speak(1);
@@ -214,7 +214,7 @@ TEST(LinkFlush, ConsumptionIsToldAtOnceUnderSteadyTraffic) {
   pair.Connect();
   pair.one.Append("before");
   pair.Exchange();
-  const SendMark mark = pair.one.link->Mark();
+  const SendMark mark = pair.one.queue->Mark();
   pair.one.link->RequestConsumed();
   pair.Exchange();
   for (int i = 0; i < 5; ++i) {
@@ -237,7 +237,7 @@ TEST(LinkFlush, ConsumptionOfWhatIsQueuedIsToldAtOnceUnderSteadyTraffic) {
   for (int i = 0; i < 100; ++i) pair.one.Append(std::string(300, 'b'));
   const Strings first = pair.one.Speak();
   ASSERT_GT(pair.one.Stats().queued, 0u);
-  const SendMark mark = pair.one.link->Mark();
+  const SendMark mark = pair.one.queue->Mark();
   pair.one.link->RequestConsumed();
   for (int i = 0; i < 100; ++i) pair.one.Append(std::string(300, 'l'));
   HearAll(first, &pair.two);
@@ -297,7 +297,7 @@ TEST(LinkFlush, ARequestThatWasLostIsSaidAgain) {
     pair.one.Append("x");
     pair.one.Speak();  // lost
   }
-  const SendMark mark = pair.one.link->Mark();
+  const SendMark mark = pair.one.queue->Mark();
   pair.one.link->RequestConsumed();
   ASSERT_NE(HeaderOf(pair.one.Speak()[0]).flags & kConsumeRequest, 0);
   pair.one.link->OnDisconnected("cut");
@@ -317,7 +317,7 @@ TEST(LinkFlush, ARequestOutlivesASession) {
   pair.Connect();
   pair.one.Append("x");
   pair.one.Speak();  // lost
-  const SendMark mark = pair.one.link->Mark();
+  const SendMark mark = pair.one.queue->Mark();
   pair.one.link->RequestConsumed();
   pair.one.Speak();
   pair.two.consumes = false;
@@ -335,7 +335,7 @@ TEST(LinkFlush, ARequestRidesOnNoEarlierFrame) {
   pair.two.consumes = false;
   pair.Connect();
   for (int i = 0; i < 40; ++i) pair.one.Append(std::string(300, 'x'));
-  const SendMark mark = pair.one.link->Mark();
+  const SendMark mark = pair.one.queue->Mark();
   pair.one.link->RequestConsumed();
   Frame frame;
   while (pair.one.Stats().queued > 0) {

@@ -113,11 +113,10 @@ TEST(LinkLiveness, AGoodbyeIsDownAtOnce) {
   LinkPair pair;
   pair.Connect();
   pair.one.link->SayGoodbye(GoodbyeReason::kStopped);
-  EXPECT_TRUE(pair.one.link->MayTransmit());
   pair.Exchange();
   EXPECT_EQ(pair.two.Events(), "up down");
   EXPECT_EQ(pair.two.events[1].reason, "it stopped");
-  EXPECT_FALSE(pair.one.link->MayTransmit());
+  EXPECT_TRUE(pair.one.Speak().empty());
   pair.one.Append("unsaid");
   pair.Advance(absl::Seconds(1));
   EXPECT_TRUE(pair.two.taken.empty());
@@ -181,7 +180,7 @@ class GapAsker {
 // Puts 28 frames on their way, each with one envelope.
 void FillTheWire(LinkPair* pair) {
   for (int i = 0; i < 28; ++i)
-    ASSERT_EQ(pair->one.Append(std::string(600, 'x')), AppendResult::kAccepted);
+    ASSERT_EQ(pair->one.Append(std::string(600, 'x')), SendOutcome::kAccepted);
   ASSERT_EQ(pair->one.Speak().size(), 28u);
 }
 
@@ -384,7 +383,6 @@ std::string RefuseTheFirst(LinkPair* pair, LinkEnd* end, FrameKind kind) {
       if (HeaderOf(frames[0]).kind == kind) {
         end->link->FrameNotTaken();
         EXPECT_TRUE(end->Speak().empty());
-        EXPECT_FALSE(end->link->MayTransmit());
         return frames[0];
       }
       other->Hear(frames[0]);

@@ -80,7 +80,7 @@ class Star {
 // Appends until it is refused; returns how many bytes were taken.
 std::size_t Fill(LinkEnd* end, std::size_t bytes, Lane lane = Lane::kNormal) {
   std::size_t taken = 0;
-  while (end->Append(std::string(bytes, 'x'), lane) == AppendResult::kAccepted)
+  while (end->Append(std::string(bytes, 'x'), lane) == SendOutcome::kAccepted)
     taken += bytes;
   return taken;
 }
@@ -95,8 +95,7 @@ TEST(LinkMemory, WhatIsQueuedForAllPeersIsBounded) {
   std::size_t all = 0;
   for (const auto& pair : star.pairs()) {
     all += Fill(&pair->one, 1000);
-    EXPECT_EQ(pair->one.Append(std::string(1000, 'x')),
-              AppendResult::kNoMemory);
+    EXPECT_EQ(pair->one.Append(std::string(1000, 'x')), SendOutcome::kNoMemory);
     EXPECT_EQ(pair->one.Stats().memory_refused, 2u);
     star.Check();
   }
@@ -118,7 +117,7 @@ TEST(LinkMemory, ADeadPeersQueueShutsTheOthersOutOfThePoolAlone) {
   star[1].Advance(absl::Seconds(1));
   for (int i = 0; i < 200; ++i) {
     ASSERT_EQ(star[1].one.Append(std::string(1000, 'x')),
-              AppendResult::kAccepted);
+              SendOutcome::kAccepted);
     star[1].Exchange();
     star.Check();
   }
@@ -140,11 +139,11 @@ TEST(LinkMemory, WhatOnePeerTakesMakesRoomForAnother) {
   Fill(&star[1].one, 1000);
   // More than a guarantee: it needs the pool, which the first one has.
   const std::string large(kPayload, 'y');
-  ASSERT_EQ(star[1].one.Append(large), AppendResult::kNoMemory);
+  ASSERT_EQ(star[1].one.Append(large), SendOutcome::kNoMemory);
   star[0].Connect();
   star[0].Advance(absl::Seconds(5));
   ASSERT_TRUE(star[0].one.link->Drained());
-  EXPECT_EQ(star[1].one.Append(large), AppendResult::kAccepted);
+  EXPECT_EQ(star[1].one.Append(large), SendOutcome::kAccepted);
   star.Check();
 }
 
@@ -157,7 +156,7 @@ TEST(LinkMemory, TheLargestPayloadToEachPeerInTurnCompletes) {
   for (int round = 0; round < 2; ++round) {
     for (const auto& pair : star.pairs()) {
       ASSERT_EQ(pair->one.Append(large, static_cast<Lane>(round)),
-                AppendResult::kAccepted);
+                SendOutcome::kAccepted);
       star.Advance(absl::Milliseconds(100));
     }
   }
@@ -172,7 +171,7 @@ TEST(LinkMemory, ALargePayloadCountsUntilItsLastChunkIsConsumed) {
   pair.Connect();
   pair.two.consumes = false;
   ASSERT_EQ(pair.one.Append(std::string(kPayload, 'x')),
-            AppendResult::kAccepted);
+            SendOutcome::kAccepted);
   while (pair.one.Stats().queued > 0) {
     EXPECT_GE(pair.one.Stats().held_bytes, kPayload);
     for (const std::string& frame : pair.one.Speak(1)) pair.two.Hear(frame);
@@ -194,7 +193,7 @@ TEST(LinkMemory, DropOldestMakesRoomInItsOwnQueue) {
   });
   for (int i = 0; i < 2000; ++i) {
     ASSERT_EQ(star[0].one.Append(std::to_string(i) + std::string(1000, 'x')),
-              AppendResult::kAccepted);
+              SendOutcome::kAccepted);
   }
   star.Check();
   const std::uint64_t dropped =
@@ -280,8 +279,8 @@ class TwoLargePayloads : public testing::Test {
  protected:
   TwoLargePayloads() {
     star_.Connect();
-    EXPECT_EQ(first_.one.Append(large_), AppendResult::kAccepted);
-    EXPECT_EQ(second_.one.Append(large_), AppendResult::kAccepted);
+    EXPECT_EQ(first_.one.Append(large_), SendOutcome::kAccepted);
+    EXPECT_EQ(second_.one.Append(large_), SendOutcome::kAccepted);
     // The first one begins.
     for (const std::string& frame : first_.one.Speak()) first_.two.Hear(frame);
   }
@@ -319,9 +318,9 @@ TEST_F(TwoLargePayloads, TheSecondWaitsForTheFirstAndLosesNothing) {
 }
 
 TEST_F(TwoLargePayloads, WhatFollowsInTheLaneKeepsItsOrderAndOthersPass) {
-  EXPECT_EQ(second_.one.Append("after"), AppendResult::kAccepted);
+  EXPECT_EQ(second_.one.Append("after"), SendOutcome::kAccepted);
   EXPECT_EQ(second_.one.Append("urgent", Lane::kUrgent),
-            AppendResult::kAccepted);
+            SendOutcome::kAccepted);
   Advance(&second_, absl::Seconds(1));
   EXPECT_EQ(second_.two.Payloads(), Strings{"urgent"});
   Advance(&first_, absl::Seconds(1));
@@ -350,8 +349,7 @@ TEST_F(TwoLargePayloads, AnUntakenRecordKeepsItsRoom) {
 TEST_F(TwoLargePayloads, AnApplicationThatDoesNotReadCostsNobodyASession) {
   Advance(&second_, absl::Seconds(1));
   first_.two.consumes = false;
-  EXPECT_EQ(first_.one.Append("unread", Lane::kUrgent),
-            AppendResult::kAccepted);
+  EXPECT_EQ(first_.one.Append("unread", Lane::kUrgent), SendOutcome::kAccepted);
   Advance(&first_, absl::Seconds(10));
   EXPECT_TRUE(first_.two.taken.empty());
   EXPECT_GT(star_.budget().reassembly_bytes(), 0u);
@@ -377,7 +375,7 @@ TEST_F(TwoLargePayloads, ARecordThatStandsStillGivesItsRoomToThoseWhoWait) {
   EXPECT_TRUE(first_.one.link->up());
   EXPECT_EQ(first_.one.Stats().sessions, 2u);
   EXPECT_TRUE(AddsUp(first_.one.Stats()));
-  EXPECT_EQ(first_.one.Append("again"), AppendResult::kAccepted);
+  EXPECT_EQ(first_.one.Append("again"), SendOutcome::kAccepted);
   Advance(&first_, absl::Seconds(1));
   EXPECT_EQ(first_.two.Payloads().back(), "again");
 }
@@ -397,7 +395,7 @@ TEST_F(TwoLargePayloads, APeerThatIsRemovedGivesItsRoomBack) {
   Advance(&second_, absl::Seconds(1));
   EXPECT_EQ(second_.two.Payloads(), Strings{large_});
   // And so does one that leaves the line.
-  EXPECT_EQ(second_.one.Append(large_), AppendResult::kAccepted);
+  EXPECT_EQ(second_.one.Append(large_), SendOutcome::kAccepted);
   for (const std::string& frame : second_.one.Speak()) second_.two.Hear(frame);
   EXPECT_GT(star_.budget().reassembly_bytes(), 0u);
   second_.two.Restart(4004);
@@ -420,7 +418,7 @@ TEST(LinkMemory, LargePayloadsInAllLanesAtOnceComplete) {
       for (int i = 0; i < 9; ++i, ++sent) {
         ASSERT_EQ(pair->one.Append(std::string(1 + dice() % kPayload, 'x'),
                                    static_cast<Lane>(dice() % kLanes)),
-                  AppendResult::kAccepted);
+                  SendOutcome::kAccepted);
         // A part of it leaves: what comes next in a more urgent lane overtakes.
         for (const std::string& frame : pair->one.Speak(1))
           pair->two.Hear(frame);

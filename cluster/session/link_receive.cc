@@ -276,7 +276,7 @@ bool Link::OnAcknowledgement(const FrameHeader& header, absl::Time now) {
       break;
   }
   if (window_.received_through() > before) ForgetGaps();
-  share_.Trim(held_bytes());
+  queue_->SetTransmitted(window_.held_bytes());
   timer_start_ = now;
   if (rtt_sequence_ != 0 && window_.received_through() >= rtt_sequence_) {
     // RFC 6298, section 2: an exponentially weighted mean with a gain of an

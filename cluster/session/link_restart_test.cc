@@ -19,7 +19,7 @@ void SomeTraffic(LinkPair* pair, Strings* sent) {
   for (int i = 0; i < 60; ++i) {
     sent->push_back(std::to_string(i) +
                     std::string(i % 10 == 9 ? 6000 : 50, 'x'));
-    ASSERT_EQ(pair->one.Append(sent->back()), AppendResult::kAccepted);
+    ASSERT_EQ(pair->one.Append(sent->back()), SendOutcome::kAccepted);
     if (i == 10) {
       pair->Exchange();
       pair->two.Consume();

@@ -31,6 +31,8 @@ void Link::SetDown(std::string reason) {
 
 void Link::BeginSession(HelloResult how) {
   std::vector<SendWindow::Sent> unconsumed = window_.Reset();
+  queue_->SetPeerLimits(handshake_.peer().payload_bytes_max,
+                        handshake_.features());
   ResetReceiving();
   ack_due_ = true;
   ack_at_ = absl::InfiniteFuture();
@@ -48,10 +50,10 @@ void Link::BeginSession(HelloResult how) {
     return;
   }
   // Before anything is put in front of a record that is cut in part.
-  for (Lane lane : kLanesByUrgency) queue_.RestartFront(lane);
+  queue_->Restart();
   // What the transport did not take has never been transmitted.
   if (!unconsumed.empty() && unconsumed.back().transmissions == 0) {
-    PutBack(std::move(unconsumed.back().batch));
+    queue_->PutBack(std::move(unconsumed.back().batch));
     unconsumed.pop_back();
   }
   PeerEvent event;
@@ -72,6 +74,7 @@ void Link::BeginSession(HelloResult how) {
     stats_.dropped[static_cast<std::size_t>(DropReason::kPeerRestart)] +=
         event.unknown_fate;
   }
+  queue_->SetTransmitted(0);  // what is put back kept its memory
   AskAgain();
   SetDown("a new session begins");
   sink_->OnLinkEvent(std::move(event));
@@ -82,23 +85,17 @@ std::uint64_t Link::Requeue(std::vector<SendWindow::Sent> unconsumed) {
   std::uint64_t envelopes = 0;
   for (auto sent = unconsumed.rbegin(); sent != unconsumed.rend(); ++sent) {
     envelopes += sent->envelopes;
-    PutBack(std::move(sent->batch));
+    queue_->PutBack(std::move(sent->batch));
   }
   return envelopes;
-}
-
-// The chunks of one record share its buffer: it goes back once, and not at all
-// if it is still there.
-void Link::PutBack(Batch batch) {
-  const Lane lane = batch.lane;
-  if (queue_.Empty(lane) || queue_.Front(lane).buffer != batch.buffer)
-    queue_.PutFront(std::move(batch));
 }
 
 void Link::BreakSession(RefusalReason refusal, absl::string_view reason) {
   Refuse(refusal, reason);
   SetDown(std::string(reason));
   handshake_.Break();
+  queue_->WantNothing();
+  queue_->SetPeerLimits(config_.payload_bytes_max, /*features=*/0);
   ResetReceiving();
 }
 

@@ -49,7 +49,8 @@ class LinkShared : public testing::Test {
 
   void AppendToBoth(const Shared& shared) {
     for (LinkPair* pair : {&left_, &right_})
-      pair->one.link->AppendShared(shared.batch, shared.encode);
+      pair->one.queue->AppendShared(shared.batch, shared.encode,
+                                    &pair->one.wanted);
   }
   // The frames of both leave before any arrives.
   void ExchangeBoth() {
@@ -75,7 +76,7 @@ class LinkShared : public testing::Test {
 TEST_F(LinkShared, ABatchArrivesOnEach) {
   const std::string long_text(600, 'x');
   // So that sequence numbers and sessions are not the same in both.
-  ASSERT_EQ(left_.one.Append("before"), AppendResult::kAccepted);
+  ASSERT_EQ(left_.one.Append("before"), SendOutcome::kAccepted);
   left_.Advance(absl::Seconds(1));
   left_.two.taken.clear();
   AppendToBoth(Shared(left_.one.config, {"a", long_text}));
@@ -88,11 +89,11 @@ TEST_F(LinkShared, ABatchArrivesOnEach) {
 TEST_F(LinkShared, AFewRecordsJoinWhatWaitsAlready) {
   for (LinkPair* pair : {&left_, &right_}) {
     for (const char* text : {"1", "2", "3"})
-      ASSERT_EQ(pair->one.Append(text), AppendResult::kAccepted);
+      ASSERT_EQ(pair->one.Append(text), SendOutcome::kAccepted);
   }
   AppendToBoth(Shared(left_.one.config, {"a", "b"}));
   for (LinkPair* pair : {&left_, &right_})
-    ASSERT_EQ(pair->one.Append("4"), AppendResult::kAccepted);
+    ASSERT_EQ(pair->one.Append("4"), SendOutcome::kAccepted);
   EXPECT_EQ(left_.one.Speak(1).size(), 1u);  // and is lost
   ExchangeBoth();
   left_.Advance(absl::Seconds(2));
@@ -133,15 +134,16 @@ TEST_F(LinkShared, ALargeRecordArrivesOnEach) {
   std::string large(100 << 10, '\0');
   for (std::size_t i = 0; i < large.size(); ++i)
     large[i] = static_cast<char>(i * 7 + i / 256);
-  ASSERT_EQ(left_.one.Append("before"), AppendResult::kAccepted);
+  ASSERT_EQ(left_.one.Append("before"), SendOutcome::kAccepted);
   left_.Advance(absl::Seconds(1));
   left_.two.taken.clear();
-  const Batch batch =
-      EncodeLarge(left_.one.config, ForAll(large), /*shared=*/true);
-  ASSERT_TRUE(batch.large);
+  absl::optional<Batch> batch;
   for (LinkPair* pair : {&left_, &right_}) {
-    ASSERT_EQ(pair->one.link->AppendEncoded(batch), AppendResult::kAccepted);
+    ASSERT_EQ(pair->one.queue->AppendLarge(2, ForAll(large), &batch,
+                                           &pair->one.wanted),
+              SendOutcome::kAccepted);
   }
+  ASSERT_TRUE(batch->large && batch->shared);
   ExchangeBoth();
   left_.Advance(absl::Seconds(5));
   right_.Advance(absl::Seconds(5));
@@ -150,18 +152,17 @@ TEST_F(LinkShared, ALargeRecordArrivesOnEach) {
 
 TEST_F(LinkShared, GathersWhileItWouldOnlyWait) {
   const LinkConfig& config = left_.one.config;
-  Link* const link = left_.one.link.get();
-  EXPECT_FALSE(link->Gathers(Lane::kNormal, 1));  // it would leave
+  SendQueue* const queue = left_.one.queue.get();
+  EXPECT_FALSE(queue->Gathers(1));  // it would leave
   for (const char* text : {"1", "2", "3", "4"})
-    ASSERT_EQ(left_.one.Append(text), AppendResult::kAccepted);
+    ASSERT_EQ(left_.one.Append(text), SendOutcome::kAccepted);
   const Strings frames = left_.one.Speak();
-  ASSERT_EQ(left_.one.Append("5"), AppendResult::kAccepted);
-  EXPECT_TRUE(link->Gathers(Lane::kNormal, config.frame_bytes));
-  EXPECT_FALSE(link->Gathers(Lane::kNormal, config.queue_bytes_max));
-  EXPECT_FALSE(link->Gathers(Lane::kUrgent, 1));
+  ASSERT_EQ(left_.one.Append("5"), SendOutcome::kAccepted);
+  EXPECT_TRUE(queue->Gathers(config.frame_bytes));
+  EXPECT_FALSE(queue->Gathers(config.queue_bytes_max));
   for (const std::string& frame : frames) left_.two.Hear(frame);
   left_.Exchange();
-  EXPECT_FALSE(link->Gathers(Lane::kNormal, config.frame_bytes));
+  EXPECT_FALSE(queue->Gathers(config.frame_bytes));
 }
 
 TEST(LinkSharedWithout, AnyGatherForWhoTakesOnlySmallPayloads) {
@@ -172,10 +173,10 @@ TEST(LinkSharedWithout, AnyGatherForWhoTakesOnlySmallPayloads) {
   pair.two.Restart(7777);
   pair.Connect();
   for (const char* text : {"1", "2", "3", "4"})
-    ASSERT_EQ(pair.one.Append(text), AppendResult::kAccepted);
+    ASSERT_EQ(pair.one.Append(text), SendOutcome::kAccepted);
   pair.one.Speak();
-  ASSERT_EQ(pair.one.Append("5"), AppendResult::kAccepted);
-  EXPECT_FALSE(pair.one.link->Gathers(Lane::kNormal, 1));
+  ASSERT_EQ(pair.one.Append("5"), SendOutcome::kAccepted);
+  EXPECT_FALSE(pair.one.queue->Gathers(1));
 }
 
 }  // namespace

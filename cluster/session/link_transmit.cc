@@ -42,11 +42,6 @@ std::size_t Link::WindowFor(Lane lane) const {
   return window;
 }
 
-std::size_t Link::NextBodyBytes(Lane lane) const {
-  const Batch& front = queue_.Front(lane);
-  return front.large ? front.chunk(front.cut_bytes).size() : front.body_bytes;
-}
-
 // Half is plenty for frames that are small beside it: more would only lie in
 // queues, and grow cold. But four of the largest are to be on their way: while
 // one travels another is summed and acknowledged, and with two the link would
@@ -62,33 +57,21 @@ bool Link::FitsInFlight(Lane lane, std::size_t charge) const {
   return window_.inflight_bytes() + charge <= most;
 }
 
-// The next frame of a lane that is not empty.
-bool Link::MayBeInFlight(Lane lane) const {
-  const std::size_t charge = FrameCharge(NextBodyBytes(lane));
-  if (!window_.empty() &&
-      (window_.unconsumed_bytes() + charge > WindowFor(lane) ||
-       !share_.Fits(Lane::kUrgent, held_bytes(), 0))) {
+bool Link::MayBeInFlight(Lane lane, std::size_t charge) const {
+  if (!window_.empty() && window_.unconsumed_bytes() + charge > WindowFor(lane))
     return false;
-  }
   // An urgent frame may exceed the limit by its own size, and only one at a
   // time.
   if (lane == Lane::kUrgent && window_.inflight_frames(lane) == 0) return true;
   return FitsInFlight(lane, charge);
 }
 
-bool Link::MayTransmit() const {
-  if (!connected_ || !writable_) return false;
-  if (goodbye_ != GoodbyeState::kNo)
-    return goodbye_ == GoodbyeState::kDue && handshake_.established();
-  if (refusal_due_) return true;
-  if (ack_due_ || AskDue() || probe_due_ || handshake_.MayBeDue() ||
-      window_.Rewound() != nullptr)
-    return true;
-  if (queue_.Empty() || !handshake_.established()) return false;
-  for (Lane lane : kLanesByUrgency) {
-    if (LaneReady(lane)) return true;
-  }
-  return false;
+// A frame that leaves anyway, to acknowledge, takes along what there is.
+Want Link::WantOf(Lane lane, std::size_t body_bytes) const {
+  if (!MayBeInFlight(lane, FrameCharge(body_bytes))) return Want::kNothing;
+  const bool gathers =
+      !ack_due_ && window_.inflight_frames(lane) >= EagerFrames(lane);
+  return gathers ? Want::kFull : Want::kAny;
 }
 
 bool Link::NextFrame(absl::Time now, Frame* frame) {
@@ -118,6 +101,7 @@ bool Link::NextFrame(absl::Time now, Frame* frame) {
 
 void Link::FrameNotTaken() {
   writable_ = false;
+  queue_->WantNothing();
   --stats_.frames_sent;
   stats_.bytes_sent -= last_bytes_;
   switch (last_kind_) {
@@ -211,15 +195,17 @@ bool Link::NextData(absl::Time now, Frame* frame) {
     TransmitAgain(*again, now, frame);
     return true;
   }
-  if (queue_.Empty()) return false;
-  for (Lane lane : kLanesByUrgency) {
-    while (LaneReady(lane) && DropUnfit(lane)) {
-    }
-    if (!LaneReady(lane)) continue;
-    Transmit(lane, now, frame);
-    return true;
+  window_.Reserve();
+  absl::optional<SendQueue::Taken> taken =
+      queue_->Take([this](Lane lane, std::size_t body_bytes) {
+        return WantOf(lane, body_bytes);
+      });
+  if (taken) {
+    Transmit(std::move(*taken), now, frame);
+  } else {
+    AskIfTransmitted();  // what it asks about may have been dropped
   }
-  return false;
+  return taken.has_value();
 }
 
 // With a header of now: what the first one said of acknowledgements, and of
@@ -231,80 +217,48 @@ void Link::TransmitAgain(const SendWindow::Sent& sent, absl::Time now,
   FrameHeader header = sent.header;
   Stamp(now, &header);
   if (window_.MarkTransmitted()) ++stats_.frames_retransmitted;
-  header.flags |= DataFlags(header.lane, FrameCharge(sent.body_bytes));
+  header.flags |= DataFlags(header.lane, FrameCharge(sent.body_bytes),
+                            window_.Rewound() != nullptr);
   if (one_at_a_time_) header.flags |= kAckRequest;
   EncodeFrameHeader(header, place.get());
   SendWindow::FillFrame(sent, std::move(place), frame);
 }
 
-// Accepted before the peer had said what it takes.
-bool Link::DropUnfit(Lane lane) {
-  const Unfit unfit = queue_.DropUnfit(
-      lane, handshake_.peer().payload_bytes_max, handshake_.features());
-  stats_.dropped[static_cast<std::size_t>(DropReason::kTooLarge)] +=
-      unfit.too_large;
-  stats_.dropped[static_cast<std::size_t>(DropReason::kUnsupported)] +=
-      unfit.unsupported;
-  if (unfit.too_large + unfit.unsupported == 0) return false;
-  AskIfTransmitted();
-  return true;
-}
-
-// What needs memory comes first.
-void Link::Transmit(Lane lane, absl::Time now, Frame* frame) {
-  const Batch& front = queue_.Front(lane);
-  const bool large = front.large;
-  const std::size_t charge = FrameCharge(NextBodyBytes(lane));
-  std::shared_ptr<char> other_header;
-  if (front.shared || front.cut_bytes < front.headed_bytes)
-    other_header = config_.buffers->Lend(kFrameHeaderBytes);
-  window_.Reserve();
-  SendWindow::Sent sent;
-  if (!large) sent.batch = queue_.Take(lane);
-
+// Nothing here needs memory: the frame is taken from the queue already.
+void Link::Transmit(SendQueue::Taken taken, absl::Time now, Frame* frame) {
+  SendWindow::Sent& sent = taken.sent;
+  const bool large = sent.batch.large;
+  const Lane lane = sent.batch.lane;
+  const std::size_t charge = FrameCharge(sent.body_bytes);
   if (!window_.inflight()) timer_start_ = now;
   FrameHeader header = Header(FrameKind::kData, now);
   header.codec = config_.codec->Id();
   header.lane = lane;
   header.sequence = window_.NextSequence();
   if (large) {
-    sent = CutChunk(lane, &header);
+    const bool first = sent.offset == 0;
+    header.records = first ? 1 : 0;
+    header.chunk = first               ? ChunkState::kFirst
+                   : sent.last_chunk() ? ChunkState::kLast
+                                       : ChunkState::kMiddle;
+    header.chunk_total_bytes = sent.batch.body_bytes;
+    header.body_crc = LoadBodyCrc(sent.batch.chunk_header(sent.offset));
   } else {
-    sent.body_bytes = sent.batch.body_bytes;
-    sent.envelopes = header.records = sent.batch.records;
+    header.records = sent.batch.records;
+    header.body_crc = sent.batch.body_crc;
   }
-  sent.other_header = std::move(other_header);
-  gathered_[static_cast<std::size_t>(lane)] = header.records > 1;
   header.body_bytes = static_cast<std::uint32_t>(sent.body_bytes);
-  header.body_crc = large ? LoadBodyCrc(sent.batch.chunk_header(sent.offset))
-                          : sent.batch.body_crc;
+  gathered_[static_cast<std::size_t>(lane)] = header.records > 1;
   char* const place = sent.header_place();
   sent.header = header;
   SendWindow::FillFrame(sent, frame);
   window_.Add(std::move(sent));
-  header.flags |= DataFlags(lane, charge);
+  header.flags |= DataFlags(lane, charge, taken.full_behind);
   EncodeFrameHeader(header, place);
   if ((header.flags & kAckRequest) && rtt_sequence_ == 0) {
     rtt_sequence_ = header.sequence;
     rtt_start_ = now;
   }
-}
-
-SendWindow::Sent Link::CutChunk(Lane lane, FrameHeader* header) {
-  SendWindow::Sent sent;
-  sent.batch = queue_.Front(lane);
-  sent.offset = sent.batch.cut_bytes;
-  sent.body_bytes = NextBodyBytes(lane);
-  const bool first = sent.offset == 0;
-  const bool last = sent.offset + sent.body_bytes == sent.batch.body_bytes;
-  sent.envelopes = last ? 1 : 0;
-  header->records = first ? 1 : 0;
-  header->chunk = first  ? ChunkState::kFirst
-                  : last ? ChunkState::kLast
-                         : ChunkState::kMiddle;
-  header->chunk_total_bytes = sent.batch.body_bytes;
-  queue_.CutFront(lane, sent.body_bytes);
-  return sent;
 }
 
 // The flag, if a frame that is being made should ask: all that the question is
@@ -318,12 +272,12 @@ std::uint8_t Link::AskNow() {
 // An acknowledgement is asked for where the lane would have to wait for it, and
 // eight times in every inflight_bytes, so that a stream never stands still; to
 // hear of consumption, with the last frame that is to be consumed.
-std::uint8_t Link::DataFlags(Lane lane, std::size_t charge) {
+std::uint8_t Link::DataFlags(Lane lane, std::size_t charge, bool full_behind) {
   unasked_bytes_ += charge;
   AskIfTransmitted();
   std::uint8_t flags = AskNow();
-  const bool waits = window_.inflight_frames(lane) >= EagerFrames(lane) &&
-                     !queue_.HasFull(lane);
+  const bool waits =
+      window_.inflight_frames(lane) >= EagerFrames(lane) && !full_behind;
   if (waits || unasked_bytes_ >= config_.inflight_bytes / 8) {
     unasked_bytes_ = 0;
     flags |= kAckRequest;

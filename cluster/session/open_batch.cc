@@ -2,9 +2,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 #include <utility>
-
-#include "cluster/base/check.h"
 
 namespace cluster {
 namespace {
@@ -31,14 +30,6 @@ void OpenBatch::AppendCopy(const Batch& other, const EncodeState& encode) {
   encode_ = encode;
 }
 
-void OpenBatch::TakeFrom(OpenBatch* other) {
-  CLUSTER_CHECK(empty() && batch_.lane == other->batch_.lane,
-                "it has records of its own");
-  encode_ = other->encode_;
-  full_ = other->full_;
-  batch_ = other->Release();
-}
-
 // A new buffer, or a larger one.
 void OpenBatch::MakeRoom(std::size_t bytes) {
   const std::size_t needed = batch_.body_bytes + bytes;
@@ -60,12 +51,17 @@ Batch OpenBatch::Close() {
 Batch OpenBatch::CloseCopy() {
   batch_.body_crc = Crc32c(batch_.body());
   batch_.features = features();
-  Batch copy = WithCapacity(config_->buffers.get(), batch_, batch_.body_bytes);
-  Empty();
-  return copy;
+  try {
+    Batch copy =
+        WithCapacity(config_->buffers.get(), batch_, batch_.body_bytes);
+    Empty();
+    return copy;
+  } catch (const std::bad_alloc&) {
+    return Release();
+  }
 }
 
-Batch OpenBatch::Release() {
+Batch OpenBatch::Release(Batch spare) {
   const std::size_t recent = batch_.body_bytes;
   capacity_next_ =
       std::min(std::max(recent + recent / 4, kCapacityMin), batch_bytes_);
@@ -73,6 +69,8 @@ Batch OpenBatch::Release() {
   Batch released = std::move(batch_);
   batch_ = Batch();
   batch_.lane = released.lane;
+  batch_.buffer = std::move(spare.buffer);
+  batch_.capacity = spare.capacity;
   encode_ = EncodeState();
   full_ = false;
   return released;

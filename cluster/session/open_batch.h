@@ -1,12 +1,11 @@
 // OpenBatch: the batch of a lane that takes records, straight from the caller's
 // envelopes.
 //
-// What it is: a batch, what its next record leans on, and how large a buffer
-// the next one is worth. What it is not: bounded by more than a frame.
+// It knows what its next record leans on, and how large a buffer the next batch
+// is worth.
 //
-// Threads: none of its own, not thread-safe. Ownership: its buffer, until Close
-// or TakeFrom takes it. Errors: std::bad_alloc, of what takes records or copies
-// them, and then nothing has changed.
+// Not thread-safe. Owns its buffer until Close or Release takes it. What takes
+// records may throw std::bad_alloc, and then nothing has changed.
 //
 //   OpenBatch open(config, Lane::kNormal);
 //   const std::size_t bytes = config.codec->RecordBytesMax(envelope);
@@ -59,13 +58,15 @@ class OpenBatch {
   // Takes a copy of the records of another, which fit. `encode` is the state
   // after the last of them.
   void AppendCopy(const Batch& other, const EncodeState& encode);
-  // Becomes what `other` is, and leaves it empty. It is empty itself.
-  void TakeFrom(OpenBatch* other);
 
   // What it has, with its checksum; it is empty then, and has no buffer.
   Batch Close();
-  // The same in a buffer of its own; it keeps the one that it has.
+  // The same in a buffer of its own, if there is memory for one; it keeps the
+  // one that it has.
   Batch CloseCopy();
+  // The same without a checksum. The buffer of `spare`, which may have none, is
+  // for what comes next.
+  Batch Release(Batch spare = Batch());
   // Drops what it has, and keeps the buffer.
   void Empty();
   void Clear();
@@ -74,7 +75,6 @@ class OpenBatch {
   static constexpr std::size_t kCacheLineBytes = 64;
 
   void MakeRoom(std::size_t bytes);
-  Batch Release();
 
   // What a record changes comes first and lies together: where several threads
   // send to one peer, each of them fetches it anew.

@@ -1,9 +1,9 @@
 #include "cluster/session/open_batch.h"
 
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "cluster/session/send_queue.h"
 #include "cluster/session/testing/link_pair.h"
 #include "gtest/gtest.h"
 
@@ -68,12 +68,10 @@ TEST_F(OpenBatchTest, KnowsWhatItsRecordsNeed) {
       open_.AppendCopy(other.batch(), other.encode());
       open_.AppendCopy(other.Close(), EncodeState());
       EXPECT_EQ(open_.features(), needed);
-      OpenBatch taker(config_, Lane::kNormal);
-      taker.TakeFrom(&open_);
+      EXPECT_EQ(open_.CloseCopy().features, needed);
       EXPECT_EQ(open_.features(), 0u);
-      EXPECT_EQ(taker.features(), needed);
-      EXPECT_EQ(taker.CloseCopy().features, needed);
-      EXPECT_EQ(taker.features(), 0u);
+      append(&open_, first);
+      EXPECT_EQ(open_.Release().features, first * kFeatureGroups);
     }
   }
 }
@@ -90,58 +88,19 @@ TEST_F(OpenBatchTest, ACopyLeavesItItsBuffer) {
   EXPECT_EQ(PayloadsOf(config_, open_.Close()), Strings{"b"});
 }
 
-TEST_F(OpenBatchTest, OneTakesFromAnotherAndGoesOn) {
+TEST_F(OpenBatchTest, GoesOnInTheBufferOfASpareBatch) {
   Append("a");
-  OpenBatch other(config_, Lane::kNormal);
-  other.TakeFrom(&open_);
-  EXPECT_TRUE(open_.empty());
+  Batch spare = open_.Release();
+  const char* const buffer = spare.body_begin();
   Append("b");
-  const EncodeState encode = open_.encode();
-  other.AppendCopy(open_.Close(), encode);
-  EXPECT_EQ(PayloadsOf(config_, other.Close()), (Strings{"a", "b"}));
-}
-
-// Many small records are copied, so that who stages keeps the buffer; large
-// ones are not.
-TEST_F(OpenBatchTest, TheQueueCopiesOnlyManySmallRecords) {
-  SendQueue queue(config_);
-  Fill(20);
-  const char* buffer = open_.batch().body_begin();
-  queue.AppendStaged(&open_);
-  EXPECT_TRUE(queue.HasFull(Lane::kNormal));
-  EXPECT_NE(queue.Take(Lane::kNormal).body_begin(), buffer);
-  Append("next");
+  EXPECT_NE(open_.batch().body_begin(), buffer);
+  Batch released = open_.Release(std::move(spare));
+  released.body_crc = Crc32c(released.body());
+  EXPECT_EQ(PayloadsOf(config_, released), Strings{"b"});
+  EXPECT_TRUE(open_.empty());
+  Append("c");
   EXPECT_EQ(open_.batch().body_begin(), buffer);
-  open_.Clear();
-
-  Fill(400);
-  buffer = open_.batch().body_begin();
-  queue.AppendStaged(&open_);
-  EXPECT_TRUE(queue.HasFull(Lane::kNormal));
-  EXPECT_EQ(queue.Take(Lane::kNormal).body_begin(), buffer);
-  EXPECT_TRUE(queue.Empty());
-  EXPECT_EQ(queue.bytes(), 0u);
-}
-
-TEST_F(OpenBatchTest, TheQueueKeepsTheOrderOfWhatIsStaged) {
-  SendQueue queue(config_);
-  Strings expected;
-  for (int i = 0; i < 200; ++i) {
-    expected.push_back(std::string(static_cast<std::size_t>(i * 7 % 90), 'x'));
-    Append(expected.back());
-    if (open_.full() || i % 5 == 0) queue.AppendStaged(&open_);
-  }
-  if (!open_.empty()) queue.AppendStaged(&open_);
-  EXPECT_EQ(queue.envelopes(), expected.size());
-  Strings taken;
-  while (!queue.Empty()) {
-    const Batch batch = queue.Take(Lane::kNormal);
-    EXPECT_LE(batch.body_bytes, config_.frame_bytes);
-    for (std::string& payload : PayloadsOf(config_, batch))
-      taken.push_back(std::move(payload));
-  }
-  EXPECT_EQ(taken, expected);
-  EXPECT_EQ(queue.bytes(), 0u);
+  EXPECT_EQ(PayloadsOf(config_, open_.Close()), Strings{"c"});
 }
 
 }  // namespace

@@ -2,14 +2,19 @@
 
 #include <algorithm>
 #include <new>
+#include <numeric>
+#include <thread>
 #include <utility>
 
+#include "absl/base/optimization.h"
 #include "cluster/base/check.h"
 #include "cluster/codec/frame_header.h"
 #include "cluster/session/large_record.h"
 
 namespace cluster {
 namespace {
+
+constexpr int kNobody = -1;
 
 // The share of the bound that the urgent and the normal lane each have to
 // themselves.
@@ -21,6 +26,12 @@ constexpr std::size_t kCopiedBytes = 256;
 // What goes to the end of a lane takes at most so many places: its own and that
 // of the open batch before it.
 constexpr std::size_t kPlacesMax = 2;
+
+// How many envelopes a peer would not take, by the reason.
+struct Unfit {
+  std::uint64_t too_large = 0;
+  std::uint64_t unsupported = 0;
+};
 
 // What of a small batch a peer with these limits takes; the rest is counted.
 Batch OnlyFit(const LinkConfig& config, const Batch& batch,
@@ -60,174 +71,239 @@ Batch OnlyFit(const LinkConfig& config, const Batch& batch,
   return rest;
 }
 
+bool IsSmall(const Batch& batch, std::size_t batch_bytes) {
+  return batch.body_bytes < batch_bytes / 2;
+}
+
+// Many small records. They leave in a copy, and the buffer that they were
+// encoded in takes the next ones: it stays in the cache of the processor that
+// writes it a record at a time. Written into a buffer that another processor
+// has read from since, each record would wait for its cache line, which took
+// half of a sender's time where processors share no cache.
+bool IsCopied(const Batch& batch, std::size_t batch_bytes) {
+  return !IsSmall(batch, batch_bytes) &&
+         batch.body_bytes < kCopiedBytes * batch.records;
+}
+
+std::size_t NextBodyBytes(const Batch& front) {
+  return front.large ? front.chunk(front.cut_bytes).size() : front.body_bytes;
+}
+
 }  // namespace
 
 SendQueue::SendQueue(const LinkConfig& config)
     : config_(config),
+      lone_bytes_(LoneBytes(config.frame_bytes)),
       chunk_bytes_(ChunkBytes(config.frame_bytes, config.inflight_bytes)),
       batch_bytes_(BatchBytes(config)),
+      peer_(kNobody),
+      payload_bytes_max_(config.payload_bytes_max),
       lanes_{LaneQueue(config, Lane::kUrgent), LaneQueue(config, Lane::kNormal),
              LaneQueue(config, Lane::kBulk)} {}
 
-bool SendQueue::Fits(Lane lane, std::size_t record_bytes) const {
-  if (HasRoomFor(record_bytes)) return true;
+// The mutex is held for some hundred instructions. A sender that finds it taken
+// lets other threads run once before it blocks: with more threads than
+// processors that is of more use than to sleep at once, which costs the holder
+// a system call too. With four threads that send to one peer on two processors
+// it was a tenth of all CPU time.
+std::unique_lock<std::mutex> SendQueue::Lock() {
+  std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
+  if (ABSL_PREDICT_TRUE(lock.owns_lock())) return lock;
+  std::this_thread::yield();
+  lock.lock();
+  return lock;
+}
+
+bool SendQueue::HasRoom(Lane lane, std::size_t bytes) const {
+  if (bytes_ + bytes <= config_.queue_bytes_max || bytes_ == 0) return true;
   return lane != Lane::kBulk &&
-         At(lane).bytes + record_bytes <= config_.queue_bytes_max / kLaneShare;
+         At(lane).bytes() + bytes <= config_.queue_bytes_max / kLaneShare;
 }
 
-void SendQueue::Accept(std::uint64_t envelopes, std::size_t bytes,
-                       LaneQueue* queue) {
-  queue->accepted += envelopes;
-  Count(envelopes, bytes, queue);
+SendOutcome SendQueue::Check(int peer, const EnvelopeView& envelope) const {
+  if (ABSL_PREDICT_FALSE(peer != peer_)) return SendOutcome::kRemoved;
+  return ABSL_PREDICT_TRUE(envelope.payload.size() <= payload_bytes_max_)
+             ? SendOutcome::kAccepted
+             : SendOutcome::kTooLarge;
 }
 
-void SendQueue::Count(std::uint64_t envelopes, std::size_t bytes,
-                      LaneQueue* queue) {
-  envelopes_ += envelopes;
-  bytes_ += bytes;
-  queue->bytes += bytes;
+SendOutcome SendQueue::Room(Lane lane, std::size_t bytes, std::size_t headers) {
+  if (ABSL_PREDICT_FALSE(!HasRoom(lane, bytes))) return SendOutcome::kFull;
+  return ABSL_PREDICT_TRUE(share_->FitsOrReserve(lane, Held(), bytes + headers))
+             ? SendOutcome::kAccepted
+             : SendOutcome::kNoMemory;
 }
 
-AppendResult SendQueue::Append(const EnvelopeView& envelope) {
-  if (envelope.payload.size() > config_.payload_bytes_max)
-    return AppendResult::kTooLarge;
-  const std::size_t record_bytes_max = config_.codec->RecordBytesMax(envelope);
-  const bool fits = Fits(envelope.lane, record_bytes_max);
-  if (!fits && !MayMakeRoom(envelope.lane, record_bytes_max))
-    return AppendResult::kFull;
-  if (record_bytes_max > chunk_bytes_)
-    return AppendEncoded(EncodeLarge(config_, envelope));
+SendOutcome SendQueue::MayAppend(int peer, const EnvelopeView& envelope) {
+  const auto lock = Lock();
+  const SendOutcome checked = Check(peer, envelope);
+  return checked == SendOutcome::kAccepted
+             ? Room(envelope.lane, config_.codec->RecordBytesMax(envelope))
+             : checked;
+}
+
+SendOutcome SendQueue::Refuse(SendOutcome outcome) {
+  if (outcome == SendOutcome::kNoMemory) ++memory_refused_;
+  return outcome;
+}
+
+SendOutcome SendQueue::Append(int peer, const EnvelopeView& envelope,
+                              bool* wanted) {
+  const std::size_t bytes_max = config_.codec->RecordBytesMax(envelope);
+  if (ABSL_PREDICT_FALSE(envelope.payload.size() > lone_bytes_ ||
+                         bytes_max > chunk_bytes_))
+    return AppendLarge(peer, envelope, nullptr, wanted);
+  *wanted = false;
+  const auto lock = Lock();
+  const SendOutcome checked = Check(peer, envelope);
+  if (ABSL_PREDICT_FALSE(checked != SendOutcome::kAccepted)) return checked;
+  const SendOutcome room = Room(envelope.lane, bytes_max);
+  const bool drops = room != SendOutcome::kAccepted;
+  if (ABSL_PREDICT_FALSE(drops && config_.overflow == Overflow::kReject))
+    return Refuse(room);
   LaneQueue& queue = At(envelope.lane);
-  if (!queue.open.Fits(record_bytes_max)) Close(&queue);
-  if (!fits) {
-    queue.open.Reserve(record_bytes_max);
-    MakeRoom(envelope.lane, record_bytes_max);
+  if (!queue.open.Fits(bytes_max)) CloseOpen(&queue);
+  if (ABSL_PREDICT_FALSE(drops)) {
+    queue.open.Reserve(bytes_max);
+    const SendOutcome made = MakeRoom(envelope.lane, bytes_max, 0, wanted);
+    if (made != SendOutcome::kAccepted) return Refuse(made);
   }
-  Accept(1, queue.open.Append(envelope, record_bytes_max), &queue);
+  bytes_ += queue.open.Append(envelope, bytes_max);
   if (queue.open.full()) CloseFull(&queue);
-  return AppendResult::kAccepted;
+  *wanted |= Tells(&queue);
+  return SendOutcome::kAccepted;
 }
 
-void SendQueue::Close(LaneQueue* queue) {
+SendOutcome SendQueue::AppendLarge(int peer, const EnvelopeView& envelope,
+                                   absl::optional<Batch>* encoded,
+                                   bool* wanted) {
+  *wanted = false;
+  const SendOutcome may = MayAppendLarge(peer, envelope);
+  if (may != SendOutcome::kAccepted) return may;
+  Batch batch;
+  if (encoded == nullptr) {
+    batch = EncodeLarge(config_, envelope);
+  } else {
+    if (!*encoded) *encoded = EncodeLarge(config_, envelope, /*shared=*/true);
+    batch = **encoded;
+  }
+  const std::size_t headers =
+      batch.large ? batch.body_bytes / batch.chunk_bytes * kFrameChargeBytes
+                  : 0;
+  const auto lock = Lock();
+  const SendOutcome checked = Check(peer, envelope);
+  if (checked != SendOutcome::kAccepted) return checked;
+  LaneQueue& queue = At(batch.lane);
+  queue.closed.Reserve(kPlacesMax);
+  SendOutcome room = Room(batch.lane, batch.body_bytes, headers);
+  if (room != SendOutcome::kAccepted &&
+      config_.overflow == Overflow::kDropOldest)
+    room = MakeRoom(batch.lane, batch.body_bytes, headers, wanted);
+  if (room != SendOutcome::kAccepted) return Refuse(room);
+  PushClosed(std::move(batch), &queue);
+  *wanted |= Tells(&queue);
+  return SendOutcome::kAccepted;
+}
+
+// Whether it is worth encoding.
+SendOutcome SendQueue::MayAppendLarge(int peer, const EnvelopeView& envelope) {
+  const auto lock = Lock();
+  const SendOutcome checked = Check(peer, envelope);
+  if (checked != SendOutcome::kAccepted ||
+      config_.overflow == Overflow::kDropOldest)
+    return checked;
+  return Refuse(Room(envelope.lane, config_.codec->RecordBytesMax(envelope)));
+}
+
+// A few records in a buffer of their own would be a frame of their own too:
+// they are copied.
+void SendQueue::AppendShared(const Batch& batch, const EncodeState& encode,
+                             bool* wanted) {
+  *wanted = false;
+  const auto lock = Lock();
+  if (peer_ == kNobody) return;
+  LaneQueue& queue = At(batch.lane);
+  if (IsSmall(batch, batch_bytes_)) {
+    if (!queue.open.Fits(batch.body_bytes)) CloseOpen(&queue);
+    queue.open.AppendCopy(batch, encode);
+    bytes_ += batch.body_bytes;
+  } else {
+    PushClosed(batch, &queue);
+  }
+  *wanted = Tells(&queue);
+}
+
+bool SendQueue::Gathers(std::size_t bytes) {
+  const auto lock = Lock();
+  if (peer_ == kNobody) return true;
+  const LaneQueue& queue = At(kGatheringLane);
+  if (queue.want == Want::kAny ||
+      (queue.want == Want::kNothing && queue.empty()))
+    return false;
+  // An oversized payload must fail in the Send that made it.
+  if (payload_bytes_max_ < GatheredBytesMax(config_)) return false;
+  return bytes_ + bytes <= config_.queue_bytes_max && share_->MayGather() &&
+         share_->FitsOrReserve(kGatheringLane, Held(), bytes);
+}
+
+// Whether the session waits for what the lane has now. Says so once.
+bool SendQueue::Tells(LaneQueue* queue) {
+  if (queue->told || (queue->want == Want::kFull && queue->closed.empty()))
+    return false;
+  queue->told = true;
+  return true;
+}
+
+void SendQueue::PushClosed(Batch batch, LaneQueue* queue) {
+  queue->closed.Reserve(kPlacesMax);
+  CloseOpen(queue);
+  bytes_ += batch.body_bytes;
+  queue->PushBack(std::move(batch));
+}
+
+void SendQueue::CloseOpen(LaneQueue* queue) {
   if (queue->open.empty()) return;
   queue->closed.Reserve(1);
-  queue->closed.PushBack(CloseOpen(queue));
+  queue->PushBack(IsCopied(queue->open.batch(), batch_bytes_)
+                      ? queue->open.CloseCopy()
+                      : queue->open.Close());
 }
 
 // Without memory for its place it stays open, and whatever comes next has to
 // find the memory first.
 void SendQueue::CloseFull(LaneQueue* queue) {
   try {
-    Close(queue);
+    CloseOpen(queue);
   } catch (const std::bad_alloc&) {
   }
 }
 
-Batch SendQueue::CloseOpen(LaneQueue* queue) {
-  const std::uint64_t first_ordinal = OpenOrdinal(*queue);
-  Batch batch = queue->open.Close();
-  batch.first_ordinal = first_ordinal;
-  return batch;
-}
-
-AppendResult SendQueue::AppendEncoded(Batch batch) {
-  const bool fits = Fits(batch.lane, batch.body_bytes);
-  if (!fits && !MayMakeRoom(batch.lane, batch.body_bytes))
-    return AppendResult::kFull;
-  At(batch.lane).closed.Reserve(kPlacesMax);
-  if (!fits) MakeRoom(batch.lane, batch.body_bytes);
-  PushClosed(std::move(batch));
-  return AppendResult::kAccepted;
-}
-
-void SendQueue::PushClosed(Batch batch) {
-  LaneQueue& queue = At(batch.lane);
-  queue.closed.Reserve(kPlacesMax);
-  Close(&queue);
-  batch.first_ordinal = queue.accepted + 1;
-  Accept(batch.records, batch.body_bytes, &queue);
-  queue.closed.PushBack(std::move(batch));
-}
-
-// A few records in a buffer of their own would be a frame of their own too:
-// they are copied.
-void SendQueue::AppendShared(const Batch& batch, const EncodeState& encode) {
-  if (!IsSmall(batch)) return PushClosed(batch);
-  LaneQueue& queue = At(batch.lane);
-  if (!queue.open.Fits(batch.body_bytes)) Close(&queue);
-  queue.open.AppendCopy(batch, encode);
-  Accept(batch.records, batch.body_bytes, &queue);
-}
-
-void SendQueue::ReserveStaged(Lane lane) {
-  At(lane).closed.Reserve(kPlacesMax);
-}
-
-// Many small records are copied: where they are staged is written a record at a
-// time, and should stay with the processor that does. In a buffer that another
-// processor has read from since, each record would wait for its cache line,
-// which took half of a sender's time where processors share no cache. Without
-// memory for a copy the records go as they are.
-void SendQueue::AppendStaged(OpenBatch* staged) {
-  const Batch& batch = staged->batch();
-  LaneQueue& queue = At(batch.lane);
-  const bool copied =
-      !IsSmall(batch) && batch.body_bytes < kCopiedBytes * batch.records;
-  if (copied || staged->full()) {
-    PushClosed(copied ? CloseStaged(staged) : staged->Close());
-    return;
-  }
-  const bool joins = !queue.open.empty() && IsSmall(batch) &&
-                     queue.open.Fits(batch.body_bytes);
-  if (joins && JoinOpen(staged, &queue)) return;
-  Close(&queue);
-  Accept(batch.records, batch.body_bytes, &queue);
-  queue.open.TakeFrom(staged);
-}
-
-// False: there is no memory, and nothing was done.
-bool SendQueue::JoinOpen(OpenBatch* staged, LaneQueue* queue) {
-  try {
-    queue->open.AppendCopy(staged->batch(), staged->encode());
-  } catch (const std::bad_alloc&) {
-    return false;
-  }
-  Accept(staged->batch().records, staged->batch().body_bytes, queue);
-  staged->Clear();
-  return true;
-}
-
-Batch SendQueue::CloseStaged(OpenBatch* staged) {
-  try {
-    return staged->CloseCopy();
-  } catch (const std::bad_alloc&) {
-    return staged->Close();
-  }
-}
-
-// Whether dropping would be enough.
-bool SendQueue::MayMakeRoom(Lane lane, std::size_t bytes) const {
-  if (envelopes_ == 0) return true;
-  if (config_.overflow == Overflow::kReject) return false;
-  const std::size_t kept = bytes_ - DroppableFor(lane);
-  return kept == 0 || kept + bytes <= config_.queue_bytes_max;
-}
-
-void SendQueue::MakeRoom(Lane newcomer, std::size_t bytes) {
-  while (envelopes_ > 0 && !HasRoomFor(bytes)) DropOldestFor(newcomer);
-}
-
-bool SendQueue::DropOldest(Lane newcomer, std::size_t bytes) {
-  if (DroppableFor(newcomer) < bytes) return false;
+// Drops what waited longest, if that makes enough room; else nothing.
+SendOutcome SendQueue::MakeRoom(Lane newcomer, std::size_t bytes,
+                                std::size_t headers, bool* dropped) {
   const std::size_t before = bytes_;
-  while (before - bytes_ < bytes) DropOldestFor(newcomer);
-  return true;
+  const std::size_t droppable = DroppableFor(newcomer);
+  const std::size_t kept = before - droppable;
+  const bool full = !HasRoom(newcomer, bytes);
+  if (full && kept > 0 && kept + bytes > config_.queue_bytes_max)
+    return SendOutcome::kFull;
+  const std::size_t lacking =
+      share_->FitsOrReserve(newcomer, Held(), bytes + headers)
+          ? 0
+          : share_->Lacking(newcomer, Held(), bytes + headers);
+  if (lacking > droppable) return SendOutcome::kNoMemory;
+  while (before - bytes_ < lacking ||
+         (full && bytes_ > 0 && bytes_ + bytes > config_.queue_bytes_max)) {
+    DropOldestFor(newcomer);
+    *dropped = true;
+  }
+  return SendOutcome::kAccepted;
 }
 
 std::size_t SendQueue::DroppableFor(Lane newcomer) const {
   std::size_t bytes = 0;
   for (Lane lane : kLanesByUrgency) {
-    if (MayDropFor(newcomer, lane)) bytes += At(lane).bytes;
+    if (MayDropFor(newcomer, lane)) bytes += At(lane).bytes();
   }
   return bytes;
 }
@@ -235,109 +311,265 @@ std::size_t SendQueue::DroppableFor(Lane newcomer) const {
 // A record that is cut in part has been transmitted in part: it stays, and so
 // does its lane.
 bool SendQueue::MayDropFor(Lane newcomer, Lane lane) const {
-  return lane >= newcomer && !Empty(lane) && Front(lane).cut_bytes == 0;
+  return lane >= newcomer && !At(lane).empty() &&
+         At(lane).front().cut_bytes == 0;
 }
 
 void SendQueue::DropOldestFor(Lane newcomer) {
   for (Lane lane : {Lane::kBulk, Lane::kNormal, Lane::kUrgent}) {
     if (!MayDropFor(newcomer, lane)) continue;
-    overflowed_ += Front(lane).records;
-    DropFront(lane);
+    Drop(DropReason::kOverflow, At(lane).front().records);
+    DropFront(&At(lane));
     return;
   }
 }
 
-void SendQueue::Discount(const Batch& batch, LaneQueue* queue) {
-  envelopes_ -= batch.records;
-  bytes_ -= batch.body_bytes;
-  queue->bytes -= batch.body_bytes;
-}
-
-Batch SendQueue::PopFront(LaneQueue* queue) {
-  Batch batch =
-      queue->closed.empty() ? CloseOpen(queue) : queue->closed.PopFront();
-  Discount(batch, queue);
-  return batch;
-}
-
-Batch SendQueue::Take(Lane lane) {
-  CLUSTER_CHECK(!Empty(lane) && !Front(lane).large, "no small batch in front");
-  const Batch& front = Front(lane);
-  if (front.shared || IsCompact(front)) return PopFront(&At(lane));
-  Batch compact = WithCapacity(config_.buffers.get(), front, front.body_bytes);
-  const Batch taken = PopFront(&At(lane));
-  compact.body_crc = taken.body_crc;
-  compact.features = taken.features;
-  compact.first_ordinal = taken.first_ordinal;
-  return compact;
-}
-
-void SendQueue::CutFront(Lane lane, std::size_t bytes) {
-  Batch& front = At(lane).closed.front();
-  CLUSTER_CHECK(front.large && front.cut_bytes + bytes <= front.body_bytes,
-                "cut beyond the end");
-  front.cut_bytes += bytes;
-  front.headed_bytes = std::max(front.headed_bytes, front.cut_bytes);
-  if (front.cut_bytes == front.body_bytes) DropFront(lane);
-}
-
 // An open batch keeps its buffer, which the newcomer may count on.
-void SendQueue::DropFront(Lane lane) {
-  LaneQueue& queue = At(lane);
-  Discount(Front(lane), &queue);
-  if (queue.closed.empty()) {
-    queue.open.Empty();
+void SendQueue::DropFront(LaneQueue* queue) {
+  bytes_ -= queue->front().body_bytes;
+  if (queue->closed.empty()) {
+    queue->accepted += queue->open.batch().records;
+    queue->open.Empty();
   } else {
-    queue.closed.DropFront();
+    queue->Discount(queue->front());
+    queue->closed.DropFront();
   }
 }
 
-Unfit SendQueue::DropUnfit(Lane lane, std::size_t payload_bytes_max,
-                           std::uint64_t features) {
-  Unfit unfit;
-  const Batch& front = Front(lane);
+void SendQueue::Open(int peer, MemoryShare* share) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  peer_ = peer;
+  share_ = share;
+  payload_bytes_max_ = config_.payload_bytes_max;
+  accepted_before_ = Accepted();
+  memory_refused_ = 0;
+  dropped_.fill(0);
+}
+
+void SendQueue::Close(DropReason reason) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  for (LaneQueue& queue : lanes_) {
+    Drop(reason, queue.envelopes());
+    queue.accepted += queue.open.batch().records;
+    queue.open.Clear();
+    queue.closed.Clear();
+    queue.closed_bytes = queue.closed_records = 0;
+    queue.want = Want::kNothing;
+    queue.told = true;
+  }
+  bytes_ = transmitted_bytes_ = 0;
+  if (share_ != nullptr) share_->Trim(0);
+  share_ = nullptr;
+  peer_ = kNobody;
+}
+
+void SendQueue::SetPeerLimits(std::size_t payload_bytes_max,
+                              std::uint64_t features) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  payload_bytes_max_ = std::min(config_.payload_bytes_max, payload_bytes_max);
+  features_ = features;
+}
+
+void SendQueue::WantNothing() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  for (LaneQueue& queue : lanes_) {
+    queue.want = Want::kNothing;
+    queue.told = true;
+  }
+}
+
+void SendQueue::SetTransmitted(std::size_t bytes) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  transmitted_bytes_ = bytes;
+  if (share_ != nullptr) share_->Trim(Held());
+}
+
+absl::optional<SendQueue::Taken> SendQueue::Take(
+    absl::FunctionRef<Want(Lane lane, std::size_t body_bytes)> want) {
+  absl::optional<Taken> taken;
+  bool open = false;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    LaneQueue* const queue = Pick(want);
+    if (queue == nullptr) return taken;
+    taken.emplace();
+    open = queue->closed.empty();
+    TakeFront(queue, &taken->sent);
+    transmitted_bytes_ += taken->sent.held_bytes();
+    taken->full_behind = queue->has_full();
+    // The session transmits it, and then comes again.
+    for (LaneQueue& each : lanes_) each.told = true;
+  }
+  if (open) Finish(&taken->sent.batch);
+  return taken;
+}
+
+// With more on its way than its share of the memory allows, nothing is to
+// follow.
+SendQueue::LaneQueue* SendQueue::Pick(
+    absl::FunctionRef<Want(Lane, std::size_t)> want) {
+  if (peer_ == kNobody) return nullptr;
+  const bool memory =
+      transmitted_bytes_ == 0 || share_->Fits(Lane::kUrgent, Held(), 0);
+  for (LaneQueue& queue : lanes_) {
+    do {
+      const bool empty = queue.empty();
+      queue.want = memory ? want(queue.open.batch().lane,
+                                 empty ? 0 : NextBodyBytes(queue.front()))
+                          : Want::kNothing;
+      queue.told = queue.want == Want::kNothing;
+      if (empty || queue.told ||
+          (queue.want == Want::kFull && !queue.has_full()))
+        break;
+      if (!DropUnfit(&queue)) return &queue;
+    } while (true);
+  }
+  return nullptr;
+}
+
+// Accepted before the peer had said what it takes. What is cut in part it has
+// been taking.
+bool SendQueue::DropUnfit(LaneQueue* queue) {
+  const Batch& front = queue->front();
   const std::uint64_t needed =
-      HasFull(lane) ? front.features : At(lane).open.features();
-  const bool unsupported = (needed & ~features) != 0;
-  if (!unsupported && front.payload_bytes_longest <= payload_bytes_max)
-    return unfit;
+      queue->has_full() ? front.features : queue->open.features();
+  const bool unsupported = (needed & ~features_) != 0;
+  if (ABSL_PREDICT_TRUE(!unsupported &&
+                        front.payload_bytes_longest <= payload_bytes_max_))
+    return false;
   if (front.large) {
-    (unsupported ? unfit.unsupported : unfit.too_large) = front.records;
-    DropFront(lane);
-    return unfit;
+    Drop(unsupported ? DropReason::kUnsupported : DropReason::kTooLarge, 1);
+    DropFront(queue);
+    return true;
   }
-  LaneQueue& queue = At(lane);
-  if (!HasFull(lane)) Close(&queue);
-  Batch& first = queue.closed.front();
-  Batch rest = OnlyFit(config_, first, payload_bytes_max, features, &unfit);
-  Discount(first, &queue);
-  Count(rest.records, rest.body_bytes, &queue);
+  if (!queue->has_full()) CloseOpen(queue);
+  Batch& first = queue->closed.front();
+  Unfit unfit;
+  Batch rest = OnlyFit(config_, first, payload_bytes_max_, features_, &unfit);
+  Drop(DropReason::kTooLarge, unfit.too_large);
+  Drop(DropReason::kUnsupported, unfit.unsupported);
+  bytes_ -= first.body_bytes - rest.body_bytes;
+  queue->Discount(first);
+  queue->Count(rest);
   first = std::move(rest);
-  if (first.records == 0) queue.closed.DropFront();
-  return unfit;
+  if (first.records == 0) queue->closed.DropFront();
+  return true;
 }
 
-void SendQueue::PutFront(Batch batch) {
+// What needs memory comes first.
+void SendQueue::TakeFront(LaneQueue* queue, SendWindow::Sent* sent) {
+  if (!queue->has_full()) {
+    bytes_ -= queue->open.batch().body_bytes;
+    sent->batch = queue->open.Release(std::exchange(spare_, Batch()));
+    sent->batch.first_ordinal = queue->accepted + 1;
+    queue->accepted += sent->batch.records;
+    return sent->SetWhole();
+  }
+  Batch& front = queue->closed.front();
+  if (front.shared || front.cut_bytes < front.headed_bytes)
+    sent->other_header = config_.buffers->Lend(kFrameHeaderBytes);
+  if (front.large) return TakeChunk(queue, sent);
+  if (front.shared || IsCompact(front)) {
+    sent->batch = front;
+  } else {
+    sent->batch = WithCapacity(config_.buffers.get(), front, front.body_bytes);
+  }
+  DropFront(queue);
+  sent->SetWhole();
+}
+
+void SendQueue::TakeChunk(LaneQueue* queue, SendWindow::Sent* sent) {
+  Batch& front = queue->closed.front();
+  sent->batch = front;
+  sent->offset = front.cut_bytes;
+  sent->body_bytes = NextBodyBytes(front);
+  sent->envelopes = sent->last_chunk() ? 1 : 0;
+  front.cut_bytes += sent->body_bytes;
+  front.headed_bytes = std::max(front.headed_bytes, front.cut_bytes);
+  if (sent->last_chunk()) DropFront(queue);
+}
+
+// An open batch that was taken: the sum, and the copy if one is worth it. Where
+// there is no memory for that it goes as it is.
+void SendQueue::Finish(Batch* batch) {
+  batch->body_crc = Crc32c(batch->body());
+  const bool copied = IsCopied(*batch, batch_bytes_);
+  spare_ = Batch();  // a peer that is hardly busy needs none
+  if (!copied && IsCompact(*batch)) return;
+  try {
+    Batch copy = WithCapacity(config_.buffers.get(), *batch, batch->body_bytes);
+    std::swap(copy, *batch);
+    if (copied) spare_ = std::move(copy);
+  } catch (const std::bad_alloc&) {
+  }
+}
+
+void SendQueue::Restart() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  for (LaneQueue& queue : lanes_) {
+    if (queue.has_full()) queue.closed.front().cut_bytes = 0;
+  }
+}
+
+// The chunks of one record share its buffer: it goes back once, and not at all
+// if it is still there.
+void SendQueue::PutBack(Batch batch) {
+  std::lock_guard<std::mutex> lock(mutex_);
   LaneQueue& queue = At(batch.lane);
-  Count(batch.records, batch.body_bytes, &queue);
+  if (!queue.empty() && queue.front().buffer == batch.buffer) return;
   batch.cut_bytes = 0;
   if (batch.large) batch.headed_bytes = batch.body_bytes;
+  bytes_ += batch.body_bytes;
+  queue.Count(batch);
   queue.closed.PushFront(std::move(batch));
 }
 
-void SendQueue::RestartFront(Lane lane) {
-  LaneQueue& queue = At(lane);
-  if (!queue.closed.empty()) queue.closed.front().cut_bytes = 0;
+SendMark SendQueue::Mark() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  SendMark mark{};
+  for (Lane lane : kLanesByUrgency)
+    mark[static_cast<std::size_t>(lane)] = At(lane).last_ordinal();
+  return mark;
 }
 
-void SendQueue::Clear() {
-  for (LaneQueue& queue : lanes_) {
-    queue.closed.Clear();
-    queue.open.Clear();
-    queue.bytes = 0;
-  }
-  bytes_ = 0;
-  envelopes_ = 0;
+std::uint64_t SendQueue::Accepted() const {
+  std::uint64_t accepted = 0;
+  for (const LaneQueue& queue : lanes_) accepted += queue.last_ordinal();
+  return accepted;
+}
+
+bool SendQueue::Passed(const SendMark& mark) const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return std::all_of(
+      kLanesByUrgency.begin(), kLanesByUrgency.end(), [&](Lane lane) {
+        return At(lane).front_ordinal() > mark[static_cast<std::size_t>(lane)];
+      });
+}
+
+bool SendQueue::Empty() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return bytes_ == 0;
+}
+
+std::size_t SendQueue::held_bytes() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return Held();
+}
+
+std::uint64_t SendQueue::dropped() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return std::accumulate(dropped_.begin(), dropped_.end(), std::uint64_t{0});
+}
+
+void SendQueue::AddTo(PeerStats* stats) const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  stats->accepted += Accepted() - accepted_before_;
+  stats->memory_refused += memory_refused_;
+  for (const LaneQueue& queue : lanes_) stats->queued += queue.envelopes();
+  stats->queued_bytes += bytes_;
+  stats->held_bytes += Held();
+  for (std::size_t i = 0; i < dropped_.size(); ++i)
+    stats->dropped[i] += dropped_[i];
 }
 
 }  // namespace cluster

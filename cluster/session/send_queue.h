@@ -1,17 +1,29 @@
-// SendQueue: envelopes that a link has accepted and not yet transmitted.
+// SendQueue: envelopes that were accepted for one peer and not yet transmitted.
 //
-// What it is: per lane, a FIFO of closed batches, and behind them an open one
-// that takes the next record. Bounded in bytes over all lanes; of the bound the
-// urgent and the normal lane may each use an eighth however full the others
-// are, so that a large payload in the bulk lane shuts no vote out. What it is
-// not: a window; what was transmitted is in SendWindow.
+// Senders append, the peer's session takes: whole frames, the most urgent lane
+// first. Each lane is a FIFO of closed batches with an open one behind them,
+// which takes the next record. The queue's mutex is held over one encoding, or
+// over taking one batch, and over nothing else: no sender waits for a frame to
+// be summed or given to the transport.
 //
-// Threads: none of its own, not thread-safe. Errors: Append's result. Where
-// memory ends a call throws std::bad_alloc, and all is as it was.
+// A sender learns from Append whether the session waits for what it brought. A
+// Take that finds nothing leaves behind, for each lane, what it would have
+// taken; the Append that brings this says `wanted` to its caller, who then lets
+// the session transmit. Both happen under the mutex, so no wake-up is lost.
 //
-//   SendQueue queue(config);
-//   if (queue.Append(envelope) == AppendResult::kFull) ...
-//   if (queue.HasFull(Lane::kNormal)) Batch batch = queue.Take(Lane::kNormal);
+// Bounds: queue_bytes_max over all lanes, of which the urgent and the normal
+// lane may each use an eighth however full the others are, so that a large
+// payload in the bulk lane shuts no vote out; and the peer's share of
+// memory_bytes_max.
+//
+// Thread-safe; Take, PutBack, Restart and the setters are the session's, which
+// has a lock of its own, taken before this one. Lives longer than the session:
+// between Close and Open it serves nobody. Where memory ends a call throws
+// std::bad_alloc, and all is as it was.
+//
+//   bool wanted = false;
+//   if (queue.Append(2, envelope, &wanted) == SendOutcome::kFull) ...
+//   if (wanted) session.Transmit();  // which calls queue.Take(...)
 
 #ifndef CLUSTER_SESSION_SEND_QUEUE_H_
 #define CLUSTER_SESSION_SEND_QUEUE_H_
@@ -19,122 +31,168 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <mutex>
+#include <utility>
 
+#include "absl/functional/function_ref.h"
+#include "absl/types/optional.h"
 #include "cluster/base/ring.h"
 #include "cluster/codec/codec.h"
 #include "cluster/envelope.h"
 #include "cluster/session/batch.h"
 #include "cluster/session/link_config.h"
+#include "cluster/session/memory_budget.h"
 #include "cluster/session/open_batch.h"
+#include "cluster/session/send_window.h"
+#include "cluster/stats.h"
 
 namespace cluster {
 
 inline constexpr std::array<Lane, kLanes> kLanesByUrgency = {
     Lane::kUrgent, Lane::kNormal, Lane::kBulk};
 
-enum class AppendResult {
+enum class SendOutcome {
   kAccepted,
-  kFull,      // overflow is kReject and there is no room
+  kFull,      // no room now
   kNoMemory,  // the same for memory_bytes_max, with all peers together
-  kTooLarge,  // the payload is over payload_bytes_max, own or the peer's
+  kTooLarge,  // over payload_bytes_max, this server's or the peer's, or
+              // without a session over what a transport carries
+  kRemoved,   // no member any more
 };
 
-// How many envelopes a peer would not take, by the reason.
-struct Unfit {
-  std::uint64_t too_large = 0;
-  std::uint64_t unsupported = 0;
+// What was accepted at one moment: the last ordinal of each lane.
+using SendMark = std::array<std::uint64_t, kLanes>;
+
+// What a session would transmit of a lane now.
+enum class Want : std::uint8_t {
+  kNothing,
+  kFull,  // a batch that takes no more records
+  kAny,
 };
 
 class SendQueue {
  public:
+  // The next frame's records.
+  struct Taken {
+    SendWindow::Sent sent;  // without its header
+    // Whether a full batch of the lane waits behind it.
+    bool full_behind = false;
+  };
+
+  // Serves nobody. The config outlives it; of it the queue needs no ids.
   explicit SendQueue(const LinkConfig& config);
+  SendQueue(const SendQueue&) = delete;
+  SendQueue& operator=(const SendQueue&) = delete;
 
-  // Encodes the envelope at the end of its lane. An empty queue takes any
-  // payload that is within payload_bytes_max, whatever queue_bytes_max is.
-  AppendResult Append(const EnvelopeView& envelope);
-  // The same for what EncodeLarge (large_record.h) made.
-  AppendResult AppendEncoded(Batch batch);
+  // --- senders ---
+
+  // Encodes the envelope at the end of its lane; a large payload without the
+  // mutex. `peer`: the member that it is for; kRemoved if another one is served.
+  // `wanted`: the session should transmit, or hear that something was dropped.
+  // An empty queue takes any payload that is within payload_bytes_max, whatever
+  // queue_bytes_max is.
+  SendOutcome Append(int peer, const EnvelopeView& envelope, bool* wanted);
+  // The same for a payload over LoneBytes that goes to several peers. What
+  // EncodeLarge made of it is left in `encoded`, for the next one.
+  SendOutcome AppendLarge(int peer, const EnvelopeView& envelope,
+                          absl::optional<Batch>* encoded, bool* wanted);
   // Takes the records of a small batch that is shared with other peers. There
-  // is room for them. `encode` is the state after the last of them.
-  void AppendShared(const Batch& batch, const EncodeState& encode);
-  // Takes what `staged` has, and leaves it empty. There is room for it. Needs no
-  // memory after ReserveStaged, with no other call between.
-  void ReserveStaged(Lane lane);
-  void AppendStaged(OpenBatch* staged);
+  // was room (Gathers). `encode` is the state after the last of them. Does
+  // nothing while nobody is served.
+  void AppendShared(const Batch& batch, const EncodeState& encode,
+                    bool* wanted);
+  // Whether `bytes` more in kGatheringLane would only wait with what waits
+  // already, and there is room for them. True while nobody is served.
+  bool Gathers(std::size_t bytes);
+  // What Append would answer; kFull and kNoMemory also where it would drop.
+  SendOutcome MayAppend(int peer, const EnvelopeView& envelope);
 
-  // Drops what waited longest for a newcomer of that lane, until so many bytes
-  // are free. False if that would not be enough: then it drops nothing.
-  bool DropOldest(Lane newcomer, std::size_t bytes);
+  // --- the session ---
 
-  // Whether it would be taken without dropping anything.
-  bool HasRoom(const EnvelopeView& envelope) const {
-    return HasRoom(envelope.lane, config_.codec->RecordBytesMax(envelope));
-  }
-  bool HasRoom(Lane lane, std::size_t record_bytes) const {
-    return envelopes_ == 0 || Fits(lane, record_bytes);
-  }
-  bool HasRoomFor(std::size_t bytes) const {
-    return bytes_ + bytes <= config_.queue_bytes_max;
-  }
+  // Serves `peer` from now on. The share is borrowed until Close.
+  void Open(int peer, MemoryShare* share);
+  // Drops all, counted by `reason`, and serves nobody. The counters stay until
+  // Open.
+  void Close(DropReason reason);
+  // What the peer takes. Append refuses what is too large for it; what was
+  // accepted before is dropped, and counted, when it would be taken.
+  void SetPeerLimits(std::size_t payload_bytes_max, std::uint64_t features);
 
-  bool Empty(Lane lane) const {
-    return At(lane).closed.empty() && At(lane).open.empty();
-  }
-  bool Empty() const { return envelopes_ == 0; }
+  // Takes the next frame's records from the most urgent lane that has what
+  // `want` answers for it. It is asked with the bytes of the lane's first frame;
+  // 0: the lane is empty. It must not call the queue.
+  absl::optional<Taken> Take(
+      absl::FunctionRef<Want(Lane lane, std::size_t body_bytes)> want);
+  // Nothing can be transmitted, so no sender should say that it is wanted.
+  void WantNothing();
+  // How many bytes the session holds of what it took. Gives back memory that is
+  // not needed any more.
+  void SetTransmitted(std::size_t bytes);
 
-  // How many envelopes the lane has accepted; each has its ordinal, from 1,
-  // which it keeps when it is put back.
-  std::uint64_t accepted(Lane lane) const { return At(lane).accepted; }
-  // The ordinal of the first envelope that waits in the lane; of the next one
-  // that it accepts, if none does.
-  std::uint64_t FrontOrdinal(Lane lane) const {
-    const LaneQueue& queue = At(lane);
-    return queue.closed.empty() ? OpenOrdinal(queue)
-                                : queue.closed.front().first_ordinal;
-  }
+  // A new session: large records that were cut in part begin anew.
+  void Restart();
+  // Puts back what was taken, to be taken next; the bound does not apply. The
+  // chunks of one record are put back as one.
+  void PutBack(Batch batch);
 
-  // Whether the lane's first batch takes no more records: it is worth a frame
-  // of its own.
-  bool HasFull(Lane lane) const { return !At(lane).closed.empty(); }
+  // --- facts ---
 
-  // The first batch. The lane is not empty.
-  const Batch& Front(Lane lane) const {
-    const LaneQueue& queue = At(lane);
-    return queue.closed.empty() ? queue.open.batch() : queue.closed.front();
-  }
-  // Removes the first batch. It is small; large ones are cut with CutFront.
-  Batch Take(Lane lane);
-  // Marks `bytes` more of the first batch, a large one, as cut; removes it when
-  // none is left.
-  void CutFront(Lane lane, std::size_t bytes);
-  // Drops what in the first batch the peer would not take: payloads over its
-  // bound, and records that need a feature which it lacks. What is cut in part
-  // it has been taking.
-  Unfit DropUnfit(Lane lane, std::size_t payload_bytes_max,
-                  std::uint64_t features);
-
-  // Puts a batch back in front of its lane, to be transmitted (again) next, as
-  // the accepted envelope it is; the bound does not apply.
-  void PutFront(Batch batch);
-  // The first batch of the lane, if it is large and cut in part, is to be cut
-  // from its beginning again.
-  void RestartFront(Lane lane);
-
-  void Clear();
-
-  std::size_t bytes() const { return bytes_; }
-  std::uint64_t envelopes() const { return envelopes_; }
-  // Dropped by Overflow::kDropOldest so far.
-  std::uint64_t overflowed() const { return overflowed_; }
+  // What was accepted so far. An ordinal counts from 1, and an envelope keeps
+  // its own when it is put back.
+  SendMark Mark() const;
+  // Whether nothing of that waits here.
+  bool Passed(const SendMark& mark) const;
+  bool Empty() const;
+  // Of the share: what waits here, and what the session holds.
+  std::size_t held_bytes() const;
+  // How many accepted envelopes were dropped since Open.
+  std::uint64_t dropped() const;
+  // Adds the counters since Open.
+  void AddTo(PeerStats* stats) const;
 
  private:
   struct LaneQueue {
     LaneQueue(const LinkConfig& config, Lane lane) : open(config, lane) {}
 
-    Ring<Batch> closed;
     OpenBatch open;
-    std::size_t bytes = 0;
-    std::uint64_t accepted = 0;
+    Want want = Want::kNothing;  // of the last Take
+    bool told = true;            // the session will come, or wants nothing
+    Ring<Batch> closed;
+    std::size_t closed_bytes = 0;
+    std::uint64_t closed_records = 0;
+    std::uint64_t accepted = 0;  // before those of `open`
+
+    bool empty() const { return closed.empty() && open.empty(); }
+    bool has_full() const { return !closed.empty(); }
+    std::size_t bytes() const { return closed_bytes + open.batch().body_bytes; }
+    std::uint64_t envelopes() const {
+      return closed_records + open.batch().records;
+    }
+    const Batch& front() const {
+      return closed.empty() ? open.batch() : closed.front();
+    }
+    std::uint64_t front_ordinal() const {
+      return closed.empty() ? accepted + 1 : closed.front().first_ordinal;
+    }
+    std::uint64_t last_ordinal() const {
+      return accepted + open.batch().records;
+    }
+
+    // What `closed` takes, and loses.
+    void Count(const Batch& batch) {
+      closed_bytes += batch.body_bytes;
+      closed_records += batch.records;
+    }
+    void Discount(const Batch& batch) {
+      closed_bytes -= batch.body_bytes;
+      closed_records -= batch.records;
+    }
+    void PushBack(Batch batch) {
+      batch.first_ordinal = accepted + 1;
+      accepted += batch.records;
+      Count(batch);
+      closed.PushBack(std::move(batch));
+    }
   };
 
   LaneQueue& At(Lane lane) { return lanes_[static_cast<std::size_t>(lane)]; }
@@ -142,39 +200,55 @@ class SendQueue {
     return lanes_[static_cast<std::size_t>(lane)];
   }
 
-  // What an open batch holds was accepted last.
-  static std::uint64_t OpenOrdinal(const LaneQueue& queue) {
-    return queue.accepted - queue.open.batch().records + 1;
-  }
+  std::unique_lock<std::mutex> Lock();
+  SendOutcome MayAppendLarge(int peer, const EnvelopeView& envelope);
+  void Finish(Batch* batch);
 
-  bool Fits(Lane lane, std::size_t record_bytes) const;
-  void Accept(std::uint64_t envelopes, std::size_t bytes, LaneQueue* queue);
-  void Count(std::uint64_t envelopes, std::size_t bytes, LaneQueue* queue);
-  void Discount(const Batch& batch, LaneQueue* queue);
-  void DropFront(Lane lane);
-  bool MayMakeRoom(Lane lane, std::size_t bytes) const;
-  void MakeRoom(Lane newcomer, std::size_t bytes);
+  // With the mutex held.
+  SendOutcome Check(int peer, const EnvelopeView& envelope) const;
+  bool HasRoom(Lane lane, std::size_t bytes) const;
+  SendOutcome Room(Lane lane, std::size_t bytes, std::size_t headers = 0);
+  SendOutcome Refuse(SendOutcome outcome);
+  SendOutcome MakeRoom(Lane newcomer, std::size_t bytes, std::size_t headers,
+                       bool* dropped);
   std::size_t DroppableFor(Lane newcomer) const;
   bool MayDropFor(Lane newcomer, Lane lane) const;
   void DropOldestFor(Lane newcomer);
-  void PushClosed(Batch batch);
-  Batch PopFront(LaneQueue* queue);
-  Batch CloseOpen(LaneQueue* queue);
-  bool IsSmall(const Batch& batch) const {
-    return batch.body_bytes < batch_bytes_ / 2;
+  void DropFront(LaneQueue* queue);
+  void Drop(DropReason reason, std::uint64_t envelopes) {
+    dropped_[static_cast<std::size_t>(reason)] += envelopes;
   }
-  void Close(LaneQueue* queue);
+  void PushClosed(Batch batch, LaneQueue* queue);
+  void CloseOpen(LaneQueue* queue);
   void CloseFull(LaneQueue* queue);
-  bool JoinOpen(OpenBatch* staged, LaneQueue* queue);
-  Batch CloseStaged(OpenBatch* staged);
+  bool Tells(LaneQueue* queue);
+  LaneQueue* Pick(absl::FunctionRef<Want(Lane, std::size_t)> want);
+  bool DropUnfit(LaneQueue* queue);
+  void TakeFront(LaneQueue* queue, SendWindow::Sent* sent);
+  void TakeChunk(LaneQueue* queue, SendWindow::Sent* sent);
+  std::size_t Held() const { return bytes_ + transmitted_bytes_; }
+  std::uint64_t Accepted() const;
 
   const LinkConfig& config_;
+  const std::size_t lone_bytes_;   // a payload over this is large
   const std::size_t chunk_bytes_;  // a record over this is large
   const std::size_t batch_bytes_;  // a batch with this much is full
+
+  // The buffer of a batch that was copied; the session's.
+  Batch spare_;
+
+  // Away from what the session writes.
+  alignas(64) mutable std::mutex mutex_;  // guards the rest
+  int peer_;
+  std::size_t bytes_ = 0;  // of all lanes
+  std::size_t transmitted_bytes_ = 0;
+  std::size_t payload_bytes_max_;  // own and the peer's
+  MemoryShare* share_ = nullptr;
   std::array<LaneQueue, kLanes> lanes_;
-  std::size_t bytes_ = 0;
-  std::uint64_t envelopes_ = 0;
-  std::uint64_t overflowed_ = 0;
+  std::uint64_t features_ = 0;         // of the peer
+  std::uint64_t accepted_before_ = 0;  // Open
+  std::uint64_t memory_refused_ = 0;
+  std::array<std::uint64_t, kDropReasons> dropped_{};
 };
 
 }  // namespace cluster

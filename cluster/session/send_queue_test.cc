@@ -1,12 +1,16 @@
 #include "cluster/session/send_queue.h"
 
 #include <algorithm>
+#include <atomic>
+#include <map>
+#include <mutex>
 #include <random>
 #include <string>
+#include <thread>
 #include <vector>
 
+#include "cluster/base/check.h"
 #include "cluster/codec/frame_header.h"
-#include "cluster/session/large_record.h"
 #include "cluster/session/testing/link_pair.h"
 #include "gtest/gtest.h"
 
@@ -23,43 +27,273 @@ Envelope Text(const std::string& payload, Lane lane = Lane::kNormal) {
 
 using Strings = std::vector<std::string>;
 
+// A queue that is open for server 2.
+class Queue {
+ public:
+  explicit Queue(const LinkConfig& config)
+      : config_(config),
+        share_(config.memory, config.window_bytes),
+        queue_(config) {
+    queue_.Open(2, &share_);
+    queue_.SetPeerLimits(config.payload_bytes_max, kFeatureGroups);
+  }
+
+  SendOutcome Append(const Envelope& envelope) {
+    return queue_.Append(2, envelope, &wanted);
+  }
+  // The next frame of the lane.
+  absl::optional<SendQueue::Taken> TakeAny(Lane lane, Want want = Want::kAny) {
+    return queue_.Take([=](Lane each, std::size_t) {
+      return each == lane ? want : Want::kNothing;
+    });
+  }
+  // A batch that is there, and is one frame.
+  Batch Take(Lane lane) {
+    absl::optional<SendQueue::Taken> taken = TakeAny(lane);
+    CLUSTER_CHECK(taken && !taken->sent.batch.large, "no batch to take");
+    return std::move(taken->sent.batch);
+  }
+  Strings Payloads(Lane lane) { return PayloadsOf(config_, Take(lane)); }
+  // The bytes of the lane's first frame; 0: it is empty.
+  std::size_t FrontBytes(Lane lane) {
+    std::size_t bytes = 0;
+    queue_.Take([&](Lane each, std::size_t body_bytes) {
+      if (each == lane) bytes = body_bytes;
+      return Want::kNothing;
+    });
+    return bytes;
+  }
+  bool Empty(Lane lane) { return FrontBytes(lane) == 0; }
+  PeerStats Stats() const {
+    PeerStats stats;
+    queue_.AddTo(&stats);
+    return stats;
+  }
+  std::uint64_t Dropped(DropReason reason) const {
+    return Stats().Dropped(reason);
+  }
+  std::size_t bytes() const { return Stats().queued_bytes; }
+  std::uint64_t envelopes() const { return Stats().queued; }
+  SendQueue& operator*() { return queue_; }
+  SendQueue* operator->() { return &queue_; }
+
+  bool wanted = false;
+
+ private:
+  const LinkConfig& config_;
+  MemoryShare share_;
+  SendQueue queue_;
+};
+
+TEST(SendQueue, ServesOneMemberWhileItIsOpen) {
+  const LinkConfig config = TestLinkConfig(1, 2);
+  MemoryShare share(config.memory, config.window_bytes);
+  SendQueue queue(config);
+  bool wanted = false;
+  EXPECT_EQ(queue.Append(2, Text("x"), &wanted), SendOutcome::kRemoved);
+  queue.Open(2, &share);
+  EXPECT_EQ(queue.Append(2, Text("x"), &wanted), SendOutcome::kAccepted);
+  for (const std::size_t bytes : {1u, 5000u}) {
+    const Envelope of_before = Text(std::string(bytes, 'x'));
+    EXPECT_EQ(queue.Append(3, of_before, &wanted), SendOutcome::kRemoved);
+    EXPECT_EQ(queue.MayAppend(3, of_before), SendOutcome::kRemoved);
+  }
+  const SendMark mark = queue.Mark();
+  EXPECT_FALSE(queue.Passed(mark));
+  queue.Close(DropReason::kRemoved);
+  EXPECT_TRUE(queue.Passed(mark));
+  EXPECT_EQ(queue.Append(2, Text("x"), &wanted), SendOutcome::kRemoved);
+  PeerStats stats;
+  queue.AddTo(&stats);
+  EXPECT_EQ(stats.accepted, 1u);
+  EXPECT_EQ(stats.Dropped(DropReason::kRemoved), 1u);
+  queue.Open(3, &share);
+  EXPECT_EQ(queue.Append(3, Text("x"), &wanted), SendOutcome::kAccepted);
+  EXPECT_TRUE(queue.Passed(mark));
+  EXPECT_FALSE(queue.Passed(queue.Mark()));
+  stats = PeerStats();
+  queue.AddTo(&stats);
+  EXPECT_EQ(stats.accepted, 1u);
+  EXPECT_EQ(stats.Dropped(DropReason::kRemoved), 0u);
+}
+
+// Once, by the sender that brings it, and not while the session is about to
+// look anyway.
+TEST(SendQueue, SaysWhenTheSessionWaitsForWhatIsAppended) {
+  const LinkConfig config = TestLinkConfig(1, 2);
+  Queue queue(config);
+  const auto wanted = [&](std::size_t bytes, Lane lane = Lane::kNormal) {
+    EXPECT_EQ(queue.Append(Text(std::string(bytes, 'x'), lane)),
+              SendOutcome::kAccepted);
+    return queue.wanted;
+  };
+  EXPECT_FALSE(wanted(1));  // nobody has asked yet
+  ASSERT_TRUE(queue.TakeAny(Lane::kNormal));
+  EXPECT_FALSE(wanted(1));  // nor again
+  ASSERT_TRUE(queue.TakeAny(Lane::kNormal));
+  ASSERT_FALSE(queue.TakeAny(Lane::kNormal));
+  EXPECT_FALSE(wanted(1, Lane::kBulk));  // only the other lane is asked for
+  EXPECT_TRUE(wanted(1));
+  EXPECT_FALSE(wanted(1));
+  // What is there already is not waited for; a full batch may be.
+  EXPECT_FALSE(queue.TakeAny(Lane::kNormal, Want::kFull));
+  int more = 0;
+  while (!wanted(100)) ++more;
+  EXPECT_GT(more, 5);
+  while (queue.TakeAny(Lane::kNormal)) {
+  }
+  EXPECT_FALSE(queue.TakeAny(Lane::kNormal, Want::kFull));
+  EXPECT_FALSE(wanted(1));
+  EXPECT_TRUE(wanted(5000));
+  while (queue.TakeAny(Lane::kNormal)) {
+  }
+  queue->WantNothing();
+  EXPECT_FALSE(wanted(1));
+  EXPECT_FALSE(wanted(5000));
+}
+
+// Under drop_oldest a flush may wait for what is dropped.
+TEST(SendQueue, SaysWhenSomethingWasDropped) {
+  LinkConfig config = TestLinkConfig(1, 2);
+  config.overflow = Overflow::kDropOldest;
+  config.queue_bytes_max = 4000;
+  Queue queue(config);
+  while (queue.Dropped(DropReason::kOverflow) == 0) {
+    EXPECT_FALSE(queue.wanted);
+    ASSERT_EQ(queue.Append(Text(std::string(400, 'x'))),
+              SendOutcome::kAccepted);
+  }
+  EXPECT_TRUE(queue.wanted);
+}
+
+// They leave in a copy, however they are taken, so that the buffer which the
+// sender writes stays in its cache; large ones do not.
+TEST(SendQueue, CopiesOnlyManySmallRecords) {
+  const LinkConfig config = TestLinkConfig(1, 2);
+  for (const std::size_t bytes : {20u, 400u}) {
+    for (const Want want : {Want::kFull, Want::kAny}) {
+      Queue queue(config);
+      ASSERT_FALSE(queue.TakeAny(Lane::kNormal, want));
+      for (int round = 0; round < 20; ++round) {
+        for (std::size_t filled = 0; filled < config.frame_bytes * 3 / 4 ||
+                                     (want == Want::kFull && !queue.wanted);
+             filled += bytes) {
+          ASSERT_EQ(queue.Append(Text(std::string(bytes, 'x'))),
+                    SendOutcome::kAccepted);
+        }
+        const auto taken = queue.TakeAny(Lane::kNormal, want);
+        ASSERT_TRUE(taken);
+        // A copy is as large as it must be.
+        EXPECT_EQ(taken->sent.batch.capacity == taken->sent.body_bytes,
+                  bytes == 20)
+            << round;
+        queue.TakeAny(Lane::kNormal);
+        ASSERT_FALSE(queue.TakeAny(Lane::kNormal, want));
+      }
+    }
+  }
+}
+
+TEST(SendQueue, LosesNothingAmongThreads) {
+  constexpr int kThreads = 3;
+  constexpr int kEach = 2000;
+  const LinkConfig config = TestLinkConfig(1, 2);
+  Queue queue(config);
+  std::mutex session;               // held by who takes
+  std::map<std::string, int> next;  // of each sender
+  int taken = 0;
+  const auto take_all = [&] {
+    std::lock_guard<std::mutex> lock(session);
+    while (const auto one = queue.TakeAny(Lane::kNormal)) {
+      for (const std::string& payload : PayloadsOf(config, one->sent.batch)) {
+        const std::string sender = payload.substr(0, 1);
+        ASSERT_EQ(payload, sender + ":" + std::to_string(next[sender]++));
+        ++taken;
+      }
+    }
+  };
+  take_all();
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < kEach; ++i) {
+        bool wanted = false;
+        const Envelope envelope =
+            Text(std::to_string(t) + ":" + std::to_string(i));
+        ASSERT_EQ(queue->Append(2, envelope, &wanted), SendOutcome::kAccepted);
+        if (wanted) take_all();
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  // Nobody has to look again: each wake-up was said.
+  EXPECT_EQ(taken, kThreads * kEach);
+  EXPECT_TRUE(queue->Empty());
+}
+
+TEST(SendQueue, TakesNothingOnceItIsClosed) {
+  const LinkConfig config = TestLinkConfig(1, 2);
+  MemoryShare share(config.memory, config.window_bytes);
+  SendQueue queue(config);
+  std::atomic<bool> stop{false};
+  std::uint64_t accepted = 0;
+  std::thread sender([&] {
+    bool wanted = false;
+    while (!stop) {
+      if (queue.Append(2, Text("x"), &wanted) == SendOutcome::kAccepted)
+        ++accepted;
+    }
+  });
+  std::uint64_t dropped = 0;
+  for (int i = 0; i < 20000; ++i) {
+    queue.Open(2, &share);
+    queue.Close(DropReason::kStopped);
+    dropped += queue.dropped();
+    EXPECT_TRUE(queue.Empty());
+  }
+  stop = true;
+  sender.join();
+  EXPECT_EQ(dropped, accepted);
+}
+
 TEST(SendQueue, BatchesAreFifoWithinALane) {
   const LinkConfig config = TestLinkConfig(1, 2);
-  SendQueue queue(config);
-  ASSERT_EQ(queue.Append(Text("a")), AppendResult::kAccepted);
-  ASSERT_EQ(queue.Append(Text("u", Lane::kUrgent)), AppendResult::kAccepted);
-  ASSERT_EQ(queue.Append(Text("b")), AppendResult::kAccepted);
+  Queue queue(config);
+  ASSERT_EQ(queue.Append(Text("a")), SendOutcome::kAccepted);
+  ASSERT_EQ(queue.Append(Text("u", Lane::kUrgent)), SendOutcome::kAccepted);
+  ASSERT_EQ(queue.Append(Text("b")), SendOutcome::kAccepted);
   EXPECT_EQ(queue.envelopes(), 3u);
-  EXPECT_EQ(PayloadsOf(config, queue.Take(Lane::kNormal)), (Strings{"a", "b"}));
-  EXPECT_EQ(PayloadsOf(config, queue.Take(Lane::kUrgent)), Strings{"u"});
-  EXPECT_TRUE(queue.Empty());
+  EXPECT_EQ(queue.Payloads(Lane::kNormal), (Strings{"a", "b"}));
+  EXPECT_EQ(queue.Payloads(Lane::kUrgent), Strings{"u"});
+  EXPECT_TRUE(queue->Empty());
   EXPECT_EQ(queue.bytes(), 0u);
 }
 
 TEST(SendQueue, ABatchIsFullAtFrameBytes) {
   const LinkConfig config = TestLinkConfig(1, 2);
-  SendQueue queue(config);
+  Queue queue(config);
   const std::string payload(100, 'x');
+  EXPECT_FALSE(queue.TakeAny(Lane::kNormal, Want::kFull));
   int appended = 0;
-  while (!queue.HasFull(Lane::kNormal)) {
-    ASSERT_EQ(queue.Append(Text(payload)), AppendResult::kAccepted);
-    ++appended;
-  }
+  for (; !queue.wanted; ++appended)
+    ASSERT_EQ(queue.Append(Text(payload)), SendOutcome::kAccepted);
   EXPECT_GE(appended, 8);
-  EXPECT_LE(queue.Front(Lane::kNormal).body_bytes, config.frame_bytes);
-  EXPECT_GE(queue.Front(Lane::kNormal).body_bytes,
-            config.frame_bytes - 2 * 150);
+  const absl::optional<SendQueue::Taken> full =
+      queue.TakeAny(Lane::kNormal, Want::kFull);
+  ASSERT_TRUE(full);
+  EXPECT_FALSE(full->full_behind);
+  EXPECT_LE(full->sent.body_bytes, config.frame_bytes);
+  EXPECT_GE(full->sent.body_bytes, config.frame_bytes - 2 * 150);
 }
 
 TEST(SendQueue, SmallestFramesWork) {
   LinkConfig config = TestLinkConfig(1, 2);
   config.frame_bytes = 512;
-  SendQueue queue(config);
+  Queue queue(config);
   for (int i = 0; i < 100; ++i)
-    ASSERT_EQ(queue.Append(Text(std::string(60, 'x'))),
-              AppendResult::kAccepted);
+    ASSERT_EQ(queue.Append(Text(std::string(60, 'x'))), SendOutcome::kAccepted);
   std::uint64_t records = 0;
-  while (!queue.Empty()) {
+  while (!queue->Empty()) {
     const Batch batch = queue.Take(Lane::kNormal);
     EXPECT_LE(batch.body_bytes, 512u);
     records += batch.records;
@@ -70,10 +304,10 @@ TEST(SendQueue, SmallestFramesWork) {
 TEST(SendQueue, RejectsWhatDoesNotFit) {
   LinkConfig config = TestLinkConfig(1, 2);
   config.queue_bytes_max = 1000;
-  SendQueue queue(config);
-  ASSERT_EQ(queue.Append(Text(std::string(600, 'x'))), AppendResult::kAccepted);
+  Queue queue(config);
+  ASSERT_EQ(queue.Append(Text(std::string(600, 'x'))), SendOutcome::kAccepted);
   const std::size_t before = queue.bytes();
-  EXPECT_EQ(queue.Append(Text(std::string(600, 'x'))), AppendResult::kFull);
+  EXPECT_EQ(queue.Append(Text(std::string(600, 'x'))), SendOutcome::kFull);
   EXPECT_EQ(queue.bytes(), before);
   EXPECT_EQ(queue.envelopes(), 1u);
 }
@@ -81,28 +315,27 @@ TEST(SendQueue, RejectsWhatDoesNotFit) {
 TEST(SendQueue, AnEmptyQueueTakesAnyPayload) {
   LinkConfig config = TestLinkConfig(1, 2);
   config.queue_bytes_max = 1000;
-  SendQueue queue(config);
-  EXPECT_EQ(queue.Append(Text(std::string(5000, 'x'))),
-            AppendResult::kAccepted);
-  EXPECT_EQ(queue.Append(Text("y")), AppendResult::kFull);
+  Queue queue(config);
+  EXPECT_EQ(queue.Append(Text(std::string(5000, 'x'))), SendOutcome::kAccepted);
+  EXPECT_EQ(queue.Append(Text("y")), SendOutcome::kFull);
 }
 
 TEST(SendQueue, LessUrgentLanesShutNobodyOut) {
   LinkConfig config = TestLinkConfig(1, 2);
   config.queue_bytes_max = 2000;
-  SendQueue queue(config);
+  Queue queue(config);
   ASSERT_EQ(queue.Append(Text(std::string(5000, 'b'), Lane::kBulk)),
-            AppendResult::kAccepted);
-  EXPECT_EQ(queue.Append(Text("b", Lane::kBulk)), AppendResult::kFull);
+            SendOutcome::kAccepted);
+  EXPECT_EQ(queue.Append(Text("b", Lane::kBulk)), SendOutcome::kFull);
   for (Lane lane : {Lane::kUrgent, Lane::kNormal}) {
-    EXPECT_TRUE(queue.HasRoom(Text("x", lane)));
-    EXPECT_EQ(queue.Append(Text("x", lane)), AppendResult::kAccepted);
+    EXPECT_EQ(queue->MayAppend(2, Text("x", lane)), SendOutcome::kAccepted);
+    EXPECT_EQ(queue.Append(Text("x", lane)), SendOutcome::kAccepted);
     // Its share is an eighth, and used up at some time.
     EXPECT_EQ(queue.Append(Text(std::string(250, 'x'), lane)),
-              AppendResult::kFull);
+              SendOutcome::kFull);
     queue.Take(lane);
     EXPECT_EQ(queue.Append(Text(std::string(150, 'x'), lane)),
-              AppendResult::kAccepted);
+              SendOutcome::kAccepted);
   }
 }
 
@@ -114,39 +347,48 @@ TEST(LinkConfig, FourChunksMayBeInFlight) {
   EXPECT_GT(chunk, 1u << 20);  // and the fields of a payload of 1 MiB
 }
 
-TEST(SendQueue, WhatWasEncodedAheadIsTheSame) {
+// For the first of several peers it is encoded, and then it is the same bytes.
+TEST(SendQueue, ALargePayloadForSeveralIsEncodedOnce) {
   const LinkConfig config = TestLinkConfig(1, 2);
   const Envelope large = Text(std::string(50000, 'x'), Lane::kBulk);
-  SendQueue queue(config), ahead(config);
-  ASSERT_EQ(queue.Append(large), AppendResult::kAccepted);
-  ASSERT_EQ(ahead.AppendEncoded(EncodeLarge(config, large)),
-            AppendResult::kAccepted);
-  EXPECT_EQ(ahead.bytes(), queue.bytes());
-  EXPECT_EQ(ahead.envelopes(), 1u);
-  EXPECT_TRUE(ahead.Front(Lane::kBulk).large);
-  EXPECT_EQ(ahead.Front(Lane::kBulk).chunk(0),
-            queue.Front(Lane::kBulk).chunk(0));
+  Queue own(config), first(config), second(config);
+  ASSERT_EQ(own.Append(large), SendOutcome::kAccepted);
+  absl::optional<Batch> encoded;
+  for (Queue* queue : {&first, &second}) {
+    ASSERT_EQ((*queue)->AppendLarge(2, large, &encoded, &queue->wanted),
+              SendOutcome::kAccepted);
+    EXPECT_EQ(queue->bytes(), own.bytes());
+    EXPECT_EQ(queue->envelopes(), 1u);
+  }
+  const auto of_own = own.TakeAny(Lane::kBulk);
+  const auto of_first = first.TakeAny(Lane::kBulk);
+  const auto of_second = second.TakeAny(Lane::kBulk);
+  EXPECT_EQ(of_own->sent.body(), of_first->sent.body());
+  EXPECT_EQ(of_first->sent.body().data(), of_second->sent.body().data());
+  EXPECT_NE(of_first->sent.header_place(), of_second->sent.header_place());
 }
 
-TEST(SendQueue, WhatWasEncodedAheadIsRefusedWithoutRoom) {
+TEST(SendQueue, ALargePayloadIsRefusedWithoutRoom) {
   LinkConfig config = TestLinkConfig(1, 2);
   config.queue_bytes_max = 60000;
   const Envelope large = Text(std::string(50000, 'x'));
-  SendQueue queue(config);
-  ASSERT_EQ(queue.Append(large), AppendResult::kAccepted);
-  EXPECT_EQ(queue.AppendEncoded(EncodeLarge(config, large)),
-            AppendResult::kFull);
+  Queue queue(config);
+  ASSERT_EQ(queue.Append(large), SendOutcome::kAccepted);
+  absl::optional<Batch> encoded;
+  EXPECT_EQ(queue->AppendLarge(2, large, &encoded, &queue.wanted),
+            SendOutcome::kFull);
+  EXPECT_FALSE(encoded);  // for nothing
   EXPECT_EQ(queue.envelopes(), 1u);
 }
 
 // What goes to several peers, a few records or many at a time.
 TEST(SendQueue, WhatIsSharedKeepsOrderAndSize) {
   const LinkConfig config = TestLinkConfig(1, 2);
-  SendQueue queue(config);
+  Queue queue(config);
   Strings expected, taken;
   for (std::size_t i = 0; i < 60; ++i) {
     expected.push_back(std::string(i, 'o') + "own");
-    ASSERT_EQ(queue.Append(Text(expected.back())), AppendResult::kAccepted);
+    ASSERT_EQ(queue.Append(Text(expected.back())), SendOutcome::kAccepted);
     Batch batch = NewBatch(config.buffers.get(), Lane::kNormal, 1024);
     batch.shared = true;
     EncodeState encode;
@@ -158,11 +400,11 @@ TEST(SendQueue, WhatIsSharedKeepsOrderAndSize) {
       ++batch.records;
     }
     batch.body_crc = Crc32c(batch.body());
-    if (batch.records > 0) queue.AppendShared(batch, encode);
+    if (batch.records > 0) queue->AppendShared(batch, encode, &queue.wanted);
   }
   EXPECT_EQ(queue.envelopes(), expected.size());
   bool shared = false, own = false;
-  while (!queue.Empty()) {
+  while (!queue->Empty()) {
     const Batch batch = queue.Take(Lane::kNormal);
     EXPECT_LE(batch.body_bytes, config.frame_bytes);
     (batch.shared ? shared : own) = true;
@@ -176,48 +418,44 @@ TEST(SendQueue, WhatIsSharedKeepsOrderAndSize) {
 
 TEST(SendQueue, TooLargeIsNeverAccepted) {
   const LinkConfig config = TestLinkConfig(1, 2);
-  SendQueue queue(config);
+  Queue queue(config);
   EXPECT_EQ(queue.Append(Text(std::string(config.payload_bytes_max + 1, 'x'))),
-            AppendResult::kTooLarge);
+            SendOutcome::kTooLarge);
   EXPECT_EQ(queue.Append(Text(std::string(config.payload_bytes_max, 'x'))),
-            AppendResult::kAccepted);
+            SendOutcome::kAccepted);
 }
 
 TEST(SendQueue, DropOldestMakesRoomBulkFirst) {
   LinkConfig config = TestLinkConfig(1, 2);
   config.overflow = Overflow::kDropOldest;
   config.queue_bytes_max = 4000;
-  SendQueue queue(config);
-  ASSERT_EQ(queue.Append(Text(std::string(1500, 'n'))),
-            AppendResult::kAccepted);
+  Queue queue(config);
+  ASSERT_EQ(queue.Append(Text(std::string(1500, 'n'))), SendOutcome::kAccepted);
   ASSERT_EQ(queue.Append(Text(std::string(1500, 'b'), Lane::kBulk)),
-            AppendResult::kAccepted);
-  ASSERT_EQ(queue.Append(Text(std::string(1500, 'm'))),
-            AppendResult::kAccepted);
-  EXPECT_EQ(queue.overflowed(), 1u);
+            SendOutcome::kAccepted);
+  ASSERT_EQ(queue.Append(Text(std::string(1500, 'm'))), SendOutcome::kAccepted);
+  EXPECT_EQ(queue.Dropped(DropReason::kOverflow), 1u);
   EXPECT_TRUE(queue.Empty(Lane::kBulk));
-  ASSERT_EQ(queue.Append(Text(std::string(1500, 'o'))),
-            AppendResult::kAccepted);
-  EXPECT_EQ(queue.overflowed(), 2u);
-  EXPECT_EQ(PayloadsOf(config, queue.Take(Lane::kNormal)),
-            Strings{std::string(1500, 'm')});
+  ASSERT_EQ(queue.Append(Text(std::string(1500, 'o'))), SendOutcome::kAccepted);
+  EXPECT_EQ(queue.Dropped(DropReason::kOverflow), 2u);
+  EXPECT_EQ(queue.Payloads(Lane::kNormal), Strings{std::string(1500, 'm')});
 }
 
 TEST(SendQueue, DropOldestKeepsWhatIsMoreUrgentThanTheNewcomer) {
   LinkConfig config = TestLinkConfig(1, 2);
   config.overflow = Overflow::kDropOldest;
   config.queue_bytes_max = 4000;
-  SendQueue queue(config);
+  Queue queue(config);
   for (Lane lane : {Lane::kUrgent, Lane::kNormal}) {
     ASSERT_EQ(queue.Append(Text(std::string(1500, 'x'), lane)),
-              AppendResult::kAccepted);
+              SendOutcome::kAccepted);
   }
   EXPECT_EQ(queue.Append(Text(std::string(1500, 'b'), Lane::kBulk)),
-            AppendResult::kFull);
-  EXPECT_EQ(queue.overflowed(), 0u);
+            SendOutcome::kFull);
+  EXPECT_EQ(queue.Dropped(DropReason::kOverflow), 0u);
   EXPECT_EQ(queue.Append(Text(std::string(1500, 'u'), Lane::kUrgent)),
-            AppendResult::kAccepted);
-  EXPECT_EQ(queue.overflowed(), 1u);
+            SendOutcome::kAccepted);
+  EXPECT_EQ(queue.Dropped(DropReason::kOverflow), 1u);
   EXPECT_TRUE(queue.Empty(Lane::kNormal));
 }
 
@@ -225,93 +463,101 @@ TEST(SendQueue, DropOldestDropsNothingWhereThatMakesNoRoom) {
   LinkConfig config = TestLinkConfig(1, 2);
   config.overflow = Overflow::kDropOldest;
   config.queue_bytes_max = 10000;
-  SendQueue queue(config);
+  Queue queue(config);
   ASSERT_EQ(queue.Append(Text(std::string(7000, 'b'), Lane::kBulk)),
-            AppendResult::kAccepted);
-  queue.CutFront(Lane::kBulk, 100);
-  ASSERT_EQ(queue.Append(Text(std::string(2000, 'n'))),
-            AppendResult::kAccepted);
-  EXPECT_EQ(queue.Append(Text(std::string(5000, 'm'))), AppendResult::kFull);
-  EXPECT_EQ(queue.overflowed(), 0u);
+            SendOutcome::kAccepted);
+  ASSERT_TRUE(queue.TakeAny(Lane::kBulk));  // the first chunk
+  ASSERT_EQ(queue.Append(Text(std::string(2000, 'n'))), SendOutcome::kAccepted);
+  EXPECT_EQ(queue.Append(Text(std::string(5000, 'm'))), SendOutcome::kFull);
+  EXPECT_EQ(queue.Dropped(DropReason::kOverflow), 0u);
 }
 
 TEST(SendQueue, WhatWasSentInPartIsNotDropped) {
   LinkConfig config = TestLinkConfig(1, 2);
   config.overflow = Overflow::kDropOldest;
   config.queue_bytes_max = 10000;
-  SendQueue queue(config);
-  ASSERT_EQ(queue.Append(Text(std::string(9000, 'n'))),
-            AppendResult::kAccepted);
-  ASSERT_TRUE(queue.Front(Lane::kNormal).large);
-  queue.CutFront(Lane::kNormal, 100);
-  EXPECT_EQ(queue.Append(Text(std::string(2000, 'm'))), AppendResult::kFull);
-  queue.RestartFront(Lane::kNormal);
-  EXPECT_EQ(queue.Append(Text(std::string(2000, 'm'))),
-            AppendResult::kAccepted);
-  EXPECT_EQ(queue.overflowed(), 1u);
+  Queue queue(config);
+  ASSERT_EQ(queue.Append(Text(std::string(9000, 'n'))), SendOutcome::kAccepted);
+  ASSERT_TRUE(queue.TakeAny(Lane::kNormal));  // the first chunk
+  EXPECT_EQ(queue.Append(Text(std::string(2000, 'm'))), SendOutcome::kFull);
+  queue->Restart();
+  EXPECT_EQ(queue.Append(Text(std::string(2000, 'm'))), SendOutcome::kAccepted);
+  EXPECT_EQ(queue.Dropped(DropReason::kOverflow), 1u);
 }
 
 TEST(SendQueue, ALargeRecordIsCutToItsEnd) {
   const LinkConfig config = TestLinkConfig(1, 2);
-  SendQueue queue(config);
-  ASSERT_EQ(queue.Append(Text("before")), AppendResult::kAccepted);
-  ASSERT_EQ(queue.Append(Text(std::string(9000, 'x'))),
-            AppendResult::kAccepted);
-  ASSERT_EQ(queue.Append(Text("after")), AppendResult::kAccepted);
-  EXPECT_EQ(PayloadsOf(config, queue.Take(Lane::kNormal)), Strings{"before"});
-  ASSERT_TRUE(queue.Front(Lane::kNormal).large);
-  const std::size_t bytes = queue.Front(Lane::kNormal).body_bytes;
-  queue.CutFront(Lane::kNormal, bytes - 1);
-  EXPECT_TRUE(queue.Front(Lane::kNormal).large);
-  queue.CutFront(Lane::kNormal, 1);
-  EXPECT_EQ(PayloadsOf(config, queue.Take(Lane::kNormal)), Strings{"after"});
+  Queue queue(config);
+  ASSERT_EQ(queue.Append(Text("before")), SendOutcome::kAccepted);
+  ASSERT_EQ(queue.Append(Text(std::string(9000, 'x'))), SendOutcome::kAccepted);
+  ASSERT_EQ(queue.Append(Text("after")), SendOutcome::kAccepted);
+  EXPECT_EQ(queue.Payloads(Lane::kNormal), Strings{"before"});
+  const std::size_t bytes = queue.bytes();
+  std::size_t cut = 0;
+  bool last = false;
+  while (!last) {
+    EXPECT_EQ(queue.bytes(), bytes);
+    const auto taken = queue.TakeAny(Lane::kNormal);
+    ASSERT_TRUE(taken && taken->sent.batch.large);
+    EXPECT_EQ(taken->sent.offset, cut);
+    cut += taken->sent.body_bytes;
+    last = taken->sent.last_chunk();
+    EXPECT_EQ(taken->sent.envelopes, last ? 1u : 0u);
+    EXPECT_EQ(taken->full_behind, !last);
+  }
+  EXPECT_GT(cut, 9000u);
+  EXPECT_EQ(queue.Payloads(Lane::kNormal), Strings{"after"});
   EXPECT_EQ(queue.envelopes(), 0u);
   EXPECT_EQ(queue.bytes(), 0u);
 }
 
 TEST(SendQueue, WhatIsPutInFrontComesFirstAndTakesNoMore) {
   const LinkConfig config = TestLinkConfig(1, 2);
-  SendQueue queue(config);
-  ASSERT_EQ(queue.Append(Text("a")), AppendResult::kAccepted);
+  Queue queue(config);
+  ASSERT_EQ(queue.Append(Text("a")), SendOutcome::kAccepted);
   Batch first = queue.Take(Lane::kNormal);
-  ASSERT_EQ(queue.Append(Text("b")), AppendResult::kAccepted);
-  queue.PutFront(std::move(first));
-  ASSERT_EQ(queue.Append(Text("c")), AppendResult::kAccepted);
-  EXPECT_EQ(PayloadsOf(config, queue.Take(Lane::kNormal)), Strings{"a"});
-  EXPECT_EQ(PayloadsOf(config, queue.Take(Lane::kNormal)), (Strings{"b", "c"}));
+  ASSERT_EQ(queue.Append(Text("b")), SendOutcome::kAccepted);
+  queue->PutBack(std::move(first));
+  ASSERT_EQ(queue.Append(Text("c")), SendOutcome::kAccepted);
+  EXPECT_EQ(queue.Payloads(Lane::kNormal), Strings{"a"});
+  EXPECT_EQ(queue.Payloads(Lane::kNormal), (Strings{"b", "c"}));
 
   // Also when it is alone in its lane.
-  ASSERT_EQ(queue.Append(Text("d")), AppendResult::kAccepted);
-  queue.PutFront(queue.Take(Lane::kNormal));
-  ASSERT_EQ(queue.Append(Text("e")), AppendResult::kAccepted);
-  EXPECT_EQ(PayloadsOf(config, queue.Take(Lane::kNormal)), Strings{"d"});
-  EXPECT_EQ(PayloadsOf(config, queue.Take(Lane::kNormal)), Strings{"e"});
+  ASSERT_EQ(queue.Append(Text("d")), SendOutcome::kAccepted);
+  queue->PutBack(queue.Take(Lane::kNormal));
+  ASSERT_EQ(queue.Append(Text("e")), SendOutcome::kAccepted);
+  EXPECT_EQ(queue.Payloads(Lane::kNormal), Strings{"d"});
+  EXPECT_EQ(queue.Payloads(Lane::kNormal), Strings{"e"});
 }
 
 TEST(SendQueue, WhatIsTooLargeForThePeerIsDroppedFromItsBatch) {
   LinkConfig config = TestLinkConfig(1, 2);
-  SendQueue queue(config);
+  Queue queue(config);
   const std::string most(300, 'm'), more(301, 'x');
   for (const std::string& payload : {std::string("a"), more, most, more})
-    ASSERT_EQ(queue.Append(Text(payload)), AppendResult::kAccepted);
-  EXPECT_EQ(queue.DropUnfit(Lane::kNormal, 301, kFeatureGroups).too_large, 0u);
-  EXPECT_EQ(queue.DropUnfit(Lane::kNormal, 300, kFeatureGroups).too_large, 2u);
-  EXPECT_EQ(queue.DropUnfit(Lane::kNormal, 300, kFeatureGroups).too_large, 0u);
-  EXPECT_EQ(queue.envelopes(), 2u);
-  EXPECT_EQ(PayloadsOf(config, queue.Take(Lane::kNormal)),
-            (Strings{"a", most}));
+    ASSERT_EQ(queue.Append(Text(payload)), SendOutcome::kAccepted);
+  queue->SetPeerLimits(301, kFeatureGroups);
+  Batch whole = queue.Take(Lane::kNormal);
+  EXPECT_EQ(whole.records, 4u);
+  queue->PutBack(std::move(whole));
+  EXPECT_EQ(queue.Dropped(DropReason::kTooLarge), 0u);
+  queue->SetPeerLimits(300, kFeatureGroups);
+  EXPECT_EQ(queue.Append(Text(more)), SendOutcome::kTooLarge);
+  EXPECT_EQ(queue.Payloads(Lane::kNormal), (Strings{"a", most}));
+  EXPECT_EQ(queue.Dropped(DropReason::kTooLarge), 2u);
+  EXPECT_EQ(queue.envelopes(), 0u);
   EXPECT_EQ(queue.bytes(), 0u);
 
   // Nothing left of the batch; a large record.
-  ASSERT_EQ(queue.Append(Text(more)), AppendResult::kAccepted);
-  EXPECT_EQ(queue.DropUnfit(Lane::kNormal, 300, kFeatureGroups).too_large, 1u);
-  EXPECT_TRUE(queue.Empty(Lane::kNormal));
-  ASSERT_EQ(queue.Append(Text(std::string(9000, 'l'))),
-            AppendResult::kAccepted);
-  ASSERT_TRUE(queue.Front(Lane::kNormal).large);
-  EXPECT_EQ(queue.DropUnfit(Lane::kNormal, 8999, kFeatureGroups).too_large, 1u);
-  EXPECT_TRUE(queue.Empty());
-  EXPECT_EQ(queue.bytes(), 0u);
+  for (const std::string& payload : {more, std::string(9000, 'l')}) {
+    queue->SetPeerLimits(config.payload_bytes_max, kFeatureGroups);
+    ASSERT_EQ(queue.Append(Text(payload)), SendOutcome::kAccepted);
+    queue->SetPeerLimits(payload.size() - 1, kFeatureGroups);
+    EXPECT_FALSE(queue.TakeAny(Lane::kNormal));
+    EXPECT_TRUE(queue->Empty());
+    EXPECT_EQ(queue.bytes(), 0u);
+  }
+  EXPECT_EQ(queue.Dropped(DropReason::kTooLarge), 4u);
 }
 
 Envelope Grouped(const std::string& payload) {
@@ -323,36 +569,44 @@ Envelope Grouped(const std::string& payload) {
 // Nor does what the peer does not understand drag along what it does.
 TEST(SendQueue, WhatThePeerDoesNotUnderstandIsDroppedFromItsBatch) {
   const LinkConfig config = TestLinkConfig(1, 2);
-  SendQueue queue(config);
-  for (const char* payload : {"a", "b", "c", "d"}) {
-    ASSERT_EQ(queue.Append(payload[0] % 2 ? Text(payload) : Grouped(payload)),
-              AppendResult::kAccepted);
-  }
+  Queue queue(config);
+  const auto append = [&] {
+    for (const char* payload : {"a", "b", "c", "d"}) {
+      ASSERT_EQ(queue.Append(payload[0] % 2 ? Text(payload) : Grouped(payload)),
+                SendOutcome::kAccepted);
+    }
+  };
+  const auto dropped = [&] { return queue.Dropped(DropReason::kUnsupported); };
   // It is an open batch, and then a closed one.
-  for (int round = 0; round < 2; ++round) {
-    EXPECT_EQ(queue.DropUnfit(Lane::kNormal, 300, kFeatureGroups).unsupported,
-              0u);
-    if (round == 0) queue.PutFront(queue.Take(Lane::kNormal));
+  for (const bool open : {true, false}) {
+    queue->SetPeerLimits(300, kFeatureGroups);
+    append();
+    if (!open) queue->PutBack(queue.Take(Lane::kNormal));
+    const std::uint64_t before = dropped();
+    queue->SetPeerLimits(300, 0);
+    EXPECT_EQ(queue.Payloads(Lane::kNormal), (Strings{"a", "c"}));
+    EXPECT_EQ(dropped(), before + 2);
   }
-  EXPECT_EQ(queue.DropUnfit(Lane::kNormal, 300, 0).unsupported, 2u);
-  EXPECT_EQ(queue.DropUnfit(Lane::kNormal, 300, 0).unsupported, 0u);
-  EXPECT_EQ(PayloadsOf(config, queue.Take(Lane::kNormal)), (Strings{"a", "c"}));
 
-  // While the batch is open; both reasons in one; a large record.
-  ASSERT_EQ(queue.Append(Grouped("e")), AppendResult::kAccepted);
-  EXPECT_EQ(queue.DropUnfit(Lane::kNormal, 300, 0).unsupported, 1u);
-  EXPECT_TRUE(queue.Empty());
+  // Nothing is left; both reasons in one; a large record.
+  ASSERT_EQ(queue.Append(Grouped("e")), SendOutcome::kAccepted);
+  EXPECT_FALSE(queue.TakeAny(Lane::kNormal));
+  EXPECT_TRUE(queue->Empty());
+  EXPECT_EQ(dropped(), 5u);
+  queue->SetPeerLimits(9000, 0);
   ASSERT_EQ(queue.Append(Grouped(std::string(301, 'x'))),
-            AppendResult::kAccepted);
-  ASSERT_EQ(queue.Append(Text(std::string(301, 'x'))), AppendResult::kAccepted);
-  const Unfit both = queue.DropUnfit(Lane::kNormal, 300, 0);
-  EXPECT_EQ(both.unsupported, 1u);
-  EXPECT_EQ(both.too_large, 1u);
+            SendOutcome::kAccepted);
+  ASSERT_EQ(queue.Append(Text(std::string(301, 'x'))), SendOutcome::kAccepted);
+  queue->SetPeerLimits(300, 0);
+  EXPECT_FALSE(queue.TakeAny(Lane::kNormal));
+  EXPECT_EQ(dropped(), 6u);
+  EXPECT_EQ(queue.Dropped(DropReason::kTooLarge), 1u);
+  queue->SetPeerLimits(9000, 0);
   ASSERT_EQ(queue.Append(Grouped(std::string(9000, 'l'))),
-            AppendResult::kAccepted);
-  ASSERT_TRUE(queue.Front(Lane::kNormal).large);
-  EXPECT_EQ(queue.DropUnfit(Lane::kNormal, 9000, 0).unsupported, 1u);
-  EXPECT_TRUE(queue.Empty());
+            SendOutcome::kAccepted);
+  EXPECT_FALSE(queue.TakeAny(Lane::kNormal));
+  EXPECT_EQ(dropped(), 7u);
+  EXPECT_TRUE(queue->Empty());
   EXPECT_EQ(queue.bytes(), 0u);
 }
 
@@ -360,11 +614,11 @@ TEST(SendQueue, WhatThePeerDoesNotUnderstandIsDroppedFromItsBatch) {
 // batch that is taken again must not write its header there.
 TEST(SendQueue, ABatchTakenAgainHasABufferOfItsOwn) {
   const LinkConfig config = TestLinkConfig(1, 2);
-  SendQueue queue(config);
-  ASSERT_EQ(queue.Append(Text("a")), AppendResult::kAccepted);
+  Queue queue(config);
+  ASSERT_EQ(queue.Append(Text("a")), SendOutcome::kAccepted);
   Batch batch = queue.Take(Lane::kNormal);
   const std::shared_ptr<char> on_its_way = batch.buffer;
-  queue.PutFront(std::move(batch));
+  queue->PutBack(std::move(batch));
   const Batch again = queue.Take(Lane::kNormal);
   EXPECT_NE(again.buffer, on_its_way);
   EXPECT_EQ(PayloadsOf(config, again), Strings{"a"});
@@ -387,10 +641,10 @@ class Numbered {
   }
 
   void Append(Lane lane, std::size_t bytes) {
-    if (queue_.Append(Text(Next(lane, bytes), lane)) == AppendResult::kAccepted)
+    if (queue_.Append(Text(Next(lane, bytes), lane)) == SendOutcome::kAccepted)
       Accepted(lane);
   }
-  void AppendSeveral(int count, std::size_t bytes, bool shared) {
+  void AppendShared(int count, std::size_t bytes) {
     OpenBatch open(config_, Lane::kNormal);
     for (int i = 0; i < count; ++i) {
       const Envelope envelope =
@@ -401,62 +655,68 @@ class Numbered {
       if (!open.Fits(most)) count = i;
       if (i < count) open.Append(envelope, most);
     }
-    if (open.empty() || !queue_.HasRoomFor(open.batch().body_bytes)) return;
-    if (shared) {
-      const EncodeState encode = open.encode();
-      Batch batch = open.Close();
-      batch.shared = true;
-      queue_.AppendShared(batch, encode);
-    } else {
-      queue_.AppendStaged(&open);
-    }
+    if (open.empty() ||
+        queue_.bytes() + open.batch().body_bytes > config_.queue_bytes_max)
+      return;
+    const EncodeState encode = open.encode();
+    Batch batch = open.Close();
+    batch.shared = true;
+    queue_->AppendShared(batch, encode, &queue_.wanted);
     Accepted(Lane::kNormal, static_cast<std::uint64_t>(count));
   }
+  // Drops them where they would be taken.
   void DropTooLarge(Lane lane) {
-    if (!queue_.Empty(lane)) queue_.DropUnfit(lane, 40, ~std::uint64_t{0});
+    queue_->SetPeerLimits(40, kFeatureGroups);
+    Taken(queue_.TakeAny(lane));
+    queue_->SetPeerLimits(config_.payload_bytes_max, kFeatureGroups);
   }
-  // Takes some, and puts the first few back.
+  // Takes some, and puts the first few back. A large record whole.
   void TakeSome(Lane lane, std::size_t count, std::size_t kept) {
     std::vector<Batch> batches;
-    while (batches.size() < count && !queue_.Empty(lane) &&
-           !queue_.Front(lane).large) {
-      ExpectFront(lane);
-      batches.push_back(queue_.Take(lane));
-    }
-    if (!queue_.Empty(lane) && queue_.Front(lane).large) {
-      ExpectFront(lane);
-      queue_.CutFront(lane, queue_.Front(lane).body_bytes);
+    while (batches.size() < count && !queue_.Empty(lane)) {
+      SendQueue::Taken taken = *Taken(queue_.TakeAny(lane));
+      while (taken.sent.batch.large && !taken.sent.last_chunk())
+        taken = *queue_.TakeAny(lane);
+      batches.push_back(std::move(taken.sent.batch));
     }
     while (batches.size() > kept) {
-      queue_.PutFront(std::move(batches.back()));
+      queue_->PutBack(std::move(batches.back()));
       batches.pop_back();
-      ExpectFront(lane);
     }
   }
-  void ExpectFront(Lane lane) {
-    ASSERT_EQ(queue_.accepted(lane), accepted(lane));
-    if (queue_.Empty(lane)) {
-      ASSERT_EQ(queue_.FrontOrdinal(lane), accepted(lane) + 1);
-      return;
-    }
-    const Batch& front = queue_.Front(lane);
-    const std::string number = std::to_string(queue_.FrontOrdinal(lane)) + ".";
-    if (front.large) {
-      ASSERT_NE(front.chunk(0).substr(0, 100).find(number),
-                absl::string_view::npos);
-      return;
-    }
-    absl::string_view body = front.body();
-    DecodeState state;
-    ASSERT_TRUE(config_.codec->NextRecord(&body, &state).ok());
-    ASSERT_EQ(std::string(state.envelope.payload.substr(0, number.size())),
-              number);
+  // What Mark says, and what lies before the front is passed.
+  void ExpectMark() {
+    const SendMark mark = queue_->Mark();
+    ASSERT_EQ(mark, accepted_);
+    ASSERT_EQ(queue_->Passed(mark), queue_->Empty());
   }
 
  private:
+  // Its first record has the ordinal that it says, and all before it has passed.
+  absl::optional<SendQueue::Taken> Taken(
+      absl::optional<SendQueue::Taken> taken) {
+    if (!taken) return taken;
+    const Batch& batch = taken->sent.batch;
+    const std::string number = std::to_string(batch.first_ordinal) + ".";
+    if (batch.large) {
+      EXPECT_NE(batch.chunk(0).substr(0, 100).find(number),
+                absl::string_view::npos);
+      return taken;
+    }
+    absl::string_view body = batch.body();
+    DecodeState state;
+    EXPECT_TRUE(config_.codec->NextRecord(&body, &state).ok());
+    EXPECT_EQ(std::string(state.envelope.payload.substr(0, number.size())),
+              number);
+    SendMark before{};
+    before[static_cast<std::size_t>(batch.lane)] = batch.first_ordinal;
+    EXPECT_TRUE(queue_->Passed(before));
+    return taken;
+  }
+
   const LinkConfig& config_;
-  SendQueue queue_;
-  std::array<std::uint64_t, kLanes> accepted_{};
+  Queue queue_;
+  SendMark accepted_{};
 };
 
 TEST(SendQueue, OrdinalsSurviveWhateverHappens) {
@@ -472,8 +732,7 @@ TEST(SendQueue, OrdinalsSurviveWhateverHappens) {
       const Lane lane = static_cast<Lane>(below(kLanes));
       switch (below(8)) {
         case 0:
-          numbered.AppendSeveral(static_cast<int>(1 + below(20)), below(60),
-                                 below(2) == 0);
+          numbered.AppendShared(static_cast<int>(1 + below(20)), below(60));
           break;
         case 1:
           numbered.DropTooLarge(lane);
@@ -487,8 +746,8 @@ TEST(SendQueue, OrdinalsSurviveWhateverHappens) {
         default:
           numbered.Append(lane, below(300));
       }
-      for (Lane each : kLanesByUrgency) numbered.ExpectFront(each);
-      if (HasFatalFailure()) FAIL() << "at step " << step;
+      numbered.ExpectMark();
+      if (HasFailure()) FAIL() << "at step " << step;
     }
   }
 }

@@ -4,21 +4,8 @@
 #include <utility>
 
 #include "cluster/base/check.h"
-#include "cluster/session/link_config.h"
 
 namespace cluster {
-
-namespace {
-
-// The chunks of one record share its buffer, which the queue holds until the
-// last one is cut.
-std::size_t HeldBytes(const SendWindow::Sent& sent) {
-  if (!sent.batch.large) return FrameCharge(sent.body_bytes);
-  const bool last = sent.offset + sent.body_bytes == sent.batch.body_bytes;
-  return FrameCharge(last ? sent.batch.body_bytes : 0);
-}
-
-}  // namespace
 
 std::vector<SendWindow::Sent> SendWindow::Reset() {
   std::vector<Sent> unconsumed;
@@ -59,7 +46,7 @@ void SendWindow::Add(Sent&& sent) {
   sent.transmissions = 1;
   Count(sent, +1);
   unconsumed_bytes_ += FrameCharge(sent.body_bytes);
-  held_bytes_ += HeldBytes(sent);
+  held_bytes_ += sent.held_bytes();
   envelopes_ += sent.envelopes;
   sent_.PushBack(std::move(sent));
   ++next_sequence_;
@@ -126,7 +113,7 @@ AckResult SendWindow::Acknowledge(std::uint64_t received_through,
   while (front_sequence_ <= consumed_through) {
     const Sent& sent = sent_.front();
     unconsumed_bytes_ -= FrameCharge(sent.body_bytes);
-    held_bytes_ -= HeldBytes(sent);
+    held_bytes_ -= sent.held_bytes();
     EnvelopesOf(sent) -= sent.envelopes;
     acknowledged_envelopes_ += sent.envelopes;
     sent_.DropFront();

@@ -21,6 +21,7 @@
 #include "cluster/base/ring.h"
 #include "cluster/codec/frame_header.h"
 #include "cluster/session/batch.h"
+#include "cluster/session/link_config.h"
 #include "cluster/transport/frame.h"
 
 namespace cluster {
@@ -45,6 +46,19 @@ class SendWindow {
     std::uint32_t envelopes = 0;  // that end in this frame
     int transmissions = 0;        // that were taken
 
+    // It is a batch that is one frame.
+    void SetWhole() {
+      body_bytes = batch.body_bytes;
+      envelopes = batch.records;
+    }
+    bool last_chunk() const { return offset + body_bytes == batch.body_bytes; }
+    // What the sender holds for it. The chunks of one record share its buffer,
+    // which the queue holds until the last one is cut.
+    std::size_t held_bytes() const {
+      return FrameCharge(!batch.large   ? body_bytes
+                         : last_chunk() ? batch.body_bytes
+                                        : 0);
+    }
     // Where the header of the first transmission goes.
     char* header_place() const {
       if (other_header != nullptr) return other_header.get();

@@ -137,10 +137,10 @@ void SimServer::MakeLink(int peer) {
   config.versions = versions_;
   config.features = features_;
   config.memory = memory_;
-  auto made = std::make_unique<Peer>(this, peer);
+  auto made = std::make_unique<Peer>(this, peer, config_);
   World* const world = around_.world;
   made->link = std::make_unique<Link>(
-      config, [world] { return world->Random(); }, made.get());
+      config, [world] { return world->Random(); }, made.get(), &made->queue);
   links_[peer] = std::move(made);
   around_.checker->OnLinkMade(self_, peer);
   around_.network->Connect(id(), peer);
@@ -153,11 +153,13 @@ int SimServer::Send(Envelope envelope) {
   for (const auto& entry : links_) {
     Peer* const peer = entry.second.get();
     if (envelope.pid != kBroadcast && envelope.pid != peer->id) continue;
-    const bool taken = peer->link->Append(envelope) == AppendResult::kAccepted;
+    bool wanted = false;
+    const bool taken = peer->queue.Append(peer->id, envelope, &wanted) ==
+                       SendOutcome::kAccepted;
     if (taken) around_.checker->OnAccepted(self_, peer->id, envelope);
     accepted += taken ? 1 : 0;
     // A full queue may have dropped its oldest even where it then refused.
-    if (peer->link->MayTransmit(envelope.lane)) {
+    if (wanted) {
       Pump(peer);
     } else {
       Observe(peer);
@@ -193,11 +195,8 @@ void SimServer::ObserveMemory() {
 void SimServer::Pump(Peer* peer) {
   Link& link = *peer->link;
   while (true) {
-    const bool may = link.MayTransmit();
     Frame frame;
-    const bool has = link.NextFrame(around_.world->Now(), &frame);
-    if (has && !may) around_.checker->Fail("a frame that MayTransmit denied");
-    if (!has) break;
+    if (!link.NextFrame(around_.world->Now(), &frame)) break;
     if (around_.network->Send(id(), peer->id, frame) ==
         SendResult::kBackPressured) {
       link.FrameNotTaken();

@@ -115,12 +115,14 @@ class SimServer final : public TransportHandler {
  private:
   // The link to a peer, and what it raised.
   struct Peer final : LinkSink {
-    Peer(SimServer* owner, int peer_id) : server(owner), id(peer_id) {}
+    Peer(SimServer* owner, int peer_id, const LinkConfig& config)
+        : server(owner), id(peer_id), queue(config) {}
     void OnArrival(Arrival arrival) override;
     void OnLinkEvent(PeerEvent event) override;
 
     SimServer* const server;
     const int id;
+    SendQueue queue;
     std::unique_ptr<Link> link;
     std::vector<PeerEvent> raised;  // by the present call
     std::size_t inbox_bytes = 0;

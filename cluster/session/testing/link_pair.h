@@ -53,7 +53,8 @@ class LinkEnd final : public LinkSink {
   // As another process, or as the same one with a new link.
   void Restart(std::uint64_t incarnation);
 
-  AppendResult Append(const std::string& payload, Lane lane = Lane::kNormal);
+  SendOutcome Append(const std::string& payload, Lane lane = Lane::kNormal);
+  SendOutcome Append(const Envelope& envelope);
   void Hear(const std::string& frame);
   // All that the link wants to send now. With `limit`, no more than that.
   std::vector<std::string> Speak(int limit = 1 << 20);
@@ -66,7 +67,9 @@ class LinkEnd final : public LinkSink {
   PeerStats Stats() const { return link->Stats(); }
 
   LinkConfig config;
+  std::unique_ptr<SendQueue> queue;
   std::unique_ptr<Link> link;
+  bool wanted = false;   // the last Append said so
   bool consumes = true;  // each arrival at once
   std::vector<Envelope> taken;
   std::vector<PeerEvent> events;
