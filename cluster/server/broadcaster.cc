@@ -97,7 +97,8 @@ void Broadcaster::HandOver() {
   if (closed_.records > 0) HandOverClosed();
   if (batch_.empty()) return;
   encode_ = batch_.encode();
-  closed_ = batch_.Close();
+  closed_ = batch_.Release();
+  Sum(&closed_);
   closed_.shared = true;
   HandOverClosed();
   waiting_.store(false, std::memory_order_release);

@@ -171,7 +171,7 @@ bool ReliablePeer::OnFrame(const FrameHeader& header, Slice body,
   *may_pump = false;
   if (left_) return true;  // it knows no more of what it has sent
   link_->OnFrame(header, std::move(body), MonotonicNow());
-  *may_pump = true;
+  *may_pump = link_->Due();
   Release(std::move(lock));
   inbox_->WakeReader();
   return true;
@@ -282,7 +282,7 @@ void ReliablePeer::OnConsumed(const Arrival& arrival) {
     pushed_ = false;
     link_->Consumed(arrival.session, arrival.sequence);
     pushed = pushed_;
-    if (link_->AckDue()) Pump();
+    if (link_->Due()) Pump();
   }
   if (pushed) callbacks_->Wake();
 }

@@ -10,25 +10,20 @@
 namespace cluster {
 
 SendOutcome ReliablePeer::Send(int id, const EnvelopeView& envelope) {
-  bool wanted = false;
-  const SendOutcome outcome = queue_.Append(id, envelope, &wanted);
-  if (ABSL_PREDICT_FALSE(wanted)) Transmit();
-  return outcome;
+  const Appended appended = queue_.Append(id, envelope);
+  if (ABSL_PREDICT_FALSE(appended.wanted)) Transmit();
+  return appended.outcome;
 }
 
 SendOutcome ReliablePeer::SendLarge(int id, const EnvelopeView& envelope,
                                     absl::optional<Batch>* encoded) {
-  bool wanted = false;
-  const SendOutcome outcome =
-      queue_.AppendLarge(id, envelope, encoded, &wanted);
-  if (wanted) Transmit();
-  return outcome;
+  const Appended appended = queue_.AppendLarge(id, envelope, encoded);
+  if (appended.wanted) Transmit();
+  return appended.outcome;
 }
 
 void ReliablePeer::SendShared(const Batch& batch, const EncodeState& encode) {
-  bool wanted = false;
-  queue_.AppendShared(batch, encode, &wanted);
-  if (wanted) Transmit();
+  if (queue_.AppendShared(batch, encode)) Transmit();
 }
 
 // What the session waits for is in the queue.

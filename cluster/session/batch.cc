@@ -22,8 +22,14 @@ Batch WithCapacity(BufferPool* buffers, const Batch& batch,
   other.features = batch.features;
   other.records = batch.records;
   other.first_ordinal = batch.first_ordinal;
+  other.summed = batch.summed;
   other.body_crc = batch.body_crc;
   return other;
+}
+
+void Sum(Batch* batch) {
+  batch->body_crc = Crc32c(batch->body());
+  batch->summed = true;
 }
 
 bool IsCompact(const Batch& batch) {

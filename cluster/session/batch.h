@@ -44,8 +44,9 @@ struct Batch {
   std::uint64_t first_ordinal = 0;
   std::size_t payload_bytes_longest = 0;  // of its envelopes
   std::uint64_t features = 0;             // that its envelopes need
-  std::uint32_t body_crc = 0;  // of a small one, once it takes no more records
-  bool shared = false;         // with other peers: nothing is written into it
+  bool summed = false;                    // body_crc is known; of a small one
+  std::uint32_t body_crc = 0;
+  bool shared = false;  // with other peers: nothing is written into it
 
   bool large = false;  // one record, sent in chunks; these are of it alone
   std::size_t chunk_bytes = 0;   // of the body, in each chunk but the last
@@ -78,6 +79,9 @@ Batch NewBatch(BufferPool* buffers, Lane lane, std::size_t capacity);
 // The small batch in a buffer with room for `capacity` bytes of records.
 Batch WithCapacity(BufferPool* buffers, const Batch& batch,
                    std::size_t capacity);
+
+// Sums what a small batch has; it takes no more records.
+void Sum(Batch* batch);
 
 // Whether the small batch is in a buffer that nobody else holds and that is not
 // much larger than it needs.

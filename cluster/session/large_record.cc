@@ -38,6 +38,7 @@ Batch Scatter(const LinkConfig& config, Lane lane, Parts parts) {
   if (bytes <= chunk_bytes) {
     Batch batch = NewBatch(config.buffers.get(), lane, bytes);
     batch.body_crc = Move(&parts, bytes, batch.body_begin());
+    batch.summed = true;
     batch.body_bytes = bytes;
     return batch;
   }

@@ -107,6 +107,7 @@ std::uint64_t Link::Abandon(DropReason reason) {
 
 void Link::OnConnected(absl::Time now) {
   now_ = now;
+  look_ = true;
   connected_ = true;
   writable_ = true;
   if (!handshake_.established()) {

@@ -120,7 +120,7 @@ class Link {
 
   void OnConnected(absl::Time now);
   void OnDisconnected(absl::string_view reason);
-  void OnWritable() { writable_ = true; }
+  void OnWritable() { writable_ = look_ = true; }
 
   // A frame whose header names the peer as its sender and whose checksums are
   // right.
@@ -143,6 +143,12 @@ class Link {
   // transport's Send between them.
   void FrameNotTaken();
 
+  // Whether NextFrame may have one, or the queue should hear what it waits for.
+  // Cheap.
+  bool Due() const {
+    return look_ || ack_due_ || probe_due_ || refusal_due_ || AskDue() ||
+           handshake_.MayBeDue();
+  }
   // Whether an acknowledgement should leave now that the input is drained.
   bool AckDue() const { return ack_due_; }
 
@@ -258,6 +264,9 @@ class Link {
   bool connected_ = false;
   bool writable_ = true;
   bool up_ = false;
+  // At the queue, and the frames to be sent again: something has changed since
+  // there was nothing to transmit.
+  bool look_ = true;
   GoodbyeState goodbye_ = GoodbyeState::kNo;
   GoodbyeReason goodbye_reason_ = GoodbyeReason::kStopped;
   // Whether frames of the peer come in: false from when they have not for

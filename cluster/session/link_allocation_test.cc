@@ -125,12 +125,12 @@ Step AppendShared(int records, std::size_t bytes) {
       absl::StrCat("append shared ", records, " x ", bytes), [=](Trial* trial) {
         const auto gathered = std::make_shared<Gathered>(trial, records, bytes);
         const EncodeState encode = gathered->open.encode();
-        const auto batch = std::make_shared<Batch>(gathered->open.Close());
+        const auto batch = std::make_shared<Batch>(gathered->open.Release());
+        Sum(batch.get());
         batch->shared = true;
         Attempt attempt;
         attempt.run = [=] {
-          trial->pair.one.queue->AppendShared(*batch, encode,
-                                              &trial->pair.one.wanted);
+          trial->pair.one.queue->AppendShared(*batch, encode);
         };
         attempt.done = [=] {
           for (const Envelope& envelope : gathered->envelopes)

@@ -67,9 +67,10 @@ TEST(LinkFlow, WhatAPeerDoesNotUnderstandIsDroppedAndCounted) {
       shared.Append(envelope, pair.one.config.codec->RecordBytesMax(envelope));
     }
     const EncodeState encode = shared.encode();
-    Batch closed = shared.Close();
+    Batch closed = shared.Release();
+    Sum(&closed);
     closed.shared = true;
-    pair.one.queue->AppendShared(closed, encode, &pair.one.wanted);
+    pair.one.queue->AppendShared(closed, encode);
     append(Grouped(std::string(20000, 'l')));
     pair.one.Append("d");
     if (before_the_session) pair.Connect();

@@ -275,6 +275,7 @@ bool Link::OnAcknowledgement(const FrameHeader& header, absl::Time now) {
     case AckResult::kProgress:
       break;
   }
+  look_ = true;
   if (window_.received_through() > before) ForgetGaps();
   queue_->SetTransmitted(window_.held_bytes());
   timer_start_ = now;

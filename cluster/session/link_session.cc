@@ -34,7 +34,7 @@ void Link::BeginSession(HelloResult how) {
   queue_->SetPeerLimits(handshake_.peer().payload_bytes_max,
                         handshake_.features());
   ResetReceiving();
-  ack_due_ = true;
+  ack_due_ = look_ = true;
   ack_at_ = absl::InfiniteFuture();
   gap_due_ = ask_consumed_ = probe_due_ = false;
   consume_wanted_ = consume_wanted_last_ = 0;

@@ -35,7 +35,7 @@ struct Shared {
       batch.body_bytes = static_cast<std::size_t>(end - batch.body_begin());
       ++batch.records;
     }
-    batch.body_crc = Crc32c(batch.body());
+    Sum(&batch);
   }
 };
 
@@ -49,8 +49,7 @@ class LinkShared : public testing::Test {
 
   void AppendToBoth(const Shared& shared) {
     for (LinkPair* pair : {&left_, &right_})
-      pair->one.queue->AppendShared(shared.batch, shared.encode,
-                                    &pair->one.wanted);
+      pair->one.queue->AppendShared(shared.batch, shared.encode);
   }
   // The frames of both leave before any arrives.
   void ExchangeBoth() {
@@ -139,8 +138,7 @@ TEST_F(LinkShared, ALargeRecordArrivesOnEach) {
   left_.two.taken.clear();
   absl::optional<Batch> batch;
   for (LinkPair* pair : {&left_, &right_}) {
-    ASSERT_EQ(pair->one.queue->AppendLarge(2, ForAll(large), &batch,
-                                           &pair->one.wanted),
+    ASSERT_EQ(pair->one.queue->AppendLarge(2, ForAll(large), &batch).outcome,
               SendOutcome::kAccepted);
   }
   ASSERT_TRUE(batch->large && batch->shared);

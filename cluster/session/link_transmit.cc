@@ -16,6 +16,7 @@
 namespace cluster {
 void Link::Rewind() {
   window_.Rewind();
+  look_ = true;
   rtt_sequence_ = 0;
   AskAgain();
 }
@@ -203,6 +204,7 @@ bool Link::NextData(absl::Time now, Frame* frame) {
   if (taken) {
     Transmit(std::move(*taken), now, frame);
   } else {
+    look_ = false;
     AskIfTransmitted();  // what it asks about may have been dropped
   }
   return taken.has_value();

@@ -21,6 +21,7 @@
 #ifndef CLUSTER_SESSION_MEMORY_BUDGET_H_
 #define CLUSTER_SESSION_MEMORY_BUDGET_H_
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -158,6 +159,12 @@ class MemoryShare {
   // The same, if need be after reserving more.
   bool FitsOrReserve(Lane lane, std::size_t used, std::size_t bytes) {
     return Fits(lane, used, bytes) || Reserve(lane, used, bytes);
+  }
+  // How many bytes more in any lane are within what is reserved.
+  std::size_t Free(std::size_t used) const {
+    const std::size_t most =
+        used + kept_[static_cast<std::size_t>(Lane::kBulk)];
+    return reserved_ - std::min(reserved_, most);
   }
   // How many bytes too many that would be.
   std::size_t Lacking(Lane lane, std::size_t used, std::size_t bytes) const {

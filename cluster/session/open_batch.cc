@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <new>
 #include <utility>
 
 namespace cluster {
@@ -39,26 +38,6 @@ void OpenBatch::MakeRoom(std::size_t bytes) {
   const std::size_t capacity = std::max(needed, wanted);
   batch_ = empty() ? NewBatch(config_->buffers.get(), batch_.lane, capacity)
                    : WithCapacity(config_->buffers.get(), batch_, capacity);
-}
-
-// Summed here and not when it leaves: from behind a long queue it would have to
-// come back into the cache for it.
-Batch OpenBatch::Close() {
-  batch_.body_crc = Crc32c(batch_.body());
-  return Release();
-}
-
-Batch OpenBatch::CloseCopy() {
-  batch_.body_crc = Crc32c(batch_.body());
-  batch_.features = features();
-  try {
-    Batch copy =
-        WithCapacity(config_->buffers.get(), batch_, batch_.body_bytes);
-    Empty();
-    return copy;
-  } catch (const std::bad_alloc&) {
-    return Release();
-  }
 }
 
 Batch OpenBatch::Release(Batch spare) {

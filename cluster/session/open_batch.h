@@ -4,12 +4,12 @@
 // It knows what its next record leans on, and how large a buffer the next batch
 // is worth.
 //
-// Not thread-safe. Owns its buffer until Close or Release takes it. What takes
+// Not thread-safe. Owns its buffer until Release takes it. What takes
 // records may throw std::bad_alloc, and then nothing has changed.
 //
 //   OpenBatch open(config, Lane::kNormal);
 //   const std::size_t bytes = config.codec->RecordBytesMax(envelope);
-//   if (!open.Fits(bytes)) Send(open.Close());
+//   if (!open.Fits(bytes)) Send(open.Release());
 //   open.Append(envelope, bytes);
 
 #ifndef CLUSTER_SESSION_OPEN_BATCH_H_
@@ -59,13 +59,8 @@ class OpenBatch {
   // after the last of them.
   void AppendCopy(const Batch& other, const EncodeState& encode);
 
-  // What it has, with its checksum; it is empty then, and has no buffer.
-  Batch Close();
-  // The same in a buffer of its own, if there is memory for one; it keeps the
-  // one that it has.
-  Batch CloseCopy();
-  // The same without a checksum. The buffer of `spare`, which may have none, is
-  // for what comes next.
+  // What it has, not summed yet; it is empty then. The buffer of `spare`, which
+  // may have none, is for what comes next.
   Batch Release(Batch spare = Batch());
   // Drops what it has, and keeps the buffer.
   void Empty();

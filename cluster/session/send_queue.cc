@@ -3,10 +3,8 @@
 #include <algorithm>
 #include <new>
 #include <numeric>
-#include <thread>
 #include <utility>
 
-#include "absl/base/optimization.h"
 #include "cluster/base/check.h"
 #include "cluster/codec/frame_header.h"
 #include "cluster/session/large_record.h"
@@ -67,7 +65,7 @@ Batch OnlyFit(const LinkConfig& config, const Batch& batch,
     rest.features |= needed;
     ++rest.records;
   }
-  rest.body_crc = Crc32c(rest.body());
+  Sum(&rest);
   return rest;
 }
 
@@ -101,19 +99,6 @@ SendQueue::SendQueue(const LinkConfig& config)
       lanes_{LaneQueue(config, Lane::kUrgent), LaneQueue(config, Lane::kNormal),
              LaneQueue(config, Lane::kBulk)} {}
 
-// The mutex is held for some hundred instructions. A sender that finds it taken
-// lets other threads run once before it blocks: with more threads than
-// processors that is of more use than to sleep at once, which costs the holder
-// a system call too. With four threads that send to one peer on two processors
-// it was a tenth of all CPU time.
-std::unique_lock<std::mutex> SendQueue::Lock() {
-  std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
-  if (ABSL_PREDICT_TRUE(lock.owns_lock())) return lock;
-  std::this_thread::yield();
-  lock.lock();
-  return lock;
-}
-
 bool SendQueue::HasRoom(Lane lane, std::size_t bytes) const {
   if (bytes_ + bytes <= config_.queue_bytes_max || bytes_ == 0) return true;
   return lane != Lane::kBulk &&
@@ -121,15 +106,15 @@ bool SendQueue::HasRoom(Lane lane, std::size_t bytes) const {
 }
 
 SendOutcome SendQueue::Check(int peer, const EnvelopeView& envelope) const {
-  if (ABSL_PREDICT_FALSE(peer != peer_)) return SendOutcome::kRemoved;
-  return ABSL_PREDICT_TRUE(envelope.payload.size() <= payload_bytes_max_)
-             ? SendOutcome::kAccepted
-             : SendOutcome::kTooLarge;
+  if (peer != peer_) return SendOutcome::kRemoved;
+  return envelope.payload.size() <= payload_bytes_max_ ? SendOutcome::kAccepted
+                                                       : SendOutcome::kTooLarge;
 }
 
 SendOutcome SendQueue::Room(Lane lane, std::size_t bytes, std::size_t headers) {
-  if (ABSL_PREDICT_FALSE(!HasRoom(lane, bytes))) return SendOutcome::kFull;
-  return ABSL_PREDICT_TRUE(share_->FitsOrReserve(lane, Held(), bytes + headers))
+  unchecked_bytes_ = 0;
+  if (!HasRoom(lane, bytes)) return SendOutcome::kFull;
+  return share_->FitsOrReserve(lane, Held(), bytes + headers)
              ? SendOutcome::kAccepted
              : SendOutcome::kNoMemory;
 }
@@ -147,39 +132,37 @@ SendOutcome SendQueue::Refuse(SendOutcome outcome) {
   return outcome;
 }
 
-SendOutcome SendQueue::Append(int peer, const EnvelopeView& envelope,
-                              bool* wanted) {
+// Where the bounds are to be looked at.
+Appended SendQueue::AppendChecked(int peer, const EnvelopeView& envelope) {
   const std::size_t bytes_max = config_.codec->RecordBytesMax(envelope);
-  if (ABSL_PREDICT_FALSE(envelope.payload.size() > lone_bytes_ ||
-                         bytes_max > chunk_bytes_))
-    return AppendLarge(peer, envelope, nullptr, wanted);
-  *wanted = false;
+  if (envelope.payload.size() > lone_bytes_ || bytes_max > chunk_bytes_)
+    return AppendLarge(peer, envelope, nullptr);
   const auto lock = Lock();
   const SendOutcome checked = Check(peer, envelope);
-  if (ABSL_PREDICT_FALSE(checked != SendOutcome::kAccepted)) return checked;
+  if (checked != SendOutcome::kAccepted) return {checked};
   const SendOutcome room = Room(envelope.lane, bytes_max);
   const bool drops = room != SendOutcome::kAccepted;
-  if (ABSL_PREDICT_FALSE(drops && config_.overflow == Overflow::kReject))
-    return Refuse(room);
+  if (drops && config_.overflow == Overflow::kReject) return {Refuse(room)};
   LaneQueue& queue = At(envelope.lane);
   if (!queue.open.Fits(bytes_max)) CloseOpen(&queue);
-  if (ABSL_PREDICT_FALSE(drops)) {
+  bool dropped = false;
+  if (drops) {
     queue.open.Reserve(bytes_max);
-    const SendOutcome made = MakeRoom(envelope.lane, bytes_max, 0, wanted);
-    if (made != SendOutcome::kAccepted) return Refuse(made);
+    const SendOutcome made = MakeRoom(envelope.lane, bytes_max, 0, &dropped);
+    if (made != SendOutcome::kAccepted) return {Refuse(made), dropped};
+  } else {
+    unchecked_bytes_ = std::min(
+        config_.queue_bytes_max - std::min(bytes_, config_.queue_bytes_max),
+        share_->Free(Held()));
   }
-  bytes_ += queue.open.Append(envelope, bytes_max);
-  if (queue.open.full()) CloseFull(&queue);
-  *wanted |= Tells(&queue);
-  return SendOutcome::kAccepted;
+  const bool told = AppendOpen(envelope, bytes_max, &queue);
+  return {SendOutcome::kAccepted, told || dropped};
 }
 
-SendOutcome SendQueue::AppendLarge(int peer, const EnvelopeView& envelope,
-                                   absl::optional<Batch>* encoded,
-                                   bool* wanted) {
-  *wanted = false;
+Appended SendQueue::AppendLarge(int peer, const EnvelopeView& envelope,
+                                absl::optional<Batch>* encoded) {
   const SendOutcome may = MayAppendLarge(peer, envelope);
-  if (may != SendOutcome::kAccepted) return may;
+  if (may != SendOutcome::kAccepted) return {may};
   Batch batch;
   if (encoded == nullptr) {
     batch = EncodeLarge(config_, envelope);
@@ -192,17 +175,18 @@ SendOutcome SendQueue::AppendLarge(int peer, const EnvelopeView& envelope,
                   : 0;
   const auto lock = Lock();
   const SendOutcome checked = Check(peer, envelope);
-  if (checked != SendOutcome::kAccepted) return checked;
+  if (checked != SendOutcome::kAccepted) return {checked};
   LaneQueue& queue = At(batch.lane);
   queue.closed.Reserve(kPlacesMax);
+  bool dropped = false;
   SendOutcome room = Room(batch.lane, batch.body_bytes, headers);
   if (room != SendOutcome::kAccepted &&
       config_.overflow == Overflow::kDropOldest)
-    room = MakeRoom(batch.lane, batch.body_bytes, headers, wanted);
-  if (room != SendOutcome::kAccepted) return Refuse(room);
+    room = MakeRoom(batch.lane, batch.body_bytes, headers, &dropped);
+  if (room != SendOutcome::kAccepted) return {Refuse(room), dropped};
   PushClosed(std::move(batch), &queue);
-  *wanted |= Tells(&queue);
-  return SendOutcome::kAccepted;
+  const bool told = Tells(&queue);
+  return {SendOutcome::kAccepted, told || dropped};
 }
 
 // Whether it is worth encoding.
@@ -217,12 +201,11 @@ SendOutcome SendQueue::MayAppendLarge(int peer, const EnvelopeView& envelope) {
 
 // A few records in a buffer of their own would be a frame of their own too:
 // they are copied.
-void SendQueue::AppendShared(const Batch& batch, const EncodeState& encode,
-                             bool* wanted) {
-  *wanted = false;
+bool SendQueue::AppendShared(const Batch& batch, const EncodeState& encode) {
   const auto lock = Lock();
-  if (peer_ == kNobody) return;
+  if (peer_ == kNobody) return false;
   LaneQueue& queue = At(batch.lane);
+  unchecked_bytes_ = 0;
   if (IsSmall(batch, batch_bytes_)) {
     if (!queue.open.Fits(batch.body_bytes)) CloseOpen(&queue);
     queue.open.AppendCopy(batch, encode);
@@ -230,7 +213,7 @@ void SendQueue::AppendShared(const Batch& batch, const EncodeState& encode,
   } else {
     PushClosed(batch, &queue);
   }
-  *wanted = Tells(&queue);
+  return Tells(&queue);
 }
 
 bool SendQueue::Gathers(std::size_t bytes) {
@@ -248,7 +231,7 @@ bool SendQueue::Gathers(std::size_t bytes) {
 
 // Whether the session waits for what the lane has now. Says so once.
 bool SendQueue::Tells(LaneQueue* queue) {
-  if (queue->told || (queue->want == Want::kFull && queue->closed.empty()))
+  if (queue->told || (queue->want == Want::kFull && !queue->has_full()))
     return false;
   queue->told = true;
   return true;
@@ -264,18 +247,7 @@ void SendQueue::PushClosed(Batch batch, LaneQueue* queue) {
 void SendQueue::CloseOpen(LaneQueue* queue) {
   if (queue->open.empty()) return;
   queue->closed.Reserve(1);
-  queue->PushBack(IsCopied(queue->open.batch(), batch_bytes_)
-                      ? queue->open.CloseCopy()
-                      : queue->open.Close());
-}
-
-// Without memory for its place it stays open, and whatever comes next has to
-// find the memory first.
-void SendQueue::CloseFull(LaneQueue* queue) {
-  try {
-    CloseOpen(queue);
-  } catch (const std::bad_alloc&) {
-  }
+  queue->PushBack(queue->open.Release(std::exchange(spare_, Batch())));
 }
 
 // Drops what waited longest, if that makes enough room; else nothing.
@@ -341,6 +313,7 @@ void SendQueue::Open(int peer, MemoryShare* share) {
   peer_ = peer;
   share_ = share;
   payload_bytes_max_ = config_.payload_bytes_max;
+  small_bytes_max_ = std::min(payload_bytes_max_, lone_bytes_);
   accepted_before_ = Accepted();
   memory_refused_ = 0;
   dropped_.fill(0);
@@ -357,8 +330,9 @@ void SendQueue::Close(DropReason reason) {
     queue.want = Want::kNothing;
     queue.told = true;
   }
-  bytes_ = transmitted_bytes_ = 0;
+  bytes_ = transmitted_bytes_ = unchecked_bytes_ = 0;
   if (share_ != nullptr) share_->Trim(0);
+  spare_ = Batch();
   share_ = nullptr;
   peer_ = kNobody;
 }
@@ -367,6 +341,7 @@ void SendQueue::SetPeerLimits(std::size_t payload_bytes_max,
                               std::uint64_t features) {
   std::lock_guard<std::mutex> lock(mutex_);
   payload_bytes_max_ = std::min(config_.payload_bytes_max, payload_bytes_max);
+  small_bytes_max_ = std::min(payload_bytes_max_, lone_bytes_);
   features_ = features;
 }
 
@@ -381,26 +356,30 @@ void SendQueue::WantNothing() {
 void SendQueue::SetTransmitted(std::size_t bytes) {
   std::lock_guard<std::mutex> lock(mutex_);
   transmitted_bytes_ = bytes;
+  unchecked_bytes_ = 0;
   if (share_ != nullptr) share_->Trim(Held());
 }
 
 absl::optional<SendQueue::Taken> SendQueue::Take(
     absl::FunctionRef<Want(Lane lane, std::size_t body_bytes)> want) {
   absl::optional<Taken> taken;
-  bool open = false;
   {
     std::lock_guard<std::mutex> lock(mutex_);
+    if (recycled_.buffer != nullptr) spare_ = std::exchange(recycled_, Batch());
     LaneQueue* const queue = Pick(want);
     if (queue == nullptr) return taken;
     taken.emplace();
-    open = queue->closed.empty();
     TakeFront(queue, &taken->sent);
+    // A peer that is hardly busy needs none.
+    if (!IsCopied(taken->sent.batch, batch_bytes_)) spare_ = Batch();
     transmitted_bytes_ += taken->sent.held_bytes();
+    unchecked_bytes_ = 0;
     taken->full_behind = queue->has_full();
     // The session transmits it, and then comes again.
     for (LaneQueue& each : lanes_) each.told = true;
   }
-  if (open) Finish(&taken->sent.batch);
+  Batch& batch = taken->sent.batch;
+  if (!batch.large && !batch.summed) Finish(&batch);
   return taken;
 }
 
@@ -432,7 +411,7 @@ SendQueue::LaneQueue* SendQueue::Pick(
 bool SendQueue::DropUnfit(LaneQueue* queue) {
   const Batch& front = queue->front();
   const std::uint64_t needed =
-      queue->has_full() ? front.features : queue->open.features();
+      queue->closed.empty() ? queue->open.features() : front.features;
   const bool unsupported = (needed & ~features_) != 0;
   if (ABSL_PREDICT_TRUE(!unsupported &&
                         front.payload_bytes_longest <= payload_bytes_max_))
@@ -442,7 +421,7 @@ bool SendQueue::DropUnfit(LaneQueue* queue) {
     DropFront(queue);
     return true;
   }
-  if (!queue->has_full()) CloseOpen(queue);
+  if (queue->closed.empty()) CloseOpen(queue);
   Batch& first = queue->closed.front();
   Unfit unfit;
   Batch rest = OnlyFit(config_, first, payload_bytes_max_, features_, &unfit);
@@ -458,7 +437,7 @@ bool SendQueue::DropUnfit(LaneQueue* queue) {
 
 // What needs memory comes first.
 void SendQueue::TakeFront(LaneQueue* queue, SendWindow::Sent* sent) {
-  if (!queue->has_full()) {
+  if (queue->closed.empty()) {
     bytes_ -= queue->open.batch().body_bytes;
     sent->batch = queue->open.Release(std::exchange(spare_, Batch()));
     sent->batch.first_ordinal = queue->accepted + 1;
@@ -469,7 +448,7 @@ void SendQueue::TakeFront(LaneQueue* queue, SendWindow::Sent* sent) {
   if (front.shared || front.cut_bytes < front.headed_bytes)
     sent->other_header = config_.buffers->Lend(kFrameHeaderBytes);
   if (front.large) return TakeChunk(queue, sent);
-  if (front.shared || IsCompact(front)) {
+  if (front.shared || !front.summed || IsCompact(front)) {
     sent->batch = front;
   } else {
     sent->batch = WithCapacity(config_.buffers.get(), front, front.body_bytes);
@@ -489,17 +468,16 @@ void SendQueue::TakeChunk(LaneQueue* queue, SendWindow::Sent* sent) {
   if (sent->last_chunk()) DropFront(queue);
 }
 
-// An open batch that was taken: the sum, and the copy if one is worth it. Where
-// there is no memory for that it goes as it is.
+// What need not be done under the mutex: the sum, and a copy if one is worth it.
+// Where there is no memory for that the batch goes as it is.
 void SendQueue::Finish(Batch* batch) {
-  batch->body_crc = Crc32c(batch->body());
+  Sum(batch);
   const bool copied = IsCopied(*batch, batch_bytes_);
-  spare_ = Batch();  // a peer that is hardly busy needs none
   if (!copied && IsCompact(*batch)) return;
   try {
     Batch copy = WithCapacity(config_.buffers.get(), *batch, batch->body_bytes);
     std::swap(copy, *batch);
-    if (copied) spare_ = std::move(copy);
+    if (copied) recycled_ = std::move(copy);
   } catch (const std::bad_alloc&) {
   }
 }
@@ -507,7 +485,7 @@ void SendQueue::Finish(Batch* batch) {
 void SendQueue::Restart() {
   std::lock_guard<std::mutex> lock(mutex_);
   for (LaneQueue& queue : lanes_) {
-    if (queue.has_full()) queue.closed.front().cut_bytes = 0;
+    if (!queue.closed.empty()) queue.closed.front().cut_bytes = 0;
   }
 }
 
@@ -520,6 +498,7 @@ void SendQueue::PutBack(Batch batch) {
   batch.cut_bytes = 0;
   if (batch.large) batch.headed_bytes = batch.body_bytes;
   bytes_ += batch.body_bytes;
+  unchecked_bytes_ = 0;
   queue.Count(batch);
   queue.closed.PushFront(std::move(batch));
 }

@@ -39,7 +39,9 @@ class Queue {
   }
 
   SendOutcome Append(const Envelope& envelope) {
-    return queue_.Append(2, envelope, &wanted);
+    const Appended appended = queue_.Append(2, envelope);
+    wanted = appended.wanted;
+    return appended.outcome;
   }
   // The next frame of the lane.
   absl::optional<SendQueue::Taken> TakeAny(Lane lane, Want want = Want::kAny) {
@@ -89,26 +91,25 @@ TEST(SendQueue, ServesOneMemberWhileItIsOpen) {
   const LinkConfig config = TestLinkConfig(1, 2);
   MemoryShare share(config.memory, config.window_bytes);
   SendQueue queue(config);
-  bool wanted = false;
-  EXPECT_EQ(queue.Append(2, Text("x"), &wanted), SendOutcome::kRemoved);
+  EXPECT_EQ(queue.Append(2, Text("x")).outcome, SendOutcome::kRemoved);
   queue.Open(2, &share);
-  EXPECT_EQ(queue.Append(2, Text("x"), &wanted), SendOutcome::kAccepted);
+  EXPECT_EQ(queue.Append(2, Text("x")).outcome, SendOutcome::kAccepted);
   for (const std::size_t bytes : {1u, 5000u}) {
     const Envelope of_before = Text(std::string(bytes, 'x'));
-    EXPECT_EQ(queue.Append(3, of_before, &wanted), SendOutcome::kRemoved);
+    EXPECT_EQ(queue.Append(3, of_before).outcome, SendOutcome::kRemoved);
     EXPECT_EQ(queue.MayAppend(3, of_before), SendOutcome::kRemoved);
   }
   const SendMark mark = queue.Mark();
   EXPECT_FALSE(queue.Passed(mark));
   queue.Close(DropReason::kRemoved);
   EXPECT_TRUE(queue.Passed(mark));
-  EXPECT_EQ(queue.Append(2, Text("x"), &wanted), SendOutcome::kRemoved);
+  EXPECT_EQ(queue.Append(2, Text("x")).outcome, SendOutcome::kRemoved);
   PeerStats stats;
   queue.AddTo(&stats);
   EXPECT_EQ(stats.accepted, 1u);
   EXPECT_EQ(stats.Dropped(DropReason::kRemoved), 1u);
   queue.Open(3, &share);
-  EXPECT_EQ(queue.Append(3, Text("x"), &wanted), SendOutcome::kAccepted);
+  EXPECT_EQ(queue.Append(3, Text("x")).outcome, SendOutcome::kAccepted);
   EXPECT_TRUE(queue.Passed(mark));
   EXPECT_FALSE(queue.Passed(queue.Mark()));
   stats = PeerStats();
@@ -217,11 +218,10 @@ TEST(SendQueue, LosesNothingAmongThreads) {
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([&, t] {
       for (int i = 0; i < kEach; ++i) {
-        bool wanted = false;
-        const Envelope envelope =
-            Text(std::to_string(t) + ":" + std::to_string(i));
-        ASSERT_EQ(queue->Append(2, envelope, &wanted), SendOutcome::kAccepted);
-        if (wanted) take_all();
+        const Appended appended =
+            queue->Append(2, Text(std::to_string(t) + ":" + std::to_string(i)));
+        ASSERT_EQ(appended.outcome, SendOutcome::kAccepted);
+        if (appended.wanted) take_all();
       }
     });
   }
@@ -238,9 +238,8 @@ TEST(SendQueue, TakesNothingOnceItIsClosed) {
   std::atomic<bool> stop{false};
   std::uint64_t accepted = 0;
   std::thread sender([&] {
-    bool wanted = false;
     while (!stop) {
-      if (queue.Append(2, Text("x"), &wanted) == SendOutcome::kAccepted)
+      if (queue.Append(2, Text("x")).outcome == SendOutcome::kAccepted)
         ++accepted;
     }
   });
@@ -355,7 +354,7 @@ TEST(SendQueue, ALargePayloadForSeveralIsEncodedOnce) {
   ASSERT_EQ(own.Append(large), SendOutcome::kAccepted);
   absl::optional<Batch> encoded;
   for (Queue* queue : {&first, &second}) {
-    ASSERT_EQ((*queue)->AppendLarge(2, large, &encoded, &queue->wanted),
+    ASSERT_EQ((*queue)->AppendLarge(2, large, &encoded).outcome,
               SendOutcome::kAccepted);
     EXPECT_EQ(queue->bytes(), own.bytes());
     EXPECT_EQ(queue->envelopes(), 1u);
@@ -375,8 +374,7 @@ TEST(SendQueue, ALargePayloadIsRefusedWithoutRoom) {
   Queue queue(config);
   ASSERT_EQ(queue.Append(large), SendOutcome::kAccepted);
   absl::optional<Batch> encoded;
-  EXPECT_EQ(queue->AppendLarge(2, large, &encoded, &queue.wanted),
-            SendOutcome::kFull);
+  EXPECT_EQ(queue->AppendLarge(2, large, &encoded).outcome, SendOutcome::kFull);
   EXPECT_FALSE(encoded);  // for nothing
   EXPECT_EQ(queue.envelopes(), 1u);
 }
@@ -399,8 +397,8 @@ TEST(SendQueue, WhatIsSharedKeepsOrderAndSize) {
       batch.body_bytes = static_cast<std::size_t>(end - batch.body_begin());
       ++batch.records;
     }
-    batch.body_crc = Crc32c(batch.body());
-    if (batch.records > 0) queue->AppendShared(batch, encode, &queue.wanted);
+    Sum(&batch);
+    if (batch.records > 0) queue->AppendShared(batch, encode);
   }
   EXPECT_EQ(queue.envelopes(), expected.size());
   bool shared = false, own = false;
@@ -659,9 +657,10 @@ class Numbered {
         queue_.bytes() + open.batch().body_bytes > config_.queue_bytes_max)
       return;
     const EncodeState encode = open.encode();
-    Batch batch = open.Close();
+    Batch batch = open.Release();
+    Sum(&batch);
     batch.shared = true;
-    queue_->AppendShared(batch, encode, &queue_.wanted);
+    queue_->AppendShared(batch, encode);
     Accepted(Lane::kNormal, static_cast<std::uint64_t>(count));
   }
   // Drops them where they would be taken.

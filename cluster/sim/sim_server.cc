@@ -153,13 +153,12 @@ int SimServer::Send(Envelope envelope) {
   for (const auto& entry : links_) {
     Peer* const peer = entry.second.get();
     if (envelope.pid != kBroadcast && envelope.pid != peer->id) continue;
-    bool wanted = false;
-    const bool taken = peer->queue.Append(peer->id, envelope, &wanted) ==
-                       SendOutcome::kAccepted;
+    const Appended appended = peer->queue.Append(peer->id, envelope);
+    const bool taken = appended.outcome == SendOutcome::kAccepted;
     if (taken) around_.checker->OnAccepted(self_, peer->id, envelope);
     accepted += taken ? 1 : 0;
     // A full queue may have dropped its oldest even where it then refused.
-    if (wanted) {
+    if (appended.wanted) {
       Pump(peer);
     } else {
       Observe(peer);

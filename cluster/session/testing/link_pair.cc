@@ -100,7 +100,9 @@ SendOutcome LinkEnd::Append(const std::string& payload, Lane lane) {
 }
 
 SendOutcome LinkEnd::Append(const Envelope& envelope) {
-  return queue->Append(config.peer_id, envelope, &wanted);
+  const Appended appended = queue->Append(config.peer_id, envelope);
+  wanted = appended.wanted;
+  return appended.outcome;
 }
 
 void LinkEnd::Hear(const std::string& frame) {
