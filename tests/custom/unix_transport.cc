@@ -23,7 +23,6 @@
 #include "cluster/transport/address.h"
 #include "cluster/transport/receive_threads.h"
 #include "cluster/transport/stream/backoff.h"
-#include "cluster/transport/stream/frame_queue.h"
 #include "cluster/transport/stream/frame_splitter.h"
 #include "cluster/transport/stream/preamble.h"
 #include "cluster/transport/stream/write_batch.h"
