@@ -23,7 +23,7 @@ constexpr std::size_t kSmallPayloadBytes = 128;
 // What a rapidjson::Writer writes to: a buffer that is known to be large
 // enough.
 struct BufferStream {
-  typedef char Ch;
+  using Ch = char;
   void Put(char c) { *out++ = c; }
   void Flush() {}
   char* out;
