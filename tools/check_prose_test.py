@@ -45,6 +45,10 @@ class CheckProseTest(unittest.TestCase):
         self.expect("a.cc", "f('\"');  // %s more\n" % WORDS_25, (1, "26 words"))
         self.expect("a.cc", "int a = 1'000;  // %s more\n" % WORDS_25, (1, "26 words"))
 
+        self.expect("a.h", "#define X \\\n  /* %s */ \\\n  /* %s more. */ \\\n" %
+                    (WORDS_25, WORDS_25), (3, "26 words"))
+        self.expect("a.cc", "f(/*count=*/1);\n")
+
     def test_ends_of_sentences(self):
         for end in (".", "?", "!", ".)", '."', ".**"):
             self.expect("a.h", "// %s%s More\n" % (WORDS_25, end))
