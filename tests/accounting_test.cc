@@ -19,6 +19,7 @@
 #include "tests/harness/flood.h"
 #include "tests/harness/seed.h"
 #include "tests/harness/test_cluster.h"
+#include "tests/harness/transports.h"
 
 namespace cluster {
 namespace {
@@ -200,10 +201,7 @@ TEST_P(AccountingTest, WhatOverflowsIsCounted) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, AccountingTest,
-                         testing::Values("zmq", "nng", "memory"),
-                         [](const auto& info) {
-                           return std::string(info.param);
-                         });
+                         testing::ValuesIn(AllTransports()), TransportName);
 
 }  // namespace
 }  // namespace cluster

@@ -21,6 +21,7 @@
 #include "gtest/gtest.h"
 #include "tests/harness/accounts.h"
 #include "tests/harness/test_cluster.h"
+#include "tests/harness/transports.h"
 
 namespace cluster {
 namespace {
@@ -318,8 +319,7 @@ TEST_P(CallTest, ReceiveBatchLosesNoEnvelopeThatItHasNoMemoryFor) {
   EXPECT_TRUE(server(1).Flush(kPatience).ok());
 }
 
-INSTANTIATE_TEST_SUITE_P(All, CallTest,
-                         testing::Values("memory", "zmq", "nng"));
+INSTANTIATE_TEST_SUITE_P(All, CallTest, testing::ValuesIn(AllTransports()));
 
 void FillSmall(Burst* burst) {
   for (int i = 0; i < 100; ++i) burst->Add(2, 100);
@@ -357,7 +357,7 @@ void FillOwn(Burst* burst) {
 
 INSTANTIATE_TEST_SUITE_P(
     All, AllocationTest,
-    testing::Combine(testing::Values("memory", "zmq", "nng"),
+    testing::Combine(testing::ValuesIn(AllTransports()),
                      testing::Values(Case{"Small", FillSmall},
                                      Case{"Sizes", FillSizes},
                                      Case{"Broadcast", FillBroadcast},

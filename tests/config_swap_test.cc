@@ -8,6 +8,7 @@
 #include "absl/strings/str_replace.h"
 #include "gtest/gtest.h"
 #include "tests/harness/seed.h"
+#include "tests/harness/transports.h"
 #include "tests/scenarios/scenario.h"
 
 namespace cluster {
@@ -81,11 +82,8 @@ TEST_P(PathTest, ThatEndsInAPortIsDialled) {
   EXPECT_TRUE((*one)->Receive(absl::Seconds(30)).ok());
 }
 
-INSTANTIATE_TEST_SUITE_P(Backends, PathTest,
-                         testing::Values("memory", "nng", "zmq"),
-                         [](const testing::TestParamInfo<const char*>& info) {
-                           return std::string(info.param);
-                         });
+INSTANTIATE_TEST_SUITE_P(Backends, PathTest, testing::ValuesIn(AllTransports()),
+                         TransportName);
 
 }  // namespace
 }  // namespace cluster

@@ -17,6 +17,7 @@
 #include "tests/harness/envelope_source.h"
 #include "tests/harness/seed.h"
 #include "tests/harness/test_cluster.h"
+#include "tests/harness/transports.h"
 
 namespace cluster {
 namespace {
@@ -202,10 +203,7 @@ TEST_P(FlushTest, StopCountsTheOwnEnvelopesThatItDrops) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, FlushTest,
-                         testing::Values("zmq", "nng", "memory"),
-                         [](const testing::TestParamInfo<const char*>& info) {
-                           return std::string(info.param);
-                         });
+                         testing::ValuesIn(AllTransports()), TransportName);
 
 }  // namespace
 }  // namespace cluster

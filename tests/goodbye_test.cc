@@ -12,6 +12,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/harness/test_cluster.h"
+#include "tests/harness/transports.h"
 
 namespace cluster {
 namespace {
@@ -152,11 +153,11 @@ std::string NameOf(
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, GoodbyeTest,
-                         testing::Combine(testing::Values("zmq", "nng"),
+                         testing::Combine(testing::ValuesIn(SocketTransports()),
                                           testing::Bool()),
                          NameOf);
 INSTANTIATE_TEST_SUITE_P(Backends, RefusalTest,
-                         testing::Combine(testing::Values("zmq", "nng"),
+                         testing::Combine(testing::ValuesIn(SocketTransports()),
                                           testing::Values(false)),
                          NameOf);
 

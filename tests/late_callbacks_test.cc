@@ -18,6 +18,7 @@
 #include "tests/harness/accounts.h"
 #include "tests/harness/tcp_proxy.h"
 #include "tests/harness/test_cluster.h"
+#include "tests/harness/transports.h"
 
 namespace cluster {
 namespace {
@@ -175,10 +176,7 @@ TEST_P(LateCallbacksTest, APeerThatTheTransportLostSightOfIsDialledAnew) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, LateCallbacksTest,
-                         testing::Values("memory", "nng", "zmq"),
-                         [](const auto& info) {
-                           return std::string(info.param);
-                         });
+                         testing::ValuesIn(AllTransports()), TransportName);
 
 // Over a network that can be cut.
 using PeerChangesTest = LateCallbacksTest;
@@ -228,9 +226,7 @@ TEST_P(PeerChangesTest, FlushWorksHoweverLossesAndChangesOfPeersMeet) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, PeerChangesTest,
-                         testing::Values("nng", "zmq"), [](const auto& info) {
-                           return std::string(info.param);
-                         });
+                         testing::ValuesIn(SocketTransports()), TransportName);
 
 }  // namespace
 }  // namespace cluster

@@ -18,6 +18,7 @@
 #include "tests/harness/process_resources.h"
 #include "tests/harness/seed.h"
 #include "tests/harness/test_cluster.h"
+#include "tests/harness/transports.h"
 #include "tests/harness/watchdog.h"
 
 namespace cluster {
@@ -255,10 +256,7 @@ TEST_P(LifecycleTest, PeersJoinAndLeaveUnderLoad) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, LifecycleTest,
-                         testing::Values("zmq", "nng", "memory"),
-                         [](const testing::TestParamInfo<const char*>& info) {
-                           return std::string(info.param);
-                         });
+                         testing::ValuesIn(AllTransports()), TransportName);
 
 }  // namespace
 }  // namespace cluster

@@ -16,6 +16,7 @@
 #include "gtest/gtest.h"
 #include "tests/harness/accounts.h"
 #include "tests/harness/process_resources.h"
+#include "tests/harness/transports.h"
 
 namespace cluster {
 namespace {
@@ -205,10 +206,7 @@ TEST_P(MembershipTest, NobodyGetsWhatWasForAnother) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, MembershipTest,
-                         testing::Values("zmq", "nng", "memory"),
-                         [](const testing::TestParamInfo<const char*>& info) {
-                           return std::string(info.param);
-                         });
+                         testing::ValuesIn(AllTransports()), TransportName);
 
 // One form per address, where the transport has it too.
 TEST(MembershipAddressTest, OtherSpellingsAreTheSameAddress) {

@@ -15,6 +15,7 @@
 #include "gtest/gtest.h"
 #include "tests/harness/accounts.h"
 #include "tests/harness/fresh_address.h"
+#include "tests/harness/transports.h"
 
 namespace cluster {
 namespace {
@@ -130,10 +131,7 @@ TEST_P(MemoryTest, LargePayloadsFromAllPeersAtOnceArrive) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, MemoryTest,
-                         testing::Values("zmq", "nng", "memory"),
-                         [](const auto& info) {
-                           return std::string(info.param);
-                         });
+                         testing::ValuesIn(AllTransports()), TransportName);
 
 }  // namespace
 }  // namespace cluster

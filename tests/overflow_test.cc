@@ -10,6 +10,7 @@
 #include "gtest/gtest.h"
 #include "tests/harness/accounts.h"
 #include "tests/harness/fresh_address.h"
+#include "tests/harness/transports.h"
 
 namespace cluster {
 namespace {
@@ -201,10 +202,7 @@ TEST_P(OverflowTest, ABroadcastReachesTheOthersBeforeItWaits) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, OverflowTest,
-                         testing::Values("zmq", "nng", "memory"),
-                         [](const auto& info) {
-                           return std::string(info.param);
-                         });
+                         testing::ValuesIn(AllTransports()), TransportName);
 
 }  // namespace
 }  // namespace cluster

@@ -10,6 +10,7 @@
 #include "cluster/transport/contract/contract_suite.h"
 #include "cluster/transport/registry.h"
 #include "gtest/gtest.h"
+#include "tests/harness/transports.h"
 
 namespace cluster {
 namespace {
@@ -102,10 +103,8 @@ TEST_P(PartingTest, StopDoesNotLingerForAPeerThatWasLeft) {
   EXPECT_EQ(receiver_->handler.Get().frame_count, 0u);
 }
 
-INSTANTIATE_TEST_SUITE_P(Backends, PartingTest, testing::Values("nng", "zmq"),
-                         [](const auto& info) {
-                           return std::string(info.param);
-                         });
+INSTANTIATE_TEST_SUITE_P(Backends, PartingTest,
+                         testing::ValuesIn(SocketTransports()), TransportName);
 
 }  // namespace
 }  // namespace cluster

@@ -10,12 +10,13 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "tests/harness/seed.h"
+#include "tests/harness/transports.h"
 #include "tests/scenarios/scenario.h"
 
 namespace cluster {
 namespace {
 
-using Case = std::tuple<std::string, std::string>;  // transport, codec
+using Case = std::tuple<const char*, std::string>;  // transport, codec
 
 std::string CaseName(const testing::TestParamInfo<Case>& info) {
   return absl::StrCat(std::get<0>(info.param), "_", std::get<1>(info.param));
@@ -82,8 +83,7 @@ TEST_P(SoakTest, PayloadsOf64MiB) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, SoakTest,
-                         testing::Combine(testing::Values("zmq", "nng",
-                                                          "memory"),
+                         testing::Combine(testing::ValuesIn(AllTransports()),
                                           testing::Values("binary", "json")),
                          CaseName);
 

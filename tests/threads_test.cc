@@ -21,6 +21,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/harness/test_cluster.h"
+#include "tests/harness/transports.h"
 
 namespace cluster {
 namespace {
@@ -133,11 +134,9 @@ TEST_P(ThreadsTest, HaveNamesAndTakeNoSignals) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, ThreadsTest,
-                         testing::Values("memory", "nng", "secured_nng", "zmq",
-                                         "secured_zmq"),
-                         [](const testing::TestParamInfo<const char*>& info) {
-                           return std::string(info.param);
-                         });
+                         testing::ValuesIn(With(AllTransports(),
+                                                SecuredTransports())),
+                         TransportName);
 
 }  // namespace
 }  // namespace cluster

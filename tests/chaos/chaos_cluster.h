@@ -22,13 +22,15 @@
 #include "tests/harness/delivery_ledger.h"
 #include "tests/harness/proxy_mesh.h"
 #include "tests/harness/test_cluster.h"
+#include "tests/harness/transports.h"
 #include "tests/scenarios/scenario.h"
 
 namespace cluster {
 
-// The parameter of the tests: a backend, secured or not.
-inline constexpr const char* kBackends[] = {"zmq", "nng", "secured_zmq",
-                                            "secured_nng"};
+// The parameter of the tests: a transport, secured or not.
+inline std::vector<const char*> Backends() {
+  return With(SocketTransports(), SecuredTransports());
+}
 Config BackendConfig(const std::string& backend);
 
 // The same with times that find a silent peer soon, small frames, chunks of

@@ -175,7 +175,7 @@ TEST_P(CutTest, AllArrivesOnceIfCutAtAnyByteOfTheWayBack) {
                seed_);
 }
 
-INSTANTIATE_TEST_SUITE_P(Backends, CutTest, testing::ValuesIn(kBackends),
+INSTANTIATE_TEST_SUITE_P(Backends, CutTest, testing::ValuesIn(Backends()),
                          [](const testing::TestParamInfo<const char*>& info) {
                            return std::string(info.param);
                          });

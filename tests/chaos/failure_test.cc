@@ -107,7 +107,7 @@ TEST_P(FailureTest, IsFoundSaidAndOvercome) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, FailureTest,
-                         testing::Combine(testing::ValuesIn(kBackends),
+                         testing::Combine(testing::ValuesIn(Backends()),
                                           testing::ValuesIn(Failures())),
                          [](const testing::TestParamInfo<Case>& info) {
                            return absl::StrCat(std::get<0>(info.param), "_",

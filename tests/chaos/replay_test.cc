@@ -147,7 +147,7 @@ TEST_P(ReplayTest, LateBytesOfAConnectionThatWasGivenUpHarmNobody) {
   cluster.ExpectAllOnce();
 }
 
-INSTANTIATE_TEST_SUITE_P(Backends, ReplayTest, testing::ValuesIn(kBackends),
+INSTANTIATE_TEST_SUITE_P(Backends, ReplayTest, testing::ValuesIn(Backends()),
                          [](const testing::TestParamInfo<const char*>& info) {
                            return std::string(info.param);
                          });

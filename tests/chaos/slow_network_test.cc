@@ -88,7 +88,7 @@ TEST_P(SlowNetworkTest, StopReturnsThoughNothingReachesThePeer) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, SlowNetworkTest,
-                         testing::ValuesIn(kBackends),
+                         testing::ValuesIn(Backends()),
                          [](const testing::TestParamInfo<const char*>& info) {
                            return std::string(info.param);
                          });

@@ -8,6 +8,7 @@
 
 #include "cluster/codec/hello.h"
 #include "gtest/gtest.h"
+#include "tests/harness/transports.h"
 #include "tests/hostile/besieged_cluster.h"
 #include "tests/hostile/forgery.h"
 #include "tests/hostile/stranger.h"
@@ -300,9 +301,7 @@ TEST_P(ForgedFramesTest, ReplaysAndGapsAreCountedAndChangeNothing) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, ForgedFramesTest,
-                         testing::Values("zmq", "nng"), [](const auto& info) {
-                           return std::string(info.param);
-                         });
+                         testing::ValuesIn(SocketTransports()), TransportName);
 
 }  // namespace
 }  // namespace cluster

@@ -9,6 +9,7 @@
 #include "cluster/transport/registry.h"
 #include "gtest/gtest.h"
 #include "tests/harness/fresh_address.h"
+#include "tests/harness/transports.h"
 #include "tests/hostile/forgery.h"
 #include "tests/hostile/rogue_member.h"
 #include "tests/hostile/wire_tap.h"
@@ -108,9 +109,7 @@ TEST_P(HungryMemberTest, UnfinishedPayloadsTakeFourThirdsOfOneEach) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, HungryMemberTest,
-                         testing::Values("zmq", "nng"), [](const auto& info) {
-                           return std::string(info.param);
-                         });
+                         testing::ValuesIn(SocketTransports()), TransportName);
 
 }  // namespace
 }  // namespace cluster

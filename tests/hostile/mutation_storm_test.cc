@@ -8,6 +8,7 @@
 
 #include "gtest/gtest.h"
 #include "tests/harness/seed.h"
+#include "tests/harness/transports.h"
 #include "tests/hostile/besieged_cluster.h"
 #include "tests/hostile/forgery.h"
 #include "tests/hostile/stranger.h"
@@ -162,9 +163,7 @@ TEST_P(MutationStormTest, MutatedStreamsCostNothing) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, MutationStormTest,
-                         testing::Values("zmq", "nng"), [](const auto& info) {
-                           return std::string(info.param);
-                         });
+                         testing::ValuesIn(SocketTransports()), TransportName);
 
 }  // namespace
 }  // namespace cluster

@@ -18,6 +18,7 @@
 #include "gtest/gtest.h"
 #include "tests/harness/accounts.h"
 #include "tests/harness/fresh_address.h"
+#include "tests/harness/transports.h"
 #include "tests/hostile/forgery.h"
 #include "tests/hostile/wire_tap.h"
 
@@ -292,9 +293,7 @@ TEST_P(RogueMemberTest, AHelloOfAnotherClusterIsRefused) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, RogueMemberTest,
-                         testing::Values("zmq", "nng"), [](const auto& info) {
-                           return std::string(info.param);
-                         });
+                         testing::ValuesIn(SocketTransports()), TransportName);
 
 }  // namespace
 }  // namespace cluster

@@ -7,6 +7,7 @@
 
 #include "gtest/gtest.h"
 #include "tests/harness/process_resources.h"
+#include "tests/harness/transports.h"
 #include "tests/hostile/besieged_cluster.h"
 #include "tests/hostile/stranger.h"
 
@@ -115,10 +116,8 @@ TEST_P(StrangersTest, ClaimsAloneTakeNoMemory) {
   ExpectUnharmed(&besieged);
 }
 
-INSTANTIATE_TEST_SUITE_P(Backends, StrangersTest, testing::Values("zmq", "nng"),
-                         [](const auto& info) {
-                           return std::string(info.param);
-                         });
+INSTANTIATE_TEST_SUITE_P(Backends, StrangersTest,
+                         testing::ValuesIn(SocketTransports()), TransportName);
 
 }  // namespace
 }  // namespace cluster

@@ -15,6 +15,7 @@
 #include "absl/strings/str_format.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/harness/transports.h"
 #include "tests/processes/process_cluster.h"
 
 namespace cluster {
@@ -193,7 +194,7 @@ std::string CaseName(const testing::TestParamInfo<Case>& info) {
 
 INSTANTIATE_TEST_SUITE_P(
     Backends, BoundedTest,
-    testing::Combine(testing::Values("zmq", "nng"),
+    testing::Combine(testing::ValuesIn(SocketTransports()),
                      testing::Values(Hindrance::kStopped,
                                      Hindrance::kNeverReads)),
     CaseName);

@@ -18,6 +18,7 @@
 #include "cluster/server.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/harness/transports.h"
 #include "tests/processes/in_child.h"
 
 namespace cluster {
@@ -206,9 +207,7 @@ TEST_P(DescriptorsTest, WhatIsForeseenIsEnough) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, DescriptorsTest,
-                         testing::Values("nng", "zmq"), [](const auto& info) {
-                           return std::string(info.param);
-                         });
+                         testing::ValuesIn(SocketTransports()), TransportName);
 
 // 924 of them. Over zmq they need 1,532, and are refused.
 TEST(DescriptorsOfNngTest, ThreeHundredPeersStartWithTheUsualLimit) {

@@ -9,6 +9,7 @@
 #include "cluster/transport/zmq/testing/raw_tcp.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/harness/transports.h"
 #include "tests/processes/process_cluster.h"
 
 namespace cluster {
@@ -72,10 +73,8 @@ TEST_P(FilesTest, StrangersThatTakeAllCostMembersNothing) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Backends, FilesTest, testing::Values("zmq", "nng"),
-                         [](const testing::TestParamInfo<const char*>& info) {
-                           return std::string(info.param);
-                         });
+INSTANTIATE_TEST_SUITE_P(Backends, FilesTest,
+                         testing::ValuesIn(SocketTransports()), TransportName);
 
 }  // namespace
 }  // namespace cluster

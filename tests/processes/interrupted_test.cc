@@ -17,6 +17,7 @@
 
 #include "gtest/gtest.h"
 #include "tests/harness/seed.h"
+#include "tests/harness/transports.h"
 #include "tests/scenarios/scenario.h"
 
 namespace cluster {
@@ -103,10 +104,7 @@ TEST_P(InterruptedTest, EverythingArrives) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, InterruptedTest,
-                         testing::Values("zmq", "nng"),
-                         [](const testing::TestParamInfo<const char*>& info) {
-                           return std::string(info.param);
-                         });
+                         testing::ValuesIn(SocketTransports()), TransportName);
 
 }  // namespace
 }  // namespace cluster

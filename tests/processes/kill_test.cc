@@ -13,6 +13,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/harness/seed.h"
+#include "tests/harness/transports.h"
 #include "tests/processes/process_cluster.h"
 
 namespace cluster {
@@ -238,10 +239,8 @@ TEST_P(KillTest, ASenderLeavesAPrefixOfItsBroadcasts) {
   EXPECT_GT(taken_of_dead, 0u);
 }
 
-INSTANTIATE_TEST_SUITE_P(Backends, KillTest, testing::Values("zmq", "nng"),
-                         [](const testing::TestParamInfo<const char*>& info) {
-                           return std::string(info.param);
-                         });
+INSTANTIATE_TEST_SUITE_P(Backends, KillTest,
+                         testing::ValuesIn(SocketTransports()), TransportName);
 
 using SigpipeCase = std::tuple<const char*, AddressKind>;
 
@@ -272,7 +271,7 @@ TEST_P(SigpipeTest, NoResetRaisesIt) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, SigpipeTest,
-                         testing::Combine(testing::Values("zmq", "nng"),
+                         testing::Combine(testing::ValuesIn(SocketTransports()),
                                           testing::Values(AddressKind::kIpv4,
                                                           AddressKind::kIpc)),
                          [](const testing::TestParamInfo<SigpipeCase>& info) {

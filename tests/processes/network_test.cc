@@ -20,6 +20,7 @@
 #include "absl/strings/str_join.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/harness/transports.h"
 #include "tests/processes/process_cluster.h"
 
 namespace cluster {
@@ -178,13 +179,10 @@ TEST_P(NetworkTest, SocketsThatAreKilledAreReplaced) {
   ExpectExactlyOnceInOneSession();
 }
 
-std::string Name(const testing::TestParamInfo<const char*>& info) {
-  return info.param;
-}
-INSTANTIATE_TEST_SUITE_P(Backends, NetworkTest, testing::Values("zmq", "nng"),
-                         Name);
-INSTANTIATE_TEST_SUITE_P(Backends, FirewallTest, testing::Values("zmq", "nng"),
-                         Name);
+INSTANTIATE_TEST_SUITE_P(Backends, NetworkTest,
+                         testing::ValuesIn(SocketTransports()), TransportName);
+INSTANTIATE_TEST_SUITE_P(Backends, FirewallTest,
+                         testing::ValuesIn(SocketTransports()), TransportName);
 
 // Runs a command as the administrator of a world of its own, off the machine's
 // network. A program: a process that a sanitizer has given a second thread may

@@ -8,6 +8,7 @@
 #include <cstdlib>
 
 #include "absl/strings/str_cat.h"
+#include "cluster/transport/transport_facts.h"
 #include "gtest/gtest.h"
 #include "programs/keygen/keys.h"
 
@@ -24,11 +25,14 @@ std::ostream& operator<<(std::ostream& out, const Backend& backend) {
 }
 
 std::vector<Backend> RealBackends() {
-  return {{"zmq", "zmq"},
-          {"zmq_sharing", "zmq", false, true},
-          {"zmq_secured", "zmq", true},
-          {"nng", "nng"},
-          {"nng_secured", "nng", true}};
+  std::vector<Backend> backends = {{"zmq_sharing", "zmq", false, true}};
+  for (const TransportFacts& facts : kTransports) {
+    const std::string name = facts.name;
+    if (!facts.one_process_only) backends.push_back({name, name});
+    if (facts.can_be_secured)
+      backends.push_back({name + "_secured", name, true});
+  }
+  return backends;
 }
 
 Config ConfigOf(const Backend& backend) {

@@ -23,12 +23,14 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "cluster/transport/contract/contract_suite.h"
 #include "cluster/transport/registry.h"
 #include "gtest/gtest.h"
+#include "tests/harness/transports.h"
 #include "tests/processes/in_child.h"
 
 namespace cluster {
@@ -36,7 +38,7 @@ namespace {
 
 // A backend and a numeric loopback address.
 struct Case {
-  const char* name;
+  std::string name;
   const char* backend;
   const char* host;
 };
@@ -123,14 +125,17 @@ TEST_P(SelfConnectTest, IsNoticedAndThePortIsFreeForThePeer) {
   EXPECT_EQ(said, "");
 }
 
-INSTANTIATE_TEST_SUITE_P(Backends, SelfConnectTest,
-                         testing::Values(Case{"nng_v4", "nng", "127.0.0.1"},
-                                         Case{"nng_v6", "nng", "[::1]"},
-                                         Case{"zmq_v4", "zmq", "127.0.0.1"},
-                                         Case{"zmq_v6", "zmq", "[::1]"}),
-                         [](const auto& info) {
-                           return std::string(info.param.name);
-                         });
+std::vector<Case> Cases() {
+  std::vector<Case> cases;
+  for (const char* transport : SocketTransports()) {
+    cases.push_back({absl::StrCat(transport, "_v4"), transport, "127.0.0.1"});
+    cases.push_back({absl::StrCat(transport, "_v6"), transport, "[::1]"});
+  }
+  return cases;
+}
+
+INSTANTIATE_TEST_SUITE_P(Backends, SelfConnectTest, testing::ValuesIn(Cases()),
+                         [](const auto& info) { return info.param.name; });
 
 }  // namespace
 }  // namespace cluster

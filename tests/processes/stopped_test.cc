@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/harness/transports.h"
 #include "tests/processes/process_cluster.h"
 
 namespace cluster {
@@ -50,10 +51,8 @@ TEST_P(StoppedTest, IsDownAndThenUpAgainInTheSameSession) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Backends, StoppedTest, testing::Values("zmq", "nng"),
-                         [](const testing::TestParamInfo<const char*>& info) {
-                           return std::string(info.param);
-                         });
+INSTANTIATE_TEST_SUITE_P(Backends, StoppedTest,
+                         testing::ValuesIn(SocketTransports()), TransportName);
 
 }  // namespace
 }  // namespace cluster

@@ -10,6 +10,7 @@
 #include "gtest/gtest.h"
 #include "tests/harness/accounts.h"
 #include "tests/harness/seed.h"
+#include "tests/harness/transports.h"
 #include "tests/scenarios/scenario.h"
 
 namespace cluster {
@@ -19,7 +20,7 @@ using ::testing::Combine;
 using ::testing::IsEmpty;
 using ::testing::Values;
 
-using Case = std::tuple<std::string, std::string>;  // transport, codec
+using Case = std::tuple<const char*, std::string>;  // transport, codec
 
 std::string CaseName(const testing::TestParamInfo<Case>& info) {
   return absl::StrCat(std::get<0>(info.param), "_", std::get<1>(info.param));
@@ -80,7 +81,7 @@ TEST_P(BestEffortTest, AFloodArrivesAtMostOnceAndInOrder) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, BestEffortTest,
-                         Combine(Values("zmq", "nng", "memory"),
+                         Combine(testing::ValuesIn(AllTransports()),
                                  Values("binary", "json")),
                          CaseName);
 

@@ -1,0 +1,18 @@
+"""The transports that suites run on, for BUILD files.
+
+A new transport is one line in one of the two lists. //tests/harness:transports_test compares them
+with the library's own table.
+"""
+
+# Those that join servers of several processes.
+SOCKET_TRANSPORTS = [
+    "nng",
+    "zmq",
+]
+
+TRANSPORTS = ["memory"] + SOCKET_TRANSPORTS
+
+SECURABLE_TRANSPORTS = SOCKET_TRANSPORTS
+
+# As parameters of tests.
+SECURED_TRANSPORTS = ["secured_" + name for name in SECURABLE_TRANSPORTS]
