@@ -13,6 +13,9 @@
 // Outermost first.
 #define CLUSTER_LOCK_RANKS(RANK) \
   RANK(kApplication)             \
+  RANK(kServerStop)              \
+  RANK(kServerLifecycle)         \
+  RANK(kServerMembers)           \
   RANK(kPeer)                    \
   RANK(kRejections)              \
   RANK(kTransportStop)           \

@@ -174,6 +174,9 @@ class CLUSTER_THREAD_ATTRIBUTE(scoped_lockable) MutexLock {
   explicit MutexLock(Mutex* mutex) CLUSTER_ACQUIRE(mutex) : mutex_(mutex) {
     mutex_->Lock();
   }
+  // Of a mutex that the thread has locked already.
+  MutexLock(Mutex* mutex, std::adopt_lock_t) CLUSTER_REQUIRES(mutex)
+      : mutex_(mutex) {}
   MutexLock(const MutexLock&) = delete;
   MutexLock& operator=(const MutexLock&) = delete;
   ~MutexLock() CLUSTER_RELEASE() {

@@ -92,9 +92,9 @@ void Callbacks::EnableEnvelopes() {
 }
 
 void Callbacks::StopBeginning() {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   stopping_ = true;
-  wake_.notify_all();
+  wake_.NotifyAll();
 }
 
 void Callbacks::Stop() {
@@ -103,22 +103,22 @@ void Callbacks::Stop() {
 }
 
 void Callbacks::Loop() {
-  std::unique_lock<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   while (!stopping_) {
-    wake_.wait(lock, [this] { return awake_ || stopping_; });
+    while (!awake_ && !stopping_) wake_.Wait(&mutex_);
     awake_ = false;
-    lock.unlock();
+    lock.Unlock();
     RunHere();
-    lock.lock();
+    lock.Lock();
   }
 }
 
 void Callbacks::Wake() {
   inbox_->WakeReader();
   if (none()) return;
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   awake_ = true;
-  wake_.notify_one();
+  wake_.NotifyOne();
 }
 
 void Callbacks::RunHere() {

@@ -12,12 +12,11 @@
 #define CLUSTER_SERVER_CALLBACKS_H_
 
 #include <atomic>
-#include <condition_variable>
 #include <functional>
-#include <mutex>
 #include <thread>
 
 #include "absl/status/status.h"
+#include "cluster/base/mutex.h"
 #include "cluster/envelope.h"
 #include "cluster/peer_event.h"
 #include "cluster/server/inbox.h"
@@ -66,9 +65,9 @@ class Callbacks {
   std::atomic<bool> enabled_{false};
   std::atomic<bool> stopping_{false};
 
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  bool awake_ = false;  // guarded by mutex_
+  Mutex mutex_;
+  CondVar wake_;
+  bool awake_ CLUSTER_GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };
 

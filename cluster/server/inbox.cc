@@ -22,7 +22,6 @@ Inbox::Inbox(int self_id, std::size_t payload_bytes_max, std::size_t bytes_max)
       payload_bytes_max_(payload_bytes_max),
       bytes_max_(bytes_max) {}
 
-// With the lock held, as the next two.
 bool Inbox::EventIsNext() const {
   const std::uint64_t next = pushed_ - items_.size();
   return (telling_ && *telling_ <= next) ||
@@ -61,7 +60,7 @@ void Inbox::Push(ArrivalSource* source, Arrival arrival) {
   // After Close too: it counts as received and not delivered, like what lay
   // there before, and is not acknowledged as consumed.
   const std::size_t bytes = item.bytes;
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   PushItem(std::move(item));
   bytes_.fetch_add(bytes, std::memory_order_relaxed);
 }
@@ -75,7 +74,7 @@ bool Inbox::HasRoom(std::size_t payload_bytes) const {
 bool Inbox::PushEnvelope(const EnvelopeView& envelope) {
   const std::size_t bytes = envelope.payload.size() + kEnvelopeChargeBytes;
   {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     if (closed_ || !HasRoom(envelope.payload.size())) return false;
     // Taken while the payload is copied without the lock.
     TakeRoom(bytes);
@@ -85,14 +84,14 @@ bool Inbox::PushEnvelope(const EnvelopeView& envelope) {
     item.envelope = envelope.ToEnvelope();
     item.own = envelope.sender_id == self_id_;
     item.bytes = bytes;
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     if (closed_) {
       GiveRoom(bytes);
       return false;
     }
     PushItem(std::move(item));
   } catch (const std::bad_alloc&) {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     GiveRoom(bytes);
     throw;
   }
@@ -108,22 +107,23 @@ void Inbox::TakeRoom(std::size_t bytes) {
 void Inbox::GiveRoom(std::size_t bytes) {
   bytes_.fetch_sub(bytes, std::memory_order_relaxed);
   envelope_bytes_ -= bytes;
-  if (senders_waiting_ > 0) room_.notify_all();
+  if (senders_waiting_ > 0) room_.NotifyAll();
 }
 
 bool Inbox::WaitForRoom(std::size_t payload_bytes,
                         std::chrono::steady_clock::time_point deadline) {
-  std::unique_lock<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   ++senders_waiting_;
-  room_.wait_until(lock, deadline,
-                   [&] { return closed_ || HasRoom(payload_bytes); });
+  while (!closed_ && !HasRoom(payload_bytes)) {
+    if (!room_.WaitUntil(&mutex_, deadline)) break;
+  }
   --senders_waiting_;
   return !closed_ && HasRoom(payload_bytes);
 }
 
 void Inbox::PushEvent(PeerEvent event) {
   if (event_taker_ == EventTaker::kNobody) return;
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   if (closed_) return;
   events_.Push(std::move(event), pushed_);
   event_waits_ = true;
@@ -143,7 +143,7 @@ bool Inbox::TryContinueReading() {
   return false;
 }
 
-// With the lock held. Each who does not get the role asks to be told of its
+// Each who does not get the role asks to be told of its
 // end: so whoever stops to wait has asked for those who still do.
 bool Inbox::TakeRole() {
   if (closed_) return false;
@@ -174,25 +174,27 @@ bool Inbox::TakeRole() {
 
 void Inbox::LeaveRole(Role left) {
   if (role_.exchange(left, std::memory_order_acq_rel) != Role::kWanted) return;
-  // Whoever asked for it has the lock until it waits.
-  { std::lock_guard<std::mutex> lock(mutex_); }
-  readable_.notify_one();
+  // The waiter holds mutex_ until it blocks; taking it here ensures that the
+  // notification is not lost.
+  { MutexLock lock(&mutex_); }
+  readable_.NotifyOne();
 }
 
 bool Inbox::BeginReading(std::chrono::steady_clock::time_point deadline) {
-  std::unique_lock<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   if (TakeRole()) return true;
-  bool taken = false;
   ++readers_waiting_;
-  readable_.wait_until(lock, deadline,
-                       [&] { return (taken = TakeRole()) || closed_; });
+  bool taken = false;
+  bool in_time = true;
+  while (!(taken = TakeRole()) && !closed_ && in_time)
+    in_time = readable_.WaitUntil(&mutex_, deadline);
   --readers_waiting_;
   return taken;
 }
 
 bool Inbox::TryBeginReading() {
   if (TryContinueReading()) return true;
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   return TakeRole();
 }
 
@@ -216,7 +218,7 @@ void Inbox::PutBack() {
 }
 
 bool Inbox::NextItem() {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   if (closed_ || items_.empty() || EventIsNext()) return false;
   current_ = std::move(items_.front());
   items_.DropFront();
@@ -322,12 +324,12 @@ void Inbox::Settle() {
 void Inbox::AcknowledgeOwn() {
   own_acknowledged_.fetch_add(1, std::memory_order_seq_cst);
   if (own_waiters_.load(std::memory_order_seq_cst) == 0) return;
-  { std::lock_guard<std::mutex> lock(mutex_); }
-  own_settled_.notify_all();
+  { MutexLock lock(&mutex_); }
+  own_settled_.NotifyAll();
 }
 
 PeerStats Inbox::OwnStats() const {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   PeerStats stats = own_;
   stats.peer = self_id_;
   stats.acknowledged = own_acknowledged_.load(std::memory_order_relaxed);
@@ -338,9 +340,9 @@ PeerStats Inbox::OwnStats() const {
 
 bool Inbox::WaitOwn(std::uint64_t accepted,
                     std::chrono::steady_clock::time_point deadline) {
-  std::unique_lock<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   own_waiters_.fetch_add(1, std::memory_order_seq_cst);
-  const bool settled = own_settled_.wait_until(lock, deadline, [&] {
+  const bool settled = own_settled_.WaitUntil(&mutex_, deadline, [&] {
     return closed_ ||
            own_acknowledged_.load(std::memory_order_seq_cst) >= accepted;
   });
@@ -351,7 +353,7 @@ bool Inbox::WaitOwn(std::uint64_t accepted,
 absl::optional<PeerEvent> Inbox::TakeEvent() {
   if (event_taker_ != EventTaker::kReader || !event_waits_)
     return absl::nullopt;
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   if (closed_ || !EventIsNext()) return absl::nullopt;
   PeerEvent event = events_.Pop();
   event_waits_ = !events_.empty();
@@ -360,7 +362,7 @@ absl::optional<PeerEvent> Inbox::TakeEvent() {
 
 absl::optional<PeerEvent> Inbox::BeginTelling() {
   if (!event_waits_) return absl::nullopt;
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   if (closed_ || telling_ || events_.empty()) return absl::nullopt;
   telling_ = events_.first_place();
   PeerEvent event = events_.Pop();
@@ -371,11 +373,11 @@ absl::optional<PeerEvent> Inbox::BeginTelling() {
 void Inbox::EndTelling() {
   bool due;
   {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     telling_.reset();
     due = ReaderIsDue();
   }
-  if (due) readable_.notify_one();
+  if (due) readable_.NotifyOne();
 }
 
 void Inbox::EndReading() {
@@ -388,14 +390,14 @@ void Inbox::EndReading() {
 }
 
 void Inbox::Close() {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   closed_ = true;
   own_.dropped[static_cast<std::size_t>(DropReason::kStopped)] +=
       std::exchange(own_.queued, 0);
   own_.queued_bytes = 0;
-  readable_.notify_all();
-  room_.notify_all();
-  own_settled_.notify_all();
+  readable_.NotifyAll();
+  room_.NotifyAll();
+  own_settled_.NotifyAll();
 }
 
 }  // namespace cluster

@@ -23,14 +23,13 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
-#include <mutex>
 
 #include "absl/base/attributes.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/optional.h"
+#include "cluster/base/mutex.h"
 #include "cluster/base/ring.h"
 #include "cluster/codec/codec.h"
 #include "cluster/envelope.h"
@@ -89,7 +88,7 @@ class Inbox {
   void WakeReader() {
     if (wake_due_.load(std::memory_order_relaxed) &&
         wake_due_.exchange(false, std::memory_order_relaxed))
-      readable_.notify_one();
+      readable_.NotifyOne();
   }
 
   // An envelope that no window bounds: false if there is no room, or when
@@ -165,15 +164,15 @@ class Inbox {
     kWanted,   // taken, and somebody waits for it
   };
 
-  bool EventIsNext() const;
-  bool Readable() const;
-  bool ReaderIsDue() const;
-  bool HasRoom(std::size_t payload_bytes) const;
-  bool TakeRole();
+  bool EventIsNext() const CLUSTER_REQUIRES(mutex_);
+  bool Readable() const CLUSTER_REQUIRES(mutex_);
+  bool ReaderIsDue() const CLUSTER_REQUIRES(mutex_);
+  bool HasRoom(std::size_t payload_bytes) const CLUSTER_REQUIRES(mutex_);
+  bool TakeRole() CLUSTER_REQUIRES(mutex_);
   void LeaveRole(Role left);
-  void PushItem(Item item);
-  void TakeRoom(std::size_t bytes);
-  void GiveRoom(std::size_t bytes);
+  void PushItem(Item item) CLUSTER_REQUIRES(mutex_);
+  void TakeRoom(std::size_t bytes) CLUSTER_REQUIRES(mutex_);
+  void GiveRoom(std::size_t bytes) CLUSTER_REQUIRES(mutex_);
   bool NextItem();
   bool NextOfCurrent();
   // To make room for the texts of these would be most of what a record costs.
@@ -188,22 +187,27 @@ class Inbox {
   const std::size_t payload_bytes_max_;
   const std::size_t bytes_max_;
 
-  mutable std::mutex mutex_;
-  std::condition_variable readable_;
-  std::condition_variable room_;
-  Ring<Item> items_;
-  std::uint64_t pushed_ = 0;  // items, ever
-  EventQueue events_;         // the place of each is pushed_ as it was then
-  std::atomic<bool> event_waits_{false};   // events_ is not empty
-  absl::optional<std::uint64_t> telling_;  // the place of the one being told
+  mutable Mutex mutex_;
+  CondVar readable_;
+  CondVar room_;
+  Ring<Item> items_ CLUSTER_GUARDED_BY(mutex_);
+  // Items, ever.
+  std::uint64_t pushed_ CLUSTER_GUARDED_BY(mutex_) = 0;
+  // The place of each is pushed_ as it was then.
+  EventQueue events_ CLUSTER_GUARDED_BY(mutex_);
+  std::atomic<bool> event_waits_{false};  // events_ is not empty
+  // The place of the event that a handler is at.
+  absl::optional<std::uint64_t> telling_ CLUSTER_GUARDED_BY(mutex_);
   EventTaker event_taker_ = EventTaker::kNobody;
   std::atomic<std::size_t> bytes_{0};
-  std::size_t envelope_bytes_ = 0;  // of them, PushEnvelope's
-  int readers_waiting_ = 0;
+  // Of bytes_, PushEnvelope's.
+  std::size_t envelope_bytes_ CLUSTER_GUARDED_BY(mutex_) = 0;
+  int readers_waiting_ CLUSTER_GUARDED_BY(mutex_) = 0;
   std::atomic<bool> wake_due_{false};
-  int senders_waiting_ = 0;
-  std::condition_variable own_settled_;
-  PeerStats own_;  // all but what follows
+  int senders_waiting_ CLUSTER_GUARDED_BY(mutex_) = 0;
+  CondVar own_settled_;
+  // All but the next one.
+  PeerStats own_ CLUSTER_GUARDED_BY(mutex_);
   std::atomic<std::uint64_t> own_acknowledged_{0};
   std::atomic<int> own_waiters_{0};  // changed with the lock held
   std::atomic<Role> role_{Role::kFree};

@@ -162,7 +162,7 @@ FrameVerdict ReliableDelivery::OnFrame(ReceivedFrame frame) {
 }
 
 void ReliableDelivery::DrainLater(ReliablePeer* peer) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&undrained_mutex_);
   if (std::find(undrained_.begin(), undrained_.end(), peer) !=
       undrained_.end()) {
     return;
@@ -175,7 +175,7 @@ void ReliableDelivery::OnDrained() {
   if (any_undrained_.load(std::memory_order_acquire)) {
     Undrained undrained;
     {
-      std::lock_guard<std::mutex> lock(mutex_);
+      MutexLock lock(&undrained_mutex_);
       undrained.swap(undrained_);
       any_undrained_.store(false, std::memory_order_relaxed);
     }

@@ -11,10 +11,10 @@
 
 #include <atomic>
 #include <memory>
-#include <mutex>
 #include <vector>
 
 #include "absl/container/inlined_vector.h"
+#include "cluster/base/mutex.h"
 #include "cluster/server/broadcaster.h"
 #include "cluster/server/delivery_to.h"
 #include "cluster/server/reliable_peer.h"
@@ -67,8 +67,8 @@ class ReliableDelivery final : public DeliveryTo<ReliablePeer> {
       link_;  // of any member, but for its id; Begin sets the incarnation
   mutable Broadcaster broadcaster_;
 
-  std::mutex mutex_;
-  Undrained undrained_;  // guarded by mutex_
+  Mutex undrained_mutex_;
+  Undrained undrained_ CLUSTER_GUARDED_BY(undrained_mutex_);
   std::atomic<bool> any_undrained_{false};
 
   absl::Time trim_at_ = absl::InfinitePast();  // the ticker's

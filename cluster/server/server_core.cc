@@ -100,16 +100,17 @@ absl::Status ServerCore::AfterFork() {
       "NewServer, or fork before Start");
 }
 
-// In a child of fork it may be held by a thread that is not there, and what it
-// guards half changed: then without the lock.
-std::unique_lock<std::mutex> ServerCore::LockFacts() const {
-  if (InAnotherProcess())
-    return std::unique_lock<std::mutex>(lifecycle_, std::try_to_lock);
-  return std::unique_lock<std::mutex>(lifecycle_);
+// In a child of fork a thread that does not exist there may hold the mutex, and
+// may have left the facts half changed: then it does not wait. The analysis is off
+// since it cannot follow a condition.
+bool ServerCore::LockFacts() const CLUSTER_NO_THREAD_SAFETY_ANALYSIS {
+  if (InAnotherProcess()) return lifecycle_mutex_.TryLock();
+  lifecycle_mutex_.Lock();
+  return true;
 }
 
 void ServerCore::Enter(int id) {
-  std::lock_guard<std::mutex> lock(members_);
+  MutexLock lock(&members_mutex_);
   const auto before = std::find_if(
       removed_.begin(), removed_.end(),
       [id](const PeerStats& removed) { return removed.peer == id; });
@@ -119,7 +120,7 @@ void ServerCore::Enter(int id) {
 }
 
 void ServerCore::Retire(int id) {
-  std::lock_guard<std::mutex> lock(members_);
+  MutexLock lock(&members_mutex_);
   removed_.push_back(delivery_->Remove(id));
   rejections_.Forget(id);
   if (removed_.size() <= ServerStats::kRemovedKept) return;
@@ -128,7 +129,7 @@ void ServerCore::Retire(int id) {
 }
 
 ServerAddress* ServerCore::FindAddress(int id) {
-  for (ServerAddress& server : config_.servers) {
+  for (ServerAddress& server : servers()) {
     if (server.id == id) return &server;
   }
   return nullptr;
@@ -137,7 +138,7 @@ ServerAddress* ServerCore::FindAddress(int id) {
 absl::Status ServerCore::SetEnvelopeHandler(
     std::function<void(const EnvelopeView&)> handler) {
   if (InAnotherProcess()) return AfterFork();
-  std::lock_guard<std::mutex> lock(lifecycle_);
+  MutexLock lock(&lifecycle_mutex_);
   if (phase_ != Phase::kNew)
     return absl::FailedPreconditionError("handlers are set before Start");
   callbacks_.SetEnvelopeHandler(std::move(handler));
@@ -147,33 +148,34 @@ absl::Status ServerCore::SetEnvelopeHandler(
 absl::Status ServerCore::SetEventHandler(
     std::function<void(const PeerEvent&)> handler) {
   if (InAnotherProcess()) return AfterFork();
-  std::lock_guard<std::mutex> lock(lifecycle_);
+  MutexLock lock(&lifecycle_mutex_);
   if (phase_ != Phase::kNew)
     return absl::FailedPreconditionError("handlers are set before Start");
   callbacks_.SetEventHandler(std::move(handler));
   return absl::OkStatus();
 }
 
-absl::Status ServerCore::StartSending() {
-  if (InAnotherProcess()) return AfterFork();
-  std::unique_lock<std::mutex> lock(lifecycle_);
-  if (absl::Status status = Run(&lock); !status.ok()) return status;
-  sending_in_ = ForkGeneration();
-  return absl::OkStatus();
-}
+absl::Status ServerCore::StartSending() { return Begin(&sending_in_); }
 
 absl::Status ServerCore::StartReceiving() {
-  if (InAnotherProcess()) return AfterFork();
-  std::unique_lock<std::mutex> lock(lifecycle_);
-  if (absl::Status status = Run(&lock); !status.ok()) return status;
-  if (receiving_in_.exchange(ForkGeneration()) == kNever)
-    callbacks_.EnableEnvelopes();
-  return absl::OkStatus();
+  absl::Status status = Begin(&receiving_in_);
+  if (status.ok()) callbacks_.EnableEnvelopes();
+  return status;
 }
 
-// Binds, dials and lets time pass; once. `lock`: the lifecycle's, given back
-// after an error.
-absl::Status ServerCore::Run(std::unique_lock<std::mutex>* lock) {
+absl::Status ServerCore::Begin(std::atomic<std::uint64_t>* begun_in) {
+  if (InAnotherProcess()) return AfterFork();
+  MutexLock lock(&lifecycle_mutex_);
+  absl::Status status = Run();
+  if (status.ok()) *begun_in = ForkGeneration();
+  const bool half_begun = !status.ok() && phase_ == Phase::kRunning;
+  lock.Unlock();
+  if (half_begun) Stop();
+  return status;
+}
+
+// Binds, dials and lets time pass; once.
+absl::Status ServerCore::Run() {
   if (phase_ == Phase::kRunning) return absl::OkStatus();
   if (phase_ == Phase::kStopped)
     return absl::CancelledError("the server was stopped");
@@ -189,12 +191,7 @@ absl::Status ServerCore::Run(std::unique_lock<std::mutex>* lock) {
     return AtServer(id_, status);
   }
   phase_ = Phase::kRunning;
-  status = RunParts();
-  if (!status.ok()) {
-    lock->unlock();
-    Stop();
-  }
-  return status;
+  return RunParts();
 }
 
 absl::Status ServerCore::RunParts() {
@@ -210,7 +207,7 @@ absl::Status ServerCore::RunParts() {
 }
 
 absl::Status ServerCore::Dial() {
-  for (const ServerAddress& server : config_.servers) {
+  for (const ServerAddress& server : servers()) {
     if (server.id == id_ || !AddressKnown(server.address)) continue;
     const absl::Status status = delivery_->Connect(server.id, server.address);
     if (!status.ok()) return AtServer(server.id, status);
@@ -220,7 +217,7 @@ absl::Status ServerCore::Dial() {
 
 absl::Status ServerCore::AddPeer(int id, const std::string& address) {
   if (InAnotherProcess()) return AfterFork();
-  std::lock_guard<std::mutex> lock(lifecycle_);
+  MutexLock lock(&lifecycle_mutex_);
   if (phase_ == Phase::kStopped)
     return absl::CancelledError("the server was stopped");
   if (id < 0) {
@@ -238,7 +235,7 @@ absl::Status ServerCore::AddPeer(int id, const std::string& address) {
     return AtServer(id, status);
   }
   ServerAddress member{id, address};
-  config_.servers.reserve(config_.servers.size() + 1);
+  servers().reserve(servers().size() + 1);
   if (!delivery_->Has(id)) OrEndProcess("AddPeer", [&] { Enter(id); });
   if (phase_ == Phase::kRunning && AddressKnown(address)) {
     absl::Status status = Connect(id, address);
@@ -250,7 +247,7 @@ absl::Status ServerCore::AddPeer(int id, const std::string& address) {
   if (ServerAddress* const moved = FindAddress(id)) {
     moved->address = std::move(member.address);
   } else {
-    config_.servers.push_back(std::move(member));
+    servers().push_back(std::move(member));
   }
   return absl::OkStatus();
 }
@@ -270,16 +267,16 @@ absl::Status ServerCore::Connect(int id, const std::string& address) {
 absl::Status ServerCore::RemovePeer(int id) {
   if (InAnotherProcess()) return AfterFork();
   {
-    std::unique_lock<std::mutex> lock(lifecycle_);
+    MutexLock lock(&lifecycle_mutex_);
     if (id == id_ || FindAddress(id) == nullptr) {
-      lock.unlock();
+      lock.Unlock();
       return UnknownPid(id);
     }
-    config_.servers.erase(
-        std::remove_if(
-            config_.servers.begin(), config_.servers.end(),
-            [id](const ServerAddress& server) { return server.id == id; }),
-        config_.servers.end());
+    servers().erase(std::remove_if(servers().begin(), servers().end(),
+                                   [id](const ServerAddress& server) {
+                                     return server.id == id;
+                                   }),
+                    servers().end());
     EndMembership(id);
     if (phase_ == Phase::kRunning) transport_->Disconnect(id);
   }
@@ -294,7 +291,7 @@ absl::Status ServerCore::ReloadSecurity() {
   if (callbacks_.InCallback())
     return absl::FailedPreconditionError("ReloadSecurity in a callback");
   if (stopped_) return absl::CancelledError("the server was stopped");
-  std::lock_guard<std::mutex> lock(reload_);
+  MutexLock lock(&reload_mutex_);
   absl::StatusOr<SecurityFiles> files = ResolveSecurity(config_, id_);
   if (!files.ok()) return files.status();
   return transport_->ReloadSecurity(*files);
@@ -309,14 +306,14 @@ void ServerCore::StopAll() {
   if (callbacks_.InCallback() || InAnotherProcess()) return;
   // The lifecycle's lock is not held while handlers are waited for: they may
   // ask for Peers.
-  std::lock_guard<std::mutex> stop(stop_);
+  MutexLock stop_lock(&stop_mutex_);
   bool ran = false;
   {
-    std::lock_guard<std::mutex> lock(lifecycle_);
+    MutexLock lock(&lifecycle_mutex_);
     if (phase_ == Phase::kStopped) return;
     ran = phase_ == Phase::kRunning;
     phase_ = Phase::kStopped;
-    // In this order: who finds that nothing is sent any more, finds why.
+    // stopped_ first, so that a caller that finds nothing is sent also sees why.
     stopped_ = true;
     sending_in_ = kNever;
   }
@@ -333,10 +330,10 @@ void ServerCore::StopAll() {
 }
 
 std::vector<int> ServerCore::Peers() const {
-  const std::unique_lock<std::mutex> lock = LockFacts();
   std::vector<int> ids;
-  if (!lock.owns_lock()) return ids;
-  for (const ServerAddress& server : config_.servers) {
+  if (!LockFacts()) return ids;
+  const MutexLock lock(&lifecycle_mutex_, std::adopt_lock);
+  for (const ServerAddress& server : servers()) {
     if (server.id != id_) ids.push_back(server.id);
   }
   std::sort(ids.begin(), ids.end());
@@ -344,10 +341,10 @@ std::vector<int> ServerCore::Peers() const {
 }
 
 std::string ServerCore::Address() const {
-  const std::unique_lock<std::mutex> lock = LockFacts();
-  if (!lock.owns_lock()) return "";
+  if (!LockFacts()) return "";
+  const MutexLock lock(&lifecycle_mutex_, std::adopt_lock);
   if (!bound_address_.empty()) return bound_address_;
-  for (const ServerAddress& server : config_.servers) {
+  for (const ServerAddress& server : servers()) {
     if (server.id == id_) return server.listening();
   }
   return "";
@@ -363,7 +360,7 @@ ServerStats ServerCore::Stats() const {
   stats.own.up = sending();
   stats.self_sent = stats.own.accepted;
   {
-    std::lock_guard<std::mutex> lock(members_);
+    MutexLock lock(&members_mutex_);
     stats.peers.assign(removed_.begin(), removed_.end());
     stats.removed_earlier = removed_earlier_;
     delivery_->AddStats(&stats);

@@ -20,13 +20,13 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
 #include "absl/types/optional.h"
 #include "cluster/base/clock.h"
 #include "cluster/base/fork_generation.h"
+#include "cluster/base/mutex.h"
 #include "cluster/server.h"
 #include "cluster/server/callbacks.h"
 #include "cluster/server/inbox.h"
@@ -91,12 +91,21 @@ class ServerCore {
     return started != kNever && started != ForkGeneration();
   }
   static absl::Status AfterFork();
-  std::unique_lock<std::mutex> LockFacts() const;
-  absl::Status Run(std::unique_lock<std::mutex>* lock);
-  absl::Status RunParts();
-  absl::Status Dial();
+  bool LockFacts() const CLUSTER_TRY_ACQUIRE(true, lifecycle_mutex_);
+  // `begun_in`: what begins with it, sending or receiving.
+  absl::Status Begin(std::atomic<std::uint64_t>* begun_in);
+  absl::Status Run() CLUSTER_REQUIRES(lifecycle_mutex_);
+  absl::Status RunParts() CLUSTER_REQUIRES(lifecycle_mutex_);
+  absl::Status Dial() CLUSTER_REQUIRES(lifecycle_mutex_);
   absl::Status Connect(int id, const std::string& address);
-  ServerAddress* FindAddress(int id);
+  std::vector<ServerAddress>& servers() CLUSTER_REQUIRES(lifecycle_mutex_) {
+    return config_.servers;
+  }
+  const std::vector<ServerAddress>& servers() const
+      CLUSTER_REQUIRES(lifecycle_mutex_) {
+    return config_.servers;
+  }
+  ServerAddress* FindAddress(int id) CLUSTER_REQUIRES(lifecycle_mutex_);
   // Makes it a member, with the counters that are kept of it; and no member.
   void Enter(int id);
   void Retire(int id);
@@ -147,13 +156,14 @@ class ServerCore {
   std::atomic<bool> stopped_{false};
   ServerCore* kept_before_ = nullptr;  // of those that End could not destroy
 
-  // Guards phase_, bound_address_ and config_.servers.
-  mutable std::mutex lifecycle_;
-  Phase phase_ = Phase::kNew;
-  std::string bound_address_;  // "" before Start
-  std::mutex stop_;            // one Stop at a time; the others wait for it
-  std::mutex reload_;          // one ReloadSecurity at a time
-  Config config_;
+  mutable Mutex lifecycle_mutex_{LockRank::kServerLifecycle};
+  Phase phase_ CLUSTER_GUARDED_BY(lifecycle_mutex_) = Phase::kNew;
+  // "" before Start.
+  std::string bound_address_ CLUSTER_GUARDED_BY(lifecycle_mutex_);
+  // One Stop at a time, and one ReloadSecurity; the others wait.
+  Mutex stop_mutex_{LockRank::kServerStop};
+  Mutex reload_mutex_{LockRank::kServerStop};
+  Config config_;  // only its servers change; use servers()
 
   // The transport outlives the delivery, and is stopped before anything is
   // destroyed.
@@ -161,9 +171,10 @@ class ServerCore {
   Inbox inbox_;
   Callbacks callbacks_;
   // Held over each change of members, and over a look at the figures of all.
-  mutable std::mutex members_;
-  std::deque<PeerStats> removed_;  // the last ones, in the order of removal
-  PeerStats removed_earlier_;
+  mutable Mutex members_mutex_{LockRank::kServerMembers};
+  // The last ones, in the order of removal.
+  std::deque<PeerStats> removed_ CLUSTER_GUARDED_BY(members_mutex_);
+  PeerStats removed_earlier_ CLUSTER_GUARDED_BY(members_mutex_);
   Rejections rejections_;
   const std::unique_ptr<PeerDelivery> delivery_;
 };
