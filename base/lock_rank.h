@@ -16,9 +16,10 @@
   RANK(kServerStop)              \
   RANK(kServerLifecycle)         \
   RANK(kServerMembers)           \
+  RANK(kTransportStop)           \
+  RANK(kDelivering)              \
   RANK(kPeer)                    \
   RANK(kRejections)              \
-  RANK(kTransportStop)           \
   RANK(kTransport)               \
   RANK(kExchange)                \
   RANK(kReceiveTask)             \

@@ -18,16 +18,16 @@ void Refuse(const std::shared_ptr<AcceptedLink>& link, absl::optional<int> id,
 }  // namespace
 
 std::shared_ptr<const stream::TlsMaterial> Admission::material() const {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   return material_;
 }
 
 std::uint64_t Admission::Admit(std::weak_ptr<AcceptedLink> link) {
-  std::unique_lock<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   const std::uint64_t ticket = ++last_ticket_;
   entries_[ticket].link = std::move(link);
   const auto oldest = TakeOldest(absl::nullopt, kUnprovenMax);
-  lock.unlock();
+  lock.Unlock();
   Refuse(oldest, absl::nullopt,
          absl::StrCat("more than ", kUnprovenMax,
                       " connections have not proven who they are; this one was "
@@ -37,7 +37,7 @@ std::uint64_t Admission::Admit(std::weak_ptr<AcceptedLink> link) {
 
 bool Admission::Prove(std::uint64_t ticket, int id,
                       const std::string& certificate) {
-  std::unique_lock<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   const auto found = entries_.find(ticket);
   // A reload since the handshake began, or one connection too many.
   if (found == entries_.end() || material_->IdOf(certificate) != id) {
@@ -46,7 +46,7 @@ bool Admission::Prove(std::uint64_t ticket, int id,
   found->second.id = id;
   found->second.certificate = certificate;
   const auto oldest = TakeOldest(id, kProvenMax);
-  lock.unlock();
+  lock.Unlock();
   Refuse(oldest, id,
          absl::StrCat("server ", id, " has more than ", kProvenMax,
                       " connections to this one; this was the oldest"));
@@ -67,14 +67,14 @@ std::shared_ptr<AcceptedLink> Admission::TakeOldest(absl::optional<int> id,
 }
 
 void Admission::Ended(std::uint64_t ticket) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   entries_.erase(ticket);
 }
 
 void Admission::Reload(std::shared_ptr<const stream::TlsMaterial> material) {
   std::vector<std::shared_ptr<AcceptedLink>> revoked;
   {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     material_ = std::move(material);
     for (const auto& [ticket, entry] : entries_) {
       if (!entry.id || material_->IdOf(entry.certificate) == entry.id) continue;

@@ -17,10 +17,10 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 
 #include "absl/types/optional.h"
+#include "cluster/base/mutex.h"
 #include "cluster/transport/security.h"
 #include "cluster/transport/stream/tls_material.h"
 
@@ -65,13 +65,15 @@ class Admission {
   // The oldest of those with this id, where there are more than `most`; taken
   // from the list.
   std::shared_ptr<AcceptedLink> TakeOldest(absl::optional<int> id,
-                                           std::size_t most);
+                                           std::size_t most)
+      CLUSTER_REQUIRES(mutex_);
 
-  mutable std::mutex mutex_;
-  // The rest is guarded by mutex_.
-  std::shared_ptr<const stream::TlsMaterial> material_;
-  std::map<std::uint64_t, Entry> entries_;  // by ticket, the oldest first
-  std::uint64_t last_ticket_ = 0;
+  mutable Mutex mutex_;
+  std::shared_ptr<const stream::TlsMaterial> material_
+      CLUSTER_GUARDED_BY(mutex_);
+  // By ticket, the oldest first.
+  std::map<std::uint64_t, Entry> entries_ CLUSTER_GUARDED_BY(mutex_);
+  std::uint64_t last_ticket_ CLUSTER_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace nng

@@ -23,10 +23,10 @@ absl::Status Caretaker::Start() {
 }
 
 void Caretaker::Add(std::shared_ptr<Tended> tended) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   added_.push_back(std::move(tended));
   woken_ = true;
-  changed_.notify_one();
+  changed_.NotifyOne();
 }
 
 void Caretaker::Do(std::function<void()> step) {
@@ -43,32 +43,33 @@ void Caretaker::Do(std::function<void()> step) {
 }
 
 void Caretaker::Wake() {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   woken_ = true;
-  changed_.notify_one();
+  changed_.NotifyOne();
 }
 
 void Caretaker::Stop() {
   {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     stopping_ = true;
     woken_ = true;
-    changed_.notify_one();
+    changed_.NotifyOne();
   }
   if (thread_.joinable()) thread_.join();
 }
 
 void Caretaker::Run() {
-  std::unique_lock<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   while (true) {
     std::move(added_.begin(), added_.end(), std::back_inserter(tended_));
     added_.clear();
     woken_ = false;
-    lock.unlock();
+    lock.Unlock();
     const Clock::time_point next = TendAll();
-    lock.lock();
+    lock.Lock();
     if (stopping_ && tended_.empty() && added_.empty()) return;
-    changed_.wait_until(lock, next, [this] { return woken_; });
+    while (!woken_ && changed_.WaitUntil(&mutex_, next)) {
+    }
   }
 }
 

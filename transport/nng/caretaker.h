@@ -18,16 +18,15 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <thread>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/types/optional.h"
 #include "cluster/base/check.h"
+#include "cluster/base/mutex.h"
 
 namespace cluster {
 namespace nng {
@@ -68,11 +67,11 @@ class Caretaker {
   // Tends each, drops what has finished, and returns when to come again.
   Clock::time_point TendAll();
 
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::vector<std::shared_ptr<Tended>> added_;   // guarded by mutex_
-  bool woken_ = false;                           // guarded by mutex_
-  bool stopping_ = false;                        // guarded by mutex_
+  Mutex mutex_;
+  CondVar changed_;
+  std::vector<std::shared_ptr<Tended>> added_ CLUSTER_GUARDED_BY(mutex_);
+  bool woken_ CLUSTER_GUARDED_BY(mutex_) = false;
+  bool stopping_ CLUSTER_GUARDED_BY(mutex_) = false;
   std::vector<std::shared_ptr<Tended>> tended_;  // the thread's own
   std::thread thread_;
 };

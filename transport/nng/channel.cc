@@ -54,7 +54,7 @@ void Channel::SetStream(nng_stream* stream, stream::TlsSession::Role role,
 
 void Channel::Open() {
   {
-    Lock lock(mutex_);
+    MutexLock lock(&mutex_);
     Pump();
   }
   StartRead();
@@ -95,7 +95,7 @@ void Channel::OnReceived() {
 
 void Channel::End(int error) {
   if (error == NNG_ECLOSED) {
-    Lock lock(mutex_);
+    MutexLock lock(&mutex_);
     if (send_error_ != 0) error = send_error_;
   }
   OnEnd(error);
@@ -128,13 +128,19 @@ bool Channel::TakeSealed(absl::string_view in, bool* done) {
   shaken_ = true;
   while (!draining_ && !closed()) {
     const absl::Span<char> room = opened_ ? Room() : absl::Span<char>();
-    Lock lock(mutex_);
+    MutexLock lock(&mutex_);
     const std::size_t got = tls_->Read(&in, room);
     const stream::TlsSession::State state = tls_->state();
     const Rejection failure = tls_->failure();
     const bool peer_knows = tls_->is_refused() || tls_->out().bytes.empty();
+    absl::optional<int> identity;
+    std::string certificate;
+    if (state == stream::TlsSession::State::kOpen && !opened_) {
+      identity = tls_->identity();
+      certificate = tls_->certificate();
+    }
     Pump();
-    lock.unlock();
+    lock.Unlock();
     if (got > 0 && OnBytes(got)) *done = true;
     if (state == stream::TlsSession::State::kFailed) {
       draining_ = true;
@@ -142,9 +148,9 @@ bool Channel::TakeSealed(absl::string_view in, bool* done) {
     } else if (state == stream::TlsSession::State::kEnded) {
       End(NNG_ECONNSHUT);
       return false;
-    } else if (state == stream::TlsSession::State::kOpen && !opened_) {
+    } else if (identity) {
       opened_ = true;
-      OnSecured(*tls_->identity(), tls_->certificate());
+      OnSecured(*identity, certificate);
     } else if (got == 0 || (in.empty() && got < room.size())) {
       break;
     }
@@ -178,7 +184,7 @@ void Channel::AwaitTurn(absl::string_view unread) {
 }
 
 void Channel::Say(absl::string_view bytes) {
-  Lock lock(mutex_);
+  MutexLock lock(&mutex_);
   if (tls_ == nullptr) {
     said_.append(bytes.data(), bytes.size());
   } else if (tls_->state() == stream::TlsSession::State::kOpen) {
@@ -188,7 +194,7 @@ void Channel::Say(absl::string_view bytes) {
 }
 
 void Channel::WriteOut(stream::WriteBatch* batch) {
-  Lock lock(mutex_);
+  MutexLock lock(&mutex_);
   batch_ = batch;
   Pump();
 }
@@ -255,7 +261,7 @@ void Channel::NoteSent(std::size_t bytes) {
 }
 
 void Channel::OnSent() {
-  Lock lock(mutex_);
+  MutexLock lock(&mutex_);
   const int error = nng_aio_result(send_aio_);
   if (send_error_ == 0) send_error_ = error;
   // With an error nothing of this operation was written: nng makes one system
@@ -272,7 +278,7 @@ void Channel::OnSent() {
   } else {
     Pump();
   }
-  lock.unlock();
+  lock.Unlock();
   if (first_error != 0) Close();
   if (is_over) OnWritten(first_error);
 }

@@ -17,12 +17,12 @@
 #include <atomic>
 #include <cstddef>
 #include <memory>
-#include <mutex>
 #include <string>
 
 #include "absl/strings/string_view.h"
 #include "absl/types/optional.h"
 #include "absl/types/span.h"
+#include "cluster/base/mutex.h"
 #include "cluster/transport/frame.h"
 #include "cluster/transport/nng/admission.h"
 #include "cluster/transport/nng/caretaker.h"
@@ -109,8 +109,6 @@ class Channel : public AsyncHandle {
   void FreeHandles() override;
 
  private:
-  using Lock = std::unique_lock<std::mutex>;
-
   void StartRead();
   void OnReceived();
   // For the next operation of receive_aio_. False: it is too late for one.
@@ -124,11 +122,11 @@ class Channel : public AsyncHandle {
   void End(int error);
   void AdaptSealedRoom(std::size_t bytes);
   // Starts the next write, if none is under way and there is anything to write.
-  void Pump();
+  void Pump() CLUSTER_REQUIRES(mutex_);
   // The segments of the next write; how many.
-  unsigned Gather(nng_iov* segments);
-  void SealBatch();
-  void NoteSent(std::size_t bytes);
+  unsigned Gather(nng_iov* segments) CLUSTER_REQUIRES(mutex_);
+  void SealBatch() CLUSTER_REQUIRES(mutex_);
+  void NoteSent(std::size_t bytes) CLUSTER_REQUIRES(mutex_);
   void OnSent();
 
   Context* const context_;
@@ -145,14 +143,18 @@ class Channel : public AsyncHandle {
   bool opened_ = false;
   bool draining_ = false;
 
-  std::mutex mutex_;
-  // The rest is guarded by mutex_.
-  std::unique_ptr<stream::TlsSession> tls_;  // null: plaintext
-  std::string said_;                         // in plaintext, to be written
-  stream::WriteBatch* batch_ = nullptr;
-  bool sending_ = false;
-  Slice sent_slice_;    // of the write under way, but for a batch in plaintext
-  int send_error_ = 0;  // the first; then nothing is written any more
+  Mutex mutex_{LockRank::kConnection};
+  // Null: plaintext. Set before reads and writes begin; reading uses the parts
+  // that do not change after the handshake.
+  std::unique_ptr<stream::TlsSession> tls_ CLUSTER_PT_GUARDED_BY(mutex_);
+  // In plaintext, to be written.
+  std::string said_ CLUSTER_GUARDED_BY(mutex_);
+  stream::WriteBatch* batch_ CLUSTER_GUARDED_BY(mutex_) = nullptr;
+  bool sending_ CLUSTER_GUARDED_BY(mutex_) = false;
+  // Of the write under way, but for a batch in plaintext.
+  Slice sent_slice_ CLUSTER_GUARDED_BY(mutex_);
+  // The first; then nothing is written any more.
+  int send_error_ CLUSTER_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace nng

@@ -34,7 +34,7 @@ void Drainer::Drain() {
 }
 
 bool Drainer::HandOff() {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   if (stopping_) return true;
   if (waiting_ == 0 && threads_.size() < kThreadsMax) {
     std::thread thread;
@@ -44,31 +44,31 @@ bool Drainer::HandOff() {
     threads_.push_back(std::move(thread));
   }
   wanted_ = true;
-  changed_.notify_one();
+  changed_.NotifyOne();
   return true;
 }
 
 void Drainer::Run() {
-  std::unique_lock<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   while (true) {
     ++waiting_;
-    changed_.wait(lock, [this] { return wanted_ || stopping_; });
+    while (!wanted_ && !stopping_) changed_.Wait(&mutex_);
     --waiting_;
     if (stopping_) return;
     wanted_ = false;
-    lock.unlock();
+    lock.Unlock();
     handler_->OnDrained();
-    lock.lock();
+    lock.Lock();
   }
 }
 
 void Drainer::Stop() {
   std::vector<std::thread> threads;
   {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     stopping_ = true;
     std::swap(threads, threads_);
-    changed_.notify_all();
+    changed_.NotifyAll();
   }
   for (std::thread& thread : threads) thread.join();
 }

@@ -10,11 +10,10 @@
 #ifndef CLUSTER_TRANSPORT_NNG_DRAINER_H_
 #define CLUSTER_TRANSPORT_NNG_DRAINER_H_
 
-#include <condition_variable>
-#include <mutex>
 #include <thread>
 #include <vector>
 
+#include "cluster/base/mutex.h"
 #include "cluster/transport/transport.h"
 
 namespace cluster {
@@ -34,12 +33,12 @@ class Drainer {
   void Run();
 
   TransportHandler* const handler_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool wanted_ = false;    // guarded by mutex_
-  bool stopping_ = false;  // guarded by mutex_
-  int waiting_ = 0;        // threads that wait for work; guarded by mutex_
-  std::vector<std::thread> threads_;  // guarded by mutex_
+  Mutex mutex_;
+  CondVar changed_;
+  bool wanted_ CLUSTER_GUARDED_BY(mutex_) = false;
+  bool stopping_ CLUSTER_GUARDED_BY(mutex_) = false;
+  int waiting_ CLUSTER_GUARDED_BY(mutex_) = 0;  // threads that wait for work
+  std::vector<std::thread> threads_ CLUSTER_GUARDED_BY(mutex_);
 };
 
 }  // namespace nng

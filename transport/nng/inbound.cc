@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "cluster/base/mutex.h"
 #include "cluster/transport/nng/endpoint.h"
 #include "cluster/transport/stream/frame_splitter.h"
 #include "cluster/transport/stream/preamble.h"
@@ -68,6 +69,8 @@ class Inbound final : public Channel,
 
   void RefuseFault();
   void TellRejection(Rejection rejection);
+  // All that have arrived; whether there was any.
+  bool DeliverFrames();
 
   void TendOpen() override;
   void FreeHandles() override;
@@ -79,8 +82,8 @@ class Inbound final : public Channel,
   bool greeted_ = false;
   std::atomic<bool> rejected_{false};
 
-  // Held while frames are delivered, with TLS.
-  std::mutex delivering_mutex_;
+  // With TLS, held while frames are delivered: Revoke waits for it.
+  Mutex delivering_mutex_{LockRank::kDelivering};
   stream::FrameSplitter splitter_;
   absl::optional<int> identity_;  // that it has proven
 };
@@ -170,8 +173,12 @@ void Inbound::OnTlsFailed(const Rejection& failure, bool peer_knows) {
 
 bool Inbound::OnBytes(std::size_t bytes) {
   splitter_.Commit(bytes);
-  std::unique_lock<std::mutex> lock(delivering_mutex_, std::defer_lock);
-  if (is_secured()) lock.lock();
+  if (!is_secured()) return DeliverFrames();
+  MutexLock lock(&delivering_mutex_);
+  return DeliverFrames();
+}
+
+bool Inbound::DeliverFrames() {
   bool delivered = false;
   Slice slice;
   while (!closed()) {
@@ -244,7 +251,7 @@ void Inbound::Refuse(Rejection rejection) {
 
 void Inbound::Revoke() {
   Close();
-  std::lock_guard<std::mutex> lock(delivering_mutex_);
+  MutexLock lock(&delivering_mutex_);
 }
 
 void Inbound::TellRejection(Rejection rejection) {

@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,6 +16,7 @@
 #include "cluster/base/check.h"
 #include "cluster/base/descriptors.h"
 #include "cluster/base/fork_generation.h"
+#include "cluster/base/mutex.h"
 #include "cluster/base/start_thread.h"
 #include "cluster/transport/address.h"
 #include "cluster/transport/nng/endpoint.h"
@@ -85,28 +85,30 @@ class NngTransport final : public Transport {
  private:
   enum class State { kNew, kStarted, kStopped };
 
-  // With mutex_ held, where it is started.
-  void TellOutdated(const stream::TlsMaterial& material);
+  // Where it is started.
+  void TellOutdated(const stream::TlsMaterial& material)
+      CLUSTER_REQUIRES(mutex_);
   absl::Status AddOutbound(int peer, cluster::Address address,
-                           std::uint64_t generation);
+                           std::uint64_t generation) CLUSTER_REQUIRES(mutex_);
   std::shared_ptr<Outbound> Find(int peer);
 
   const TransportConfig config_;
   const Options options_;
   const std::unique_ptr<Admission> admission_;  // null: plaintext
 
-  // One Start, Stop or ReloadSecurity at a time; taken before mutex_.
-  std::mutex change_mutex_;
-  mutable std::mutex mutex_;
-  // The rest is guarded by mutex_.
-  State state_ = State::kNew;
-  std::size_t others_descriptors_ = 0;  // the process's, before Start
-  std::string address_;
+  // One Start, Stop or ReloadSecurity at a time.
+  Mutex change_mutex_{LockRank::kTransportStop};
+  mutable Mutex mutex_{LockRank::kTransport};
+  State state_ CLUSTER_GUARDED_BY(mutex_) = State::kNew;
+  // The process's, before Start.
+  std::size_t others_descriptors_ CLUSTER_GUARDED_BY(mutex_) = 0;
+  std::string address_ CLUSTER_GUARDED_BY(mutex_);
   // Kept after Stop, since a Send or Disconnect of another thread may still be
   // inside.
-  std::unique_ptr<Context> context_;
-  std::shared_ptr<AsyncHandle> acceptor_;
-  std::map<int, std::shared_ptr<Outbound>> outbounds_;
+  std::unique_ptr<Context> context_ CLUSTER_GUARDED_BY(mutex_);
+  std::shared_ptr<AsyncHandle> acceptor_ CLUSTER_GUARDED_BY(mutex_);
+  std::map<int, std::shared_ptr<Outbound>> outbounds_
+      CLUSTER_GUARDED_BY(mutex_);
 };
 
 NngTransport::NngTransport(const TransportConfig& config,
@@ -132,8 +134,8 @@ absl::Status NngTransport::Start(TransportHandler* handler,
   const absl::StatusOr<cluster::Address> address = ParseAddress(local_address);
   if (!address.ok()) return address.status();
   const SignalsBlocked blocked;  // nng may start its threads here
-  std::lock_guard<std::mutex> change_lock(change_mutex_);
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock change_lock(&change_mutex_);
+  MutexLock lock(&mutex_);
   if (state_ != State::kNew) {
     return absl::FailedPreconditionError("the transport was started already");
   }
@@ -156,7 +158,7 @@ absl::Status NngTransport::Start(TransportHandler* handler,
 }
 
 std::string NngTransport::Address() const {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   return address_;
 }
 
@@ -171,7 +173,7 @@ absl::Status NngTransport::Connect(int peer, const std::string& address,
   }
   std::shared_ptr<Outbound> known;
   {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     if (state_ != State::kStarted) {
       return absl::FailedPreconditionError("the transport is not running");
     }
@@ -202,7 +204,7 @@ absl::Status NngTransport::AddOutbound(int peer, cluster::Address address,
 void NngTransport::Disconnect(int peer) {
   std::shared_ptr<Outbound> outbound;
   {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     const auto found = outbounds_.find(peer);
     if (found == outbounds_.end()) return;
     outbound = std::move(found->second);
@@ -212,7 +214,7 @@ void NngTransport::Disconnect(int peer) {
 }
 
 std::shared_ptr<Outbound> NngTransport::Find(int peer) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   if (state_ != State::kStarted) return nullptr;
   const auto found = outbounds_.find(peer);
   return found == outbounds_.end() ? nullptr : found->second;
@@ -229,14 +231,14 @@ absl::Status NngTransport::ReloadSecurity(const SecurityFiles& files) {
   if (admission_ == nullptr) return SecurityNotConfigured();
   // Before the files are read: of two calls the one that read them last has the
   // last word.
-  std::lock_guard<std::mutex> change_lock(change_mutex_);
+  MutexLock change_lock(&change_mutex_);
   auto material =
       stream::TlsMaterial::Load(files, config_.cluster, config_.server_id);
   if (!material.ok()) return material.status();
   admission_->Reload(*material);
   std::vector<std::shared_ptr<Outbound>> outbounds;
   {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     if (state_ != State::kStarted) return absl::OkStatus();
     for (const auto& entry : outbounds_) outbounds.push_back(entry.second);
     TellOutdated(**material);
@@ -249,25 +251,29 @@ void NngTransport::TellOutdated(const stream::TlsMaterial& material) {
   std::vector<Rejection> outdated = material.OutdatedPeers();
   if (outdated.empty()) return;
   // On the caretaker's thread: no method calls the handler.
-  context_->caretaker.Do([this, outdated = std::move(outdated)]() mutable {
-    for (Rejection& one : outdated)
-      context_->handler->OnRejected(std::move(one));
+  TransportHandler* const handler = context_->handler;
+  context_->caretaker.Do([handler, outdated = std::move(outdated)]() mutable {
+    for (Rejection& one : outdated) handler->OnRejected(std::move(one));
   });
 }
 
 void NngTransport::Stop(absl::Duration linger) {
-  std::lock_guard<std::mutex> change_lock(change_mutex_);
+  MutexLock change_lock(&change_mutex_);
   std::map<int, std::shared_ptr<Outbound>> outbounds;
+  Context* context = nullptr;
+  std::shared_ptr<AsyncHandle> acceptor;
   {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     if (state_ != State::kStarted) return;
     state_ = State::kStopped;
     std::swap(outbounds, outbounds_);
+    context = context_.get();
+    acceptor = acceptor_;
   }
 
-  acceptor_->Close();
-  context_->stopped.store(true);
-  context_->caretaker.Wake();
+  acceptor->Close();
+  context->stopped.store(true);
+  context->caretaker.Wake();
 
   constexpr absl::Duration kLingerMax = absl::Hours(24);
   const Clock::time_point deadline =
@@ -275,8 +281,8 @@ void NngTransport::Stop(absl::Duration linger) {
   for (const auto& entry : outbounds) entry.second->WaitUntilSent(deadline);
   for (const auto& entry : outbounds) entry.second->Disconnect();
 
-  context_->caretaker.Stop();
-  context_->drainer.Stop();
+  context->caretaker.Stop();
+  context->drainer.Stop();
 }
 
 }  // namespace

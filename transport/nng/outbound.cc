@@ -190,47 +190,67 @@ Outbound::Outbound(Context* context, int peer, Address address,
       dial_at_(Clock::now()) {}
 
 void Outbound::SetAddress(Address address, std::uint64_t generation) {
-  Lock lock(mutex_);
-  address_ = std::move(address);
-  generation_ = generation;
-  Redial(std::move(lock));
-}
-
-void Outbound::Reload(const stream::TlsMaterial& material) {
-  Lock lock(mutex_);
-  // One that is not accepted yet is judged by the new material then.
-  if (gone_ || certificate_.empty() || IsPinned(material)) return;
-  Redial(std::move(lock));
-}
-
-void Outbound::Redial(Lock lock) {
-  backoff_.Reset();
-  dial_at_ = Clock::now();
-  is_urgent_ = state_ != State::kWaiting;
-  const std::shared_ptr<OutboundConnection> connection = connection_;
-  // From here on nothing is written to it.
-  if (connection != nullptr) state_ = State::kLosing;
-  lock.unlock();
-  if (connection != nullptr) connection->Close();
+  Then then;
+  {
+    MutexLock lock(&mutex_);
+    address_ = std::move(address);
+    generation_ = generation;
+    then = RedialLocked();
+  }
+  Do(std::move(then));
   context_->caretaker.Wake();
 }
 
-absl::optional<Clock::time_point> Outbound::Tend(Clock::time_point now) {
-  Lock lock(mutex_);
-  if (parting_ && IsTold()) {
-    if (now < part_at_) return part_at_;
-    lock.unlock();
-    Disconnect();
-    return absl::nullopt;
+void Outbound::Reload(const stream::TlsMaterial& material) {
+  Then then;
+  {
+    MutexLock lock(&mutex_);
+    // One that is not accepted yet is judged by the new material then.
+    if (gone_ || certificate_.empty() || IsPinned(material)) return;
+    then = RedialLocked();
   }
-  if (gone_) return absl::nullopt;
-  if (state_ != State::kWaiting) return Clock::time_point::max();
-  if (now < dial_at_) return dial_at_;
-  StartDial(std::move(lock));
+  Do(std::move(then));
+  context_->caretaker.Wake();
+}
+
+Outbound::Then Outbound::RedialLocked() {
+  backoff_.Reset();
+  dial_at_ = Clock::now();
+  is_urgent_ = state_ != State::kWaiting;
+  if (connection_ != nullptr) state_ = State::kLosing;
+  Then then;
+  then.close = connection_;
+  return then;
+}
+
+void Outbound::Do(Then then) {
+  if (then.close != nullptr) then.close->Close();
+  if (then.write == nullptr) return;
+  then.write->WriteOut(&batch_);
+  TellWritable(then.writable);
+}
+
+absl::optional<Clock::time_point> Outbound::Tend(Clock::time_point now) {
+  {
+    MutexLock lock(&mutex_);
+    if (parting_ && IsTold()) {
+      if (now < part_at_) return part_at_;
+      lock.Unlock();
+      Disconnect();
+      return absl::nullopt;
+    }
+    if (gone_) return absl::nullopt;
+    if (state_ != State::kWaiting) return Clock::time_point::max();
+    if (now < dial_at_) return dial_at_;
+  }
+  StartDial();
   return Clock::time_point::max();
 }
 
-void Outbound::StartDial(Lock lock) {
+// On the caretaker's thread, the only one that ends kWaiting.
+void Outbound::StartDial() {
+  MutexLock lock(&mutex_);
+  if (gone_) return;
   attempt_generation_ = generation_;
   nng_stream_dialer* dialer = nullptr;
   const bool is_known = context_->admission == nullptr ||
@@ -242,102 +262,119 @@ void Outbound::StartDial(Lock lock) {
                      " is not among the peers of \"security\""));
   if (!status.ok()) {
     const Clock::duration delay = backoff_.NextDelay();
-    return Retry(std::move(lock), std::string(status.message()), delay);
+    state_ = State::kLosing;
+    lock.Unlock();
+    return Retry(std::string(status.message()), delay);
   }
   const auto connection = std::make_shared<OutboundConnection>(
       context_, shared_from_this(), peer_, address_, dialer);
   connection_ = connection;
   state_ = State::kDialling;
-  lock.unlock();
+  lock.Unlock();
   context_->caretaker.Add(connection);
   connection->Dial();
 }
 
 void Outbound::OnAccepted(const std::string& certificate) {
-  Lock lock(mutex_);
-  if (gone_ || state_ != State::kDialling) return;
-  certificate_ = certificate;
-  if (context_->admission != nullptr &&
-      !IsPinned(*context_->admission->material())) {
-    const std::shared_ptr<OutboundConnection> connection = connection_;
-    lock.unlock();
-    return connection->Close();
+  std::uint64_t generation = 0;
+  {
+    MutexLock lock(&mutex_);
+    if (gone_ || state_ != State::kDialling) return;
+    certificate_ = certificate;
+    if (context_->admission != nullptr &&
+        !IsPinned(*context_->admission->material())) {
+      const std::shared_ptr<OutboundConnection> connection = connection_;
+      lock.Unlock();
+      return connection->Close();
+    }
+    state_ = State::kAnnouncing;
+    announcing_ = true;
+    generation = attempt_generation_;
   }
-  state_ = State::kAnnouncing;
-  announcing_ = true;
-  const std::uint64_t generation = attempt_generation_;
-  lock.unlock();
   // Before its loss can be told.
   context_->handler->OnConnected(peer_, generation);
-  lock.lock();
-  announcing_ = false;
-  if (state_ == State::kLosing) return FinishLossIfOver(std::move(lock));
-  connected_at_ = Clock::now();
-  state_ = State::kConnected;
-  WriteNext(std::move(lock));
+  Then then;
+  {
+    MutexLock lock(&mutex_);
+    announcing_ = false;
+    if (state_ == State::kLosing) {
+      lock.Unlock();
+      return FinishLossIfOver();
+    }
+    connected_at_ = Clock::now();
+    state_ = State::kConnected;
+    then = WriteNext();
+  }
+  Do(std::move(then));
 }
 
 SendResult Outbound::Send(const Frame& frame) {
-  Lock lock(mutex_);
-  if (gone_) return SendResult::kSent;
-  if (!queue_.empty() &&
-      queue_.bytes() + frame.size() > context_->options.send_queue_bytes) {
-    ++writable_owed_;
-    return SendResult::kBackPressured;
+  Then then;
+  {
+    MutexLock lock(&mutex_);
+    if (gone_) return SendResult::kSent;
+    if (!queue_.empty() &&
+        queue_.bytes() + frame.size() > context_->options.send_queue_bytes) {
+      ++writable_owed_;
+      return SendResult::kBackPressured;
+    }
+    queue_.PushBack(frame);
+    if (state_ != State::kConnected || writing_) return SendResult::kSent;
+    // When no write is under way the queue was empty, so nobody waits for
+    // OnWritable, and nothing is told inline here.
+    CLUSTER_CHECK(writable_owed_ == 0, "an idle connection owes OnWritable");
+    try {
+      batch_.Fill(&queue_);
+    } catch (const std::bad_alloc&) {
+      queue_.PopFront();
+      throw;
+    }
+    then = StartWrite();
   }
-  queue_.PushBack(frame);
-  if (state_ != State::kConnected || writing_) return SendResult::kSent;
-  // When no write is under way the queue was empty, so nobody waits for
-  // OnWritable, and nothing is told inline here.
-  CLUSTER_CHECK(writable_owed_ == 0, "an idle connection owes OnWritable");
-  try {
-    batch_.Fill(&queue_);
-  } catch (const std::bad_alloc&) {
-    queue_.PopFront();
-    throw;
-  }
-  StartWrite(std::move(lock));
+  Do(std::move(then));
   return SendResult::kSent;
 }
 
-void Outbound::WriteNext(Lock lock) {
+Outbound::Then Outbound::WriteNext() {
   batch_.Fill(&queue_);
-  StartWrite(std::move(lock));
+  return StartWrite();
 }
 
-void Outbound::StartWrite(Lock lock) {
-  const std::shared_ptr<OutboundConnection> connection = connection_;
+Outbound::Then Outbound::StartWrite() {
+  Then then;
   writing_ = !batch_.done();
   if (!writing_) {
-    sent_.notify_all();
-    const bool is_parted = std::exchange(parting_, false);
-    lock.unlock();
-    if (is_parted) connection->Close();
-    return;
+    sent_.NotifyAll();
+    if (std::exchange(parting_, false)) then.close = connection_;
+    return then;
   }
   const bool has_room =
       queue_.bytes() <= context_->options.send_queue_bytes / 2;
-  const std::size_t owed = has_room ? std::exchange(writable_owed_, 0) : 0;
-  lock.unlock();
-  connection->WriteOut(&batch_);
-  TellWritable(owed);
+  then.writable = has_room ? std::exchange(writable_owed_, 0) : 0;
+  then.write = connection_;
+  return then;
 }
 
 void Outbound::OnWritten(int error) {
   if (error == 0) batch_.Clear();  // without the lock: the last shares may go
-  Lock lock(mutex_);
-  writing_ = false;
-  if (error == 0 && state_ != State::kLosing) {
-    return WriteNext(std::move(lock));
+  Then then;
+  {
+    MutexLock lock(&mutex_);
+    writing_ = false;
+    if (error != 0 || state_ == State::kLosing) {
+      state_ = State::kLosing;  // the connection closes itself
+      lock.Unlock();
+      return FinishLossIfOver();
+    }
+    then = WriteNext();
   }
-  state_ = State::kLosing;  // the connection closes itself
-  FinishLossIfOver(std::move(lock));
+  Do(std::move(then));
 }
 
 void Outbound::TellWritable(std::size_t times) {
   for (std::size_t i = 0; i < times; ++i) {
     {
-      Lock lock(mutex_);
+      MutexLock lock(&mutex_);
       if (gone_) return;
     }
     context_->handler->OnWritable(peer_);
@@ -345,74 +382,85 @@ void Outbound::TellWritable(std::size_t times) {
 }
 
 bool Outbound::WaitUntilSent(Clock::time_point deadline) {
-  Lock lock(mutex_);
-  const auto idle = [this] { return gone_ || (queue_.empty() && !writing_); };
-  return sent_.wait_until(lock, deadline, idle);
+  MutexLock lock(&mutex_);
+  return sent_.WaitUntil(&mutex_, deadline, [this] {
+    mutex_.AssertHeld();
+    return gone_ || (queue_.empty() && !writing_);
+  });
 }
 
 void Outbound::OnEnd(Loss loss) {
-  Lock lock(mutex_);
-  loss_ = std::move(loss);
-  state_ = State::kLosing;
-  FinishLossIfOver(std::move(lock));
+  {
+    MutexLock lock(&mutex_);
+    loss_ = std::move(loss);
+    state_ = State::kLosing;
+  }
+  FinishLossIfOver();
 }
 
-void Outbound::FinishLossIfOver(Lock lock) {
-  if (!loss_ || writing_ || announcing_) return;
-  const std::shared_ptr<OutboundConnection> connection =
-      std::exchange(connection_, nullptr);
+// Of the calls that may find it over, the first takes loss_.
+void Outbound::FinishLossIfOver() {
+  std::shared_ptr<OutboundConnection> connection;
   stream::FrameQueue dropped;
-  batch_.ReturnUntouched(gone_ ? &dropped : &queue_);
-  certificate_.clear();
-  const auto connected_at = std::exchange(connected_at_, absl::nullopt);
-  if (connected_at && Clock::now() - *connected_at > kProvenLife) {
-    backoff_.Reset();
+  Clock::duration delay;
+  Loss loss;
+  bool is_told = false;
+  {
+    MutexLock lock(&mutex_);
+    if (!loss_ || writing_ || announcing_) return;
+    connection = std::exchange(connection_, nullptr);
+    batch_.ReturnUntouched(gone_ ? &dropped : &queue_);
+    certificate_.clear();
+    const auto connected_at = std::exchange(connected_at_, absl::nullopt);
+    if (connected_at && Clock::now() - *connected_at > kProvenLife) {
+      backoff_.Reset();
+    }
+    delay = backoff_.NextDelay();
+    loss = *std::exchange(loss_, absl::nullopt);
+    is_told = !gone_;
+    sent_.NotifyAll();
   }
-  const Clock::duration delay = backoff_.NextDelay();
-  Loss loss = *std::exchange(loss_, absl::nullopt);
-  const bool is_told = !gone_;
-  sent_.notify_all();
-  lock.unlock();
   batch_.Clear();  // nobody else's while state_ is kLosing
   connection->Release();
   if (loss.refusal && is_told) {
     context_->handler->OnRejected(*std::move(loss.refusal));
   }
-  lock.lock();
-  Retry(std::move(lock), loss.reason, delay);
+  Retry(loss.reason, delay);
 }
 
-void Outbound::Retry(Lock lock, const std::string& reason,
-                     Clock::duration delay) {
-  if (gone_) return;
+void Outbound::Retry(const std::string& reason, Clock::duration delay) {
+  std::uint64_t generation = 0;
+  {
+    MutexLock lock(&mutex_);
+    if (gone_) return;
+    generation = attempt_generation_;
+  }
   // Not waiting yet: the next OnConnected must not overtake this.
-  state_ = State::kLosing;
-  const std::uint64_t generation = attempt_generation_;
-  lock.unlock();
   context_->handler->OnDisconnected(peer_, generation, reason);
-  lock.lock();
-  state_ = State::kWaiting;
-  const bool is_urgent = std::exchange(is_urgent_, false);
-  dial_at_ = Clock::now() + (is_urgent ? Clock::duration{} : delay);
-  lock.unlock();
+  {
+    MutexLock lock(&mutex_);
+    state_ = State::kWaiting;
+    const bool is_urgent = std::exchange(is_urgent_, false);
+    dial_at_ = Clock::now() + (is_urgent ? Clock::duration{} : delay);
+  }
   context_->caretaker.Wake();
 }
 
 void Outbound::Part() {
-  Lock lock(mutex_);
-  if (gone_ || !IsTold()) {
-    lock.unlock();
-    return Disconnect();
+  Then then;
+  {
+    MutexLock lock(&mutex_);
+    if (gone_ || !IsTold()) {
+      lock.Unlock();
+      return Disconnect();
+    }
+    gone_ = parting_ = true;
+    writable_owed_ = 0;
+    part_at_ = Clock::now() + absl::ToChronoNanoseconds(kPartingTime);
+    sent_.NotifyAll();
+    if (state_ == State::kConnected && !writing_) then = WriteNext();
   }
-  gone_ = parting_ = true;
-  writable_owed_ = 0;
-  part_at_ = Clock::now() + absl::ToChronoNanoseconds(kPartingTime);
-  sent_.notify_all();
-  if (state_ == State::kConnected && !writing_) {
-    WriteNext(std::move(lock));
-  } else {
-    lock.unlock();
-  }
+  Do(std::move(then));
   context_->caretaker.Wake();
 }
 
@@ -420,13 +468,13 @@ void Outbound::Disconnect() {
   std::shared_ptr<OutboundConnection> connection;
   stream::FrameQueue dropped;  // after the lock: the last shares may go with it
   {
-    Lock lock(mutex_);
+    MutexLock lock(&mutex_);
     gone_ = true;
     parting_ = false;
     writable_owed_ = 0;
     connection = connection_;
     std::swap(dropped, queue_);
-    sent_.notify_all();
+    sent_.NotifyAll();
   }
   if (connection != nullptr) connection->Close();
   context_->caretaker.Wake();

@@ -12,14 +12,13 @@
 #ifndef CLUSTER_TRANSPORT_NNG_OUTBOUND_H_
 #define CLUSTER_TRANSPORT_NNG_OUTBOUND_H_
 
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 
 #include "absl/types/optional.h"
+#include "cluster/base/mutex.h"
 #include "cluster/transport/address.h"
 #include "cluster/transport/nng/channel.h"
 #include "cluster/transport/stream/backoff.h"
@@ -81,55 +80,71 @@ class Outbound final : public Tended,
     kConnected,
     kLosing,  // until all that was begun has ended, and OnDisconnected was called
   };
-  using Lock = std::unique_lock<std::mutex>;
 
-  // Each of these gives the lock back.
-  void Redial(Lock lock);
-  void StartDial(Lock lock);
-  void WriteNext(Lock lock);   // what is queued
-  void StartWrite(Lock lock);  // what is in the batch, if anything is
-  void FinishLossIfOver(Lock lock);
-  // Tells the handler, then waits until it is time to dial.
-  void Retry(Lock lock, const std::string& reason, Clock::duration delay);
+  // The work to do once mutex_ is unlocked.
+  struct Then {
+    std::shared_ptr<OutboundConnection> write;  // the batch
+    std::shared_ptr<OutboundConnection> close;
+    std::size_t writable = 0;  // calls of OnWritable
+  };
+
+  // From here on nothing is written to the connection, which `close` has.
+  Then RedialLocked() CLUSTER_REQUIRES(mutex_);
+  Then WriteNext() CLUSTER_REQUIRES(mutex_);   // what is queued
+  Then StartWrite() CLUSTER_REQUIRES(mutex_);  // the batch, if it has anything
+  void Do(Then then) CLUSTER_EXCLUDES(mutex_);
+
+  void StartDial() CLUSTER_EXCLUDES(mutex_);
+  void FinishLossIfOver() CLUSTER_EXCLUDES(mutex_);
+  // Call it while state_ is kLosing. Tells the handler, then waits until it is
+  // time to dial.
+  void Retry(const std::string& reason, Clock::duration delay)
+      CLUSTER_EXCLUDES(mutex_);
 
   // Whether OnConnected was called, or is being called.
-  bool IsTold() const {
+  bool IsTold() const CLUSTER_REQUIRES(mutex_) {
     return state_ == State::kConnected || state_ == State::kAnnouncing;
   }
-  // Whom this material lets in may go on.
-  bool IsPinned(const stream::TlsMaterial& material) const {
+  // Whether this material lets the peer in.
+  bool IsPinned(const stream::TlsMaterial& material) const
+      CLUSTER_REQUIRES(mutex_) {
     return material.IdOf(certificate_) == peer_;
   }
-  void TellWritable(std::size_t times);  // without the lock
+  void TellWritable(std::size_t times) CLUSTER_EXCLUDES(mutex_);
 
   Context* const context_;
   const int peer_;
 
-  std::mutex mutex_;
-  // The rest is guarded by mutex_.
-  std::condition_variable sent_;
-  Address address_;
-  std::uint64_t generation_;  // of the latest Connect
+  Mutex mutex_{LockRank::kConnection};
+  CondVar sent_;
+  Address address_ CLUSTER_GUARDED_BY(mutex_);
+  // Of the latest Connect.
+  std::uint64_t generation_ CLUSTER_GUARDED_BY(mutex_);
   // Of the attempt or connection that there is; it may be an earlier one.
-  std::uint64_t attempt_generation_;
-  State state_ = State::kWaiting;
-  bool gone_ = false;
-  bool parting_ = false;  // gone, but there is something to send
-  Clock::time_point part_at_;
-  Clock::time_point dial_at_;
-  bool is_urgent_ = false;  // the next dial, once the connection has ended
-  stream::Backoff backoff_;
+  std::uint64_t attempt_generation_ CLUSTER_GUARDED_BY(mutex_);
+  State state_ CLUSTER_GUARDED_BY(mutex_) = State::kWaiting;
+  bool gone_ CLUSTER_GUARDED_BY(mutex_) = false;
+  // Gone, but there is something to send.
+  bool parting_ CLUSTER_GUARDED_BY(mutex_) = false;
+  Clock::time_point part_at_ CLUSTER_GUARDED_BY(mutex_);
+  Clock::time_point dial_at_ CLUSTER_GUARDED_BY(mutex_);
+  // The next dial, once the connection has ended.
+  bool is_urgent_ CLUSTER_GUARDED_BY(mutex_) = false;
+  stream::Backoff backoff_ CLUSTER_GUARDED_BY(mutex_);
 
-  stream::FrameQueue queue_;
-  std::size_t writable_owed_ = 0;
-  stream::WriteBatch batch_;  // the connection's while writing_
+  stream::FrameQueue queue_ CLUSTER_GUARDED_BY(mutex_);
+  std::size_t writable_owed_ CLUSTER_GUARDED_BY(mutex_) = 0;
+  // The connection's while writing_, else of the holder of mutex_.
+  stream::WriteBatch batch_;
 
-  std::shared_ptr<OutboundConnection> connection_;  // until its loss is over
-  bool announcing_ = false;
-  bool writing_ = false;
-  absl::optional<Loss> loss_;  // once it has ended
-  absl::optional<Clock::time_point> connected_at_;
-  std::string certificate_;  // of its peer, in DER; with TLS, once accepted
+  // Until its loss is over.
+  std::shared_ptr<OutboundConnection> connection_ CLUSTER_GUARDED_BY(mutex_);
+  bool announcing_ CLUSTER_GUARDED_BY(mutex_) = false;
+  bool writing_ CLUSTER_GUARDED_BY(mutex_) = false;
+  absl::optional<Loss> loss_ CLUSTER_GUARDED_BY(mutex_);  // once it has ended
+  absl::optional<Clock::time_point> connected_at_ CLUSTER_GUARDED_BY(mutex_);
+  // Of its peer, in DER; with TLS, once accepted.
+  std::string certificate_ CLUSTER_GUARDED_BY(mutex_);
 };
 
 }  // namespace nng

@@ -18,8 +18,9 @@
 #include <cstddef>
 #include <iterator>
 #include <map>
-#include <mutex>
 #include <string>
+
+#include "cluster/base/mutex.h"
 
 namespace cluster {
 namespace stream {
@@ -37,7 +38,7 @@ class HandshakeBudget {
 
   // Whether a handshake may begin; then it is charged.
   bool Begin(const std::string& address, Clock::time_point now) {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     if (all_ >= now + kAllHandshakesMax * kAllHandshakeTime) return false;
     if (debts_.size() >= kAddressesMax) {
       for (auto it = debts_.begin(); it != debts_.end();)
@@ -53,14 +54,14 @@ class HandshakeBudget {
   // One that began has proven a peer: gives its charge back. What has melted
   // away is not given back a second time: a debt in the past is none.
   void Succeeded(const std::string& address) {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     const auto found = debts_.find(address);
     if (found != debts_.end()) found->second -= kHandshakeTime;
     all_ -= kAllHandshakeTime;
   }
 
   std::size_t addresses() const {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     return debts_.size();
   }
 
@@ -68,10 +69,10 @@ class HandshakeBudget {
   // More than can be in debt at a time, given what all may have.
   static constexpr std::size_t kAddressesMax = 2048;
 
-  mutable std::mutex mutex_;
-  // When each debt will have melted away. Guarded by mutex_, as is all_.
-  std::map<std::string, Clock::time_point> debts_;
-  Clock::time_point all_{};
+  mutable Mutex mutex_;
+  // When each debt will have melted away.
+  std::map<std::string, Clock::time_point> debts_ CLUSTER_GUARDED_BY(mutex_);
+  Clock::time_point all_ CLUSTER_GUARDED_BY(mutex_){};
 };
 
 }  // namespace stream
