@@ -13,9 +13,8 @@ namespace {
 
 thread_local const Callbacks* running_here = nullptr;
 
-// Marks this thread as being in a handler of `callbacks`. They nest: a handler
-// may send to another server of the process, whose transport never calls back
-// inline, but a user's own code may do as it likes.
+// Marks this thread as being in a handler of `callbacks`. They nest, since a
+// user's code may run one server's handler inside another's.
 class HandlerScope {
  public:
   explicit HandlerScope(const Callbacks* callbacks) : outer_(running_here) {
@@ -130,8 +129,8 @@ void Callbacks::RunHere() {
 }
 
 void Callbacks::RunInbox() {
-  // Again after giving the role back: who pushed meanwhile saw that it was
-  // taken, and went.
+  // Again after giving the role back: a thread that pushed meanwhile saw that it
+  // was taken, and went.
   while (!stopping_ && inbox_->TryBeginReading()) {
     HandlerScope scope(this);
     const Inbox::Reading role(inbox_);
@@ -147,7 +146,7 @@ void Callbacks::RunInbox() {
   }
 }
 
-// Whoever finds that an event is being told leaves the next one to its teller.
+// A thread that finds another at an event leaves the next one to it.
 void Callbacks::RunEvents() {
   while (!stopping_) {
     const absl::optional<PeerEvent> event = inbox_->BeginTelling();

@@ -1,5 +1,5 @@
-// Runs the user's handlers, one at a time: on the transport's receiving thread
-// where it is at hand (no hop), else on a thread of its own.
+// Runs the user's handlers, one at a time. The transport's receiving thread runs
+// them where it is at hand (no hop), else a thread of this class.
 //
 // With an OnEnvelope handler it is the inbox's reader, and runs both handlers in
 // the inbox's order. Without one it takes events as soon as they come.

@@ -1,7 +1,7 @@
-// The part of a delivery that is the same for both: the table of its peers, and
-// the calls that go to one of them or to each.
+// The part that both deliveries share: the table of peers, and the calls that go
+// to one of them or to each. PeerType is ReliablePeer or BestEffortPeer.
 //
-// PeerType is ReliablePeer or BestEffortPeer. Thread-safe, as PeerDelivery is.
+// Threads and errors: see PeerDelivery.
 
 #ifndef CLUSTER_SERVER_DELIVERY_TO_H_
 #define CLUSTER_SERVER_DELIVERY_TO_H_

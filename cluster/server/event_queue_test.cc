@@ -16,7 +16,7 @@ PeerEvent Of(int peer, PeerEvent::Type type, std::uint64_t unknown_fate = 0) {
   return event;
 }
 
-// All that is told of the peer from now on.
+// The types of the peer's events, in order, with their sums.
 std::string ToldOf(int peer, EventQueue* events) {
   std::string told;
   while (!events->empty()) {

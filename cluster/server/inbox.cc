@@ -9,10 +9,10 @@
 namespace cluster {
 namespace {
 
-// What an envelope costs beyond its payload.
+// The cost of an envelope beyond its payload.
 constexpr std::size_t kEnvelopeChargeBytes = 128;
 
-// What unescaped payloads may keep until the next one.
+// The memory that unescaped payloads may keep until the next one.
 constexpr std::size_t kScratchBytesKept = 256u << 10;
 
 }  // namespace
@@ -57,8 +57,8 @@ void Inbox::Push(ArrivalSource* source, Arrival arrival) {
   item.source = source;
   item.bytes = arrival.body.bytes.size();
   item.arrival = std::move(arrival);
-  // After Close too: it counts as received and not delivered, like what lay
-  // there before, and is not acknowledged as consumed.
+  // After Close too: it counts as received and not delivered, like the arrivals
+  // before it, and is not acknowledged as consumed.
   const std::size_t bytes = item.bytes;
   MutexLock lock(&mutex_);
   PushItem(std::move(item));
@@ -223,7 +223,7 @@ bool Inbox::NextItem() {
   current_ = std::move(items_.front());
   items_.DropFront();
   has_current_ = true;
-  // Read from here on: who takes it may look at bytes() at once.
+  // Read from here on: a thread that takes it may look at bytes() at once.
   if (current_.envelope) {
     if (current_.own) {
       --own_.queued;

@@ -4,7 +4,7 @@
 // One thread at a time has the reader's role; it decodes and copies without a
 // lock. Taking the role in the middle of an arrival costs one atomic operation,
 // and so does leaving it there. An event that an OnPeerEvent handler takes at
-// once holds back only what lies behind it.
+// once holds back only the envelopes behind it.
 //
 // Thread-safe. An arrival keeps its frame's bytes until its last record is
 // taken. Its source hears of records that make no sense; the reader skips them.
@@ -54,7 +54,7 @@ class ArrivalSource {
 
 class Inbox {
  public:
-  // Who takes events.
+  // The taker of events.
   enum class EventTaker : std::uint8_t {
     kNobody,  // PushEvent drops them
     kReader,  // the reader, in their places (TakeEvent)
@@ -119,13 +119,13 @@ class Inbox {
   // Gives the role back.
   void EndReading();
 
-  // Where events are the teller's: the first one, wherever it lies, if none is
-  // being told. EndTelling must follow; until then it keeps its place.
+  // Where events are the teller's: the first one, wherever it is, unless another
+  // teller has one. EndTelling must follow; until then it keeps its place.
   absl::optional<PeerEvent> BeginTelling();
   void EndTelling();
 
-  // From now on nothing is read or waited for. What is here stays in bytes();
-  // own envelopes are dropped from their accounts.
+  // From now on nothing is read or waited for. Unread items stay in bytes(); own
+  // envelopes are dropped from their accounts.
   void Close();
   bool closed() const { return closed_; }
 
@@ -155,7 +155,7 @@ class Inbox {
     std::size_t bytes = 0;
   };
 
-  // Who reads. Only a holder of mutex_ changes kFree and sets kWanted; anybody
+  // The reader's role. Only a holder of mutex_ changes kFree and sets kWanted; anybody
   // may take kBegun, and who has the role leaves it.
   enum class Role : std::uint8_t {
     kFree,

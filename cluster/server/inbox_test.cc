@@ -47,7 +47,7 @@ Arrival ArrivalOf(std::uint32_t records) {
   return arrival;
 }
 
-// What the inbox holds when it says that an arrival was consumed.
+// Remembers the inbox's bytes at the moment when an arrival is consumed.
 class ByteWatch : public ArrivalSource {
  public:
   explicit ByteWatch(const Inbox* inbox) : inbox_(inbox) {}
@@ -261,8 +261,8 @@ TEST(InboxTest, TheEndOfTellingWakesAReader) {
   }
 }
 
-// An event that takes in an earlier one gives up its place: what lay behind it
-// may be read. In most rounds the reader waits by then.
+// An event that takes in an earlier one gives up its place, and the envelopes
+// behind that may be read. In most rounds the reader waits by then.
 TEST(InboxTest, AnEventThatMovesBackWakesAReader) {
   constexpr int kRounds = 100;
   for (int round = 0; round < kRounds; ++round) {
@@ -309,8 +309,8 @@ class TakenCount {
   int taken_ = 0;
 };
 
-// Whoever waits for the role hears of its end, be it with records left or none
-// and more to come. In most rounds the other waits by then.
+// A reader that waits for the role hears of its end: with records left, or with
+// none and more to come. In most rounds the other waits by then.
 TEST(InboxTest, TheEndOfReadingIsTold) {
   constexpr int kRounds = 300;
   Inbox inbox(kSelf, kPayloadBytesMax, kPayloadBytesMax);
@@ -340,9 +340,9 @@ TEST(InboxTest, TheEndOfReadingIsTold) {
   EXPECT_EQ(inbox.bytes(), 0u);
 }
 
-// Each takes one envelope at a time, so that the next is often left to another,
-// and half of them give up waiting again and again: whoever is told of the
-// role's end may be about to leave.
+// Each takes one envelope at a time, so that the next is often left to another.
+// Half of them give up waiting again and again: the reader that the role's end
+// wakes may be about to leave.
 TEST(InboxTest, OfManyReadersOneAlwaysHears) {
   constexpr int kArrivals = 5000;
   constexpr int kRecords = 2;

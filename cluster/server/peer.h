@@ -1,8 +1,8 @@
-// What both kinds of peer have in common: the member that they serve.
+// The base of both kinds of peer: the member that a peer object serves.
 //
-// A peer object lives as long as its server, so whoever found it may use it. But
-// it may serve another member by then. So each call names the member that it is
-// for, and does nothing for one that is not served any more.
+// A peer object lives as long as its server, so a caller may use it long after
+// it found it. But it may serve another member by then. So each call names the
+// member that it is for, and does nothing for one that is not served any more.
 //
 // Thread-safe; each peer has one lock, and nobody holds two.
 

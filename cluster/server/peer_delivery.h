@@ -2,8 +2,8 @@
 //
 // The interface of ReliableDelivery and BestEffortDelivery, and all that the
 // server's core knows of them. Members are named by their ids. One that is
-// removed meanwhile takes nothing and is not waited for. The transport calls the
-// TransportHandler that this is; what arrives goes to the inbox.
+// removed meanwhile takes nothing and is not waited for. The transport calls it
+// as its TransportHandler, and envelopes that arrive go to the inbox.
 //
 // Thread-safe, but for changes of the members (see Add). Where memory ends, a
 // call throws std::bad_alloc; Send and Broadcast have then accepted nothing from
@@ -79,7 +79,7 @@ class PeerDelivery : public TransportHandler {
   virtual absl::Duration linger_max() const = 0;
 };
 
-// What a delivery works with. All pointers outlive it.
+// The other parts of the server. All pointers outlive the delivery.
 struct DeliveryParts {
   int self_id = 0;
   const Codec* codec = nullptr;

@@ -134,7 +134,7 @@ bool ReliableDelivery::Tick() {
   for (ReliablePeer* const peer : peers_.all()) {
     if (peer->Tick(now)) busy = true;
   }
-  // What it had no memory to hand over is still there.
+  // It still has broadcasts that it had no memory to hand over.
   broadcaster_.OnRoom();
   return busy;
 }

@@ -1,8 +1,8 @@
 // Sessions with all members: a ReliablePeer for each, a broadcaster to all, and
 // the thread that lets time pass for them.
 //
-// A frame goes to the peer that it names as its sender, once its header and
-// checksums are right and its connection may speak for that sender.
+// A frame goes to the peer that it names as its sender. Before that its header
+// and checksums must be right, and its connection may speak for that sender.
 //
 // Threads, ownership and errors: see PeerDelivery.
 

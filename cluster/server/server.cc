@@ -20,7 +20,7 @@ Server::~Server() { ServerCore::End(std::move(core_)); }
 
 namespace {
 
-// What the call answers, or OutOfMemory: no exception crosses the interface.
+// The call's answer, or OutOfMemory: no exception crosses the interface.
 template <typename Call>
 auto InMemory(Call call) -> decltype(call()) {
   try {
@@ -117,8 +117,8 @@ void Server::Stop() { core_->Stop(); }
 
 namespace {
 
-// The memory of a full queue, of what is on its way besides, and of a full
-// window stays at hand for the next burst, and goes when there is none.
+// Enough for a full queue, as much again in flight, and a full window. It stays
+// at hand for the next burst, and goes when there is none.
 std::shared_ptr<BufferPool> NewBuffers(const Config& config) {
   constexpr std::size_t kFreeBytesMax = 64u << 20;
   return std::make_shared<BufferPool>(std::min(

@@ -17,7 +17,7 @@
 namespace cluster {
 namespace {
 
-// What the transport gets for goodbyes at the end, even if linger is over.
+// The transport's time for goodbyes at the end, even if linger is over.
 constexpr absl::Duration kGoodbyeLingerMin = absl::Milliseconds(50);
 
 // Milliseconds since 1970 and 20 random bits: another one in each life. Greater

@@ -1,16 +1,14 @@
-// What is behind a Server: its parts, their life, and the paths of envelopes
-// between them.
+// The parts of a Server, their life, and the paths of envelopes between them.
 //
-// The parts: a PeerDelivery, which the transport calls and which sends to the
-// other members; an Inbox for all that waits for the application; Callbacks that
-// run handlers.
+// A PeerDelivery sends to the other members, and the transport calls it. An Inbox
+// has all that waits for the application, and Callbacks run its handlers.
 //
 // Threads and errors: as Server says, but that a call may throw std::bad_alloc
 // where memory ends, with all as it was. Server turns that into OutOfMemory.
 //
 // Order of locks: stop, lifecycle, members, the broadcaster's, one peer's, the
-// inbox's. In a child of fork a lock may be held for ever by a thread that is not
-// there, so every call looks first whether this process started the server.
+// inbox's. A child of fork has not the threads that may hold a lock. So every call
+// looks first whether this process started the server.
 
 #ifndef CLUSTER_SERVER_SERVER_CORE_H_
 #define CLUSTER_SERVER_SERVER_CORE_H_
@@ -36,8 +34,8 @@
 
 namespace cluster {
 
-// What a call answers where memory ends. It was made before: a copy of it needs
-// none.
+// The answer of a call where memory ends. It was made before, and a copy of it
+// needs no memory.
 const absl::Status& OutOfMemory();
 
 class ServerCore {
@@ -48,8 +46,8 @@ class ServerCore {
              std::shared_ptr<BufferPool> buffers,
              std::unique_ptr<Transport> transport);
   ~ServerCore() { Stop(); }
-  // Destroys it, but for one whose threads cannot be waited for: in a child of
-  // fork, where they are not, and in one of its own callbacks.
+  // Destroys it, unless its threads cannot be waited for: a child of fork lacks
+  // them, and one of its own callbacks would wait for itself.
   static void End(std::unique_ptr<ServerCore> core);
 
   // Lifecycle (server_core.cc).
@@ -109,7 +107,7 @@ class ServerCore {
   // Makes it a member, with the counters that are kept of it; and no member.
   void Enter(int id);
   void Retire(int id);
-  // Retire where nobody can be told that memory ends: half a member would stay.
+  // Retire where no caller can hear that memory ends: half a member would stay.
   void EndMembership(int id);
   void StopAll();
 

@@ -77,7 +77,7 @@ absl::StatusOr<Envelope> ServerCore::ReceiveInTime(absl::Duration timeout) {
     if (absl::Status status = BeginReceive(&deadline); !status.ok())
       return status;
     const Inbox::Reading role(&inbox_);
-    // What there was to read may have been refused.
+    // The reader may have refused all that there was.
     if (const EnvelopeView* const envelope = inbox_.Next())
       return Copied(*envelope);
   }
