@@ -84,8 +84,7 @@ class Checker {
   void OnLinkGone(const SimLife& self, int peer);
   void OnAccepted(const SimLife& self, int peer, const Envelope& envelope);
   // After every call into the link.
-  void OnLink(const SimLife& self, int peer,
-              const LinkObservation& observation);
+  void OnLink(const SimLife& self, int peer, const LinkObservation& seen);
 
   // After every call into any of its links; `parts` are what it may hold.
   void OnMemory(const SimLife& self, const MemoryObservation& seen,

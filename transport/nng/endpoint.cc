@@ -203,7 +203,7 @@ void ResetToItself(nng_stream* stream) {
     // Resets it at once: nng's orderly end would be the socket's own answer.
     sockaddr none{};
     none.sa_family = AF_UNSPEC;
-    connect(fd, &none, sizeof(none));
+    static_cast<void>(connect(fd, &none, sizeof(none)));
   }
   if (folder != nullptr) closedir(folder);
   nng_stream_close(stream);
