@@ -230,7 +230,7 @@ InboundSocket::Result InboundSocket::ReceiveParts(ReceivedFrame* frame,
     return Reject("a message of many parts", *frame, rejection);
   if (head.size() + incoming_.size() > frame_bytes_max_)
     return Reject("a message over the limit", *frame, rejection);
-  const bool headed = head.size() > 0;
+  const bool headed = !head.empty();
   frame->slice = Share(headed ? &head : &incoming_);
   if (headed) frame->rest = Share(&incoming_);
   return Result::kFrame;
