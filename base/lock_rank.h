@@ -18,7 +18,10 @@
   RANK(kServerMembers)           \
   RANK(kTransportStop)           \
   RANK(kDelivering)              \
+  RANK(kBroadcaster)             \
+  RANK(kPeerDial)                \
   RANK(kPeer)                    \
+  RANK(kSendQueue)               \
   RANK(kRejections)              \
   RANK(kTransport)               \
   RANK(kExchange)                \

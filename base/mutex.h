@@ -29,6 +29,7 @@
 #include <condition_variable>
 #include <mutex>
 #include <shared_mutex>
+#include <thread>
 
 #include "cluster/base/lock_rank.h"
 
@@ -116,6 +117,15 @@ class CLUSTER_THREAD_ATTRIBUTE(capability("mutex")) Mutex
     mutex_.lock();
     Locked();
   }
+  // Lets other threads run once before it blocks.
+  void LockOrYield() CLUSTER_ACQUIRE() {
+    BeforeLock();
+    if (!mutex_.try_lock()) {
+      std::this_thread::yield();
+      mutex_.lock();
+    }
+    Locked();
+  }
   // In any order, since it does not wait.
   bool TryLock() CLUSTER_TRY_ACQUIRE(true) {
     if (!mutex_.try_lock()) return false;
@@ -173,6 +183,11 @@ class CLUSTER_THREAD_ATTRIBUTE(scoped_lockable) MutexLock {
  public:
   explicit MutexLock(Mutex* mutex) CLUSTER_ACQUIRE(mutex) : mutex_(mutex) {
     mutex_->Lock();
+  }
+  // Lets other threads run once before it blocks.
+  enum Yield { kYield };
+  MutexLock(Mutex* mutex, Yield) CLUSTER_ACQUIRE(mutex) : mutex_(mutex) {
+    mutex_->LockOrYield();
   }
   // Of a mutex that the thread has locked already.
   MutexLock(Mutex* mutex, std::adopt_lock_t) CLUSTER_REQUIRES(mutex)

@@ -52,7 +52,7 @@ void Broadcaster::CountDirect() {
   if (direct_.fetch_add(1, std::memory_order_relaxed) + 1 < kDirectMin) return;
   direct_.store(0, std::memory_order_relaxed);
   if (!AllGather()) return;
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   if (!stopped_) open_.store(true, std::memory_order_release);
 }
 
@@ -65,7 +65,7 @@ bool Broadcaster::AllGather() const {
 
 // False: the envelope is to be sent directly, and nothing waits here.
 bool Broadcaster::Gather(const EnvelopeView& envelope) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   if (!open()) return false;
   const std::size_t bytes_max = config_.codec->RecordBytesMax(envelope);
   const bool gathers =
@@ -115,7 +115,7 @@ void Broadcaster::HandOverClosed() {
 }
 
 void Broadcaster::Close() {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   HandOver();
   open_.store(false, std::memory_order_release);
   direct_.store(0, std::memory_order_relaxed);
@@ -123,7 +123,7 @@ void Broadcaster::Close() {
 
 void Broadcaster::Stop() {
   {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     stopped_ = true;
   }
   Close();
@@ -131,7 +131,7 @@ void Broadcaster::Stop() {
 
 void Broadcaster::OnRoom() {
   if (!waiting_.load(std::memory_order_acquire) || AllGather()) return;
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   HandOverLater();
 }
 

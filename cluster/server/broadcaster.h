@@ -27,9 +27,9 @@
 
 #include <atomic>
 #include <cstddef>
-#include <mutex>
 #include <vector>
 
+#include "cluster/base/mutex.h"
 #include "cluster/server/peer_table.h"
 #include "cluster/server/reliable_peer.h"
 #include "cluster/session/link_config.h"
@@ -62,9 +62,9 @@ class Broadcaster {
   bool Gather(const EnvelopeView& envelope);
   void CountDirect();
   bool AllGather() const;
-  void HandOver();
-  void HandOverClosed();
-  void HandOverLater();
+  void HandOver() CLUSTER_REQUIRES(mutex_);
+  void HandOverClosed() CLUSTER_REQUIRES(mutex_);
+  void HandOverLater() CLUSTER_REQUIRES(mutex_);
 
   const LinkConfig config_;
   const std::size_t batch_bytes_;
@@ -73,16 +73,16 @@ class Broadcaster {
 
   std::atomic<int> direct_{0};  // broadcasts in a row that did not gather here
 
-  std::mutex mutex_;  // guards the rest; the atomics are read without it
-  std::atomic<bool> open_{false};
-  std::atomic<bool> waiting_{false};  // batch_ has records
-  bool stopped_ = false;
-  OpenBatch batch_;
-  // What was in it, on its way to the peers, of which so many have it. Empty, but
-  // where HandOver ran out of memory.
-  Batch closed_;
-  EncodeState encode_;  // after its last record
-  std::size_t closed_taken_ = 0;
+  Mutex mutex_{LockRank::kBroadcaster};
+  std::atomic<bool> open_{false};     // written under mutex_
+  std::atomic<bool> waiting_{false};  // batch_ has records; likewise
+  bool stopped_ CLUSTER_GUARDED_BY(mutex_) = false;
+  OpenBatch batch_ CLUSTER_GUARDED_BY(mutex_);
+  // The former content of batch_, on its way to the peers, of which closed_taken_
+  // have it. Empty, except after HandOver ran out of memory.
+  Batch closed_ CLUSTER_GUARDED_BY(mutex_);
+  EncodeState encode_ CLUSTER_GUARDED_BY(mutex_);  // after its last record
+  std::size_t closed_taken_ CLUSTER_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace cluster

@@ -43,32 +43,23 @@ void ReliablePeer::NewLink() {
 
 // With a new link: its epoch and nonces are of this process too.
 void ReliablePeer::Begin(std::uint64_t incarnation) {
-  const std::unique_lock<std::mutex> lock = Touch();
+  MutexLock lock(&mutex_);
+  Touch();
   config_.incarnation = incarnation;
   if (link_ != nullptr) NewLink();
 }
 
-// For all that may give the link something to do in time.
-std::unique_lock<std::mutex> ReliablePeer::Touch() {
-  std::unique_lock<std::mutex> lock(mutex_);
-  idle_until_ns_.store(kNotIdle, std::memory_order_relaxed);
-  return lock;
-}
-
-// And tells those who wait for a change, after it: they would wake up to wait
-// for the lock.
-void ReliablePeer::Release(std::unique_lock<std::mutex> lock) {
-  const bool awaited = waiters_ > 0;
-  lock.unlock();
-  if (awaited) changed_.notify_all();
+void ReliablePeer::TellChange(bool awaited) {
+  if (awaited) changed_.NotifyAll();
   config_.memory->Changed();
 }
 
 absl::Status ReliablePeer::Connect(const std::string& address) {
-  std::lock_guard<std::mutex> dial(dial_);
+  MutexLock dial_lock(&dial_mutex_);
   std::uint64_t generation;
   {
-    const std::unique_lock<std::mutex> lock = Touch();
+    MutexLock lock(&mutex_);
+    Touch();
     address_ = address;
     generation = generations_.Draw();
     dialled_ = reported_ = MonotonicNow();
@@ -76,12 +67,12 @@ absl::Status ReliablePeer::Connect(const std::string& address) {
   return Dial(address, generation);
 }
 
-// With dial_ held.
 absl::Status ReliablePeer::Dial(const std::string& address,
                                 std::uint64_t generation) {
   absl::Status status = transport_->Connect(id(), address, generation);
   if (!status.ok()) return status;
-  const std::unique_lock<std::mutex> lock = Touch();
+  MutexLock lock(&mutex_);
+  Touch();
   // From here on nothing is heard of the connection before, nor of its end.
   if (!generations_.Heard(generation) && link_ != nullptr &&
       link_->connected()) {
@@ -92,18 +83,22 @@ absl::Status ReliablePeer::Dial(const std::string& address,
 }
 
 void ReliablePeer::Leave() {
-  std::unique_lock<std::mutex> lock = Touch();
+  MutexLock lock(&mutex_);
+  Touch();
   if (link_ == nullptr) return;
   left_ = true;
   link_->SayGoodbye(GoodbyeReason::kStopped);
   Pump();
   link_->Abandon(DropReason::kStopped);
-  Release(std::move(lock));
+  const bool awaited = waiters_ > 0;
+  lock.Unlock();
+  TellChange(awaited);
 }
 
 PeerStats ReliablePeer::Remove() {
-  std::lock_guard<std::mutex> dial(dial_);
-  std::unique_lock<std::mutex> lock = Touch();
+  MutexLock dial_lock(&dial_mutex_);
+  MutexLock lock(&mutex_);
+  Touch();
   if (link_ == nullptr) return retired_;
   link_->SayGoodbye(GoodbyeReason::kRemovedYou);
   Pump();
@@ -120,13 +115,16 @@ PeerStats ReliablePeer::Remove() {
   Serve(kNobody);
   inbox_->PushEvent(std::move(event));
   const PeerStats counters = retired_;
-  Release(std::move(lock));
+  const bool awaited = waiters_ > 0;
+  lock.Unlock();
+  TellChange(awaited);
   return counters;
 }
 
 void ReliablePeer::Join(int id, const PeerStats& before) {
-  std::lock_guard<std::mutex> dial(dial_);
-  const std::unique_lock<std::mutex> lock = Touch();
+  MutexLock dial_lock(&dial_mutex_);
+  MutexLock lock(&mutex_);
+  Touch();
   config_.peer_id = id;
   retired_ = before;
   retired_.peer = id;
@@ -137,7 +135,8 @@ void ReliablePeer::Join(int id, const PeerStats& before) {
 }
 
 void ReliablePeer::OnConnected(int id, std::uint64_t generation) {
-  const std::unique_lock<std::mutex> lock = Touch();
+  MutexLock lock(&mutex_);
+  Touch();
   if (!Serves(id) || !generations_.Hear(generation)) return;
   reported_ = MonotonicNow();
   if (generation == watchdog_generation_) {
@@ -150,7 +149,8 @@ void ReliablePeer::OnConnected(int id, std::uint64_t generation) {
 
 void ReliablePeer::OnDisconnected(int id, std::uint64_t generation,
                                   absl::string_view reason) {
-  const std::unique_lock<std::mutex> lock = Touch();
+  MutexLock lock(&mutex_);
+  Touch();
   if (!Serves(id) || !generations_.Hear(generation)) return;
   reported_ = MonotonicNow();
   if (generation == watchdog_generation_) watchdog_generation_ = 0;
@@ -158,7 +158,8 @@ void ReliablePeer::OnDisconnected(int id, std::uint64_t generation,
 }
 
 void ReliablePeer::OnWritable(int id) {
-  const std::unique_lock<std::mutex> lock = Touch();
+  MutexLock lock(&mutex_);
+  Touch();
   if (!Serves(id)) return;
   link_->OnWritable();
   Pump();
@@ -166,20 +167,24 @@ void ReliablePeer::OnWritable(int id) {
 
 bool ReliablePeer::OnFrame(const FrameHeader& header, Slice body,
                            bool* may_pump) {
-  std::unique_lock<std::mutex> lock = Touch();
+  MutexLock lock(&mutex_);
+  Touch();
   if (!Serves(static_cast<int>(header.sender_id))) return false;
   *may_pump = false;
   if (left_) return true;  // it knows no more of what it has sent
   link_->OnFrame(header, std::move(body), MonotonicNow());
   *may_pump = link_->Due();
-  Release(std::move(lock));
+  const bool awaited = waiters_ > 0;
+  lock.Unlock();
+  TellChange(awaited);
   inbox_->WakeReader();
   return true;
 }
 
 bool ReliablePeer::OnForeignVersion(const FrameHeader& header) {
   {
-    const std::unique_lock<std::mutex> lock = Touch();
+    MutexLock lock(&mutex_);
+    Touch();
     if (!Serves(static_cast<int>(header.sender_id))) return false;
     if (left_) return true;
     link_->OnForeignVersion(header, MonotonicNow());
@@ -190,11 +195,14 @@ bool ReliablePeer::OnForeignVersion(const FrameHeader& header) {
 }
 
 void ReliablePeer::OnDrained() {
-  std::unique_lock<std::mutex> lock = Touch();
+  MutexLock lock(&mutex_);
+  Touch();
   if (link_ == nullptr) return;
   Pump();
   // What left made room in the queue.
-  Release(std::move(lock));
+  const bool awaited = waiters_ > 0;
+  lock.Unlock();
+  TellChange(awaited);
 }
 
 bool ReliablePeer::Tick(absl::Time now) {
@@ -205,7 +213,7 @@ bool ReliablePeer::Tick(absl::Time now) {
   bool busy = false;
   bool pushed = false;
   {
-    std::unique_lock<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     if (link_ == nullptr) {
       // Until Join.
       idle_until_ns_.store(std::numeric_limits<std::int64_t>::max(),
@@ -213,7 +221,10 @@ bool ReliablePeer::Tick(absl::Time now) {
       return false;
     }
     pushed_ = tick_wanted_ = false;
-    OrAtNextTick([&] { link_->Tick(now); });
+    OrAtNextTick([&] {
+      mutex_.AssertHeld();
+      link_->Tick(now);
+    });
     Pump();
     busy = link_->Busy() || tick_wanted_;
     if (!busy) {
@@ -236,7 +247,9 @@ bool ReliablePeer::Tick(absl::Time now) {
       redial = by_watchdog = true;
       dialled_ = reported_ = now;
     }
-    Release(std::move(lock));
+    const bool awaited = waiters_ > 0;
+    lock.Unlock();
+    TellChange(awaited);
   }
   if (pushed) callbacks_->Wake();
   if (redial) Redial(by_watchdog);
@@ -244,11 +257,11 @@ bool ReliablePeer::Tick(absl::Time now) {
 }
 
 void ReliablePeer::Redial(bool by_watchdog) {
-  std::lock_guard<std::mutex> dial(dial_);
+  MutexLock dial_lock(&dial_mutex_);
   std::string address;
   std::uint64_t generation;
   {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     // Removed since, or its connection came.
     if (address_.empty() || (by_watchdog && link_->connected())) return;
     address = address_;
@@ -267,7 +280,7 @@ absl::Duration ReliablePeer::SilenceMax() const {
 }
 
 PeerStats ReliablePeer::Stats() const {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   if (link_ == nullptr) return retired_;
   PeerStats stats = link_->Stats();
   AddCounters(retired_, &stats);
@@ -277,7 +290,8 @@ PeerStats ReliablePeer::Stats() const {
 void ReliablePeer::OnConsumed(const Arrival& arrival) {
   bool pushed = false;
   {
-    const std::unique_lock<std::mutex> lock = Touch();
+    MutexLock lock(&mutex_);
+    Touch();
     if (!Serves(arrival.sender)) return;
     pushed_ = false;
     link_->Consumed(arrival.session, arrival.sequence);
@@ -298,7 +312,8 @@ void ReliablePeer::OnBadRecords(const Arrival& arrival, RefusalReason reason,
 void ReliablePeer::RejectRecords(const Arrival& arrival, RefusalReason reason,
                                  absl::string_view text) {
   {
-    const std::unique_lock<std::mutex> lock = Touch();
+    MutexLock lock(&mutex_);
+    Touch();
     // The peer was removed while its frame was on its way through the server.
     if (!Serves(arrival.sender)) return rejections_->Count(reason);
     link_->RejectRecords(arrival.session, reason, text);
@@ -313,11 +328,13 @@ void ReliablePeer::RejectRecords(const Arrival& arrival, RefusalReason reason,
 }
 
 void ReliablePeer::OnArrival(Arrival arrival) {
+  mutex_.AssertHeld();
   pushed_ = true;
   inbox_->Push(this, std::move(arrival));
 }
 
 void ReliablePeer::OnLinkEvent(PeerEvent event) {
+  mutex_.AssertHeld();
   pushed_ = true;
   inbox_->PushEvent(std::move(event));
 }

@@ -14,15 +14,14 @@
 #define CLUSTER_SERVER_RELIABLE_PEER_H_
 
 #include <atomic>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <new>
 #include <string>
 
 #include "absl/types/optional.h"
+#include "cluster/base/mutex.h"
 #include "cluster/server/callbacks.h"
 #include "cluster/server/generations.h"
 #include "cluster/server/inbox.h"
@@ -101,38 +100,43 @@ class ReliablePeer : public Peer, public ArrivalSource, private LinkSink {
   void OnArrival(Arrival arrival) override;
   void OnLinkEvent(PeerEvent event) override;
 
-  std::unique_lock<std::mutex> Touch();
+  // Call it before anything that may give the link something to do in time.
+  void Touch() CLUSTER_REQUIRES(mutex_) {
+    idle_until_ns_.store(kNotIdle, std::memory_order_relaxed);
+  }
   // Whether it serves that member, in a server that has not left.
-  bool Takes(int id) const {
+  bool Takes(int id) const CLUSTER_REQUIRES(mutex_) {
     return link_ != nullptr && !left_ && config_.peer_id == id;
   }
-  bool Serves(int id) const {
+  bool Serves(int id) const CLUSTER_REQUIRES(mutex_) {
     return link_ != nullptr && config_.peer_id == id;
   }
-  void NewLink();
+  void NewLink() CLUSTER_REQUIRES(mutex_);
   void RejectRecords(const Arrival& arrival, RefusalReason reason,
                      absl::string_view text);
-  absl::Status Dial(const std::string& address, std::uint64_t generation);
-  void Redial(bool by_watchdog);
+  absl::Status Dial(const std::string& address, std::uint64_t generation)
+      CLUSTER_REQUIRES(dial_mutex_);
+  void Redial(bool by_watchdog) CLUSTER_EXCLUDES(dial_mutex_);
   absl::Duration SilenceMax() const;
-  void Release(std::unique_lock<std::mutex> lock);
+  // Call it after the mutex is unlocked: a waiter would wake up to wait for that.
+  // `awaited`: there was a waiter.
+  void TellChange(bool awaited) CLUSTER_EXCLUDES(mutex_);
 
   // Sending (reliable_peer_send.cc).
   void Transmit();
-  // With the lock held.
-  void Pump();
-  bool GiveToTransport(const Frame& frame);
-  // With the lock held. What there is no memory for is left to the next tick.
+  void Pump() CLUSTER_REQUIRES(mutex_);
+  bool GiveToTransport(const Frame& frame) CLUSTER_REQUIRES(mutex_);
+  // Leaves the step to the next tick if there is no memory for it.
   template <typename Step>
-  void OrAtNextTick(Step step) {
+  void OrAtNextTick(Step step) CLUSTER_REQUIRES(mutex_) {
     try {
       step();
     } catch (const std::bad_alloc&) {
       tick_wanted_ = true;
     }
   }
-  // Wakes whoever waits for what was dropped.
-  void TellDrops();
+  // Wakes threads that wait for envelopes which were dropped.
+  void TellDrops() CLUSTER_REQUIRES(mutex_);
   template <typename Predicate>
   bool WaitUntil(std::chrono::steady_clock::time_point deadline,
                  Predicate predicate);
@@ -145,31 +149,33 @@ class ReliablePeer : public Peer, public ArrivalSource, private LinkSink {
 
   static constexpr std::int64_t kNotIdle = 0;
 
-  // Held over the transport's Connect, and taken before mutex_: whoever removes
-  // the peer, or says where else it is, is not followed by a dial of before.
-  std::mutex dial_;
+  // Held over the transport's Connect. So no dial of before follows a removal or
+  // a change of the address.
+  Mutex dial_mutex_{LockRank::kPeerDial};
 
-  // Before this, a Tick would find nothing to do. Written under the lock; read
+  // Before this, a Tick would find nothing to do. Written under mutex_; read
   // without it, so that an idle link is not even looked at.
   std::atomic<std::int64_t> idle_until_ns_{kNotIdle};
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;
-  int waiters_ = 0;
-  SendQueue queue_;               // open while there is a link
-  std::unique_ptr<Link> link_;    // null while it serves nobody
-  std::uint64_t drops_told_ = 0;  // of link_
-  PeerStats retired_;             // of the links before
-  std::string address_;
-  absl::Time dialled_ = absl::InfinitePast();
-  Generations generations_;
-  // When the transport last reported a connection or an attempt, or was told to
-  // dial.
-  absl::Time reported_ = absl::InfinitePast();
-  // Of the watchdog's dial of which nothing was heard yet; 0: none.
-  std::uint64_t watchdog_generation_ = 0;
-  bool pushed_ = false;       // to the inbox, by the call that holds mutex_
-  bool tick_wanted_ = false;  // something is left to the next tick
-  bool left_ = false;         // the server stops
+  mutable Mutex mutex_{LockRank::kPeer};
+  CondVar changed_;
+  int waiters_ CLUSTER_GUARDED_BY(mutex_) = 0;
+  SendQueue queue_;  // open while there is a link
+  // Null while it serves nobody.
+  std::unique_ptr<Link> link_ CLUSTER_GUARDED_BY(mutex_);
+  std::uint64_t drops_told_ CLUSTER_GUARDED_BY(mutex_) = 0;  // of link_
+  PeerStats retired_ CLUSTER_GUARDED_BY(mutex_);  // of the links before
+  std::string address_ CLUSTER_GUARDED_BY(mutex_);
+  absl::Time dialled_ CLUSTER_GUARDED_BY(mutex_) = absl::InfinitePast();
+  Generations generations_ CLUSTER_GUARDED_BY(mutex_);
+  // The transport's last report of a connection or an attempt, or the last dial.
+  absl::Time reported_ CLUSTER_GUARDED_BY(mutex_) = absl::InfinitePast();
+  // Of the watchdog's dial without a report yet; else 0.
+  std::uint64_t watchdog_generation_ CLUSTER_GUARDED_BY(mutex_) = 0;
+  // To the inbox, by the call that holds mutex_.
+  bool pushed_ CLUSTER_GUARDED_BY(mutex_) = false;
+  // Something is left to the next tick.
+  bool tick_wanted_ CLUSTER_GUARDED_BY(mutex_) = false;
+  bool left_ CLUSTER_GUARDED_BY(mutex_) = false;  // the server stops
 };
 
 }  // namespace cluster

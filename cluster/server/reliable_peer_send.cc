@@ -28,14 +28,16 @@ void ReliablePeer::SendShared(const Batch& batch, const EncodeState& encode) {
 
 // What the session waits for is in the queue.
 void ReliablePeer::Transmit() {
-  const std::unique_lock<std::mutex> lock = Touch();
+  MutexLock lock(&mutex_);
+  Touch();
   if (link_ != nullptr && !left_) Pump();
 }
 
-// With the lock held. Ends when there is no next frame, so that the queue knows
+// Ends when there is no next frame, so that the queue knows
 // what the session waits for; or when the transport takes no more.
 void ReliablePeer::Pump() {
   OrAtNextTick([this] {
+    mutex_.AssertHeld();
     const absl::Time now = MonotonicNow();
     Frame frame;
     while (link_->NextFrame(now, &frame) && GiveToTransport(frame)) {
@@ -61,15 +63,15 @@ bool ReliablePeer::GiveToTransport(const Frame& frame) {
 void ReliablePeer::TellDrops() {
   if (waiters_ == 0) return;
   const std::uint64_t dropped = link_->dropped();
-  if (std::exchange(drops_told_, dropped) != dropped) changed_.notify_all();
+  if (std::exchange(drops_told_, dropped) != dropped) changed_.NotifyAll();
 }
 
 template <typename Predicate>
 bool ReliablePeer::WaitUntil(std::chrono::steady_clock::time_point deadline,
                              Predicate predicate) {
-  std::unique_lock<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   ++waiters_;
-  const bool done = changed_.wait_until(lock, deadline, predicate);
+  const bool done = changed_.WaitUntil(&mutex_, deadline, predicate);
   --waiters_;
   return done;
 }
@@ -93,7 +95,8 @@ bool ReliablePeer::WaitForRoom(int id, const EnvelopeView& envelope,
 }
 
 SendMark ReliablePeer::BeginFlush(int id) {
-  const std::unique_lock<std::mutex> lock = Touch();
+  MutexLock lock(&mutex_);
+  Touch();
   if (!Serves(id)) return {};
   const SendMark mark = queue_.Mark();
   if (!link_->Settled(mark)) {
@@ -105,13 +108,16 @@ SendMark ReliablePeer::BeginFlush(int id) {
 
 bool ReliablePeer::WaitFlushed(const SendMark& mark,
                                std::chrono::steady_clock::time_point deadline) {
-  return WaitUntil(deadline,
-                   [&] { return link_ == nullptr || link_->Settled(mark); });
+  return WaitUntil(deadline, [&] {
+    mutex_.AssertHeld();
+    return link_ == nullptr || link_->Settled(mark);
+  });
 }
 
 bool ReliablePeer::WaitReceived(
     std::chrono::steady_clock::time_point deadline) {
   return WaitUntil(deadline, [this] {
+    mutex_.AssertHeld();
     // One that was there and went will hardly come back in time; one that was
     // not there yet may be about to.
     return link_ == nullptr || link_->AllReceived() ||

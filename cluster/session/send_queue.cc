@@ -120,7 +120,7 @@ SendOutcome SendQueue::Room(Lane lane, std::size_t bytes, std::size_t headers) {
 }
 
 SendOutcome SendQueue::MayAppend(int peer, const EnvelopeView& envelope) {
-  const auto lock = Lock();
+  const MutexLock lock(&mutex_, MutexLock::kYield);
   const SendOutcome checked = Check(peer, envelope);
   return checked == SendOutcome::kAccepted
              ? Room(envelope.lane, config_.codec->RecordBytesMax(envelope))
@@ -137,7 +137,7 @@ Appended SendQueue::AppendChecked(int peer, const EnvelopeView& envelope) {
   const std::size_t bytes_max = config_.codec->RecordBytesMax(envelope);
   if (envelope.payload.size() > lone_bytes_ || bytes_max > chunk_bytes_)
     return AppendLarge(peer, envelope, nullptr);
-  const auto lock = Lock();
+  const MutexLock lock(&mutex_, MutexLock::kYield);
   const SendOutcome checked = Check(peer, envelope);
   if (checked != SendOutcome::kAccepted) return {checked};
   const SendOutcome room = Room(envelope.lane, bytes_max);
@@ -173,7 +173,7 @@ Appended SendQueue::AppendLarge(int peer, const EnvelopeView& envelope,
   const std::size_t headers =
       batch.large ? batch.body_bytes / batch.chunk_bytes * kFrameChargeBytes
                   : 0;
-  const auto lock = Lock();
+  const MutexLock lock(&mutex_, MutexLock::kYield);
   const SendOutcome checked = Check(peer, envelope);
   if (checked != SendOutcome::kAccepted) return {checked};
   LaneQueue& queue = At(batch.lane);
@@ -191,7 +191,7 @@ Appended SendQueue::AppendLarge(int peer, const EnvelopeView& envelope,
 
 // Whether it is worth encoding.
 SendOutcome SendQueue::MayAppendLarge(int peer, const EnvelopeView& envelope) {
-  const auto lock = Lock();
+  const MutexLock lock(&mutex_, MutexLock::kYield);
   const SendOutcome checked = Check(peer, envelope);
   if (checked != SendOutcome::kAccepted ||
       config_.overflow == Overflow::kDropOldest)
@@ -202,7 +202,7 @@ SendOutcome SendQueue::MayAppendLarge(int peer, const EnvelopeView& envelope) {
 // A few records in a buffer of their own would be a frame of their own too:
 // they are copied.
 bool SendQueue::AppendShared(const Batch& batch, const EncodeState& encode) {
-  const auto lock = Lock();
+  const MutexLock lock(&mutex_, MutexLock::kYield);
   if (peer_ == kNobody) return false;
   LaneQueue& queue = At(batch.lane);
   unchecked_bytes_ = 0;
@@ -217,7 +217,7 @@ bool SendQueue::AppendShared(const Batch& batch, const EncodeState& encode) {
 }
 
 bool SendQueue::Gathers(std::size_t bytes) {
-  const auto lock = Lock();
+  const MutexLock lock(&mutex_, MutexLock::kYield);
   if (peer_ == kNobody) return true;
   const LaneQueue& queue = At(kGatheringLane);
   if (queue.want == Want::kAny ||
@@ -309,7 +309,7 @@ void SendQueue::DropFront(LaneQueue* queue) {
 }
 
 void SendQueue::Open(int peer, MemoryShare* share) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   peer_ = peer;
   share_ = share;
   payload_bytes_max_ = config_.payload_bytes_max;
@@ -320,7 +320,7 @@ void SendQueue::Open(int peer, MemoryShare* share) {
 }
 
 void SendQueue::Close(DropReason reason) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   for (LaneQueue& queue : lanes_) {
     Drop(reason, queue.envelopes());
     queue.accepted += queue.open.batch().records;
@@ -339,14 +339,14 @@ void SendQueue::Close(DropReason reason) {
 
 void SendQueue::SetPeerLimits(std::size_t payload_bytes_max,
                               std::uint64_t features) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   payload_bytes_max_ = std::min(config_.payload_bytes_max, payload_bytes_max);
   small_bytes_max_ = std::min(payload_bytes_max_, lone_bytes_);
   features_ = features;
 }
 
 void SendQueue::WantNothing() {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   for (LaneQueue& queue : lanes_) {
     queue.want = Want::kNothing;
     queue.told = true;
@@ -354,7 +354,7 @@ void SendQueue::WantNothing() {
 }
 
 void SendQueue::SetTransmitted(std::size_t bytes) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   transmitted_bytes_ = bytes;
   unchecked_bytes_ = 0;
   if (share_ != nullptr) share_->Trim(Held());
@@ -364,7 +364,7 @@ absl::optional<SendQueue::Taken> SendQueue::Take(
     absl::FunctionRef<Want(Lane lane, std::size_t body_bytes)> want) {
   absl::optional<Taken> taken;
   {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(&mutex_);
     if (recycled_.buffer != nullptr) spare_ = std::exchange(recycled_, Batch());
     LaneQueue* const queue = Pick(want);
     if (queue == nullptr) return taken;
@@ -483,7 +483,7 @@ void SendQueue::Finish(Batch* batch) {
 }
 
 void SendQueue::Restart() {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   for (LaneQueue& queue : lanes_) {
     if (!queue.closed.empty()) queue.closed.front().cut_bytes = 0;
   }
@@ -492,7 +492,7 @@ void SendQueue::Restart() {
 // The chunks of one record share its buffer: it goes back once, and not at all
 // if it is still there.
 void SendQueue::PutBack(Batch batch) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   LaneQueue& queue = At(batch.lane);
   if (!queue.empty() && queue.front().buffer == batch.buffer) return;
   batch.cut_bytes = 0;
@@ -504,7 +504,7 @@ void SendQueue::PutBack(Batch batch) {
 }
 
 SendMark SendQueue::Mark() const {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   SendMark mark{};
   for (Lane lane : kLanesByUrgency)
     mark[static_cast<std::size_t>(lane)] = At(lane).last_ordinal();
@@ -518,30 +518,31 @@ std::uint64_t SendQueue::Accepted() const {
 }
 
 bool SendQueue::Passed(const SendMark& mark) const {
-  std::lock_guard<std::mutex> lock(mutex_);
-  return std::all_of(
-      kLanesByUrgency.begin(), kLanesByUrgency.end(), [&](Lane lane) {
-        return At(lane).front_ordinal() > mark[static_cast<std::size_t>(lane)];
-      });
+  MutexLock lock(&mutex_);
+  for (Lane lane : kLanesByUrgency) {
+    if (At(lane).front_ordinal() <= mark[static_cast<std::size_t>(lane)])
+      return false;
+  }
+  return true;
 }
 
 bool SendQueue::Empty() const {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   return bytes_ == 0;
 }
 
 std::size_t SendQueue::held_bytes() const {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   return Held();
 }
 
 std::uint64_t SendQueue::dropped() const {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   return std::accumulate(dropped_.begin(), dropped_.end(), std::uint64_t{0});
 }
 
 void SendQueue::AddTo(PeerStats* stats) const {
-  std::lock_guard<std::mutex> lock(mutex_);
+  MutexLock lock(&mutex_);
   stats->accepted += Accepted() - accepted_before_;
   stats->memory_refused += memory_refused_;
   for (const LaneQueue& queue : lanes_) stats->queued += queue.envelopes();

@@ -31,13 +31,12 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <mutex>
-#include <thread>
 #include <utility>
 
 #include "absl/base/optimization.h"
 #include "absl/functional/function_ref.h"
 #include "absl/types/optional.h"
+#include "cluster/base/mutex.h"
 #include "cluster/base/ring.h"
 #include "cluster/codec/codec.h"
 #include "cluster/envelope.h"
@@ -202,41 +201,49 @@ class SendQueue {
     }
   };
 
-  LaneQueue& At(Lane lane) { return lanes_[static_cast<std::size_t>(lane)]; }
-  const LaneQueue& At(Lane lane) const {
+  LaneQueue& At(Lane lane) CLUSTER_REQUIRES(mutex_) {
+    return lanes_[static_cast<std::size_t>(lane)];
+  }
+  const LaneQueue& At(Lane lane) const CLUSTER_REQUIRES(mutex_) {
     return lanes_[static_cast<std::size_t>(lane)];
   }
 
-  std::unique_lock<std::mutex> Lock();
   Appended AppendChecked(int peer, const EnvelopeView& envelope);
   SendOutcome MayAppendLarge(int peer, const EnvelopeView& envelope);
   void Finish(Batch* batch);
 
-  // With the mutex held.
-  SendOutcome Check(int peer, const EnvelopeView& envelope) const;
-  bool HasRoom(Lane lane, std::size_t bytes) const;
-  SendOutcome Room(Lane lane, std::size_t bytes, std::size_t headers = 0);
-  SendOutcome Refuse(SendOutcome outcome);
+  SendOutcome Check(int peer, const EnvelopeView& envelope) const
+      CLUSTER_REQUIRES(mutex_);
+  bool HasRoom(Lane lane, std::size_t bytes) const CLUSTER_REQUIRES(mutex_);
+  SendOutcome Room(Lane lane, std::size_t bytes, std::size_t headers = 0)
+      CLUSTER_REQUIRES(mutex_);
+  SendOutcome Refuse(SendOutcome outcome) CLUSTER_REQUIRES(mutex_);
   SendOutcome MakeRoom(Lane newcomer, std::size_t bytes, std::size_t headers,
-                       bool* dropped);
-  std::size_t DroppableFor(Lane newcomer) const;
-  bool MayDropFor(Lane newcomer, Lane lane) const;
-  void DropOldestFor(Lane newcomer);
-  void DropFront(LaneQueue* queue);
-  void Drop(DropReason reason, std::uint64_t envelopes) {
+                       bool* dropped) CLUSTER_REQUIRES(mutex_);
+  std::size_t DroppableFor(Lane newcomer) const CLUSTER_REQUIRES(mutex_);
+  bool MayDropFor(Lane newcomer, Lane lane) const CLUSTER_REQUIRES(mutex_);
+  void DropOldestFor(Lane newcomer) CLUSTER_REQUIRES(mutex_);
+  void DropFront(LaneQueue* queue) CLUSTER_REQUIRES(mutex_);
+  void Drop(DropReason reason, std::uint64_t envelopes)
+      CLUSTER_REQUIRES(mutex_) {
     dropped_[static_cast<std::size_t>(reason)] += envelopes;
   }
-  void PushClosed(Batch batch, LaneQueue* queue);
-  void CloseOpen(LaneQueue* queue);
+  void PushClosed(Batch batch, LaneQueue* queue) CLUSTER_REQUIRES(mutex_);
+  void CloseOpen(LaneQueue* queue) CLUSTER_REQUIRES(mutex_);
   bool AppendOpen(const EnvelopeView& envelope, std::size_t bytes_max,
-                  LaneQueue* queue);
-  bool Tells(LaneQueue* queue);
-  LaneQueue* Pick(absl::FunctionRef<Want(Lane, std::size_t)> want);
-  bool DropUnfit(LaneQueue* queue);
-  void TakeFront(LaneQueue* queue, SendWindow::Sent* sent);
-  void TakeChunk(LaneQueue* queue, SendWindow::Sent* sent);
-  std::size_t Held() const { return bytes_ + transmitted_bytes_; }
-  std::uint64_t Accepted() const;
+                  LaneQueue* queue) CLUSTER_REQUIRES(mutex_);
+  bool Tells(LaneQueue* queue) CLUSTER_REQUIRES(mutex_);
+  LaneQueue* Pick(absl::FunctionRef<Want(Lane, std::size_t)> want)
+      CLUSTER_REQUIRES(mutex_);
+  bool DropUnfit(LaneQueue* queue) CLUSTER_REQUIRES(mutex_);
+  void TakeFront(LaneQueue* queue, SendWindow::Sent* sent)
+      CLUSTER_REQUIRES(mutex_);
+  void TakeChunk(LaneQueue* queue, SendWindow::Sent* sent)
+      CLUSTER_REQUIRES(mutex_);
+  std::size_t Held() const CLUSTER_REQUIRES(mutex_) {
+    return bytes_ + transmitted_bytes_;
+  }
+  std::uint64_t Accepted() const CLUSTER_REQUIRES(mutex_);
 
   const LinkConfig& config_;
   const std::size_t lone_bytes_;   // a payload over this is large
@@ -247,37 +254,25 @@ class SendQueue {
   Batch recycled_;
 
   // Away from what the session writes.
-  alignas(64) mutable std::mutex mutex_;  // guards the rest
-  int peer_;
-  std::size_t bytes_ = 0;  // of all lanes
+  alignas(64) mutable Mutex mutex_{LockRank::kSendQueue};
+  int peer_ CLUSTER_GUARDED_BY(mutex_);
+  std::size_t bytes_ CLUSTER_GUARDED_BY(mutex_) = 0;  // of all lanes
   // So many may be appended before the bounds are looked at again: once a frame,
   // and not for every envelope.
-  std::size_t unchecked_bytes_ = 0;
-  std::size_t small_bytes_max_ =
-      0;                           // a payload up to this is allowed, not large
-  std::size_t payload_bytes_max_;  // own and the peer's
-  std::size_t transmitted_bytes_ = 0;
-  Batch spare_;  // has a buffer, or none
-  MemoryShare* share_ = nullptr;
-  std::array<LaneQueue, kLanes> lanes_;
-  std::uint64_t features_ = 0;         // of the peer
-  std::uint64_t accepted_before_ = 0;  // Open
-  std::uint64_t memory_refused_ = 0;
-  std::array<std::uint64_t, kDropReasons> dropped_{};
+  std::size_t unchecked_bytes_ CLUSTER_GUARDED_BY(mutex_) = 0;
+  // A payload up to this is allowed, and not large.
+  std::size_t small_bytes_max_ CLUSTER_GUARDED_BY(mutex_) = 0;
+  // Own and the peer's.
+  std::size_t payload_bytes_max_ CLUSTER_GUARDED_BY(mutex_);
+  std::size_t transmitted_bytes_ CLUSTER_GUARDED_BY(mutex_) = 0;
+  Batch spare_ CLUSTER_GUARDED_BY(mutex_);  // has a buffer, or none
+  MemoryShare* share_ CLUSTER_GUARDED_BY(mutex_) = nullptr;
+  std::array<LaneQueue, kLanes> lanes_ CLUSTER_GUARDED_BY(mutex_);
+  std::uint64_t features_ CLUSTER_GUARDED_BY(mutex_) = 0;         // of the peer
+  std::uint64_t accepted_before_ CLUSTER_GUARDED_BY(mutex_) = 0;  // Open
+  std::uint64_t memory_refused_ CLUSTER_GUARDED_BY(mutex_) = 0;
+  std::array<std::uint64_t, kDropReasons> dropped_ CLUSTER_GUARDED_BY(mutex_){};
 };
-
-// The mutex is held for some hundred instructions. A sender that finds it taken
-// lets other threads run once before it blocks: with more threads than
-// processors that is of more use than to sleep at once, which costs the holder
-// a system call too. With four threads that send to one peer on two processors
-// it was a tenth of all CPU time.
-inline std::unique_lock<std::mutex> SendQueue::Lock() {
-  std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
-  if (ABSL_PREDICT_TRUE(lock.owns_lock())) return lock;
-  std::this_thread::yield();
-  lock.lock();
-  return lock;
-}
 
 inline bool SendQueue::AppendOpen(const EnvelopeView& envelope,
                                   std::size_t bytes_max, LaneQueue* queue) {
@@ -288,10 +283,16 @@ inline bool SendQueue::AppendOpen(const EnvelopeView& envelope,
 }
 
 // Here, since every envelope is through it.
+//
+// The mutex is held for some hundred instructions. A sender that finds it taken
+// lets other threads run once before it blocks: with more threads than
+// processors that is of more use than to sleep at once, which costs the holder
+// a system call too. With four threads that send to one peer on two processors
+// it was a tenth of all CPU time.
 inline Appended SendQueue::Append(int peer, const EnvelopeView& envelope) {
   const std::size_t bytes_max = config_.codec->RecordBytesMax(envelope);
   {
-    const auto lock = Lock();
+    const MutexLock lock(&mutex_, MutexLock::kYield);
     LaneQueue& queue = At(envelope.lane);
     if (ABSL_PREDICT_TRUE(peer == peer_ && bytes_max <= unchecked_bytes_ &&
                           envelope.payload.size() <= small_bytes_max_ &&

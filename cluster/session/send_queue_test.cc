@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <atomic>
 #include <map>
-#include <mutex>
 #include <random>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "cluster/base/check.h"
+#include "cluster/base/mutex.h"
 #include "cluster/codec/frame_header.h"
 #include "cluster/session/testing/link_pair.h"
 #include "gtest/gtest.h"
@@ -200,11 +200,11 @@ TEST(SendQueue, LosesNothingAmongThreads) {
   constexpr int kEach = 2000;
   const LinkConfig config = TestLinkConfig(1, 2);
   Queue queue(config);
-  std::mutex session;               // held by who takes
+  Mutex session(LockRank::kPeer);   // held while taking
   std::map<std::string, int> next;  // of each sender
   int taken = 0;
   const auto take_all = [&] {
-    std::lock_guard<std::mutex> lock(session);
+    MutexLock lock(&session);
     while (const auto one = queue.TakeAny(Lane::kNormal)) {
       for (const std::string& payload : PayloadsOf(config, one->sent.batch)) {
         const std::string sender = payload.substr(0, 1);
