@@ -1,13 +1,12 @@
-// Config: who the servers are and how they talk, as read from one JSON file
-// that all of them share.
+// Config: the servers of a cluster, and the settings that they share.
 //
-// What it is: a plain struct with the defaults in it, and its reader. A program
-// may as well fill it in by hand; NewServer validates it either way. What it is
-// not: per-server state, or a JSON document.
+// All servers of a cluster read one JSON file into this plain struct, or your
+// program fills it in. NewServer checks it either way. The defaults are here;
+// docs/config.md has the range of each key.
 //
-// Threads: a value. Errors: kNotFound (no such file), kInvalidArgument and
-// kFailedPrecondition (see ValidateConfig), each naming file, line, JSON path,
-// what was found and what is allowed.
+// LoadConfig answers kNotFound (no such file), kInvalidArgument or
+// kFailedPrecondition (see ValidateConfig). The text has file, line, JSON path,
+// the value found and the values allowed.
 //
 //   absl::StatusOr<cluster::Config> config =
 //       cluster::LoadConfig("configs/cluster.json");
@@ -36,25 +35,26 @@ enum class Delivery {
   kBestEffort,  // at most once: the bare transport, one envelope a message
 };
 
-// What happens when a peer's queue is full.
+// The treatment of an envelope for a peer whose queue is full.
 enum class Overflow {
-  kReject,  // Send answers kResourceExhausted
-  // Who waited longest is dropped and counted, a batch at a time: first in the
-  // bulk lane, then in the normal, then in the urgent one, and none that is
-  // more urgent than the newcomer. Where that makes no room, as kReject.
+  kReject,  // Send answers kResourceExhausted.
+  // Drops and counts the oldest envelopes, a batch at a time: of the bulk lane
+  // first, then of the normal, then of the urgent one. It drops none that is
+  // more urgent than the new envelope. Without room then, as kReject.
   kDropOldest,
 };
 
-// What happens to transmitted envelopes whose fate is unknown when a peer comes
-// back as a new process.
+// The treatment of envelopes that were transmitted, but not known to be
+// consumed, when a peer comes back as a new process.
 enum class OnPeerRestart { kResend, kDrop };
 
 struct ServerAddress {
   int id = 0;
-  // Where the others reach it: "host:port", "[v6]:port", "ipc:///path"; port 0:
-  // any free one, which AddPeer tells the others.
+  // The address at which the others reach it: "host:port", "[v6]:port" or
+  // "ipc:///path". Port 0 takes any free one; the others learn it by AddPeer.
   std::string address;
-  // Where it listens, if not there: "0.0.0.0:10001" in a container, say.
+  // The address to listen at if it is another one: "0.0.0.0:10001" in a
+  // container, say.
   std::string listen{};
 
   const std::string& listening() const {
@@ -78,30 +78,30 @@ struct SecurityConfig {
   std::map<int, std::string> peer_folders;
 };
 
-// What a Config says of each session.
+// The settings of each session. Bytes and times are per peer.
 struct SessionLimits {
   // A frame is sent when it holds this much; 512 B-4 MiB.
   std::size_t frame_bytes = 64u << 10;
-  // Given to the transport and not yet received: what an urgent envelope may
-  // have to wait for. Half of it, but for large payloads in the normal lane:
-  // four of 1 MiB, and what is around them; with less, such a payload is cut
-  // and put together again.
+  // The most that is with the transport and not yet received. An urgent
+  // envelope may have to wait for it. Ordinary frames use half of it. The whole
+  // is room for four large payloads of 1 MiB in the normal lane. With less,
+  // such a payload is cut and put together again.
   std::size_t inflight_bytes = 9u << 19;
-  // Received and not yet consumed, per peer.
+  // Received and not yet consumed.
   std::size_t window_bytes = 8u << 20;
-  // Accepted and not yet transmitted, per peer; the urgent and the normal lane
-  // may each add an eighth when it is full.
+  // Accepted and not yet transmitted. The urgent and the normal lane may each
+  // add an eighth when it is full.
   std::size_t queue_bytes_max = 16u << 20;
-  // Of one envelope; both deliveries.
+  // Of one envelope; with both deliveries.
   std::size_t payload_bytes_max = 64u << 20;
   Overflow overflow = Overflow::kReject;
   OnPeerRestart on_peer_restart = OnPeerRestart::kResend;
-  // "heartbeat_ms": an idle link says this often that it lives, at multiples of
-  // it as the host's clock counts, so that all links do so together.
+  // "heartbeat_ms": the interval of an idle session's heartbeats. They fall on
+  // multiples of it in the host's clock, so that all sessions send together.
   absl::Duration heartbeat = absl::Seconds(2);
-  // "peer_timeout_ms": silent for so long is down.
+  // "peer_timeout_ms": a peer that is silent for so long is down.
   absl::Duration peer_timeout = absl::Seconds(5);
-  // "handshake_timeout_ms": a connection that says nothing is closed.
+  // "handshake_timeout_ms": a connection without a handshake by then is closed.
   absl::Duration handshake_timeout = absl::Seconds(5);
 };
 
@@ -115,26 +115,26 @@ struct Config : SessionLimits {
   Delivery delivery = Delivery::kReliable;
   std::vector<ServerAddress> servers;
 
-  // What a server holds for all its peers together: in queues and windows, and
-  // of large payloads that come in (docs/using.md has the shares).
+  // The most that a server holds for all its peers together: in queues, windows
+  // and incoming large payloads (docs/using.md has the shares).
   std::size_t memory_bytes_max = 1u << 30;
-  // "linger_ms": what Stop may spend on unsent frames.
+  // "linger_ms": the time that Stop may spend on unsent frames.
   absl::Duration linger = absl::Seconds(1);
 
   SecurityConfig security;
   // Lets a server without security listen where other machines reach it.
   bool allow_plaintext = false;
 
-  // What Receive has not taken yet, when the delivery has no window (best
-  // effort, the server's own envelopes).
+  // Unread bytes that no window bounds: of best-effort delivery, and of the
+  // server's own envelopes.
   std::size_t inbox_bytes_max = 64u << 20;
 
   // The objects of transports, by their names.
   std::map<std::string, TransportOptions> transport_options;
 
   std::string origin;  // the file it came from, for error texts; "" if none
-  // The lines of the file's top-level keys ("transport"), for error texts. Who
-  // overwrites a field erases its key here.
+  // The lines of the file's top-level keys ("transport"), for error texts.
+  // Erase the key here when you overwrite its field.
   std::map<std::string, int> lines;
 };
 
@@ -142,19 +142,18 @@ struct Config : SessionLimits {
 // `{"Server": [{"Server_Id": 1, "Port_Num": 10000}]}` on host 127.0.0.1.
 absl::StatusOr<Config> LoadConfig(const std::string& file);
 
-// The same from text; `origin` stands where the file's name would in errors.
+// The same from text; errors show `origin` instead of the file's name.
 absl::StatusOr<Config> ParseConfig(absl::string_view text,
                                    absl::string_view origin = "config");
 
-// What the reader checks beyond JSON, for a Config that was made by hand:
-// names, ranges, duplicate ids and addresses, and (kFailedPrecondition) that
-// nobody listens in plaintext for other machines. Whether transport and codec
-// exist is NewServer's to say.
+// Checks a Config as the reader does: names, ranges, duplicate ids and
+// addresses. kFailedPrecondition: a server would listen in plaintext for other
+// machines. NewServer checks that transport and codec exist.
 absl::Status ValidateConfig(const Config& config);
 
-// Where a top-level key stands, to begin an error text with:
-// "configs/a.json:3: $.transport"; without the line if the file does not hold
-// the key, and with "config" for a Config that came from no file.
+// The place of a top-level key, to begin an error text with: "configs/a.json:3:
+// $.transport". It has no line if the file lacks the key, and begins with
+// "config" for a Config that came from no file.
 std::string PlaceOf(const Config& config, absl::string_view key);
 
 }  // namespace cluster

@@ -5,8 +5,7 @@
 // get them according to how you receive:
 // - With OnPeerEvent and OnEnvelope: both handlers run in that order, one call
 //   at a time. So an event waits for the envelopes before it.
-// - With OnPeerEvent and Receive: the handler runs at once, also while
-//   envelopes
+// - With OnPeerEvent and Receive: the handler runs at once, also while envelopes
 //   before the event are unread. Receive returns those behind it only once the
 //   handler has returned.
 // - Without OnPeerEvent: no events; Stats has their counts.

@@ -1,10 +1,8 @@
-// Registry: the transports of this library by name.
+// Finds a transport by its name in the config ("transport": "zmq").
 //
-// What it is: an explicit table, one line per backend (registry.cc), so that
-// the config's "transport" can choose. What it is not: needed for a transport
-// from elsewhere: its factory is handed to NewServer. Nothing registers itself.
-//
-// Threads: safe from any. Errors: kNotFound, naming the known transports.
+// The table in registry.cc has one line per backend; nothing registers itself.
+// A transport from elsewhere needs no line: give its factory to NewServer.
+// Thread-safe.
 //
 //   absl::StatusOr<TransportFactory> factory = FindTransport("zmq");
 //   if (factory.ok()) auto transport = (*factory)(transport_config);
