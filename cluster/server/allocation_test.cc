@@ -69,7 +69,7 @@ bool Accepts(ReliablePeer* peer, const Envelope& envelope) {
   }
 }
 
-// Staged, and handed over when a frame is full.
+// Queued, and sent when a frame is full.
 TEST(AllocationTest, ABusyPeerHasWhatItsSenderWasToldThatItTook) {
   constexpr int kEnvelopes = 60;
   for (FailingAllocations::Which which :

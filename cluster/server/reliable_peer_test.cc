@@ -157,7 +157,7 @@ TEST_F(ReliablePeerTest, OrderHoldsAmongSmallAndLarge) {
   EXPECT_TRUE(AddsUp(near_->Stats()));
 }
 
-TEST_F(ReliablePeerTest, AnUrgentOneOvertakesWhatIsStaged) {
+TEST_F(ReliablePeerTest, AnUrgentOneOvertakesWhatIsQueued) {
   SendUntilBusy();
   for (int i = 0; i < 5; ++i) Send(absl::StrCat(i));
   const std::size_t before = wires_.sent[2].size();
@@ -167,10 +167,10 @@ TEST_F(ReliablePeerTest, AnUrgentOneOvertakesWhatIsStaged) {
   EXPECT_EQ(far_->Payloads().back(), "urgent");
 }
 
-TEST_F(ReliablePeerTest, AFlushWaitsForWhatIsStaged) {
+TEST_F(ReliablePeerTest, AFlushWaitsForWhatIsQueued) {
   far_->consumes = false;
   SendUntilBusy();
-  for (int i = 0; i < 5; ++i) Send(absl::StrCat("staged ", i));
+  for (int i = 0; i < 5; ++i) Send(absl::StrCat("queued ", i));
   const SendMark mark = near_->BeginFlush(2);
   Exchange();
   while (far_->Pending() > 0) {
@@ -185,7 +185,7 @@ TEST_F(ReliablePeerTest, AFlushWaitsForWhatIsStaged) {
 TEST_F(ReliablePeerTest, AFlushDoesNotWaitForWhatIsSentLater) {
   SendUntilBusy();
   const SendMark mark = near_->BeginFlush(2);
-  for (int i = 0; i < 5; ++i) Send(absl::StrCat("staged later ", i));
+  for (int i = 0; i < 5; ++i) Send(absl::StrCat("later ", i));
   Exchange();
   far_->consumes = false;
   Send("later");
@@ -222,7 +222,7 @@ TEST_F(ReliablePeerTest, WhatIsForTheMemberOfBeforeIsNotForTheNextOne) {
   Envelope envelope;
   envelope.pid = 3;
   envelope.sender_id = 1;
-  // The second one is staged, and so would another be.
+  // It waits, as there is no connection.
   for (int i = 0; i < 2; ++i) {
     ASSERT_EQ(near_->Send(3, EnvelopeView(envelope)), SendOutcome::kAccepted);
   }
@@ -277,11 +277,11 @@ TEST_F(ReliablePeerTest, AFlushHearsOfWhatOverflows) {
   }
 }
 
-TEST_F(ReliablePeerTest, WaitReceivedSeesWhatIsStaged) {
+TEST_F(ReliablePeerTest, WaitReceivedSeesWhatIsQueued) {
   SendUntilBusy();
   EXPECT_FALSE(near_->WaitReceived(Now()));
   Carry();
-  // All that was sent is acknowledged, and the one that was staged not sent.
+  // All that was sent is acknowledged, and the last one not sent.
   Hear(far_->Speak(), near_.get());
   EXPECT_FALSE(near_->WaitReceived(Now()));
   near_->OnDrained();
@@ -292,7 +292,7 @@ TEST_F(ReliablePeerTest, WaitReceivedSeesWhatIsStaged) {
   EXPECT_TRUE(near_->WaitReceived(Now()));
 }
 
-TEST_F(ReliablePeerTest, WhatIsStagedIsDroppedWithItsPeerAndCounted) {
+TEST_F(ReliablePeerTest, WhatIsQueuedIsDroppedWithItsPeerAndCounted) {
   SendUntilBusy();
   for (int i = 0; i < 5; ++i) Send(absl::StrCat(i));
   near_->Remove();
@@ -303,7 +303,7 @@ TEST_F(ReliablePeerTest, WhatIsStagedIsDroppedWithItsPeerAndCounted) {
   EXPECT_TRUE(AddsUp(stats));
 }
 
-TEST_F(ReliablePeerTest, WhatIsStagedIsDroppedWhenTheServerLeaves) {
+TEST_F(ReliablePeerTest, WhatIsQueuedIsDroppedWhenTheServerLeaves) {
   SendUntilBusy();
   for (int i = 0; i < 5; ++i) Send(absl::StrCat(i));
   near_->Leave();
@@ -357,7 +357,7 @@ TEST_F(ReliablePeerTest, GathersWhileThereIsNoConnection) {
 }
 
 // Whatever else goes into the queue meanwhile.
-TEST_F(ReliablePeerTest, StagingKeepsTheBoundOfTheQueue) {
+TEST_F(ReliablePeerTest, SmallOnesKeepTheBoundOfTheQueue) {
   LinkConfig config = TestLinkConfig(1, 2);
   config.queue_bytes_max = 4 * config.frame_bytes;
   Make(config);
@@ -376,7 +376,7 @@ TEST_F(ReliablePeerTest, StagingKeepsTheBoundOfTheQueue) {
             config.queue_bytes_max - config.frame_bytes / 10);
 }
 
-TEST_F(ReliablePeerTest, WhatIsStagedCountsWhenTheQueueGetsFull) {
+TEST_F(ReliablePeerTest, AnOpenBatchCountsWhenTheQueueGetsFull) {
   LinkConfig config = TestLinkConfig(1, 2);
   config.queue_bytes_max = 4 * config.frame_bytes;
   Make(config);
@@ -471,7 +471,7 @@ TEST_F(ReliablePeerTest, APeerThatNobodyShouldReachIsNotDialled) {
   EXPECT_EQ(dials, 1u);
 }
 
-// While staging opens and closes.
+// While the peer gets busy and idle.
 TEST_F(ReliablePeerTest, LosesNothingAmongThreads) {
   constexpr int kThreads = 3;
   constexpr int kEach = 3000;

@@ -1,24 +1,13 @@
-// SendQueue: envelopes that were accepted for one peer and not yet transmitted.
+// Envelopes that were accepted for one peer and not yet transmitted.
 //
-// Senders append, the peer's session takes: whole frames, the most urgent lane
-// first. Each lane is a FIFO of closed batches with an open one behind them,
-// which takes the next record. The queue's mutex is held over one encoding, or
-// over taking one batch, and over nothing else: no sender waits for a frame to
-// be summed or given to the transport.
+// Senders append; the peer's session takes batches, the most urgent lane first.
+// The mutex is held over one encoding, or over taking one batch, and over nothing
+// else. A Take that finds nothing leaves behind what it would have taken; the
+// Append that brings that says so to its sender, so no wake-up is lost.
+// ARCHITECTURE.md has the whole picture.
 //
-// A sender learns from Append whether the session waits for what it brought. A
-// Take that finds nothing leaves behind, for each lane, what it would have
-// taken; the Append that brings this says `wanted` to its caller, who then lets
-// the session transmit. Both happen under the mutex, so no wake-up is lost.
-//
-// Bounds: queue_bytes_max over all lanes, of which the urgent and the normal
-// lane may each use an eighth however full the others are, so that a large
-// payload in the bulk lane shuts no vote out; and the peer's share of
-// memory_bytes_max.
-//
-// Thread-safe; Take, PutBack, Restart and the setters are the session's, which
-// has a lock of its own, taken before this one. Lives longer than the session:
-// between Close and Open it serves nobody. Where memory ends a call throws
+// Thread-safe; Take, PutBack, Restart and the setters are the session's, whose
+// lock is taken before this mutex. Where memory ends a call throws
 // std::bad_alloc, and all is as it was.
 //
 //   const Appended appended = queue.Append(2, envelope);
@@ -95,8 +84,10 @@ class SendQueue {
 
   // Encodes the envelope at the end of its lane; a large payload without the
   // mutex. `peer`: the member that it is for; kRemoved if another one is served.
-  // An empty queue takes any payload that is within payload_bytes_max, whatever
-  // queue_bytes_max is.
+  // Bounded by queue_bytes_max, of which the urgent and the normal lane may each
+  // use an eighth however full the others are; so a large payload in the bulk
+  // lane shuts no vote out. An empty queue takes any payload that is within
+  // payload_bytes_max.
   Appended Append(int peer, const EnvelopeView& envelope);
   // The same for a payload over LoneBytes that goes to several peers. What
   // EncodeLarge made of it is left in `encoded`, for the next one.

@@ -60,7 +60,7 @@ TEST(Simulation, SeedsMeetEveryKindOfTrouble) {
   std::uint64_t memory_refused = 0;
   std::uint64_t waited = 0;
   std::uint64_t stalled = 0;
-  for (std::uint64_t seed = 0; seed < 100; ++seed) {
+  for (std::uint64_t seed = 0; seed < 200; ++seed) {
     const SimulationResult result = RunSimulation(RandomSimulation(seed));
     taken += result.envelopes_taken;
     crashes += result.crashes;
