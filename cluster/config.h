@@ -71,9 +71,10 @@ struct SecurityConfig {
     kMutual,  // both ends of each connection prove who they are; encrypted
   };
   Mode mode = Mode::kNone;
-  std::string identity;  // folder of the own key files; {id} is the own id
-  // One of the two: a folder with one subfolder per id, which ReloadSecurity
-  // lists anew, or the folders by id.
+  // The folder of the own key files; {id} is the own id.
+  std::string identity;
+  // The peers' public files. Set one of the two: a folder with one subfolder per
+  // id, which ReloadSecurity lists anew, or the folders by id.
   std::string peers;
   std::map<int, std::string> peer_folders;
 };
