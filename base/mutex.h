@@ -43,16 +43,9 @@
 #define CLUSTER_GUARDED_BY(mutex) CLUSTER_THREAD_ATTRIBUTE(guarded_by(mutex))
 #define CLUSTER_PT_GUARDED_BY(mutex) \
   CLUSTER_THREAD_ATTRIBUTE(pt_guarded_by(mutex))
-// Of a mutex: its order within one object.
-#define CLUSTER_ACQUIRED_BEFORE(...) \
-  CLUSTER_THREAD_ATTRIBUTE(acquired_before(__VA_ARGS__))
-#define CLUSTER_ACQUIRED_AFTER(...) \
-  CLUSTER_THREAD_ATTRIBUTE(acquired_after(__VA_ARGS__))
 // Of a function: what the caller holds, must not hold, gets or gives back.
 #define CLUSTER_REQUIRES(...) \
   CLUSTER_THREAD_ATTRIBUTE(requires_capability(__VA_ARGS__))
-#define CLUSTER_REQUIRES_SHARED(...) \
-  CLUSTER_THREAD_ATTRIBUTE(requires_shared_capability(__VA_ARGS__))
 #define CLUSTER_EXCLUDES(...) \
   CLUSTER_THREAD_ATTRIBUTE(locks_excluded(__VA_ARGS__))
 #define CLUSTER_ACQUIRE(...) \
@@ -67,8 +60,6 @@
   CLUSTER_THREAD_ATTRIBUTE(release_shared_capability(__VA_ARGS__))
 #define CLUSTER_RELEASE_GENERIC(...) \
   CLUSTER_THREAD_ATTRIBUTE(release_generic_capability(__VA_ARGS__))
-#define CLUSTER_RETURN_CAPABILITY(mutex) \
-  CLUSTER_THREAD_ATTRIBUTE(lock_returned(mutex))
 // Not in product code without a reason beside it.
 #define CLUSTER_NO_THREAD_SAFETY_ANALYSIS \
   CLUSTER_THREAD_ATTRIBUTE(no_thread_safety_analysis)
