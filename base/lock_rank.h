@@ -25,6 +25,7 @@
   RANK(kRejections)              \
   RANK(kTransport)               \
   RANK(kExchange)                \
+  RANK(kReceiveThreads)          \
   RANK(kReceiveTask)             \
   RANK(kConnection)              \
   RANK(kLeaf)

@@ -128,8 +128,8 @@ class LateCallbacksTest : public testing::TestWithParam<const char*> {
 TEST_P(LateCallbacksTest, ALossOfARemovedPeerDoesNotSilenceItsNextConnection) {
   std::vector<std::function<void()>> late;
   telling_->on_disconnected = [&](std::uint64_t generation, auto pass) {
-    MutexLock lock(&mutex_);
     if (generation > 1) return pass();
+    MutexLock lock(&mutex_);
     late.push_back(std::move(pass));
     changed_.NotifyAll();
   };

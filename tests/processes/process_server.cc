@@ -240,7 +240,7 @@ class ProcessServer {
   const std::uint64_t life_;
   Journal journal_;
   Output output_;
-  Mutex mark_mutex_;
+  Mutex mark_mutex_{LockRank::kApplication};
   std::uint64_t mark_ = kEndless;  // guarded by it
   std::thread reader_;
   std::vector<std::unique_ptr<NumberedSender>> senders_;
