@@ -56,7 +56,7 @@ void Ranked::Locked() const {
 void Ranked::Unlocking() const {
   CheckHeld();
   const Ranked** const end = held.mutexes + held.count;
-  std::remove(held.mutexes, end, this);
+  static_cast<void>(std::remove(held.mutexes, end, this));
   --held.count;
 }
 

@@ -89,7 +89,7 @@ TEST_F(KeyFilesTest, ASecretThatWasMovedFromHoldsNothing) {
   ASSERT_TRUE(secret.ok());
   const Secret taken = *std::move(secret);
   EXPECT_EQ(taken.text(), "the secret");
-  EXPECT_EQ(secret->size(), 0u);
+  EXPECT_EQ(secret->size(), 0u);  // NOLINT(bugprone-use-after-move)
 }
 
 TEST(SecretTest, IsWipedWhereItLay) {

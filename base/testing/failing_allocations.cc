@@ -117,12 +117,14 @@ void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept {
 // What BufferPool takes large blocks with. The C library's allocator calls its
 // own.
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+// NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name)
 extern "C" void* mmap(void* address, std::size_t bytes, int protection,
                       int flags, int fd, off_t offset) noexcept {
   if (fd < 0 && cluster::Fails(CLUSTER_CALLER)) {
     errno = ENOMEM;
     return MAP_FAILED;
   }
+  // NOLINTNEXTLINE(performance-no-int-to-ptr)
   return reinterpret_cast<void*>(
       syscall(SYS_mmap, address, bytes, protection, flags, fd, offset));
 }

@@ -118,8 +118,6 @@ class ImpostorTest : public testing::Test {
   std::unique_ptr<Flood> floods_[2];
 };
 
-constexpr char ImpostorTest::kForged[];
-
 TEST_F(ImpostorTest, FramesAndHellosInAnothersNameAreRejected) {
   StartCluster("binary");
   forgery_.Begin(

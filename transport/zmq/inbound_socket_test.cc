@@ -27,6 +27,7 @@ std::atomic<bool> name_service_is_up{true};
 }  // namespace
 
 // In front of the C library's: knows one name more, as long as it is up.
+// NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name)
 extern "C" int getaddrinfo(const char* name, const char* service,
                            const addrinfo* hints, addrinfo** result) {
   static const auto system =

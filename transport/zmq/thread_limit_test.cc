@@ -36,6 +36,7 @@ bool SignalsAreBlocked() {
 
 // In front of the C library's. ZeroMQ ends the process if it is denied a thread
 // of its own, so its calls are let through.
+// NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name)
 extern "C" int pthread_create(pthread_t* thread, const pthread_attr_t* how,
                               void* (*run)(void*), void* argument) noexcept {
   static const auto system = reinterpret_cast<decltype(&pthread_create)>(

@@ -33,9 +33,10 @@ sockaddr_in Loopback(std::uint16_t port) {
 
 }  // namespace
 
-RawStream::RawStream(RawStream&& other) : fd_(std::exchange(other.fd_, -1)) {}
+RawStream::RawStream(RawStream&& other) noexcept
+    : fd_(std::exchange(other.fd_, -1)) {}
 
-RawStream& RawStream::operator=(RawStream&& other) {
+RawStream& RawStream::operator=(RawStream&& other) noexcept {
   std::swap(fd_, other.fd_);
   return *this;
 }
@@ -98,7 +99,8 @@ void RawStream::Reset() {
 RawListener::RawListener() : fd_(socket(AF_INET, SOCK_STREAM, 0)) {
   SetDeadlines(fd_);
   const sockaddr_in address = Loopback(0);
-  bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  static_cast<void>(
+      bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address));
   listen(fd_, 16);
 }
 

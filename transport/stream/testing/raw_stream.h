@@ -22,8 +22,8 @@ class RawStream {
  public:
   explicit RawStream(int fd = -1) : fd_(fd) {}
   ~RawStream() { Close(); }
-  RawStream(RawStream&& other);
-  RawStream& operator=(RawStream&& other);
+  RawStream(RawStream&& other) noexcept;
+  RawStream& operator=(RawStream&& other) noexcept;
 
   // To "127.0.0.1:port".
   static RawStream Dial(const std::string& address);
