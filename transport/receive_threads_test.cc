@@ -1,5 +1,7 @@
 #include "cluster/transport/receive_threads.h"
 
+#include <atomic>
+
 #include "cluster/base/mutex.h"
 #include "cluster/transport/contract/recording_handler.h"
 #include "gtest/gtest.h"
@@ -52,10 +54,9 @@ TEST(ReceiveThreads, DrainAfterEachTurnWithFrames) {
 TEST(ReceiveThreads, GoOnWhileOnDrainedBlocks) {
   RecordingHandler handler;
   Gate second;
-  bool first = true;  // of the one that is inside a turn
+  std::atomic<bool> first{true};
   handler.on_drained = [&] {
-    if (first) {
-      first = false;
+    if (first.exchange(false)) {
       second.Wait();
     } else {
       second.Open();
