@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -66,6 +67,21 @@ class ByteWatch : public ArrivalSource {
  private:
   const Inbox* const inbox_;
 };
+
+// Whether a thread that waits to read, or is about to, may read after `change`.
+bool WakesAReader(Inbox* inbox, const std::function<void()>& change) {
+  std::atomic<bool> comes{false};
+  bool taken = false;
+  std::thread reader([&] {
+    comes = true;
+    taken = inbox->BeginReading(std::chrono::steady_clock::now() +
+                                std::chrono::seconds(30));
+  });
+  while (!comes) std::this_thread::yield();
+  change();
+  reader.join();
+  return taken;
+}
 
 TEST(InboxTest, AnEnvelopeInHandIsNoLongerCounted) {
   Inbox inbox(kSelf, kPayloadBytesMax, kPayloadBytesMax);
@@ -245,17 +261,7 @@ TEST(InboxTest, TheEndOfTellingWakesAReader) {
     inbox.PushEvent(EventOf(2));
     ASSERT_TRUE(inbox.BeginTelling());
     ASSERT_TRUE(inbox.PushEnvelope(Addressed(kSelf)));
-    std::atomic<bool> comes{false};
-    bool taken = false;
-    std::thread reader([&] {
-      comes = true;
-      taken = inbox.BeginReading(std::chrono::steady_clock::now() +
-                                 std::chrono::seconds(30));
-    });
-    while (!comes) std::this_thread::yield();
-    inbox.EndTelling();
-    reader.join();
-    ASSERT_TRUE(taken) << round;
+    ASSERT_TRUE(WakesAReader(&inbox, [&] { inbox.EndTelling(); })) << round;
     EXPECT_NE(inbox.Next(), nullptr);
     inbox.EndReading();
   }
@@ -272,18 +278,10 @@ TEST(InboxTest, AnEventThatMovesBackWakesAReader) {
     ASSERT_TRUE(inbox.PushEnvelope(Addressed(kSelf)));
     for (std::size_t i = 1; i < EventQueue::kMax; ++i)
       inbox.PushEvent(EventOf(3));
-    std::atomic<bool> comes{false};
-    bool taken = false;
-    std::thread reader([&] {
-      comes = true;
-      taken = inbox.BeginReading(std::chrono::steady_clock::now() +
-                                 std::chrono::seconds(30));
-    });
-    while (!comes) std::this_thread::yield();
-    inbox.PushEvent(EventOf(2));
-    inbox.WakeReader();
-    reader.join();
-    ASSERT_TRUE(taken) << round;
+    ASSERT_TRUE(WakesAReader(&inbox, [&] {
+      inbox.PushEvent(EventOf(2));
+      inbox.WakeReader();
+    })) << round;
     EXPECT_NE(inbox.Next(), nullptr);
     inbox.EndReading();
   }

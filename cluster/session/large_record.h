@@ -1,16 +1,13 @@
 // EncodeLarge: an envelope that shares no frame with others, as a batch of its
 // own.
 //
-// What it is: the one copy of a large payload on its way out. It goes straight
-// to where its frame lies, or its chunks if it is larger than one, each behind
-// room for a header, and is summed while it is in the cache. What it is not:
-// part of SendQueue, so that nobody has to hold a lock for as long as it takes.
+// Makes the only copy of a large payload on its way out. The payload goes straight
+// to where its frame or its chunks will be, each behind room for a header. It is
+// summed while it is in the cache. SendQueue calls it without its mutex.
 //
-// Threads: any. Errors: none; the envelope's payload is within
-// payload_bytes_max.
+// Any thread. The payload is within payload_bytes_max. Throws std::bad_alloc.
 //
 //   Batch batch = EncodeLarge(config, envelope);
-//   queue.AppendEncoded(std::move(batch));
 
 #ifndef CLUSTER_SESSION_LARGE_RECORD_H_
 #define CLUSTER_SESSION_LARGE_RECORD_H_
