@@ -317,21 +317,13 @@ TEST(InboxTest, TheEndOfReadingIsTold) {
     inbox.Push(&source, ArrivalOf(2));
     ASSERT_TRUE(inbox.TryBeginReading());
     ASSERT_NE(inbox.Next(), nullptr);
-    std::atomic<bool> comes{false};
-    bool taken = false;
-    std::thread other([&] {
-      comes = true;
-      taken = inbox.BeginReading(std::chrono::steady_clock::now() +
-                                 std::chrono::seconds(30));
-    });
-    while (!comes) std::this_thread::yield();
-    if (round % 2 == 0) {
-      EXPECT_NE(inbox.Next(), nullptr);
-      inbox.Push(&source, ArrivalOf(1));
-    }
-    inbox.EndReading();
-    other.join();
-    ASSERT_TRUE(taken) << round;
+    ASSERT_TRUE(WakesAReader(&inbox, [&] {
+      if (round % 2 == 0) {
+        EXPECT_NE(inbox.Next(), nullptr);
+        inbox.Push(&source, ArrivalOf(1));
+      }
+      inbox.EndReading();
+    })) << round;
     EXPECT_NE(inbox.Next(), nullptr);
     inbox.EndReading();
   }
