@@ -73,7 +73,7 @@ std::size_t BufferPool::BytesOf(std::size_t size_class) {
 void* BufferPool::Take(std::size_t bytes) {
   const std::size_t size_class = ClassOf(bytes);
   {
-    MutexLock lock(&mutex_);
+    internal::MutexLock lock(&mutex_);
     // The latest first: its bytes are likely to be in a cache still.
     if (free_[size_class].first != nullptr) return Pop(size_class) + 1;
   }
@@ -95,7 +95,7 @@ void BufferPool::GiveBack(void* memory) {
   const std::size_t size_class = block->size_class;
   Block* surplus = nullptr;
   {
-    MutexLock lock(&mutex_);
+    internal::MutexLock lock(&mutex_);
     FreeList& list = free_[size_class];
     block->next = std::exchange(list.first, block);
     list.bytes += BytesOf(size_class);
@@ -117,7 +117,7 @@ void BufferPool::GiveBack(void* memory) {
 void BufferPool::Trim() {
   Block* unused = nullptr;
   {
-    MutexLock lock(&mutex_);
+    internal::MutexLock lock(&mutex_);
     for (std::size_t size_class = 0; size_class < kClasses; ++size_class) {
       FreeList& list = free_[size_class];
       const std::size_t kept = list.bytes - list.least_bytes;
@@ -141,7 +141,7 @@ std::shared_ptr<char> BufferPool::Lend(std::size_t bytes) {
 }
 
 std::size_t BufferPool::free_bytes() const {
-  MutexLock lock(&mutex_);
+  internal::MutexLock lock(&mutex_);
   return free_bytes_;
 }
 

@@ -112,7 +112,7 @@ class BufferPool : public std::enable_shared_from_this<BufferPool> {
   static void FreeAll(Block* first);
 
   const std::size_t free_bytes_max_;
-  mutable Mutex mutex_;
+  mutable internal::Mutex mutex_;
   std::array<FreeList, kClasses> free_ CLUSTER_GUARDED_BY(mutex_){};
   std::size_t free_bytes_ CLUSTER_GUARDED_BY(mutex_) = 0;
 };

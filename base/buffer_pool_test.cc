@@ -8,7 +8,7 @@
 
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 TEST(BufferPool, LendsTheSameMemoryAgain) {
@@ -99,4 +99,4 @@ TEST(BufferPool, BuffersComeBackOnOtherThreads) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -29,7 +29,7 @@
     }                                                                  \
   } while (false)
 
-namespace cluster {
+namespace cluster::internal {
 
 // Any other exception from `step` calls std::terminate.
 template <typename Step>
@@ -46,6 +46,6 @@ auto OrEndProcess(const char* where, Step&& step) noexcept
   }
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_BASE_CHECK_H_

@@ -9,7 +9,7 @@
 #include "cluster/base/start_thread.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 TEST(OrEndProcess, AnswersWhatTheStepDoes) {
@@ -40,4 +40,4 @@ TEST(OrEndProcessDeathTest, AThreadOfTheLibraryIsABoundary) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

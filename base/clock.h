@@ -11,7 +11,7 @@
 
 #include "absl/time/time.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 inline absl::Time MonotonicNow() {
   return absl::UnixEpoch() +
@@ -44,6 +44,6 @@ class LazyDeadline {
   std::chrono::steady_clock::time_point deadline_;
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_BASE_CLOCK_H_

@@ -7,7 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 std::size_t Allowed() {
@@ -39,4 +39,4 @@ absl::Status CheckDescriptors(const DescriptorNeed& need, std::size_t peers,
       needed + in_use, " or more"));
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -15,7 +15,7 @@
 
 #include "absl/status/status.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 // The descriptors of a transport whose peers are all connected in both
 // directions.
@@ -34,6 +34,6 @@ std::size_t DescriptorsInUse();
 absl::Status CheckDescriptors(const DescriptorNeed& need, std::size_t peers,
                               std::size_t in_use);
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_BASE_DESCRIPTORS_H_

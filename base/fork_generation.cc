@@ -4,7 +4,7 @@
 
 #include "cluster/base/check.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace fork_internal {
 
 std::atomic<std::uint64_t> generation{1};
@@ -22,4 +22,4 @@ namespace {
 
 }  // namespace
 }  // namespace fork_internal
-}  // namespace cluster
+}  // namespace cluster::internal

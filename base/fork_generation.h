@@ -19,7 +19,7 @@
 #include <atomic>
 #include <cstdint>
 
-namespace cluster {
+namespace cluster::internal {
 
 namespace fork_internal {
 extern std::atomic<std::uint64_t> generation;
@@ -50,6 +50,6 @@ T& OfThisProcess() {
   return known->value;
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_BASE_FORK_GENERATION_H_

@@ -15,7 +15,7 @@
 #include <cstddef>
 #include <cstdlib>
 
-namespace cluster {
+namespace cluster::internal {
 
 // Up to twice `bytes`, at most 32 MiB, in each of malloc's arenas.
 inline void KeepFreedMemory(std::size_t bytes) {
@@ -24,6 +24,6 @@ inline void KeepFreedMemory(std::size_t bytes) {
   std::free(block);
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_BASE_KEPT_MEMORY_H_

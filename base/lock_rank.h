@@ -30,7 +30,7 @@
   RANK(kConnection)              \
   RANK(kLeaf)
 
-namespace cluster {
+namespace cluster::internal {
 
 enum class LockRank : int {
 #define CLUSTER_LOCK_RANK(name) name,
@@ -44,6 +44,6 @@ inline constexpr const char* kLockRankNames[] = {
 #undef CLUSTER_LOCK_RANK
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_BASE_LOCK_RANK_H_

@@ -8,7 +8,7 @@
 
 #include "cluster/base/check.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace mutex_internal {
 namespace {
 
@@ -66,6 +66,6 @@ void Ranked::CheckHeld() const {
 }
 
 }  // namespace mutex_internal
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // NDEBUG

@@ -64,7 +64,7 @@
 #define CLUSTER_NO_THREAD_SAFETY_ANALYSIS \
   CLUSTER_THREAD_ATTRIBUTE(no_thread_safety_analysis)
 
-namespace cluster {
+namespace cluster::internal {
 
 namespace mutex_internal {
 
@@ -294,6 +294,6 @@ class CondVar {
   std::condition_variable changed_;
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_BASE_MUTEX_H_

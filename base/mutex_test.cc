@@ -15,7 +15,7 @@
 
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 constexpr LockRank kOuter = LockRank::kTransportStop;
@@ -137,4 +137,4 @@ TEST(LockRank, TheTableInTheDocumentIsTheOrder) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

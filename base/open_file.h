@@ -9,7 +9,7 @@
 
 #include <unistd.h>
 
-namespace cluster {
+namespace cluster::internal {
 
 class OpenFile {
  public:
@@ -26,6 +26,6 @@ class OpenFile {
   const int fd_;
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_BASE_OPEN_FILE_H_

@@ -21,7 +21,7 @@
 
 #include "cluster/base/check.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 template <typename T>
 class Ring {
@@ -98,6 +98,6 @@ class Ring {
   std::size_t count_ = 0;
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_BASE_RING_H_

@@ -7,7 +7,7 @@
 
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 TEST(Ring, DoesAsADequeDoes) {
@@ -60,4 +60,4 @@ TEST(RingDeathTest, NothingIsTakenFromAnEmptyOne) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -24,7 +24,7 @@
 #include "absl/strings/str_cat.h"
 #include "cluster/base/check.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 // Blocks the calling thread's signals while it lives; a thread that is started
 // meanwhile keeps them blocked.
@@ -63,6 +63,6 @@ absl::Status StartThread(const char (&name)[kNameBytes], Function run,
   return absl::OkStatus();
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_BASE_START_THREAD_H_

@@ -174,7 +174,7 @@ int RunCases(int argc, char** argv, absl::Duration measuring_time,
     return 3;
   }
   AnnounceMeasurements(absl::GetFlag(FLAGS_announce));
-  KeepFreedMemory(kKeptBytes);
+  internal::KeepFreedMemory(kKeptBytes);
   add_cases();
   WarnBeforehand();
   const MachineUsage before = MachineUsageNow();

@@ -68,7 +68,7 @@ run_cases throughput '^(unicast/zmq/1048576|batched3/nng/65536|mesh2/nng/64|enco
 run_cases throughput '^(checked|checked3|called|called_ipc|called_senders4|owned|batched_mesh2)/(zmq|nng)/64$' items_per_second \
   checked/zmq/64 checked/nng/64 checked3/zmq/64 checked3/nng/64 called_senders4/zmq/64 \
   called_senders4/nng/64 called/zmq/64 called/nng/64 called_ipc/zmq/64 owned/nng/64 batched_mesh2/zmq/64 batched_mesh2/nng/64
-run_cases throughput '^idle/(zmq|nng)/32$' bytes_per_link idle/zmq/32 idle/nng/32
+run_cases throughput '^idle/(zmq|nng)/32$' bytes_per_peer idle/zmq/32 idle/nng/32
 run_cases throughput '^raw_idle/zmq/32$' cpu_percent raw_idle/zmq/32
 run_cases latency '^(raw_rtt|rtt|rtt_receive|raw_rtt_pinned|rtt_pinned|rtt_secure|raw_rtt_mailbox_pinned)/(zmq|nng)/64$|^rtt_under_load' \
   p99_us raw_rtt/zmq/64 raw_rtt/nng/64 rtt/zmq/64 rtt/nng/64 rtt_receive/zmq/64 rtt_secure/zmq/64 \

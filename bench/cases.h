@@ -20,7 +20,7 @@ namespace bench {
 inline constexpr std::array<const char*, 2> kTransports = {"zmq", "nng"};
 inline constexpr std::array<int, 4> kPayloadBytes = {64, 1024, 65536, 1048576};
 inline constexpr std::array<int, 5> kMeshSizes = {2, 4, 8, 16, 32};
-// In short rounds no link would ever be busy, and what is measured would be the
+// In short rounds no connection would ever be busy, and what is measured would be the
 // latency of one envelope on each.
 inline constexpr std::int64_t kMeshRoundsLeast = 5000;
 // More sending threads than this would only compete for the processors.

@@ -47,7 +47,7 @@ class DeliveryCount {
   std::int64_t Count() const { return count_.load(std::memory_order_relaxed); }
 
   void Wait() {
-    MutexLock lock(&mutex_);
+    internal::MutexLock lock(&mutex_);
     const bool all = reached_.WaitFor(&mutex_, std::chrono::minutes(2), [this] {
       return count_.load(std::memory_order_acquire) >=
              target_.load(std::memory_order_relaxed);
@@ -57,7 +57,7 @@ class DeliveryCount {
 
  private:
   void Signal() {
-    MutexLock lock(&mutex_);
+    internal::MutexLock lock(&mutex_);
     reached_.NotifyAll();
   }
 
@@ -66,8 +66,8 @@ class DeliveryCount {
   char apart_[64];
   std::atomic<std::int64_t> count_{0};
   std::atomic<std::int64_t> target_{0};
-  Mutex mutex_;
-  CondVar reached_;
+  internal::Mutex mutex_;
+  internal::CondVar reached_;
 };
 
 inline std::vector<std::unique_ptr<DeliveryCount>> NewDeliveryCounts(

@@ -56,7 +56,7 @@ class CalledSide {
   }
 
   ABSL_ATTRIBUTE_NOINLINE absl::Status Send(const Envelope& envelope) {
-    MutexLock lock(&mutex_);
+    internal::MutexLock lock(&mutex_);
     zmq_msg_t message;
     const std::size_t bytes =
         RecordBytes(envelope.payload.size()) + kCheckBytes;
@@ -78,7 +78,7 @@ class CalledSide {
   }
 
   const Handler handler_;
-  Mutex mutex_;  // guards push_ and sequence_
+  internal::Mutex mutex_;  // guards push_ and sequence_
   std::uint64_t sequence_ = 0;
   ZmqEndpoint push_;
   ZmqEndpoint pull_;

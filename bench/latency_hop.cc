@@ -21,21 +21,21 @@ class Turns {
 
   void Give(Turn turn) {
     {
-      MutexLock lock(&mutex_);
+      internal::MutexLock lock(&mutex_);
       turn_ = turn;
     }
     given_.NotifyAll();
   }
   // False when it is over.
   bool Wait(Turn turn) {
-    MutexLock lock(&mutex_);
+    internal::MutexLock lock(&mutex_);
     given_.Wait(&mutex_, [&] { return turn_ == turn || turn_ == kOver; });
     return turn_ == turn;
   }
 
  private:
-  Mutex mutex_;
-  CondVar given_;
+  internal::Mutex mutex_;
+  internal::CondVar given_;
   Turn turn_ = kNear;
 };
 

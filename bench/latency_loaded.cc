@@ -1,4 +1,4 @@
-// rtt_under_load: round trips while the same link carries a stream of small
+// rtt_under_load: round trips while the same connection carries a stream of small
 // envelopes, at half of the rate that it can. rtt_under_bulk: of urgent
 // envelopes, while payloads of 64 MiB go to the same peer in the bulk lane.
 //
@@ -7,7 +7,7 @@
 // microseconds late, and then hundreds of envelopes are due at once. A ping
 // behind such a burst would wait for what the pacing did, and since the pings
 // follow one another, most of them would fall into the gaps between bursts, so
-// that the median would be that of an idle link. The price: the stream's thread
+// that the median would be that of an idle connection. The price: the stream's thread
 // takes every moment of a processor that nobody else wants. On a busy machine
 // yielding makes bursts as well: load_items_per_burst tells of it, and then
 // p50_by_time_us is the median to look at.
@@ -45,7 +45,7 @@ Envelope OtherEnvelope(std::size_t payload_bytes, Lane lane) {
   return envelope;
 }
 
-// Envelopes per second of an otherwise idle link.
+// Envelopes per second of an otherwise idle connection.
 double MostPerSecond(PingPong* ping_pong, const Envelope& envelope) {
   constexpr int kRound = 20000;
   const double seconds = absl::ToDoubleSeconds(MeasuringTime()) / 4;

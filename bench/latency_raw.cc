@@ -14,7 +14,7 @@
 #include "bench/cases.h"
 #include "bench/measure.h"
 #include "bench/process_usage.h"
-#include "bench/raw_link.h"
+#include "bench/raw_fanout.h"
 #include "bench/raw_zmq.h"
 #include "bench/record.h"
 

@@ -26,20 +26,20 @@ namespace {
 class UpCount {
  public:
   void Add() {
-    MutexLock lock(&mutex_);
+    internal::MutexLock lock(&mutex_);
     ++up_;
     changed_.NotifyAll();
   }
   void WaitFor(int wanted) {
-    MutexLock lock(&mutex_);
+    internal::MutexLock lock(&mutex_);
     const bool all = changed_.WaitFor(&mutex_, std::chrono::minutes(1),
                                       [&] { return up_ >= wanted; });
     CLUSTER_CHECK(all, "the servers did not find each other");
   }
 
  private:
-  Mutex mutex_;
-  CondVar changed_;
+  internal::Mutex mutex_;
+  internal::CondVar changed_;
   int up_ = 0;
 };
 

@@ -20,7 +20,7 @@
 #include <string>
 #include <vector>
 
-#include "bench/raw_link.h"
+#include "bench/raw_fanout.h"
 #include "cluster/server.h"
 
 namespace cluster {
@@ -54,7 +54,7 @@ class LoopbackCluster {
   std::vector<std::unique_ptr<Server>> servers_;
 };
 
-// Over the links that carried any, since they were made. The warm-up counts.
+// Over the connections that carried any, since they were made. The warm-up counts.
 double ItemsPerFrame(LoopbackCluster& cluster);
 
 // Sends, and waits for room as long as it takes.

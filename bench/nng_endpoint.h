@@ -17,7 +17,7 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
-#include "bench/raw_link.h"
+#include "bench/raw_fanout.h"
 
 namespace cluster {
 namespace bench {

@@ -16,7 +16,7 @@ namespace bench {
 namespace {
 
 // Queues are sized by this many messages of the greatest size, so that those of
-// a thousand links find room.
+// a thousand connections find room.
 constexpr std::size_t kShare = 8;
 
 class Zmq {
@@ -81,11 +81,12 @@ class Mesh : public RawMesh {
       pulls_.push_back(library_.NewPull());
       pulls_.back()->Bind(Scheme::kTcp);
     }
-    for (std::size_t link = 0; link < messages_.size(); ++link) {
+    for (std::size_t connection = 0; connection < messages_.size();
+         ++connection) {
       pushes_.push_back(nullptr);
-      if (link / servers_ == link % servers_) continue;
+      if (connection / servers_ == connection % servers_) continue;
       pushes_.back() = library_.NewPush();
-      pushes_.back()->Dial(*pulls_[link % servers_]);
+      pushes_.back()->Dial(*pulls_[connection % servers_]);
     }
     for (std::size_t to = 0; to < servers_; ++to) {
       threads_.emplace_back([this, to] {
@@ -101,15 +102,15 @@ class Mesh : public RawMesh {
   }
 
   char* Begin(int from, int to, std::size_t bytes) override {
-    return Library::Begin(bytes, &messages_[Link(from, to)]);
+    return Library::Begin(bytes, &messages_[Connection(from, to)]);
   }
   void Commit(int from, int to) override {
-    const std::size_t link = Link(from, to);
-    Library::Send(pushes_[link].get(), &messages_[link]);
+    const std::size_t connection = Connection(from, to);
+    Library::Send(pushes_[connection].get(), &messages_[connection]);
   }
 
  private:
-  std::size_t Link(int from, int to) const {
+  std::size_t Connection(int from, int to) const {
     return static_cast<std::size_t>(from) * servers_ +
            static_cast<std::size_t>(to);
   }

@@ -2,7 +2,7 @@
 // library.
 //
 // It shows the limit of the library under test in that layout. Each server has
-// a socket to receive and one per link to send; for zmq all share a context.
+// a socket to receive and one per connection to send; for zmq all share a context.
 // One thread at a time for each `from`; each server calls the receiver on a
 // thread of its own. Begin lends a buffer until Commit. Errors abort.
 //
@@ -19,7 +19,7 @@
 #include <memory>
 
 #include "absl/strings/string_view.h"
-#include "bench/raw_link.h"
+#include "bench/raw_fanout.h"
 
 namespace cluster {
 namespace bench {

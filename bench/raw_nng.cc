@@ -17,10 +17,10 @@ namespace {
 
 class NngFanout : public RawFanout {
  public:
-  NngFanout(Scheme scheme, int links, std::size_t message_bytes,
+  NngFanout(Scheme scheme, int connections, std::size_t message_bytes,
             RawReceiver receiver)
       : receiver_(std::move(receiver)) {
-    for (int link = 0; link < links; ++link) {
+    for (int connection = 0; connection < connections; ++connection) {
       receivers_.push_back(
           std::make_unique<NngEndpoint>(&nng_pair0_open, message_bytes));
       receivers_.back()->Bind(scheme);
@@ -28,8 +28,8 @@ class NngFanout : public RawFanout {
           std::make_unique<NngEndpoint>(&nng_pair0_open, message_bytes));
       senders_.back()->Dial(*receivers_.back());
     }
-    for (int link = 0; link < links; ++link) {
-      threads_.emplace_back([this, link] { Receive(link); });
+    for (int connection = 0; connection < connections; ++connection) {
+      threads_.emplace_back([this, connection] { Receive(connection); });
     }
   }
   ~NngFanout() override {
@@ -43,22 +43,25 @@ class NngFanout : public RawFanout {
   }
 
   void Commit() override {
-    for (std::size_t link = 0; link + 1 < senders_.size(); ++link) {
+    for (std::size_t connection = 0; connection + 1 < senders_.size();
+         ++connection) {
       nng_msg* copy = nullptr;
       CLUSTER_CHECK(nng_msg_dup(&copy, message_) == 0, "out of memory");
-      senders_[link]->Send(copy);
+      senders_[connection]->Send(copy);
     }
     senders_.back()->Send(message_);
   }
 
-  void CommitTo(int link) override {
-    senders_[static_cast<std::size_t>(link)]->Send(message_);
+  void CommitTo(int connection) override {
+    senders_[static_cast<std::size_t>(connection)]->Send(message_);
   }
 
  private:
-  void Receive(int link) {
-    receivers_[static_cast<std::size_t>(link)]->ReceiveAll(
-        [this, link](absl::string_view message) { receiver_(link, message); });
+  void Receive(int connection) {
+    receivers_[static_cast<std::size_t>(connection)]->ReceiveAll(
+        [this, connection](absl::string_view message) {
+          receiver_(connection, message);
+        });
   }
 
   const RawReceiver receiver_;
@@ -101,10 +104,10 @@ class NngEcho : public RawEcho {
 
 }  // namespace
 
-std::unique_ptr<RawFanout> NewNngFanout(Scheme scheme, int links,
+std::unique_ptr<RawFanout> NewNngFanout(Scheme scheme, int connections,
                                         std::size_t message_bytes,
                                         RawReceiver receiver) {
-  return std::make_unique<NngFanout>(scheme, links, message_bytes,
+  return std::make_unique<NngFanout>(scheme, connections, message_bytes,
                                      std::move(receiver));
 }
 

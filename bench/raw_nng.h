@@ -1,4 +1,4 @@
-// The bare nng as a baseline (raw_link.h).
+// The bare nng as a baseline (raw_fanout.h).
 //
 // One way and round trip use pair0, nng 1.5's fastest pair, with blocking
 // calls. Its queues are the longest allowed: at most 8192 messages and 16 MiB.
@@ -11,12 +11,12 @@
 #include <cstddef>
 #include <memory>
 
-#include "bench/raw_link.h"
+#include "bench/raw_fanout.h"
 
 namespace cluster {
 namespace bench {
 
-std::unique_ptr<RawFanout> NewNngFanout(Scheme scheme, int links,
+std::unique_ptr<RawFanout> NewNngFanout(Scheme scheme, int connections,
                                         std::size_t message_bytes,
                                         RawReceiver receiver);
 std::unique_ptr<RawEcho> NewNngEcho(std::size_t message_bytes);

@@ -15,10 +15,10 @@ namespace {
 
 class ZmqFanout : public RawFanout {
  public:
-  ZmqFanout(Scheme scheme, int links, std::size_t message_bytes,
+  ZmqFanout(Scheme scheme, int connections, std::size_t message_bytes,
             RawReceiver receiver)
       : receiver_(std::move(receiver)) {
-    for (int link = 0; link < links; ++link) {
+    for (int connection = 0; connection < connections; ++connection) {
       receivers_.push_back(
           std::make_unique<ZmqEndpoint>(ZMQ_PULL, message_bytes));
       receivers_.back()->Bind(scheme);
@@ -26,8 +26,8 @@ class ZmqFanout : public RawFanout {
           std::make_unique<ZmqEndpoint>(ZMQ_PUSH, message_bytes));
       senders_.back()->Dial(*receivers_.back());
     }
-    for (int link = 0; link < links; ++link) {
-      threads_.emplace_back([this, link] { Receive(link); });
+    for (int connection = 0; connection < connections; ++connection) {
+      threads_.emplace_back([this, connection] { Receive(connection); });
     }
   }
   ~ZmqFanout() override {
@@ -41,23 +41,26 @@ class ZmqFanout : public RawFanout {
   }
 
   void Commit() override {
-    for (std::size_t link = 0; link + 1 < senders_.size(); ++link) {
+    for (std::size_t connection = 0; connection + 1 < senders_.size();
+         ++connection) {
       zmq_msg_t share;
       zmq_msg_init(&share);
       zmq_msg_copy(&share, &message_);
-      senders_[link]->Send(&share);
+      senders_[connection]->Send(&share);
     }
     senders_.back()->Send(&message_);
   }
 
-  void CommitTo(int link) override {
-    senders_[static_cast<std::size_t>(link)]->Send(&message_);
+  void CommitTo(int connection) override {
+    senders_[static_cast<std::size_t>(connection)]->Send(&message_);
   }
 
  private:
-  void Receive(int link) {
-    receivers_[static_cast<std::size_t>(link)]->ReceiveAll(
-        [this, link](absl::string_view message) { receiver_(link, message); });
+  void Receive(int connection) {
+    receivers_[static_cast<std::size_t>(connection)]->ReceiveAll(
+        [this, connection](absl::string_view message) {
+          receiver_(connection, message);
+        });
   }
 
   const RawReceiver receiver_;
@@ -69,10 +72,10 @@ class ZmqFanout : public RawFanout {
 
 }  // namespace
 
-std::unique_ptr<RawFanout> NewZmqFanout(Scheme scheme, int links,
+std::unique_ptr<RawFanout> NewZmqFanout(Scheme scheme, int connections,
                                         std::size_t message_bytes,
                                         RawReceiver receiver) {
-  return std::make_unique<ZmqFanout>(scheme, links, message_bytes,
+  return std::make_unique<ZmqFanout>(scheme, connections, message_bytes,
                                      std::move(receiver));
 }
 

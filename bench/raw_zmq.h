@@ -1,4 +1,4 @@
-// The bare libzmq as a baseline (raw_link.h).
+// The bare libzmq as a baseline (raw_fanout.h).
 //
 // One way uses PUSH to PULL, libzmq's fastest pair, with blocking calls. Each
 // socket has a context of its own, as in two processes, and high-water marks of
@@ -13,12 +13,12 @@
 #include <cstddef>
 #include <memory>
 
-#include "bench/raw_link.h"
+#include "bench/raw_fanout.h"
 
 namespace cluster {
 namespace bench {
 
-std::unique_ptr<RawFanout> NewZmqFanout(Scheme scheme, int links,
+std::unique_ptr<RawFanout> NewZmqFanout(Scheme scheme, int connections,
                                         std::size_t message_bytes,
                                         RawReceiver receiver);
 std::unique_ptr<RawEcho> NewZmqEcho(std::size_t message_bytes);

@@ -93,7 +93,7 @@ class Mailbox {
  public:
   void Put(absl::string_view message) {
     {
-      MutexLock lock(&mutex_);
+      internal::MutexLock lock(&mutex_);
       message_.assign(message.data(), message.size());
       full_ = true;
     }
@@ -101,21 +101,21 @@ class Mailbox {
   }
   // False once Close was called.
   bool Take(std::string* message) {
-    MutexLock lock(&mutex_);
+    internal::MutexLock lock(&mutex_);
     changed_.Wait(&mutex_, [this] { return full_ || closed_; });
     full_ = false;
     message->swap(message_);
     return !closed_;
   }
   void Close() {
-    MutexLock lock(&mutex_);
+    internal::MutexLock lock(&mutex_);
     closed_ = true;
     changed_.NotifyOne();
   }
 
  private:
-  Mutex mutex_;
-  CondVar changed_;
+  internal::Mutex mutex_;
+  internal::CondVar changed_;
   std::string message_;
   bool full_ = false;
   bool closed_ = false;

@@ -20,7 +20,7 @@
 #include "bench/checked_message.h"
 #include "bench/delivery_count.h"
 #include "bench/measure.h"
-#include "bench/raw_link.h"
+#include "bench/raw_fanout.h"
 #include "bench/record.h"
 #include "cluster/base/check.h"
 #include "cluster/base/mutex.h"
@@ -52,7 +52,7 @@ class SharedBatch {
   void Expect(std::int64_t envelopes) { left_ = envelopes; }
 
   ABSL_ATTRIBUTE_NOINLINE absl::Status Send(const Envelope& envelope) {
-    MutexLock lock(&mutex_);
+    internal::MutexLock lock(&mutex_);
     if (left_ == 0) return absl::FailedPreconditionError("none is expected");
     if (room_ == 0) {
       room_ = std::min(left_, records_per_message_);
@@ -74,7 +74,7 @@ class SharedBatch {
   RawFanout* const fanout_;
   const std::size_t record_bytes_;
   const std::int64_t records_per_message_;
-  Mutex mutex_;  // guards the rest
+  internal::Mutex mutex_;  // guards the rest
   char* first_ = nullptr;
   char* out_ = nullptr;
   std::int64_t room_ = 0;

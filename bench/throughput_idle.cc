@@ -1,8 +1,8 @@
 // idle: servers of one process that are connected, each with each, and have
 // nothing to say but heartbeats. What they cost: cpu_percent of one core, and
-// bytes_per_link, the resident memory that they added, by directed links.
+// bytes_per_peer, the resident memory that they added, by directed connections.
 //
-// Each end of a link is in this process, and so are both ends' share of it:
+// Each end of a connection is in this process, and so are both ends' share of it:
 // its socket's objects, its state in the sender and in the receiver. Memory of
 // the kernel (socket buffers) is not resident in a process and not counted.
 //
@@ -52,7 +52,7 @@ constexpr int kMeasuringTimes = 16;
 constexpr int kQuietTimes = 2;
 
 constexpr std::array<const char*, 2> kCounters = {"cpu_percent",
-                                                  "bytes_per_link"};
+                                                  "bytes_per_peer"};
 
 double PercentOfACoreMeanwhile(absl::Duration time) {
   const absl::Time start = absl::Now();
@@ -73,9 +73,9 @@ void MeasureIdle(benchmark::State& state, const std::string& transport) {
   state.counters["cpu_percent"] =
       PercentOfACoreMeanwhile(kMeasuringTimes * MeasuringTime());
 
-  constexpr int kLinks = kIdleServers * (kIdleServers - 1);
-  state.counters["bytes_per_link"] =
-      static_cast<double>(ResidentBytes() - bytes_before) / kLinks;
+  constexpr int kConnections = kIdleServers * (kIdleServers - 1);
+  state.counters["bytes_per_peer"] =
+      static_cast<double>(ResidentBytes() - bytes_before) / kConnections;
 }
 
 // Sends a heartbeat to each other server at multiples of the interval, as ours

@@ -19,7 +19,7 @@
 #include "bench/checked_message.h"
 #include "bench/delivery_count.h"
 #include "bench/measure.h"
-#include "bench/raw_link.h"
+#include "bench/raw_fanout.h"
 #include "bench/raw_mesh.h"
 #include "bench/record.h"
 
@@ -34,41 +34,42 @@ std::int64_t BatchedRecords(std::size_t payload_bytes) {
   return RecordsPerMessage(payload_bytes, absl::GetFlag(FLAGS_batch_bytes));
 }
 
-// Sends `records` records in one message to each of the links.
-void SendChecked(RawFanout* fanout, int links, std::int64_t records,
+// Sends `records` records in one message to each of the connections.
+void SendChecked(RawFanout* fanout, int connections, std::int64_t records,
                  EnvelopeView* view, std::vector<char>* room) {
   const std::size_t bytes =
       RecordBytes(view->payload.size()) * static_cast<std::size_t>(records);
   char* const first =
-      links == 1 ? fanout->Begin(bytes + kCheckBytes) : room->data();
+      connections == 1 ? fanout->Begin(bytes + kCheckBytes) : room->data();
   char* const end = WriteRecords(records, view, first);
   PutCheck(first, end);
-  if (links == 1) return fanout->CommitTo(0);
-  for (int link = 0; link < links; ++link) {
+  if (connections == 1) return fanout->CommitTo(0);
+  for (int connection = 0; connection < connections; ++connection) {
     std::memcpy(fanout->Begin(bytes + kCheckBytes), first, bytes + kCheckBytes);
-    fanout->CommitTo(link);
+    fanout->CommitTo(connection);
   }
 }
 
 void MeasureChecked(benchmark::State& state, const std::string& transport,
-                    std::size_t payload_bytes, int links) {
-  const auto counts = NewDeliveryCounts(links);
+                    std::size_t payload_bytes, int connections) {
+  const auto counts = NewDeliveryCounts(connections);
   const std::int64_t most = BatchedRecords(payload_bytes);
   std::vector<char> room(RecordBytes(payload_bytes) *
                              static_cast<std::size_t>(most) +
                          kCheckBytes);
   const auto fanout =
-      NewRawFanout(transport, Scheme::kTcp, links, room.size(),
-                   [&](int link, absl::string_view message) {
-                     counts[static_cast<std::size_t>(link)]->Add(
+      NewRawFanout(transport, Scheme::kTcp, connections, room.size(),
+                   [&](int connection, absl::string_view message) {
+                     counts[static_cast<std::size_t>(connection)]->Add(
                          ReadRecords(CheckedRecords(message)));
                    });
   const Envelope envelope = RecordEnvelope(payload_bytes);
   EnvelopeView view(envelope);
-  MeasureDeliveries(state, payload_bytes, links, [&](std::int64_t items) {
+  MeasureDeliveries(state, payload_bytes, connections, [&](std::int64_t items) {
     for (auto& count : counts) count->Expect(items);
     for (std::int64_t left = items; left > 0; left -= most)
-      SendChecked(fanout.get(), links, std::min(left, most), &view, &room);
+      SendChecked(fanout.get(), connections, std::min(left, most), &view,
+                  &room);
     for (auto& count : counts) count->Wait();
   });
 }
@@ -147,11 +148,13 @@ void MeasureRawMesh(benchmark::State& state, const std::string& transport,
 }  // namespace
 
 void AddLimitCases(const std::string& transport) {
-  const auto add_checked = [&](const std::string& kind, int bytes, int links) {
-    AddCase(CaseName(kind, transport, bytes), [transport, bytes,
-                                               links](benchmark::State& state) {
-      MeasureChecked(state, transport, static_cast<std::size_t>(bytes), links);
-    });
+  const auto add_checked = [&](const std::string& kind, int bytes,
+                               int connections) {
+    AddCase(CaseName(kind, transport, bytes),
+            [transport, bytes, connections](benchmark::State& state) {
+              MeasureChecked(state, transport, static_cast<std::size_t>(bytes),
+                             connections);
+            });
   };
   for (int bytes : kPayloadBytes) {
     add_checked("checked", bytes, 1);

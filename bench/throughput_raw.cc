@@ -12,7 +12,7 @@
 #include "bench/cases.h"
 #include "bench/delivery_count.h"
 #include "bench/measure.h"
-#include "bench/raw_link.h"
+#include "bench/raw_fanout.h"
 #include "bench/record.h"
 
 ABSL_FLAG(std::size_t, batch_bytes, 64u << 10,
@@ -25,24 +25,24 @@ namespace {
 struct RawCase {
   std::string transport;
   Scheme scheme = Scheme::kTcp;
-  int links = 1;
+  int connections = 1;
   std::size_t payload_bytes = 0;
   std::int64_t records_per_message = 1;
 };
 
 void MeasureRaw(benchmark::State& state, const RawCase& test) {
   const std::size_t record_bytes = RecordBytes(test.payload_bytes);
-  const auto counts = NewDeliveryCounts(test.links);
+  const auto counts = NewDeliveryCounts(test.connections);
   const auto fanout = NewRawFanout(
-      test.transport, test.scheme, test.links,
+      test.transport, test.scheme, test.connections,
       record_bytes * static_cast<std::size_t>(test.records_per_message),
-      [&](int link, absl::string_view message) {
-        counts[static_cast<std::size_t>(link)]->Add(ReadRecords(message));
+      [&](int connection, absl::string_view message) {
+        counts[static_cast<std::size_t>(connection)]->Add(ReadRecords(message));
       });
   const Envelope envelope = RecordEnvelope(test.payload_bytes);
   EnvelopeView view(envelope);
   MeasureDeliveries(
-      state, test.payload_bytes, test.links, [&](std::int64_t items) {
+      state, test.payload_bytes, test.connections, [&](std::int64_t items) {
         for (auto& count : counts) count->Expect(items);
         for (std::int64_t left = items; left > 0;) {
           const std::int64_t records = std::min(left, test.records_per_message);
@@ -77,7 +77,7 @@ void AddRawThroughputCases(const std::string& transport, int bytes) {
     ipc.scheme = Scheme::kIpc;
     AddRawCase("batched_ipc", ipc);
   }
-  raw.links = batched.links = 3;
+  raw.connections = batched.connections = 3;
   AddRawCase("raw3", raw);
   AddRawCase("batched3", batched);
 }

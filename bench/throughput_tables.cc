@@ -129,13 +129,13 @@ TextTable Limits(const Results& results) {
 
 TextTable Idle(const Results& results) {
   TextTable table({absl::StrCat(kIdleServers, " idle servers"), "% of one core",
-                   "bare library's heartbeats", "bytes/link"});
+                   "bare library's heartbeats", "bytes/connection"});
   for (const char* transport : kTransports) {
     const std::string name = CaseName("idle", transport, kIdleServers);
     const std::string raw = CaseName("raw_idle", transport, kIdleServers);
     table.AddRow({transport, Short(results.Median(name, "cpu_percent")),
                   Short(results.Median(raw, "cpu_percent")),
-                  Short(results.Median(name, "bytes_per_link"))});
+                  Short(results.Median(name, "bytes_per_peer"))});
   }
   return table;
 }
@@ -203,8 +203,8 @@ void AddCostGoals(const Results& results, const std::string& transport,
                 results.Median(idle, "cpu_percent"), 3,
                 results.Median(CaseName("raw_idle", transport, kIdleServers),
                                "cpu_percent"));
-  goals->Known(absl::StrCat(transport, ": memory of an idle link, bytes"),
-               results.Median(idle, "bytes_per_link"));
+  goals->Known(absl::StrCat(transport, ": memory of an idle connection, bytes"),
+               results.Median(idle, "bytes_per_peer"));
 }
 
 TextTable ThroughputGoals(const Results& results) {

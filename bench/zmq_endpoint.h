@@ -18,7 +18,7 @@
 #include <functional>
 
 #include "absl/strings/string_view.h"
-#include "bench/raw_link.h"
+#include "bench/raw_fanout.h"
 
 namespace cluster {
 namespace bench {

@@ -17,7 +17,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 using ::testing::HasSubstr;
@@ -180,4 +180,4 @@ TEST(SecurityOfServersTest, ReloadNeedsSecurity) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -62,7 +62,9 @@
 
 namespace cluster {
 
+namespace internal {
 class ServerCore;
+}  // namespace internal
 
 // The result of a multicast.
 struct MulticastResult {
@@ -199,9 +201,9 @@ class Server {
   friend absl::Status ReceiveMessage(Server& server);
   friend absl::StatusOr<std::unique_ptr<Server>> NewServer(
       int server_id, Config config, TransportFactory factory);
-  explicit Server(std::unique_ptr<ServerCore> core);
+  explicit Server(std::unique_ptr<internal::ServerCore> core);
 
-  std::unique_ptr<ServerCore> core_;
+  std::unique_ptr<internal::ServerCore> core_;
 };
 
 // Makes the server with that id; the config has its address and the other

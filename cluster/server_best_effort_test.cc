@@ -11,7 +11,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 using ::testing::HasSubstr;
@@ -88,4 +88,4 @@ TEST(ServerBestEffortTest, ASenderIsWokenByStop) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -14,7 +14,7 @@
 #include "cluster/testing/test_server.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 using Strings = std::vector<std::string>;
@@ -244,4 +244,4 @@ TEST_F(ServerBroadcastTest, StopCountsThoseThatNobodyGot) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -17,7 +17,7 @@
 #include "cluster/transport/forwarding_transport.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 // Tells when it has stopped.
@@ -187,4 +187,4 @@ TEST(ServerCallbacksTest, PingPongThroughHandlers) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

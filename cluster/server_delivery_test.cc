@@ -12,7 +12,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 using ::testing::HasSubstr;
@@ -156,4 +156,4 @@ TEST(ServerDeliveryTest, MessageIdsDifferAcrossLives) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

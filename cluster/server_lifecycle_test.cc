@@ -14,7 +14,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 using ::testing::ElementsAre;
@@ -197,4 +197,4 @@ TEST(NewServerTest, SaysWhatIsWrong) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

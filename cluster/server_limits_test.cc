@@ -12,7 +12,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 using ::testing::HasSubstr;
@@ -153,4 +153,4 @@ TEST(ServerLimitsTest, ReasonsThatAreNoneAreCountedAsNone) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -10,7 +10,7 @@
 #include "cluster/testing/test_server.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 constexpr std::size_t kPayload = 256u << 10;
@@ -152,4 +152,4 @@ TEST(ServerMemory, WithThreeHundredPeersTheLargestPayloadCompletesBothWays) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

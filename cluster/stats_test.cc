@@ -4,7 +4,7 @@
 
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 TEST(PeerStatsTest, SumsAddUpAndPresentValuesDoNot) {
@@ -51,4 +51,4 @@ TEST(ReasonsTest, EachHasAName) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

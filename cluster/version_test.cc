@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 TEST(VersionTest, TextIsMadeOfTheNumbers) {
@@ -26,4 +26,4 @@ TEST(VersionTest, IsTheChangelogsLatest) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

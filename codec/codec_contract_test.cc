@@ -11,7 +11,7 @@
 #include "cluster/codec/testing/random_envelope.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 class CodecContractTest : public ::testing::TestWithParam<std::string> {
@@ -265,4 +265,4 @@ TEST(CodecRegistryTest, KnowsItsCodecsAndRefusesOthers) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

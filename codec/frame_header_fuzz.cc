@@ -11,7 +11,7 @@
 #include "cluster/codec/little_endian.h"
 #include "cluster/codec/testing/fuzz.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 void FuzzHello(absl::string_view body) {
@@ -113,15 +113,15 @@ void Repair(std::string* frame) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
                                       std::size_t bytes) {
   std::string frame(reinterpret_cast<const char*>(data), bytes);
-  cluster::FuzzLastingBody(frame);
-  cluster::FuzzFrame(frame);
+  cluster::internal::FuzzLastingBody(frame);
+  cluster::internal::FuzzFrame(frame);
   if (bytes < cluster::kFrameHeaderBytes) return 0;
-  cluster::Repair(&frame);
-  cluster::FuzzFrame(frame);
+  cluster::internal::Repair(&frame);
+  cluster::internal::FuzzFrame(frame);
   return 0;
 }

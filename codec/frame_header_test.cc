@@ -9,7 +9,7 @@
 #include "cluster/codec/little_endian.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 FrameHeader DataHeader(absl::string_view body) {
@@ -367,4 +367,4 @@ TEST(FrameHeaderTest, ErrorsHaveNames) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

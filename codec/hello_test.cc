@@ -8,7 +8,7 @@
 #include "cluster/codec/little_endian.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 Hello SampleHello() {
@@ -260,4 +260,4 @@ TEST(GoodbyeTest, HasTheseBytesAndReturns) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

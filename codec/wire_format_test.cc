@@ -12,7 +12,7 @@
 #include "cluster/codec/json/json.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 // The lines of the document's fenced blocks that open with "```<opening>".
@@ -193,4 +193,4 @@ TEST(WireFormatTest, TheJsonObjectsAreWhatTheCodeWrites) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

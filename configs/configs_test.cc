@@ -14,7 +14,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 using ::testing::ElementsAre;
@@ -110,4 +110,4 @@ TEST(ConfigsTest, TheSpecialFilesAreWhatTheirNamesSay) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

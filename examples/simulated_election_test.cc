@@ -78,7 +78,7 @@ TEST(SimulatedElection, HasAtMostOneLeaderInATermAndFindsOne) {
   for (std::uint64_t seed = 0; seed < 100; ++seed) {
     SCOPED_TRACE(seed);
     Election election;
-    cluster::SimCluster servers(seed, kServers, cluster::SimLinkConfig(),
+    cluster::SimCluster servers(seed, kServers, cluster::SimSessionConfig(),
                                 &election);
     cluster::NetworkFaults faults;
     faults.loss = faults.duplicate = faults.reorder = 0.1;

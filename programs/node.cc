@@ -248,7 +248,7 @@ int Main(int argc, char** argv) {
           .c_str());
   if (!arguments.ok()) return Fail("node", arguments.status(), kExitUsage);
   if (absl::GetFlag(FLAGS_keys)) {
-    std::fputs(ListConfigKeys().c_str(), stdout);
+    std::fputs(cluster::internal::ListConfigKeys().c_str(), stdout);
     return 0;
   }
   int id = 0;

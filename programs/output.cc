@@ -44,21 +44,21 @@ Output::~Output() {
 }
 
 void Output::Line(absl::string_view text) {
-  MutexLock lock(&mutex_);
+  internal::MutexLock lock(&mutex_);
   Write(absl::StrCat(prompted_ ? kClearLine : "", text, "\n",
                      prompted_ ? prompt_ : ""));
 }
 
 void Output::Prompt() {
   if (prompt_.empty()) return;
-  MutexLock lock(&mutex_);
+  internal::MutexLock lock(&mutex_);
   prompted_ = true;
   Write(prompt_);
 }
 
 void Output::HidePrompt() {
   if (prompt_.empty()) return;
-  MutexLock lock(&mutex_);
+  internal::MutexLock lock(&mutex_);
   if (prompted_) Write(kClearLine);
   prompted_ = false;
 }

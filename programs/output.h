@@ -50,7 +50,7 @@ class Output {
   const int interrupt_;
   int broken_;
   int abandoned_;
-  Mutex mutex_;  // also guards what is on the screen
+  internal::Mutex mutex_;  // also guards what is on the screen
   bool prompted_ CLUSTER_GUARDED_BY(mutex_) = false;
   bool open_ CLUSTER_GUARDED_BY(mutex_) = true;
 };

@@ -58,7 +58,7 @@ std::string Printable(absl::string_view text) {
   std::string out;
   out.reserve(text.size());
   while (!text.empty()) {
-    const std::size_t bytes = Utf8Bytes(text);
+    const std::size_t bytes = internal::Utf8Bytes(text);
     AppendUtf8(text.substr(0, bytes), &out);
     text.remove_prefix(bytes);
     if (text.empty()) break;

@@ -21,7 +21,7 @@
 #include "tests/harness/test_cluster.h"
 #include "tests/harness/transports.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 using ::testing::IsEmpty;
@@ -204,4 +204,4 @@ INSTANTIATE_TEST_SUITE_P(Backends, AccountingTest,
                          testing::ValuesIn(AllTransports()), TransportName);
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -23,7 +23,7 @@
 #include "tests/harness/test_cluster.h"
 #include "tests/harness/transports.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 constexpr absl::Duration kPatience = absl::Seconds(60);
@@ -369,4 +369,4 @@ INSTANTIATE_TEST_SUITE_P(
     });
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

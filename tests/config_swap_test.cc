@@ -11,7 +11,7 @@
 #include "tests/harness/transports.h"
 #include "tests/scenarios/scenario.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 constexpr char kText[] = R"({
@@ -86,4 +86,4 @@ INSTANTIATE_TEST_SUITE_P(Backends, PathTest, testing::ValuesIn(AllTransports()),
                          TransportName);
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

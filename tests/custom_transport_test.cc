@@ -11,7 +11,7 @@
 #include "tests/harness/seed.h"
 #include "tests/scenarios/scenario.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 INSTANTIATE_TEST_SUITE_P(Custom, TransportContract,
@@ -51,4 +51,4 @@ TEST(CustomTransportOptionsTest, OnesThatItDoesNotKnowAreRefused) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -19,7 +19,7 @@
 #include "tests/harness/test_cluster.h"
 #include "tests/harness/transports.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 using ::testing::IsEmpty;
@@ -206,4 +206,4 @@ INSTANTIATE_TEST_SUITE_P(Backends, FlushTest,
                          testing::ValuesIn(AllTransports()), TransportName);
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

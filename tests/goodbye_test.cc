@@ -14,7 +14,7 @@
 #include "tests/harness/test_cluster.h"
 #include "tests/harness/transports.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 constexpr int kSpeaker = 1;
@@ -162,4 +162,4 @@ INSTANTIATE_TEST_SUITE_P(Backends, RefusalTest,
                          NameOf);
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -20,7 +20,7 @@
 #include "tests/harness/test_cluster.h"
 #include "tests/harness/transports.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 using ::testing::IsEmpty;
@@ -229,4 +229,4 @@ INSTANTIATE_TEST_SUITE_P(Backends, PeerChangesTest,
                          testing::ValuesIn(SocketTransports()), TransportName);
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

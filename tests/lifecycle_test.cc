@@ -21,7 +21,7 @@
 #include "tests/harness/transports.h"
 #include "tests/harness/watchdog.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 using ::testing::IsEmpty;
@@ -259,4 +259,4 @@ INSTANTIATE_TEST_SUITE_P(Backends, LifecycleTest,
                          testing::ValuesIn(AllTransports()), TransportName);
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

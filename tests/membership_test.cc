@@ -18,7 +18,7 @@
 #include "tests/harness/process_resources.h"
 #include "tests/harness/transports.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 using ::testing::HasSubstr;
@@ -218,4 +218,4 @@ TEST(MembershipAddressTest, OtherSpellingsAreTheSameAddress) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

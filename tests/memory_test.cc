@@ -17,7 +17,7 @@
 #include "tests/harness/fresh_address.h"
 #include "tests/harness/transports.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 using ::testing::IsEmpty;
@@ -134,4 +134,4 @@ INSTANTIATE_TEST_SUITE_P(Backends, MemoryTest,
                          testing::ValuesIn(AllTransports()), TransportName);
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -12,7 +12,7 @@
 #include "tests/harness/fresh_address.h"
 #include "tests/harness/transports.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 using ::testing::IsEmpty;
@@ -205,4 +205,4 @@ INSTANTIATE_TEST_SUITE_P(Backends, OverflowTest,
                          testing::ValuesIn(AllTransports()), TransportName);
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -12,7 +12,7 @@
 #include "gtest/gtest.h"
 #include "tests/harness/transports.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 // More than the system's buffers hold.
@@ -107,4 +107,4 @@ INSTANTIATE_TEST_SUITE_P(Backends, PartingTest,
                          testing::ValuesIn(SocketTransports()), TransportName);
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -13,7 +13,7 @@
 #include "tests/harness/transports.h"
 #include "tests/scenarios/scenario.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 using Case = std::tuple<const char*, std::string>;  // transport, codec
@@ -88,4 +88,4 @@ INSTANTIATE_TEST_SUITE_P(Backends, SoakTest,
                          CaseName);
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

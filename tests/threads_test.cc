@@ -23,7 +23,7 @@
 #include "tests/harness/test_cluster.h"
 #include "tests/harness/transports.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 using ::testing::IsEmpty;
@@ -139,4 +139,4 @@ INSTANTIATE_TEST_SUITE_P(Backends, ThreadsTest,
                          TransportName);
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -3,7 +3,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 using ::testing::HasSubstr;
@@ -67,4 +67,4 @@ TEST(AddressTest, OnlyAPortCanBeZero) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -80,7 +80,8 @@ absl::StatusOr<Secret> ReadKeyFile(const std::string& folder,
     if (!status.ok()) return status;
   }
   // Without O_NONBLOCK the opening of a pipe would wait for its writer.
-  const OpenFile file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  const internal::OpenFile file(
+      ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (file.fd() < 0) return SystemError(path, errno);
   struct stat info;
   if (::fstat(file.fd(), &info) != 0) return SystemError(path, errno);

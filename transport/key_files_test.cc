@@ -11,7 +11,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 using ::testing::HasSubstr;
@@ -110,4 +110,4 @@ TEST(CertificateNameTest, IsOneThatACertificateMayHold) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -3,7 +3,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 using ::testing::HasSubstr;
@@ -56,4 +56,4 @@ TEST(NearestWordTest, FarWordsHaveNone) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

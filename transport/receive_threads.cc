@@ -11,10 +11,10 @@ absl::Status ReceiveThreads::Start(TransportHandler* handler,
   handler_ = handler;
   turn_ = std::move(turn);
   absl::Status status;
-  MutexLock lock(&threads_mutex_);
+  internal::MutexLock lock(&threads_mutex_);
   for (std::thread& thread : threads_) {
     if (status.ok())
-      status = StartThread(
+      status = internal::StartThread(
           "cluster-recv", [this] { Run(); }, &thread);
   }
   return status;
@@ -23,7 +23,7 @@ absl::Status ReceiveThreads::Start(TransportHandler* handler,
 void ReceiveThreads::Stop(const std::function<void()>& wake) {
   relief_.Close();
   wake();
-  MutexLock lock(&threads_mutex_);
+  internal::MutexLock lock(&threads_mutex_);
   for (std::thread& thread : threads_) {
     if (thread.joinable()) thread.join();
   }

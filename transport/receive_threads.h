@@ -49,7 +49,7 @@ class ReceiveThreads {
   TransportHandler* handler_ = nullptr;
   std::function<bool()> turn_;
   Relief relief_;
-  Mutex threads_mutex_{LockRank::kReceiveThreads};
+  internal::Mutex threads_mutex_{internal::LockRank::kReceiveThreads};
   std::array<std::thread, 2> threads_ CLUSTER_GUARDED_BY(threads_mutex_);
 };
 

@@ -6,7 +6,7 @@
 #include "cluster/transport/contract/recording_handler.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 // Turns that wait for frames, which are only counted.
@@ -84,4 +84,4 @@ TEST(ReceiveThreads, StopsBeforeAnyFrameAndTwice) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -6,7 +6,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 using ::testing::ElementsAre;
@@ -60,4 +60,4 @@ TEST(RegistryTest, UnknownNamesAreToldWithTheKnownOnes) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

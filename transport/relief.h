@@ -53,7 +53,7 @@ class Relief {
     if (vacant_.exchange(false, std::memory_order_acquire)) return true;
     std::uint64_t seen = 0;
     int idle_looks = 0;
-    MutexLock lock(&mutex_);
+    internal::MutexLock lock(&mutex_);
     while (!closed()) {
       const std::uint64_t before = seen;
       if (Look(&seen)) return true;
@@ -103,7 +103,7 @@ class Relief {
   // role until it leaves its loop. Idempotent.
   void Close() {
     {
-      MutexLock lock(&mutex_);
+      internal::MutexLock lock(&mutex_);
       closed_.store(true, std::memory_order_relaxed);
     }
     changed_.NotifyAll();
@@ -124,7 +124,7 @@ class Relief {
   }
   void Unpark() {
     {
-      MutexLock lock(&mutex_);
+      internal::MutexLock lock(&mutex_);
       parked_.store(false, std::memory_order_relaxed);
     }
     changed_.NotifyAll();
@@ -136,8 +136,9 @@ class Relief {
   std::atomic<bool> vacant_{true};
   std::atomic<bool> closed_{false};
   std::atomic<bool> parked_{false};
-  Mutex mutex_;  // of changed_; closed_ and parked_ are read without it
-  CondVar changed_;
+  internal::Mutex
+      mutex_;  // of changed_; closed_ and parked_ are read without it
+  internal::CondVar changed_;
 };
 
 }  // namespace cluster

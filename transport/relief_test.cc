@@ -6,7 +6,7 @@
 #include "cluster/base/mutex.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 // Opens once; threads wait for it.
@@ -140,4 +140,4 @@ TEST(Relief, CloseEndsAWaitAndAllToCome) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

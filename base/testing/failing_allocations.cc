@@ -11,7 +11,7 @@
 #include <cstring>
 #include <new>
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 struct Account {
@@ -64,30 +64,32 @@ FailingAllocations::~FailingAllocations() { account = {}; }
 
 bool FailingAllocations::failed() const { return account.failed; }
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 // Each sees its own caller.
 #define CLUSTER_CALLER __builtin_return_address(0)
 
 void* operator new(std::size_t bytes) {
-  return cluster::OrThrow(cluster::New(bytes, CLUSTER_CALLER));
+  return cluster::internal::OrThrow(
+      cluster::internal::New(bytes, CLUSTER_CALLER));
 }
 void* operator new[](std::size_t bytes) {
-  return cluster::OrThrow(cluster::New(bytes, CLUSTER_CALLER));
+  return cluster::internal::OrThrow(
+      cluster::internal::New(bytes, CLUSTER_CALLER));
 }
 void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {
-  return cluster::New(bytes, CLUSTER_CALLER);
+  return cluster::internal::New(bytes, CLUSTER_CALLER);
 }
 void* operator new[](std::size_t bytes, const std::nothrow_t&) noexcept {
-  return cluster::New(bytes, CLUSTER_CALLER);
+  return cluster::internal::New(bytes, CLUSTER_CALLER);
 }
 void* operator new(std::size_t bytes, std::align_val_t alignment) {
-  return cluster::OrThrow(
-      cluster::NewAligned(bytes, alignment, CLUSTER_CALLER));
+  return cluster::internal::OrThrow(
+      cluster::internal::NewAligned(bytes, alignment, CLUSTER_CALLER));
 }
 void* operator new[](std::size_t bytes, std::align_val_t alignment) {
-  return cluster::OrThrow(
-      cluster::NewAligned(bytes, alignment, CLUSTER_CALLER));
+  return cluster::internal::OrThrow(
+      cluster::internal::NewAligned(bytes, alignment, CLUSTER_CALLER));
 }
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete[](void* memory) noexcept { std::free(memory); }
@@ -120,7 +122,7 @@ void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept {
 // NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name)
 extern "C" void* mmap(void* address, std::size_t bytes, int protection,
                       int flags, int fd, off_t offset) noexcept {
-  if (fd < 0 && cluster::Fails(CLUSTER_CALLER)) {
+  if (fd < 0 && cluster::internal::Fails(CLUSTER_CALLER)) {
     errno = ENOMEM;
     return MAP_FAILED;
   }

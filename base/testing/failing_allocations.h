@@ -15,7 +15,7 @@
 #ifndef CLUSTER_BASE_TESTING_FAILING_ALLOCATIONS_H_
 #define CLUSTER_BASE_TESTING_FAILING_ALLOCATIONS_H_
 
-namespace cluster {
+namespace cluster::internal {
 
 class FailingAllocations {
  public:
@@ -34,6 +34,6 @@ class FailingAllocations {
   bool failed() const;
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_BASE_TESTING_FAILING_ALLOCATIONS_H_

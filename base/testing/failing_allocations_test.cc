@@ -11,7 +11,7 @@
 #include "cluster/base/buffer_pool.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 // How many of `tries` allocations fail.
@@ -74,4 +74,4 @@ TEST(FailingAllocationsTest, ReachTheBufferPool) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

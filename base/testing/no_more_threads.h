@@ -17,7 +17,7 @@
 
 #include "cluster/base/check.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 class NoMoreThreads {
  public:
@@ -46,6 +46,6 @@ class NoMoreThreads {
   std::size_t before_ = 0;
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_BASE_TESTING_NO_MORE_THREADS_H_

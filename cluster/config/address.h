@@ -13,7 +13,7 @@
 #include "absl/status/status.h"
 #include "cluster/config.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 // kInvalidArgument: `address "...": ` and what is wrong with it. Port 0, not
 // known yet, is none.
@@ -25,6 +25,6 @@ absl::Status CheckPeerAddress(const Config& config, const std::string& text);
 absl::Status CheckNewPeer(const Config& config, int id, const std::string& text,
                           const std::string& own_bound);
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_CONFIG_ADDRESS_H_

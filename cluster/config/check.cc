@@ -10,7 +10,7 @@
 #include "cluster/config/positioned_json.h"
 #include "cluster/config/security.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 // As the keys have them.
@@ -156,4 +156,4 @@ absl::Status CheckConfig(const Config& config, const ConfigPlaces& places) {
   return status;
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -14,7 +14,7 @@
 #include "absl/strings/string_view.h"
 #include "cluster/config.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 // Where the parts of a Config stand: the file, lines by JSON path
 // ("$.servers[2].id"), and what the file's form calls the list and its keys.
@@ -49,6 +49,6 @@ absl::Status CheckText(const ConfigPlaces& places, const std::string& path,
 absl::Status ReliableOnlyError(const ConfigPlaces& places,
                                absl::string_view key);
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_CONFIG_CHECK_H_

@@ -14,7 +14,7 @@
 #include "cluster/transport/address.h"
 #include "cluster/transport/transport_facts.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 // Whether ParseAddress reads them; a stranger's transport has its own form.
@@ -176,4 +176,4 @@ absl::Status CheckServers(const Config& config, const ConfigPlaces& places) {
   return absl::OkStatus();
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -8,8 +8,8 @@
 namespace cluster {
 namespace {
 
-ConfigPlaces PlacesOf(const Config& config) {
-  ConfigPlaces places;
+internal::ConfigPlaces PlacesOf(const Config& config) {
+  internal::ConfigPlaces places;
   places.origin = config.origin;
   for (const auto& [key, line] : config.lines)
     places.lines.emplace(absl::StrCat("$.", key), line);
@@ -20,11 +20,11 @@ ConfigPlaces PlacesOf(const Config& config) {
 }  // namespace
 
 absl::Status ValidateConfig(const Config& config) {
-  return CheckConfig(config, PlacesOf(config));
+  return internal::CheckConfig(config, PlacesOf(config));
 }
 
 std::string PlaceOf(const Config& config, absl::string_view key) {
-  const ConfigPlaces places = PlacesOf(config);
+  const internal::ConfigPlaces places = PlacesOf(config);
   return places.Place(key == "servers" ? places.servers_path
                                        : absl::StrCat("$.", key));
 }

@@ -8,7 +8,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 using ::testing::HasSubstr;
@@ -376,4 +376,4 @@ TEST(ConfigErrorTest, SecurityIsReadStrictly) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -11,7 +11,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 using ::testing::ElementsAre;
@@ -263,4 +263,4 @@ TEST(ConfigTest, ReadsSecurity) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -2,7 +2,7 @@
 #include "absl/strings/str_cat.h"
 #include "cluster/config/positioned_json.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 // The longest piece of a file that an error text repeats.
@@ -65,4 +65,4 @@ std::string Describe(const JsonValue& value) {
   return "a value";
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -33,18 +33,19 @@ absl::Status SystemError(const std::string& file, int error) {
 }
 
 absl::Status TooLarge(const std::string& file) {
-  return absl::InvalidArgumentError(
-      absl::StrCat(Shown(file), ": found more than ", kConfigFileBytesMax,
-                   " bytes, want at most so many"));
+  return absl::InvalidArgumentError(absl::StrCat(
+      Shown(file), ": found more than ", internal::kConfigFileBytesMax,
+      " bytes, want at most so many"));
 }
 
 absl::StatusOr<std::string> ReadFile(const std::string& file) {
   if (file.empty() || file.find('\0') != std::string::npos) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("found ", QuotedExcerpt(file), ", want a file's path"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "found ", internal::QuotedExcerpt(file), ", want a file's path"));
   }
   // Without O_NONBLOCK the opening of a pipe would wait for its writer.
-  const OpenFile open(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  const internal::OpenFile open(
+      ::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (open.fd() < 0) return SystemError(file, errno);
   struct stat info;
   if (::fstat(open.fd(), &info) != 0) return SystemError(file, errno);
@@ -63,7 +64,7 @@ absl::StatusOr<std::string> ReadFile(const std::string& file) {
     if (bytes < 0) return SystemError(file, errno);
     if (bytes == 0) return text;
     text.append(buffer, static_cast<std::size_t>(bytes));
-    if (text.size() > kConfigFileBytesMax) return TooLarge(file);
+    if (text.size() > internal::kConfigFileBytesMax) return TooLarge(file);
   }
 }
 
@@ -71,14 +72,15 @@ absl::StatusOr<std::string> ReadFile(const std::string& file) {
 
 absl::StatusOr<Config> ParseConfig(absl::string_view text,
                                    absl::string_view origin) {
-  JsonBounds bounds;
-  bounds.bytes_max = kConfigFileBytesMax;
-  const absl::StatusOr<JsonValue> root =
-      ParsePositionedJson(text, origin, bounds);
+  internal::JsonBounds bounds;
+  bounds.bytes_max = internal::kConfigFileBytesMax;
+  const absl::StatusOr<internal::JsonValue> root =
+      internal::ParsePositionedJson(text, origin, bounds);
   if (!root.ok()) return root.status();
-  ConfigReader reader(origin, *root);
+  internal::ConfigReader reader(origin, *root);
   absl::Status status = reader.Read();
-  if (status.ok()) status = CheckConfig(reader.config(), reader.places());
+  if (status.ok())
+    status = internal::CheckConfig(reader.config(), reader.places());
   if (!status.ok()) return status;
   return std::move(reader.config());
 }

@@ -8,7 +8,7 @@
 #include "cluster/config/limits.h"
 #include "cluster/transport/transport_facts.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 constexpr KeyScope kBoth = KeyScope::kBoth;
@@ -232,4 +232,4 @@ std::string ListConfigKeys() {
   return list;
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -22,7 +22,7 @@
 #include "absl/types/variant.h"
 #include "cluster/config.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 struct TextKey {
   std::string Config::*field;
@@ -94,6 +94,6 @@ std::string ValueIn(const Config& config, const ConfigKey& key);
 // All keys with their ranges, defaults and help, for people.
 std::string ListConfigKeys();
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_CONFIG_KEYS_H_

@@ -14,7 +14,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 using ::testing::HasSubstr;
@@ -121,4 +121,4 @@ TEST(ConfigKeysTest, TheDocumentHasTheTable) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

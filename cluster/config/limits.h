@@ -5,7 +5,7 @@
 
 #include <cstddef>
 
-namespace cluster {
+namespace cluster::internal {
 
 inline constexpr std::size_t kConfigFileBytesMax = 4u << 20;
 inline constexpr std::size_t kServersMax = 10000;
@@ -15,6 +15,6 @@ inline constexpr std::size_t kBackendNameBytesMax = 64;
 inline constexpr std::size_t kAddressBytesMax = 512;
 inline constexpr std::size_t kOptionBytesMax = 4096;
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_CONFIG_LIMITS_H_

@@ -9,7 +9,7 @@
 #include <algorithm>
 #include <cstddef>
 
-namespace cluster {
+namespace cluster::internal {
 
 // The largest record of a payload, in any codec: base64 takes four bytes for
 // three, and the fields are well below 4 KiB.
@@ -44,6 +44,6 @@ inline std::size_t MemoryBytesMin(std::size_t payload_bytes_max) {
   return 7 * RecordBytesLimit(payload_bytes_max);
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_CONFIG_MEMORY_H_

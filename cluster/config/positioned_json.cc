@@ -11,7 +11,7 @@
 #include "rapidjson/memorystream.h"
 #include "rapidjson/reader.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 absl::Status ErrorAt(absl::string_view origin, const TokenCursor& place,
@@ -227,4 +227,4 @@ absl::StatusOr<JsonValue> ParsePositionedJson(absl::string_view text,
                  SyntaxErrorText(text, place.offset(), result.Code()));
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -25,7 +25,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 enum class JsonType {
   kNull,
@@ -86,6 +86,6 @@ std::string Describe(const JsonValue& value);
 // `text` in quotes, shortened and printable, as Describe shows a string.
 std::string QuotedExcerpt(absl::string_view text);
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_CONFIG_POSITIONED_JSON_H_

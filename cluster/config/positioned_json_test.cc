@@ -2,7 +2,7 @@
 
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 std::string ErrorOf(absl::string_view text, const JsonBounds& bounds = {}) {
@@ -224,4 +224,4 @@ TEST(PositionedJsonTest, DescribesValuesShortAndPrintable) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -12,7 +12,7 @@
 #include "cluster/transport/options.h"
 #include "cluster/transport/transport_facts.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 // At the top level: those of the library, and the objects of its transports.
@@ -257,4 +257,4 @@ const JsonValue* ConfigReader::Find(absl::string_view key) const {
   return nullptr;
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -22,7 +22,7 @@
 #include "cluster/config/keys.h"
 #include "cluster/config/positioned_json.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 class ConfigReader {
  public:
@@ -88,6 +88,6 @@ class ConfigReader {
   ConfigPlaces places_;
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_CONFIG_READER_H_

@@ -9,7 +9,7 @@
 #include "cluster/config/reader.h"
 #include "cluster/envelope.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 absl::Status ConfigReader::ReadSecurity(const std::string& path,
                                         const JsonValue& value) {
@@ -67,4 +67,4 @@ absl::Status ConfigReader::ReadPeerFolders(const std::string& path,
   return absl::OkStatus();
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

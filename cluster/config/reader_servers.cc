@@ -8,7 +8,7 @@
 #include "cluster/config/reader.h"
 #include "cluster/envelope.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 absl::Status ConfigReader::ReadServers(const std::string& path,
                                        const JsonValue& list) {
@@ -91,4 +91,4 @@ absl::Status ConfigReader::CheckBothKeys(const std::string& path,
   return absl::OkStatus();
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

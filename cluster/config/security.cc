@@ -15,7 +15,7 @@
 #include "cluster/transport/address.h"
 #include "cluster/transport/transport_facts.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 namespace fs = std::filesystem;
@@ -147,4 +147,4 @@ absl::StatusOr<SecurityFiles> ResolveSecurity(const Config& config, int id) {
   return files;
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

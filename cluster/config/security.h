@@ -20,7 +20,7 @@
 #include "cluster/config/check.h"
 #include "cluster/transport/security.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 // The keys that belong together, and kFailedPrecondition for a server that
 // others than this machine reach without security.
@@ -31,6 +31,6 @@ absl::Status CheckSecurity(const Config& config, const ConfigPlaces& places);
 // kNotFound: the folder of peers cannot be listed.
 absl::StatusOr<SecurityFiles> ResolveSecurity(const Config& config, int id);
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_CONFIG_SECURITY_H_

@@ -5,7 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 constexpr std::size_t kWordBytesMax = 30;
@@ -105,4 +105,4 @@ std::string SyntaxErrorText(absl::string_view text, std::size_t offset,
                       Hint(text, offset));
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

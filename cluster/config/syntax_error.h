@@ -12,13 +12,13 @@
 #include "absl/strings/string_view.h"
 #include "rapidjson/error/error.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 // `offset` is where the error is told, which the caller may have moved back to
 // the beginning of the token.
 std::string SyntaxErrorText(absl::string_view text, std::size_t offset,
                             rapidjson::ParseErrorCode code);
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_CONFIG_SYNTAX_ERROR_H_

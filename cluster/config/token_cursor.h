@@ -13,7 +13,7 @@
 
 #include "absl/strings/string_view.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 class TokenCursor {
  public:
@@ -55,6 +55,6 @@ class TokenCursor {
   int column_ = 1;
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_CONFIG_TOKEN_CURSOR_H_

@@ -7,7 +7,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 Config Valid() {
@@ -322,4 +322,4 @@ TEST(ValidateConfigTest, PeersWithKeysHavePossibleIds) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -10,10 +10,10 @@
 #include "cluster/base/clock.h"
 #include "cluster/base/testing/failing_allocations.h"
 #include "cluster/server/testing/wires.h"
-#include "cluster/session/testing/link_pair.h"
+#include "cluster/session/testing/session_pair.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 // A peer and its other end, with nothing in the pool.
@@ -24,7 +24,7 @@ class Ends {
     peer = std::make_unique<ReliablePeer>(config_, &wires, &inbox, &callbacks,
                                           &rejections_);
     peer->OnConnected(2, 1);
-    far.link->OnConnected(now_);
+    far.session->OnConnected(now_);
     Exchange();
     config_.buffers->Trim();
     config_.buffers->Trim();
@@ -53,10 +53,10 @@ class Ends {
   Inbox inbox{1, 1 << 20, 1 << 20};
   Callbacks callbacks{&inbox};
   std::unique_ptr<ReliablePeer> peer;
-  LinkEnd far{TestLinkConfig(2, 1), &now_};
+  SessionEnd far{TestSessionConfig(2, 1), &now_};
 
  private:
-  const LinkConfig config_ = TestLinkConfig(1, 2);
+  const SessionConfig config_ = TestSessionConfig(1, 2);
   absl::Time now_ = absl::UnixEpoch();
   Rejections rejections_{[](PeerEvent) {}, [](int) { return true; }};
 };
@@ -153,4 +153,4 @@ TEST(AllocationTest, AnEnvelopeThatIsNotTakenTakesNoRoom) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -4,7 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 BestEffortDelivery::BestEffortDelivery(const Config& config,
                                        const DeliveryParts& parts)
@@ -70,4 +70,4 @@ FrameVerdict BestEffortDelivery::OnFrame(ReceivedFrame frame) {
   return FrameVerdict::kAccepted;
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

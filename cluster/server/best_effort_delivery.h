@@ -15,7 +15,7 @@
 #include "cluster/server/best_effort_peer.h"
 #include "cluster/server/delivery_to.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 class BestEffortDelivery final : public DeliveryTo<BestEffortPeer> {
  public:
@@ -46,6 +46,6 @@ class BestEffortDelivery final : public DeliveryTo<BestEffortPeer> {
   const std::size_t payload_bytes_max_;
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_SERVER_BEST_EFFORT_DELIVERY_H_

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-namespace cluster {
+namespace cluster::internal {
 
 BestEffortPeer::BestEffortPeer(int id, const Codec* codec,
                                std::size_t payload_bytes_max,
@@ -147,4 +147,4 @@ PeerStats BestEffortPeer::Stats() const {
   return stats_;
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -18,10 +18,10 @@
 #include "cluster/server/generations.h"
 #include "cluster/server/inbox.h"
 #include "cluster/server/peer.h"
-#include "cluster/session/link_config.h"
+#include "cluster/session/session_config.h"
 #include "cluster/transport/transport.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 // The largest message: of the largest payload, or what every transport carries.
 // A foreign sender may escape every byte of a JSON string as six.
@@ -82,6 +82,6 @@ class BestEffortPeer : public Peer {
   PeerStats stats_ CLUSTER_GUARDED_BY(mutex_);
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_SERVER_BEST_EFFORT_PEER_H_

@@ -9,7 +9,7 @@
 #include "cluster/server/testing/wires.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 class BestEffortPeerTest : public testing::Test {
@@ -49,4 +49,4 @@ TEST_F(BestEffortPeerTest, AnOverlongPayloadIsRefused) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

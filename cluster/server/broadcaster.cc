@@ -4,7 +4,7 @@
 
 #include "cluster/codec/codec.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 // Broadcasts gather after this many that were sent directly with nothing else
@@ -13,7 +13,7 @@ constexpr int kDirectMin = 8;
 
 }  // namespace
 
-Broadcaster::Broadcaster(const LinkConfig& config,
+Broadcaster::Broadcaster(const SessionConfig& config,
                          const PeerTable<ReliablePeer>* peers)
     : config_(config),
       batch_bytes_(BatchBytes(config)),
@@ -135,4 +135,4 @@ void Broadcaster::OnRoom() {
   HandOverLater();
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

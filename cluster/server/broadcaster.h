@@ -32,15 +32,16 @@
 #include "cluster/base/mutex.h"
 #include "cluster/server/peer_table.h"
 #include "cluster/server/reliable_peer.h"
-#include "cluster/session/link_config.h"
 #include "cluster/session/open_batch.h"
+#include "cluster/session/session_config.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 class Broadcaster {
  public:
-  // `config` is that of any of the links. The table outlives the broadcaster.
-  Broadcaster(const LinkConfig& config, const PeerTable<ReliablePeer>* peers);
+  // `config` is that of any of the sessions. The table outlives the broadcaster.
+  Broadcaster(const SessionConfig& config,
+              const PeerTable<ReliablePeer>* peers);
   Broadcaster(const Broadcaster&) = delete;
   Broadcaster& operator=(const Broadcaster&) = delete;
 
@@ -66,7 +67,7 @@ class Broadcaster {
   void HandOverClosed() CLUSTER_REQUIRES(mutex_);
   void HandOverLater() CLUSTER_REQUIRES(mutex_);
 
-  const LinkConfig config_;
+  const SessionConfig config_;
   const std::size_t batch_bytes_;
   const std::size_t gathered_bytes_max_;
   const PeerTable<ReliablePeer>* const peers_;
@@ -85,6 +86,6 @@ class Broadcaster {
   std::size_t closed_taken_ CLUSTER_GUARDED_BY(mutex_) = 0;
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_SERVER_BROADCASTER_H_

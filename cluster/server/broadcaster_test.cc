@@ -1,4 +1,4 @@
-// When broadcasts gather, and what is shared then, over links that the test
+// When broadcasts gather, and what is shared then, over sessions that the test
 // holds by the wires.
 
 #include "cluster/server/broadcaster.h"
@@ -11,10 +11,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "cluster/server/testing/wires.h"
-#include "cluster/session/testing/link_pair.h"
+#include "cluster/session/testing/session_pair.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 using Strings = std::vector<std::string>;
@@ -29,19 +29,19 @@ class BroadcasterTest : public testing::Test {
  protected:
   void SetUp() override {
     for (int id : {2, 3}) {
-      LinkConfig config = TestLinkConfig(1, id);
+      SessionConfig config = TestSessionConfig(1, id);
       config.buffers = buffers_;
       auto peer = std::make_unique<ReliablePeer>(config, &wires_, &inbox_,
                                                  &callbacks_, &rejections_);
       near_[id] = peer.get();
-      far_[id] = std::make_unique<LinkEnd>(TestLinkConfig(id, 1), &now_);
+      far_[id] = std::make_unique<SessionEnd>(TestSessionConfig(id, 1), &now_);
       peers_.Insert(std::move(peer));
     }
-    broadcaster_ =
-        std::make_unique<Broadcaster>(TestLinkConfig(1, kBroadcast), &peers_);
+    broadcaster_ = std::make_unique<Broadcaster>(
+        TestSessionConfig(1, kBroadcast), &peers_);
     for (int id : {2, 3}) {
       near_[id]->OnConnected(id, Generations().Draw());
-      far_[id]->link->OnConnected(now_);
+      far_[id]->session->OnConnected(now_);
       Exchange(id);
     }
   }
@@ -91,7 +91,7 @@ class BroadcasterTest : public testing::Test {
   Rejections rejections_{[](PeerEvent) {}, [](int) { return true; }};
   PeerTable<ReliablePeer> peers_;
   std::map<int, ReliablePeer*> near_;
-  std::map<int, std::unique_ptr<LinkEnd>> far_;
+  std::map<int, std::unique_ptr<SessionEnd>> far_;
   std::unique_ptr<Broadcaster> broadcaster_;
   Strings sent_;
   std::uint64_t sequence_ = 0;
@@ -134,7 +134,7 @@ TEST_F(BroadcasterTest, DoesNotGatherForWhoBecameIdle) {
 
 TEST_F(BroadcasterTest, AFullBatchIsTheSameBytesForAll) {
   SendUntilOpen();
-  const std::size_t frame_bytes = TestLinkConfig(1, 2).frame_bytes;
+  const std::size_t frame_bytes = TestSessionConfig(1, 2).frame_bytes;
   while (Accepted(2) < sent_.size() || sent_.size() < 20)
     Send(std::string(frame_bytes / 10, 'x'));
   ASSERT_FALSE(wires_.sent[2].empty());
@@ -208,8 +208,8 @@ TEST_F(BroadcasterTest, GathersOnlyWhatEachQueueHasRoomFor) {
   EXPECT_FALSE(broadcaster_->open());
   for (int id : {2, 3})
     EXPECT_LE(near_[id]->Stats().queued_bytes,
-              TestLinkConfig(1, id).queue_bytes_max * 9 / 8);
+              TestSessionConfig(1, id).queue_bytes_max * 9 / 8);
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

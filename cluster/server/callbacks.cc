@@ -8,7 +8,7 @@
 #include "cluster/base/fork_generation.h"
 #include "cluster/base/start_thread.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 thread_local const Callbacks* running_here = nullptr;
@@ -159,4 +159,4 @@ void Callbacks::RunEvents() {
   }
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -21,7 +21,7 @@
 #include "cluster/peer_event.h"
 #include "cluster/server/inbox.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 class Callbacks {
  public:
@@ -71,6 +71,6 @@ class Callbacks {
   std::thread thread_;
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_SERVER_CALLBACKS_H_

@@ -13,7 +13,7 @@
 #include "cluster/server/peer_delivery.h"
 #include "cluster/server/peer_table.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 template <typename PeerType>
 class DeliveryTo : public PeerDelivery {
@@ -95,6 +95,6 @@ class DeliveryTo : public PeerDelivery {
   PeerTable<PeerType> peers_;
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_SERVER_DELIVERY_TO_H_

@@ -4,7 +4,7 @@
 #include <iterator>
 #include <utility>
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 void AddSums(const PeerEvent& earlier, PeerEvent* later) {
@@ -41,4 +41,4 @@ PeerEvent EventQueue::Pop() {
   return event;
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

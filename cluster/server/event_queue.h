@@ -19,7 +19,7 @@
 
 #include "cluster/peer_event.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 class EventQueue {
  public:
@@ -43,6 +43,6 @@ class EventQueue {
   std::deque<Waiting> waiting_;
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_SERVER_EVENT_QUEUE_H_

@@ -5,7 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 PeerEvent Of(int peer, PeerEvent::Type type, std::uint64_t unknown_fate = 0) {
@@ -107,4 +107,4 @@ TEST(EventQueueTest, RemovalIsToldInAnyCase) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

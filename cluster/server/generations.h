@@ -17,7 +17,7 @@
 #include <atomic>
 #include <cstdint>
 
-namespace cluster {
+namespace cluster::internal {
 
 class Generations {
  public:
@@ -46,6 +46,6 @@ class Generations {
   std::uint64_t oldest_ = drawn_.load(std::memory_order_relaxed) + 1;
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_SERVER_GENERATIONS_H_

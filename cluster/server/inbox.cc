@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "cluster/codec/registry.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 // The cost of an envelope beyond its payload.
@@ -400,4 +400,4 @@ void Inbox::Close() {
   own_settled_.NotifyAll();
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -35,10 +35,10 @@
 #include "cluster/envelope.h"
 #include "cluster/peer_event.h"
 #include "cluster/server/event_queue.h"
-#include "cluster/session/link.h"
+#include "cluster/session/session.h"
 #include "cluster/stats.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 // The peer that an arrival came from. The reader calls it, with no lock held.
 class ArrivalSource {
@@ -226,6 +226,6 @@ class Inbox {
   std::uint64_t taken_ = 0;   // of current_
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_SERVER_INBOX_H_

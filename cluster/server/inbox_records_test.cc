@@ -13,11 +13,11 @@
 #include "cluster/codec/registry.h"
 #include "cluster/envelope.h"
 #include "cluster/server/inbox.h"
-#include "cluster/session/link.h"
+#include "cluster/session/session.h"
 #include "cluster/transport/frame.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 constexpr int kSelf = 1;
@@ -179,4 +179,4 @@ TEST_F(InboxRecordsTest, AReservedTypeIsTaken) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

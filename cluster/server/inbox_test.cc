@@ -15,7 +15,7 @@
 #include "cluster/codec/registry.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 constexpr int kSelf = 1;
@@ -406,4 +406,4 @@ TEST(InboxTest, AccountsForOwnEnvelopesAlone) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

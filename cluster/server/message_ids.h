@@ -4,7 +4,7 @@
 // takes in blocks, because a counter that all threads touch for every envelope
 // is a tenth of what sending one costs. So ids are unique, and grow within a
 // thread; between threads, or where one thread sends for several servers in
-// turn, they leave gaps. What it is not: a link's sequence, which has none.
+// turn, they leave gaps. What it is not: a session's sequence, which has none.
 //
 // Threads: all. Errors: none; the counter does not come to its end.
 //
@@ -19,7 +19,7 @@
 
 #include "cluster/envelope.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 class MessageIds {
  public:
@@ -66,6 +66,6 @@ class MessageIds {
   std::atomic<std::uint64_t> taken_{0};
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_SERVER_MESSAGE_IDS_H_

@@ -8,7 +8,7 @@
 
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 TEST(MessageIds, GrowByOneInAThread) {
@@ -68,4 +68,4 @@ TEST(MessageIds, AnotherAtTheSamePlaceBeginsAnew) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -15,7 +15,7 @@
 #include "cluster/session/send_queue.h"
 #include "cluster/stats.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 class Peer {
  public:
@@ -37,6 +37,6 @@ class Peer {
   std::atomic<int> id_;
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_SERVER_PEER_H_

@@ -3,7 +3,7 @@
 #include "cluster/server/best_effort_delivery.h"
 #include "cluster/server/reliable_delivery.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 std::unique_ptr<PeerDelivery> NewPeerDelivery(const Config& config,
                                               const DeliveryParts& parts) {
@@ -14,8 +14,8 @@ std::unique_ptr<PeerDelivery> NewPeerDelivery(const Config& config,
 
 std::size_t FrameBytesMax(const Config& config) {
   return config.delivery == Delivery::kReliable
-             ? kLinkFrameBytesMax
+             ? kSessionFrameBytesMax
              : MessageBytesMax(config.payload_bytes_max);
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

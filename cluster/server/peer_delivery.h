@@ -34,7 +34,7 @@
 #include "cluster/stats.h"
 #include "cluster/transport/transport.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 class PeerDelivery : public TransportHandler {
  public:
@@ -98,6 +98,6 @@ std::unique_ptr<PeerDelivery> NewPeerDelivery(const Config& config,
 // The largest frame that it gives to the transport.
 std::size_t FrameBytesMax(const Config& config);
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_SERVER_PEER_DELIVERY_H_

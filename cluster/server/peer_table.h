@@ -31,7 +31,7 @@
 #include "cluster/base/check.h"
 #include "cluster/base/mutex.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 template <typename PeerType>
 class PeerTable {
@@ -229,6 +229,6 @@ class PeerTable {
   std::vector<PeerType*> free_;
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_SERVER_PEER_TABLE_H_

@@ -13,7 +13,7 @@
 #include "cluster/envelope.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 class Member {
@@ -168,4 +168,4 @@ TEST_F(PeerTableTest, FindsWhoStaysWhileOthersComeAndGo) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

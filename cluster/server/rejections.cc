@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "cluster/base/clock.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 void Rejections::RefuseClaim(int sender, const absl::optional<int>& identity) {
   const RefusalReason reason = identity ? RefusalReason::kWrongIdentity
@@ -62,4 +62,4 @@ Rejections::Counts Rejections::counts() const {
   return counts_;
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -29,7 +29,7 @@
 #include "cluster/stats.h"
 #include "cluster/transport/transport.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 class Rejections {
  public:
@@ -81,6 +81,6 @@ class Rejections {
       CLUSTER_GUARDED_BY(mutex_);
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_SERVER_REJECTIONS_H_

@@ -10,7 +10,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 using ::testing::HasSubstr;
@@ -95,4 +95,4 @@ TEST_F(RejectionsTest, WithSecurityAConnectionSpeaksForWhoItProvedToBe) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -6,7 +6,7 @@
 #include "cluster/base/clock.h"
 #include "cluster/codec/frame_header.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 constexpr absl::Duration kTickSoon = absl::Milliseconds(20);
@@ -23,13 +23,13 @@ std::shared_ptr<MemoryBudget> NewMemoryBudget(const Config& config) {
       static_cast<int>(config.servers.size()) - 1, config.frame_bytes);
 }
 
-LinkConfig NewLinkConfig(const Config& config, const DeliveryParts& parts,
-                         std::shared_ptr<MemoryBudget> memory) {
-  LinkConfig link = MakeLinkConfig(config, parts.self_id, kBroadcast);
-  link.codec = parts.codec;
-  link.buffers = parts.buffers;
-  link.memory = std::move(memory);
-  return link;
+SessionConfig NewSessionConfig(const Config& config, const DeliveryParts& parts,
+                               std::shared_ptr<MemoryBudget> memory) {
+  SessionConfig session = MakeSessionConfig(config, parts.self_id, kBroadcast);
+  session.codec = parts.codec;
+  session.buffers = parts.buffers;
+  session.memory = std::move(memory);
+  return session;
 }
 
 // The body has taken its share over from the frame.
@@ -48,16 +48,16 @@ ReliableDelivery::ReliableDelivery(const Config& config,
                                    const DeliveryParts& parts)
     : DeliveryTo(parts),
       memory_(NewMemoryBudget(config)),
-      link_(NewLinkConfig(config, parts, memory_)),
-      broadcaster_(link_, &peers_),
+      session_(NewSessionConfig(config, parts, memory_)),
+      broadcaster_(session_, &peers_),
       ticker_(std::min(kTickSoon, config.heartbeat / 4),
               std::min(kTickAtLeisure, config.heartbeat / 2),
               [this] { return Tick(); }) {}
 
 std::unique_ptr<ReliablePeer> ReliableDelivery::NewPeer(int id) {
-  LinkConfig link = link_;
-  link.peer_id = id;
-  return std::make_unique<ReliablePeer>(link, parts_.transport, parts_.inbox,
+  SessionConfig session = session_;
+  session.peer_id = id;
+  return std::make_unique<ReliablePeer>(session, parts_.transport, parts_.inbox,
                                         parts_.callbacks, parts_.rejections);
 }
 
@@ -110,7 +110,7 @@ std::vector<int> ReliableDelivery::Flush(
 }
 
 void ReliableDelivery::Begin(std::uint64_t incarnation) {
-  link_.incarnation = incarnation;
+  session_.incarnation = incarnation;
   for (ReliablePeer* const peer : peers_.all()) peer->Begin(incarnation);
 }
 
@@ -195,4 +195,4 @@ void ReliableDelivery::OnConnected(int id, std::uint64_t generation) {
   broadcaster_.OnRoom();
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

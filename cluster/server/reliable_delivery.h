@@ -20,7 +20,7 @@
 #include "cluster/server/reliable_peer.h"
 #include "cluster/server/ticker.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 class ReliableDelivery final : public DeliveryTo<ReliablePeer> {
  public:
@@ -63,8 +63,8 @@ class ReliableDelivery final : public DeliveryTo<ReliablePeer> {
   bool Tick();
 
   const std::shared_ptr<MemoryBudget> memory_;
-  LinkConfig
-      link_;  // of any member, but for its id; Begin sets the incarnation
+  SessionConfig
+      session_;  // of any member, but for its id; Begin sets the incarnation
   mutable Broadcaster broadcaster_;
 
   Mutex undrained_mutex_;
@@ -75,6 +75,6 @@ class ReliableDelivery final : public DeliveryTo<ReliablePeer> {
   Ticker ticker_;
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_SERVER_RELIABLE_DELIVERY_H_

@@ -9,13 +9,13 @@
 
 #include "absl/time/time.h"
 #include "cluster/server/testing/wires.h"
-#include "cluster/session/testing/link_pair.h"
+#include "cluster/session/testing/session_pair.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
-// As TestLinkConfig is.
+// As TestSessionConfig is.
 Config TestConfig() {
   Config config;
   config.cluster = "test";
@@ -28,14 +28,14 @@ class ReliableDeliveryTest : public testing::Test {
  protected:
   void SetUp() override {
     delivery_.Add(2, PeerStats());
-    delivery_.Begin(TestLinkConfig(1, 2).incarnation);
+    delivery_.Begin(TestSessionConfig(1, 2).incarnation);
     delivery_.OnConnected(2, Generations().Draw());
-    far_.link->OnConnected(now_);
+    far_.session->OnConnected(now_);
     while (Carry() + Answer() > 0) {
     }
   }
 
-  int Carry() { return cluster::Carry(2, &wires_, &far_); }
+  int Carry() { return internal::Carry(2, &wires_, &far_); }
   // The other end is heard, but the input is not drained yet.
   int Hear() {
     const std::vector<std::string> frames = far_.Speak();
@@ -71,9 +71,9 @@ class ReliableDeliveryTest : public testing::Test {
   MessageIds message_ids_{0};
   ReliableDelivery delivery_{
       TestConfig(),
-      {1, TestLinkConfig(1, 2).codec, TestLinkConfig(1, 2).buffers,
+      {1, TestSessionConfig(1, 2).codec, TestSessionConfig(1, 2).buffers,
        &message_ids_, &wires_, &inbox_, &callbacks_, &rejections_}};
-  LinkEnd far_{TestLinkConfig(2, 1), &now_};
+  SessionEnd far_{TestSessionConfig(2, 1), &now_};
 };
 
 TEST_F(ReliableDeliveryTest, AcknowledgesAsSoonAsTheInputIsDrained) {
@@ -83,7 +83,7 @@ TEST_F(ReliableDeliveryTest, AcknowledgesAsSoonAsTheInputIsDrained) {
     delivery_.OnDrained();
     EXPECT_EQ(wires_.sent[2].size(), 1u);
     Carry();
-    EXPECT_TRUE(far_.link->AllReceived());
+    EXPECT_TRUE(far_.session->AllReceived());
     delivery_.OnDrained();
     EXPECT_TRUE(wires_.sent[2].empty());
   }
@@ -100,4 +100,4 @@ TEST_F(ReliableDeliveryTest, FramesOfWhoIsNoMemberAreCounted) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -9,7 +9,7 @@
 #include "cluster/base/check.h"
 #include "cluster/base/clock.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 // From the system's own generator: sessions are as hard to guess as this.
@@ -20,7 +20,7 @@ std::uint64_t SystemRandom() {
 
 }  // namespace
 
-ReliablePeer::ReliablePeer(const LinkConfig& config, Transport* transport,
+ReliablePeer::ReliablePeer(const SessionConfig& config, Transport* transport,
                            Inbox* inbox, Callbacks* callbacks,
                            Rejections* rejections)
     : Peer(config.peer_id),
@@ -31,22 +31,22 @@ ReliablePeer::ReliablePeer(const LinkConfig& config, Transport* transport,
       rejections_(rejections),
       queue_(config_) {
   retired_.peer = config.peer_id;
-  NewLink();
+  NewSession();
 }
 
-void ReliablePeer::NewLink() {
-  LinkSink* const sink = this;  // the base is private
-  link_.reset();                // closes the queue
-  link_ = std::make_unique<Link>(config_, SystemRandom, sink, &queue_);
+void ReliablePeer::NewSession() {
+  SessionSink* const sink = this;  // the base is private
+  session_.reset();                // closes the queue
+  session_ = std::make_unique<Session>(config_, SystemRandom, sink, &queue_);
   drops_told_ = 0;
 }
 
-// With a new link: its epoch and nonces are of this process too.
+// With a new session: its epoch and nonces are of this process too.
 void ReliablePeer::Begin(std::uint64_t incarnation) {
   MutexLock lock(&mutex_);
   Touch();
   config_.incarnation = incarnation;
-  if (link_ != nullptr) NewLink();
+  if (session_ != nullptr) NewSession();
 }
 
 void ReliablePeer::TellChange(bool awaited) {
@@ -74,9 +74,9 @@ absl::Status ReliablePeer::Dial(const std::string& address,
   MutexLock lock(&mutex_);
   Touch();
   // From here on nothing is heard of the connection before, nor of its end.
-  if (!generations_.Heard(generation) && link_ != nullptr &&
-      link_->connected()) {
-    link_->OnDisconnected("dialled anew");
+  if (!generations_.Heard(generation) && session_ != nullptr &&
+      session_->connected()) {
+    session_->OnDisconnected("dialled anew");
   }
   generations_.Hear(generation);
   return status;
@@ -85,11 +85,11 @@ absl::Status ReliablePeer::Dial(const std::string& address,
 void ReliablePeer::Leave() {
   MutexLock lock(&mutex_);
   Touch();
-  if (link_ == nullptr) return;
+  if (session_ == nullptr) return;
   left_ = true;
-  link_->SayGoodbye(GoodbyeReason::kStopped);
+  session_->SayGoodbye(GoodbyeReason::kStopped);
   Pump();
-  link_->Abandon(DropReason::kStopped);
+  session_->Abandon(DropReason::kStopped);
   const bool awaited = waiters_ > 0;
   lock.Unlock();
   TellChange(awaited);
@@ -99,16 +99,16 @@ PeerStats ReliablePeer::Remove() {
   MutexLock dial_lock(&dial_mutex_);
   MutexLock lock(&mutex_);
   Touch();
-  if (link_ == nullptr) return retired_;
-  link_->SayGoodbye(GoodbyeReason::kRemovedYou);
+  if (session_ == nullptr) return retired_;
+  session_->SayGoodbye(GoodbyeReason::kRemovedYou);
   Pump();
   PeerEvent event;
   event.type = PeerEvent::kRemoved;
   event.peer = config_.peer_id;
   event.reason = "RemovePeer";
-  event.unknown_fate = link_->Abandon(DropReason::kRemoved);
-  AddCounters(link_->Stats(), &retired_);
-  link_.reset();
+  event.unknown_fate = session_->Abandon(DropReason::kRemoved);
+  AddCounters(session_->Stats(), &retired_);
+  session_.reset();
   address_.clear();
   generations_.End();
   watchdog_generation_ = 0;
@@ -130,7 +130,7 @@ void ReliablePeer::Join(int id, const PeerStats& before) {
   retired_.peer = id;
   dialled_ = reported_ = absl::InfinitePast();
   generations_.End();
-  NewLink();
+  NewSession();
   Serve(id);
 }
 
@@ -143,7 +143,7 @@ void ReliablePeer::OnConnected(int id, std::uint64_t generation) {
     ++retired_.redials_by_watchdog;
     watchdog_generation_ = 0;
   }
-  link_->OnConnected(reported_);
+  session_->OnConnected(reported_);
   Pump();
 }
 
@@ -154,14 +154,14 @@ void ReliablePeer::OnDisconnected(int id, std::uint64_t generation,
   if (!Serves(id) || !generations_.Hear(generation)) return;
   reported_ = MonotonicNow();
   if (generation == watchdog_generation_) watchdog_generation_ = 0;
-  link_->OnDisconnected(reason);
+  session_->OnDisconnected(reason);
 }
 
 void ReliablePeer::OnWritable(int id) {
   MutexLock lock(&mutex_);
   Touch();
   if (!Serves(id)) return;
-  link_->OnWritable();
+  session_->OnWritable();
   Pump();
 }
 
@@ -172,8 +172,8 @@ bool ReliablePeer::OnFrame(const FrameHeader& header, Slice body,
   if (!Serves(static_cast<int>(header.sender_id))) return false;
   *may_pump = false;
   if (left_) return true;  // it knows no more of what it has sent
-  link_->OnFrame(header, std::move(body), MonotonicNow());
-  *may_pump = link_->Due();
+  session_->OnFrame(header, std::move(body), MonotonicNow());
+  *may_pump = session_->Due();
   const bool awaited = waiters_ > 0;
   lock.Unlock();
   TellChange(awaited);
@@ -187,7 +187,7 @@ bool ReliablePeer::OnForeignVersion(const FrameHeader& header) {
     Touch();
     if (!Serves(static_cast<int>(header.sender_id))) return false;
     if (left_) return true;
-    link_->OnForeignVersion(header, MonotonicNow());
+    session_->OnForeignVersion(header, MonotonicNow());
     Pump();
   }
   callbacks_->Wake();
@@ -197,7 +197,7 @@ bool ReliablePeer::OnForeignVersion(const FrameHeader& header) {
 void ReliablePeer::OnDrained() {
   MutexLock lock(&mutex_);
   Touch();
-  if (link_ == nullptr) return;
+  if (session_ == nullptr) return;
   Pump();
   // What left made room in the queue.
   const bool awaited = waiters_ > 0;
@@ -214,7 +214,7 @@ bool ReliablePeer::Tick(absl::Time now) {
   bool pushed = false;
   {
     MutexLock lock(&mutex_);
-    if (link_ == nullptr) {
+    if (session_ == nullptr) {
       // Until Join.
       idle_until_ns_.store(std::numeric_limits<std::int64_t>::max(),
                            std::memory_order_relaxed);
@@ -223,26 +223,26 @@ bool ReliablePeer::Tick(absl::Time now) {
     pushed_ = tick_wanted_ = false;
     OrAtNextTick([&] {
       mutex_.AssertHeld();
-      link_->Tick(now);
+      session_->Tick(now);
     });
     Pump();
-    busy = link_->Busy() || tick_wanted_;
+    busy = session_->Busy() || tick_wanted_;
     if (!busy) {
-      absl::Time until = link_->IdleUntil();
-      if (!link_->connected())
+      absl::Time until = session_->IdleUntil();
+      if (!session_->connected())
         until = std::min(until, reported_ + SilenceMax());
       idle_until_ns_.store(absl::ToUnixNanos(until), std::memory_order_relaxed);
     }
     pushed = pushed_;
     // The transport believes in a connection on which nobody answers: it may be
     // half-open.
-    if (link_->connected() && !link_->up() &&
+    if (session_->connected() && !session_->up() &&
         now - dialled_ > config_.peer_timeout) {
       redial = true;
       dialled_ = now;
     }
     // The transport neither has a connection nor says that it tries.
-    if (!link_->connected() && !address_.empty() && !left_ &&
+    if (!session_->connected() && !address_.empty() && !left_ &&
         now - reported_ > SilenceMax()) {
       redial = by_watchdog = true;
       dialled_ = reported_ = now;
@@ -263,7 +263,7 @@ void ReliablePeer::Redial(bool by_watchdog) {
   {
     MutexLock lock(&mutex_);
     // Removed since, or its connection came.
-    if (address_.empty() || (by_watchdog && link_->connected())) return;
+    if (address_.empty() || (by_watchdog && session_->connected())) return;
     address = address_;
     generation = generations_.Draw();
     if (by_watchdog) watchdog_generation_ = generation;
@@ -281,8 +281,8 @@ absl::Duration ReliablePeer::SilenceMax() const {
 
 PeerStats ReliablePeer::Stats() const {
   MutexLock lock(&mutex_);
-  if (link_ == nullptr) return retired_;
-  PeerStats stats = link_->Stats();
+  if (session_ == nullptr) return retired_;
+  PeerStats stats = session_->Stats();
   AddCounters(retired_, &stats);
   return stats;
 }
@@ -294,9 +294,9 @@ void ReliablePeer::OnConsumed(const Arrival& arrival) {
     Touch();
     if (!Serves(arrival.sender)) return;
     pushed_ = false;
-    link_->Consumed(arrival.session, arrival.sequence);
+    session_->Consumed(arrival.session, arrival.sequence);
     pushed = pushed_;
-    if (link_->Due()) Pump();
+    if (session_->Due()) Pump();
   }
   if (pushed) callbacks_->Wake();
 }
@@ -316,7 +316,7 @@ void ReliablePeer::RejectRecords(const Arrival& arrival, RefusalReason reason,
     Touch();
     // The peer was removed while its frame was on its way through the server.
     if (!Serves(arrival.sender)) return rejections_->Count(reason);
-    link_->RejectRecords(arrival.session, reason, text);
+    session_->RejectRecords(arrival.session, reason, text);
     Pump();
   }
   if (reason == RefusalReason::kWrongIdentity) {
@@ -333,10 +333,10 @@ void ReliablePeer::OnArrival(Arrival arrival) {
   inbox_->Push(this, std::move(arrival));
 }
 
-void ReliablePeer::OnLinkEvent(PeerEvent event) {
+void ReliablePeer::OnSessionEvent(PeerEvent event) {
   mutex_.AssertHeld();
   pushed_ = true;
   inbox_->PushEvent(std::move(event));
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

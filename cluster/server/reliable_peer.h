@@ -1,4 +1,4 @@
-// ReliablePeer: a peer with a session: a SendQueue, a Link with a lock around
+// ReliablePeer: a peer with a session: a SendQueue, a Session with a lock around
 // it, and a transport to hand its frames to.
 //
 // Send appends to the queue under the queue's own mutex. Only if the queue says
@@ -27,16 +27,16 @@
 #include "cluster/server/inbox.h"
 #include "cluster/server/peer.h"
 #include "cluster/server/rejections.h"
-#include "cluster/session/link.h"
 #include "cluster/session/send_queue.h"
+#include "cluster/session/session.h"
 #include "cluster/transport/transport.h"
 
-namespace cluster {
+namespace cluster::internal {
 
-class ReliablePeer : public Peer, public ArrivalSource, private LinkSink {
+class ReliablePeer : public Peer, public ArrivalSource, private SessionSink {
  public:
   // All pointers outlive the peer.
-  ReliablePeer(const LinkConfig& config, Transport* transport, Inbox* inbox,
+  ReliablePeer(const SessionConfig& config, Transport* transport, Inbox* inbox,
                Callbacks* callbacks, Rejections* rejections);
 
   // Never waits.
@@ -98,20 +98,20 @@ class ReliablePeer : public Peer, public ArrivalSource, private LinkSink {
 
  private:
   void OnArrival(Arrival arrival) override;
-  void OnLinkEvent(PeerEvent event) override;
+  void OnSessionEvent(PeerEvent event) override;
 
-  // Call it before anything that may give the link something to do in time.
+  // Call it before anything that may give the session something to do in time.
   void Touch() CLUSTER_REQUIRES(mutex_) {
     idle_until_ns_.store(kNotIdle, std::memory_order_relaxed);
   }
   // Whether it serves that member, in a server that has not left.
   bool Takes(int id) const CLUSTER_REQUIRES(mutex_) {
-    return link_ != nullptr && !left_ && config_.peer_id == id;
+    return session_ != nullptr && !left_ && config_.peer_id == id;
   }
   bool Serves(int id) const CLUSTER_REQUIRES(mutex_) {
-    return link_ != nullptr && config_.peer_id == id;
+    return session_ != nullptr && config_.peer_id == id;
   }
-  void NewLink() CLUSTER_REQUIRES(mutex_);
+  void NewSession() CLUSTER_REQUIRES(mutex_);
   void RejectRecords(const Arrival& arrival, RefusalReason reason,
                      absl::string_view text);
   absl::Status Dial(const std::string& address, std::uint64_t generation)
@@ -141,7 +141,8 @@ class ReliablePeer : public Peer, public ArrivalSource, private LinkSink {
   bool WaitUntil(std::chrono::steady_clock::time_point deadline,
                  Predicate predicate);
 
-  LinkConfig config_;  // Begin sets its incarnation, Join whose link it is
+  SessionConfig
+      config_;  // Begin sets its incarnation, Join whose session it is
   Transport* const transport_;
   Inbox* const inbox_;
   Callbacks* const callbacks_;
@@ -154,16 +155,16 @@ class ReliablePeer : public Peer, public ArrivalSource, private LinkSink {
   Mutex dial_mutex_{LockRank::kPeerDial};
 
   // Before this, a Tick would find nothing to do. Written under mutex_; read
-  // without it, so that an idle link is not even looked at.
+  // without it, so that an idle session is not even looked at.
   std::atomic<std::int64_t> idle_until_ns_{kNotIdle};
   mutable Mutex mutex_{LockRank::kPeer};
   CondVar changed_;
   int waiters_ CLUSTER_GUARDED_BY(mutex_) = 0;
-  SendQueue queue_;  // open while there is a link
+  SendQueue queue_;  // open while there is a session
   // Null while it serves nobody.
-  std::unique_ptr<Link> link_ CLUSTER_GUARDED_BY(mutex_);
-  std::uint64_t drops_told_ CLUSTER_GUARDED_BY(mutex_) = 0;  // of link_
-  PeerStats retired_ CLUSTER_GUARDED_BY(mutex_);  // of the links before
+  std::unique_ptr<Session> session_ CLUSTER_GUARDED_BY(mutex_);
+  std::uint64_t drops_told_ CLUSTER_GUARDED_BY(mutex_) = 0;  // of session_
+  PeerStats retired_ CLUSTER_GUARDED_BY(mutex_);  // of the sessions before
   std::string address_ CLUSTER_GUARDED_BY(mutex_);
   absl::Time dialled_ CLUSTER_GUARDED_BY(mutex_) = absl::InfinitePast();
   Generations generations_ CLUSTER_GUARDED_BY(mutex_);
@@ -178,6 +179,6 @@ class ReliablePeer : public Peer, public ArrivalSource, private LinkSink {
   bool left_ CLUSTER_GUARDED_BY(mutex_) = false;  // the server stops
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_SERVER_RELIABLE_PEER_H_

@@ -7,7 +7,7 @@
 #include "cluster/base/clock.h"
 #include "cluster/server/reliable_peer.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 SendOutcome ReliablePeer::Send(int id, const EnvelopeView& envelope) {
   const Appended appended = queue_.Append(id, envelope);
@@ -30,7 +30,7 @@ void ReliablePeer::SendShared(const Batch& batch, const EncodeState& encode) {
 void ReliablePeer::Transmit() {
   MutexLock lock(&mutex_);
   Touch();
-  if (link_ != nullptr && !left_) Pump();
+  if (session_ != nullptr && !left_) Pump();
 }
 
 // Ends when there is no next frame, so that the queue knows
@@ -40,7 +40,7 @@ void ReliablePeer::Pump() {
     mutex_.AssertHeld();
     const absl::Time now = MonotonicNow();
     Frame frame;
-    while (link_->NextFrame(now, &frame) && GiveToTransport(frame)) {
+    while (session_->NextFrame(now, &frame) && GiveToTransport(frame)) {
     }
   });
   TellDrops();
@@ -52,17 +52,17 @@ bool ReliablePeer::GiveToTransport(const Frame& frame) {
     if (transport_->Send(config_.peer_id, frame) == SendResult::kSent)
       return true;
   } catch (const std::bad_alloc&) {
-    link_->FrameNotTaken();
-    link_->OnWritable();  // the transport does not say so
+    session_->FrameNotTaken();
+    session_->OnWritable();  // the transport does not say so
     throw;
   }
-  link_->FrameNotTaken();
+  session_->FrameNotTaken();
   return false;
 }
 
 void ReliablePeer::TellDrops() {
   if (waiters_ == 0) return;
-  const std::uint64_t dropped = link_->dropped();
+  const std::uint64_t dropped = session_->dropped();
   if (std::exchange(drops_told_, dropped) != dropped) changed_.NotifyAll();
 }
 
@@ -99,8 +99,8 @@ SendMark ReliablePeer::BeginFlush(int id) {
   Touch();
   if (!Serves(id)) return {};
   const SendMark mark = queue_.Mark();
-  if (!link_->Settled(mark)) {
-    link_->RequestConsumed();
+  if (!session_->Settled(mark)) {
+    session_->RequestConsumed();
     Pump();
   }
   return mark;
@@ -110,7 +110,7 @@ bool ReliablePeer::WaitFlushed(const SendMark& mark,
                                std::chrono::steady_clock::time_point deadline) {
   return WaitUntil(deadline, [&] {
     mutex_.AssertHeld();
-    return link_ == nullptr || link_->Settled(mark);
+    return session_ == nullptr || session_->Settled(mark);
   });
 }
 
@@ -120,9 +120,9 @@ bool ReliablePeer::WaitReceived(
     mutex_.AssertHeld();
     // One that was there and went will hardly come back in time; one that was
     // not there yet may be about to.
-    return link_ == nullptr || link_->AllReceived() ||
-           (!link_->up() && link_->session() != 0);
+    return session_ == nullptr || session_->AllReceived() ||
+           (!session_->up() && session_->id() != 0);
   });
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -1,4 +1,4 @@
-// What becomes of envelopes for a busy peer, over a link that the test holds by
+// What becomes of envelopes for a busy peer, over a session that the test holds by
 // the wires.
 
 #include "cluster/server/reliable_peer.h"
@@ -15,10 +15,10 @@
 #include "absl/strings/str_cat.h"
 #include "cluster/base/clock.h"
 #include "cluster/server/testing/wires.h"
-#include "cluster/session/testing/link_pair.h"
+#include "cluster/session/testing/session_pair.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 using Strings = std::vector<std::string>;
@@ -30,20 +30,20 @@ std::chrono::steady_clock::time_point Now() {
 // Server 1 with the peer 2.
 class ReliablePeerTest : public testing::Test {
  protected:
-  void SetUp() override { Make(TestLinkConfig(1, 2)); }
+  void SetUp() override { Make(TestSessionConfig(1, 2)); }
 
-  void Make(const LinkConfig& config) {
+  void Make(const SessionConfig& config) {
     near_ = std::make_unique<ReliablePeer>(config, &wires_, &inbox_,
                                            &callbacks_, &rejections_);
-    far_ = std::make_unique<LinkEnd>(TestLinkConfig(2, 1), &now_);
+    far_ = std::make_unique<SessionEnd>(TestSessionConfig(2, 1), &now_);
     generation_ = Generations().Draw();
     near_->OnConnected(2, generation_);
-    far_->link->OnConnected(now_);
+    far_->session->OnConnected(now_);
     Exchange();
   }
 
   // What the peer has sent is heard at the other end.
-  int Carry() { return cluster::Carry(2, &wires_, far_.get()); }
+  int Carry() { return internal::Carry(2, &wires_, far_.get()); }
   // The other end is heard, and then OnDrained follows, as a transport does it.
   int Answer() {
     const Strings frames = far_->Speak();
@@ -86,7 +86,7 @@ class ReliablePeerTest : public testing::Test {
   Callbacks callbacks_{&inbox_};
   Rejections rejections_{[](PeerEvent) {}, [](int) { return true; }};
   std::unique_ptr<ReliablePeer> near_;
-  std::unique_ptr<LinkEnd> far_;
+  std::unique_ptr<SessionEnd> far_;
   Strings sent_;
   std::uint64_t sequence_ = 0;
 };
@@ -136,7 +136,7 @@ TEST_F(ReliablePeerTest, WhatIsSentBetweenAnAnswerAndItsEndLeaves) {
 TEST_F(ReliablePeerTest, AFullFrameDoesNotWaitForAnAnswer) {
   SendUntilBusy();
   const std::size_t before = wires_.sent[2].size();
-  const std::string payload(TestLinkConfig(1, 2).frame_bytes / 10, 'x');
+  const std::string payload(TestSessionConfig(1, 2).frame_bytes / 10, 'x');
   for (int i = 0; i < 9; ++i) Send(payload);
   EXPECT_EQ(wires_.sent[2].size(), before + 1);
   Exchange();
@@ -144,7 +144,7 @@ TEST_F(ReliablePeerTest, AFullFrameDoesNotWaitForAnAnswer) {
 }
 
 TEST_F(ReliablePeerTest, OrderHoldsAmongSmallAndLarge) {
-  const std::size_t frame_bytes = TestLinkConfig(1, 2).frame_bytes;
+  const std::size_t frame_bytes = TestSessionConfig(1, 2).frame_bytes;
   SendUntilBusy();
   for (int i = 0; i < 40; ++i) {
     Send(absl::StrCat("small ", i));
@@ -255,7 +255,7 @@ TEST_F(ReliablePeerTest, WhatIsForTheMemberOfBeforeIsNotForTheNextOne) {
 
 // No frame and no tick tells of it: there is no connection.
 TEST_F(ReliablePeerTest, AFlushHearsOfWhatOverflows) {
-  LinkConfig config = TestLinkConfig(1, 2);
+  SessionConfig config = TestSessionConfig(1, 2);
   config.overflow = Overflow::kDropOldest;
   config.queue_bytes_max = 8 << 10;
   Make(config);
@@ -287,7 +287,7 @@ TEST_F(ReliablePeerTest, WaitReceivedSeesWhatIsQueued) {
   near_->OnDrained();
   Carry();
   now_ += 2 * kAckDelay;
-  far_->link->Tick(now_);
+  far_->session->Tick(now_);
   Answer();
   EXPECT_TRUE(near_->WaitReceived(Now()));
 }
@@ -329,7 +329,7 @@ TEST_F(ReliablePeerTest, OfRecordsThatMakeNoSenseTheHandlerHears) {
   ASSERT_TRUE(callbacks_.Start().ok());
   Arrival arrival;
   arrival.sender = 2;
-  arrival.session = far_->link->session();
+  arrival.session = far_->session->id();
   near_->OnBadRecords(arrival, RefusalReason::kBadRecord, "nonsense");
   EXPECT_EQ(told.get_future().get(), PeerEvent::kDown);
   callbacks_.Stop();
@@ -350,7 +350,7 @@ TEST_F(ReliablePeerTest, GathersWhileThereIsNoConnection) {
   for (int i = 0; i < 20; ++i) Send(absl::StrCat(i));
   EXPECT_TRUE(wires_.sent[2].empty());
   near_->OnConnected(2, generation_);
-  far_->link->OnConnected(now_);
+  far_->session->OnConnected(now_);
   Exchange();
   EXPECT_EQ(far_->Payloads(), sent_);
   EXPECT_TRUE(AddsUp(near_->Stats()));
@@ -358,7 +358,7 @@ TEST_F(ReliablePeerTest, GathersWhileThereIsNoConnection) {
 
 // Whatever else goes into the queue meanwhile.
 TEST_F(ReliablePeerTest, SmallOnesKeepTheBoundOfTheQueue) {
-  LinkConfig config = TestLinkConfig(1, 2);
+  SessionConfig config = TestSessionConfig(1, 2);
   config.queue_bytes_max = 4 * config.frame_bytes;
   Make(config);
   SendUntilBusy();
@@ -377,7 +377,7 @@ TEST_F(ReliablePeerTest, SmallOnesKeepTheBoundOfTheQueue) {
 }
 
 TEST_F(ReliablePeerTest, AnOpenBatchCountsWhenTheQueueGetsFull) {
-  LinkConfig config = TestLinkConfig(1, 2);
+  SessionConfig config = TestSessionConfig(1, 2);
   config.queue_bytes_max = 4 * config.frame_bytes;
   Make(config);
   SendUntilBusy();
@@ -502,4 +502,4 @@ TEST_F(ReliablePeerTest, LosesNothingAmongThreads) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

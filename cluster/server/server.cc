@@ -15,18 +15,19 @@
 
 namespace cluster {
 
-Server::Server(std::unique_ptr<ServerCore> core) : core_(std::move(core)) {}
-Server::~Server() { ServerCore::End(std::move(core_)); }
+Server::Server(std::unique_ptr<internal::ServerCore> core)
+    : core_(std::move(core)) {}
+Server::~Server() { internal::ServerCore::End(std::move(core_)); }
 
 namespace {
 
-// The call's answer, or OutOfMemory: no exception crosses the interface.
+// The call's answer, or internal::OutOfMemory: no exception crosses the interface.
 template <typename Call>
 auto InMemory(Call call) -> decltype(call()) {
   try {
     return call();
   } catch (const std::bad_alloc&) {
-    return OutOfMemory();
+    return internal::OutOfMemory();
   }
 }
 
@@ -65,7 +66,7 @@ MulticastResult Server::Multicast(absl::Span<const int> pids,
     return core_->Multicast(pids, envelope, timeout);
   } catch (const std::bad_alloc&) {
     MulticastResult nothing_sent;
-    nothing_sent.status = OutOfMemory();
+    nothing_sent.status = internal::OutOfMemory();
     return nothing_sent;
   }
 }
@@ -134,7 +135,7 @@ absl::Status AddSecurity(const Config& config, TransportConfig* transport) {
   if (config.security.mode == SecurityConfig::Mode::kNone)
     return absl::OkStatus();
   absl::StatusOr<SecurityFiles> files =
-      ResolveSecurity(config, transport->server_id);
+      internal::ResolveSecurity(config, transport->server_id);
   if (!files.ok()) return files.status();
   transport->security = *std::move(files);
   return absl::OkStatus();
@@ -169,7 +170,7 @@ absl::StatusOr<std::unique_ptr<Server>> NewServer(int server_id, Config config,
   TransportConfig transport_config;
   transport_config.cluster = config.cluster;
   transport_config.server_id = server_id;
-  transport_config.frame_bytes_max = FrameBytesMax(config);
+  transport_config.frame_bytes_max = internal::FrameBytesMax(config);
   transport_config.peers = config.servers.size() - 1;
   transport_config.handshake_timeout = config.handshake_timeout;
   transport_config.buffers = NewBuffers(config);
@@ -195,10 +196,10 @@ absl::StatusOr<std::unique_ptr<Server>> NewServer(int server_id, Config config,
         (*transport)->ReloadSecurity(*transport_config.security);
     if (!status.ok()) return AtSecurity(config, status);
   }
-  OutOfMemory();  // made while there is memory
-  auto core = std::make_unique<ServerCore>(server_id, std::move(config), *codec,
-                                           std::move(transport_config.buffers),
-                                           *std::move(transport));
+  internal::OutOfMemory();  // made while there is memory
+  auto core = std::make_unique<internal::ServerCore>(
+      server_id, std::move(config), *codec, std::move(transport_config.buffers),
+      *std::move(transport));
   return std::unique_ptr<Server>(new Server(std::move(core)));
 }
 

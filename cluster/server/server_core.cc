@@ -14,7 +14,7 @@
 #include "cluster/config/security.h"
 #include "cluster/transport/address.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 // The transport's time for goodbyes at the end, even if linger is over.
@@ -373,4 +373,4 @@ ServerStats ServerCore::Stats() const {
   return stats;
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

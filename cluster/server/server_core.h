@@ -32,7 +32,7 @@
 #include "cluster/server/peer_delivery.h"
 #include "cluster/server/rejections.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 // The answer of a call where memory ends. It was made before, and a copy of it
 // needs no memory.
@@ -177,6 +177,6 @@ class ServerCore {
   const std::unique_ptr<PeerDelivery> delivery_;
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_SERVER_SERVER_CORE_H_

@@ -6,7 +6,7 @@
 #include "cluster/base/clock.h"
 #include "cluster/server/server_core.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 absl::Status ServerCore::BeginReceive(LazyDeadline* deadline) {
   if (InAnotherProcess()) return AfterFork();
@@ -112,4 +112,4 @@ absl::Status ServerCore::ReceiveBatch(std::vector<Envelope>* out,
   return absl::OkStatus();
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -10,7 +10,7 @@
 #include "cluster/base/clock.h"
 #include "cluster/server/server_core.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 absl::Status ServerCore::NotSending() const {
   if (InAnotherProcess()) return AfterFork();
@@ -294,4 +294,4 @@ absl::Status ServerCore::Flush(absl::optional<int> pid,
       "not acknowledged in time by: ", absl::StrJoin(behind, ", ")));
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -5,7 +5,7 @@
 #include "cluster/base/clock.h"
 #include "cluster/base/start_thread.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 Ticker::Ticker(absl::Duration soon, absl::Duration leisure,
                std::function<bool()> tick)
@@ -49,4 +49,4 @@ void Ticker::Loop() {
   }
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -1,7 +1,7 @@
 // Ticker: a thread that lets time pass: soon again while somebody is busy, at
 // leisure while nobody is.
 //
-// Threads: its own; Stop joins it. What it is not: a timer wheel; all links are
+// Threads: its own; Stop joins it. What it is not: a timer wheel; all sessions are
 // asked each time.
 
 #ifndef CLUSTER_SERVER_TICKER_H_
@@ -15,7 +15,7 @@
 #include "absl/time/time.h"
 #include "cluster/base/mutex.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 class Ticker {
  public:
@@ -43,6 +43,6 @@ class Ticker {
   std::thread thread_;
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_SERVER_TICKER_H_

@@ -3,7 +3,7 @@
 #include <cstring>
 #include <utility>
 
-namespace cluster {
+namespace cluster::internal {
 
 Batch NewBatch(BufferPool* buffers, Lane lane, std::size_t capacity) {
   Batch batch;
@@ -38,4 +38,4 @@ bool IsCompact(const Batch& batch) {
   return !roomy && batch.buffer.use_count() == 1;
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -25,7 +25,7 @@
 #include "cluster/codec/hello.h"
 #include "cluster/envelope.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 // What a peer must have to understand the envelope's record, in bits of
 // Hello::features.
@@ -87,6 +87,6 @@ void Sum(Batch* batch);
 // much larger than it needs.
 bool IsCompact(const Batch& batch);
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_SESSION_BATCH_H_

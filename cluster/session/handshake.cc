@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 // Longer than anybody waits.
@@ -17,7 +17,7 @@ std::uint32_t Milliseconds(absl::Duration duration) {
 
 }  // namespace
 
-Handshake::Handshake(const LinkConfig& config,
+Handshake::Handshake(const SessionConfig& config,
                      std::function<std::uint64_t()> random)
     : config_(config),
       random_(std::move(random)),
@@ -37,7 +37,7 @@ Hello Handshake::Clamped(Hello hello) const {
   hello.window_bytes =
       std::min<std::uint64_t>(hello.window_bytes, config_.window_bytes);
   hello.frame_bytes_max =
-      std::min<std::uint64_t>(hello.frame_bytes_max, kLinkFrameBytesMax);
+      std::min<std::uint64_t>(hello.frame_bytes_max, kSessionFrameBytesMax);
   hello.payload_bytes_max = std::min<std::uint64_t>(hello.payload_bytes_max,
                                                     config_.payload_bytes_max);
   hello.heartbeat_ms = std::min(hello.heartbeat_ms, kMillisecondsMax);
@@ -125,7 +125,7 @@ Hello Handshake::Say(absl::Time now) {
   hello.echo_nonce = heard_nonce_;
   hello.echo_epoch = heard_epoch_;
   hello.window_bytes = config_.window_bytes;
-  hello.frame_bytes_max = kLinkFrameBytesMax;
+  hello.frame_bytes_max = kSessionFrameBytesMax;
   hello.payload_bytes_max = config_.payload_bytes_max;
   hello.codec = config_.codec->Id();
   hello.cluster = config_.cluster;
@@ -135,4 +135,4 @@ Hello Handshake::Say(absl::Time now) {
   return hello;
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -22,7 +22,7 @@
 // What a hello claims of its sender's limits is clamped to our own, so that no
 // peer decides how much is kept for it.
 //
-// Authentication is the transport's, and the clock is Link's. Threading: not
+// Authentication is the transport's, and the clock is Session's. Threading: not
 // thread-safe. Errors: HelloResult.
 
 #ifndef CLUSTER_SESSION_HANDSHAKE_H_
@@ -33,9 +33,9 @@
 
 #include "absl/time/time.h"
 #include "cluster/codec/hello.h"
-#include "cluster/session/link_config.h"
+#include "cluster/session/session_config.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 enum class HelloResult {
   kHeard,      // learned the peer's nonce, or nothing; no session came or went
@@ -51,7 +51,7 @@ enum class HelloResult {
 
 class Handshake {
  public:
-  Handshake(const LinkConfig& config, std::function<std::uint64_t()> random);
+  Handshake(const SessionConfig& config, std::function<std::uint64_t()> random);
 
   // A hello frame arrived, `session` is its header's.
   HelloResult Receive(const Hello& hello, std::uint64_t session,
@@ -93,7 +93,7 @@ class Handshake {
   std::uint64_t FreshRandom();
   Hello Clamped(Hello hello) const;
 
-  const LinkConfig& config_;
+  const SessionConfig& config_;
   const std::function<std::uint64_t()> random_;
   std::uint64_t epoch_;
   std::uint64_t nonce_;
@@ -112,6 +112,6 @@ class Handshake {
   absl::Duration interval_ = kHelloInterval;
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_SESSION_HANDSHAKE_H_

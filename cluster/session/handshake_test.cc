@@ -2,16 +2,16 @@
 
 #include <cstdint>
 
-#include "cluster/session/testing/link_pair.h"
+#include "cluster/session/testing/session_pair.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 // One side, and the hellos that it would exchange with another.
 struct Side {
   Side(int id, std::uint64_t first_random)
-      : config(TestLinkConfig(id, 3 - id)),
+      : config(TestSessionConfig(id, 3 - id)),
         next_random(first_random),
         handshake(config, [this] { return next_random++; }) {}
 
@@ -20,7 +20,7 @@ struct Side {
   }
   Hello Say() { return handshake.Say(now); }
 
-  LinkConfig config;
+  SessionConfig config;
   std::uint64_t next_random;
   absl::Time now = absl::UnixEpoch();
   Handshake handshake;
@@ -104,7 +104,7 @@ TEST(Handshake, AHelloOfAnEarlierLifeWinsNothing) {
   EXPECT_EQ(sides.two.handshake.session(), now);
 }
 
-TEST(Handshake, AnotherLinkOfTheSameLifeRenews) {
+TEST(Handshake, AnotherSessionOfTheSameLifeRenews) {
   Sides sides;
   sides.Establish();
   Side again(1, 500);
@@ -189,10 +189,10 @@ TEST(Handshake, WhatAPeerClaimsIsClampedToOurOwnLimits) {
   hello.heartbeat_ms = hello.peer_timeout_ms = 0xffffffff;
   ASSERT_EQ(sides.one.Hear(hello, sides.two), HelloResult::kFirst);
   const auto expect_clamped = [&sides] {
-    const LinkConfig& own = sides.one.config;
+    const SessionConfig& own = sides.one.config;
     const Hello& peer = sides.one.handshake.peer();
     EXPECT_EQ(peer.window_bytes, own.window_bytes);
-    EXPECT_EQ(peer.frame_bytes_max, kLinkFrameBytesMax);
+    EXPECT_EQ(peer.frame_bytes_max, kSessionFrameBytesMax);
     EXPECT_EQ(peer.payload_bytes_max, own.payload_bytes_max);
     EXPECT_LE(peer.heartbeat_ms, 24u * 60 * 60 * 1000);
     EXPECT_LE(peer.peer_timeout_ms, 24u * 60 * 60 * 1000);
@@ -283,4 +283,4 @@ TEST(Handshake, DoubtIsAnsweredNotMoreOftenThanTheInterval) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -7,7 +7,7 @@
 #include "absl/container/inlined_vector.h"
 #include "cluster/codec/codec.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 // Copied and then summed while it is in the innermost cache but one.
@@ -31,7 +31,7 @@ std::uint32_t Move(Parts* parts, std::size_t bytes, char* out) {
   return crc;
 }
 
-Batch Scatter(const LinkConfig& config, Lane lane, Parts parts) {
+Batch Scatter(const SessionConfig& config, Lane lane, Parts parts) {
   const std::size_t bytes = parts[0].size() + parts[1].size();
   const std::size_t chunk_bytes =
       ChunkBytes(config.frame_bytes, config.inflight_bytes);
@@ -59,7 +59,7 @@ Batch Scatter(const LinkConfig& config, Lane lane, Parts parts) {
 
 }  // namespace
 
-Batch EncodeLarge(const LinkConfig& config, const EnvelopeView& envelope,
+Batch EncodeLarge(const SessionConfig& config, const EnvelopeView& envelope,
                   bool shared) {
   EncodeState encode;
   Batch batch;
@@ -88,4 +88,4 @@ Batch EncodeLarge(const LinkConfig& config, const EnvelopeView& envelope,
   return batch;
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -14,15 +14,15 @@
 
 #include "cluster/envelope.h"
 #include "cluster/session/batch.h"
-#include "cluster/session/link_config.h"
+#include "cluster/session/session_config.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 // Large, in chunks, or small where one of them holds it. `shared`: for the
 // queues of several peers.
-Batch EncodeLarge(const LinkConfig& config, const EnvelopeView& envelope,
+Batch EncodeLarge(const SessionConfig& config, const EnvelopeView& envelope,
                   bool shared = false);
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_SESSION_LARGE_RECORD_H_

@@ -4,10 +4,10 @@
 
 #include "cluster/codec/frame_header.h"
 #include "cluster/codec/registry.h"
-#include "cluster/session/testing/link_pair.h"
+#include "cluster/session/testing/session_pair.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 Envelope Numbers(std::size_t bytes) {
@@ -34,7 +34,7 @@ class LargeRecord : public testing::TestWithParam<const char*> {
     return record;
   }
 
-  LinkConfig config_ = TestLinkConfig(1, 2);
+  SessionConfig config_ = TestSessionConfig(1, 2);
 };
 
 TEST_P(LargeRecord, TheChunksMakeTheRecordAndAreSummed) {
@@ -70,4 +70,4 @@ INSTANTIATE_TEST_SUITE_P(Codecs, LargeRecord, testing::Values("binary", "json"),
                          });
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -4,9 +4,9 @@
 #include <limits>
 #include <utility>
 
-#include "cluster/session/link_config.h"
+#include "cluster/session/session_config.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 // Far from where sums would overflow.
@@ -98,9 +98,9 @@ bool MemoryBudget::HasUnfinished(std::uint64_t share) const {
   });
 }
 
-// A link in the middle of one record cannot be made to wait with the next one
+// A session in the middle of one record cannot be made to wait with the next one
 // of another lane: what waits there withholds the credit that the first one
-// needs. So it does not stand in line, and one such link at a time, the one
+// needs. So it does not stand in line, and one such session at a time, the one
 // with the oldest record, may exceed the pool by a record in each other lane.
 // It can always go on; when it is done, the next one can.
 bool MemoryBudget::MayClaim(std::uint64_t share, std::size_t bytes) {
@@ -266,4 +266,4 @@ bool MemoryShare::OthersWait() const {
   return false;
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

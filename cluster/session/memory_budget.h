@@ -1,15 +1,15 @@
 // MemoryBudget: what one server may hold for all its peers together
-// (memory_bytes_max), and MemoryShare, one link's part in it.
+// (memory_bytes_max), and MemoryShare, one session's part in it.
 //
 // Sending: half of the sending part is guaranteed to the peers, in equal
-// shares; a link asks for the rest, a common pool, only beyond its guarantee
+// shares; a session asks for the rest, a common pool, only beyond its guarantee
 // and in steps of a batch, so an envelope costs a compare. So a dead peer with a
 // full queue takes nothing that another is guaranteed. Receiving: a window is
 // granted when the share is made. Reassembly: large records claim their room
 // from a pool, first come first served, until the application has taken them.
 //
 // Threads: MemoryBudget is safe, and its lock is taken after all others. A
-// MemoryShare belongs to its link, under the link's lock. Ownership: shares and
+// MemoryShare belongs to its session, under the session's lock. Ownership: shares and
 // claims keep the budget alive. Errors: "no" is an answer; nothing waits but
 // WaitForRoom.
 //
@@ -34,13 +34,13 @@
 #include "cluster/config/memory.h"
 #include "cluster/envelope.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 class MemoryBudget {
  public:
   // Without a bound.
   MemoryBudget();
-  // For at least `peers` links. `batch_bytes`: the step of reservations, and
+  // For at least `peers` sessions. `batch_bytes`: the step of reservations, and
   // the least window.
   MemoryBudget(const MemoryParts& parts, int peers, std::size_t batch_bytes);
   MemoryBudget(const MemoryBudget&) = delete;
@@ -48,7 +48,7 @@ class MemoryBudget {
 
   const MemoryParts& parts() const { return parts_; }
 
-  // To wait for room that any link may give back: take a ticket, look whether
+  // To wait for room that any session may give back: take a ticket, look whether
   // there is room, and wait for what comes after the ticket. False at the
   // deadline. EndWait ends what BeginWait began.
   std::uint64_t BeginWait();
@@ -179,10 +179,10 @@ class MemoryShare {
       TrimBeyond(used);
   }
 
-  // A claim, or none: then the link waits in line.
+  // A claim, or none: then the session waits in line.
   ReassemblyClaim Claim(std::size_t bytes);
   void LeaveLine();
-  // Whether another link waits in line.
+  // Whether another session waits in line.
   bool OthersWait() const;
 
  private:
@@ -199,6 +199,6 @@ class MemoryShare {
   std::array<std::size_t, kLanes> kept_{};
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_SESSION_MEMORY_BUDGET_H_

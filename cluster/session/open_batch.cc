@@ -4,14 +4,14 @@
 #include <cstring>
 #include <utility>
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 constexpr std::size_t kCapacityMin = 1024;
 
 }  // namespace
 
-OpenBatch::OpenBatch(const LinkConfig& config, Lane lane)
+OpenBatch::OpenBatch(const SessionConfig& config, Lane lane)
     : config_(&config),
       batch_bytes_(BatchBytes(config)),
       capacity_next_(kCapacityMin) {
@@ -63,4 +63,4 @@ void OpenBatch::Empty() {
 
 void OpenBatch::Clear() { Release(); }
 
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -23,14 +23,14 @@
 #include "cluster/codec/codec.h"
 #include "cluster/envelope.h"
 #include "cluster/session/batch.h"
-#include "cluster/session/link_config.h"
+#include "cluster/session/session_config.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 class OpenBatch {
  public:
   // The config outlives it.
-  OpenBatch(const LinkConfig& config, Lane lane);
+  OpenBatch(const SessionConfig& config, Lane lane);
 
   bool empty() const { return batch_.records == 0; }
   // Whether there is no room for another record like the last.
@@ -73,7 +73,7 @@ class OpenBatch {
 
   // What a record changes comes first and lies together: where several threads
   // send to one peer, each of them fetches it anew.
-  const LinkConfig* config_;
+  const SessionConfig* config_;
   std::size_t batch_bytes_;  // a batch with this much is full
   EncodeState encode_;
   bool full_ = false;
@@ -102,6 +102,6 @@ inline std::size_t OpenBatch::Append(const EnvelopeView& envelope,
   return written;
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_SESSION_OPEN_BATCH_H_

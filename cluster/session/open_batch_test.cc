@@ -4,10 +4,10 @@
 #include <utility>
 #include <vector>
 
-#include "cluster/session/testing/link_pair.h"
+#include "cluster/session/testing/session_pair.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 using Strings = std::vector<std::string>;
@@ -32,7 +32,7 @@ class OpenBatchTest : public testing::Test {
     while (!open_.full()) Append(std::string(payload_bytes, 'x'));
   }
 
-  const LinkConfig config_ = TestLinkConfig(1, 2);
+  const SessionConfig config_ = TestSessionConfig(1, 2);
   OpenBatch open_{config_, Lane::kNormal};
   std::uint64_t sequence_ = 0;
 };
@@ -97,4 +97,4 @@ TEST_F(OpenBatchTest, GoesOnInTheBufferOfASpareBatch) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

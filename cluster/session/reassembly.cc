@@ -4,7 +4,7 @@
 #include <new>
 #include <utility>
 
-namespace cluster {
+namespace cluster::internal {
 
 namespace {
 
@@ -58,4 +58,4 @@ Reassembly::Result Reassembly::Add(ChunkState chunk, std::uint64_t total_bytes,
   return Result::kWhole;
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -20,7 +20,7 @@
 #include "cluster/session/memory_budget.h"
 #include "cluster/transport/frame.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 class Reassembly {
  public:
@@ -60,6 +60,6 @@ class Reassembly {
   std::size_t bytes_ = 0;
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_SESSION_REASSEMBLY_H_

@@ -2,10 +2,10 @@
 
 #include <string>
 
-#include "cluster/session/testing/link_pair.h"
+#include "cluster/session/testing/session_pair.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 using Result = Reassembly::Result;
@@ -83,4 +83,4 @@ TEST(Reassembly, ResetForgetsWhatIsUnfinished) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

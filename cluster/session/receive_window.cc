@@ -1,9 +1,9 @@
 #include "cluster/session/receive_window.h"
 
 #include "cluster/base/check.h"
-#include "cluster/session/link_config.h"
+#include "cluster/session/session_config.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 void ReceiveWindow::Reset() {
   untaken_.Clear();
@@ -67,4 +67,4 @@ bool ReceiveWindow::Consume(std::uint64_t sequence) {
   return true;
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -15,7 +15,7 @@
 
 #include "cluster/base/ring.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 enum class ReceiveResult {
   kNext,       // take it
@@ -34,7 +34,7 @@ class ReceiveWindow {
   void Reset();
 
   // A data frame of the session arrived. From kNext until Deliver or Skip the
-  // link holds it, and it counts as not taken, whatever comes after it.
+  // session holds it, and it counts as not taken, whatever comes after it.
   ReceiveResult Receive(std::uint64_t sequence, std::size_t body_bytes);
   // The frame (or the payload that it completes) goes to the application, who
   // will take it with Consume.
@@ -73,6 +73,6 @@ class ReceiveWindow {
   bool gap_told_ = false;
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_SESSION_RECEIVE_WINDOW_H_

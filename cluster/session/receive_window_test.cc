@@ -1,9 +1,9 @@
 #include "cluster/session/receive_window.h"
 
-#include "cluster/session/link_config.h"
+#include "cluster/session/session_config.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 constexpr std::size_t kWindow = 3 * 1000 + 3 * kFrameChargeBytes;
@@ -109,4 +109,4 @@ TEST(ReceiveWindow, ResetBeginsAtOne) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -9,7 +9,7 @@
 #include "cluster/codec/frame_header.h"
 #include "cluster/session/large_record.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 constexpr int kNobody = -1;
@@ -32,7 +32,7 @@ struct Unfit {
 };
 
 // What of a small batch a peer with these limits takes; the rest is counted.
-Batch OnlyFit(const LinkConfig& config, const Batch& batch,
+Batch OnlyFit(const SessionConfig& config, const Batch& batch,
               std::size_t payload_bytes_max, std::uint64_t features,
               Unfit* unfit) {
   Batch rest = NewBatch(config.buffers.get(), batch.lane, batch.capacity);
@@ -89,7 +89,7 @@ std::size_t NextBodyBytes(const Batch& front) {
 
 }  // namespace
 
-SendQueue::SendQueue(const LinkConfig& config)
+SendQueue::SendQueue(const SessionConfig& config)
     : config_(config),
       lone_bytes_(LoneBytes(config.frame_bytes)),
       chunk_bytes_(ChunkBytes(config.frame_bytes, config.inflight_bytes)),
@@ -552,4 +552,4 @@ void SendQueue::AddTo(PeerStats* stats) const {
     stats->dropped[i] += dropped_[i];
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -30,13 +30,13 @@
 #include "cluster/codec/codec.h"
 #include "cluster/envelope.h"
 #include "cluster/session/batch.h"
-#include "cluster/session/link_config.h"
 #include "cluster/session/memory_budget.h"
 #include "cluster/session/open_batch.h"
 #include "cluster/session/send_window.h"
+#include "cluster/session/session_config.h"
 #include "cluster/stats.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 inline constexpr std::array<Lane, kLanes> kLanesByUrgency = {
     Lane::kUrgent, Lane::kNormal, Lane::kBulk};
@@ -76,7 +76,7 @@ class SendQueue {
   };
 
   // Serves nobody. The config outlives it; of it the queue needs no ids.
-  explicit SendQueue(const LinkConfig& config);
+  explicit SendQueue(const SessionConfig& config);
   SendQueue(const SendQueue&) = delete;
   SendQueue& operator=(const SendQueue&) = delete;
 
@@ -149,7 +149,7 @@ class SendQueue {
 
  private:
   struct LaneQueue {
-    LaneQueue(const LinkConfig& config, Lane lane) : open(config, lane) {}
+    LaneQueue(const SessionConfig& config, Lane lane) : open(config, lane) {}
 
     OpenBatch open;
     Want want = Want::kNothing;  // of the last Take
@@ -236,7 +236,7 @@ class SendQueue {
   }
   std::uint64_t Accepted() const CLUSTER_REQUIRES(mutex_);
 
-  const LinkConfig& config_;
+  const SessionConfig& config_;
   const std::size_t lone_bytes_;   // a payload over this is large
   const std::size_t chunk_bytes_;  // a record over this is large
   const std::size_t batch_bytes_;  // a batch with this much is full
@@ -293,6 +293,6 @@ inline Appended SendQueue::Append(int peer, const EnvelopeView& envelope) {
   return AppendChecked(peer, envelope);
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_SESSION_SEND_QUEUE_H_

@@ -11,10 +11,10 @@
 #include "cluster/base/check.h"
 #include "cluster/base/mutex.h"
 #include "cluster/codec/frame_header.h"
-#include "cluster/session/testing/link_pair.h"
+#include "cluster/session/testing/session_pair.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 Envelope Text(const std::string& payload, Lane lane = Lane::kNormal) {
@@ -30,7 +30,7 @@ using Strings = std::vector<std::string>;
 // A queue that is open for server 2.
 class Queue {
  public:
-  explicit Queue(const LinkConfig& config)
+  explicit Queue(const SessionConfig& config)
       : config_(config),
         share_(config.memory, config.window_bytes),
         queue_(config) {
@@ -82,13 +82,13 @@ class Queue {
   bool wanted = false;
 
  private:
-  const LinkConfig& config_;
+  const SessionConfig& config_;
   MemoryShare share_;
   SendQueue queue_;
 };
 
 TEST(SendQueue, ServesOneMemberWhileItIsOpen) {
-  const LinkConfig config = TestLinkConfig(1, 2);
+  const SessionConfig config = TestSessionConfig(1, 2);
   MemoryShare share(config.memory, config.window_bytes);
   SendQueue queue(config);
   EXPECT_EQ(queue.Append(2, Text("x")).outcome, SendOutcome::kRemoved);
@@ -121,7 +121,7 @@ TEST(SendQueue, ServesOneMemberWhileItIsOpen) {
 // Once, by the sender that brings it, and not while the session is about to
 // look anyway.
 TEST(SendQueue, SaysWhenTheSessionWaitsForWhatIsAppended) {
-  const LinkConfig config = TestLinkConfig(1, 2);
+  const SessionConfig config = TestSessionConfig(1, 2);
   Queue queue(config);
   const auto wanted = [&](std::size_t bytes, Lane lane = Lane::kNormal) {
     EXPECT_EQ(queue.Append(Text(std::string(bytes, 'x'), lane)),
@@ -156,7 +156,7 @@ TEST(SendQueue, SaysWhenTheSessionWaitsForWhatIsAppended) {
 
 // Under drop_oldest a flush may wait for what is dropped.
 TEST(SendQueue, SaysWhenSomethingWasDropped) {
-  LinkConfig config = TestLinkConfig(1, 2);
+  SessionConfig config = TestSessionConfig(1, 2);
   config.overflow = Overflow::kDropOldest;
   config.queue_bytes_max = 4000;
   Queue queue(config);
@@ -171,7 +171,7 @@ TEST(SendQueue, SaysWhenSomethingWasDropped) {
 // They leave in a copy, however they are taken, so that the buffer which the
 // sender writes stays in its cache; large ones do not.
 TEST(SendQueue, CopiesOnlyManySmallRecords) {
-  const LinkConfig config = TestLinkConfig(1, 2);
+  const SessionConfig config = TestSessionConfig(1, 2);
   for (const std::size_t bytes : {20u, 400u}) {
     for (const Want want : {Want::kFull, Want::kAny}) {
       Queue queue(config);
@@ -199,7 +199,7 @@ TEST(SendQueue, CopiesOnlyManySmallRecords) {
 TEST(SendQueue, LosesNothingAmongThreads) {
   constexpr int kThreads = 3;
   constexpr int kEach = 2000;
-  const LinkConfig config = TestLinkConfig(1, 2);
+  const SessionConfig config = TestSessionConfig(1, 2);
   Queue queue(config);
   Mutex session(LockRank::kPeer);   // held while taking
   std::map<std::string, int> next;  // of each sender
@@ -233,7 +233,7 @@ TEST(SendQueue, LosesNothingAmongThreads) {
 }
 
 TEST(SendQueue, TakesNothingOnceItIsClosed) {
-  const LinkConfig config = TestLinkConfig(1, 2);
+  const SessionConfig config = TestSessionConfig(1, 2);
   MemoryShare share(config.memory, config.window_bytes);
   SendQueue queue(config);
   std::atomic<bool> stop{false};
@@ -257,7 +257,7 @@ TEST(SendQueue, TakesNothingOnceItIsClosed) {
 }
 
 TEST(SendQueue, BatchesAreFifoWithinALane) {
-  const LinkConfig config = TestLinkConfig(1, 2);
+  const SessionConfig config = TestSessionConfig(1, 2);
   Queue queue(config);
   ASSERT_EQ(queue.Append(Text("a")), SendOutcome::kAccepted);
   ASSERT_EQ(queue.Append(Text("u", Lane::kUrgent)), SendOutcome::kAccepted);
@@ -270,7 +270,7 @@ TEST(SendQueue, BatchesAreFifoWithinALane) {
 }
 
 TEST(SendQueue, ABatchIsFullAtFrameBytes) {
-  const LinkConfig config = TestLinkConfig(1, 2);
+  const SessionConfig config = TestSessionConfig(1, 2);
   Queue queue(config);
   const std::string payload(100, 'x');
   EXPECT_FALSE(queue.TakeAny(Lane::kNormal, Want::kFull));
@@ -287,7 +287,7 @@ TEST(SendQueue, ABatchIsFullAtFrameBytes) {
 }
 
 TEST(SendQueue, SmallestFramesWork) {
-  LinkConfig config = TestLinkConfig(1, 2);
+  SessionConfig config = TestSessionConfig(1, 2);
   config.frame_bytes = 512;
   Queue queue(config);
   for (int i = 0; i < 100; ++i)
@@ -302,7 +302,7 @@ TEST(SendQueue, SmallestFramesWork) {
 }
 
 TEST(SendQueue, RejectsWhatDoesNotFit) {
-  LinkConfig config = TestLinkConfig(1, 2);
+  SessionConfig config = TestSessionConfig(1, 2);
   config.queue_bytes_max = 1000;
   Queue queue(config);
   ASSERT_EQ(queue.Append(Text(std::string(600, 'x'))), SendOutcome::kAccepted);
@@ -313,7 +313,7 @@ TEST(SendQueue, RejectsWhatDoesNotFit) {
 }
 
 TEST(SendQueue, AnEmptyQueueTakesAnyPayload) {
-  LinkConfig config = TestLinkConfig(1, 2);
+  SessionConfig config = TestSessionConfig(1, 2);
   config.queue_bytes_max = 1000;
   Queue queue(config);
   EXPECT_EQ(queue.Append(Text(std::string(5000, 'x'))), SendOutcome::kAccepted);
@@ -321,7 +321,7 @@ TEST(SendQueue, AnEmptyQueueTakesAnyPayload) {
 }
 
 TEST(SendQueue, LessUrgentLanesShutNobodyOut) {
-  LinkConfig config = TestLinkConfig(1, 2);
+  SessionConfig config = TestSessionConfig(1, 2);
   config.queue_bytes_max = 2000;
   Queue queue(config);
   ASSERT_EQ(queue.Append(Text(std::string(5000, 'b'), Lane::kBulk)),
@@ -339,7 +339,7 @@ TEST(SendQueue, LessUrgentLanesShutNobodyOut) {
   }
 }
 
-TEST(LinkConfig, FourChunksMayBeInFlight) {
+TEST(SessionConfig, FourChunksMayBeInFlight) {
   const Config defaults;
   const std::size_t chunk =
       ChunkBytes(defaults.frame_bytes, defaults.inflight_bytes);
@@ -349,7 +349,7 @@ TEST(LinkConfig, FourChunksMayBeInFlight) {
 
 // For the first of several peers it is encoded, and then it is the same bytes.
 TEST(SendQueue, ALargePayloadForSeveralIsEncodedOnce) {
-  const LinkConfig config = TestLinkConfig(1, 2);
+  const SessionConfig config = TestSessionConfig(1, 2);
   const Envelope large = Text(std::string(50000, 'x'), Lane::kBulk);
   Queue own(config), first(config), second(config);
   ASSERT_EQ(own.Append(large), SendOutcome::kAccepted);
@@ -369,7 +369,7 @@ TEST(SendQueue, ALargePayloadForSeveralIsEncodedOnce) {
 }
 
 TEST(SendQueue, ALargePayloadIsRefusedWithoutRoom) {
-  LinkConfig config = TestLinkConfig(1, 2);
+  SessionConfig config = TestSessionConfig(1, 2);
   config.queue_bytes_max = 60000;
   const Envelope large = Text(std::string(50000, 'x'));
   Queue queue(config);
@@ -382,7 +382,7 @@ TEST(SendQueue, ALargePayloadIsRefusedWithoutRoom) {
 
 // What goes to several peers, a few records or many at a time.
 TEST(SendQueue, WhatIsSharedKeepsOrderAndSize) {
-  const LinkConfig config = TestLinkConfig(1, 2);
+  const SessionConfig config = TestSessionConfig(1, 2);
   Queue queue(config);
   Strings expected, taken;
   for (std::size_t i = 0; i < 60; ++i) {
@@ -416,7 +416,7 @@ TEST(SendQueue, WhatIsSharedKeepsOrderAndSize) {
 }
 
 TEST(SendQueue, TooLargeIsNeverAccepted) {
-  const LinkConfig config = TestLinkConfig(1, 2);
+  const SessionConfig config = TestSessionConfig(1, 2);
   Queue queue(config);
   EXPECT_EQ(queue.Append(Text(std::string(config.payload_bytes_max + 1, 'x'))),
             SendOutcome::kTooLarge);
@@ -425,7 +425,7 @@ TEST(SendQueue, TooLargeIsNeverAccepted) {
 }
 
 TEST(SendQueue, DropOldestMakesRoomBulkFirst) {
-  LinkConfig config = TestLinkConfig(1, 2);
+  SessionConfig config = TestSessionConfig(1, 2);
   config.overflow = Overflow::kDropOldest;
   config.queue_bytes_max = 4000;
   Queue queue(config);
@@ -441,7 +441,7 @@ TEST(SendQueue, DropOldestMakesRoomBulkFirst) {
 }
 
 TEST(SendQueue, DropOldestKeepsWhatIsMoreUrgentThanTheNewcomer) {
-  LinkConfig config = TestLinkConfig(1, 2);
+  SessionConfig config = TestSessionConfig(1, 2);
   config.overflow = Overflow::kDropOldest;
   config.queue_bytes_max = 4000;
   Queue queue(config);
@@ -459,7 +459,7 @@ TEST(SendQueue, DropOldestKeepsWhatIsMoreUrgentThanTheNewcomer) {
 }
 
 TEST(SendQueue, DropOldestDropsNothingWhereThatMakesNoRoom) {
-  LinkConfig config = TestLinkConfig(1, 2);
+  SessionConfig config = TestSessionConfig(1, 2);
   config.overflow = Overflow::kDropOldest;
   config.queue_bytes_max = 10000;
   Queue queue(config);
@@ -472,7 +472,7 @@ TEST(SendQueue, DropOldestDropsNothingWhereThatMakesNoRoom) {
 }
 
 TEST(SendQueue, WhatWasSentInPartIsNotDropped) {
-  LinkConfig config = TestLinkConfig(1, 2);
+  SessionConfig config = TestSessionConfig(1, 2);
   config.overflow = Overflow::kDropOldest;
   config.queue_bytes_max = 10000;
   Queue queue(config);
@@ -485,7 +485,7 @@ TEST(SendQueue, WhatWasSentInPartIsNotDropped) {
 }
 
 TEST(SendQueue, ALargeRecordIsCutToItsEnd) {
-  const LinkConfig config = TestLinkConfig(1, 2);
+  const SessionConfig config = TestSessionConfig(1, 2);
   Queue queue(config);
   ASSERT_EQ(queue.Append(Text("before")), SendOutcome::kAccepted);
   ASSERT_EQ(queue.Append(Text(std::string(9000, 'x'))), SendOutcome::kAccepted);
@@ -511,7 +511,7 @@ TEST(SendQueue, ALargeRecordIsCutToItsEnd) {
 }
 
 TEST(SendQueue, WhatIsPutInFrontComesFirstAndTakesNoMore) {
-  const LinkConfig config = TestLinkConfig(1, 2);
+  const SessionConfig config = TestSessionConfig(1, 2);
   Queue queue(config);
   ASSERT_EQ(queue.Append(Text("a")), SendOutcome::kAccepted);
   Batch first = queue.Take(Lane::kNormal);
@@ -530,7 +530,7 @@ TEST(SendQueue, WhatIsPutInFrontComesFirstAndTakesNoMore) {
 }
 
 TEST(SendQueue, WhatIsTooLargeForThePeerIsDroppedFromItsBatch) {
-  LinkConfig config = TestLinkConfig(1, 2);
+  SessionConfig config = TestSessionConfig(1, 2);
   Queue queue(config);
   const std::string most(300, 'm'), more(301, 'x');
   for (const std::string& payload : {std::string("a"), more, most, more})
@@ -567,7 +567,7 @@ Envelope Grouped(const std::string& payload) {
 
 // Nor does what the peer does not understand drag along what it does.
 TEST(SendQueue, WhatThePeerDoesNotUnderstandIsDroppedFromItsBatch) {
-  const LinkConfig config = TestLinkConfig(1, 2);
+  const SessionConfig config = TestSessionConfig(1, 2);
   Queue queue(config);
   const auto append = [&] {
     for (const char* payload : {"a", "b", "c", "d"}) {
@@ -612,7 +612,7 @@ TEST(SendQueue, WhatThePeerDoesNotUnderstandIsDroppedFromItsBatch) {
 // A frame that is still on its way shares the buffer that its batch had: a
 // batch that is taken again must not write its header there.
 TEST(SendQueue, ABatchTakenAgainHasABufferOfItsOwn) {
-  const LinkConfig config = TestLinkConfig(1, 2);
+  const SessionConfig config = TestSessionConfig(1, 2);
   Queue queue(config);
   ASSERT_EQ(queue.Append(Text("a")), SendOutcome::kAccepted);
   Batch batch = queue.Take(Lane::kNormal);
@@ -626,7 +626,7 @@ TEST(SendQueue, ABatchTakenAgainHasABufferOfItsOwn) {
 // The payloads begin with what the ordinals must be.
 class Numbered {
  public:
-  explicit Numbered(const LinkConfig& config)
+  explicit Numbered(const SessionConfig& config)
       : config_(config), queue_(config) {}
 
   std::string Next(Lane lane, std::size_t bytes) {
@@ -714,14 +714,14 @@ class Numbered {
     return taken;
   }
 
-  const LinkConfig& config_;
+  const SessionConfig& config_;
   Queue queue_;
   SendMark accepted_{};
 };
 
 TEST(SendQueue, OrdinalsSurviveWhateverHappens) {
   for (const Overflow overflow : {Overflow::kReject, Overflow::kDropOldest}) {
-    LinkConfig config = TestLinkConfig(1, 2);
+    SessionConfig config = TestSessionConfig(1, 2);
     config.overflow = overflow;
     config.frame_bytes = 8 << 10;  // a batch may leave most of it unused
     config.queue_bytes_max = 32 << 10;
@@ -753,4 +753,4 @@ TEST(SendQueue, OrdinalsSurviveWhateverHappens) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -5,7 +5,7 @@
 
 #include "cluster/base/check.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 std::vector<SendWindow::Sent> SendWindow::Reset() {
   std::vector<Sent> unconsumed;
@@ -138,4 +138,4 @@ void SendWindow::FillFrame(const Sent& sent, std::shared_ptr<char> header,
   frame->slices.push_back(Slice{sent.batch.buffer, sent.body()});
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -2,7 +2,7 @@
 //
 // What it is: sequence numbers, retransmission (go-back-N: the receiver takes
 // nothing but the next frame) and the credit in bytes. What it is not: a timer
-// or a queue of envelopes; Link has the clock, SendQueue the rest.
+// or a queue of envelopes; Session has the clock, SendQueue the rest.
 //
 //   front            received_through     next_transmit        next_sequence
 //     |-- received, not consumed --|-- in flight --|-- to be sent again --|
@@ -21,10 +21,10 @@
 #include "cluster/base/ring.h"
 #include "cluster/codec/frame_header.h"
 #include "cluster/session/batch.h"
-#include "cluster/session/link_config.h"
+#include "cluster/session/session_config.h"
 #include "cluster/transport/frame.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 enum class AckResult {
   kNothingNew,
@@ -149,6 +149,6 @@ class SendWindow {
   std::uint64_t acknowledged_envelopes_ = 0;  // in all sessions
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_SESSION_SEND_WINDOW_H_

@@ -4,11 +4,11 @@
 #include <memory>
 #include <string>
 
-#include "cluster/session/link_config.h"
-#include "cluster/session/testing/link_pair.h"
+#include "cluster/session/session_config.h"
+#include "cluster/session/testing/session_pair.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 constexpr std::size_t kBody = 100;
@@ -133,4 +133,4 @@ TEST(SendWindow, AFrameIsHeaderAndBody) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -29,7 +29,7 @@ std::uint64_t Checker::Stream::Dropped() const {
   return gone_dropped + Sum(now.dropped);
 }
 
-Checker::Checker(const World* world, const LinkConfig& config,
+Checker::Checker(const World* world, const internal::SessionConfig& config,
                  absl::Duration patience)
     : world_(world), config_(config), patience_(patience) {}
 
@@ -59,12 +59,12 @@ void Checker::OnLife(const SimLife& self) {
   }
 }
 
-void Checker::OnLinkMade(const SimLife& self, int peer) {
+void Checker::OnSessionMade(const SimLife& self, int peer) {
   ears_[{self.server, peer}] = Ear();
   StreamOf(self, peer);
 }
 
-void Checker::OnLinkGone(const SimLife& self, int peer) {
+void Checker::OnSessionGone(const SimLife& self, int peer) {
   Stream& stream = StreamOf(self, peer);
   stream.gone_acknowledged += stream.now.acknowledged;
   stream.gone_dropped += Sum(stream.now.dropped);
@@ -88,8 +88,8 @@ void Checker::OnAccepted(const SimLife& self, int peer,
          Name(envelope) + ": this message id was given before");
 }
 
-void Checker::OnLink(const SimLife& self, int peer,
-                     const LinkObservation& seen) {
+void Checker::OnSession(const SimLife& self, int peer,
+                        const SessionObservation& seen) {
   const Way who{self.server, peer};
   Stream& stream = StreamOf(self, peer);
   for (const PeerEvent& event : seen.events) {
@@ -130,7 +130,7 @@ void Checker::OnLink(const SimLife& self, int peer,
 }
 
 void Checker::OnMemory(const SimLife& self, const MemoryObservation& seen,
-                       const MemoryParts& parts) {
+                       const internal::MemoryParts& parts) {
   const Way who{self.server, self.server};
   if (seen.waiting) ++waited_;
   if (seen.sending > parts.sending)
@@ -146,7 +146,7 @@ void Checker::OnMemory(const SimLife& self, const MemoryObservation& seen,
 }
 
 // Up means that both hear each other, as far as they can know.
-void Checker::CheckHearing(Way who, const LinkObservation& seen,
+void Checker::CheckHearing(Way who, const SessionObservation& seen,
                            absl::Time session_began) {
   if (seen.last_frame > absl::InfinitePast())
     last_heard_[{who.from, who.to}] = seen.last_frame;
@@ -165,10 +165,10 @@ void Checker::CheckHearing(Way who, const LinkObservation& seen,
                            absl::FormatDuration(deaf)));
 }
 
-void Checker::CheckBounds(Way who, const LinkObservation& seen) {
+void Checker::CheckBounds(Way who, const SessionObservation& seen) {
   const PeerStats& stats = seen.stats;
-  const std::size_t frame =
-      FrameCharge(ChunkBytes(config_.frame_bytes, config_.inflight_bytes));
+  const std::size_t frame = internal::FrameCharge(
+      internal::ChunkBytes(config_.frame_bytes, config_.inflight_bytes));
   const std::size_t record = config_.payload_bytes_max + 256;
   const std::size_t window = std::max(config_.window_bytes, frame);
   // An empty queue takes any payload, and two lanes have an eighth of the bound
@@ -205,7 +205,8 @@ std::uint64_t Checker::LifeOf(Way who, std::uint64_t incarnation) {
 }
 
 void Checker::CheckRestart(Way who, const Stream& stream,
-                           std::uint64_t peer_life, const LinkObservation& seen,
+                           std::uint64_t peer_life,
+                           const SessionObservation& seen,
                            const PeerEvent& event) {
   resent_ += event.resent;
   const PeerStats& before = stream.now;

@@ -1,7 +1,7 @@
 // Checker: says whether servers keep the promises of the reliable delivery.
 //
 // What it is: an observer that knows more than any server does. It is told what
-// was accepted, what the applications took and in what state each link is, and
+// was accepted, what the applications took and in what state each session is, and
 // finds: an envelope that nobody sent, or twice, or out of its lane's order, or
 // changed; one that is missing and was not reported as dropped; an
 // acknowledgement of what no application took; a wrong count of unknown fates;
@@ -34,8 +34,8 @@
 #include "absl/time/time.h"
 #include "cluster/envelope.h"
 #include "cluster/peer_event.h"
-#include "cluster/session/link_config.h"
 #include "cluster/session/memory_budget.h"
+#include "cluster/session/session_config.h"
 #include "cluster/sim/world.h"
 #include "cluster/stats.h"
 
@@ -49,7 +49,7 @@ struct SimLife {
   std::uint64_t incarnation = 0;
 };
 
-// What a server holds for all its peers together, after any call into a link.
+// What a server holds for all its peers together, after any call into a session.
 struct MemoryObservation {
   std::size_t sending;   // queued, or transmitted and not consumed
   std::size_t received;  // and not taken
@@ -57,8 +57,8 @@ struct MemoryObservation {
   bool waiting;  // a large payload waits for room
 };
 
-// What one call into a link did.
-struct LinkObservation {
+// What one call into a session did.
+struct SessionObservation {
   PeerStats stats;                  // afterwards
   std::vector<PeerEvent> events;    // that it raised
   std::uint64_t hello_incarnation;  // of the hello that came in, else 0
@@ -70,7 +70,7 @@ class Checker {
  public:
   // `config` is every server's; `patience` is how long a server may take to
   // notice a silent peer.
-  Checker(const World* world, const LinkConfig& config,
+  Checker(const World* world, const internal::SessionConfig& config,
           absl::Duration patience);
 
   // A life begins.
@@ -78,17 +78,17 @@ class Checker {
 
   // --- the sender's side ---
 
-  // A link was made for `peer`, with counters at zero.
-  void OnLinkMade(const SimLife& self, int peer);
+  // A session was made for `peer`, with counters at zero.
+  void OnSessionMade(const SimLife& self, int peer);
   // It is gone; its last observation holds its final counters.
-  void OnLinkGone(const SimLife& self, int peer);
+  void OnSessionGone(const SimLife& self, int peer);
   void OnAccepted(const SimLife& self, int peer, const Envelope& envelope);
-  // After every call into the link.
-  void OnLink(const SimLife& self, int peer, const LinkObservation& seen);
+  // After every call into the session.
+  void OnSession(const SimLife& self, int peer, const SessionObservation& seen);
 
-  // After every call into any of its links; `parts` are what it may hold.
+  // After every call into any of its sessions; `parts` are what it may hold.
   void OnMemory(const SimLife& self, const MemoryObservation& seen,
-                const MemoryParts& parts);
+                const internal::MemoryParts& parts);
 
   // --- the receiver's side, in the order in which the application sees it ---
 
@@ -98,7 +98,7 @@ class Checker {
 
   // --- at the end, when all is healed and nothing moves any more ---
 
-  // From now on no event is due: a link that goes down or restarts is wrong.
+  // From now on no event is due: a session that goes down or restarts is wrong.
   void ExpectQuiet() { quiet_ = true; }
   // Everything that this life accepted for `peer` is acknowledged or dropped.
   void OnSettled(const SimLife& self, int peer);
@@ -130,11 +130,11 @@ class Checker {
     std::map<std::uint64_t, std::array<std::uint64_t, kLanes>> last;  // by life
     std::uint64_t taken = 0;
     std::uint64_t skipped = 0;
-    // Of links that are gone, and of the present one.
+    // Of sessions that are gone, and of the present one.
     std::uint64_t gone_acknowledged = 0;
     std::uint64_t gone_dropped = 0;
     PeerStats now;
-    std::uint64_t peer_life = 0;  // in the link's session, 0 before the first
+    std::uint64_t peer_life = 0;  // of the session, 0 before the first
     absl::Time session_began = absl::InfinitePast();
 
     std::uint64_t Acknowledged() const {
@@ -142,7 +142,7 @@ class Checker {
     }
     std::uint64_t Dropped() const;
   };
-  // What an application has seen of a peer since its link was made.
+  // What an application has seen of a peer since its session was made.
   struct Ear {
     bool up = false;
     bool was_up = false;     // since the session began
@@ -164,16 +164,16 @@ class Checker {
     return streams_[{self.server, peer, self.incarnation}];
   }
   std::uint64_t LifeOf(Way who, std::uint64_t incarnation);
-  void CheckBounds(Way who, const LinkObservation& seen);
-  void CheckHearing(Way who, const LinkObservation& seen,
+  void CheckBounds(Way who, const SessionObservation& seen);
+  void CheckHearing(Way who, const SessionObservation& seen,
                     absl::Time session_began);
   void CheckRestart(Way who, const Stream& stream, std::uint64_t peer_life,
-                    const LinkObservation& seen, const PeerEvent& event);
+                    const SessionObservation& seen, const PeerEvent& event);
   void CheckOrder(Way who, Stream* stream, Accepted* accepted,
                   std::uint64_t life);
 
   const World* const world_;
-  const LinkConfig config_;
+  const internal::SessionConfig config_;
   const absl::Duration patience_;
   std::map<LifeKey, std::uint64_t> lives_;
   std::map<StreamKey, Stream> streams_;

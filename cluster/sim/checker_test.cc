@@ -9,7 +9,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 using ::testing::ElementsAre;
@@ -24,12 +24,12 @@ class CheckerTest : public testing::Test {
   CheckerTest() {
     checker_.OnLife(one_);
     checker_.OnLife(two_);
-    checker_.OnLinkMade(one_, 2);
-    checker_.OnLinkMade(two_, 1);
+    checker_.OnSessionMade(one_, 2);
+    checker_.OnSessionMade(two_, 1);
     PeerEvent up;
     up.type = PeerEvent::kUp;
     up.peer = 2;
-    Look([&](LinkObservation* seen) {
+    Look([&](SessionObservation* seen) {
       seen->events = {up};
       seen->hello_incarnation = two_.incarnation;
     });
@@ -50,14 +50,14 @@ class CheckerTest : public testing::Test {
   void Take(const Envelope& envelope, std::uint64_t session = kSession) {
     checker_.OnTaken(two_, 1, session, envelope);
   }
-  // Server 1's link to 2 is seen, good but for `change`.
+  // Server 1's session to 2 is seen, good but for `change`.
   template <typename Change>
   void Look(Change change) {
-    LinkObservation seen{};
+    SessionObservation seen{};
     seen.stats.up = true;
     seen.last_frame = world_.Now();
     change(&seen);
-    checker_.OnLink(one_, 2, seen);
+    checker_.OnSession(one_, 2, seen);
   }
 
   void ExpectFound(const std::string& text) {
@@ -65,7 +65,7 @@ class CheckerTest : public testing::Test {
   }
 
   World world_{1};
-  LinkConfig config_;
+  SessionConfig config_;
   Checker checker_{&world_, config_, absl::Seconds(2)};
   const SimLife one_{1, 1, 101};
   const SimLife two_{2, 1, 201};
@@ -77,7 +77,7 @@ TEST_F(CheckerTest, TheTruthIsNoViolation) {
   Take(urgent);
   Take(first);
   Take(second);
-  Look([](LinkObservation* seen) {
+  Look([](SessionObservation* seen) {
     seen->stats.accepted = seen->stats.acknowledged = 3;
   });
   checker_.OnSettled(one_, 2);
@@ -104,7 +104,7 @@ TEST_F(CheckerTest, FindsAnEnvelopeTakenTwice) {
 
 TEST_F(CheckerTest, FindsOneOutOfOrder) {
   const Envelope first = Accept(1), second = Accept(2);
-  Look([](LinkObservation* seen) {  // so that passing over is allowed
+  Look([](SessionObservation* seen) {  // so that passing over is allowed
     seen->stats.accepted = 2;
     seen->stats.queued = 1;
     seen->stats.dropped[0] = 1;
@@ -136,7 +136,7 @@ TEST_F(CheckerTest, FindsWhatWasChanged) {
 
 TEST_F(CheckerTest, FindsAnAcknowledgementOfWhatNobodyTook) {
   Accept(1);
-  Look([](LinkObservation* seen) {
+  Look([](SessionObservation* seen) {
     seen->stats.accepted = seen->stats.acknowledged = 1;
   });
   ExpectFound("1 acknowledged, but only 0 taken");
@@ -144,12 +144,12 @@ TEST_F(CheckerTest, FindsAnAcknowledgementOfWhatNobodyTook) {
 
 TEST_F(CheckerTest, FindsAnAccountThatDoesNotAddUp) {
   Accept(1);
-  Look([](LinkObservation* seen) { seen->stats.accepted = 1; });
+  Look([](SessionObservation* seen) { seen->stats.accepted = 1; });
   ExpectFound("does not add up");
 }
 
 TEST_F(CheckerTest, FindsAWindowThatWasForgotten) {
-  Look([this](LinkObservation* seen) {
+  Look([this](SessionObservation* seen) {
     seen->stats.unconsumed_bytes = config_.window_bytes + 1;
   });
   ExpectFound("unconsumed, the window is");
@@ -159,7 +159,7 @@ TEST_F(CheckerTest, FindsAWrongCountOfUnknownFates) {
   PeerEvent restarted;
   restarted.type = PeerEvent::kRestarted;
   restarted.unknown_fate = restarted.resent = 1;
-  Look([&](LinkObservation* seen) {
+  Look([&](SessionObservation* seen) {
     seen->events = {restarted};
     seen->hello_incarnation = two_.incarnation;
   });
@@ -175,7 +175,7 @@ TEST_F(CheckerTest, FindsAnIncarnationUsedAgain) {
 TEST_F(CheckerTest, FindsASessionWithALifeThatNeverWas) {
   PeerEvent restarted;
   restarted.type = PeerEvent::kRestarted;
-  Look([&](LinkObservation* seen) {
+  Look([&](SessionObservation* seen) {
     seen->events = {restarted};
     seen->hello_incarnation = 999;
   });
@@ -184,7 +184,7 @@ TEST_F(CheckerTest, FindsASessionWithALifeThatNeverWas) {
 
 TEST_F(CheckerTest, FindsAPeerThatIsUpThoughSilent) {
   world_.RunUntil(world_.Now() + absl::Seconds(3));
-  Look([](LinkObservation* seen) { seen->last_frame = absl::UnixEpoch(); });
+  Look([](SessionObservation* seen) { seen->last_frame = absl::UnixEpoch(); });
   ExpectFound("up, though silent for 3s");
 }
 
@@ -197,7 +197,7 @@ TEST_F(CheckerTest, FindsASessionWithoutAnEventBetween) {
 
 TEST_F(CheckerTest, FindsWhatNeverArrived) {
   Accept(1);
-  Look([](LinkObservation* seen) {
+  Look([](SessionObservation* seen) {
     seen->stats.accepted = seen->stats.queued = 1;
   });
   checker_.OnSettled(one_, 2);
@@ -209,9 +209,9 @@ TEST_F(CheckerTest, FindsUnrestWhereAllIsWell) {
   checker_.ExpectQuiet();
   PeerEvent down;
   down.type = PeerEvent::kDown;
-  Look([&](LinkObservation* seen) { seen->events = {down}; });
+  Look([&](SessionObservation* seen) { seen->events = {down}; });
   ExpectFound("though all is well");
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -11,23 +11,24 @@ constexpr absl::Duration kNoticeSlack = absl::Milliseconds(40);
 
 }  // namespace
 
-LinkConfig SimLinkConfig() {
-  LinkConfig link;
-  link.codec = &BinaryCodec();
-  link.cluster = "simulation";
-  return link;
+internal::SessionConfig SimSessionConfig() {
+  internal::SessionConfig session;
+  session.codec = &BinaryCodec();
+  session.cluster = "simulation";
+  return session;
 }
 
-SimCluster::SimCluster(std::uint64_t seed, int servers, const LinkConfig& link,
+SimCluster::SimCluster(std::uint64_t seed, int servers,
+                       const internal::SessionConfig& session,
                        SimApplication* application, bool keep_trace)
     : world_(seed, keep_trace),
       network_(&world_),
-      checker_(&world_, link, link.peer_timeout + kNoticeSlack) {
+      checker_(&world_, session, session.peer_timeout + kNoticeSlack) {
   CLUSTER_CHECK(servers >= 2, "a simulation needs two servers");
-  CLUSTER_CHECK(link.codec != nullptr, "a simulation needs a codec");
+  CLUSTER_CHECK(session.codec != nullptr, "a simulation needs a codec");
   for (int id = 1; id <= servers; ++id) {
     servers_.push_back(std::make_unique<SimServer>(
-        id, link,
+        id, session,
         SimServer::Surroundings{&world_, &network_, &checker_, application}));
   }
   for (const auto& server : servers_) {

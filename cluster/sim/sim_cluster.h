@@ -11,7 +11,7 @@
 // is borrowed, and may be constructed after the cluster, before Start. Errors:
 // the checker's.
 //
-//   SimCluster cluster(seed, 3, SimLinkConfig(), &my_protocol);
+//   SimCluster cluster(seed, 3, SimSessionConfig(), &my_protocol);
 //   cluster.network().SetFaults(faults);
 //   cluster.Start();
 //   cluster.RunFor(absl::Seconds(5));
@@ -26,7 +26,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
-#include "cluster/session/link_config.h"
+#include "cluster/session/session_config.h"
 #include "cluster/sim/checker.h"
 #include "cluster/sim/network.h"
 #include "cluster/sim/sim_server.h"
@@ -36,13 +36,14 @@ namespace cluster {
 
 // The limits and times of a server with the default config, and the binary
 // codec.
-LinkConfig SimLinkConfig();
+internal::SessionConfig SimSessionConfig();
 
 class SimCluster {
  public:
-  // Servers 1, 2, ... `servers` (at least 2); `link` is a template: ids and
+  // Servers 1, 2, ... `servers` (at least 2); `session` is a template: ids and
   // incarnations are filled in.
-  SimCluster(std::uint64_t seed, int servers, const LinkConfig& link,
+  SimCluster(std::uint64_t seed, int servers,
+             const internal::SessionConfig& session,
              SimApplication* application, bool keep_trace = false);
   SimCluster(const SimCluster&) = delete;
   SimCluster& operator=(const SimCluster&) = delete;

@@ -8,26 +8,26 @@
 namespace cluster {
 namespace {
 
-// A tenth of the shortest time configured, as Link::Tick asks.
+// A tenth of the shortest time configured, as Session::Tick asks.
 constexpr absl::Duration kTick = absl::Milliseconds(20);
 
 }  // namespace
 
-SimServer::SimServer(int id, const LinkConfig& config,
+SimServer::SimServer(int id, const internal::SessionConfig& config,
                      const Surroundings& around)
     : config_(config), around_(around) {
   self_.server = id;
 }
 
-void SimServer::Peer::OnArrival(Arrival arrival) {
-  inbox_bytes += FrameCharge(arrival.body.bytes.size());
+void SimServer::Peer::OnArrival(internal::Arrival arrival) {
+  inbox_bytes += internal::FrameCharge(arrival.body.bytes.size());
   InboxItem item;
   item.peer = id;
   item.arrival = std::move(arrival);
   server->inbox_.push_back(std::move(item));
 }
 
-void SimServer::Peer::OnLinkEvent(PeerEvent event) {
+void SimServer::Peer::OnSessionEvent(PeerEvent event) {
   raised.push_back(event);
   server->around_.world->Trace(
       PeerEventTypeName(event.type),
@@ -41,8 +41,8 @@ void SimServer::Peer::OnLinkEvent(PeerEvent event) {
 }
 
 SimServer::Peer* SimServer::Find(int peer) {
-  const auto found = links_.find(peer);
-  return found == links_.end() ? nullptr : found->second.get();
+  const auto found = sessions_.find(peer);
+  return found == sessions_.end() ? nullptr : found->second.get();
 }
 
 void SimServer::After(absl::Duration delay, void (SimServer::*task)()) {
@@ -66,13 +66,13 @@ void SimServer::Start() {
   around_.world->Trace("start", {static_cast<std::uint64_t>(id()), life()});
   around_.checker->OnLife(self_);
   around_.network->Attach(id(), this);
-  memory_ =
-      memory_bytes_max_ == 0
-          ? std::make_shared<MemoryBudget>()
-          : std::make_shared<MemoryBudget>(
-                ShareOutMemory(memory_bytes_max_, config_.payload_bytes_max),
-                static_cast<int>(peers_.size()), config_.frame_bytes);
-  for (int peer : peers_) MakeLink(peer);
+  memory_ = memory_bytes_max_ == 0
+                ? std::make_shared<internal::MemoryBudget>()
+                : std::make_shared<internal::MemoryBudget>(
+                      internal::ShareOutMemory(memory_bytes_max_,
+                                               config_.payload_bytes_max),
+                      static_cast<int>(peers_.size()), config_.frame_bytes);
+  for (int peer : peers_) MakeSession(peer);
   After(kTick, &SimServer::Tick);
   around_.application->OnStart(*this);
 }
@@ -81,18 +81,18 @@ void SimServer::Crash() {
   running_ = false;
   around_.world->Trace("crash", {static_cast<std::uint64_t>(id()), life()});
   around_.network->Detach(id());
-  for (const auto& entry : links_)
-    around_.checker->OnLinkGone(self_, entry.first);
-  links_.clear();
+  for (const auto& entry : sessions_)
+    around_.checker->OnSessionGone(self_, entry.first);
+  sessions_.clear();
   inbox_.clear();
 }
 
 void SimServer::Stop() {
-  for (const auto& entry : links_)
-    entry.second->link->SayGoodbye(GoodbyeReason::kStopped);
+  for (const auto& entry : sessions_)
+    entry.second->session->SayGoodbye(GoodbyeReason::kStopped);
   PumpAll();
-  for (const auto& entry : links_) {
-    entry.second->link->Abandon(DropReason::kStopped);
+  for (const auto& entry : sessions_) {
+    entry.second->session->Abandon(DropReason::kStopped);
     Observe(entry.second.get());
   }
   Crash();
@@ -100,7 +100,7 @@ void SimServer::Stop() {
 
 void SimServer::AddPeer(int peer) {
   if (!peers_.insert(peer).second) return;
-  if (running_) MakeLink(peer);
+  if (running_) MakeSession(peer);
 }
 
 void SimServer::RemovePeer(int peer) {
@@ -109,18 +109,18 @@ void SimServer::RemovePeer(int peer) {
   if (gone == nullptr) return;
   around_.world->Trace("remove", {static_cast<std::uint64_t>(id()),
                                   static_cast<std::uint64_t>(peer)});
-  gone->link->SayGoodbye(GoodbyeReason::kRemovedYou);
+  gone->session->SayGoodbye(GoodbyeReason::kRemovedYou);
   Pump(gone);
   InboxItem told;
   told.peer = peer;
   told.is_event = true;
   told.event.type = PeerEvent::kRemoved;
   told.event.peer = peer;
-  told.event.unknown_fate = gone->link->Abandon(DropReason::kRemoved);
+  told.event.unknown_fate = gone->session->Abandon(DropReason::kRemoved);
   Observe(gone);
-  around_.checker->OnLinkGone(self_, peer);
+  around_.checker->OnSessionGone(self_, peer);
   around_.network->Disconnect(id(), peer);
-  links_.erase(peer);
+  sessions_.erase(peer);
   inbox_.erase(std::remove_if(
                    inbox_.begin(), inbox_.end(),
                    [peer](const InboxItem& item) { return item.peer == peer; }),
@@ -129,8 +129,8 @@ void SimServer::RemovePeer(int peer) {
   ScheduleTake();
 }
 
-void SimServer::MakeLink(int peer) {
-  LinkConfig config = config_;
+void SimServer::MakeSession(int peer) {
+  internal::SessionConfig config = config_;
   config.self_id = id();
   config.peer_id = peer;
   config.incarnation = self_.incarnation;
@@ -139,10 +139,10 @@ void SimServer::MakeLink(int peer) {
   config.memory = memory_;
   auto made = std::make_unique<Peer>(this, peer, config_);
   World* const world = around_.world;
-  made->link = std::make_unique<Link>(
+  made->session = std::make_unique<internal::Session>(
       config, [world] { return world->Random(); }, made.get(), &made->queue);
-  links_[peer] = std::move(made);
-  around_.checker->OnLinkMade(self_, peer);
+  sessions_[peer] = std::move(made);
+  around_.checker->OnSessionMade(self_, peer);
   around_.network->Connect(id(), peer);
 }
 
@@ -150,11 +150,11 @@ int SimServer::Send(Envelope envelope) {
   envelope.sender_id = id();
   envelope.message_id = {self_.incarnation, ++message_sequence_};
   int accepted = 0;
-  for (const auto& entry : links_) {
+  for (const auto& entry : sessions_) {
     Peer* const peer = entry.second.get();
     if (envelope.pid != kBroadcast && envelope.pid != peer->id) continue;
-    const Appended appended = peer->queue.Append(peer->id, envelope);
-    const bool taken = appended.outcome == SendOutcome::kAccepted;
+    const internal::Appended appended = peer->queue.Append(peer->id, envelope);
+    const bool taken = appended.outcome == internal::SendOutcome::kAccepted;
     if (taken) around_.checker->OnAccepted(self_, peer->id, envelope);
     accepted += taken ? 1 : 0;
     // A full queue may have dropped its oldest even where it then refused.
@@ -168,37 +168,37 @@ int SimServer::Send(Envelope envelope) {
 }
 
 void SimServer::Observe(Peer* peer, std::uint64_t hello_incarnation) {
-  LinkObservation seen;
-  seen.stats = peer->link->Stats();
+  SessionObservation seen;
+  seen.stats = peer->session->Stats();
   seen.events = std::move(peer->raised);
   peer->raised.clear();
   seen.hello_incarnation = hello_incarnation;
   seen.last_frame = peer->last_frame;
   seen.inbox_bytes = peer->inbox_bytes;
-  around_.checker->OnLink(self_, peer->id, seen);
+  around_.checker->OnSession(self_, peer->id, seen);
   ObserveMemory();
   ScheduleTake();
 }
 
 void SimServer::ObserveMemory() {
   MemoryObservation seen{};
-  for (const auto& entry : links_) {
-    seen.sending += entry.second->link->held_bytes();
-    seen.received += entry.second->link->received_bytes();
-    seen.waiting = seen.waiting || entry.second->link->holding();
+  for (const auto& entry : sessions_) {
+    seen.sending += entry.second->session->held_bytes();
+    seen.received += entry.second->session->received_bytes();
+    seen.waiting = seen.waiting || entry.second->session->holding();
   }
   seen.reassembly = memory_->reassembly_bytes();
   around_.checker->OnMemory(self_, seen, memory_->parts());
 }
 
 void SimServer::Pump(Peer* peer) {
-  Link& link = *peer->link;
+  internal::Session& session = *peer->session;
   while (true) {
     Frame frame;
-    if (!link.NextFrame(around_.world->Now(), &frame)) break;
+    if (!session.NextFrame(around_.world->Now(), &frame)) break;
     if (around_.network->Send(id(), peer->id, frame) ==
         SendResult::kBackPressured) {
-      link.FrameNotTaken();
+      session.FrameNotTaken();
       break;
     }
   }
@@ -207,12 +207,12 @@ void SimServer::Pump(Peer* peer) {
 
 void SimServer::PumpAll() {
   pump_scheduled_ = false;
-  for (const auto& entry : links_) Pump(entry.second.get());
+  for (const auto& entry : sessions_) Pump(entry.second.get());
 }
 
 void SimServer::Tick() {
-  for (const auto& entry : links_) {
-    entry.second->link->Tick(around_.world->Now());
+  for (const auto& entry : sessions_) {
+    entry.second->session->Tick(around_.world->Now());
     Observe(entry.second.get());
   }
   PumpAll();
@@ -229,8 +229,8 @@ FrameVerdict SimServer::OnFrame(ReceivedFrame frame) {
   Hello hello;
   if (header.kind == FrameKind::kHello) DecodeHello(body, &hello);
   peer->last_frame = around_.world->Now();
-  peer->link->OnFrame(header, Slice{frame.slice.owner, body},
-                      around_.world->Now());
+  peer->session->OnFrame(header, Slice{frame.slice.owner, body},
+                         around_.world->Now());
   Observe(peer, hello.incarnation);
   return FrameVerdict::kAccepted;
 }
@@ -248,7 +248,7 @@ void SimServer::OnDrained() {
 void SimServer::OnWritable(int peer) {
   Peer* const found = Find(peer);
   if (found == nullptr) return;
-  found->link->OnWritable();
+  found->session->OnWritable();
   Pump(found);
 }
 
@@ -257,7 +257,7 @@ void SimServer::OnWritable(int peer) {
 void SimServer::OnConnected(int peer, std::uint64_t /*generation*/) {
   Peer* const found = Find(peer);
   if (found == nullptr) return;
-  found->link->OnConnected(around_.world->Now());
+  found->session->OnConnected(around_.world->Now());
   Pump(found);
 }
 
@@ -265,7 +265,7 @@ void SimServer::OnDisconnected(int peer, std::uint64_t /*generation*/,
                                absl::string_view reason) {
   Peer* const found = Find(peer);
   if (found == nullptr) return;
-  found->link->OnDisconnected(reason);
+  found->session->OnDisconnected(reason);
   Observe(found);
 }
 
@@ -292,16 +292,16 @@ void SimServer::Take() {
   ScheduleTake();
 }
 
-void SimServer::TakeArrival(Peer* peer, const Arrival& arrival) {
+void SimServer::TakeArrival(Peer* peer, const internal::Arrival& arrival) {
   const int peer_id = peer->id;
-  peer->inbox_bytes -= FrameCharge(arrival.body.bytes.size());
+  peer->inbox_bytes -= internal::FrameCharge(arrival.body.bytes.size());
   absl::string_view rest = arrival.body.bytes;
   DecodeState state;
   const EnvelopeView& envelope = state.envelope;
   std::uint32_t records = 0;
   for (; !rest.empty(); ++records) {
     if (!config_.codec->NextRecord(&rest, &state).ok()) break;
-    if ((FeaturesOf(envelope) & ~features_) != 0)
+    if ((internal::FeaturesOf(envelope) & ~features_) != 0)
       around_.checker->Fail(
           "an envelope that its receiver does not understand");
     around_.checker->OnTaken(self_, peer_id, arrival.session, envelope);
@@ -316,19 +316,20 @@ void SimServer::TakeArrival(Peer* peer, const Arrival& arrival) {
   // The application may have removed the peer.
   Peer* const still = Find(peer_id);
   if (still == nullptr) return;
-  still->link->Consumed(arrival.session, arrival.sequence);
+  still->session->Consumed(arrival.session, arrival.sequence);
   Pump(still);
 }
 
 bool SimServer::Drained() const {
   return inbox_.empty() &&
-         std::all_of(links_.begin(), links_.end(), [](const auto& entry) {
-           return entry.second->link->Drained() && entry.second->link->up();
+         std::all_of(sessions_.begin(), sessions_.end(), [](const auto& entry) {
+           return entry.second->session->Drained() &&
+                  entry.second->session->up();
          });
 }
 
 void SimServer::Settle() {
-  for (const auto& entry : links_)
+  for (const auto& entry : sessions_)
     around_.checker->OnSettled(self_, entry.first);
 }
 

@@ -1,7 +1,7 @@
 // SimServer: a server of a simulation, over the same session core as the real
-// one (cluster/session/link.h).
+// one (cluster/session/session.h).
 //
-// What it is: a link to each peer, an inbox that an application empties at its
+// What it is: a session to each peer, an inbox that an application empties at its
 // own (random) pace, and lives: it may crash at any moment and come back as a
 // new incarnation that remembers nothing but its id and its peers. What it is
 // not: cluster::Server, which adds threads, a real clock and a transport.
@@ -27,7 +27,7 @@
 
 #include "absl/time/time.h"
 #include "cluster/envelope.h"
-#include "cluster/session/link.h"
+#include "cluster/session/session.h"
 #include "cluster/sim/checker.h"
 #include "cluster/sim/network.h"
 #include "cluster/sim/world.h"
@@ -67,7 +67,8 @@ class SimServer final : public TransportHandler {
   };
 
   // `config` is a template: ids and incarnation are filled in.
-  SimServer(int id, const LinkConfig& config, const Surroundings& around);
+  SimServer(int id, const internal::SessionConfig& config,
+            const Surroundings& around);
   SimServer(const SimServer&) = delete;
   SimServer& operator=(const SimServer&) = delete;
 
@@ -89,7 +90,7 @@ class SimServer final : public TransportHandler {
   const std::set<int>& peers() const { return peers_; }
 
   // To envelope.pid, or to all peers; the id and the sender are filled in.
-  // Returns how many peers' links accepted it.
+  // Returns how many peers' sessions accepted it.
   int Send(Envelope envelope);
 
   void SetPace(const SimPace& pace) { pace_ = pace; }
@@ -113,17 +114,17 @@ class SimServer final : public TransportHandler {
   void OnRejected(Rejection) override {}  // this network turns nobody away
 
  private:
-  // The link to a peer, and what it raised.
-  struct Peer final : LinkSink {
-    Peer(SimServer* owner, int peer_id, const LinkConfig& config)
+  // The session to a peer, and what it raised.
+  struct Peer final : internal::SessionSink {
+    Peer(SimServer* owner, int peer_id, const internal::SessionConfig& config)
         : server(owner), id(peer_id), queue(config) {}
-    void OnArrival(Arrival arrival) override;
-    void OnLinkEvent(PeerEvent event) override;
+    void OnArrival(internal::Arrival arrival) override;
+    void OnSessionEvent(PeerEvent event) override;
 
     SimServer* const server;
     const int id;
-    SendQueue queue;
-    std::unique_ptr<Link> link;
+    internal::SendQueue queue;
+    std::unique_ptr<internal::Session> session;
     std::vector<PeerEvent> raised;  // by the present call
     std::size_t inbox_bytes = 0;
     absl::Time last_frame = absl::InfinitePast();
@@ -133,11 +134,11 @@ class SimServer final : public TransportHandler {
     int peer = 0;
     bool is_event = false;
     PeerEvent event;
-    Arrival arrival;
+    internal::Arrival arrival;
   };
 
   Peer* Find(int peer);
-  void MakeLink(int peer);
+  void MakeSession(int peer);
   void Observe(Peer* peer, std::uint64_t hello_incarnation = 0);
   void ObserveMemory();
   void Pump(Peer* peer);
@@ -145,26 +146,26 @@ class SimServer final : public TransportHandler {
   void Tick();
   void ScheduleTake();
   void Take();
-  void TakeArrival(Peer* peer, const Arrival& arrival);
+  void TakeArrival(Peer* peer, const internal::Arrival& arrival);
   // A task that is skipped when this life is over.
   void After(absl::Duration delay, void (SimServer::*task)());
 
   SimLife self_;
-  const LinkConfig config_;
+  const internal::SessionConfig config_;
   const Surroundings around_;
   // What this life speaks and understands: lives may be of different programs.
   VersionRange versions_{kFrameVersionMin, kFrameVersionMax};
   std::uint64_t features_ = 0;
   bool running_ = false;
   std::set<int> peers_;
-  std::map<int, std::unique_ptr<Peer>> links_;
+  std::map<int, std::unique_ptr<Peer>> sessions_;
   std::deque<InboxItem> inbox_;
   bool taking_ = false;
   bool pump_scheduled_ = false;
   std::uint64_t message_sequence_ = 0;
   SimPace pace_;
   std::size_t memory_bytes_max_ = 0;  // 0: no bound
-  std::shared_ptr<MemoryBudget> memory_;
+  std::shared_ptr<internal::MemoryBudget> memory_;
 };
 
 }  // namespace cluster

@@ -51,7 +51,7 @@ class Simulation {
 
 Simulation::Simulation(const SimulationOptions& options)
     : options_(options),
-      cluster_(options.seed, options.servers, options.link, &traffic_,
+      cluster_(options.seed, options.servers, options.session, &traffic_,
                options.keep_trace),
       traffic_(&world_, options.traffic) {
   for (const auto& server : cluster_.servers()) {
@@ -151,11 +151,11 @@ SimulationResult Simulation::Run() {
   const absl::Time deadline = world_.Now() + options_.heal_max;
   while (checker_.ok() && world_.Now() < deadline && !Drained())
     RunWhileOk(world_.Now() + kStep);
-  // Late frames may still unsettle a link once; then all is quiet.
-  RunWhileOk(world_.Now() + 2 * options_.link.peer_timeout);
+  // Late frames may still unsettle a session once; then all is quiet.
+  RunWhileOk(world_.Now() + 2 * options_.session.peer_timeout);
   if (checker_.ok()) {
     checker_.ExpectQuiet();
-    RunWhileOk(world_.Now() + 2 * options_.link.peer_timeout);
+    RunWhileOk(world_.Now() + 2 * options_.session.peer_timeout);
   }
   if (checker_.ok()) {
     for (const auto& server : cluster_.servers()) server->Settle();
@@ -186,18 +186,18 @@ SimulationOptions RandomSimulation(std::uint64_t seed) {
   SimulationOptions options;
   options.seed = seed;
   options.servers = 2 + static_cast<int>(dice.Below(3));
-  LinkConfig& link = options.link;
-  link.codec = &BinaryCodec();
-  link.cluster = "simulation";
-  link.frame_bytes = 512u << dice.Below(2);
-  link.inflight_bytes = 4096u << dice.Below(3);
-  link.window_bytes = 4096u << dice.Below(3);
-  link.queue_bytes_max = 16384u << dice.Below(3);
-  link.payload_bytes_max = 20u << 10;
-  link.heartbeat = absl::Milliseconds(200);
-  link.peer_timeout = absl::Milliseconds(800);
-  if (dice.Chance(0.3)) link.overflow = Overflow::kDropOldest;
-  if (dice.Chance(0.3)) link.on_peer_restart = OnPeerRestart::kDrop;
+  internal::SessionConfig& session = options.session;
+  session.codec = &BinaryCodec();
+  session.cluster = "simulation";
+  session.frame_bytes = 512u << dice.Below(2);
+  session.inflight_bytes = 4096u << dice.Below(3);
+  session.window_bytes = 4096u << dice.Below(3);
+  session.queue_bytes_max = 16384u << dice.Below(3);
+  session.payload_bytes_max = 20u << 10;
+  session.heartbeat = absl::Milliseconds(200);
+  session.peer_timeout = absl::Milliseconds(800);
+  if (dice.Chance(0.3)) session.overflow = Overflow::kDropOldest;
+  if (dice.Chance(0.3)) session.on_peer_restart = OnPeerRestart::kDrop;
 
   // Each kind of trouble in half of the seeds, from rare to frequent.
   const auto rate = [&dice](double most) {
@@ -234,7 +234,8 @@ SimulationOptions RandomSimulation(std::uint64_t seed) {
   // payloads that meet each other.
   if (dice.Chance(0.4)) {
     options.memory_bytes_max =
-        MemoryBytesMin(link.payload_bytes_max) * (4 + dice.Below(5)) / 4;
+        internal::MemoryBytesMin(session.payload_bytes_max) *
+        (4 + dice.Below(5)) / 4;
     if (dice.Chance(0.5)) options.traffic.large = 0.1;
   }
   return options;

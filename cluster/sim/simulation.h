@@ -23,7 +23,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
-#include "cluster/session/link_config.h"
+#include "cluster/session/session_config.h"
 #include "cluster/sim/network.h"
 #include "cluster/sim/sim_server.h"
 #include "cluster/sim/traffic.h"
@@ -35,7 +35,7 @@ struct SimulationOptions {
   int servers = 3;  // at least 2
   absl::Duration duration = absl::Seconds(2);
   absl::Duration heal_max = absl::Seconds(60);
-  LinkConfig link;                   // of every server; the codec must be set
+  internal::SessionConfig session;   // of every server; the codec must be set
   std::size_t memory_bytes_max = 0;  // of every server; 0: no bound
   NetworkFaults faults;
   SimPace pace;

@@ -9,7 +9,7 @@
 
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 // Seeds are dealt out to as many tests, so that shards share the work.
@@ -80,4 +80,4 @@ TEST(Simulation, SeedsMeetEveryKindOfTrouble) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

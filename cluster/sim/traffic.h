@@ -3,7 +3,7 @@
 //
 // What it is: the load of RunSimulation, and an example of a SimApplication.
 // Threads: all in one. Ownership: borrows the world; one may serve all servers.
-// Errors: what a link does not accept is forgotten.
+// Errors: what a session does not accept is forgotten.
 
 #ifndef CLUSTER_SIM_TRAFFIC_H_
 #define CLUSTER_SIM_TRAFFIC_H_

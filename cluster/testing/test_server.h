@@ -30,7 +30,7 @@
 #include "cluster/transport/memory/memory_transport.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 inline constexpr absl::Duration kLong = absl::Seconds(30);
 
@@ -104,6 +104,6 @@ class Recorder {
   std::vector<std::string> texts_;
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_TESTING_TEST_SERVER_H_

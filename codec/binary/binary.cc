@@ -8,7 +8,7 @@
 #include "cluster/codec/frame_header.h"
 #include "cluster/codec/little_endian.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 constexpr char kStandaloneMagic = '\xc1';
@@ -103,8 +103,12 @@ absl::Status Binary::DecodeStandalone(absl::string_view message,
 
 }  // namespace
 
+}  // namespace cluster::internal
+
+namespace cluster {
+
 const Codec& BinaryCodec() {
-  static const Binary* const codec = new Binary;
+  static const auto* const codec = new internal::Binary;
   return *codec;
 }
 

@@ -8,7 +8,7 @@
 #include "cluster/codec/testing/fuzz.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 Envelope Sample() {
@@ -281,4 +281,4 @@ TEST(BinaryTest, AStandaloneMessageLeansOnNothing) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -9,7 +9,7 @@
 #include "cluster/codec/binary/varint.h"
 #include "cluster/codec/little_endian.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 constexpr unsigned kChangesKnown =
@@ -262,4 +262,4 @@ absl::Status ReadAnyRecord(absl::string_view* body, DecodeState* state) {
   return absl::OkStatus();
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -21,7 +21,7 @@
 #include "cluster/codec/codec.h"
 #include "cluster/envelope.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 // The bytes of a full record without its payload, with every varint at its
 // longest.
@@ -114,6 +114,6 @@ inline absl::Status ReadRecord(absl::string_view* body, DecodeState* state) {
   return absl::OkStatus();
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_CODEC_BINARY_RECORD_H_

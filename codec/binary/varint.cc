@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace cluster {
+namespace cluster::internal {
 
 VarintRead ReadLongVarint(const char* in, const char* end) {
   constexpr VarintRead kNone{nullptr, 0};
@@ -27,4 +27,4 @@ VarintFault FaultOfVarint(const char* in, const char* end) {
   return in == end ? VarintFault::kTruncated : VarintFault::kOverlong;
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

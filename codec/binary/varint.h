@@ -13,7 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace cluster {
+namespace cluster::internal {
 
 inline constexpr std::size_t kVarintBytesMax = 10;
 
@@ -68,6 +68,6 @@ inline std::uint64_t UnZigZag(std::uint64_t coded) {
   return (coded >> 1) ^ (0 - (coded & 1));
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_CODEC_BINARY_VARINT_H_

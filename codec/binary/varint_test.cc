@@ -4,7 +4,7 @@
 
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 std::string Write(std::uint64_t value) {
@@ -72,4 +72,4 @@ TEST(VarintTest, ZigZagPutsSmallDifferencesFirst) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

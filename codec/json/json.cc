@@ -6,7 +6,7 @@
 #include "cluster/codec/json/json_read.h"
 #include "cluster/codec/json/json_write.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 class Json final : public Codec {
@@ -54,8 +54,12 @@ class Json final : public Codec {
 
 }  // namespace
 
+}  // namespace cluster::internal
+
+namespace cluster {
+
 const Codec& JsonCodec() {
-  static const Json* const codec = new Json;
+  static const auto* const codec = new internal::Json;
   return *codec;
 }
 

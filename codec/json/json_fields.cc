@@ -8,7 +8,7 @@
 #include "cluster/codec/json/json.h"
 #include "cluster/codec/json/text.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 struct KnownKey {
@@ -235,4 +235,4 @@ bool JsonFields::SetPayloadBase64(absl::string_view text) {
   return true;
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -15,7 +15,7 @@
 #include "cluster/envelope.h"
 #include "rapidjson/rapidjson.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 class JsonFields {
  public:
@@ -81,6 +81,6 @@ class JsonFields {
   unsigned seen_ = 0;  // one bit for each thing that may be said once
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_CODEC_JSON_JSON_FIELDS_H_

@@ -6,7 +6,7 @@
 #include "rapidjson/error/en.h"
 #include "rapidjson/reader.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 // Iterative, so that nesting costs no stack of ours. In place, so that a text
@@ -48,4 +48,4 @@ absl::Status ReadJson(absl::string_view text, std::string* scratch,
   return absl::OkStatus();
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -14,12 +14,12 @@
 #include "absl/strings/string_view.h"
 #include "cluster/envelope.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 // `text` is one object, with white space around it at most.
 absl::Status ReadJson(absl::string_view text, std::string* scratch,
                       EnvelopeView* envelope);
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_CODEC_JSON_JSON_READ_H_

@@ -8,7 +8,7 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
                                       std::size_t bytes) {
-  cluster::FuzzStandalone(
+  cluster::internal::FuzzStandalone(
       cluster::JsonCodec(),
       absl::string_view(reinterpret_cast<const char*>(data), bytes));
   return 0;

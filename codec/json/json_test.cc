@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 Envelope Sample() {
@@ -325,4 +325,4 @@ TEST(JsonTest, ALineOfABodyIsOneObject) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

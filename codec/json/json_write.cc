@@ -10,7 +10,7 @@
 #include "rapidjson/allocators.h"
 #include "rapidjson/writer.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 // All but the payload, with every number at its longest, is below this.
@@ -116,4 +116,4 @@ char* WriteJson(const EnvelopeView& envelope, char* out) {
   return stream.out;
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -12,7 +12,7 @@
 
 #include "cluster/envelope.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 // WriteJson writes at most so many bytes.
 std::size_t JsonBytesMax(const EnvelopeView& envelope);
@@ -21,6 +21,6 @@ std::size_t JsonBytesMax(const EnvelopeView& envelope);
 // end.
 char* WriteJson(const EnvelopeView& envelope, char* out);
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_CODEC_JSON_JSON_WRITE_H_

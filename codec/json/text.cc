@@ -6,7 +6,7 @@
 #include "rapidjson/encodings.h"
 #include "rapidjson/memorystream.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 constexpr std::uint64_t kOnes = 0x0101010101010101;
@@ -85,4 +85,4 @@ std::size_t EscapedBytes(absl::string_view text) {
   return bytes;
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

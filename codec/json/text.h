@@ -9,7 +9,7 @@
 
 #include "absl/strings/string_view.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 // How many bytes at the front of `text` are whole UTF-8 characters. Surrogates
 // and overlong forms are not UTF-8.
@@ -28,6 +28,6 @@ inline std::size_t Base64Bytes(std::size_t bytes) {
   return (bytes / 3 + (bytes % 3 != 0 ? 1 : 0)) * 4;
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_CODEC_JSON_TEXT_H_

@@ -4,7 +4,7 @@
 
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 TEST(TextTest, ValidTextAtEveryOffsetFromAWord) {
@@ -57,4 +57,4 @@ TEST(TextTest, Base64HasFourBytesForThree) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -7,7 +7,7 @@
 #include "absl/strings/match.h"
 #include "cluster/codec/testing/fuzz.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 void CheckError(const absl::Status& status) {
@@ -75,4 +75,4 @@ void FuzzStandalone(const Codec& codec, absl::string_view message) {
   FUZZ_CHECK(SameEnvelope(state.envelope, envelope));
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -13,12 +13,12 @@
 #include "absl/strings/string_view.h"
 #include "cluster/codec/codec.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 void FuzzBody(const Codec& codec, absl::string_view body);
 
 void FuzzStandalone(const Codec& codec, absl::string_view message);
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_CODEC_TESTING_CODEC_FUZZ_H_

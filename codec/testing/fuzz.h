@@ -26,7 +26,7 @@
     }                                                                 \
   } while (false)
 
-namespace cluster {
+namespace cluster::internal {
 
 // A copy in a buffer of exactly its size, so that a sanitizer sees a read
 // behind it. A std::string has a zero there.
@@ -49,6 +49,6 @@ inline bool SameEnvelope(const EnvelopeView& a, const EnvelopeView& b) {
   return a.ToEnvelope() == b.ToEnvelope();
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_CODEC_TESTING_FUZZ_H_

@@ -1,6 +1,6 @@
 #include "cluster/codec/testing/random_envelope.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 std::uint64_t RandomEnvelopes::AnyNumber() { return random_() >> Below(64); }
 
@@ -36,4 +36,4 @@ Envelope RandomEnvelopes::Next() {
   return last_;
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -15,7 +15,7 @@
 
 #include "cluster/envelope.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 class RandomEnvelopes {
  public:
@@ -35,6 +35,6 @@ class RandomEnvelopes {
   Envelope last_;
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_CODEC_TESTING_RANDOM_ENVELOPE_H_

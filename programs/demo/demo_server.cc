@@ -122,7 +122,7 @@ class DemoServer {
           Error(status);
           return;
         }
-        MutexLock lock(&mutex_);
+        internal::MutexLock lock(&mutex_);
         tallies_[scenario.index].sent +=
             envelope.pid == kBroadcast ? ids_.size() - 1 : 1;
       }
@@ -133,7 +133,7 @@ class DemoServer {
   void Count(const EnvelopeView& envelope) {
     std::size_t scenario = 0;
     std::uint64_t number = 0;
-    MutexLock lock(&mutex_);
+    internal::MutexLock lock(&mutex_);
     const bool read =
         ReadNumberedPayload(envelope.payload, &scenario, &number) &&
         envelope.payload.size() == load_.payload_bytes;
@@ -163,7 +163,7 @@ class DemoServer {
   }
 
   void Report() {
-    MutexLock lock(&mutex_);
+    internal::MutexLock lock(&mutex_);
     for (const Scenario& scenario : Scenarios()) {
       output_.Line(absl::StrCat("tally ", scenario.index, " ",
                                 ToLine(tallies_[scenario.index])));
@@ -177,7 +177,8 @@ class DemoServer {
   Output output_;
   std::set<int> up_;  // of the callbacks alone
   std::vector<std::uint64_t> awaited_;
-  Mutex mutex_{LockRank::kApplication};  // held while output_ writes
+  internal::Mutex mutex_{
+      internal::LockRank::kApplication};  // held while output_ writes
   std::vector<Tally> tallies_ CLUSTER_GUARDED_BY(mutex_);
   std::map<std::pair<std::size_t, int>, ArrivalLog> logs_
       CLUSTER_GUARDED_BY(mutex_);

@@ -7,7 +7,7 @@
 #include "gtest/gtest.h"
 #include "tests/harness/accounts.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 using ::testing::IsEmpty;
@@ -128,4 +128,4 @@ void ChaosCluster::ExpectAllOnce(bool strangers) {
   }
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

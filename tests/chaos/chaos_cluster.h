@@ -25,7 +25,7 @@
 #include "tests/harness/transports.h"
 #include "tests/scenarios/scenario.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 // The parameter of the tests: a transport, secured or not.
 inline std::vector<const char*> Backends() {
@@ -84,6 +84,6 @@ class ChaosCluster {
 // A load of small envelopes.
 Load SmallLoad(std::uint64_t envelopes, std::uint64_t seed);
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // TESTS_CHAOS_CHAOS_CLUSTER_H_

@@ -15,7 +15,7 @@
 #include "tests/chaos/chaos_cluster.h"
 #include "tests/harness/seed.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 using ::testing::IsEmpty;
@@ -181,4 +181,4 @@ INSTANTIATE_TEST_SUITE_P(Backends, CutTest, testing::ValuesIn(Backends()),
                          });
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

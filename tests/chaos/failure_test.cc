@@ -13,7 +13,7 @@
 #include "tests/chaos/chaos_cluster.h"
 #include "tests/harness/seed.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 constexpr std::uint64_t kEnvelopes = 200;
@@ -115,4 +115,4 @@ INSTANTIATE_TEST_SUITE_P(Backends, FailureTest,
                          });
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

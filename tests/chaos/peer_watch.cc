@@ -4,7 +4,7 @@
 
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 constexpr std::chrono::minutes kPatience{1};
@@ -46,4 +46,4 @@ bool PeerWatch::WaitUntilUp(int observer, int peer) {
                    [](const Seen& seen) { return seen.up; });
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

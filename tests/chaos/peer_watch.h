@@ -22,7 +22,7 @@
 #include "cluster/base/mutex.h"
 #include "cluster/peer_event.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 class PeerWatch {
  public:
@@ -45,6 +45,6 @@ class PeerWatch {
   std::map<std::pair<int, int>, Seen> seen_;
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // TESTS_CHAOS_PEER_WATCH_H_

@@ -11,7 +11,7 @@
 #include "tests/chaos/chaos_cluster.h"
 #include "tests/harness/seed.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 using ::testing::IsEmpty;
@@ -153,4 +153,4 @@ INSTANTIATE_TEST_SUITE_P(Backends, ReplayTest, testing::ValuesIn(Backends()),
                          });
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -10,7 +10,7 @@
 #include "tests/harness/accounts.h"
 #include "tests/harness/seed.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 using ::testing::IsEmpty;
@@ -94,4 +94,4 @@ INSTANTIATE_TEST_SUITE_P(Backends, SlowNetworkTest,
                          });
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

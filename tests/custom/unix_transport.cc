@@ -27,7 +27,7 @@
 #include "cluster/transport/stream/preamble.h"
 #include "cluster/transport/stream/write_batch.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 using Clock = stream::Backoff::Clock;
@@ -324,4 +324,4 @@ absl::StatusOr<std::unique_ptr<Transport>> NewUnixTransport(
   return std::make_unique<UnixTransport>(config);
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -12,11 +12,11 @@
 #include "absl/status/statusor.h"
 #include "cluster/transport/transport.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 absl::StatusOr<std::unique_ptr<Transport>> NewUnixTransport(
     const TransportConfig& config);
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // TESTS_CUSTOM_UNIX_TRANSPORT_H_

@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 // What a retransmission, a connection that came late, a hello that crossed
@@ -98,4 +98,4 @@ std::vector<std::string> SettledProblems(const TestCluster& cluster,
   return problems;
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

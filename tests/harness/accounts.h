@@ -16,7 +16,7 @@
 #include "cluster/stats.h"
 #include "tests/harness/test_cluster.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 // All envelopes that were accepted for the peer and dropped since.
 std::uint64_t DroppedSum(const PeerStats& stats);
@@ -33,6 +33,6 @@ std::vector<std::string> BalanceProblems(int id, const ServerStats& stats);
 std::vector<std::string> SettledProblems(const TestCluster& cluster,
                                          bool strangers = false);
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // TESTS_HARNESS_ACCOUNTS_H_

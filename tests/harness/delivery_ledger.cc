@@ -7,7 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 constexpr std::chrono::seconds kSilenceMax{30};
@@ -220,4 +220,4 @@ std::vector<std::string> DeliveryLedger::Problems() const {
   return problems;
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

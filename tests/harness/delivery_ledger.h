@@ -29,7 +29,7 @@
 #include "cluster/base/mutex.h"
 #include "cluster/envelope.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 // An envelope with its payload's size and hash for the payload.
 struct EnvelopeDigest {
@@ -111,6 +111,6 @@ class DeliveryLedger {
   std::vector<std::string> problems_;
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // TESTS_HARNESS_DELIVERY_LEDGER_H_

@@ -5,7 +5,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 using ::testing::AllOf;
@@ -102,4 +102,4 @@ TEST(DeliveryLedgerTest, AtMostOnceAllowsGapsAndNothingElse) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 constexpr int kSmallBitsMax = 9;
@@ -57,4 +57,4 @@ Envelope EnvelopeSource::Next(std::size_t payload_bytes) {
   return envelope;
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

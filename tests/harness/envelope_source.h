@@ -20,7 +20,7 @@
 
 #include "cluster/envelope.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 inline constexpr std::size_t kPayloadBytesMax = 60000;
 
@@ -46,6 +46,6 @@ class EnvelopeSource {
   std::uint64_t one_large_in_;
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // TESTS_HARNESS_ENVELOPE_SOURCE_H_

@@ -5,7 +5,7 @@
 #include "gtest/gtest.h"
 #include "tests/harness/envelope_source.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 // Short, so that a receiver that is down does not take the load from others.
@@ -52,4 +52,4 @@ void Flood::Run(std::uint64_t seed) {
   }
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -21,7 +21,7 @@
 
 #include "cluster/server.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 class Flood {
  public:
@@ -45,6 +45,6 @@ class Flood {
   std::thread thread_;
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // TESTS_HARNESS_FLOOD_H_

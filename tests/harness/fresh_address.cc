@@ -9,7 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "cluster/base/check.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 // Bazel's folder is often too deep for the 107 bytes of a socket's name.
@@ -67,4 +67,4 @@ std::string FreshAddress(AddressKind kind) {
   return "";
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -10,7 +10,7 @@
 
 #include <string>
 
-namespace cluster {
+namespace cluster::internal {
 
 enum class AddressKind { kIpv4, kIpv6, kIpc };
 
@@ -22,6 +22,6 @@ std::string FreshAddress(AddressKind kind);
 // A folder of this process for files and sockets, removed at its end.
 const std::string& ScratchFolder();
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // TESTS_HARNESS_FRESH_ADDRESS_H_

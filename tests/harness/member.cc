@@ -6,7 +6,7 @@
 
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 constexpr int kBatchEnvelopesMax = 100;
@@ -105,4 +105,4 @@ void Member::ReadBatches() {
   }
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -23,7 +23,7 @@
 #include "absl/status/statusor.h"
 #include "cluster/server.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 enum class Consumption { kReceive, kReceiveBatch, kHandler };
 inline constexpr int kConsumptions = 3;
@@ -65,6 +65,6 @@ class Member {
   std::thread reader_;
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // TESTS_HARNESS_MEMBER_H_

@@ -15,7 +15,7 @@
 
 #include "absl/time/time.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 // Forward is from the dialler to the target. Between servers all frames travel
 // forward; backward go at most the transport's own handshakes.
@@ -49,6 +49,6 @@ struct ProxyFigures {
   std::array<std::uint64_t, kWays> given{};
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // TESTS_HARNESS_NETWORK_CONDITIONS_H_

@@ -8,7 +8,7 @@
 #include <iterator>
 #include <thread>
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 constexpr std::chrono::seconds kPatience{30};
@@ -53,4 +53,4 @@ bool WaitForResources(const ProcessResources& most) {
   }
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

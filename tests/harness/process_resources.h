@@ -14,7 +14,7 @@
 #include <cstddef>
 #include <ostream>
 
-namespace cluster {
+namespace cluster::internal {
 
 struct ProcessResources {
   std::size_t descriptors = 0;
@@ -30,6 +30,6 @@ std::ostream& operator<<(std::ostream& out, const ProcessResources& resources);
 // minute.
 bool WaitForResources(const ProcessResources& most);
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // TESTS_HARNESS_PROCESS_RESOURCES_H_

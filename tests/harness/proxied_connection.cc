@@ -9,7 +9,7 @@
 #include <cerrno>
 #include <utility>
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 constexpr std::size_t kDrainBytes = 16u << 10;
@@ -195,4 +195,4 @@ void ProxiedConnection::PassEndsOn() {
   state_ = State::kLeaving;
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

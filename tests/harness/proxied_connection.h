@@ -23,7 +23,7 @@
 #include "tests/harness/network_conditions.h"
 #include "tests/harness/proxy_pipe.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 // The bytes that a dialler sent. Each part has the number of bytes that it had
 // received before, since a handshake sent too soon is another one.
@@ -115,6 +115,6 @@ class ProxiedConnection {
   bool cut_awaited_ = false;
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // TESTS_HARNESS_PROXIED_CONNECTION_H_

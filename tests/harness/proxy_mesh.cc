@@ -2,7 +2,7 @@
 
 #include "tests/harness/seed.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 // A server's next life listens where the last one did, so its proxies stay.
 std::function<std::string(int, int, const std::string&)> ProxyMesh::Router() {
@@ -37,4 +37,4 @@ std::uint64_t ProxyMesh::Cuts() {
   return cuts;
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

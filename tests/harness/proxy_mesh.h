@@ -22,7 +22,7 @@
 
 #include "tests/harness/tcp_proxy.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 class ProxyMesh {
  public:
@@ -48,6 +48,6 @@ class ProxyMesh {
   std::map<std::pair<int, int>, std::unique_ptr<TcpProxy>> proxies_;
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // TESTS_HARNESS_PROXY_MESH_H_

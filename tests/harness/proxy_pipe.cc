@@ -6,7 +6,7 @@
 #include <cerrno>
 #include <utility>
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 // About what a switch on the way would hold.
@@ -90,4 +90,4 @@ ProxyPipe::Result ProxyPipe::Give(int sink, Clock::time_point now,
   return Result::kGoesOn;
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

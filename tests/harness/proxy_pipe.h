@@ -20,7 +20,7 @@
 
 #include "tests/harness/network_conditions.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 class ProxyPipe {
  public:
@@ -85,6 +85,6 @@ class ProxyPipe {
   std::string recorded_;
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // TESTS_HARNESS_PROXY_PIPE_H_

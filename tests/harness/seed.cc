@@ -6,7 +6,7 @@
 #include "absl/strings/string_view.h"
 #include "cluster/base/check.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 std::uint64_t TestSeed() {
   for (const char* name : {"CLUSTER_TEST_SEED", "TEST_RANDOM_SEED"}) {
@@ -27,4 +27,4 @@ std::uint64_t PartSeed(std::uint64_t seed, std::uint64_t index) {
   return mixed ^ (mixed >> 31);
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -11,13 +11,13 @@
 
 #include <cstdint>
 
-namespace cluster {
+namespace cluster::internal {
 
 std::uint64_t TestSeed();
 
 // A seed of its own for the `index`-th part of what runs with `seed`.
 std::uint64_t PartSeed(std::uint64_t seed, std::uint64_t index);
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // TESTS_HARNESS_SEED_H_

@@ -15,7 +15,7 @@
 #include "cluster/base/check.h"
 #include "cluster/transport/address.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 constexpr int kBacklog = 100;
@@ -294,4 +294,4 @@ void TcpProxy::CutIfDue(Clock::time_point now) {
                       Between(cut_least_, cut_most_, &random_));
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -37,7 +37,7 @@
 #include "tests/harness/network_conditions.h"
 #include "tests/harness/proxied_connection.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 class TcpProxy {
  public:
@@ -118,6 +118,6 @@ class TcpProxy {
   std::thread thread_;
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // TESTS_HARNESS_TCP_PROXY_H_

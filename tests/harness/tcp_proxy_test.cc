@@ -5,7 +5,7 @@
 #include "cluster/transport/stream/testing/raw_stream.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 using stream::RawListener;
@@ -215,4 +215,4 @@ TEST_F(TcpProxyTest, ReplaysWhatItRecordedPartByPart) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

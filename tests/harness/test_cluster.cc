@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 // Clusters of one process must not meet over the memory transport.
@@ -128,4 +128,4 @@ bool TestCluster::FlushAll() {
   return flushed;
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

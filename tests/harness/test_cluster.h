@@ -33,7 +33,7 @@
 #include "tests/harness/fresh_address.h"
 #include "tests/harness/member.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 // 1, 2, ... `servers`.
 std::vector<int> FirstIds(int servers);
@@ -99,6 +99,6 @@ class TestCluster {
   std::map<int, std::unique_ptr<Member>> members_;
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // TESTS_HARNESS_TEST_CLUSTER_H_

@@ -15,7 +15,7 @@
 #include "cluster/transport/transport_facts.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 inline std::vector<const char*> AllTransports() {
   std::vector<const char*> names;
@@ -52,6 +52,6 @@ inline std::string TransportName(
   return info.param;
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // TESTS_HARNESS_TRANSPORTS_H_

@@ -4,7 +4,7 @@
 
 #include "absl/strings/str_join.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 TEST(TransportsTest, BuildFilesHaveTheNamesOfTheTable) {
@@ -16,4 +16,4 @@ TEST(TransportsTest, BuildFilesHaveTheNamesOfTheTable) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -4,7 +4,7 @@
 #include <iostream>
 #include <utility>
 
-namespace cluster {
+namespace cluster::internal {
 
 Watchdog::Watchdog(std::string what, absl::Duration limit)
     : what_(std::move(what)), limit_(limit), thread_([this] { Run(); }) {}
@@ -29,4 +29,4 @@ void Watchdog::Run() {
   std::abort();
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

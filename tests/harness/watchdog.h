@@ -18,7 +18,7 @@
 #include "absl/time/time.h"
 #include "cluster/base/mutex.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 class Watchdog {
  public:
@@ -38,6 +38,6 @@ class Watchdog {
   std::thread thread_;
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // TESTS_HARNESS_WATCHDOG_H_

@@ -10,7 +10,7 @@
 #include "tests/harness/accounts.h"
 #include "tests/harness/seed.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 using ::testing::IsEmpty;
@@ -95,4 +95,4 @@ int OpenFiles() {
   return files;
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -23,7 +23,7 @@
 #include "tests/harness/test_cluster.h"
 #include "tests/hostile/wire_tap.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 class BesiegedCluster {
  public:
@@ -57,6 +57,6 @@ class BesiegedCluster {
 // How many files this process has open.
 int OpenFiles();
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // TESTS_HOSTILE_BESIEGED_CLUSTER_H_

@@ -13,7 +13,7 @@
 #include "tests/hostile/forgery.h"
 #include "tests/hostile/stranger.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 // The stranger talks to server 1, and claims to be 2 where it is not said.
@@ -304,4 +304,4 @@ INSTANTIATE_TEST_SUITE_P(Backends, ForgedFramesTest,
                          testing::ValuesIn(SocketTransports()), TransportName);
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

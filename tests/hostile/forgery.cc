@@ -4,7 +4,7 @@
 
 #include "cluster/base/check.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 constexpr std::size_t kHeaderCrcAt = 8;
@@ -56,4 +56,4 @@ std::string Restamped(std::string frame) {
   return frame;
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

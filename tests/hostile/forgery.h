@@ -11,7 +11,7 @@
 
 #include "cluster/codec/frame_header.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 // A whole frame; body_bytes and body_crc are filled in.
 std::string MakeFrame(FrameHeader header, const std::string& body);
@@ -28,6 +28,6 @@ std::string Forged(const std::string& frame,
 // that belong to them.
 std::string Restamped(std::string frame);
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // TESTS_HOSTILE_FORGERY_H_

@@ -14,7 +14,7 @@
 #include "tests/hostile/rogue_member.h"
 #include "tests/hostile/wire_tap.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 constexpr int kVictim = 1;
@@ -112,4 +112,4 @@ INSTANTIATE_TEST_SUITE_P(Backends, HungryMemberTest,
                          testing::ValuesIn(SocketTransports()), TransportName);
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -13,7 +13,7 @@
 #include "tests/hostile/forgery.h"
 #include "tests/hostile/stranger.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 constexpr int kVictim = 1;
@@ -166,4 +166,4 @@ INSTANTIATE_TEST_SUITE_P(Backends, MutationStormTest,
                          testing::ValuesIn(SocketTransports()), TransportName);
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -8,7 +8,7 @@
 #include "tests/harness/fresh_address.h"
 #include "tests/hostile/forgery.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 constexpr std::uint64_t kIncarnation = 4711;
@@ -116,4 +116,4 @@ void RogueMember::Answer(const Hello& hello) {
   Say(MakeFrame(header, EncodeHello(answer)));
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

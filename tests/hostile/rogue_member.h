@@ -25,7 +25,7 @@
 #include "cluster/codec/hello.h"
 #include "cluster/transport/transport.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 class RogueMember final : private TransportHandler {
  public:
@@ -74,6 +74,6 @@ class RogueMember final : private TransportHandler {
   int writable_ = 0;  // calls of OnWritable that no Say has waited for
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // TESTS_HOSTILE_ROGUE_MEMBER_H_

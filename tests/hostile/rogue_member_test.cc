@@ -22,7 +22,7 @@
 #include "tests/hostile/forgery.h"
 #include "tests/hostile/wire_tap.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 using ::testing::IsEmpty;
@@ -296,4 +296,4 @@ INSTANTIATE_TEST_SUITE_P(Backends, RogueMemberTest,
                          testing::ValuesIn(SocketTransports()), TransportName);
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -4,7 +4,7 @@
 
 #include "cluster/transport/stream/preamble.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 // Network byte order, as ZMTP has it.
@@ -73,4 +73,4 @@ void Stranger::Say(absl::string_view frame) {
 
 void Stranger::SayBytes(const std::string& bytes) { connection_.Write(bytes); }
 
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -20,7 +20,7 @@
 #include "absl/strings/string_view.h"
 #include "cluster/transport/zmq/testing/raw_tcp.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 // The first bytes of a peer of that backend.
 std::string Greeting(const std::string& backend);
@@ -47,6 +47,6 @@ class Stranger {
   RawTcp connection_;
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // TESTS_HOSTILE_STRANGER_H_

@@ -11,11 +11,11 @@
 #include "tests/hostile/besieged_cluster.h"
 #include "tests/hostile/stranger.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 constexpr int kVictim = 1;
-// Of a frame, as cluster/session/link_config.h has it.
+// Of a frame, as cluster/session/session_config.h has it.
 constexpr std::size_t kFrameBytesMax = 17u << 20;
 
 class StrangersTest : public testing::TestWithParam<const char*> {
@@ -120,4 +120,4 @@ INSTANTIATE_TEST_SUITE_P(Backends, StrangersTest,
                          testing::ValuesIn(SocketTransports()), TransportName);
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

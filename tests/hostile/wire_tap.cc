@@ -8,7 +8,7 @@
 #include "cluster/base/mutex.h"
 #include "cluster/transport/forwarding_transport.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 // Per direction; what comes later is not kept.
@@ -132,4 +132,4 @@ bool WireTap::WaitUntilHandled(int server, const std::string& frame,
   return state_->WaitUntilHandled(server, frame, times);
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -22,7 +22,7 @@
 
 #include "cluster/transport/transport.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 class WireTap {
  public:
@@ -47,6 +47,6 @@ class WireTap {
   std::shared_ptr<State> state_;
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // TESTS_HOSTILE_WIRE_TAP_H_

@@ -18,7 +18,7 @@
 #include "tests/harness/transports.h"
 #include "tests/processes/process_cluster.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 using ::testing::IsEmpty;
@@ -200,4 +200,4 @@ INSTANTIATE_TEST_SUITE_P(
     CaseName);
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

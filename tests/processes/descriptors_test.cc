@@ -21,7 +21,7 @@
 #include "tests/harness/transports.h"
 #include "tests/processes/in_child.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 using ::testing::HasSubstr;
@@ -219,4 +219,4 @@ TEST(DescriptorsOfNngTest, ThreeHundredPeersStartWithTheUsualLimit) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

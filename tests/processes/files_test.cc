@@ -12,7 +12,7 @@
 #include "tests/harness/transports.h"
 #include "tests/processes/process_cluster.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 using ::testing::IsEmpty;
@@ -77,4 +77,4 @@ INSTANTIATE_TEST_SUITE_P(Backends, FilesTest,
                          testing::ValuesIn(SocketTransports()), TransportName);
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

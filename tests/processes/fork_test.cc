@@ -30,7 +30,7 @@ const pid_t first_process = getpid();
 // The leak checker misses the stacks of the parent's threads in a child.
 extern "C" int __lsan_is_turned_off() { return getpid() != first_process; }
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 using ::testing::ExitedWithCode;
@@ -398,4 +398,4 @@ INSTANTIATE_TEST_SUITE_P(Backends, ForkTest, testing::ValuesIn(RealBackends()),
                          });
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -24,7 +24,7 @@ extern "C" const char* __tsan_default_options() {
   return "report_thread_leaks=0";
 }
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 using ::testing::ExitedWithCode;
@@ -198,4 +198,4 @@ INSTANTIATE_TEST_SUITE_P(
     });
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

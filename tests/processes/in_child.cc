@@ -5,7 +5,7 @@
 
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 std::string InChild(const std::function<std::string()>& run) {
   int pipe_fds[2];
@@ -32,4 +32,4 @@ std::string InChild(const std::function<std::string()>& run) {
   return said;
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -12,11 +12,11 @@
 #include <functional>
 #include <string>
 
-namespace cluster {
+namespace cluster::internal {
 
 // The answer of `run` in the child; incomplete if the child ends early.
 std::string InChild(const std::function<std::string()>& run);
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // TESTS_PROCESSES_IN_CHILD_H_

@@ -20,7 +20,7 @@
 #include "tests/harness/transports.h"
 #include "tests/scenarios/scenario.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 constexpr long kPeriodNanoseconds = 1000000;
@@ -107,4 +107,4 @@ INSTANTIATE_TEST_SUITE_P(Backends, InterruptedTest,
                          testing::ValuesIn(SocketTransports()), TransportName);
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -6,7 +6,7 @@
 
 #include "cluster/base/check.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 Journal::Journal(const std::string& path) {
   const int file = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -22,4 +22,4 @@ Journal::Journal(const std::string& path) {
 
 Journal::~Journal() { munmap(page_, sizeof(JournalPage)); }
 
-}  // namespace cluster
+}  // namespace cluster::internal

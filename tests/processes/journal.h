@@ -23,7 +23,7 @@
 
 #include "cluster/envelope.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 inline constexpr int kJournalIds = 8;
 inline constexpr int kJournalLives = 32;
@@ -86,6 +86,6 @@ class Journal {
   JournalPage* page_;
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // TESTS_PROCESSES_JOURNAL_H_

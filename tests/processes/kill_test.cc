@@ -16,7 +16,7 @@
 #include "tests/harness/transports.h"
 #include "tests/processes/process_cluster.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 using ::testing::IsEmpty;
@@ -281,4 +281,4 @@ INSTANTIATE_TEST_SUITE_P(Backends, SigpipeTest,
                          });
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -23,7 +23,7 @@
 #include "tests/harness/transports.h"
 #include "tests/processes/process_cluster.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 using ::testing::IsEmpty;
@@ -94,7 +94,7 @@ class NetworkTest : public testing::TestWithParam<const char*> {
   std::unique_ptr<ProcessCluster> cluster_;
 };
 
-TEST_P(NetworkTest, ALinkThatGoesDownIsSeenByBothAndComesBack) {
+TEST_P(NetworkTest, ASessionThatGoesDownIsSeenByBothAndComesBack) {
   for (int end : {1, 2}) {
     const std::string set = absl::StrCat("ip link set end", end);
     ASSERT_TRUE(At(end, absl::StrCat(set, " down")));
@@ -215,10 +215,11 @@ int RunInside(char** argv) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal
 
 int main(int argc, char** argv) {
-  if (std::getenv(cluster::kInside) == nullptr) return cluster::RunInside(argv);
+  if (std::getenv(cluster::internal::kInside) == nullptr)
+    return cluster::internal::RunInside(argv);
   testing::InitGoogleTest(&argc, argv);
   return RUN_ALL_TESTS();
 }

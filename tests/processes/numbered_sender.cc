@@ -7,7 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 // Between two looks at whether to halt.
@@ -89,4 +89,4 @@ bool NumberedSender::SendNext(Lane lane) {
   return false;
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

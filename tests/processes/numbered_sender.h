@@ -22,7 +22,7 @@
 #include "cluster/server.h"
 #include "tests/processes/journal.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 inline constexpr std::uint64_t kEndless = UINT64_MAX;
 inline constexpr std::size_t kNumberedPayloadBytesMin = 16;
@@ -66,6 +66,6 @@ class NumberedSender {
   std::thread thread_;
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // TESTS_PROCESSES_NUMBERED_SENDER_H_

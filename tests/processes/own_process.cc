@@ -12,7 +12,7 @@
 #include "gtest/gtest.h"
 #include "programs/keygen/keys.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 // A process that hangs ends by it, and says so by its signal.
@@ -145,4 +145,4 @@ std::string Pipe::Hear() {
   }
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

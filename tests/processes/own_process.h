@@ -31,7 +31,7 @@
 #include "cluster/config.h"
 #include "cluster/server.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 // One way to run a server.
 struct Backend {
@@ -81,6 +81,6 @@ class Pipe {
   int ends_[2];
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // TESTS_PROCESSES_OWN_PROCESS_H_

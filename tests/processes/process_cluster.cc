@@ -8,7 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 ProcessCluster::ProcessCluster(ProcessSpec spec)
     : spec_(std::move(spec)), addresses_(spec_.addresses) {
@@ -119,4 +119,4 @@ std::vector<std::string> ProcessCluster::DeliveryProblems(int sender,
   return problems;
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -28,7 +28,7 @@
 #include "tests/harness/fresh_address.h"
 #include "tests/processes/server_process.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 struct ProcessSpec {
   std::string transport;
@@ -81,6 +81,6 @@ class ProcessCluster {
   std::map<int, std::vector<std::unique_ptr<ServerProcess>>> lives_;
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // TESTS_PROCESSES_PROCESS_CLUSTER_H_

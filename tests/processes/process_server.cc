@@ -34,7 +34,7 @@
 #include "tests/processes/journal.h"
 #include "tests/processes/numbered_sender.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 constexpr std::size_t kLineBytesMax = 4096;
@@ -263,9 +263,9 @@ int Main(char** arguments) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal
 
 int main(int argc, char** argv) {
   CLUSTER_CHECK(argc == 6, "ID LIFE JOURNAL CONFIG MODE");
-  return cluster::Main(argv);
+  return cluster::internal::Main(argv);
 }

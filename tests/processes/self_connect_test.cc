@@ -33,7 +33,7 @@
 #include "tests/harness/transports.h"
 #include "tests/processes/in_child.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 // A backend and a numeric loopback address.
@@ -138,4 +138,4 @@ INSTANTIATE_TEST_SUITE_P(Backends, SelfConnectTest, testing::ValuesIn(Cases()),
                          [](const auto& info) { return info.param.name; });
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

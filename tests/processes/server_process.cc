@@ -15,7 +15,7 @@
 #include "gtest/gtest.h"
 #include "tests/harness/fresh_address.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 constexpr char kProgram[] = "tests/processes/process_server";
@@ -172,4 +172,4 @@ std::size_t ServerProcess::OpenFiles() const {
   return files;
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

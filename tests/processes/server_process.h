@@ -25,7 +25,7 @@
 #include "programs/child_process.h"
 #include "tests/processes/journal.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 struct ProcessMemory {
   std::size_t resident_bytes = 0;
@@ -84,6 +84,6 @@ class ServerProcess {
   std::vector<PeerEvent> events_;                         // not awaited yet
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // TESTS_PROCESSES_SERVER_PROCESS_H_

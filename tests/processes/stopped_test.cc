@@ -10,7 +10,7 @@
 #include "tests/harness/transports.h"
 #include "tests/processes/process_cluster.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 using ::testing::IsEmpty;
@@ -55,4 +55,4 @@ INSTANTIATE_TEST_SUITE_P(Backends, StoppedTest,
                          testing::ValuesIn(SocketTransports()), TransportName);
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -13,7 +13,7 @@
 #include "tests/harness/transports.h"
 #include "tests/scenarios/scenario.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 using ::testing::Combine;
@@ -86,4 +86,4 @@ INSTANTIATE_TEST_SUITE_P(Backends, BestEffortTest,
                          CaseName);
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -12,7 +12,7 @@
 #include "tests/harness/seed.h"
 #include "tests/scenarios/sender.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 using ::testing::IsEmpty;
 
@@ -88,4 +88,4 @@ Moved CheckScenario(Scenario scenario, const Load& load, ClusterSpec spec) {
   return {ledger.arrived(), ledger.arrived_bytes()};
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -19,7 +19,7 @@
 #include "tests/harness/delivery_ledger.h"
 #include "tests/harness/test_cluster.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 enum class Scenario {
   kUnicast,    // each server to each other one
@@ -58,6 +58,6 @@ struct Moved {
 // figures add up. Returns the envelopes that arrived.
 Moved CheckScenario(Scenario scenario, const Load& load, ClusterSpec spec);
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // TESTS_SCENARIOS_SCENARIO_H_

@@ -12,7 +12,7 @@
 #include "tests/harness/seed.h"
 #include "tests/scenarios/scenario.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 struct Shape {
@@ -58,4 +58,4 @@ INSTANTIATE_TEST_SUITE_P(
     CaseName);
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

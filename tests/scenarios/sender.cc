@@ -5,7 +5,7 @@
 
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 // The queue is full for as long as the receiver is slow; a sanitizer's is.
@@ -130,4 +130,4 @@ std::vector<int> Sender::SomeOf() {
   return some;
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -18,7 +18,7 @@
 #include "tests/harness/envelope_source.h"
 #include "tests/scenarios/scenario.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 class Sender {
  public:
@@ -67,6 +67,6 @@ class Sender {
   std::vector<Step> steps_;
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // TESTS_SCENARIOS_SENDER_H_

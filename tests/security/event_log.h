@@ -21,7 +21,7 @@
 #include "cluster/base/mutex.h"
 #include "cluster/peer_event.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 class EventLog {
  public:
@@ -87,6 +87,6 @@ class EventLog {
   std::vector<Entry> entries_;
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // TESTS_SECURITY_EVENT_LOG_H_

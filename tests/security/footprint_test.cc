@@ -20,7 +20,7 @@
 #include "tests/harness/test_cluster.h"
 #include "tests/security/event_log.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 constexpr int kStrangers = 200;  // fewer than nng lets in unproven
@@ -113,4 +113,4 @@ TEST(FootprintTest, MemoryOfAStrangersConnection) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

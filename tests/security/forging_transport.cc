@@ -5,7 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "cluster/transport/forwarding_transport.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 class ForgingTransport final : public ForwardingTransport {
@@ -59,4 +59,4 @@ Frame Forgery::Apply(const Frame& frame) {
   return Frame{{MakeSlice(absl::StrCat(forged, body))}};
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

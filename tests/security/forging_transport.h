@@ -24,7 +24,7 @@
 #include "cluster/codec/frame_header.h"
 #include "cluster/transport/transport.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 class Forgery {
  public:
@@ -45,6 +45,6 @@ class Forgery {
   Forge forge_;
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // TESTS_SECURITY_FORGING_TRANSPORT_H_

@@ -11,7 +11,7 @@
 #include "cluster/base/check.h"
 #include "cluster/transport/address.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 // Who is turned away comes back ten times a second.
@@ -120,4 +120,4 @@ bool HostileCrowd::WaitForConnections(long count) {
                           [&] { return connections_ >= count; });
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

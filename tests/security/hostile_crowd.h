@@ -16,7 +16,7 @@
 
 #include "cluster/base/mutex.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 class HostileCrowd {
  public:
@@ -45,6 +45,6 @@ class HostileCrowd {
   std::thread thread_;
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // TESTS_SECURITY_HOSTILE_CROWD_H_

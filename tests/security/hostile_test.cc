@@ -23,7 +23,7 @@
 #include "tests/security/event_log.h"
 #include "tests/security/hostile_crowd.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 using ::testing::IsEmpty;
@@ -161,4 +161,4 @@ TEST_F(HostileTest, TheFourScenariosRunAllTheSame) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -24,7 +24,7 @@
 #include "tests/security/event_log.h"
 #include "tests/security/forging_transport.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 using ::testing::IsEmpty;
@@ -214,4 +214,4 @@ TEST_F(ImpostorTest, MessagesInAnothersNameAreRejected) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -9,7 +9,7 @@
 #include "tests/harness/test_cluster.h"
 #include "tests/security/event_log.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 constexpr std::uint64_t kConnectionsMax = nng::Admission::kProvenMax;
@@ -44,4 +44,4 @@ TEST(RedialTest, HalfOpenConnectionsAreBoundedAndTheLatestIsHeard) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -23,7 +23,7 @@
 #include "tests/harness/test_cluster.h"
 #include "tests/security/event_log.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 constexpr int kVictim = 1;
@@ -303,4 +303,4 @@ TEST_F(RejectionTest, ErrorsAboutKeyFilesHoldNoKey) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

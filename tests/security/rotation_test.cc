@@ -21,7 +21,7 @@
 #include "tests/harness/test_cluster.h"
 #include "tests/security/event_log.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 namespace fs = std::filesystem;
@@ -184,4 +184,4 @@ TEST_F(RotationTest, AReloadThatFailsChangesNothing) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -11,7 +11,7 @@
 #include "programs/keygen/keys.h"
 #include "tests/harness/fresh_address.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 // Of the contract's nodes.
@@ -56,4 +56,4 @@ INSTANTIATE_TEST_SUITE_P(
     TransportUnderTest::Name);
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

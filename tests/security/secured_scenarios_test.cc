@@ -9,7 +9,7 @@
 #include "tests/harness/seed.h"
 #include "tests/scenarios/scenario.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 using Case = std::tuple<Scenario, std::string, AddressKind>;
@@ -44,4 +44,4 @@ INSTANTIATE_TEST_SUITE_P(
     CaseName);
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -126,8 +126,8 @@ TEST_P(TransportContract, SendCallsNothingBackInline) {
   auto sender = NewNode(1);
   const std::string nobody = DeadAddress();
   ASSERT_TRUE(receiver != nullptr && sender != nullptr && nobody != "");
-  Mutex mutex(LockRank::kApplication);
-  const auto lock = [&](int) { MutexLock held(&mutex); };
+  internal::Mutex mutex(internal::LockRank::kApplication);
+  const auto lock = [&](int) { internal::MutexLock held(&mutex); };
   sender->handler.on_writable = lock;
   const auto lock_generation = [&](int peer, std::uint64_t) { lock(peer); };
   sender->handler.on_connected = lock_generation;
@@ -136,7 +136,7 @@ TEST_P(TransportContract, SendCallsNothingBackInline) {
       sender->transport->Start(&sender->handler, GetParam().fresh_address())
           .ok());
   {
-    MutexLock held(&mutex);
+    internal::MutexLock held(&mutex);
     ASSERT_TRUE(sender->Connect(2, receiver->transport->Address()).ok());
     ASSERT_TRUE(sender->Connect(3, nobody).ok());
   }
@@ -144,7 +144,7 @@ TEST_P(TransportContract, SendCallsNothingBackInline) {
     const int before = sender->handler.writable(2);
     SendResult result;
     {
-      MutexLock held(&mutex);
+      internal::MutexLock held(&mutex);
       result = sender->Send(2, std::string(kFrameBytes, 'x'));
       (void)sender->Send(3, std::string(kFrameBytes, 'x'));
     }
@@ -152,7 +152,7 @@ TEST_P(TransportContract, SendCallsNothingBackInline) {
       ASSERT_TRUE(sender->handler.WaitForWritable(2, before + 1));
     }
   }
-  MutexLock held(&mutex);
+  internal::MutexLock held(&mutex);
   sender->transport->Disconnect(3);
   sender->transport->Disconnect(2);
 }

@@ -2,7 +2,7 @@
 // for any backend.
 //
 // They are value-parameterised GoogleTests on the fixture TransportContract. A
-// backend supplies its factory and a way to make addresses. Link
+// backend supplies its factory and a way to make addresses. Session
 // //transport/contract:contract_suite into a cc_test and instantiate:
 //
 //   INSTANTIATE_TEST_SUITE_P(

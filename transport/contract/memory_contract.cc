@@ -18,7 +18,7 @@ namespace {
 // As many frames as a queue of a few places does not hold.
 constexpr int kFrames = 40;
 
-// A frame of one of the forms that links make: in one piece, or a header and a
+// A frame of one of the forms that sessions make: in one piece, or a header and a
 // body, each small or large; and one of more pieces.
 Frame FormOf(int form, const std::string& text) {
   const auto filled = [&text](std::size_t bytes) {
@@ -45,8 +45,8 @@ Frame FormOf(int form, const std::string& text) {
 }
 
 // True if the allocation was asked for.
-bool SendWithout(int nth, FailingAllocations::Which which, Node* sender,
-                 Node* receiver) {
+bool SendWithout(int nth, internal::FailingAllocations::Which which,
+                 Node* sender, Node* receiver) {
   std::vector<Frame> frames;
   for (int i = 0; i < kFrames; ++i)
     frames.push_back(FormOf(i + 4, absl::StrCat(nth, ".", which, ".", i, ".")));
@@ -55,7 +55,7 @@ bool SendWithout(int nth, FailingAllocations::Which which, Node* sender,
   bool failed = false;
   const int writable = sender->handler.writable(2);
   {
-    const FailingAllocations failing(nth, which);
+    const internal::FailingAllocations failing(nth, which);
     for (std::size_t i = 0; i < kFrames; ++i) {
       try {
         sent[i] = sender->transport->Send(2, frames[i]) == SendResult::kSent;
@@ -85,8 +85,9 @@ bool SendWithout(int nth, FailingAllocations::Which which, Node* sender,
 }
 
 TEST_P(TransportContract, AFrameThatLacksMemoryIsNotTaken) {
-  for (FailingAllocations::Which which :
-       {FailingAllocations::kOne, FailingAllocations::kRest}) {
+  for (internal::FailingAllocations::Which which :
+       {internal::FailingAllocations::kOne,
+        internal::FailingAllocations::kRest}) {
     bool failed = true;
     int nth = 1;
     for (; failed; ++nth) {
@@ -122,8 +123,8 @@ TEST_P(TransportContract, AWaitingFrameThatLacksMemoryIsNotTaken) {
       const Frame frame = FormOf(i % 2, absl::StrCat(i, "."));
       bool sent = false;
       {
-        const FailingAllocations failing(i == 1 ? nth : 0,
-                                         FailingAllocations::kOne);
+        const internal::FailingAllocations failing(
+            i == 1 ? nth : 0, internal::FailingAllocations::kOne);
         try {
           sent = sender->transport->Send(2, frame) == SendResult::kSent;
         } catch (const std::bad_alloc&) {

@@ -20,27 +20,27 @@ class Owners {
     auto owner = std::shared_ptr<const std::string>(
         new std::string(std::move(text)), [this](const std::string* gone) {
           delete gone;
-          MutexLock lock(&mutex_);
+          internal::MutexLock lock(&mutex_);
           --alive_;
           changed_.NotifyAll();
         });
-    MutexLock lock(&mutex_);
+    internal::MutexLock lock(&mutex_);
     ++alive_;
     return Slice{owner, *owner};
   }
   bool WaitUntilGone() {
-    MutexLock lock(&mutex_);
+    internal::MutexLock lock(&mutex_);
     return changed_.WaitFor(&mutex_, std::chrono::seconds(30),
                             [this] { return alive_ == 0; });
   }
   int alive() {
-    MutexLock lock(&mutex_);
+    internal::MutexLock lock(&mutex_);
     return alive_;
   }
 
  private:
-  Mutex mutex_;
-  CondVar changed_;
+  internal::Mutex mutex_;
+  internal::CondVar changed_;
   int alive_ = 0;
 };
 

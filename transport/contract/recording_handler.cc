@@ -32,7 +32,7 @@ bool RecordingHandler::WaitFor(const Condition& condition) const {
 
 bool RecordingHandler::WaitFor(std::chrono::milliseconds at_most,
                                const Condition& condition) const {
-  MutexLock lock(&mutex_);
+  internal::MutexLock lock(&mutex_);
   return changed_.WaitFor(&mutex_, at_most,
                           [&] { return condition(recorded_); });
 }
@@ -64,17 +64,17 @@ bool RecordingHandler::WaitForRejection(RefusalReason kind) const {
 }
 
 Recorded RecordingHandler::Get() const {
-  MutexLock lock(&mutex_);
+  internal::MutexLock lock(&mutex_);
   return recorded_;
 }
 
 int RecordingHandler::writable(int peer) const {
-  MutexLock lock(&mutex_);
+  internal::MutexLock lock(&mutex_);
   return Recorded::Count(recorded_.writable, peer);
 }
 
 std::vector<std::string> RecordingHandler::Texts() const {
-  MutexLock lock(&mutex_);
+  internal::MutexLock lock(&mutex_);
   std::vector<std::string> texts;
   for (const ReceivedFrame& frame : recorded_.frames) {
     texts.push_back(frame.ToString());
@@ -84,12 +84,12 @@ std::vector<std::string> RecordingHandler::Texts() const {
 
 void RecordingHandler::ClearFrames() {
   std::vector<ReceivedFrame> frames;
-  MutexLock lock(&mutex_);
+  internal::MutexLock lock(&mutex_);
   frames.swap(recorded_.frames);
 }
 
 void RecordingHandler::Seal() {
-  MutexLock lock(&mutex_);
+  internal::MutexLock lock(&mutex_);
   sealed_ = true;
   recorded_.late += recorded_.running;
 }
@@ -146,7 +146,7 @@ void RecordingHandler::OnRejected(Rejection rejection) {
 }
 
 void RecordingHandler::Begin(const std::function<void(Recorded*)>& record) {
-  MutexLock lock(&mutex_);
+  internal::MutexLock lock(&mutex_);
   ++recorded_.running;
   if (sealed_) ++recorded_.late;
   record(&recorded_);
@@ -156,25 +156,25 @@ void RecordingHandler::Begin(const std::function<void(Recorded*)>& record) {
 // Notifies under the lock: a test may destroy the handler as soon as it sees
 // the record.
 void RecordingHandler::End(const std::function<void(Recorded*)>& record) {
-  MutexLock lock(&mutex_);
+  internal::MutexLock lock(&mutex_);
   --recorded_.running;
   record(&recorded_);
   changed_.NotifyAll();
 }
 
 void Gate::Open() {
-  MutexLock lock(&mutex_);
+  internal::MutexLock lock(&mutex_);
   open_ = true;
   changed_.NotifyAll();
 }
 
 void Gate::Wait() {
-  MutexLock lock(&mutex_);
+  internal::MutexLock lock(&mutex_);
   changed_.Wait(&mutex_, [this] { return open_; });
 }
 
 bool Gate::is_open() {
-  MutexLock lock(&mutex_);
+  internal::MutexLock lock(&mutex_);
   return open_;
 }
 

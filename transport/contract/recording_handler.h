@@ -99,8 +99,8 @@ class RecordingHandler : public TransportHandler {
   void Begin(const std::function<void(Recorded*)>& record);
   void End(const std::function<void(Recorded*)>& record);
 
-  mutable Mutex mutex_;
-  mutable CondVar changed_;
+  mutable internal::Mutex mutex_;
+  mutable internal::CondVar changed_;
   Recorded recorded_;
   bool sealed_ = false;
 };
@@ -113,8 +113,8 @@ class Gate {
   bool is_open();
 
  private:
-  Mutex mutex_;
-  CondVar changed_;
+  internal::Mutex mutex_;
+  internal::CondVar changed_;
   bool open_ = false;
 };
 

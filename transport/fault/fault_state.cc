@@ -8,7 +8,7 @@ bool Faults::State::Happens(double probability) {
 }
 
 Fate Faults::State::Decide(int from, int to) {
-  MutexLock lock(&mutex_);
+  internal::MutexLock lock(&mutex_);
   Fate fate;
   const bool cut = cut_.count({from, to}) > 0 || isolated_.count(from) > 0 ||
                    isolated_.count(to) > 0;
@@ -31,29 +31,29 @@ Fate Faults::State::Decide(int from, int to) {
 }
 
 void Faults::State::SetRates(const FaultRates& rates) {
-  MutexLock lock(&mutex_);
+  internal::MutexLock lock(&mutex_);
   rates_ = rates;
 }
 
 void Faults::State::Cut(int from, int to) {
-  MutexLock lock(&mutex_);
+  internal::MutexLock lock(&mutex_);
   cut_.insert({from, to});
 }
 
 void Faults::State::Isolate(int server) {
-  MutexLock lock(&mutex_);
+  internal::MutexLock lock(&mutex_);
   isolated_.insert(server);
 }
 
 void Faults::State::Heal() {
-  MutexLock lock(&mutex_);
+  internal::MutexLock lock(&mutex_);
   rates_ = FaultRates();
   cut_.clear();
   isolated_.clear();
 }
 
 FaultCounts Faults::State::Counts() const {
-  MutexLock lock(&mutex_);
+  internal::MutexLock lock(&mutex_);
   return counts_;
 }
 

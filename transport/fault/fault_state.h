@@ -34,7 +34,7 @@ class Faults::State {
  private:
   bool Happens(double probability) CLUSTER_REQUIRES(mutex_);
 
-  mutable Mutex mutex_;
+  mutable internal::Mutex mutex_;
   std::mt19937_64 random_ CLUSTER_GUARDED_BY(mutex_);
   FaultRates rates_ CLUSTER_GUARDED_BY(mutex_);
   std::set<std::pair<int, int>> cut_ CLUSTER_GUARDED_BY(mutex_);

@@ -22,7 +22,7 @@ class DelayLine {
   void Hold(int peer, Frame frame, absl::Duration delay) {
     const auto due =
         std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(delay);
-    MutexLock lock(&mutex_);
+    internal::MutexLock lock(&mutex_);
     held_.emplace(due, Held{peer, std::move(frame)});
     changed_.NotifyOne();
   }
@@ -30,11 +30,12 @@ class DelayLine {
   // What is still held is lost.
   void Stop() {
     {
-      MutexLock lock(&mutex_);
+      internal::MutexLock lock(&mutex_);
       stopping_ = true;
       changed_.NotifyOne();
     }
-    MutexLock join_lock(&join_mutex_);  // Stop may be called twice at once
+    internal::MutexLock join_lock(
+        &join_mutex_);  // Stop may be called twice at once
     if (thread_.joinable()) thread_.join();
   }
 
@@ -45,7 +46,7 @@ class DelayLine {
   };
 
   void Loop() {
-    MutexLock lock(&mutex_);
+    internal::MutexLock lock(&mutex_);
     while (!stopping_) {
       if (held_.empty()) {
         changed_.Wait(&mutex_);
@@ -67,12 +68,12 @@ class DelayLine {
   }
 
   Transport* const inner_;
-  Mutex mutex_;
-  CondVar changed_;
+  internal::Mutex mutex_;
+  internal::CondVar changed_;
   std::multimap<std::chrono::steady_clock::time_point, Held> held_
       CLUSTER_GUARDED_BY(mutex_);
   bool stopping_ CLUSTER_GUARDED_BY(mutex_) = false;
-  Mutex join_mutex_;
+  internal::Mutex join_mutex_;
   std::thread thread_ CLUSTER_GUARDED_BY(join_mutex_);
 };
 

@@ -13,7 +13,7 @@
 #include "cluster/transport/memory/memory_transport.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 TransportUnderTest WithoutFaults() {
@@ -111,4 +111,4 @@ TEST(FaultsTest, IsolatesBothWays) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -4,7 +4,7 @@
 #include <string>
 #include <utility>
 
-namespace cluster {
+namespace cluster::internal {
 namespace memory {
 namespace {
 
@@ -169,4 +169,4 @@ void Channel::PostLocked(Job::Kind kind, absl::string_view reason) {
 }
 
 }  // namespace memory
-}  // namespace cluster
+}  // namespace cluster::internal

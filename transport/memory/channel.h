@@ -30,7 +30,7 @@
 #include "cluster/transport/memory/port.h"
 #include "cluster/transport/transport.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace memory {
 
 class Channel : public std::enable_shared_from_this<Channel> {
@@ -105,6 +105,6 @@ class Channel : public std::enable_shared_from_this<Channel> {
 };
 
 }  // namespace memory
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_TRANSPORT_MEMORY_CHANNEL_H_

@@ -8,7 +8,7 @@
 #include "cluster/base/fork_generation.h"
 #include "cluster/transport/address.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace memory {
 
 Exchange& Exchange::Get() { return OfThisProcess<Exchange>(); }
@@ -80,4 +80,4 @@ void Exchange::ForgetIfEmptyLocked(const Place& place) {
 }
 
 }  // namespace memory
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -27,7 +27,7 @@
 #include "cluster/transport/memory/channel.h"
 #include "cluster/transport/memory/port.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace memory {
 
 struct Place {
@@ -75,6 +75,6 @@ class Exchange {
 };
 
 }  // namespace memory
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_TRANSPORT_MEMORY_EXCHANGE_H_

@@ -19,7 +19,7 @@
 #include "cluster/transport/memory/receiver.h"
 #include "cluster/transport/options.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace memory {
 namespace {
 
@@ -191,6 +191,10 @@ void MemoryTransport::Stop(absl::Duration linger) {
 }  // namespace
 }  // namespace memory
 
+}  // namespace cluster::internal
+
+namespace cluster {
+
 absl::StatusOr<std::unique_ptr<Transport>> NewMemoryTransport(
     const TransportConfig& config) {
   if (config.security) return SecurityUnsupported("memory");
@@ -199,7 +203,7 @@ absl::StatusOr<std::unique_ptr<Transport>> NewMemoryTransport(
       options.Int("queue_bytes_max", 4 << 20, 64 << 10, 1 << 30);
   const absl::Status status = options.Finish();
   if (!status.ok()) return status;
-  return std::make_unique<memory::MemoryTransport>(
+  return std::make_unique<internal::memory::MemoryTransport>(
       config, static_cast<std::size_t>(queue_bytes_max));
 }
 

@@ -11,7 +11,7 @@
 #include "cluster/transport/contract/recording_handler.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 INSTANTIATE_TEST_SUITE_P(
@@ -185,4 +185,4 @@ TEST(MemoryTransport, APeerThatStopsLosesItsFramesAndMakesRoom) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -4,7 +4,7 @@
 
 #include "cluster/transport/memory/channel.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace memory {
 
 void Port::Post(Job job) {
@@ -52,4 +52,4 @@ void Port::Close() {
 }
 
 }  // namespace memory
-}  // namespace cluster
+}  // namespace cluster::internal

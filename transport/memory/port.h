@@ -20,7 +20,7 @@
 
 #include "cluster/base/mutex.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace memory {
 
 class Channel;
@@ -71,6 +71,6 @@ class Port {
 };
 
 }  // namespace memory
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_TRANSPORT_MEMORY_PORT_H_

@@ -7,7 +7,7 @@
 #include "cluster/transport/memory/channel.h"
 #include "cluster/transport/memory/exchange.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace memory {
 namespace {
 
@@ -77,4 +77,4 @@ void Receiver::Deliver(const Job& job) {
 }
 
 }  // namespace memory
-}  // namespace cluster
+}  // namespace cluster::internal

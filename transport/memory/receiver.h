@@ -18,7 +18,7 @@
 #include "cluster/transport/receive_threads.h"
 #include "cluster/transport/transport.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace memory {
 
 class Receiver {
@@ -45,6 +45,6 @@ class Receiver {
 };
 
 }  // namespace memory
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_TRANSPORT_MEMORY_RECEIVER_H_

@@ -5,14 +5,14 @@
 
 #include "absl/strings/str_cat.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace nng {
 namespace {
 
-void Refuse(const std::shared_ptr<AcceptedLink>& link, absl::optional<int> id,
-            std::string reason) {
-  if (link == nullptr) return;
-  link->Refuse(Rejection{RefusalReason::kSilent, id, std::move(reason)});
+void Refuse(const std::shared_ptr<AcceptedConnection>& connection,
+            absl::optional<int> id, std::string reason) {
+  if (connection == nullptr) return;
+  connection->Refuse(Rejection{RefusalReason::kSilent, id, std::move(reason)});
 }
 
 }  // namespace
@@ -22,10 +22,10 @@ std::shared_ptr<const stream::TlsMaterial> Admission::material() const {
   return material_;
 }
 
-std::uint64_t Admission::Admit(std::weak_ptr<AcceptedLink> link) {
+std::uint64_t Admission::Admit(std::weak_ptr<AcceptedConnection> connection) {
   MutexLock lock(&mutex_);
   const std::uint64_t ticket = ++last_ticket_;
-  entries_[ticket].link = std::move(link);
+  entries_[ticket].connection = std::move(connection);
   const auto oldest = TakeOldest(absl::nullopt, kUnprovenMax);
   lock.Unlock();
   Refuse(oldest, absl::nullopt,
@@ -53,17 +53,17 @@ bool Admission::Prove(std::uint64_t ticket, int id,
   return true;
 }
 
-std::shared_ptr<AcceptedLink> Admission::TakeOldest(absl::optional<int> id,
-                                                    std::size_t most) {
+std::shared_ptr<AcceptedConnection> Admission::TakeOldest(
+    absl::optional<int> id, std::size_t most) {
   std::size_t count = 0;
   auto oldest = entries_.end();
   for (auto it = entries_.begin(); it != entries_.end(); ++it) {
     if (it->second.id == id && count++ == 0) oldest = it;
   }
   if (count <= most) return nullptr;
-  auto link = oldest->second.link.lock();
+  auto connection = oldest->second.connection.lock();
   entries_.erase(oldest);
-  return link;
+  return connection;
 }
 
 void Admission::Ended(std::uint64_t ticket) {
@@ -72,17 +72,18 @@ void Admission::Ended(std::uint64_t ticket) {
 }
 
 void Admission::Reload(std::shared_ptr<const stream::TlsMaterial> material) {
-  std::vector<std::shared_ptr<AcceptedLink>> revoked;
+  std::vector<std::shared_ptr<AcceptedConnection>> revoked;
   {
     MutexLock lock(&mutex_);
     material_ = std::move(material);
     for (const auto& [ticket, entry] : entries_) {
       if (!entry.id || material_->IdOf(entry.certificate) == entry.id) continue;
-      if (auto link = entry.link.lock()) revoked.push_back(std::move(link));
+      if (auto connection = entry.connection.lock())
+        revoked.push_back(std::move(connection));
     }
   }
-  for (const auto& link : revoked) link->Revoke();
+  for (const auto& connection : revoked) connection->Revoke();
 }
 
 }  // namespace nng
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -24,13 +24,13 @@
 #include "cluster/transport/security.h"
 #include "cluster/transport/stream/tls_material.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace nng {
 
 // A connection that somebody else dialled.
-class AcceptedLink {
+class AcceptedConnection {
  public:
-  virtual ~AcceptedLink() = default;
+  virtual ~AcceptedConnection() = default;
   virtual void Refuse(Rejection rejection) = 0;
   // Closes it; when it returns, no frame of it is being delivered.
   virtual void Revoke() = 0;
@@ -47,7 +47,7 @@ class Admission {
   std::shared_ptr<const stream::TlsMaterial> material() const;
 
   // One more has been accepted.
-  std::uint64_t Admit(std::weak_ptr<AcceptedLink> link);
+  std::uint64_t Admit(std::weak_ptr<AcceptedConnection> connection);
   // It has proven to be this server. False: not by today's material.
   bool Prove(std::uint64_t ticket, int id, const std::string& certificate);
   void Ended(std::uint64_t ticket);
@@ -57,15 +57,15 @@ class Admission {
 
  private:
   struct Entry {
-    std::weak_ptr<AcceptedLink> link;
+    std::weak_ptr<AcceptedConnection> connection;
     absl::optional<int> id;
     std::string certificate;
   };
 
   // The oldest of those with this id, where there are more than `most`; taken
   // from the list.
-  std::shared_ptr<AcceptedLink> TakeOldest(absl::optional<int> id,
-                                           std::size_t most)
+  std::shared_ptr<AcceptedConnection> TakeOldest(absl::optional<int> id,
+                                                 std::size_t most)
       CLUSTER_REQUIRES(mutex_);
 
   mutable Mutex mutex_;
@@ -77,6 +77,6 @@ class Admission {
 };
 
 }  // namespace nng
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_TRANSPORT_NNG_ADMISSION_H_

@@ -9,14 +9,14 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace nng {
 namespace {
 
 using stream::TestKeys;
 using ::testing::HasSubstr;
 
-struct Link final : AcceptedLink {
+struct Connection final : AcceptedConnection {
   void Refuse(Rejection rejection) override { refusals.push_back(rejection); }
   void Revoke() override { revoked = true; }
 
@@ -28,13 +28,13 @@ struct Link final : AcceptedLink {
 class AdmissionTest : public testing::Test {
  protected:
   struct Admitted {
-    std::shared_ptr<Link> link = std::make_shared<Link>();
+    std::shared_ptr<Connection> connection = std::make_shared<Connection>();
     std::uint64_t ticket = 0;
   };
 
   Admitted Admit() {
     Admitted admitted;
-    admitted.ticket = admission_.Admit(admitted.link);
+    admitted.ticket = admission_.Admit(admitted.connection);
     return admitted;
   }
 
@@ -61,14 +61,14 @@ TEST_F(AdmissionTest, OfTooManyThatHaveProvenNothingTheOldestIsRefused) {
   // Who has ended leaves room.
   admission_.Ended(admitted[5].ticket);
   admitted.push_back(Admit());
-  EXPECT_TRUE(admitted[0].link->refusals.empty());
+  EXPECT_TRUE(admitted[0].connection->refusals.empty());
   admitted.push_back(Admit());
-  ASSERT_EQ(admitted[0].link->refusals.size(), 1u);
-  EXPECT_EQ(admitted[0].link->refusals[0].kind, RefusalReason::kSilent);
-  EXPECT_THAT(admitted[0].link->refusals[0].reason,
+  ASSERT_EQ(admitted[0].connection->refusals.size(), 1u);
+  EXPECT_EQ(admitted[0].connection->refusals[0].kind, RefusalReason::kSilent);
+  EXPECT_THAT(admitted[0].connection->refusals[0].reason,
               HasSubstr("more than 256 connections"));
-  EXPECT_TRUE(admitted[1].link->refusals.empty());
-  EXPECT_TRUE(proven.link->refusals.empty());
+  EXPECT_TRUE(admitted[1].connection->refusals.empty());
+  EXPECT_TRUE(proven.connection->refusals.empty());
   // And it is too late for it.
   EXPECT_FALSE(admission_.Prove(admitted[0].ticket, 2, of_two_));
 }
@@ -81,12 +81,12 @@ TEST_F(AdmissionTest, OfTooManyOfOneServerTheOldestIsRefused) {
     of_two.push_back(Admit());
     ASSERT_TRUE(admission_.Prove(of_two[i].ticket, 2, of_two_));
   }
-  ASSERT_EQ(of_two[0].link->refusals.size(), 1u);
-  EXPECT_EQ(of_two[0].link->refusals[0].peer, 2);
-  EXPECT_THAT(of_two[0].link->refusals[0].reason,
+  ASSERT_EQ(of_two[0].connection->refusals.size(), 1u);
+  EXPECT_EQ(of_two[0].connection->refusals[0].peer, 2);
+  EXPECT_THAT(of_two[0].connection->refusals[0].reason,
               HasSubstr("server 2 has more than 4 connections to this one"));
-  EXPECT_TRUE(of_two[1].link->refusals.empty());
-  EXPECT_TRUE(three.link->refusals.empty());
+  EXPECT_TRUE(of_two[1].connection->refusals.empty());
+  EXPECT_TRUE(three.connection->refusals.empty());
 }
 
 TEST_F(AdmissionTest, AReloadRevokesThoseThatAreNoLongerPinnedAndNoOthers) {
@@ -96,13 +96,13 @@ TEST_F(AdmissionTest, AReloadRevokesThoseThatAreNoLongerPinnedAndNoOthers) {
   ASSERT_TRUE(admission_.Prove(two.ticket, 2, of_two_));
   ASSERT_TRUE(admission_.Prove(three.ticket, 3, of_three_));
   admission_.Reload(keys_.MaterialOf(1));
-  EXPECT_FALSE(two.link->revoked);
+  EXPECT_FALSE(two.connection->revoked);
   TransportConfig config = keys_.ConfigOf(1);
   config.security->peers.erase(2);
   admission_.Reload(stream::LoadMaterial(config));
-  EXPECT_TRUE(two.link->revoked);
-  EXPECT_FALSE(three.link->revoked);
-  EXPECT_FALSE(unproven.link->revoked);
+  EXPECT_TRUE(two.connection->revoked);
+  EXPECT_FALSE(three.connection->revoked);
+  EXPECT_FALSE(unproven.connection->revoked);
 }
 
 // One whose handshake began with the keys before: it comes too late.
@@ -119,4 +119,4 @@ TEST_F(AdmissionTest, WhoIsRevokedDuringItsHandshakeIsNotAdmitted) {
 
 }  // namespace
 }  // namespace nng
-}  // namespace cluster
+}  // namespace cluster::internal

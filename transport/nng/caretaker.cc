@@ -7,7 +7,7 @@
 
 #include "cluster/base/start_thread.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace nng {
 namespace {
 
@@ -104,4 +104,4 @@ absl::optional<Clock::time_point> AsyncHandle::Tend(Clock::time_point) {
 }
 
 }  // namespace nng
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -28,7 +28,7 @@
 #include "cluster/base/check.h"
 #include "cluster/base/mutex.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace nng {
 
 using Clock = std::chrono::steady_clock;
@@ -135,6 +135,6 @@ nng_aio* NewAio(Handle* handle) {
 }
 
 }  // namespace nng
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_TRANSPORT_NNG_CARETAKER_H_

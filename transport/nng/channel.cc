@@ -8,7 +8,7 @@
 #include "absl/memory/memory.h"
 #include "cluster/transport/stream/preamble.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace nng {
 namespace {
 
@@ -296,4 +296,4 @@ void Channel::FreeHandles() {
 }
 
 }  // namespace nng
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -33,7 +33,7 @@
 #include "cluster/transport/stream/write_batch.h"
 #include "cluster/transport/transport.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace nng {
 
 struct Options {
@@ -158,6 +158,6 @@ class Channel : public AsyncHandle {
 };
 
 }  // namespace nng
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_TRANSPORT_NNG_CHANNEL_H_

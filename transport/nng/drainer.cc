@@ -9,7 +9,7 @@
 
 #include "cluster/base/start_thread.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace nng {
 namespace {
 
@@ -74,4 +74,4 @@ void Drainer::Stop() {
 }
 
 }  // namespace nng
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -16,7 +16,7 @@
 #include "cluster/base/mutex.h"
 #include "cluster/transport/transport.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace nng {
 
 class Drainer {
@@ -42,6 +42,6 @@ class Drainer {
 };
 
 }  // namespace nng
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_TRANSPORT_NNG_DRAINER_H_

@@ -3,7 +3,7 @@
 #include "cluster/base/testing/no_more_threads.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace nng {
 namespace {
 
@@ -39,4 +39,4 @@ TEST(DrainerTest, WithoutAThreadToHandOverToItDrainsItself) {
 
 }  // namespace
 }  // namespace nng
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -13,7 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "cluster/base/check.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace nng {
 namespace {
 
@@ -233,4 +233,4 @@ absl::Status ErrorStatus(int error, absl::string_view doing,
 }
 
 }  // namespace nng
-}  // namespace cluster
+}  // namespace cluster::internal

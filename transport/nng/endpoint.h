@@ -15,7 +15,7 @@
 #include "absl/strings/string_view.h"
 #include "cluster/transport/address.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace nng {
 
 // The n-th attempt to dial a name asks for whatever address family comes first,
@@ -59,6 +59,6 @@ absl::Status ErrorStatus(int error, absl::string_view doing,
                          const Address& address);
 
 }  // namespace nng
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_TRANSPORT_NNG_ENDPOINT_H_

@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace nng {
 namespace {
 
@@ -87,4 +87,4 @@ TEST(Endpoint, ErrorsNameTheAddressAndTheReason) {
 
 }  // namespace
 }  // namespace nng
-}  // namespace cluster
+}  // namespace cluster::internal

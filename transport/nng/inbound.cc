@@ -12,7 +12,7 @@
 #include "cluster/transport/stream/frame_splitter.h"
 #include "cluster/transport/stream/preamble.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace nng {
 namespace {
 
@@ -46,7 +46,7 @@ class Acceptor final : public AsyncHandle {
 // on another thread. Deliveries never overlap, since the read between them
 // begins after the first.
 class Inbound final : public Channel,
-                      public AcceptedLink,
+                      public AcceptedConnection,
                       public std::enable_shared_from_this<Inbound> {
  public:
   Inbound(Context* context, nng_stream* stream);
@@ -283,4 +283,4 @@ void Inbound::FreeHandles() {
 }
 
 }  // namespace nng
-}  // namespace cluster
+}  // namespace cluster::internal

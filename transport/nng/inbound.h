@@ -14,7 +14,7 @@
 #include "cluster/transport/address.h"
 #include "cluster/transport/nng/channel.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace nng {
 
 // Gives the acceptor, to be closed, and the address with its port resolved. The
@@ -24,6 +24,6 @@ absl::Status Listen(Context* context, const Address& address,
                     std::string* bound_address);
 
 }  // namespace nng
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_TRANSPORT_NNG_INBOUND_H_

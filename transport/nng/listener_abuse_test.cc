@@ -25,7 +25,7 @@
 #include "cluster/transport/stream/testing/tls_end.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace nng {
 namespace {
 
@@ -393,4 +393,4 @@ INSTANTIATE_TEST_SUITE_P(Kinds, ListenerAbuseTest, testing::ValuesIn(Abuses()),
 
 }  // namespace
 }  // namespace nng
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -18,7 +18,7 @@
 #include "cluster/transport/stream/testing/tls_end.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace nng {
 namespace {
 
@@ -141,4 +141,4 @@ INSTANTIATE_TEST_SUITE_P(Offers, NngDowngradeTest, testing::ValuesIn(kBad),
 
 }  // namespace
 }  // namespace nng
-}  // namespace cluster
+}  // namespace cluster::internal

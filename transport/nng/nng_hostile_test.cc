@@ -18,7 +18,7 @@
 #include "cluster/transport/stream/testing/raw_stream.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace nng {
 namespace {
 
@@ -331,4 +331,4 @@ TEST_F(NngHostileTest, NoFrameIsSentTwiceWhenTheConnectionIsLost) {
 
 }  // namespace
 }  // namespace nng
-}  // namespace cluster
+}  // namespace cluster::internal

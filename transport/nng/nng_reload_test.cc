@@ -13,7 +13,7 @@
 #include "cluster/transport/nng/testing/secured_nodes.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace nng {
 namespace {
 
@@ -156,4 +156,4 @@ TEST_F(NngReloadTest, WhatIsNoKeyIsRefused) {
 
 }  // namespace
 }  // namespace nng
-}  // namespace cluster
+}  // namespace cluster::internal

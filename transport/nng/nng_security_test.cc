@@ -20,7 +20,7 @@
 #include "cluster/transport/stream/testing/tls_end.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace nng {
 namespace {
 
@@ -304,4 +304,4 @@ INSTANTIATE_TEST_SUITE_P(Addresses, NngSecurityTest,
 
 }  // namespace
 }  // namespace nng
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -26,7 +26,7 @@
 #include "cluster/transport/stream/frame_splitter.h"
 #include "cluster/transport/stream/tls_material.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace nng {
 namespace {
 
@@ -288,9 +288,14 @@ void NngTransport::Stop(absl::Duration linger) {
 }  // namespace
 }  // namespace nng
 
+}  // namespace cluster::internal
+
+namespace cluster {
+
 absl::StatusOr<std::unique_ptr<Transport>> NewNngTransport(
     const TransportConfig& config) {
-  const absl::StatusOr<nng::Options> options = nng::ReadOptions(config.options);
+  const absl::StatusOr<internal::nng::Options> options =
+      internal::nng::ReadOptions(config.options);
   if (!options.ok()) return options.status();
   if (config.frame_bytes_max > kFrameBytesLimit) {
     return absl::InvalidArgumentError(
@@ -298,15 +303,15 @@ absl::StatusOr<std::unique_ptr<Transport>> NewNngTransport(
                      "; nng carries frames of at most ", kFrameBytesLimit,
                      " bytes, so want no more"));
   }
-  std::shared_ptr<const stream::TlsMaterial> material;
+  std::shared_ptr<const internal::stream::TlsMaterial> material;
   if (config.security) {
-    auto loaded = stream::TlsMaterial::Load(*config.security, config.cluster,
-                                            config.server_id);
+    auto loaded = internal::stream::TlsMaterial::Load(
+        *config.security, config.cluster, config.server_id);
     if (!loaded.ok()) return loaded.status();
     material = *std::move(loaded);
   }
-  return absl::make_unique<nng::NngTransport>(config, *options,
-                                              std::move(material));
+  return absl::make_unique<internal::nng::NngTransport>(config, *options,
+                                                        std::move(material));
 }
 
 }  // namespace cluster

@@ -24,7 +24,7 @@
 #include "cluster/transport/contract/recording_handler.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 TransportUnderTest Overlapping(const std::string& name,
@@ -272,4 +272,4 @@ TEST_F(NngTransportTest, BlockedHandlersOfManyTransportsHoldUpNoFrame) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -7,7 +7,7 @@
 #include "cluster/transport/nng/endpoint.h"
 #include "cluster/transport/stream/preamble.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace nng {
 namespace {
 
@@ -481,4 +481,4 @@ void Outbound::Disconnect() {
 }
 
 }  // namespace nng
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -25,7 +25,7 @@
 #include "cluster/transport/stream/write_batch.h"
 #include "cluster/transport/transport.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace nng {
 
 class OutboundConnection;
@@ -148,6 +148,6 @@ class Outbound final : public Tended,
 };
 
 }  // namespace nng
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_TRANSPORT_NNG_OUTBOUND_H_

@@ -11,7 +11,7 @@
 #include <random>
 #include <utility>
 
-namespace cluster {
+namespace cluster::internal {
 namespace stream {
 
 class Backoff {
@@ -48,6 +48,6 @@ class Backoff {
 };
 
 }  // namespace stream
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_TRANSPORT_STREAM_BACKOFF_H_

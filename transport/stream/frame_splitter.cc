@@ -8,7 +8,7 @@
 #include "cluster/base/check.h"
 #include "cluster/transport/stream/preamble.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace stream {
 namespace {
 
@@ -136,4 +136,4 @@ void FrameSplitter::StartBuffer(std::size_t bytes) {
 }
 
 }  // namespace stream
-}  // namespace cluster
+}  // namespace cluster::internal

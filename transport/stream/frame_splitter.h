@@ -22,7 +22,7 @@
 #include "cluster/base/buffer_pool.h"
 #include "cluster/transport/frame.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace stream {
 
 class FrameSplitter {
@@ -85,6 +85,6 @@ class FrameSplitter {
 };
 
 }  // namespace stream
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_TRANSPORT_STREAM_FRAME_SPLITTER_H_

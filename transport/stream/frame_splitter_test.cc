@@ -10,7 +10,7 @@
 #include "cluster/transport/stream/preamble.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace stream {
 namespace {
 
@@ -271,4 +271,4 @@ TEST_F(FrameSplitterTest, WhoIsTurnedAwayIsTold) {
 
 }  // namespace
 }  // namespace stream
-}  // namespace cluster
+}  // namespace cluster::internal

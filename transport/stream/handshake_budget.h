@@ -22,7 +22,7 @@
 
 #include "cluster/base/mutex.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace stream {
 
 class HandshakeBudget {
@@ -76,6 +76,6 @@ class HandshakeBudget {
 };
 
 }  // namespace stream
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_TRANSPORT_STREAM_HANDSHAKE_BUDGET_H_

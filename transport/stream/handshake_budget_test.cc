@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace stream {
 namespace {
 
@@ -85,4 +85,4 @@ TEST_F(HandshakeBudgetTest, ManyAddressesTakeNoMemoryForLong) {
 
 }  // namespace
 }  // namespace stream
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -22,7 +22,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace stream {
 
 inline constexpr std::size_t kPreambleBytes = 8;
@@ -96,6 +96,6 @@ inline std::uint32_t LoadLength(const char* from) {
 }
 
 }  // namespace stream
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_TRANSPORT_STREAM_PREAMBLE_H_

@@ -15,7 +15,7 @@
 #include "absl/strings/strip.h"
 #include "cluster/transport/key_files.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace stream {
 namespace {
 
@@ -324,4 +324,4 @@ int TlsMaterial::Judge(X509* certificate, Judgement* judgement) const {
 }
 
 }  // namespace stream
-}  // namespace cluster
+}  // namespace cluster::internal

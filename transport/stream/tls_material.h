@@ -24,7 +24,7 @@
 #include "absl/types/optional.h"
 #include "cluster/transport/security.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace stream {
 
 // Frees what is OpenSSL's.
@@ -98,6 +98,6 @@ class TlsMaterial {
 };
 
 }  // namespace stream
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_TRANSPORT_STREAM_TLS_MATERIAL_H_

@@ -16,7 +16,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace stream {
 namespace {
 
@@ -216,4 +216,4 @@ TEST_F(TlsMaterialTest, AFolderThatIsNotThereIsNotFound) {
 
 }  // namespace
 }  // namespace stream
-}  // namespace cluster
+}  // namespace cluster::internal

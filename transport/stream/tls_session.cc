@@ -12,7 +12,7 @@
 #include "cluster/base/check.h"
 #include "cluster/transport/stream/preamble.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace stream {
 namespace {
 
@@ -337,4 +337,4 @@ void TlsSession::Fail(RefusalReason kind, absl::string_view reason) {
 }
 
 }  // namespace stream
-}  // namespace cluster
+}  // namespace cluster::internal

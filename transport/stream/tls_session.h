@@ -28,7 +28,7 @@
 #include "cluster/transport/security.h"
 #include "cluster/transport/stream/tls_material.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace stream {
 
 class TlsSession {
@@ -123,6 +123,6 @@ class TlsSession {
 };
 
 }  // namespace stream
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_TRANSPORT_STREAM_TLS_SESSION_H_

@@ -15,7 +15,7 @@
 #include "cluster/base/check.h"
 #include "cluster/transport/stream/testing/test_keys.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace stream {
 namespace {
 
@@ -103,12 +103,12 @@ void Step(int what, std::size_t much, std::size_t where, Way* way) {
 
 }  // namespace
 }  // namespace stream
-}  // namespace cluster
+}  // namespace cluster::internal
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
                                       std::size_t bytes) {
-  using namespace cluster::
-      stream;  // NOLINT: the fuzz function is outside of it
+  // NOLINTNEXTLINE: the fuzz function is outside of the namespace
+  using namespace cluster::internal::stream;
   if (bytes == 0) return 0;
   TlsPair pair(TheMaterials().two, 1, TheMaterials().one);
   Way ways[2];

@@ -18,7 +18,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace stream {
 namespace {
 
@@ -536,4 +536,4 @@ TEST_F(TlsSessionTest, AnIdleSessionHoldsNoBuffer) {
 
 }  // namespace
 }  // namespace stream
-}  // namespace cluster
+}  // namespace cluster::internal

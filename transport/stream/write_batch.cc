@@ -9,7 +9,7 @@
 #include "cluster/base/check.h"
 #include "cluster/transport/stream/preamble.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace stream {
 namespace {
 
@@ -143,4 +143,4 @@ void WriteBatch::Clear() {
 }
 
 }  // namespace stream
-}  // namespace cluster
+}  // namespace cluster::internal

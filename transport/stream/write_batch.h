@@ -24,7 +24,7 @@
 #include "cluster/base/ring.h"
 #include "cluster/transport/frame.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace stream {
 
 // First in first out, with the sum of its bytes. Its owner bounds it. Taking
@@ -115,6 +115,6 @@ class WriteBatch {
 };
 
 }  // namespace stream
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_TRANSPORT_STREAM_WRITE_BATCH_H_

@@ -10,7 +10,7 @@
 #include "cluster/transport/stream/preamble.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace stream {
 namespace {
 
@@ -225,4 +225,4 @@ TEST(FrameQueue, WhatIsPutBackComesFirst) {
 
 }  // namespace
 }  // namespace stream
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -9,7 +9,7 @@
 #include "cluster/base/kept_memory.h"
 #include "cluster/base/start_thread.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace zmq_backend {
 namespace {
 
@@ -102,4 +102,4 @@ std::shared_ptr<ContextEnd> LeaveContext(
 }
 
 }  // namespace zmq_backend
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -27,7 +27,7 @@
 #include "cluster/transport/zmq/settings.h"
 #include "zmq.hpp"
 
-namespace cluster {
+namespace cluster::internal {
 namespace zmq_backend {
 
 std::shared_ptr<zmq::context_t> NewContext(const ZmqSettings& settings);
@@ -50,6 +50,6 @@ std::shared_ptr<ContextEnd> LeaveContext(
     std::shared_ptr<zmq::context_t> context);
 
 }  // namespace zmq_backend
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_TRANSPORT_ZMQ_CONTEXT_H_

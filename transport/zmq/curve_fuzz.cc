@@ -15,7 +15,7 @@
 #include "cluster/transport/zmq/curve_keys.h"
 #include "cluster/transport/zmq/zap.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace zmq_backend {
 namespace {
 
@@ -40,13 +40,13 @@ void CheckUserId(absl::string_view input) {
 
 }  // namespace
 }  // namespace zmq_backend
-}  // namespace cluster
+}  // namespace cluster::internal
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
                                       std::size_t size) {
   const absl::string_view input(reinterpret_cast<const char*>(data), size);
-  cluster::zmq_backend::CheckRequest(input);
-  cluster::zmq_backend::CheckUserId(input);
-  cluster::zmq_backend::ParseCurveKey(input);
+  cluster::internal::zmq_backend::CheckRequest(input);
+  cluster::internal::zmq_backend::CheckUserId(input);
+  cluster::internal::zmq_backend::ParseCurveKey(input);
   return 0;
 }

@@ -10,7 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace zmq_backend {
 namespace {
 
@@ -146,4 +146,4 @@ absl::StatusOr<std::shared_ptr<const CurveKeys>> LoadCurveKeys(
 }
 
 }  // namespace zmq_backend
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -30,7 +30,7 @@
 #include "cluster/transport/key_files.h"
 #include "cluster/transport/security.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace zmq_backend {
 
 using CurveKey = std::array<std::uint8_t, 32>;
@@ -107,6 +107,6 @@ class CurveKeyRing {
 };
 
 }  // namespace zmq_backend
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_TRANSPORT_ZMQ_CURVE_KEYS_H_

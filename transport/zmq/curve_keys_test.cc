@@ -11,7 +11,7 @@
 #include "gtest/gtest.h"
 #include "programs/keygen/keys.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace zmq_backend {
 namespace {
 
@@ -123,4 +123,4 @@ TEST(UserIdTest, IsReadAsItWasWritten) {
 
 }  // namespace
 }  // namespace zmq_backend
-}  // namespace cluster
+}  // namespace cluster::internal

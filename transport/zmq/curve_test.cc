@@ -15,7 +15,7 @@
 #include "programs/keygen/keys.h"
 #include "zmq.hpp"
 
-namespace cluster {
+namespace cluster::internal {
 namespace zmq_backend {
 namespace {
 
@@ -245,4 +245,4 @@ TEST_F(CurveTest, OnlyAWholeRequestWithAKnownKeyIsAccepted) {
 
 }  // namespace
 }  // namespace zmq_backend
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -16,7 +16,7 @@
 #include "programs/keygen/keys.h"
 #include "zmq.hpp"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 constexpr char kSecret[] = "the secret";
@@ -153,4 +153,4 @@ TEST_F(DowngradeTest, AServerWithZmtp1IsToldNothing) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -16,7 +16,7 @@
 #include "absl/strings/strip.h"
 #include "cluster/transport/zmq/settings.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace zmq_backend {
 namespace {
 
@@ -200,4 +200,4 @@ void RemoveSocketFile(const Address& bound) {
 }
 
 }  // namespace zmq_backend
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -18,7 +18,7 @@
 #include "cluster/transport/address.h"
 #include "zmq.hpp"
 
-namespace cluster {
+namespace cluster::internal {
 namespace zmq_backend {
 
 // Whether the socket needs IPv6: for IPv6 addresses, names and "*".
@@ -41,6 +41,6 @@ absl::StatusOr<Address> Bind(const Address& address, zmq::socket_t* socket);
 void RemoveSocketFile(const Address& bound);
 
 }  // namespace zmq_backend
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_TRANSPORT_ZMQ_ENDPOINT_H_

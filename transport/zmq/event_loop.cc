@@ -6,7 +6,7 @@
 
 #include "cluster/base/start_thread.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace zmq_backend {
 namespace {
 
@@ -73,7 +73,7 @@ void EventLoop::ServeMonitor(OutboundPeer* peer) {
   } else {
     redials_.erase(peer->id());
   }
-  for (const LinkReport& report : reports_) {
+  for (const SessionReport& report : reports_) {
     if (report.connected) {
       handler_->OnConnected(peer->id(), report.generation);
     } else {
@@ -123,4 +123,4 @@ int EventLoop::WaitMilliseconds() const {
 }
 
 }  // namespace zmq_backend
-}  // namespace cluster
+}  // namespace cluster::internal

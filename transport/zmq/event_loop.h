@@ -30,7 +30,7 @@
 #include "cluster/transport/zmq/outbound_peer.h"
 #include "cluster/transport/zmq/peer_table.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace zmq_backend {
 
 class EventLoop {
@@ -68,12 +68,12 @@ class EventLoop {
   std::thread thread_;
 
   // The thread's own.
-  std::vector<LinkReport> reports_;
+  std::vector<SessionReport> reports_;
   std::map<int, Clock::time_point> redials_;  // by peer
   std::minstd_rand random_;
 };
 
 }  // namespace zmq_backend
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_TRANSPORT_ZMQ_EVENT_LOOP_H_

@@ -12,7 +12,7 @@
 #include "cluster/base/check.h"
 #include "cluster/transport/zmq/endpoint.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace zmq_backend {
 namespace {
 
@@ -51,7 +51,7 @@ InboundSocket::InboundSocket(zmq::context_t* context,
     : frame_bytes_max_(settings.frame_bytes_max),
       keys_(keys),
       pull_(*context, zmq::socket_type::pull),
-      monitor_(context, &pull_, LinkMonitor::Scope::kAccepted,
+      monitor_(context, &pull_, ConnectionMonitor::Scope::kAccepted,
                std::chrono::milliseconds(settings.handshake_ms)),
       address_(address),
       bound_(address),
@@ -63,7 +63,7 @@ InboundSocket::InboundSocket(zmq::context_t* context,
 
 InboundSocket::~InboundSocket() {
   if (!listening_) return;
-  LinkEvent event;
+  ConnectionEvent event;
   while (monitor_.Next(&event)) {
   }
   // Later the file may be that of a successor, which takes the path as soon as
@@ -83,11 +83,11 @@ absl::Status InboundSocket::Unbind() {
 }
 
 void InboundSocket::AwaitListenerClosed() {
-  LinkEvent event;
+  ConnectionEvent event;
   pollfd ready{monitor_.fd(), POLLIN, 0};
   do {
     while (monitor_.Next(&event)) {
-      if (event.kind == LinkEvent::Kind::kListenerClosed) return;
+      if (event.kind == ConnectionEvent::Kind::kListenerClosed) return;
     }
   } while (poll(&ready, 1, kListenerClosedMsMax) != 0);
 }
@@ -145,7 +145,7 @@ bool InboundSocket::IsWakeUp() {
 }
 
 bool InboundSocket::NextRejection(Rejection* rejection) {
-  LinkEvent event;
+  ConnectionEvent event;
   while (monitor_.Next(&event)) {
     if (!event.rejection) continue;
     *rejection = {*event.rejection, absl::nullopt,
@@ -245,4 +245,4 @@ InboundSocket::Result InboundSocket::Reject(const char* reason,
 }
 
 }  // namespace zmq_backend
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -29,12 +29,12 @@
 #include "cluster/transport/address.h"
 #include "cluster/transport/frame.h"
 #include "cluster/transport/security.h"
+#include "cluster/transport/zmq/connection_monitor.h"
 #include "cluster/transport/zmq/curve_keys.h"
-#include "cluster/transport/zmq/link_monitor.h"
 #include "cluster/transport/zmq/settings.h"
 #include "zmq.hpp"
 
-namespace cluster {
+namespace cluster::internal {
 namespace zmq_backend {
 
 class InboundSocket {
@@ -97,7 +97,7 @@ class InboundSocket {
   const std::size_t frame_bytes_max_;
   const CurveKeyRing* const keys_;
   zmq::socket_t pull_;
-  LinkMonitor monitor_;  // goes before the socket
+  ConnectionMonitor monitor_;  // goes before the socket
   Address address_;
   // The bound address, to bind again. Its host is a number: the receiving
   // thread cannot wait for name service, and the address must stay the same.
@@ -115,6 +115,6 @@ class InboundSocket {
 };
 
 }  // namespace zmq_backend
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_TRANSPORT_ZMQ_INBOUND_SOCKET_H_

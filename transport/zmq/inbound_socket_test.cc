@@ -38,7 +38,7 @@ extern "C" int getaddrinfo(const char* name, const char* service,
   return system("127.0.0.1", service, hints, result);
 }
 
-namespace cluster {
+namespace cluster::internal {
 namespace zmq_backend {
 namespace {
 
@@ -106,4 +106,4 @@ TEST_F(InboundSocketTest, ANameIsResolvedOnceAndForAll) {
 
 }  // namespace
 }  // namespace zmq_backend
-}  // namespace cluster
+}  // namespace cluster::internal

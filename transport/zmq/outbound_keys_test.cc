@@ -16,7 +16,7 @@
 #include "gtest/gtest.h"
 #include "programs/keygen/keys.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace zmq_backend {
 namespace {
 
@@ -75,7 +75,7 @@ TEST_F(OutboundKeysTest, AKeyThatIsReplacedIsHungUpOnEvenIfNoDialCanBegin) {
   request_.server_ids = {2};
   MakeNewKeys();
   sockets_.keys->Set(Load(sockets_.keys->Get().get()));
-  std::vector<LinkReport> reports;
+  std::vector<SessionReport> reports;
   {
     const NoDescriptors none;
     peer_.UseKeys();
@@ -96,4 +96,4 @@ TEST_F(OutboundKeysTest, AKeyThatIsReplacedIsHungUpOnEvenIfNoDialCanBegin) {
 
 }  // namespace
 }  // namespace zmq_backend
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -10,7 +10,7 @@
 #include "absl/container/inlined_vector.h"
 #include "cluster/base/check.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace zmq_backend {
 namespace {
 
@@ -127,4 +127,4 @@ bool HasRoom(zmq::socket_t* push) {
 }
 
 }  // namespace zmq_backend
-}  // namespace cluster
+}  // namespace cluster::internal

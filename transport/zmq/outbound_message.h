@@ -17,7 +17,7 @@
 #include "cluster/transport/frame.h"
 #include "zmq.hpp"
 
-namespace cluster {
+namespace cluster::internal {
 namespace zmq_backend {
 
 // A slice of at least this many bytes is sent uncopied, if it is the whole
@@ -36,6 +36,6 @@ bool SendFrame(zmq::socket_t* push, const Frame& frame, std::size_t bytes,
 bool HasRoom(zmq::socket_t* push);
 
 }  // namespace zmq_backend
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_TRANSPORT_ZMQ_OUTBOUND_MESSAGE_H_

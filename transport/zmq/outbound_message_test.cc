@@ -47,7 +47,7 @@ int zmq_msg_init_data(zmq_msg_t* message, void* data, std::size_t bytes,
 
 }  // extern "C"
 
-namespace cluster {
+namespace cluster::internal {
 namespace zmq_backend {
 namespace {
 
@@ -115,4 +115,4 @@ TEST_F(OutboundMessageTest, AFrameWithoutMemoryIsLetGo) {
 
 }  // namespace
 }  // namespace zmq_backend
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -6,7 +6,7 @@
 #include "cluster/transport/zmq/endpoint.h"
 #include "cluster/transport/zmq/outbound_message.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace zmq_backend {
 namespace {
 
@@ -20,7 +20,8 @@ OutboundPeer::Connection::Connection(Sockets* sockets, const Address& address,
                                      const CurveKeys* keys,
                                      const CurvePeer* peer)
     : push(*sockets->context, zmq::socket_type::push),
-      monitor(sockets->context.get(), &push, LinkMonitor::Scope::kDialled),
+      monitor(sockets->context.get(), &push,
+              ConnectionMonitor::Scope::kDialled),
       own_key(keys == nullptr ? CurveKey{} : keys->own_public()),
       peer_key(peer == nullptr ? CurveKey{} : peer->key) {
   SetUpPush(sockets->settings, address, &push);
@@ -166,13 +167,13 @@ int OutboundPeer::TakeWritable() {
   return std::exchange(owed_, 0);
 }
 
-bool OutboundPeer::TakeReports(std::vector<LinkReport>* reports) {
+bool OutboundPeer::TakeReports(std::vector<SessionReport>* reports) {
   MutexLock lock(&mutex_);
-  for (LinkReport& report : untold_) reports->push_back(std::move(report));
+  for (SessionReport& report : untold_) reports->push_back(std::move(report));
   untold_.clear();
   if (connection_ == nullptr) return abandoned_;
   const int refusals_before = refusals_;
-  LinkEvent event;
+  ConnectionEvent event;
   while (connection_->monitor.Next(&event)) Report(event, reports);
   // Not again before the next one: a dial may be under way.
   if (refusals_ >= kRefusalsMax && refusals_ > refusals_before) {
@@ -194,23 +195,23 @@ void OutboundPeer::Pause() {
   if (owed_ > 0) sockets_->poll_set->Wake();
 }
 
-void OutboundPeer::Report(const LinkEvent& event,
-                          std::vector<LinkReport>* reports) {
+void OutboundPeer::Report(const ConnectionEvent& event,
+                          std::vector<SessionReport>* reports) {
   const std::string address = ToString(address_);
   switch (event.kind) {
-    case LinkEvent::Kind::kUp:
+    case ConnectionEvent::Kind::kUp:
       up_ = true;
       refusals_ = 0;
       loss_told_ = abandoned_ = false;
       reports->push_back({true, generation_, ""});
       return;
-    case LinkEvent::Kind::kHandshakeFailed:
+    case ConnectionEvent::Kind::kHandshakeFailed:
       ++refusals_;
       loss_told_ = abandoned_ = true;
       reports->push_back(Loss(
           absl::StrCat("handshake with ", address, " failed: ", event.reason)));
       return;
-    case LinkEvent::Kind::kLost:
+    case ConnectionEvent::Kind::kLost:
       if (!loss_told_) {
         reports->push_back(
             Loss(absl::StrCat("connection to ", address, " broke",
@@ -219,17 +220,17 @@ void OutboundPeer::Report(const LinkEvent& event,
       up_ = false;
       loss_told_ = abandoned_ = true;
       return;
-    case LinkEvent::Kind::kRetry:
+    case ConnectionEvent::Kind::kRetry:
       if (!loss_told_) {
         reports->push_back(Loss(
             absl::StrCat("no connection to ", address, "; ", event.reason)));
       }
       loss_told_ = abandoned_ = false;
       return;
-    case LinkEvent::Kind::kListenerClosed:
+    case ConnectionEvent::Kind::kListenerClosed:
       return;  // of accepting sockets only
   }
 }
 
 }  // namespace zmq_backend
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -28,13 +28,13 @@
 #include "cluster/transport/address.h"
 #include "cluster/transport/frame.h"
 #include "cluster/transport/transport.h"
+#include "cluster/transport/zmq/connection_monitor.h"
 #include "cluster/transport/zmq/curve_keys.h"
-#include "cluster/transport/zmq/link_monitor.h"
 #include "cluster/transport/zmq/poll_set.h"
 #include "cluster/transport/zmq/settings.h"
 #include "zmq.hpp"
 
-namespace cluster {
+namespace cluster::internal {
 namespace zmq_backend {
 
 // Shared by the peers of one transport; outlives them.
@@ -66,7 +66,7 @@ inline int PeerOf(PollSet::Key key) {
 }
 
 // An OnConnected or OnDisconnected to be called.
-struct LinkReport {
+struct SessionReport {
   bool connected = false;
   std::uint64_t generation = 0;
   std::string reason;
@@ -109,7 +109,7 @@ class OutboundPeer {
   // needs a Redial. ZeroMQ may not have announced that it tries again; after an
   // error of the protocol it does not. Or it would try too often: its delay
   // starts anew with each connection, even if the peer then refuses us.
-  bool TakeReports(std::vector<LinkReport>* reports);
+  bool TakeReports(std::vector<SessionReport>* reports);
 
  private:
   struct Connection {
@@ -121,7 +121,7 @@ class OutboundPeer {
     }
 
     zmq::socket_t push;
-    LinkMonitor monitor;  // goes before the socket
+    ConnectionMonitor monitor;  // goes before the socket
     bool room_watched = false;
     // The public keys that it was dialled with; zeros without security.
     const CurveKey own_key;
@@ -130,13 +130,13 @@ class OutboundPeer {
 
   absl::Status DialLocked(const Address& address, std::uint64_t generation)
       CLUSTER_REQUIRES(mutex_);
-  LinkReport Loss(std::string reason) const CLUSTER_REQUIRES(mutex_) {
+  SessionReport Loss(std::string reason) const CLUSTER_REQUIRES(mutex_) {
     return {false, generation_, std::move(reason)};
   }
   void HangUpLocked() CLUSTER_REQUIRES(mutex_);
   void AbandonLocked(absl::string_view reason) CLUSTER_REQUIRES(mutex_);
   void CloseLocked(int linger_ms) CLUSTER_REQUIRES(mutex_);
-  void Report(const LinkEvent& event, std::vector<LinkReport>* reports)
+  void Report(const ConnectionEvent& event, std::vector<SessionReport>* reports)
       CLUSTER_REQUIRES(mutex_);
   void Pause() CLUSTER_REQUIRES(mutex_);
 
@@ -152,7 +152,7 @@ class OutboundPeer {
   // The peer has no key, so nothing is sent to it.
   bool shut_out_ CLUSTER_GUARDED_BY(mutex_) = false;
   // News that the monitor, which is gone, did not tell.
-  std::vector<LinkReport> untold_ CLUSTER_GUARDED_BY(mutex_);
+  std::vector<SessionReport> untold_ CLUSTER_GUARDED_BY(mutex_);
   int owed_ CLUSTER_GUARDED_BY(mutex_) = 0;  // OnWritable calls
   bool up_ CLUSTER_GUARDED_BY(mutex_) = false;
   // The retry that follows is no news.
@@ -163,6 +163,6 @@ class OutboundPeer {
 };
 
 }  // namespace zmq_backend
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_TRANSPORT_ZMQ_OUTBOUND_PEER_H_

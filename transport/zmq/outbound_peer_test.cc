@@ -8,7 +8,7 @@
 #include "cluster/transport/zmq/testing/raw_tcp.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace zmq_backend {
 namespace {
 
@@ -29,9 +29,9 @@ class OutboundPeerTest : public testing::Test {
     while (!paused) {
       listener_.Accept().Reset();
       sockets_.poll_set->Wait(kWaitMs);
-      std::vector<LinkReport> reports;
+      std::vector<SessionReport> reports;
       peer_.TakeReports(&reports);
-      for (const LinkReport& report : reports)
+      for (const SessionReport& report : reports)
         paused = paused || absl::StrContains(report.reason, "in a row");
     }
   }
@@ -44,7 +44,7 @@ class OutboundPeerTest : public testing::Test {
 // The loop looks at all peers whenever one of them has news.
 TEST_F(OutboundPeerTest, APauseIsThereUntilItIsDialledAgain) {
   RefuseUntilPaused();
-  std::vector<LinkReport> reports;
+  std::vector<SessionReport> reports;
   EXPECT_TRUE(peer_.TakeReports(&reports));
   EXPECT_TRUE(peer_.TakeReports(&reports));
   EXPECT_TRUE(reports.empty());
@@ -53,7 +53,7 @@ TEST_F(OutboundPeerTest, APauseIsThereUntilItIsDialledAgain) {
 TEST_F(OutboundPeerTest, ALookAtADialUnderWayDoesNotEndIt) {
   RefuseUntilPaused();
   ASSERT_TRUE(peer_.Redial().ok());
-  std::vector<LinkReport> reports;
+  std::vector<SessionReport> reports;
   EXPECT_FALSE(peer_.TakeReports(&reports));
   RawTcp dialled = listener_.Accept();
   EXPECT_FALSE(peer_.TakeReports(&reports));
@@ -65,10 +65,10 @@ TEST_F(OutboundPeerTest, ALookAtADialUnderWayDoesNotEndIt) {
     listener_.Accept().Reset();
     sockets_.poll_set->Wait(kWaitMs);
   }
-  for (const LinkReport& report : reports)
+  for (const SessionReport& report : reports)
     EXPECT_FALSE(absl::StrContains(report.reason, "in a row"));
 }
 
 }  // namespace
 }  // namespace zmq_backend
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -14,7 +14,7 @@
 #include "cluster/base/mutex.h"
 #include "cluster/transport/zmq/outbound_peer.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace zmq_backend {
 
 class PeerTable {
@@ -58,6 +58,6 @@ class PeerTable {
 };
 
 }  // namespace zmq_backend
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_TRANSPORT_ZMQ_PEER_TABLE_H_

@@ -8,7 +8,7 @@
 #include "absl/status/status.h"
 #include "cluster/base/check.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace zmq_backend {
 
 absl::StatusOr<std::unique_ptr<PollSet>> PollSet::Open() {
@@ -68,4 +68,4 @@ absl::Span<const PollSet::Key> PollSet::Wait(int timeout_ms) {
 }
 
 }  // namespace zmq_backend
-}  // namespace cluster
+}  // namespace cluster::internal

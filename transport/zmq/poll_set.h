@@ -24,7 +24,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace zmq_backend {
 
 class PollSet {
@@ -61,6 +61,6 @@ class PollSet {
 };
 
 }  // namespace zmq_backend
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_TRANSPORT_ZMQ_POLL_SET_H_

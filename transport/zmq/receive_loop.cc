@@ -2,7 +2,7 @@
 
 #include <utility>
 
-namespace cluster {
+namespace cluster::internal {
 namespace zmq_backend {
 namespace {
 
@@ -108,4 +108,4 @@ void ReceiveLoop::ListenDue() {
 }
 
 }  // namespace zmq_backend
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -24,7 +24,7 @@
 #include "cluster/transport/transport.h"
 #include "cluster/transport/zmq/inbound_socket.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace zmq_backend {
 
 class ReceiveLoop {
@@ -74,6 +74,6 @@ class ReceiveLoop {
 };
 
 }  // namespace zmq_backend
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_TRANSPORT_ZMQ_RECEIVE_LOOP_H_

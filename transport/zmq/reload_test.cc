@@ -18,7 +18,7 @@
 #include "gtest/gtest.h"
 #include "programs/keygen/keys.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 class ReloadTest : public testing::Test {
@@ -204,4 +204,4 @@ TEST_F(ReloadTest, ABadFileChangesNothing) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

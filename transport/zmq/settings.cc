@@ -9,7 +9,7 @@
 #include "cluster/transport/zmq/endpoint.h"
 #include "cluster/transport/zmq/zap.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace zmq_backend {
 namespace {
 
@@ -166,4 +166,4 @@ absl::Status ZmqError(absl::string_view what, int errno_value) {
 }
 
 }  // namespace zmq_backend
-}  // namespace cluster
+}  // namespace cluster::internal

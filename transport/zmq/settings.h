@@ -27,7 +27,7 @@
 #include "cluster/transport/zmq/curve_keys.h"
 #include "zmq.hpp"
 
-namespace cluster {
+namespace cluster::internal {
 namespace zmq_backend {
 
 struct ZmqSettings {
@@ -79,6 +79,6 @@ absl::Status CatchZmq(absl::string_view what, Function&& function) {
 }
 
 }  // namespace zmq_backend
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_TRANSPORT_ZMQ_SETTINGS_H_

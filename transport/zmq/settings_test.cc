@@ -11,7 +11,7 @@
 #include "cluster/transport/zmq/zmq_transport.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 TransportConfig With(const std::string& key, OptionValue value) {
@@ -132,4 +132,4 @@ TEST(CatchZmq, TurnsExceptionsIntoStatuses) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -12,7 +12,7 @@
 #include "cluster/transport/zmq/zmq_transport.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 absl::StatusOr<std::unique_ptr<Transport>> NewSharingTransport(
@@ -103,4 +103,4 @@ INSTANTIATE_TEST_SUITE_P(Zmq, SharedContextTest,
                          TransportUnderTest::Name);
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

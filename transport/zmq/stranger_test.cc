@@ -14,7 +14,7 @@
 #include "gtest/gtest.h"
 #include "zmq.hpp"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 // ZMTP 3.0's greeting, with a mechanism that nobody knows.
@@ -197,4 +197,4 @@ TEST_F(StrangerTest, AnUnresolvableNameIsTriedInTheBackground) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -52,7 +52,7 @@ extern "C" int pthread_create(pthread_t* thread, const pthread_attr_t* how,
   return system(thread, how, run, argument);
 }
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 struct Node {
@@ -145,4 +145,4 @@ TEST_P(CallbackDuringStart, MayWantTheTransport) {
 INSTANTIATE_TEST_SUITE_P(Zmq, CallbackDuringStart, testing::Values(false));
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

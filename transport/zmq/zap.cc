@@ -13,7 +13,7 @@
 #include "cluster/base/start_thread.h"
 #include "cluster/transport/zmq/settings.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace zmq_backend {
 namespace {
 
@@ -173,4 +173,4 @@ void ZapHandler::Answer(const std::vector<zmq::message_t>& request) {
 }
 
 }  // namespace zmq_backend
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -28,7 +28,7 @@
 #include "cluster/transport/zmq/curve_keys.h"
 #include "zmq.hpp"
 
-namespace cluster {
+namespace cluster::internal {
 namespace zmq_backend {
 
 inline constexpr char kZapEndpoint[] = "inproc://zeromq.zap.01";
@@ -79,6 +79,6 @@ class ZapHandler {
 };
 
 }  // namespace zmq_backend
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_TRANSPORT_ZMQ_ZAP_H_

@@ -23,7 +23,7 @@
 #include "cluster/transport/zmq/settings.h"
 #include "cluster/transport/zmq/zap.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace zmq_backend {
 namespace {
 
@@ -279,21 +279,25 @@ void ZmqTransport::Stop(absl::Duration linger) {
 }  // namespace
 }  // namespace zmq_backend
 
+}  // namespace cluster::internal
+
+namespace cluster {
+
 absl::StatusOr<std::unique_ptr<Transport>> NewZmqTransport(
     const TransportConfig& config) {
-  absl::StatusOr<zmq_backend::ZmqSettings> settings =
-      zmq_backend::ReadSettings(config);
+  absl::StatusOr<internal::zmq_backend::ZmqSettings> settings =
+      internal::zmq_backend::ReadSettings(config);
   if (!settings.ok()) return settings.status();
-  auto sockets = std::make_unique<zmq_backend::Sockets>();
+  auto sockets = std::make_unique<internal::zmq_backend::Sockets>();
   sockets->settings = *settings;
   if (config.security) {
-    auto keys = zmq_backend::LoadCurveKeys(*config.security, nullptr);
+    auto keys = internal::zmq_backend::LoadCurveKeys(*config.security, nullptr);
     if (!keys.ok()) return keys.status();
     sockets->keys =
-        std::make_unique<zmq_backend::CurveKeyRing>(*std::move(keys));
+        std::make_unique<internal::zmq_backend::CurveKeyRing>(*std::move(keys));
   }
-  return std::make_unique<zmq_backend::ZmqTransport>(std::move(sockets),
-                                                     config.peers);
+  return std::make_unique<internal::zmq_backend::ZmqTransport>(
+      std::move(sockets), config.peers);
 }
 
 }  // namespace cluster

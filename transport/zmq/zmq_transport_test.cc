@@ -8,7 +8,7 @@
 #include "cluster/transport/contract/contract_suite.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 absl::StatusOr<std::unique_ptr<Transport>> NewSharingTransport(
@@ -30,4 +30,4 @@ INSTANTIATE_TEST_SUITE_P(
     TransportUnderTest::Name);
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -25,10 +25,10 @@
 #include "cluster/base/mutex.h"
 #include "cluster/codec/frame_header.h"
 #include "cluster/server/reliable_peer.h"
-#include "cluster/session/testing/link_pair.h"
+#include "cluster/session/testing/session_pair.h"
 #include "cluster/transport/transport.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 class Wires : public Transport {
  public:
@@ -70,7 +70,7 @@ class Wires : public Transport {
 };
 
 // What was sent to `peer` and not taken yet is heard at its end; how many.
-inline int Carry(int peer, Wires* wires, LinkEnd* end) {
+inline int Carry(int peer, Wires* wires, SessionEnd* end) {
   const std::vector<Frame> frames = wires->Take(peer);
   for (const Frame& frame : frames) end->Hear(BytesOf(frame));
   return static_cast<int>(frames.size());
@@ -92,6 +92,6 @@ inline bool Hear(const std::vector<std::string>& frames, ReliablePeer* peer) {
   return drain;
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_SERVER_TESTING_WIRES_H_

@@ -5,7 +5,7 @@
 #include "cluster/transport/nng/nng_transport.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace nng {
 std::unique_ptr<TestNode> StartSecured(const TransportConfig& config,
                                        const std::string& address) {
@@ -31,4 +31,4 @@ bool Delivers(TestNode& from, int peer, TestNode& to, const std::string& text) {
 }
 
 }  // namespace nng
-}  // namespace cluster
+}  // namespace cluster::internal

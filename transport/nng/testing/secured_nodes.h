@@ -18,7 +18,7 @@
 #include "cluster/transport/stream/testing/test_keys.h"
 #include "cluster/transport/transport.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace nng {
 
 // A transport and its handler.
@@ -46,6 +46,6 @@ void ConnectBoth(TestNode& one, int one_id, TestNode& two, int two_id);
 bool Delivers(TestNode& from, int peer, TestNode& to, const std::string& text);
 
 }  // namespace nng
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_TRANSPORT_NNG_TESTING_SECURED_NODES_H_

@@ -13,7 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "cluster/transport/address.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace stream {
 namespace {
 
@@ -120,4 +120,4 @@ RawStream RawListener::Accept() {
 }
 
 }  // namespace stream
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -15,7 +15,7 @@
 
 #include "absl/strings/string_view.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace stream {
 
 class RawStream {
@@ -63,6 +63,6 @@ class RawListener {
 };
 
 }  // namespace stream
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_TRANSPORT_STREAM_TESTING_RAW_STREAM_H_

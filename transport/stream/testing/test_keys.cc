@@ -9,7 +9,7 @@
 #include "cluster/base/check.h"
 #include "programs/keygen/keys.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace stream {
 namespace {
 
@@ -114,4 +114,4 @@ std::string Feed(TlsSession* to, absl::string_view bytes, std::size_t part) {
 }
 
 }  // namespace stream
-}  // namespace cluster
+}  // namespace cluster::internal

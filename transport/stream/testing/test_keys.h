@@ -18,7 +18,7 @@
 #include "cluster/transport/stream/tls_session.h"
 #include "cluster/transport/transport.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace stream {
 
 class TestKeys {
@@ -68,6 +68,6 @@ std::string Feed(TlsSession* to, absl::string_view bytes,
                  std::size_t part = SIZE_MAX);
 
 }  // namespace stream
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_TRANSPORT_STREAM_TESTING_TEST_KEYS_H_

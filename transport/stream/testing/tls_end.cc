@@ -8,7 +8,7 @@
 #include "cluster/base/check.h"
 #include "cluster/transport/key_files.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace stream {
 
 TlsEnd::TlsEnd(const std::string& own_folder)
@@ -76,4 +76,4 @@ void TlsEnd::WaitForEnd() {
 }
 
 }  // namespace stream
-}  // namespace cluster
+}  // namespace cluster::internal

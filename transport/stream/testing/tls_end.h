@@ -20,7 +20,7 @@
 #include "absl/strings/string_view.h"
 #include "cluster/transport/stream/testing/raw_stream.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace stream {
 
 class TlsEnd {
@@ -59,6 +59,6 @@ class TlsEnd {
 };
 
 }  // namespace stream
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_TRANSPORT_STREAM_TESTING_TLS_END_H_

@@ -21,7 +21,7 @@
 #include "cluster/transport/address.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 class RawTcp {
  public:
@@ -137,6 +137,6 @@ class RawTcp {
   int fd_;
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_TRANSPORT_ZMQ_TESTING_RAW_TCP_H_

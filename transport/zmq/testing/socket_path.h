@@ -22,7 +22,7 @@
 
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 class SocketPath {
  public:
@@ -64,6 +64,6 @@ class SocketPath {
   int other_ = -1;
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
 #endif  // CLUSTER_TRANSPORT_ZMQ_TESTING_SOCKET_PATH_H_

@@ -1,30 +1,28 @@
-// Link: all that one server knows of one peer, as a state machine without I/O.
+// Session: the reliable state between this server and one peer, without I/O.
 //
-// Session, windows, acknowledgements, retransmission, heartbeats and failure
-// detection. Inputs are the peer's SendQueue, frames, transport events and the
-// time; outputs are frames (NextFrame), and deliveries and events (LinkSink).
-// There is no thread, socket or clock in it, so a simulator can run thousands of
-// them with a seed (cluster/sim/). Not thread-safe: the caller holds one lock
-// around each call. Senders append to the queue without that lock.
+// It numbers, acknowledges and repeats frames, keeps windows, and notices when
+// the peer falls silent. It begins anew, under another id, when either server
+// does. Inputs: the peer's SendQueue, frames, events of the transport, the time.
+// Outputs: frames (NextFrame), deliveries and events (SessionSink). There is no
+// thread, socket or clock in it, so cluster/sim/ can run thousands with a seed.
 //
-// Borrows queue and sink, and opens the queue for its peer for as long as it
-// lives. Whatever a peer sends is answered with a counter and, where it broke
-// the protocol within its own session, with a new session. Where memory ends,
-// NextFrame and Tick throw std::bad_alloc and may be called again: what was
-// accepted before is as it was.
+// Not thread-safe: the caller holds one lock around each call. Senders append to
+// the queue without that lock. Borrows queue and sink, and opens the queue while
+// it lives. A peer that breaks the protocol loses its session. Where memory ends,
+// NextFrame and Tick throw std::bad_alloc, change nothing and may be called again.
 //
-//   Link link(config, random, &sink, &queue);
-//   link.OnConnected(now);
+//   Session session(config, random, &sink, &queue);
+//   session.OnConnected(now);
 //   Frame frame;
-//   while (link.NextFrame(now, &frame)) {
+//   while (session.NextFrame(now, &frame)) {
 //     if (transport->Send(peer, frame) == SendResult::kBackPressured) {
-//       link.FrameNotTaken();
+//       session.FrameNotTaken();
 //       break;
 //     }
 //   }
 
-#ifndef CLUSTER_SESSION_LINK_H_
-#define CLUSTER_SESSION_LINK_H_
+#ifndef CLUSTER_SESSION_SESSION_H_
+#define CLUSTER_SESSION_SESSION_H_
 
 #include <array>
 #include <cstdint>
@@ -41,16 +39,16 @@
 #include "cluster/envelope.h"
 #include "cluster/peer_event.h"
 #include "cluster/session/handshake.h"
-#include "cluster/session/link_config.h"
 #include "cluster/session/memory_budget.h"
 #include "cluster/session/reassembly.h"
 #include "cluster/session/receive_window.h"
 #include "cluster/session/send_queue.h"
 #include "cluster/session/send_window.h"
+#include "cluster/session/session_config.h"
 #include "cluster/stats.h"
 #include "cluster/transport/frame.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 // Records that arrived in order. The application takes them and then says
 // Consumed(session, sequence).
@@ -64,24 +62,24 @@ struct Arrival {
   Slice body;
 };
 
-// What a link calls, from within OnFrame, Tick and the like. It must not call
-// the link.
-class LinkSink {
+// What a session calls, from within OnFrame, Tick and the like. It must not call
+// the session.
+class SessionSink {
  public:
-  virtual ~LinkSink() = default;
+  virtual ~SessionSink() = default;
   virtual void OnArrival(Arrival arrival) = 0;
-  virtual void OnLinkEvent(PeerEvent event) = 0;
+  virtual void OnSessionEvent(PeerEvent event) = 0;
 };
 
-class Link {
+class Session {
  public:
   // `random` gives nonces and epochs: unpredictable in production, seeded in a
   // simulation.
-  Link(const LinkConfig& config, std::function<std::uint64_t()> random,
-       LinkSink* sink, SendQueue* queue);
-  ~Link();
-  Link(const Link&) = delete;
-  Link& operator=(const Link&) = delete;
+  Session(const SessionConfig& config, std::function<std::uint64_t()> random,
+          SessionSink* sink, SendQueue* queue);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
 
   // --- the application's side ---
 
@@ -158,7 +156,7 @@ class Link {
     return window_.inflight() || ack_at_ != absl::InfiniteFuture() ||
            (connected_ && !up_) || holding_ > 0;
   }
-  // When a link that is not busy wants the next Tick, if nothing happens
+  // When a session that is not busy wants the next Tick, if nothing happens
   // before.
   absl::Time IdleUntil() const;
   // Whether all that was accepted has arrived, though the application there may
@@ -169,7 +167,7 @@ class Link {
 
   bool up() const { return up_; }
   bool connected() const { return connected_; }
-  std::uint64_t session() const { return handshake_.session(); }
+  std::uint64_t id() const { return handshake_.session(); }
   // Of memory_bytes_max: for the peer, queued or not consumed; and received from
   // it and not taken, as charged to the window.
   std::size_t held_bytes() const { return queue_->held_bytes(); }
@@ -181,7 +179,7 @@ class Link {
  private:
   enum class GoodbyeState { kNo, kDue, kSaid };
 
-  // Receiving (link_receive.cc).
+  // Receiving (session_receive.cc).
   void OnHello(const FrameHeader& header, absl::string_view body,
                absl::Time now);
   void RefuseHello(RefusalReason reason, RefusalCode code, std::uint64_t nonce,
@@ -205,7 +203,7 @@ class Link {
   bool ConsumptionDue();
   void Refuse(RefusalReason reason, absl::string_view trouble);
 
-  // Sessions (link_session.cc).
+  // Sessions (session_renewal.cc).
   void BeginSession(HelloResult how);
   std::uint64_t Requeue(std::vector<SendWindow::Sent> unconsumed);
   void BreakSession(RefusalReason refusal, absl::string_view reason);
@@ -213,7 +211,7 @@ class Link {
   void SetDown(std::string reason);
   void Event(PeerEvent::Type type, std::string reason);
 
-  // Transmitting (link_transmit.cc).
+  // Transmitting (session_transmit.cc).
   bool NextData(absl::Time now, Frame* frame);
   Want WantOf(Lane lane, std::size_t body_bytes) const;
   int EagerFrames(Lane lane) const {
@@ -242,8 +240,8 @@ class Link {
   absl::Time HeartbeatBefore(absl::Time now) const;
 
   MemoryShare share_;
-  const LinkConfig config_;  // with the window that was granted
-  LinkSink* const sink_;
+  const SessionConfig config_;  // with the window that was granted
+  SessionSink* const sink_;
   Handshake handshake_;
   SendQueue* const queue_;
   SendWindow window_;
@@ -328,6 +326,6 @@ class Link {
   PeerStats stats_;
 };
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
-#endif  // CLUSTER_SESSION_LINK_H_
+#endif  // CLUSTER_SESSION_SESSION_H_

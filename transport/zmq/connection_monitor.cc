@@ -1,4 +1,4 @@
-#include "cluster/transport/zmq/link_monitor.h"
+#include "cluster/transport/zmq/connection_monitor.h"
 
 #include <atomic>
 #include <cstdint>
@@ -9,7 +9,7 @@
 #include "absl/strings/str_format.h"
 #include "cluster/transport/zmq/settings.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace zmq_backend {
 namespace {
 
@@ -31,26 +31,27 @@ bool ReceivePart(zmq::socket_t* socket, zmq::message_t* part) {
   return result >= 0;
 }
 
-LinkEvent HandshakeFailed(RefusalReason rejection, std::string reason) {
-  LinkEvent event;
-  event.kind = LinkEvent::Kind::kHandshakeFailed;
+ConnectionEvent HandshakeFailed(RefusalReason rejection, std::string reason) {
+  ConnectionEvent event;
+  event.kind = ConnectionEvent::Kind::kHandshakeFailed;
   event.reason = std::move(reason);
   event.rejection = rejection;
   return event;
 }
 
-LinkEvent TookTooLong() {
+ConnectionEvent TookTooLong() {
   return HandshakeFailed(RefusalReason::kSilent,
                          "not done within handshake_timeout");
 }
 
-LinkEvent HungUp(std::string reason) {
-  LinkEvent event = HandshakeFailed(RefusalReason::kSilent, std::move(reason));
+ConnectionEvent HungUp(std::string reason) {
+  ConnectionEvent event =
+      HandshakeFailed(RefusalReason::kSilent, std::move(reason));
   event.rejection = absl::nullopt;
   return event;
 }
 
-LinkEvent ProtocolError(std::uint32_t code) {
+ConnectionEvent ProtocolError(std::uint32_t code) {
   switch (code) {
     case ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH:
       return HandshakeFailed(
@@ -67,10 +68,10 @@ LinkEvent ProtocolError(std::uint32_t code) {
 }
 
 // False: an event that is not asked for.
-bool Translate(std::uint16_t id, std::uint32_t value, LinkEvent* event) {
+bool Translate(std::uint16_t id, std::uint32_t value, ConnectionEvent* event) {
   switch (id) {
     case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
-      *event = {LinkEvent::Kind::kUp, "", {}};
+      *event = {ConnectionEvent::Kind::kUp, "", {}};
       return true;
     case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
       *event = IsLoss(static_cast<int>(value))
@@ -86,15 +87,15 @@ bool Translate(std::uint16_t id, std::uint32_t value, LinkEvent* event) {
           absl::StrCat("refused by authentication, code ", value));
       return true;
     case ZMQ_EVENT_DISCONNECTED:
-      *event = {LinkEvent::Kind::kLost, "", {}};
+      *event = {ConnectionEvent::Kind::kLost, "", {}};
       return true;
     case ZMQ_EVENT_CONNECT_RETRIED:
-      *event = {LinkEvent::Kind::kRetry,
+      *event = {ConnectionEvent::Kind::kRetry,
                 absl::StrCat("next attempt in ", value, " ms"),
                 {}};
       return true;
     case ZMQ_EVENT_CLOSED:
-      *event = {LinkEvent::Kind::kListenerClosed, "", {}};
+      *event = {ConnectionEvent::Kind::kListenerClosed, "", {}};
       return true;
     default:
       return false;
@@ -110,9 +111,9 @@ std::string NewEndpoint() {
 
 }  // namespace
 
-LinkMonitor::LinkMonitor(zmq::context_t* context, zmq::socket_t* watched,
-                         Scope scope,
-                         std::chrono::milliseconds handshake_timeout)
+ConnectionMonitor::ConnectionMonitor(
+    zmq::context_t* context, zmq::socket_t* watched, Scope scope,
+    std::chrono::milliseconds handshake_timeout)
     : watched_(watched), reader_(*context, zmq::socket_type::pair) {
   if (scope == Scope::kAccepted) accepted_.emplace(handshake_timeout);
   reader_.set(zmq::sockopt::linger, 0);
@@ -130,17 +131,17 @@ LinkMonitor::LinkMonitor(zmq::context_t* context, zmq::socket_t* watched,
     throw;
   }
   // The writer rings only for a reader that has found nothing before.
-  LinkEvent none;
+  ConnectionEvent none;
   Next(&none);
 }
 
-LinkMonitor::~LinkMonitor() {
+ConnectionMonitor::~ConnectionMonitor() {
   zmq_socket_monitor(watched_->handle(), nullptr, 0);
 }
 
-int LinkMonitor::fd() { return reader_.get(zmq::sockopt::fd); }
+int ConnectionMonitor::fd() { return reader_.get(zmq::sockopt::fd); }
 
-bool LinkMonitor::Next(LinkEvent* event) {
+bool ConnectionMonitor::Next(ConnectionEvent* event) {
   std::uint16_t id = 0;
   std::uint32_t value = 0;
   while (NextRaw(&id, &value)) {
@@ -152,9 +153,9 @@ bool LinkMonitor::Next(LinkEvent* event) {
   return false;
 }
 
-bool LinkMonitor::TranslateAccepted(std::uint16_t id, std::uint32_t value,
-                                    LinkEvent* event) {
-  const auto now = AcceptedLinks::Clock::now();
+bool ConnectionMonitor::TranslateAccepted(std::uint16_t id, std::uint32_t value,
+                                          ConnectionEvent* event) {
+  const auto now = AcceptedConnections::Clock::now();
   switch (id) {
     case ZMQ_EVENT_ACCEPTED:
       accepted_->Accepted(value, now);
@@ -168,19 +169,19 @@ bool LinkMonitor::TranslateAccepted(std::uint16_t id, std::uint32_t value,
       return Translate(id, value, event);
   }
   switch (accepted_->Disconnected(value, now)) {
-    case AcceptedLinks::End::kLater:
+    case AcceptedConnections::End::kLater:
       return false;
-    case AcceptedLinks::End::kHungUp:
+    case AcceptedConnections::End::kHungUp:
       *event = HungUp("it hung up");
       return true;
-    case AcceptedLinks::End::kSilent:
+    case AcceptedConnections::End::kSilent:
       *event = TookTooLong();
       return true;
   }
   return false;
 }
 
-bool LinkMonitor::NextRaw(std::uint16_t* id, std::uint32_t* value) {
+bool ConnectionMonitor::NextRaw(std::uint16_t* id, std::uint32_t* value) {
   zmq::message_t part;
   while (ReceivePart(&reader_, &part)) {
     const bool is_event = part.size() == sizeof(*id) + sizeof(*value);
@@ -198,4 +199,4 @@ bool LinkMonitor::NextRaw(std::uint16_t* id, std::uint32_t* value) {
 }
 
 }  // namespace zmq_backend
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -1,4 +1,4 @@
-#include "bench/raw_link.h"
+#include "bench/raw_fanout.h"
 
 #include <algorithm>
 #include <atomic>
@@ -23,12 +23,13 @@ std::string NewIpcPath() {
 }
 
 std::unique_ptr<RawFanout> NewRawFanout(absl::string_view transport,
-                                        Scheme scheme, int links,
+                                        Scheme scheme, int connections,
                                         std::size_t message_bytes,
                                         RawReceiver receiver) {
-  return transport == "zmq"
-             ? NewZmqFanout(scheme, links, message_bytes, std::move(receiver))
-             : NewNngFanout(scheme, links, message_bytes, std::move(receiver));
+  return transport == "zmq" ? NewZmqFanout(scheme, connections, message_bytes,
+                                           std::move(receiver))
+                            : NewNngFanout(scheme, connections, message_bytes,
+                                           std::move(receiver));
 }
 
 std::unique_ptr<RawEcho> NewRawEcho(absl::string_view transport,

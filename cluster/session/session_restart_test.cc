@@ -1,20 +1,20 @@
-// A new process, or a new link of the same one, at the other end of a link, and
+// A new process, or a new session of the same one, at the other end of a session, and
 // what becomes of what was on its way to it.
 
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "cluster/session/testing/link_pair.h"
+#include "cluster/session/testing/session_pair.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 using Strings = std::vector<std::string>;
 
 // Three lanes, small and large, consumed in part, on their way and queued.
-void SomeTraffic(LinkPair* pair, Strings* sent) {
+void SomeTraffic(SessionPair* pair, Strings* sent) {
   pair->two.consumes = false;
   for (int i = 0; i < 60; ++i) {
     sent->push_back(std::to_string(i) +
@@ -29,8 +29,8 @@ void SomeTraffic(LinkPair* pair, Strings* sent) {
   }
 }
 
-TEST(LinkRestart, ARestartedPeerGetsWhatIsNotKnownConsumedFirst) {
-  LinkPair pair;
+TEST(SessionRestart, ARestartedPeerGetsWhatIsNotKnownConsumedFirst) {
+  SessionPair pair;
   pair.Connect();
   Strings sent;
   SomeTraffic(&pair, &sent);
@@ -53,11 +53,11 @@ TEST(LinkRestart, ARestartedPeerGetsWhatIsNotKnownConsumedFirst) {
   // With their ids of the first time.
   EXPECT_EQ(pair.two.taken[0].message_id.sequence, before.acknowledged + 1);
   EXPECT_TRUE(AddsUp(pair.one.Stats()));
-  EXPECT_TRUE(pair.one.link->Drained());
+  EXPECT_TRUE(pair.one.session->Drained());
 }
 
-TEST(LinkRestart, ARestartedPeerGetsOnlyWhatIsNewWhereThePolicyIsDrop) {
-  LinkPair pair([](LinkConfig* config) {
+TEST(SessionRestart, ARestartedPeerGetsOnlyWhatIsNewWhereThePolicyIsDrop) {
+  SessionPair pair([](SessionConfig* config) {
     config->on_peer_restart = OnPeerRestart::kDrop;
   });
   pair.Connect();
@@ -84,35 +84,35 @@ TEST(LinkRestart, ARestartedPeerGetsOnlyWhatIsNewWhereThePolicyIsDrop) {
 
 // What `one` sends goes to `two`, but for data, which the transport has no room
 // for.
-void SpeakButData(LinkPair* pair) {
-  pair->one.link->OnWritable();
+void SpeakButData(SessionPair* pair) {
+  pair->one.session->OnWritable();
   Frame frame;
-  while (pair->one.link->NextFrame(pair->now, &frame)) {
+  while (pair->one.session->NextFrame(pair->now, &frame)) {
     const std::string bytes = BytesOf(frame);
     if (HeaderOf(bytes).kind == FrameKind::kData)
-      return pair->one.link->FrameNotTaken();
+      return pair->one.session->FrameNotTaken();
     pair->two.Hear(bytes);
     frame = Frame();
   }
 }
 
-// As LinkPair::Reborn, without data of `one` until there is another session.
-void RebornWithoutData(LinkPair* pair, std::uint64_t incarnation) {
+// As SessionPair::Reborn, without data of `one` until there is another session.
+void RebornWithoutData(SessionPair* pair, std::uint64_t incarnation) {
   pair->two.Restart(incarnation);
-  pair->two.link->OnConnected(pair->now);
+  pair->two.session->OnConnected(pair->now);
   const std::uint64_t sessions = pair->one.Stats().sessions;
   while (pair->one.Stats().sessions == sessions) {
     for (const std::string& frame : pair->two.Speak()) pair->one.Hear(frame);
     SpeakButData(pair);
     pair->now += absl::Milliseconds(10);
-    pair->two.link->Tick(pair->now);
+    pair->two.session->Tick(pair->now);
   }
-  pair->one.link->OnWritable();
+  pair->one.session->OnWritable();
   pair->Advance(absl::Seconds(1));
 }
 
-TEST(LinkRestart, WhatTheTransportDidNotTakeIsNotOfUnknownFate) {
-  LinkPair pair([](LinkConfig* config) {
+TEST(SessionRestart, WhatTheTransportDidNotTakeIsNotOfUnknownFate) {
+  SessionPair pair([](SessionConfig* config) {
     config->on_peer_restart = OnPeerRestart::kDrop;
   });
   pair.Connect();
@@ -129,7 +129,7 @@ TEST(LinkRestart, WhatTheTransportDidNotTakeIsNotOfUnknownFate) {
 }
 
 // Large enough for two chunks, both of which may be on their way.
-std::string TwoChunks(const LinkConfig& config) {
+std::string TwoChunks(const SessionConfig& config) {
   const std::size_t chunk =
       ChunkBytes(config.frame_bytes, config.inflight_bytes);
   return std::string(chunk + chunk / 2, 'x');
@@ -137,8 +137,8 @@ std::string TwoChunks(const LinkConfig& config) {
 
 // Where its end never left it is whole again, and for the same process too,
 // which cannot have taken it.
-TEST(LinkRestart, APayloadWhoseEndTheTransportDidNotTakeBeginsAnew) {
-  LinkPair pair;
+TEST(SessionRestart, APayloadWhoseEndTheTransportDidNotTakeBeginsAnew) {
+  SessionPair pair;
   pair.Connect();
   const std::string large = TwoChunks(pair.one.config);
   pair.one.Append(large);
@@ -146,7 +146,7 @@ TEST(LinkRestart, APayloadWhoseEndTheTransportDidNotTakeBeginsAnew) {
   SpeakButData(&pair);
   ASSERT_EQ(pair.one.Stats().in_flight, 0u);
   ASSERT_EQ(pair.one.Stats().queued, 1u);
-  EXPECT_FALSE(pair.one.link->AllReceived());
+  EXPECT_FALSE(pair.one.session->AllReceived());
   RebornWithoutData(&pair, pair.two.config.incarnation);
   EXPECT_EQ(pair.two.Payloads(), Strings{large});
   EXPECT_EQ(pair.one.Stats().Dropped(DropReason::kPeerRestart), 0u);
@@ -154,14 +154,14 @@ TEST(LinkRestart, APayloadWhoseEndTheTransportDidNotTakeBeginsAnew) {
 }
 
 // The frames of the first time may still be with the transport.
-TEST(LinkRestart, ASecondSendingWritesNoHeaderOverTheFirst) {
-  LinkPair pair;
+TEST(SessionRestart, ASecondSendingWritesNoHeaderOverTheFirst) {
+  SessionPair pair;
   pair.Connect();
   pair.one.Append(TwoChunks(pair.one.config));
   std::vector<Frame> first;
   Strings before;
   Frame frame;
-  while (pair.one.link->NextFrame(pair.now, &frame)) {
+  while (pair.one.session->NextFrame(pair.now, &frame)) {
     before.push_back(BytesOf(frame));
     first.push_back(std::move(frame));
     frame = Frame();
@@ -176,8 +176,8 @@ TEST(LinkRestart, ASecondSendingWritesNoHeaderOverTheFirst) {
 }
 
 // A payload that was on its way in part, behind a small one that is resent.
-TEST(LinkRestart, APayloadCutInPartBeginsAnewBehindWhatIsResent) {
-  LinkPair pair;
+TEST(SessionRestart, APayloadCutInPartBeginsAnewBehindWhatIsResent) {
+  SessionPair pair;
   pair.Connect();
   const std::string large(50 << 10, 'x');
   pair.one.Append("small");
@@ -192,16 +192,16 @@ TEST(LinkRestart, APayloadCutInPartBeginsAnewBehindWhatIsResent) {
   EXPECT_EQ(pair.one.Stats().sessions, 2u);
 }
 
-TEST(LinkRestart, TheSameLifeIsNeverSentAnythingTwice) {
-  LinkPair pair;
+TEST(SessionRestart, TheSameLifeIsNeverSentAnythingTwice) {
+  SessionPair pair;
   pair.Connect();
   pair.two.consumes = false;
   pair.one.Append("received");
   pair.Exchange();
-  const std::uint64_t session = pair.one.link->session();
+  const std::uint64_t session = pair.one.session->id();
   pair.one.events.clear();
   pair.Reborn(&pair.two, pair.two.config.incarnation);
-  EXPECT_NE(pair.one.link->session(), session);
+  EXPECT_NE(pair.one.session->id(), session);
   ASSERT_EQ(pair.one.Events(), "down restarted up");
   EXPECT_EQ(pair.one.events[1].unknown_fate, 1u);
   EXPECT_EQ(pair.one.events[1].resent, 0u);
@@ -211,4 +211,4 @@ TEST(LinkRestart, TheSameLifeIsNeverSentAnythingTwice) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -1,4 +1,4 @@
-#include "cluster/transport/zmq/link_monitor.h"
+#include "cluster/transport/zmq/connection_monitor.h"
 
 #include <poll.h>
 
@@ -10,23 +10,23 @@
 #include "cluster/transport/zmq/testing/raw_tcp.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace zmq_backend {
 namespace {
 
-using Kind = LinkEvent::Kind;
+using Kind = ConnectionEvent::Kind;
 
-class LinkMonitorTest : public testing::Test {
+class ConnectionMonitorTest : public testing::Test {
  protected:
-  LinkMonitorTest()
+  ConnectionMonitorTest()
       : push_(context_, zmq::socket_type::push),
-        monitor_(&context_, &push_, LinkMonitor::Scope::kDialled) {
+        monitor_(&context_, &push_, ConnectionMonitor::Scope::kDialled) {
     push_.set(zmq::sockopt::linger, 0);
     push_.set(zmq::sockopt::reconnect_ivl, 1);
   }
 
   // The next event, waited for by the descriptor as the event loop does.
-  bool Next(LinkEvent* event) {
+  bool Next(ConnectionEvent* event) {
     while (!monitor_.Next(event)) {
       pollfd ready{monitor_.fd(), POLLIN, 0};
       if (poll(&ready, 1, 30000) != 1) return false;
@@ -36,14 +36,14 @@ class LinkMonitorTest : public testing::Test {
 
   zmq::context_t context_;
   zmq::socket_t push_;
-  LinkMonitor monitor_;
+  ConnectionMonitor monitor_;
 };
 
-TEST_F(LinkMonitorTest, TellsOfAConnectionAndItsLoss) {
+TEST_F(ConnectionMonitorTest, TellsOfAConnectionAndItsLoss) {
   zmq::socket_t pull(context_, zmq::socket_type::pull);
   pull.bind("tcp://127.0.0.1:*");
   push_.connect(pull.get(zmq::sockopt::last_endpoint));
-  LinkEvent event;
+  ConnectionEvent event;
   ASSERT_TRUE(Next(&event));
   EXPECT_EQ(event.kind, Kind::kUp);
   pull.close();
@@ -56,7 +56,7 @@ TEST_F(LinkMonitorTest, TellsOfAConnectionAndItsLoss) {
 
 // A plain monitor holds some 2,000 events; the I/O thread then waits for its
 // reader, and every socket of the context with it.
-TEST_F(LinkMonitorTest, AnUnreadMonitorStopsNothing) {
+TEST_F(ConnectionMonitorTest, AnUnreadMonitorStopsNothing) {
   constexpr int kTimes = 1200;
   RawTcp listener = RawTcp::Listen("127.0.0.1:0");
   push_.connect("tcp://" + listener.Address());
@@ -73,7 +73,7 @@ TEST_F(LinkMonitorTest, AnUnreadMonitorStopsNothing) {
 
   // Each of the connections came to an end, and that is followed by a retry.
   int retries = 0;
-  LinkEvent event;
+  ConnectionEvent event;
   while (retries < kTimes) {
     ASSERT_TRUE(Next(&event));
     EXPECT_NE(event.kind, Kind::kUp);
@@ -82,15 +82,16 @@ TEST_F(LinkMonitorTest, AnUnreadMonitorStopsNothing) {
 }
 
 // Connections to a PULL socket that never shake hands.
-class AcceptedLinkTest : public testing::Test {
+class AcceptedConnectionTest : public testing::Test {
  protected:
   void Listen(std::chrono::milliseconds handshake_timeout) {
     pull_.set(zmq::sockopt::linger, 0);
     pull_.set(zmq::sockopt::backlog, 500);
     pull_.set(zmq::sockopt::handshake_ivl,
               static_cast<int>(handshake_timeout.count()));
-    monitor_ = std::make_unique<LinkMonitor>(
-        &context_, &pull_, LinkMonitor::Scope::kAccepted, handshake_timeout);
+    monitor_ = std::make_unique<ConnectionMonitor>(
+        &context_, &pull_, ConnectionMonitor::Scope::kAccepted,
+        handshake_timeout);
     pull_.bind("tcp://127.0.0.1:*");
     address_ = pull_.get(zmq::sockopt::last_endpoint).substr(6);
   }
@@ -105,7 +106,7 @@ class AcceptedLinkTest : public testing::Test {
   // What is told of so many handshakes: how many were silent ones.
   int Silent(int handshakes) {
     int silent = 0;
-    LinkEvent event;
+    ConnectionEvent event;
     for (int i = 0; i < handshakes; ++i) {
       while (!monitor_->Next(&event)) {
         pollfd ready{monitor_->fd(), POLLIN, 0};
@@ -119,18 +120,18 @@ class AcceptedLinkTest : public testing::Test {
 
   zmq::context_t context_;
   zmq::socket_t pull_{context_, zmq::socket_type::pull};
-  std::unique_ptr<LinkMonitor> monitor_;
+  std::unique_ptr<ConnectionMonitor> monitor_;
   std::string address_;
 };
 
-TEST_F(AcceptedLinkTest, WhoHangsUpIsNotCounted) {
+TEST_F(AcceptedConnectionTest, WhoHangsUpIsNotCounted) {
   Listen(std::chrono::minutes(1));
   std::vector<RawTcp> strangers = Connect(20);
   for (RawTcp& stranger : strangers) stranger.Reset();
   EXPECT_EQ(Silent(20), 0);
 }
 
-TEST_F(AcceptedLinkTest, WhoIsSilentIsCounted) {
+TEST_F(AcceptedConnectionTest, WhoIsSilentIsCounted) {
   Listen(std::chrono::milliseconds(100));
   std::vector<RawTcp> strangers = Connect(20);
   for (RawTcp& stranger : strangers) EXPECT_TRUE(stranger.WaitForEnd());
@@ -139,4 +140,4 @@ TEST_F(AcceptedLinkTest, WhoIsSilentIsCounted) {
 
 }  // namespace
 }  // namespace zmq_backend
-}  // namespace cluster
+}  // namespace cluster::internal

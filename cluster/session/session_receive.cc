@@ -1,12 +1,12 @@
-// The receiving half of Link: what a frame of the peer does.
+// The receiving half of Session: what a frame of the peer does.
 
 #include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "cluster/session/link.h"
+#include "cluster/session/session.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 // What a peer wrote, for people: on one line, whatever it is.
@@ -30,7 +30,7 @@ std::string RangeText(const VersionRange& versions) {
              : absl::StrCat(min, " to ", static_cast<int>(versions.max));
 }
 
-std::string NoCommonVersion(const LinkConfig& config,
+std::string NoCommonVersion(const SessionConfig& config,
                             const VersionRange& of_peer) {
   return absl::StrCat("server ", config.self_id, " speaks ",
                       RangeText(config.versions), ", server ", config.peer_id,
@@ -39,12 +39,12 @@ std::string NoCommonVersion(const LinkConfig& config,
 
 }  // namespace
 
-void Link::Refuse(RefusalReason reason, absl::string_view trouble) {
+void Session::Refuse(RefusalReason reason, absl::string_view trouble) {
   ++stats_.refused[static_cast<std::size_t>(reason)];
   stats_.last_trouble.assign(trouble.data(), trouble.size());
 }
 
-void Link::OnFrame(const FrameHeader& header, Slice body, absl::Time now) {
+void Session::OnFrame(const FrameHeader& header, Slice body, absl::Time now) {
   now_ = now;
   ++stats_.frames_received;
   stats_.bytes_received += kFrameHeaderBytes + body.bytes.size();
@@ -93,13 +93,13 @@ void Link::OnFrame(const FrameHeader& header, Slice body, absl::Time now) {
   if (ConsumptionDue()) ack_due_ = true;
 }
 
-void Link::WantConsumed(std::uint64_t sequence) {
+void Session::WantConsumed(std::uint64_t sequence) {
   consume_wanted_last_ = std::max(consume_wanted_last_, sequence);
   if (consume_wanted_ == 0) consume_wanted_ = consume_wanted_last_;
 }
 
 // Whether the peer wants to be told how far consumption is by now.
-bool Link::ConsumptionDue() {
+bool Session::ConsumptionDue() {
   const std::uint64_t consumed = receive_.consumed_through();
   if (consume_wanted_ == 0 || consumed < consume_wanted_) return false;
   consume_wanted_ = consume_wanted_last_ > consumed ? consume_wanted_last_ : 0;
@@ -108,27 +108,27 @@ bool Link::ConsumptionDue() {
 
 // A frame that was overtaken, or replayed, says nothing of how the peer is now.
 // RFC 1982, section 3.2: comparison of serial numbers that wrap around.
-bool Link::Fresh(const FrameHeader& header) {
+bool Session::Fresh(const FrameHeader& header) {
   if (static_cast<std::int32_t>(header.stamp - heard_stamp_) <= 0) return false;
   heard_stamp_ = header.stamp;
   return true;
 }
 
-void Link::Heard(absl::Time now) {
+void Session::Heard(absl::Time now) {
   last_heard_ = now;
   if (heard_) return;
   heard_ = true;
   ack_due_ = true;  // the peer wants to know
 }
 
-void Link::UpOrDown(const FrameHeader& header) {
+void Session::UpOrDown(const FrameHeader& header) {
   const bool hears_us = (header.flags & kHearsYou) != 0;
   if (!up_ && hears_us) SetUp("heard again");
   if (up_ && !hears_us) SetDown("it does not hear this server");
 }
 
 // The last data frames were lost, and none came after them to show it.
-void Link::LookForGap(const FrameHeader& header) {
+void Session::LookForGap(const FrameHeader& header) {
   if (header.kind != FrameKind::kControl ||
       header.sequence <= receive_.received_through()) {
     return;
@@ -137,8 +137,8 @@ void Link::LookForGap(const FrameHeader& header) {
   ack_due_ = true;
 }
 
-void Link::OnHello(const FrameHeader& header, absl::string_view body,
-                   absl::Time now) {
+void Session::OnHello(const FrameHeader& header, absl::string_view body,
+                      absl::Time now) {
   Hello hello;
   if (!DecodeHello(body, &hello)) {
     Refuse(RefusalReason::kMalformed, "a hello that does not parse");
@@ -177,9 +177,9 @@ void Link::OnHello(const FrameHeader& header, absl::string_view body,
 
 // Not only counted: whoever is refused is to know it, and so is this server's
 // own application. Rationed, since the peer decides how often it says hello.
-void Link::RefuseHello(RefusalReason reason, RefusalCode code,
-                       std::uint64_t nonce, absl::string_view text,
-                       absl::Time now) {
+void Session::RefuseHello(RefusalReason reason, RefusalCode code,
+                          std::uint64_t nonce, absl::string_view text,
+                          absl::Time now) {
   const std::string told = absl::StrCat(RefusalReasonName(reason), ": ", text);
   Refuse(reason, told);
   if (now < refuse_after_) return;
@@ -192,7 +192,7 @@ void Link::RefuseHello(RefusalReason reason, RefusalCode code,
   Event(PeerEvent::kRejected, told);
 }
 
-void Link::OnForeignVersion(const FrameHeader& header, absl::Time now) {
+void Session::OnForeignVersion(const FrameHeader& header, absl::Time now) {
   now_ = now;
   if (header.destination_id != static_cast<std::uint32_t>(config_.self_id)) {
     Refuse(RefusalReason::kWrongDestination,
@@ -207,7 +207,7 @@ void Link::OnForeignVersion(const FrameHeader& header, absl::Time now) {
 
 // A refusal of a hello that this server has not said, or of one of long ago,
 // says nothing.
-void Link::OnRefusal(absl::string_view body, absl::Time now) {
+void Session::OnRefusal(absl::string_view body, absl::Time now) {
   Refusal refusal;
   if (!DecodeRefusal(body, &refusal)) {
     Refuse(RefusalReason::kMalformed, "a refusal that does not parse");
@@ -228,7 +228,7 @@ void Link::OnRefusal(absl::string_view body, absl::Time now) {
   Event(PeerEvent::kRejected, stats_.last_trouble);
 }
 
-void Link::OnGoodbye(absl::string_view body) {
+void Session::OnGoodbye(absl::string_view body) {
   Goodbye goodbye;
   if (!DecodeGoodbye(body, &goodbye)) {
     Refuse(RefusalReason::kMalformed, "a goodbye that does not parse");
@@ -247,7 +247,7 @@ void Link::OnGoodbye(absl::string_view body) {
 
 // The first time, all is sent again at once. A peer that goes on asking, and
 // gets nothing of it, draws less and less.
-void Link::OnGap(absl::Time now) {
+void Session::OnGap(absl::Time now) {
   gap_waits_ = now < gap_answer_after_;
   if (gap_waits_) return;
   one_at_a_time_ = gap_answer_after_ != absl::InfinitePast();
@@ -256,13 +256,13 @@ void Link::OnGap(absl::Time now) {
   Rewind();
 }
 
-void Link::ForgetGaps() {
+void Session::ForgetGaps() {
   gap_answer_after_ = absl::InfinitePast();
   gap_interval_ = kGapInterval;
   gap_waits_ = one_at_a_time_ = false;
 }
 
-bool Link::OnAcknowledgement(const FrameHeader& header, absl::Time now) {
+bool Session::OnAcknowledgement(const FrameHeader& header, absl::Time now) {
   const std::uint64_t before = window_.received_through();
   switch (
       window_.Acknowledge(header.received_through, header.consumed_through)) {
@@ -292,7 +292,7 @@ bool Link::OnAcknowledgement(const FrameHeader& header, absl::Time now) {
   return true;
 }
 
-void Link::OnData(const FrameHeader& header, Slice body) {
+void Session::OnData(const FrameHeader& header, Slice body) {
   switch (receive_.Receive(header.sequence, body.bytes.size())) {
     case ReceiveResult::kDuplicate:
       Refuse(RefusalReason::kDuplicate, "");
@@ -322,7 +322,7 @@ void Link::OnData(const FrameHeader& header, Slice body) {
 }
 
 // False: it has to wait, and so has all that follows in its lane.
-bool Link::TakeData(const FrameHeader& header, Slice* body) {
+bool Session::TakeData(const FrameHeader& header, Slice* body) {
   Arrival arrival;
   arrival.sender = config_.peer_id;
   arrival.session = header.session;
@@ -343,8 +343,8 @@ bool Link::TakeData(const FrameHeader& header, Slice* body) {
   return true;
 }
 
-bool Link::TakeChunk(const FrameHeader& header, const Slice& body,
-                     Arrival arrival) {
+bool Session::TakeChunk(const FrameHeader& header, const Slice& body,
+                        Arrival arrival) {
   const auto lane = static_cast<std::size_t>(header.lane);
   Reassembly& reassembly = reassembly_[lane];
   ReassemblyClaim claim;
@@ -378,7 +378,7 @@ bool Link::TakeChunk(const FrameHeader& header, const Slice& body,
 }
 
 // Goes on with what waited for room, as far as there is some now.
-void Link::TakeHeld() {
+void Session::TakeHeld() {
   if (holding_ == 0) return;
   for (Ring<Held>& held : held_) {
     while (!held.empty() && TakeData(held.front().header, &held.front().body)) {
@@ -390,7 +390,7 @@ void Link::TakeHeld() {
   AckSoon();
 }
 
-bool Link::Reassembling() const {
+bool Session::Reassembling() const {
   return std::any_of(
       reassembly_.begin(), reassembly_.end(),
       [](const Reassembly& reassembly) { return reassembly.unfinished(); });
@@ -398,7 +398,7 @@ bool Link::Reassembling() const {
 
 // A record that does not go on keeps room that others wait for. Not the peer's
 // fault is what this server has not taken: it withholds the credit.
-void Link::LookForStall(absl::Time now) {
+void Session::LookForStall(absl::Time now) {
   if (!Reassembling()) return;
   if (receive_.bytes() > 0) grown_.fill(now);
   for (int lane = 0; lane < kLanes; ++lane) {
@@ -417,7 +417,7 @@ void Link::LookForStall(absl::Time now) {
 }
 
 // What belongs to the session that ends.
-void Link::ResetReceiving() {
+void Session::ResetReceiving() {
   receive_.Reset();
   for (Reassembly& reassembly : reassembly_) reassembly.Reset();
   if (holding_ == 0) return;
@@ -426,4 +426,4 @@ void Link::ResetReceiving() {
   share_.LeaveLine();
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

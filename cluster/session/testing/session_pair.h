@@ -1,18 +1,18 @@
-// LinkPair: two links of one test, joined by wires that the test holds.
+// SessionPair: two sessions of one test, joined by wires that the test holds.
 //
 // What it is: ends 1 and 2 in one thread with a virtual clock. Frames move when
 // the test says so, whole and as bytes, so every frame passes through its
 // encoding and decoding. What it is not: a simulation of many servers
 // (cluster/sim/). Threads: one. Errors: a frame that does not decode aborts.
 //
-//   LinkPair pair;
+//   SessionPair pair;
 //   pair.Connect();
 //   pair.one.Append("hello");
 //   pair.Exchange();
 //   EXPECT_EQ(pair.two.Payloads(), std::vector<std::string>{"hello"});
 
-#ifndef CLUSTER_SESSION_TESTING_LINK_PAIR_H_
-#define CLUSTER_SESSION_TESTING_LINK_PAIR_H_
+#ifndef CLUSTER_SESSION_TESTING_SESSION_PAIR_H_
+#define CLUSTER_SESSION_TESTING_SESSION_PAIR_H_
 
 #include <cstdint>
 #include <deque>
@@ -24,39 +24,39 @@
 
 #include "absl/time/time.h"
 #include "cluster/base/buffer_pool.h"
-#include "cluster/session/link.h"
+#include "cluster/session/session.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 // Of all tests of the process.
 BufferPool* TestBuffers();
 
 // Small limits, so that tests reach them; the binary codec.
-LinkConfig TestLinkConfig(int self_id, int peer_id);
+SessionConfig TestSessionConfig(int self_id, int peer_id);
 
 // A frame as its slices' concatenation.
 std::string BytesOf(const Frame& frame);
 // The header and the body of a frame in bytes, which must be a good one.
 FrameHeader HeaderOf(const std::string& frame);
 // Of a batch that is closed, and so has its sum.
-std::vector<std::string> PayloadsOf(const LinkConfig& config,
+std::vector<std::string> PayloadsOf(const SessionConfig& config,
                                     const Batch& batch);
 // Changes a frame's header and makes its checksum right again.
 std::string Forged(std::string frame,
                    const std::function<void(FrameHeader*)>& change);
 
-// One end: a link, the events that it raised, and an application.
-class LinkEnd final : public LinkSink {
+// One end: a session, the events that it raised, and an application.
+class SessionEnd final : public SessionSink {
  public:
-  LinkEnd(const LinkConfig& config, const absl::Time* now);
+  SessionEnd(const SessionConfig& config, const absl::Time* now);
 
-  // As another process, or as the same one with a new link.
+  // As another process, or as the same one with a new session.
   void Restart(std::uint64_t incarnation);
 
   SendOutcome Append(const std::string& payload, Lane lane = Lane::kNormal);
   SendOutcome Append(const Envelope& envelope);
   void Hear(const std::string& frame);
-  // All that the link wants to send now. With `limit`, no more than that.
+  // All that the session wants to send now. With `limit`, no more than that.
   std::vector<std::string> Speak(int limit = 1 << 20);
   // The application takes the oldest arrivals; all of them by default.
   void Consume(int arrivals = 1 << 20);
@@ -64,11 +64,11 @@ class LinkEnd final : public LinkSink {
   std::vector<std::string> Payloads() const;
   std::string Events() const;  // "up down restarted up"
   int Pending() const { return static_cast<int>(arrivals_.size()); }
-  PeerStats Stats() const { return link->Stats(); }
+  PeerStats Stats() const { return session->Stats(); }
 
-  LinkConfig config;
+  SessionConfig config;
   std::unique_ptr<SendQueue> queue;
-  std::unique_ptr<Link> link;
+  std::unique_ptr<Session> session;
   bool wanted = false;   // the last Append said so
   bool consumes = true;  // each arrival at once
   std::vector<Envelope> taken;
@@ -76,10 +76,10 @@ class LinkEnd final : public LinkSink {
   std::uint64_t frames_heard = 0;
 
   void OnArrival(Arrival arrival) override;
-  void OnLinkEvent(PeerEvent event) override;
+  void OnSessionEvent(PeerEvent event) override;
 
  private:
-  void MakeLink();
+  void MakeSession();
 
   const absl::Time* const now_;
   std::mt19937_64 random_;
@@ -87,26 +87,26 @@ class LinkEnd final : public LinkSink {
   std::deque<Arrival> arrivals_;
 };
 
-class LinkPair {
+class SessionPair {
  public:
-  using Change = std::function<void(LinkConfig*)>;
+  using Change = std::function<void(SessionConfig*)>;
 
   // `change` is applied to both ends' configs.
-  explicit LinkPair(const Change& change = nullptr);
+  explicit SessionPair(const Change& change = nullptr);
 
   // Connects both and lets them find a session and fall silent.
   void Connect();
-  // Makes `end` a new process or, with its old incarnation, a new link of the
+  // Makes `end` a new process or, with its old incarnation, a new session of the
   // same one; both find a session again.
-  void Reborn(LinkEnd* end, std::uint64_t incarnation);
+  void Reborn(SessionEnd* end, std::uint64_t incarnation);
   // Moves frames both ways until nobody has any.
   void Exchange();
   // Lets time pass in steps of 10 ms, with ticks and exchanges.
   void Advance(absl::Duration duration);
 
   absl::Time now = absl::UnixEpoch();
-  LinkEnd one;
-  LinkEnd two;
+  SessionEnd one;
+  SessionEnd two;
   bool one_is_heard = true;  // else its frames vanish on their way
   bool two_is_heard = true;
 };
@@ -115,6 +115,6 @@ class LinkPair {
 // dropped.
 bool AddsUp(const PeerStats& stats);
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
-#endif  // CLUSTER_SESSION_TESTING_LINK_PAIR_H_
+#endif  // CLUSTER_SESSION_TESTING_SESSION_PAIR_H_

@@ -4,19 +4,19 @@
 // sends messages one way to one or more receivers, RawEcho makes round trips.
 // They use nothing of the library under test.
 //
-// Call Begin, Commit and RoundTrip from one thread; each link calls its
+// Call Begin, Commit and RoundTrip from one thread; each connection calls its
 // receiver on a thread of its own. Begin lends a buffer until Commit or
 // CommitTo. Errors abort.
 //
 //   auto fanout = NewRawFanout(
 //       "zmq", Scheme::kTcp, 1, 64,
-//       [](int link, absl::string_view message) { ... });
+//       [](int connection, absl::string_view message) { ... });
 //   char* message = fanout->Begin(64);
 //   ...
 //   fanout->Commit();
 
-#ifndef BENCH_RAW_LINK_H_
-#define BENCH_RAW_LINK_H_
+#ifndef BENCH_RAW_FANOUT_H_
+#define BENCH_RAW_FANOUT_H_
 
 #include <cstddef>
 #include <functional>
@@ -33,7 +33,8 @@ enum class Scheme { kTcp, kIpc };
 // A path for an ipc endpoint that no other has.
 std::string NewIpcPath();
 
-using RawReceiver = std::function<void(int link, absl::string_view message)>;
+using RawReceiver =
+    std::function<void(int connection, absl::string_view message)>;
 
 class RawFanout {
  public:
@@ -43,7 +44,7 @@ class RawFanout {
   // Sends it to every receiver; waits where a queue is full.
   virtual void Commit() = 0;
   // Sends it to one receiver.
-  virtual void CommitTo(int link) = 0;
+  virtual void CommitTo(int connection) = 0;
 };
 
 class RawEcho {
@@ -56,17 +57,17 @@ class RawEcho {
 // The messages will have about `message_bytes`, which is what queues are sized
 // by.
 std::unique_ptr<RawFanout> NewRawFanout(absl::string_view transport,
-                                        Scheme scheme, int links,
+                                        Scheme scheme, int connections,
                                         std::size_t message_bytes,
                                         RawReceiver receiver);
 std::unique_ptr<RawEcho> NewRawEcho(absl::string_view transport,
                                     std::size_t message_bytes);
 
-// How many messages of that size may be queued: enough to keep a link busy, in
+// How many messages of that size may be queued: enough to keep a connection busy, in
 // bounded memory.
 int RawQueueLength(std::size_t message_bytes, int most);
 
 }  // namespace bench
 }  // namespace cluster
 
-#endif  // BENCH_RAW_LINK_H_
+#endif  // BENCH_RAW_FANOUT_H_

@@ -1,4 +1,4 @@
-// What links of one server may hold together: queues, windows and large
+// What sessions of one server may hold together: queues, windows and large
 // payloads that come in, and whom they stop when it is used up.
 
 #include <algorithm>
@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "cluster/session/memory_budget.h"
-#include "cluster/session/testing/link_pair.h"
+#include "cluster/session/testing/session_pair.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 using Strings = std::vector<std::string>;
@@ -27,20 +27,22 @@ MemoryParts LeastParts() {
 class Star {
  public:
   explicit Star(int peers, bool sends, const MemoryParts& parts = LeastParts(),
-                const LinkPair::Change& change = nullptr)
+                const SessionPair::Change& change = nullptr)
       : parts_(parts),
         budget_(std::make_shared<MemoryBudget>(parts, peers, 1024)) {
     for (int i = 0; i < peers; ++i) {
-      pairs_.push_back(std::make_unique<LinkPair>(change));
-      LinkEnd& end = sends ? pairs_.back()->one : pairs_.back()->two;
+      pairs_.push_back(std::make_unique<SessionPair>(change));
+      SessionEnd& end = sends ? pairs_.back()->one : pairs_.back()->two;
       end.config.memory = budget_;
       end.Restart(end.config.incarnation);
       ends_.push_back(&end);
     }
   }
 
-  LinkPair& operator[](int i) { return *pairs_[static_cast<std::size_t>(i)]; }
-  const std::vector<std::unique_ptr<LinkPair>>& pairs() { return pairs_; }
+  SessionPair& operator[](int i) {
+    return *pairs_[static_cast<std::size_t>(i)];
+  }
+  const std::vector<std::unique_ptr<SessionPair>>& pairs() { return pairs_; }
   MemoryBudget& budget() { return *budget_; }
 
   void Connect() {
@@ -59,10 +61,10 @@ class Star {
   void Check() {
     std::size_t sending = 0;
     std::size_t received = 0;
-    for (const LinkEnd* end : ends_) {
+    for (const SessionEnd* end : ends_) {
       const PeerStats stats = end->Stats();
       sending += stats.held_bytes;
-      received += end->link->received_bytes();
+      received += end->session->received_bytes();
       EXPECT_TRUE(AddsUp(stats));
     }
     EXPECT_LE(sending - received, parts_.sending);
@@ -73,23 +75,24 @@ class Star {
  private:
   const MemoryParts parts_;
   const std::shared_ptr<MemoryBudget> budget_;
-  std::vector<std::unique_ptr<LinkPair>> pairs_;
-  std::vector<LinkEnd*> ends_;
+  std::vector<std::unique_ptr<SessionPair>> pairs_;
+  std::vector<SessionEnd*> ends_;
 };
 
 // Appends until it is refused; returns how many bytes were taken.
-std::size_t Fill(LinkEnd* end, std::size_t bytes, Lane lane = Lane::kNormal) {
+std::size_t Fill(SessionEnd* end, std::size_t bytes,
+                 Lane lane = Lane::kNormal) {
   std::size_t taken = 0;
   while (end->Append(std::string(bytes, 'x'), lane) == SendOutcome::kAccepted)
     taken += bytes;
   return taken;
 }
 
-const auto kLongQueues = [](LinkConfig* config) {
+const auto kLongQueues = [](SessionConfig* config) {
   config->queue_bytes_max = 64 << 20;
 };
 
-TEST(LinkMemory, WhatIsQueuedForAllPeersIsBounded) {
+TEST(SessionMemory, WhatIsQueuedForAllPeersIsBounded) {
   const MemoryParts parts = LeastParts();
   Star star(4, /*sends=*/true, parts, kLongQueues);
   std::size_t all = 0;
@@ -105,7 +108,7 @@ TEST(LinkMemory, WhatIsQueuedForAllPeersIsBounded) {
 
 // A peer's queue that nobody takes from holds its guarantee and the pool, and
 // none of the others' guarantees.
-TEST(LinkMemory, ADeadPeersQueueShutsTheOthersOutOfThePoolAlone) {
+TEST(SessionMemory, ADeadPeersQueueShutsTheOthersOutOfThePoolAlone) {
   const MemoryParts parts = LeastParts();
   Star star(4, /*sends=*/true, parts, kLongQueues);
   Fill(&star[0].one, 1000);
@@ -123,7 +126,7 @@ TEST(LinkMemory, ADeadPeersQueueShutsTheOthersOutOfThePoolAlone) {
   }
 }
 
-TEST(LinkMemory, UrgentEnvelopesFindRoomWhereOthersDoNot) {
+TEST(SessionMemory, UrgentEnvelopesFindRoomWhereOthersDoNot) {
   Star star(2, /*sends=*/true, LeastParts(), kLongQueues);
   for (const auto& pair : star.pairs()) {
     Fill(&pair->one, 1000, Lane::kBulk);
@@ -133,7 +136,7 @@ TEST(LinkMemory, UrgentEnvelopesFindRoomWhereOthersDoNot) {
   }
 }
 
-TEST(LinkMemory, WhatOnePeerTakesMakesRoomForAnother) {
+TEST(SessionMemory, WhatOnePeerTakesMakesRoomForAnother) {
   Star star(2, /*sends=*/true, LeastParts(), kLongQueues);
   Fill(&star[0].one, 1000);
   Fill(&star[1].one, 1000);
@@ -142,14 +145,14 @@ TEST(LinkMemory, WhatOnePeerTakesMakesRoomForAnother) {
   ASSERT_EQ(star[1].one.Append(large), SendOutcome::kNoMemory);
   star[0].Connect();
   star[0].Advance(absl::Seconds(5));
-  ASSERT_TRUE(star[0].one.link->Drained());
+  ASSERT_TRUE(star[0].one.session->Drained());
   EXPECT_EQ(star[1].one.Append(large), SendOutcome::kAccepted);
   star.Check();
 }
 
 // The bound is where it has always been for one that is alone: a queue of its
 // own, whatever is its size, takes a payload; and here while others leave room.
-TEST(LinkMemory, TheLargestPayloadToEachPeerInTurnCompletes) {
+TEST(SessionMemory, TheLargestPayloadToEachPeerInTurnCompletes) {
   Star star(10, /*sends=*/true);
   star.Connect();
   const std::string large(kPayload, 'x');
@@ -165,9 +168,9 @@ TEST(LinkMemory, TheLargestPayloadToEachPeerInTurnCompletes) {
 }
 
 // A record in chunks keeps its buffer whole until the last of them is taken.
-TEST(LinkMemory, ALargePayloadCountsUntilItsLastChunkIsConsumed) {
+TEST(SessionMemory, ALargePayloadCountsUntilItsLastChunkIsConsumed) {
   Star star(1, /*sends=*/true);
-  LinkPair& pair = star[0];
+  SessionPair& pair = star[0];
   pair.Connect();
   pair.two.consumes = false;
   ASSERT_EQ(pair.one.Append(std::string(kPayload, 'x')),
@@ -186,8 +189,8 @@ TEST(LinkMemory, ALargePayloadCountsUntilItsLastChunkIsConsumed) {
   EXPECT_EQ(pair.one.Stats().held_bytes, 0u);
 }
 
-TEST(LinkMemory, DropOldestMakesRoomInItsOwnQueue) {
-  Star star(2, /*sends=*/true, LeastParts(), [](LinkConfig* config) {
+TEST(SessionMemory, DropOldestMakesRoomInItsOwnQueue) {
+  Star star(2, /*sends=*/true, LeastParts(), [](SessionConfig* config) {
     config->queue_bytes_max = 64 << 20;
     config->overflow = Overflow::kDropOldest;
   });
@@ -206,7 +209,7 @@ TEST(LinkMemory, DropOldestMakesRoomInItsOwnQueue) {
 }
 
 // A peer's guarantee is nobody else's while it is away.
-TEST(LinkMemory, APeerThatComesBackFindsItsGuarantee) {
+TEST(SessionMemory, APeerThatComesBackFindsItsGuarantee) {
   const MemoryParts parts = LeastParts();
   auto budget = std::make_shared<MemoryBudget>(parts, 2, 1024);
   MemoryShare first(budget, 1024);
@@ -221,7 +224,7 @@ TEST(LinkMemory, APeerThatComesBackFindsItsGuarantee) {
 
 // --- receiving ---
 
-TEST(LinkMemory, RoomForLargePayloadsIsGivenInTheOrderOfTheLine) {
+TEST(SessionMemory, RoomForLargePayloadsIsGivenInTheOrderOfTheLine) {
   const MemoryParts parts = LeastParts();
   auto budget = std::make_shared<MemoryBudget>(parts, 3, 1024);
   MemoryShare first(budget, 1024), second(budget, 1024), third(budget, 1024);
@@ -237,7 +240,7 @@ TEST(LinkMemory, RoomForLargePayloadsIsGivenInTheOrderOfTheLine) {
   EXPECT_TRUE(third.Claim(1000));
 }
 
-TEST(LinkMemory, WindowsAreSharedOut) {
+TEST(SessionMemory, WindowsAreSharedOut) {
   MemoryParts parts = LeastParts();
   parts.windows = 64 << 10;
   Star star(8, /*sends=*/false, parts);
@@ -254,13 +257,13 @@ TEST(LinkMemory, WindowsAreSharedOut) {
     pair->two.consumes = true;
     pair->two.Consume();
     pair->Advance(absl::Seconds(2));
-    EXPECT_TRUE(pair->one.link->Drained());
+    EXPECT_TRUE(pair->one.session->Drained());
     EXPECT_EQ(pair->two.Stats().Refused(RefusalReason::kOverrun), 0u);
   }
 }
 
 // Whoever is added later gets what is left, and never less than a frame.
-TEST(LinkMemory, AWindowIsNeverLessThanAFrame) {
+TEST(SessionMemory, AWindowIsNeverLessThanAFrame) {
   MemoryParts parts = LeastParts();
   parts.windows = 3000;
   auto budget = std::make_shared<MemoryBudget>(parts, 2, 1024);
@@ -285,20 +288,20 @@ class TwoLargePayloads : public testing::Test {
     for (const std::string& frame : first_.one.Speak()) first_.two.Hear(frame);
   }
 
-  void Advance(LinkPair* pair, absl::Duration duration) {
+  void Advance(SessionPair* pair, absl::Duration duration) {
     pair->Advance(duration);
     star_.Check();
   }
   // Only its clock goes on: the peer at the other end is dead.
-  void Starve(LinkPair* pair, absl::Duration duration) {
+  void Starve(SessionPair* pair, absl::Duration duration) {
     pair->one_is_heard = false;
     Advance(pair, duration);
   }
 
   const std::string large_ = std::string(kPayload, 'x');
   Star star_{2, /*sends=*/false, LeastParts(), kLongQueues};
-  LinkPair& first_ = star_[0];
-  LinkPair& second_ = star_[1];
+  SessionPair& first_ = star_[0];
+  SessionPair& second_ = star_[1];
 };
 
 TEST_F(TwoLargePayloads, TheSecondWaitsForTheFirstAndLosesNothing) {
@@ -312,7 +315,7 @@ TEST_F(TwoLargePayloads, TheSecondWaitsForTheFirstAndLosesNothing) {
   EXPECT_EQ(first_.two.Payloads(), Strings{large_});
   Advance(&second_, absl::Seconds(1));
   EXPECT_EQ(second_.two.Payloads(), Strings{large_});
-  EXPECT_TRUE(second_.one.link->Drained());
+  EXPECT_TRUE(second_.one.session->Drained());
   EXPECT_EQ(second_.one.Events(), "up");
   EXPECT_EQ(star_.budget().reassembly_bytes(), 0u);
 }
@@ -326,7 +329,7 @@ TEST_F(TwoLargePayloads, WhatFollowsInTheLaneKeepsItsOrderAndOthersPass) {
   Advance(&first_, absl::Seconds(1));
   Advance(&second_, absl::Seconds(1));
   EXPECT_EQ(second_.two.Payloads(), (Strings{"urgent", large_, "after"}));
-  EXPECT_TRUE(second_.one.link->Drained());
+  EXPECT_TRUE(second_.one.session->Drained());
 }
 
 // A record that the application has not taken has its room still.
@@ -372,7 +375,7 @@ TEST_F(TwoLargePayloads, ARecordThatStandsStillGivesItsRoomToThoseWhoWait) {
   // The peer comes back: a new session, reported, and the accounts hold.
   first_.one_is_heard = true;
   Advance(&first_, absl::Seconds(3));
-  EXPECT_TRUE(first_.one.link->up());
+  EXPECT_TRUE(first_.one.session->up());
   EXPECT_EQ(first_.one.Stats().sessions, 2u);
   EXPECT_TRUE(AddsUp(first_.one.Stats()));
   EXPECT_EQ(first_.one.Append("again"), SendOutcome::kAccepted);
@@ -403,11 +406,11 @@ TEST_F(TwoLargePayloads, APeerThatIsRemovedGivesItsRoomBack) {
 }
 
 // Large payloads in all lanes of all peers at once, frame by frame in a random
-// order, with room for one record and two more of one link: none waits for ever.
-TEST(LinkMemory, LargePayloadsInAllLanesAtOnceComplete) {
+// order, with room for one record and two more of one session: none waits for ever.
+TEST(SessionMemory, LargePayloadsInAllLanesAtOnceComplete) {
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
     std::mt19937_64 dice(seed);
-    Star star(4, /*sends=*/false, LeastParts(), [](LinkConfig* config) {
+    Star star(4, /*sends=*/false, LeastParts(), [](SessionConfig* config) {
       config->queue_bytes_max = 4 << 20;
       config->window_bytes = 16 << 10;
     });
@@ -428,7 +431,7 @@ TEST(LinkMemory, LargePayloadsInAllLanesAtOnceComplete) {
     }
     int taken = 0;
     for (int step = 0; step < 20000 && taken < sent; ++step) {
-      LinkPair& pair = star[static_cast<int>(dice() % 4)];
+      SessionPair& pair = star[static_cast<int>(dice() % 4)];
       if (dice() % 8 == 0) {
         pair.Advance(absl::Milliseconds(10));
       } else {
@@ -449,8 +452,8 @@ TEST(LinkMemory, LargePayloadsInAllLanesAtOnceComplete) {
 // --- what a peer says ---
 
 // A peer that grants a window without an end and acknowledges receipt alone.
-TEST(LinkMemory, AWindowWithoutAnEndIsNotBelieved) {
-  LinkPair pair(kLongQueues);
+TEST(SessionMemory, AWindowWithoutAnEndIsNotBelieved) {
+  SessionPair pair(kLongQueues);
   pair.two.consumes = false;
   pair.two.config.window_bytes = std::size_t{1} << 62;
   pair.two.Restart(2002);
@@ -463,17 +466,17 @@ TEST(LinkMemory, AWindowWithoutAnEndIsNotBelieved) {
   pair.two.consumes = true;
   pair.two.Consume();
   pair.Advance(absl::Seconds(60));
-  EXPECT_TRUE(pair.one.link->Drained());
+  EXPECT_TRUE(pair.one.session->Drained());
 }
 
 // The bound of an unfinished record is four thirds of a payload, whichever
 // codec a frame names; what claims more is refused and counted.
-TEST(LinkMemory, ARecordClaimsAtMostFourThirdsOfAPayload) {
+TEST(SessionMemory, ARecordClaimsAtMostFourThirdsOfAPayload) {
   const std::size_t most = RecordBytesLimit(kPayload);
   EXPECT_EQ(most, kPayload + kPayload / 3 + 4096);
   for (const std::uint8_t codec : {1, 2, 63}) {
     for (const std::size_t claim : {most, most + 1, 6 * kPayload}) {
-      LinkPair pair;
+      SessionPair pair;
       pair.Connect();
       pair.one.Append(std::string(kPayload, 'x'));
       const Strings frames = pair.one.Speak(1);
@@ -491,4 +494,4 @@ TEST(LinkMemory, ARecordClaimsAtMostFourThirdsOfAPayload) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

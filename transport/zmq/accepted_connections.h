@@ -1,4 +1,4 @@
-// AcceptedLinks: tells silence from a hang-up, among connections that end in
+// AcceptedConnections: tells silence from a hang-up, among connections that end in
 // their handshake.
 //
 // ZeroMQ reports both with the last error of its thread. A hang-up always sets
@@ -11,23 +11,23 @@
 // report an end, the entry stays until its descriptor is used again. One thread
 // at a time.
 //
-//   AcceptedLinks links(handshake_timeout);
-//   links.Accepted(7, now);
-//   links.HandshakeEnded(ECONNRESET);
-//   switch (links.Disconnected(7, now)) ...
+//   AcceptedConnections connections(handshake_timeout);
+//   connections.Accepted(7, now);
+//   connections.HandshakeEnded(ECONNRESET);
+//   switch (connections.Disconnected(7, now)) ...
 
-#ifndef CLUSTER_TRANSPORT_ZMQ_ACCEPTED_LINKS_H_
-#define CLUSTER_TRANSPORT_ZMQ_ACCEPTED_LINKS_H_
+#ifndef CLUSTER_TRANSPORT_ZMQ_ACCEPTED_CONNECTIONS_H_
+#define CLUSTER_TRANSPORT_ZMQ_ACCEPTED_CONNECTIONS_H_
 
 #include <chrono>
 #include <cstdint>
 #include <deque>
 #include <map>
 
-namespace cluster {
+namespace cluster::internal {
 namespace zmq_backend {
 
-class AcceptedLinks {
+class AcceptedConnections {
  public:
   using Clock = std::chrono::steady_clock;
   enum class End {
@@ -36,7 +36,7 @@ class AcceptedLinks {
     kSilent,  // the handshake took too long
   };
 
-  explicit AcceptedLinks(std::chrono::milliseconds handshake_timeout)
+  explicit AcceptedConnections(std::chrono::milliseconds handshake_timeout)
       : handshake_timeout_(handshake_timeout) {}
 
   void Accepted(std::uint32_t descriptor, Clock::time_point now) {
@@ -56,6 +56,6 @@ class AcceptedLinks {
 bool IsLoss(int error);
 
 }  // namespace zmq_backend
-}  // namespace cluster
+}  // namespace cluster::internal
 
-#endif  // CLUSTER_TRANSPORT_ZMQ_ACCEPTED_LINKS_H_
+#endif  // CLUSTER_TRANSPORT_ZMQ_ACCEPTED_CONNECTIONS_H_

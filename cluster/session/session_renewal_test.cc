@@ -1,35 +1,35 @@
-// Sessions of two links: how they begin, replays, and breaches of the protocol.
-// What becomes of what was on its way is in link_restart_test.cc.
+// Sessions of two sessions: how they begin, replays, and breaches of the protocol.
+// What becomes of what was on its way is in session_restart_test.cc.
 
 #include <functional>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "cluster/session/testing/link_pair.h"
+#include "cluster/session/testing/session_pair.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 using Strings = std::vector<std::string>;
 
-TEST(LinkSession, UpComesFirst) {
-  LinkPair pair;
+TEST(SessionRenewal, UpComesFirst) {
+  SessionPair pair;
   pair.one.Append("x");
   pair.Connect();
   EXPECT_EQ(pair.one.Events(), "up");
   EXPECT_EQ(pair.two.Events(), "up");
   EXPECT_EQ(pair.one.Stats().sessions, 1u);
-  EXPECT_EQ(pair.one.link->session(), pair.two.link->session());
+  EXPECT_EQ(pair.one.session->id(), pair.two.session->id());
 }
 
-TEST(LinkSession, ReplayedFramesChangeNothing) {
-  LinkPair pair;
+TEST(SessionRenewal, ReplayedFramesChangeNothing) {
+  SessionPair pair;
   Strings of_one;
-  pair.one.link->OnConnected(pair.now);
-  pair.two.link->OnConnected(pair.now);
+  pair.one.session->OnConnected(pair.now);
+  pair.two.session->OnConnected(pair.now);
   pair.one.Append("once");
   while (true) {  // as Exchange, with a recorder
     const Strings ones = pair.one.Speak();
@@ -40,14 +40,14 @@ TEST(LinkSession, ReplayedFramesChangeNothing) {
     of_one.insert(of_one.end(), ones.begin(), ones.end());
   }
   ASSERT_EQ(pair.two.Payloads(), Strings{"once"});
-  const std::uint64_t session = pair.two.link->session();
+  const std::uint64_t session = pair.two.session->id();
   for (int round = 0; round < 3; ++round) {
     for (const std::string& frame : of_one) pair.two.Hear(frame);
     pair.Advance(absl::Milliseconds(100));
   }
   EXPECT_EQ(pair.two.Payloads(), Strings{"once"});
-  EXPECT_EQ(pair.two.link->session(), session);
-  EXPECT_EQ(pair.one.link->session(), session);
+  EXPECT_EQ(pair.two.session->id(), session);
+  EXPECT_EQ(pair.one.session->id(), session);
   EXPECT_EQ(pair.two.Events(), "up");
   EXPECT_EQ(pair.two.Stats().Refused(RefusalReason::kDuplicate), 3u);
 
@@ -63,13 +63,13 @@ TEST(LinkSession, ReplayedFramesChangeNothing) {
   EXPECT_EQ(pair.two.Payloads(), Strings{"still"});
 }
 
-TEST(LinkSession, AnAcknowledgementOfTheUnsentBreaksTheSession) {
-  LinkPair pair;
+TEST(SessionRenewal, AnAcknowledgementOfTheUnsentBreaksTheSession) {
+  SessionPair pair;
   pair.Connect();
-  const std::uint64_t session = pair.one.link->session();
+  const std::uint64_t session = pair.one.session->id();
   pair.one.Append("x");
   pair.one.Speak();  // on its way
-  pair.two.link->Tick(pair.now += absl::Seconds(1));
+  pair.two.session->Tick(pair.now += absl::Seconds(1));
   const Strings frames = pair.two.Speak();
   ASSERT_FALSE(frames.empty());
   pair.one.Hear(Forged(
@@ -78,16 +78,16 @@ TEST(LinkSession, AnAcknowledgementOfTheUnsentBreaksTheSession) {
   EXPECT_EQ(pair.one.Events(), "up down");
   pair.Advance(absl::Milliseconds(200));
   EXPECT_EQ(pair.one.Events(), "up down restarted up");
-  EXPECT_NE(pair.one.link->session(), session);
-  EXPECT_EQ(pair.one.link->session(), pair.two.link->session());
+  EXPECT_NE(pair.one.session->id(), session);
+  EXPECT_EQ(pair.one.session->id(), pair.two.session->id());
   EXPECT_EQ(pair.one.Stats().Dropped(DropReason::kPeerRestart), 1u);
   EXPECT_TRUE(AddsUp(pair.one.Stats()));
 }
 
-TEST(LinkSession, AnImpossibleAcknowledgementOfAnotherSessionBreaksNothing) {
-  LinkPair pair;
+TEST(SessionRenewal, AnImpossibleAcknowledgementOfAnotherSessionBreaksNothing) {
+  SessionPair pair;
   pair.Connect();
-  pair.two.link->Tick(pair.now += absl::Seconds(1));
+  pair.two.session->Tick(pair.now += absl::Seconds(1));
   const Strings frames = pair.two.Speak();
   ASSERT_FALSE(frames.empty());
   pair.one.Hear(Forged(frames[0], [](FrameHeader* header) {
@@ -100,7 +100,7 @@ TEST(LinkSession, AnImpossibleAcknowledgementOfAnotherSessionBreaksNothing) {
 
 // Frames of a sender that knows no window, until the receiver has had enough.
 // Behind the first one come whole records, or parts of one large record.
-void ExceedTheWindow(LinkPair* pair, bool in_parts) {
+void ExceedTheWindow(SessionPair* pair, bool in_parts) {
   const std::string body(1000, 'x');
   std::uint64_t sequence = 0;
   while (pair->two.Stats().Refused(RefusalReason::kOverrun) == 0) {
@@ -111,7 +111,7 @@ void ExceedTheWindow(LinkPair* pair, bool in_parts) {
     header.codec = 1;
     header.sender_id = 1;
     header.destination_id = 2;
-    header.session = pair->two.link->session();
+    header.session = pair->two.session->id();
     header.sequence = ++sequence;
     header.records = 1;
     if (in_parts && sequence > 1) {
@@ -119,30 +119,30 @@ void ExceedTheWindow(LinkPair* pair, bool in_parts) {
       header.chunk = sequence == 2 ? ChunkState::kFirst : ChunkState::kMiddle;
       header.chunk_total_bytes = pair->two.config.payload_bytes_max;
     }
-    pair->two.link->OnFrame(header, MakeSlice(body), pair->now);
+    pair->two.session->OnFrame(header, MakeSlice(body), pair->now);
   }
   EXPECT_LE((sequence - 1) * FrameCharge(body.size()),
             pair->two.config.window_bytes);
   EXPECT_EQ(pair->two.Events(), "up down");
-  EXPECT_EQ(pair->two.link->session(), 0u);
+  EXPECT_EQ(pair->two.session->id(), 0u);
 }
 
-TEST(LinkSession, ASenderThatExceedsTheWindowLosesItsSession) {
-  LinkPair pair;
+TEST(SessionRenewal, ASenderThatExceedsTheWindowLosesItsSession) {
+  SessionPair pair;
   pair.two.consumes = false;
   pair.Connect();
   ExceedTheWindow(&pair, /*in_parts=*/false);
 }
 
-TEST(LinkSession, ASenderThatExceedsTheWindowByPartsLosesItsSession) {
-  LinkPair pair;
+TEST(SessionRenewal, ASenderThatExceedsTheWindowByPartsLosesItsSession) {
+  SessionPair pair;
   pair.two.consumes = false;
   pair.Connect();
   ExceedTheWindow(&pair, /*in_parts=*/true);
 }
 
-TEST(LinkSession, FramesForOthersAreRefused) {
-  LinkPair pair;
+TEST(SessionRenewal, FramesForOthersAreRefused) {
+  SessionPair pair;
   pair.Connect();
   pair.one.Append("x");
   const Strings frames = pair.one.Speak();
@@ -155,8 +155,9 @@ TEST(LinkSession, FramesForOthersAreRefused) {
 }
 
 // Both sides refuse each other, and each learns both of it.
-void ExpectRefused(LinkEnd* end, RefusalReason reason, const std::string& why) {
-  EXPECT_FALSE(end->link->up());
+void ExpectRefused(SessionEnd* end, RefusalReason reason,
+                   const std::string& why) {
+  EXPECT_FALSE(end->session->up());
   EXPECT_GT(end->Stats().Refused(reason), 0u);
   const std::string refuses =
       absl::StrCat("server ", end->config.peer_id, " refuses this server: ");
@@ -172,8 +173,8 @@ void ExpectRefused(LinkEnd* end, RefusalReason reason, const std::string& why) {
                         testing::HasSubstr(RefusalReasonName(reason)))));
 }
 
-TEST(LinkSession, OtherClustersAreRefusedAndKnowIt) {
-  LinkPair pair;
+TEST(SessionRenewal, OtherClustersAreRefusedAndKnowIt) {
+  SessionPair pair;
   pair.two.config.cluster = "an\nother";
   pair.two.Restart(2002);
   pair.Connect();
@@ -186,8 +187,8 @@ TEST(LinkSession, OtherClustersAreRefusedAndKnowIt) {
                 "\"test\"");
 }
 
-TEST(LinkSession, ServersWithoutACommonVersionRefuseEachOtherAndKnowIt) {
-  LinkPair pair;
+TEST(SessionRenewal, ServersWithoutACommonVersionRefuseEachOtherAndKnowIt) {
+  SessionPair pair;
   pair.two.config.versions = {3, 5};
   pair.two.Restart(2002);
   pair.Connect();
@@ -199,8 +200,8 @@ TEST(LinkSession, ServersWithoutACommonVersionRefuseEachOtherAndKnowIt) {
   EXPECT_THAT(pair.one.Stats().last_trouble, testing::HasSubstr("3 to 5"));
 }
 
-TEST(LinkSession, AServerThatSpeaksMoreIsSpokenToInTheCommonVersion) {
-  LinkPair pair;
+TEST(SessionRenewal, AServerThatSpeaksMoreIsSpokenToInTheCommonVersion) {
+  SessionPair pair;
   pair.two.config.versions = {2, 9};
   pair.two.Restart(2002);
   pair.Connect();
@@ -215,19 +216,19 @@ TEST(LinkSession, AServerThatSpeaksMoreIsSpokenToInTheCommonVersion) {
   EXPECT_EQ(pair.two.Payloads(), Strings{"old to new"});
 }
 
-TEST(LinkSession, AFrameOfAnotherVersionThanItsSessionsIsRefused) {
-  LinkPair pair;
+TEST(SessionRenewal, AFrameOfAnotherVersionThanItsSessionsIsRefused) {
+  SessionPair pair;
   pair.Connect();
   FrameHeader header;
   header.version = 3;
   header.sender_id = 1;
   header.destination_id = 2;
-  header.session = pair.two.link->session();
+  header.session = pair.two.session->id();
   header.received_through = 1000;  // of the unsent, if anybody believed it
-  pair.two.link->OnFrame(header, Slice(), pair.now);
+  pair.two.session->OnFrame(header, Slice(), pair.now);
   EXPECT_EQ(pair.two.Stats().Refused(RefusalReason::kVersion), 1u);
   EXPECT_EQ(pair.two.Events(), "up");
-  EXPECT_EQ(pair.two.link->session(), header.session);
+  EXPECT_EQ(pair.two.session->id(), header.session);
 }
 
 int Refusals(const Strings& frames) {
@@ -239,9 +240,9 @@ int Refusals(const Strings& frames) {
 
 // Version 1 is answered too; its frames have nothing but their header in common
 // with ours.
-TEST(LinkSession, AVersionOfBeforeIsRefusedAndNotMoreOftenThanTheInterval) {
-  LinkPair pair;
-  pair.one.link->OnConnected(pair.now);
+TEST(SessionRenewal, AVersionOfBeforeIsRefusedAndNotMoreOftenThanTheInterval) {
+  SessionPair pair;
+  pair.one.session->OnConnected(pair.now);
   FrameHeader header;
   header.version = 1;
   header.kind = FrameKind::kHello;
@@ -249,7 +250,7 @@ TEST(LinkSession, AVersionOfBeforeIsRefusedAndNotMoreOftenThanTheInterval) {
   header.destination_id = 1;
   int refusals = 0;
   for (int i = 0; i < 1000; ++i) {
-    pair.one.link->OnForeignVersion(header, pair.now);
+    pair.one.session->OnForeignVersion(header, pair.now);
     refusals += Refusals(pair.one.Speak());
     pair.now += absl::Milliseconds(10);
   }
@@ -261,13 +262,13 @@ TEST(LinkSession, AVersionOfBeforeIsRefusedAndNotMoreOftenThanTheInterval) {
   // One that is for somebody else is not.
   header.destination_id = 3;
   pair.now += kRefusalInterval;
-  pair.one.link->OnForeignVersion(header, pair.now);
+  pair.one.session->OnForeignVersion(header, pair.now);
   EXPECT_EQ(Refusals(pair.one.Speak()), 0);
 }
 
 // Only whoever heard our hello can refuse it.
-TEST(LinkSession, ARefusalThatEchoesNothingSaysNothing) {
-  LinkPair pair;
+TEST(SessionRenewal, ARefusalThatEchoesNothingSaysNothing) {
+  SessionPair pair;
   pair.Connect();
   FrameHeader header;
   header.kind = FrameKind::kRefusal;
@@ -277,9 +278,10 @@ TEST(LinkSession, ARefusalThatEchoesNothingSaysNothing) {
   refusal.text = "go away";
   for (const std::uint64_t nonce : {0, 12345}) {
     refusal.echo_nonce = nonce;
-    pair.one.link->OnFrame(header, MakeSlice(EncodeRefusal(refusal)), pair.now);
+    pair.one.session->OnFrame(header, MakeSlice(EncodeRefusal(refusal)),
+                              pair.now);
   }
-  pair.one.link->OnFrame(header, MakeSlice("no entry"), pair.now);
+  pair.one.session->OnFrame(header, MakeSlice("no entry"), pair.now);
   EXPECT_EQ(pair.one.Events(), "up");
   EXPECT_EQ(pair.one.Stats().last_trouble, "a refusal that does not parse");
   EXPECT_EQ(pair.one.Stats().Refused(RefusalReason::kUnknownSession), 2u);
@@ -287,9 +289,9 @@ TEST(LinkSession, ARefusalThatEchoesNothingSaysNothing) {
 }
 
 // The first hello that `end` says; its body is then `change`d.
-std::string FirstHello(LinkPair* pair, LinkEnd* end,
+std::string FirstHello(SessionPair* pair, SessionEnd* end,
                        const std::function<std::string(std::string)>& change) {
-  end->link->OnConnected(pair->now);
+  end->session->OnConnected(pair->now);
   const std::string frame = end->Speak().at(0);
   FrameHeader header = HeaderOf(frame);
   const std::string body = change(frame.substr(kFrameHeaderBytes));
@@ -300,20 +302,20 @@ std::string FirstHello(LinkPair* pair, LinkEnd* end,
   return changed + body;
 }
 
-TEST(LinkSession, AHelloWithEntriesOfALaterVersionIsHeard) {
-  LinkPair pair;
-  pair.two.link->OnConnected(pair.now);
+TEST(SessionRenewal, AHelloWithEntriesOfALaterVersionIsHeard) {
+  SessionPair pair;
+  pair.two.session->OnConnected(pair.now);
   pair.two.Hear(FirstHello(&pair, &pair.one, [](std::string body) {
     return std::string("\x63\0\3\0new", 7) + body;
   }));
   EXPECT_EQ(pair.two.Stats().Refused(RefusalReason::kMalformed), 0u);
   pair.Exchange();
-  EXPECT_TRUE(pair.two.link->up());
+  EXPECT_TRUE(pair.two.session->up());
 }
 
-TEST(LinkSession, AHelloCutShortOrDoubledIsRefused) {
+TEST(SessionRenewal, AHelloCutShortOrDoubledIsRefused) {
   for (const bool doubled : {false, true}) {
-    LinkPair pair;
+    SessionPair pair;
     pair.two.Hear(FirstHello(&pair, &pair.one, [doubled](std::string body) {
       return doubled ? body + body : body.substr(0, body.size() - 1);
     }));
@@ -323,8 +325,8 @@ TEST(LinkSession, AHelloCutShortOrDoubledIsRefused) {
 }
 
 // What it says it takes is not what is sent to it.
-TEST(LinkSession, APeerCannotMakeTheWindowLarger) {
-  LinkPair pair;
+TEST(SessionRenewal, APeerCannotMakeTheWindowLarger) {
+  SessionPair pair;
   pair.two.config.window_bytes = std::size_t{1} << 40;
   pair.two.Restart(2002);
   pair.two.consumes = false;
@@ -337,22 +339,23 @@ TEST(LinkSession, APeerCannotMakeTheWindowLarger) {
   EXPECT_GT(pair.one.Stats().queued, 0u);
 }
 
-TEST(LinkSession, RecordsThatMakeNoSenseCostTheSession) {
-  LinkPair pair;
+TEST(SessionRenewal, RecordsThatMakeNoSenseCostTheSession) {
+  SessionPair pair;
   pair.Connect();
-  const std::uint64_t session = pair.two.link->session();
-  pair.two.link->RejectRecords(session ^ 1, RefusalReason::kBadRecord,
-                               "of an earlier session");
-  EXPECT_EQ(pair.two.link->session(), session);
-  pair.two.link->RejectRecords(session, RefusalReason::kBadRecord, "nonsense");
-  EXPECT_EQ(pair.two.link->session(), 0u);
+  const std::uint64_t session = pair.two.session->id();
+  pair.two.session->RejectRecords(session ^ 1, RefusalReason::kBadRecord,
+                                  "of an earlier session");
+  EXPECT_EQ(pair.two.session->id(), session);
+  pair.two.session->RejectRecords(session, RefusalReason::kBadRecord,
+                                  "nonsense");
+  EXPECT_EQ(pair.two.session->id(), 0u);
   pair.Advance(absl::Milliseconds(200));
   EXPECT_EQ(pair.two.Events(), "up down restarted up");
   EXPECT_EQ(pair.two.Stats().Refused(RefusalReason::kBadRecord), 2u);
 }
 
-TEST(LinkSession, ChunksAmidAnotherRecordCostTheSession) {
-  LinkPair pair([](LinkConfig* config) {
+TEST(SessionRenewal, ChunksAmidAnotherRecordCostTheSession) {
+  SessionPair pair([](SessionConfig* config) {
     config->window_bytes = config->inflight_bytes = 64 << 10;
   });
   pair.Connect();
@@ -370,19 +373,19 @@ TEST(LinkSession, ChunksAmidAnotherRecordCostTheSession) {
 }
 
 // What is consumed of an old session says nothing about the new one.
-TEST(LinkSession, ConsumedOfAnEarlierSessionIsIgnored) {
-  LinkPair pair;
+TEST(SessionRenewal, ConsumedOfAnEarlierSessionIsIgnored) {
+  SessionPair pair;
   pair.Connect();
   pair.two.consumes = false;
   pair.one.Append("old");
   pair.Exchange();
   ASSERT_EQ(pair.two.Pending(), 1);
-  const std::uint64_t old = pair.two.link->session();
+  const std::uint64_t old = pair.two.session->id();
   pair.Reborn(&pair.one, 1002);
   pair.one.Append("new");
   pair.Exchange();
   ASSERT_EQ(pair.two.Pending(), 2);
-  pair.two.link->Consumed(old, 1);
+  pair.two.session->Consumed(old, 1);
   pair.Advance(absl::Milliseconds(100));
   EXPECT_EQ(pair.one.Stats().acknowledged, 0u);
   pair.two.Consume();
@@ -391,4 +394,4 @@ TEST(LinkSession, ConsumedOfAnEarlierSessionIsIgnored) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -1,35 +1,35 @@
-// The sessions of Link: how one begins, is taken back, and what becomes of what
+// The sessions of Session: how one begins, is taken back, and what becomes of what
 // was in flight.
 
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "cluster/session/link.h"
+#include "cluster/session/session.h"
 
-namespace cluster {
+namespace cluster::internal {
 
-void Link::Event(PeerEvent::Type type, std::string reason) {
+void Session::Event(PeerEvent::Type type, std::string reason) {
   PeerEvent event;
   event.type = type;
   event.peer = config_.peer_id;
   event.reason = std::move(reason);
-  sink_->OnLinkEvent(std::move(event));
+  sink_->OnSessionEvent(std::move(event));
 }
 
-void Link::SetUp(std::string reason) {
+void Session::SetUp(std::string reason) {
   if (up_) return;
   Event(PeerEvent::kUp, std::move(reason));
   up_ = true;
 }
 
-void Link::SetDown(std::string reason) {
+void Session::SetDown(std::string reason) {
   if (!up_) return;
   Event(PeerEvent::kDown, reason);
   up_ = false;
   stats_.last_trouble = std::move(reason);
 }
 
-void Link::BeginSession(HelloResult how) {
+void Session::BeginSession(HelloResult how) {
   std::vector<SendWindow::Sent> unconsumed = window_.Reset();
   queue_->SetPeerLimits(handshake_.peer().payload_bytes_max,
                         handshake_.features());
@@ -77,11 +77,11 @@ void Link::BeginSession(HelloResult how) {
   queue_->SetTransmitted(0);  // what is put back kept its memory
   AskAgain();
   SetDown("a new session begins");
-  sink_->OnLinkEvent(std::move(event));
+  sink_->OnSessionEvent(std::move(event));
   SetUp("new session");
 }
 
-std::uint64_t Link::Requeue(std::vector<SendWindow::Sent> unconsumed) {
+std::uint64_t Session::Requeue(std::vector<SendWindow::Sent> unconsumed) {
   std::uint64_t envelopes = 0;
   for (auto sent = unconsumed.rbegin(); sent != unconsumed.rend(); ++sent) {
     envelopes += sent->envelopes;
@@ -90,7 +90,7 @@ std::uint64_t Link::Requeue(std::vector<SendWindow::Sent> unconsumed) {
   return envelopes;
 }
 
-void Link::BreakSession(RefusalReason refusal, absl::string_view reason) {
+void Session::BreakSession(RefusalReason refusal, absl::string_view reason) {
   Refuse(refusal, reason);
   SetDown(std::string(reason));
   handshake_.Break();
@@ -99,8 +99,8 @@ void Link::BreakSession(RefusalReason refusal, absl::string_view reason) {
   ResetReceiving();
 }
 
-void Link::RejectRecords(std::uint64_t session, RefusalReason reason,
-                         absl::string_view text) {
+void Session::RejectRecords(std::uint64_t session, RefusalReason reason,
+                            absl::string_view text) {
   if (handshake_.established() && session == handshake_.session()) {
     BreakSession(reason, text);
   } else {
@@ -108,4 +108,4 @@ void Link::RejectRecords(std::uint64_t session, RefusalReason reason,
   }
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

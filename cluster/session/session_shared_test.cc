@@ -1,13 +1,13 @@
-// What several links send of the same bytes.
+// What several sessions send of the same bytes.
 
 #include <string>
 #include <vector>
 
 #include "cluster/session/large_record.h"
-#include "cluster/session/testing/link_pair.h"
+#include "cluster/session/testing/session_pair.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 using Strings = std::vector<std::string>;
@@ -26,7 +26,7 @@ struct Shared {
   Batch batch;
   EncodeState encode;
 
-  Shared(const LinkConfig& config, const Strings& payloads) {
+  Shared(const SessionConfig& config, const Strings& payloads) {
     batch = NewBatch(config.buffers.get(), Lane::kNormal, config.frame_bytes);
     batch.shared = true;
     for (const std::string& payload : payloads) {
@@ -40,7 +40,7 @@ struct Shared {
 };
 
 // Both ends one have the same id, as two peers of one server do.
-class LinkShared : public testing::Test {
+class SessionShared : public testing::Test {
  protected:
   void SetUp() override {
     left_.Connect();
@@ -48,7 +48,7 @@ class LinkShared : public testing::Test {
   }
 
   void AppendToBoth(const Shared& shared) {
-    for (LinkPair* pair : {&left_, &right_})
+    for (SessionPair* pair : {&left_, &right_})
       pair->one.queue->AppendShared(shared.batch, shared.encode);
   }
   // The frames of both leave before any arrives.
@@ -63,16 +63,16 @@ class LinkShared : public testing::Test {
   void ExpectBothHave(const Strings& payloads) {
     EXPECT_EQ(left_.two.Payloads(), payloads);
     EXPECT_EQ(right_.two.Payloads(), payloads);
-    EXPECT_TRUE(left_.one.link->Drained());
-    EXPECT_TRUE(right_.one.link->Drained());
+    EXPECT_TRUE(left_.one.session->Drained());
+    EXPECT_TRUE(right_.one.session->Drained());
     EXPECT_TRUE(AddsUp(left_.one.Stats()));
   }
 
-  LinkPair left_;
-  LinkPair right_;
+  SessionPair left_;
+  SessionPair right_;
 };
 
-TEST_F(LinkShared, ABatchArrivesOnEach) {
+TEST_F(SessionShared, ABatchArrivesOnEach) {
   const std::string long_text(600, 'x');
   // So that sequence numbers and sessions are not the same in both.
   ASSERT_EQ(left_.one.Append("before"), SendOutcome::kAccepted);
@@ -85,13 +85,13 @@ TEST_F(LinkShared, ABatchArrivesOnEach) {
   ExpectBothHave({"a", long_text});
 }
 
-TEST_F(LinkShared, AFewRecordsJoinWhatWaitsAlready) {
-  for (LinkPair* pair : {&left_, &right_}) {
+TEST_F(SessionShared, AFewRecordsJoinWhatWaitsAlready) {
+  for (SessionPair* pair : {&left_, &right_}) {
     for (const char* text : {"1", "2", "3"})
       ASSERT_EQ(pair->one.Append(text), SendOutcome::kAccepted);
   }
   AppendToBoth(Shared(left_.one.config, {"a", "b"}));
-  for (LinkPair* pair : {&left_, &right_})
+  for (SessionPair* pair : {&left_, &right_})
     ASSERT_EQ(pair->one.Append("4"), SendOutcome::kAccepted);
   EXPECT_EQ(left_.one.Speak(1).size(), 1u);  // and is lost
   ExchangeBoth();
@@ -102,7 +102,7 @@ TEST_F(LinkShared, AFewRecordsJoinWhatWaitsAlready) {
   EXPECT_EQ(right_.two.taken.back().message_id.sequence, 4u);
 }
 
-TEST_F(LinkShared, WhatIsLostIsSentAgain) {
+TEST_F(SessionShared, WhatIsLostIsSentAgain) {
   const std::string long_text(600, 'x');
   AppendToBoth(Shared(left_.one.config, {"a", long_text}));
   EXPECT_FALSE(left_.one.Speak().empty());  // lost, on one of them
@@ -113,14 +113,14 @@ TEST_F(LinkShared, WhatIsLostIsSentAgain) {
   EXPECT_GE(left_.one.Stats().frames_retransmitted, 1u);
 }
 
-TEST_F(LinkShared, APeerThatRestartsGetsItAnew) {
+TEST_F(SessionShared, APeerThatRestartsGetsItAnew) {
   const std::string long_text(600, 'x');
   left_.two.consumes = right_.two.consumes = false;
   AppendToBoth(Shared(left_.one.config, {"a", long_text}));
   ExchangeBoth();
   left_.two.Restart(7777);
   left_.two.consumes = true;
-  left_.two.link->OnConnected(left_.now);
+  left_.two.session->OnConnected(left_.now);
   right_.two.consumes = true;
   right_.two.Consume();
   left_.Advance(absl::Seconds(5));
@@ -128,8 +128,8 @@ TEST_F(LinkShared, APeerThatRestartsGetsItAnew) {
   ExpectBothHave({"a", long_text});
 }
 
-// Its chunks have room for a header each, and no link may use it.
-TEST_F(LinkShared, ALargeRecordArrivesOnEach) {
+// Its chunks have room for a header each, and no session may use it.
+TEST_F(SessionShared, ALargeRecordArrivesOnEach) {
   std::string large(100 << 10, '\0');
   for (std::size_t i = 0; i < large.size(); ++i)
     large[i] = static_cast<char>(i * 7 + i / 256);
@@ -137,7 +137,7 @@ TEST_F(LinkShared, ALargeRecordArrivesOnEach) {
   left_.Advance(absl::Seconds(1));
   left_.two.taken.clear();
   absl::optional<Batch> batch;
-  for (LinkPair* pair : {&left_, &right_}) {
+  for (SessionPair* pair : {&left_, &right_}) {
     ASSERT_EQ(pair->one.queue->AppendLarge(2, ForAll(large), &batch).outcome,
               SendOutcome::kAccepted);
   }
@@ -148,8 +148,8 @@ TEST_F(LinkShared, ALargeRecordArrivesOnEach) {
   ExpectBothHave({large});
 }
 
-TEST_F(LinkShared, GathersWhileItWouldOnlyWait) {
-  const LinkConfig& config = left_.one.config;
+TEST_F(SessionShared, GathersWhileItWouldOnlyWait) {
+  const SessionConfig& config = left_.one.config;
   SendQueue* const queue = left_.one.queue.get();
   EXPECT_FALSE(queue->Gathers(1));  // it would leave
   for (const char* text : {"1", "2", "3", "4"})
@@ -163,9 +163,9 @@ TEST_F(LinkShared, GathersWhileItWouldOnlyWait) {
   EXPECT_FALSE(queue->Gathers(config.frame_bytes));
 }
 
-TEST(LinkSharedWithout, AnyGatherForWhoTakesOnlySmallPayloads) {
-  LinkPair pair;
-  LinkConfig modest = pair.two.config;
+TEST(SessionSharedWithout, AnyGatherForWhoTakesOnlySmallPayloads) {
+  SessionPair pair;
+  SessionConfig modest = pair.two.config;
   modest.payload_bytes_max = 100;
   pair.two.config = modest;
   pair.two.Restart(7777);
@@ -178,4 +178,4 @@ TEST(LinkSharedWithout, AnyGatherForWhoTakesOnlySmallPayloads) {
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

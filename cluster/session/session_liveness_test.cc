@@ -1,19 +1,19 @@
-// What links do when frames are lost, peers fall silent or connections push
+// What sessions do when frames are lost, peers fall silent or connections push
 // back.
 
 #include <string>
 #include <vector>
 
-#include "cluster/session/testing/link_pair.h"
+#include "cluster/session/testing/session_pair.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 using Strings = std::vector<std::string>;
 
-TEST(LinkLiveness, HeartbeatsKeepAnIdleLinkUp) {
-  LinkPair pair;
+TEST(SessionLiveness, HeartbeatsKeepAnIdleSessionUp) {
+  SessionPair pair;
   pair.Connect();
   const std::uint64_t before = pair.two.frames_heard;
   pair.Advance(absl::Seconds(10));
@@ -26,14 +26,14 @@ TEST(LinkLiveness, HeartbeatsKeepAnIdleLinkUp) {
 
 // What was overtaken, or kept by somebody and said again, is not how things are
 // now.
-TEST(LinkLiveness, AnOldFrameOfTheSessionSaysNothingOfTheLink) {
-  LinkPair pair(
-      [](LinkConfig* config) { config->peer_timeout = absl::Seconds(10); });
+TEST(SessionLiveness, AnOldFrameOfTheSessionSaysNothingOfThePeer) {
+  SessionPair pair(
+      [](SessionConfig* config) { config->peer_timeout = absl::Seconds(10); });
   pair.Connect();
   pair.one.Append("a");
   pair.one.Speak();  // in flight, and lost
   const auto heartbeat = [&] {
-    pair.two.link->Tick(pair.now += absl::Milliseconds(500));
+    pair.two.session->Tick(pair.now += absl::Milliseconds(500));
     return pair.two.Speak().at(0);
   };
   const std::string doubts = Forged(heartbeat(), [](FrameHeader* header) {
@@ -52,12 +52,12 @@ TEST(LinkLiveness, AnOldFrameOfTheSessionSaysNothingOfTheLink) {
   // Nor does it keep a silent peer alive.
   pair.now += pair.one.config.peer_timeout;
   pair.one.Hear(doubts);
-  pair.one.link->Tick(pair.now += absl::Milliseconds(1));
+  pair.one.session->Tick(pair.now += absl::Milliseconds(1));
   EXPECT_EQ(pair.one.Events(), "up down");
 }
 
-TEST(LinkLiveness, SilenceForTheTimeoutIsDown) {
-  LinkPair pair;
+TEST(SessionLiveness, SilenceForTheTimeoutIsDown) {
+  SessionPair pair;
   pair.Connect();
   pair.two_is_heard = false;
   pair.Advance(pair.one.config.peer_timeout - absl::Milliseconds(500));
@@ -75,8 +75,8 @@ TEST(LinkLiveness, SilenceForTheTimeoutIsDown) {
 
 // One direction dies: both sides see it, and neither flaps for as long as it
 // lasts, though what is unacknowledged is asked after.
-TEST(LinkLiveness, OneWayDeafnessIsDownOnBothSides) {
-  LinkPair pair;
+TEST(SessionLiveness, OneWayDeafnessIsDownOnBothSides) {
+  SessionPair pair;
   pair.Connect();
   pair.two_is_heard = false;
   pair.one.Append("never acknowledged");
@@ -93,26 +93,26 @@ TEST(LinkLiveness, OneWayDeafnessIsDownOnBothSides) {
 
 // The side that is not heard is told as soon as the other knows, and not
 // before: it dials anew, and may be heard again at once.
-TEST(LinkLiveness, OneWayDeafnessIsDownOnBothSidesBeforeItIsRepaired) {
-  LinkPair pair;
+TEST(SessionLiveness, OneWayDeafnessIsDownOnBothSidesBeforeItIsRepaired) {
+  SessionPair pair;
   pair.Connect();
   pair.two_is_heard = false;
   const absl::Time latest = pair.now + 2 * pair.one.config.peer_timeout;
-  while (pair.one.link->up() && pair.two.link->up() && pair.now < latest)
+  while (pair.one.session->up() && pair.two.session->up() && pair.now < latest)
     pair.Advance(absl::Milliseconds(10));
   EXPECT_EQ(pair.one.Events(), "up down");
   EXPECT_EQ(pair.two.Events(), "up down");
   pair.two_is_heard = true;
-  pair.two.link->OnConnected(pair.now);
+  pair.two.session->OnConnected(pair.now);
   pair.Exchange();  // no time passes
   EXPECT_EQ(pair.one.Events(), "up down up");
   EXPECT_EQ(pair.two.Events(), "up down up");
 }
 
-TEST(LinkLiveness, AGoodbyeIsDownAtOnce) {
-  LinkPair pair;
+TEST(SessionLiveness, AGoodbyeIsDownAtOnce) {
+  SessionPair pair;
   pair.Connect();
-  pair.one.link->SayGoodbye(GoodbyeReason::kStopped);
+  pair.one.session->SayGoodbye(GoodbyeReason::kStopped);
   pair.Exchange();
   EXPECT_EQ(pair.two.Events(), "up down");
   EXPECT_EQ(pair.two.events[1].reason, "it stopped");
@@ -122,19 +122,19 @@ TEST(LinkLiveness, AGoodbyeIsDownAtOnce) {
   EXPECT_TRUE(pair.two.taken.empty());
 }
 
-TEST(LinkLiveness, AGoodbyeTellsWhy) {
+TEST(SessionLiveness, AGoodbyeTellsWhy) {
   const auto told = [](const std::string& body) {
-    LinkPair pair;
+    SessionPair pair;
     pair.Connect();
     FrameHeader header;
     header.kind = FrameKind::kGoodbye;
     header.version = 77;  // its form is that of every version
     header.sender_id = 1;
     header.destination_id = 2;
-    header.session = pair.two.link->session();
+    header.session = pair.two.session->id();
     header.stamp = 1000;
-    pair.two.link->OnFrame(header, MakeSlice(body), pair.now);
-    return pair.two.link->up() ? "up" : pair.two.events.back().reason;
+    pair.two.session->OnFrame(header, MakeSlice(body), pair.now);
+    return pair.two.session->up() ? "up" : pair.two.events.back().reason;
   };
   EXPECT_EQ(told(EncodeGoodbye({GoodbyeReason::kStopped, "x"})), "it stopped");
   EXPECT_EQ(told(EncodeGoodbye({GoodbyeReason::kRemovedYou, "x"})),
@@ -145,10 +145,10 @@ TEST(LinkLiveness, AGoodbyeTellsWhy) {
   EXPECT_EQ(told("no entry"), "up");
 }
 
-TEST(LinkLiveness, ARemovalIsToldInTheGoodbye) {
-  LinkPair pair;
+TEST(SessionLiveness, ARemovalIsToldInTheGoodbye) {
+  SessionPair pair;
   pair.Connect();
-  pair.one.link->SayGoodbye(GoodbyeReason::kRemovedYou);
+  pair.one.session->SayGoodbye(GoodbyeReason::kRemovedYou);
   pair.Exchange();
   EXPECT_EQ(pair.two.events.back().reason, "it removed this server");
 }
@@ -156,7 +156,7 @@ TEST(LinkLiveness, ARemovalIsToldInTheGoodbye) {
 // Control frames of two that say kGap, with what it has received.
 class GapAsker {
  public:
-  explicit GapAsker(LinkPair* pair) : pair_(pair) {}
+  explicit GapAsker(SessionPair* pair) : pair_(pair) {}
 
   // How many frames it draws.
   int Ask(std::uint64_t received_through = 0) {
@@ -164,32 +164,32 @@ class GapAsker {
     header.flags = kGap | kHearsYou;
     header.sender_id = 2;
     header.destination_id = 1;
-    header.session = pair_->one.link->session();
+    header.session = pair_->one.session->id();
     header.received_through = received_through;
     header.stamp = ++stamp_;
-    pair_->one.link->OnFrame(header, Slice(), pair_->now);
-    pair_->one.link->Tick(pair_->now);
+    pair_->one.session->OnFrame(header, Slice(), pair_->now);
+    pair_->one.session->Tick(pair_->now);
     return static_cast<int>(pair_->one.Speak().size());
   }
 
  private:
-  LinkPair* const pair_;
+  SessionPair* const pair_;
   std::uint32_t stamp_ = 1000;
 };
 
 // Puts 28 frames on their way, each with one envelope.
-void FillTheWire(LinkPair* pair) {
+void FillTheWire(SessionPair* pair) {
   for (int i = 0; i < 28; ++i)
     ASSERT_EQ(pair->one.Append(std::string(600, 'x')), SendOutcome::kAccepted);
   ASSERT_EQ(pair->one.Speak().size(), 28u);
 }
 
-void LargeFlight(LinkConfig* config) {
+void LargeFlight(SessionConfig* config) {
   config->inflight_bytes = config->window_bytes = 128 << 10;
 }
 
-TEST(LinkLiveness, GapsThatLeadNowhereDrawLessAndLess) {
-  LinkPair pair(LargeFlight);
+TEST(SessionLiveness, GapsThatLeadNowhereDrawLessAndLess) {
+  SessionPair pair(LargeFlight);
   pair.Connect();
   FillTheWire(&pair);
   GapAsker asker(&pair);
@@ -205,8 +205,8 @@ TEST(LinkLiveness, GapsThatLeadNowhereDrawLessAndLess) {
   EXPECT_EQ(pair.one.Events(), "up");
 }
 
-TEST(LinkLiveness, AGapBehindProgressIsAnsweredAtOnce) {
-  LinkPair pair(LargeFlight);
+TEST(SessionLiveness, AGapBehindProgressIsAnsweredAtOnce) {
+  SessionPair pair(LargeFlight);
   pair.Connect();
   FillTheWire(&pair);
   GapAsker asker(&pair);
@@ -216,18 +216,18 @@ TEST(LinkLiveness, AGapBehindProgressIsAnsweredAtOnce) {
 
 // What was sent again is lost too: one frame tells whether there is a way, and
 // the others follow it. The question is answered though it is not repeated.
-TEST(LinkLiveness, AGapThatIsShownAgainIsAnsweredWithOneFrameLater) {
-  LinkPair pair(LargeFlight);
+TEST(SessionLiveness, AGapThatIsShownAgainIsAnsweredWithOneFrameLater) {
+  SessionPair pair(LargeFlight);
   pair.Connect();
   FillTheWire(&pair);
   GapAsker asker(&pair);
   EXPECT_EQ(asker.Ask(), 28);
   EXPECT_EQ(asker.Ask(), 0);
   pair.now += kGapInterval - absl::Milliseconds(1);
-  pair.one.link->Tick(pair.now);
+  pair.one.session->Tick(pair.now);
   EXPECT_TRUE(pair.one.Speak().empty());
   pair.now += absl::Milliseconds(1);
-  pair.one.link->Tick(pair.now);
+  pair.one.session->Tick(pair.now);
   const Strings frames = pair.one.Speak();
   ASSERT_EQ(frames.size(), 1u);
   EXPECT_EQ(HeaderOf(frames[0]).sequence, 1u);
@@ -235,20 +235,20 @@ TEST(LinkLiveness, AGapThatIsShownAgainIsAnsweredWithOneFrameLater) {
   EXPECT_EQ(asker.Ask(/*received_through=*/1), 27);
 }
 
-TEST(LinkLiveness, ANewConnectionIsANewChance) {
-  LinkPair pair(LargeFlight);
+TEST(SessionLiveness, ANewConnectionIsANewChance) {
+  SessionPair pair(LargeFlight);
   pair.Connect();
   FillTheWire(&pair);
   GapAsker asker(&pair);
   EXPECT_EQ(asker.Ask(), 28);
   EXPECT_EQ(asker.Ask(), 0);
-  pair.one.link->OnConnected(pair.now);
+  pair.one.session->OnConnected(pair.now);
   EXPECT_EQ(pair.one.Speak().size(), 28u);
   EXPECT_EQ(asker.Ask(), 28);
 }
 
-TEST(LinkLiveness, LostFramesAreSentAgainInOrder) {
-  LinkPair pair;
+TEST(SessionLiveness, LostFramesAreSentAgainInOrder) {
+  SessionPair pair;
   pair.Connect();
   Strings sent;
   for (int i = 0; i < 50; ++i) {
@@ -261,12 +261,12 @@ TEST(LinkLiveness, LostFramesAreSentAgainInOrder) {
   pair.Advance(absl::Seconds(5));
   EXPECT_EQ(pair.two.Payloads(), sent);
   EXPECT_GT(pair.one.Stats().frames_retransmitted, 0u);
-  EXPECT_TRUE(pair.one.link->Drained());
+  EXPECT_TRUE(pair.one.session->Drained());
 }
 
 // A gap is told, so the sender need not wait for its timer.
-TEST(LinkLiveness, AGapIsRepairedWithoutTheTimer) {
-  LinkPair pair;
+TEST(SessionLiveness, AGapIsRepairedWithoutTheTimer) {
+  SessionPair pair;
   pair.Connect();
   pair.one.Append("lost");
   ASSERT_EQ(pair.one.Speak().size(), 1u);
@@ -276,8 +276,8 @@ TEST(LinkLiveness, AGapIsRepairedWithoutTheTimer) {
   EXPECT_EQ(pair.two.Stats().Refused(RefusalReason::kGap), 1u);
 }
 
-TEST(LinkLiveness, AProbeRepairsALostTail) {
-  LinkPair pair;
+TEST(SessionLiveness, AProbeRepairsALostTail) {
+  SessionPair pair;
   pair.Connect();
   pair.one.Append("lost");
   pair.one.Speak();
@@ -287,8 +287,8 @@ TEST(LinkLiveness, AProbeRepairsALostTail) {
   EXPECT_EQ(pair.two.Payloads(), Strings{"lost"});
 }
 
-TEST(LinkLiveness, AProbeThatIsLostIsFollowedByAnother) {
-  LinkPair pair;
+TEST(SessionLiveness, AProbeThatIsLostIsFollowedByAnother) {
+  SessionPair pair;
   pair.Connect();
   pair.one_is_heard = false;
   pair.one.Append("lost");
@@ -300,8 +300,8 @@ TEST(LinkLiveness, AProbeThatIsLostIsFollowedByAnother) {
 }
 
 // Where the answer to a probe is lost too, the next one has it again.
-TEST(LinkLiveness, AnAnswerThatIsLostIsGivenAgain) {
-  LinkPair pair;
+TEST(SessionLiveness, AnAnswerThatIsLostIsGivenAgain) {
+  SessionPair pair;
   pair.Connect();
   pair.one.Append("lost");
   pair.one.Speak();
@@ -314,8 +314,8 @@ TEST(LinkLiveness, AnAnswerThatIsLostIsGivenAgain) {
 }
 
 // Late is not lost: a peer that is slow is not made slower.
-TEST(LinkLiveness, NothingIsSentAgainToAPeerThatIsOnlySlow) {
-  LinkPair pair;
+TEST(SessionLiveness, NothingIsSentAgainToAPeerThatIsOnlySlow) {
+  SessionPair pair;
   pair.Connect();
   Strings sent;
   Strings on_the_way;
@@ -323,7 +323,7 @@ TEST(LinkLiveness, NothingIsSentAgainToAPeerThatIsOnlySlow) {
     sent.push_back(std::to_string(i));
     pair.one.Append(sent.back());
     pair.now += kProbeTimeout / 2;
-    pair.one.link->Tick(pair.now);
+    pair.one.session->Tick(pair.now);
     for (const std::string& frame : pair.one.Speak())
       on_the_way.push_back(frame);
   }
@@ -332,25 +332,25 @@ TEST(LinkLiveness, NothingIsSentAgainToAPeerThatIsOnlySlow) {
   EXPECT_EQ(pair.two.Payloads(), sent);
   EXPECT_EQ(pair.one.Stats().frames_retransmitted, 0u);
   EXPECT_EQ(pair.two.Stats().Refused(RefusalReason::kDuplicate), 0u);
-  EXPECT_TRUE(pair.one.link->Drained());
+  EXPECT_TRUE(pair.one.session->Drained());
 }
 
-TEST(LinkLiveness, ANewConnectionSendsAgainWhatMayHaveGoneWithTheOldOne) {
-  LinkPair pair;
+TEST(SessionLiveness, ANewConnectionSendsAgainWhatMayHaveGoneWithTheOldOne) {
+  SessionPair pair;
   pair.Connect();
   pair.one.Append("gone");
   pair.one.Speak();
-  pair.one.link->OnDisconnected("reset");
+  pair.one.session->OnDisconnected("reset");
   EXPECT_TRUE(pair.one.Speak().empty());
-  pair.one.link->OnConnected(pair.now);
+  pair.one.session->OnConnected(pair.now);
   pair.Exchange();
   EXPECT_EQ(pair.two.Payloads(), Strings{"gone"});
   EXPECT_EQ(pair.one.Events(), "up");
   EXPECT_EQ(pair.one.Stats().sessions, 1u);
 }
 
-TEST(LinkLiveness, AFrameSentAgainTellsWhatIsSoNow) {
-  LinkPair pair;
+TEST(SessionLiveness, AFrameSentAgainTellsWhatIsSoNow) {
+  SessionPair pair;
   pair.Connect();
   pair.one.Append("x");
   const Strings first = pair.one.Speak();
@@ -360,13 +360,13 @@ TEST(LinkLiveness, AFrameSentAgainTellsWhatIsSoNow) {
   pair.two.Append("y");
   for (const std::string& frame : pair.two.Speak()) pair.one.Hear(frame);
   pair.now += absl::Seconds(1);
-  pair.one.link->Tick(pair.now);
+  pair.one.session->Tick(pair.now);
   const Strings again = pair.one.Speak();
   ASSERT_FALSE(again.empty());
   EXPECT_EQ(HeaderOf(again[0]).sequence, 1u);
   EXPECT_EQ(HeaderOf(again[0]).received_through, 1u);
   pair.now += pair.one.config.peer_timeout;
-  pair.one.link->Tick(pair.now);
+  pair.one.session->Tick(pair.now);
   for (const std::string& frame : pair.one.Speak())
     EXPECT_EQ(HeaderOf(frame).flags & kHearsYou, 0);
 }
@@ -375,13 +375,13 @@ TEST(LinkLiveness, AFrameSentAgainTellsWhatIsSoNow) {
 
 // Everything that the pair says until `end` has said a frame of `kind`; that
 // one is not taken.
-std::string RefuseTheFirst(LinkPair* pair, LinkEnd* end, FrameKind kind) {
+std::string RefuseTheFirst(SessionPair* pair, SessionEnd* end, FrameKind kind) {
   for (int round = 0; round < 20; ++round) {
-    LinkEnd* const other = end == &pair->one ? &pair->two : &pair->one;
+    SessionEnd* const other = end == &pair->one ? &pair->two : &pair->one;
     for (Strings frames = end->Speak(1); !frames.empty();
          frames = end->Speak(1)) {
       if (HeaderOf(frames[0]).kind == kind) {
-        end->link->FrameNotTaken();
+        end->session->FrameNotTaken();
         EXPECT_TRUE(end->Speak().empty());
         return frames[0];
       }
@@ -393,19 +393,19 @@ std::string RefuseTheFirst(LinkPair* pair, LinkEnd* end, FrameKind kind) {
   return "";
 }
 
-TEST(LinkBackPressure, AHelloIsSaidAgain) {
-  LinkPair pair;
-  pair.one.link->OnConnected(pair.now);
-  pair.two.link->OnConnected(pair.now);
+TEST(SessionBackPressure, AHelloIsSaidAgain) {
+  SessionPair pair;
+  pair.one.session->OnConnected(pair.now);
+  pair.two.session->OnConnected(pair.now);
   RefuseTheFirst(&pair, &pair.one, FrameKind::kHello);
-  pair.one.link->OnWritable();
+  pair.one.session->OnWritable();
   pair.Advance(absl::Milliseconds(200));
-  EXPECT_TRUE(pair.one.link->up());
-  EXPECT_TRUE(pair.two.link->up());
+  EXPECT_TRUE(pair.one.session->up());
+  EXPECT_TRUE(pair.two.session->up());
 }
 
-TEST(LinkBackPressure, DataAreSentAgainAndNotCountedTwice) {
-  LinkPair pair;
+TEST(SessionBackPressure, DataAreSentAgainAndNotCountedTwice) {
+  SessionPair pair;
   pair.Connect();
   const PeerStats before = pair.one.Stats();
   pair.one.Append("a");
@@ -414,28 +414,28 @@ TEST(LinkBackPressure, DataAreSentAgainAndNotCountedTwice) {
   EXPECT_EQ(pair.one.Stats().bytes_sent, before.bytes_sent);
   EXPECT_TRUE(AddsUp(pair.one.Stats()));
   pair.one.Append("b");
-  pair.one.link->OnWritable();
+  pair.one.session->OnWritable();
   pair.Exchange();
   EXPECT_EQ(pair.two.Payloads(), (Strings{"a", "b"}));
   EXPECT_EQ(pair.one.Stats().frames_retransmitted, 0u);
 }
 
-TEST(LinkBackPressure, AFrameSentAgainIsSentAgain) {
-  LinkPair pair;
+TEST(SessionBackPressure, AFrameSentAgainIsSentAgain) {
+  SessionPair pair;
   pair.Connect();
   pair.one.Append("a");
   pair.one.Speak();
-  pair.one.link->OnConnected(pair.now);
+  pair.one.session->OnConnected(pair.now);
   RefuseTheFirst(&pair, &pair.one, FrameKind::kData);
   EXPECT_EQ(pair.one.Stats().frames_retransmitted, 0u);
-  pair.one.link->OnWritable();
+  pair.one.session->OnWritable();
   pair.Exchange();
   EXPECT_EQ(pair.two.Payloads(), Strings{"a"});
   EXPECT_EQ(pair.one.Stats().frames_retransmitted, 1u);
 }
 
-TEST(LinkBackPressure, AnAcknowledgementIsSaidAgainWithItsFlags) {
-  LinkPair pair;
+TEST(SessionBackPressure, AnAcknowledgementIsSaidAgainWithItsFlags) {
+  SessionPair pair;
   pair.Connect();
   pair.one.Append("lost");
   pair.one.Speak();
@@ -444,55 +444,55 @@ TEST(LinkBackPressure, AnAcknowledgementIsSaidAgainWithItsFlags) {
   const std::string refused =
       RefuseTheFirst(&pair, &pair.two, FrameKind::kControl);
   EXPECT_NE(HeaderOf(refused).flags & kGap, 0);
-  pair.two.link->OnWritable();
+  pair.two.session->OnWritable();
   pair.Exchange();
   EXPECT_EQ(pair.two.Payloads(), (Strings{"lost", "shows the gap"}));
 }
 
-TEST(LinkBackPressure, AProbeIsSaidAgain) {
-  LinkPair pair;
+TEST(SessionBackPressure, AProbeIsSaidAgain) {
+  SessionPair pair;
   pair.Connect();
   pair.one.Append("arrives");
   for (const std::string& frame : pair.one.Speak()) pair.two.Hear(frame);
   pair.two_is_heard = false;
   pair.Advance(kAckDelay * 2);  // its acknowledgement does not
   pair.now += kProbeTimeout;
-  pair.one.link->Tick(pair.now);
+  pair.one.session->Tick(pair.now);
   RefuseTheFirst(&pair, &pair.one, FrameKind::kControl);
   pair.two_is_heard = true;
-  pair.one.link->OnWritable();
+  pair.one.session->OnWritable();
   pair.Exchange();  // no time passes
-  EXPECT_TRUE(pair.one.link->AllReceived());
+  EXPECT_TRUE(pair.one.session->AllReceived());
   EXPECT_EQ(pair.one.Stats().frames_retransmitted, 0u);
 }
 
-TEST(LinkBackPressure, ARequestIsSaidAgain) {
-  LinkPair pair;
+TEST(SessionBackPressure, ARequestIsSaidAgain) {
+  SessionPair pair;
   pair.two.consumes = false;
   pair.Connect();
   pair.one.Append("a");
   pair.Exchange();
-  pair.one.link->RequestConsumed();
+  pair.one.session->RequestConsumed();
   const std::string refused =
       RefuseTheFirst(&pair, &pair.one, FrameKind::kControl);
   EXPECT_NE(HeaderOf(refused).flags & kConsumeRequest, 0);
-  pair.one.link->OnWritable();
+  pair.one.session->OnWritable();
   pair.Exchange();
   pair.two.Consume();
   pair.Exchange();
-  EXPECT_TRUE(pair.one.link->Drained());
+  EXPECT_TRUE(pair.one.session->Drained());
 }
 
-TEST(LinkBackPressure, AGoodbyeIsSaidAgain) {
-  LinkPair pair;
+TEST(SessionBackPressure, AGoodbyeIsSaidAgain) {
+  SessionPair pair;
   pair.Connect();
-  pair.one.link->SayGoodbye(GoodbyeReason::kStopped);
+  pair.one.session->SayGoodbye(GoodbyeReason::kStopped);
   RefuseTheFirst(&pair, &pair.one, FrameKind::kGoodbye);
   EXPECT_EQ(pair.two.Events(), "up");
-  pair.one.link->OnWritable();
+  pair.one.session->OnWritable();
   pair.Exchange();
   EXPECT_EQ(pair.two.Events(), "up down");
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

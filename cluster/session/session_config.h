@@ -1,11 +1,11 @@
-// LinkConfig: what a link needs to know when it is made, and the constants of
+// SessionConfig: what a session needs to know when it is made, and the constants of
 // the session protocol.
 //
-// A value. Times are of a monotonic clock whose origin is arbitrary; the link
+// A value. Times are of a monotonic clock whose origin is arbitrary; the session
 // never reads one.
 
-#ifndef CLUSTER_SESSION_LINK_CONFIG_H_
-#define CLUSTER_SESSION_LINK_CONFIG_H_
+#ifndef CLUSTER_SESSION_SESSION_CONFIG_H_
+#define CLUSTER_SESSION_SESSION_CONFIG_H_
 
 #include <algorithm>
 #include <cstddef>
@@ -23,16 +23,16 @@
 #include "cluster/envelope.h"
 #include "cluster/session/memory_budget.h"
 
-namespace cluster {
+namespace cluster::internal {
 
-struct LinkConfig : SessionLimits {
+struct SessionConfig : SessionLimits {
   int self_id = 0;
   int peer_id = 0;
   std::uint64_t incarnation = 0;  // of this process
   const Codec* codec = nullptr;
-  // Where frames are built; one for all links of a server.
+  // Where frames are built; one for all sessions of a server.
   std::shared_ptr<BufferPool> buffers = std::make_shared<BufferPool>();
-  // What they may hold; one for all links of a server.
+  // What they may hold; one for all sessions of a server.
   std::shared_ptr<MemoryBudget> memory = std::make_shared<MemoryBudget>();
 
   VersionRange versions{kFrameVersionMin, kFrameVersionMax};
@@ -42,8 +42,8 @@ struct LinkConfig : SessionLimits {
   std::string address;  // the own one, as the config has it
 };
 
-// The limits and times of `config` for the link from `self_id` to `peer_id`.
-LinkConfig MakeLinkConfig(const Config& config, int self_id, int peer_id);
+// The limits and times of `config` for the session from `self_id` to `peer_id`.
+SessionConfig MakeSessionConfig(const Config& config, int self_id, int peer_id);
 
 // What a frame of `body_bytes` takes from the window of its receiver: its bytes
 // and what both sides spend on keeping it. Both sides charge the same, so that
@@ -53,8 +53,8 @@ inline std::size_t FrameCharge(std::size_t body_bytes) {
   return body_bytes + kFrameChargeBytes;
 }
 
-// The largest frame that a link makes, with room to spare.
-inline constexpr std::size_t kLinkFrameBytesMax = 17u << 20;
+// The largest frame that a session makes, with room to spare.
+inline constexpr std::size_t kSessionFrameBytesMax = 17u << 20;
 
 // A record larger than this travels in chunks of this size, each a frame, and
 // is put together with one copy more. Many frames' worth and room for a
@@ -76,12 +76,12 @@ inline std::size_t LoneBytes(std::size_t frame_bytes) {
   return frame_bytes / 2;
 }
 
-// While links are busy, envelopes of this lane gather outside their queues: it
+// While sessions are busy, envelopes of this lane gather outside their queues: it
 // is the one that most is sent in. Of the urgent lane nothing should wait, and
 // what the bulk lane carries is large.
 inline constexpr Lane kGatheringLane = Lane::kNormal;
 // The longest payload that gathers.
-inline std::size_t GatheredBytesMax(const LinkConfig& config) {
+inline std::size_t GatheredBytesMax(const SessionConfig& config) {
   return std::min(LoneBytes(config.frame_bytes), config.payload_bytes_max);
 }
 inline bool MayGather(const EnvelopeView& envelope,
@@ -92,7 +92,7 @@ inline bool MayGather(const EnvelopeView& envelope,
 
 // The records of a batch that is full. Where the oldest batch is dropped, an
 // eighth of the bound, so that it is a small part of the queue.
-inline std::size_t BatchBytes(const LinkConfig& config) {
+inline std::size_t BatchBytes(const SessionConfig& config) {
   return config.overflow == Overflow::kDropOldest
              ? std::min(config.frame_bytes, config.queue_bytes_max / 8)
              : config.frame_bytes;
@@ -126,6 +126,6 @@ inline constexpr absl::Duration kRefusalInterval = absl::Seconds(1);
 inline constexpr absl::Duration kHelloInterval = absl::Milliseconds(50);
 inline constexpr absl::Duration kHelloIntervalMax = absl::Seconds(1);
 
-}  // namespace cluster
+}  // namespace cluster::internal
 
-#endif  // CLUSTER_SESSION_LINK_CONFIG_H_
+#endif  // CLUSTER_SESSION_SESSION_CONFIG_H_

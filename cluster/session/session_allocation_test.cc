@@ -1,4 +1,4 @@
-// A link whose allocations fail, one after the other: what it was doing did not
+// A session whose allocations fail, one after the other: what it was doing did not
 // happen, and all that it had accepted arrives once there is memory again.
 
 #include <algorithm>
@@ -16,13 +16,13 @@
 #include "absl/strings/str_cat.h"
 #include "cluster/base/testing/failing_allocations.h"
 #include "cluster/session/large_record.h"
-#include "cluster/session/testing/link_pair.h"
+#include "cluster/session/testing/session_pair.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
-std::uint64_t DroppedOf(const LinkEnd& end) {
+std::uint64_t DroppedOf(const SessionEnd& end) {
   const PeerStats stats = end.Stats();
   return std::accumulate(stats.dropped.begin(), stats.dropped.end(),
                          std::uint64_t{0});
@@ -30,7 +30,7 @@ std::uint64_t DroppedOf(const LinkEnd& end) {
 
 class Trial {
  public:
-  explicit Trial(const LinkPair::Change& change) : pair(change) {}
+  explicit Trial(const SessionPair::Change& change) : pair(change) {}
 
   std::string NewPayload(std::size_t bytes) {
     std::string payload = absl::StrCat(++payloads_, ".");
@@ -41,8 +41,8 @@ class Trial {
     accepted_[static_cast<std::size_t>(envelope.lane)].push_back(
         envelope.payload);
   }
-  Link& link() { return *pair.one.link; }
-  const LinkConfig& config() const { return pair.one.config; }
+  Session& session() { return *pair.one.session; }
+  const SessionConfig& config() const { return pair.one.config; }
 
   std::uint64_t accepted() const {
     std::uint64_t all = 0;
@@ -61,7 +61,7 @@ class Trial {
     return accepted_[static_cast<std::size_t>(lane)];
   }
 
-  LinkPair pair;
+  SessionPair pair;
 
  private:
   int payloads_ = 0;
@@ -149,22 +149,22 @@ Step MakeFrame(Fate fate = Fate::kArrives) {
             Attempt attempt;
             // What was due still is; a hello after a while.
             attempt.undone = [=] {
-              LinkPair& pair = trial->pair;
-              if (!trial->link().NextFrame(pair.now, frame.get())) {
+              SessionPair& pair = trial->pair;
+              if (!trial->session().NextFrame(pair.now, frame.get())) {
                 pair.now += kHelloInterval;
-                ASSERT_TRUE(trial->link().NextFrame(pair.now, frame.get()));
+                ASSERT_TRUE(trial->session().NextFrame(pair.now, frame.get()));
               }
               pair.two.Hear(BytesOf(*frame));
             };
             attempt.run = [=] {
-              *made = trial->link().NextFrame(trial->pair.now, frame.get());
+              *made = trial->session().NextFrame(trial->pair.now, frame.get());
             };
             attempt.done = [=] {
               if (!*made) return;
               if (fate == Fate::kArrives) trial->pair.two.Hear(BytesOf(*frame));
               if (fate == Fate::kRefused) {
-                trial->link().FrameNotTaken();
-                trial->link().OnWritable();
+                trial->session().FrameNotTaken();
+                trial->session().OnWritable();
               }
             };
             return attempt;
@@ -178,7 +178,7 @@ Step Do(const std::string& name, const std::function<void(Trial*)>& what) {
 
 Step Tick() {
   return {"tick", [](Trial* trial) {
-            return Attempt{[=] { trial->link().Tick(trial->pair.now); }};
+            return Attempt{[=] { trial->session().Tick(trial->pair.now); }};
           }};
 }
 
@@ -194,8 +194,9 @@ Step Answer() {
 }
 
 Step Reconnect() {
-  return Do("reconnect",
-            [](Trial* trial) { trial->link().OnConnected(trial->pair.now); });
+  return Do("reconnect", [](Trial* trial) {
+    trial->session().OnConnected(trial->pair.now);
+  });
 }
 
 Step Pass(absl::Duration time) {
@@ -211,13 +212,13 @@ Step HoldBack() {
 // The other end is another process, with which there is a session.
 Step NewProcess() {
   return Do("new process", [](Trial* trial) {
-    LinkPair& pair = trial->pair;
-    const std::uint64_t before = pair.one.link->session();
+    SessionPair& pair = trial->pair;
+    const std::uint64_t before = pair.one.session->id();
     pair.two.Restart(7000);
-    pair.two.link->OnConnected(pair.now);
-    while (pair.one.link->session() == before) {
+    pair.two.session->OnConnected(pair.now);
+    while (pair.one.session->id() == before) {
       for (const std::string& frame : pair.two.Speak()) pair.one.Hear(frame);
-      if (pair.one.link->session() != before) return;
+      if (pair.one.session->id() != before) return;
       for (const std::string& frame : pair.one.Speak(1)) pair.two.Hear(frame);
       pair.now += absl::Milliseconds(10);
     }
@@ -227,11 +228,11 @@ Step NewProcess() {
 struct Script {
   std::string name;
   std::vector<Step> steps;
-  LinkPair::Change change = nullptr;
+  SessionPair::Change change = nullptr;
 };
 
 // Then all that it lends is allocated.
-void EmptyPool(const LinkEnd& end) {
+void EmptyPool(const SessionEnd& end) {
   end.config.buffers->Trim();
   end.config.buffers->Trim();
 }
@@ -261,19 +262,19 @@ void ExpectAllArrives(Trial* trial) {
   EXPECT_EQ(trial->pair.one.Stats().accepted, trial->accepted());
   trial->pair.two.consumes = true;
   trial->pair.two.Consume();
-  if (!trial->pair.two.link->connected()) trial->pair.Connect();
+  if (!trial->pair.two.session->connected()) trial->pair.Connect();
   trial->pair.Exchange();
   trial->pair.Advance(absl::Seconds(4));
   for (Lane lane : kLanesByUrgency)
     EXPECT_EQ(trial->Taken(lane), trial->AcceptedOf(lane)) << LaneName(lane);
-  EXPECT_TRUE(trial->link().Drained());
+  EXPECT_TRUE(trial->session().Drained());
   EXPECT_TRUE(AddsUp(trial->pair.one.Stats()));
 }
 
-class LinkAllocationTest : public testing::TestWithParam<Script> {};
+class SessionAllocationTest : public testing::TestWithParam<Script> {};
 
 // Each allocation of each step in turn; the steps behind it are taken too.
-TEST_P(LinkAllocationTest, AFailedAllocationUndoesItsStepAlone) {
+TEST_P(SessionAllocationTest, AFailedAllocationUndoesItsStepAlone) {
   const Script& script = GetParam();
   int failures = 0;
   for (FailingAllocations::Which which :
@@ -304,9 +305,9 @@ TEST_P(LinkAllocationTest, AFailedAllocationUndoesItsStepAlone) {
   EXPECT_GT(failures, 0);
 }
 
-void LargeFrames(LinkConfig* config) { config->frame_bytes = 16 << 10; }
+void LargeFrames(SessionConfig* config) { config->frame_bytes = 16 << 10; }
 
-void DropOldest(LinkConfig* config) {
+void DropOldest(SessionConfig* config) {
   config->overflow = Overflow::kDropOldest;
   config->queue_bytes_max = 4 << 10;
 }
@@ -376,13 +377,14 @@ std::vector<Script> Scripts() {
   return scripts;
 }
 
-INSTANTIATE_TEST_SUITE_P(All, LinkAllocationTest, testing::ValuesIn(Scripts()),
+INSTANTIATE_TEST_SUITE_P(All, SessionAllocationTest,
+                         testing::ValuesIn(Scripts()),
                          [](const testing::TestParamInfo<Script>& info) {
                            return info.param.name;
                          });
 
 // Where the oldest are dropped, none is for an envelope that is not accepted.
-TEST(LinkAllocation, NothingIsDroppedForWhatIsNotAccepted) {
+TEST(SessionAllocation, NothingIsDroppedForWhatIsNotAccepted) {
   for (std::size_t bytes : {400u, 2000u, 3900u}) {
     bool failed = true;
     int failures = 0;
@@ -404,20 +406,20 @@ TEST(LinkAllocation, NothingIsDroppedForWhatIsNotAccepted) {
 }
 
 // Accepted before the peer had said how much it takes.
-TEST(LinkAllocation, WhatThePeerFindsTooLargeIsDroppedOnce) {
+TEST(SessionAllocation, WhatThePeerFindsTooLargeIsDroppedOnce) {
   bool failed = true;
   int nth = 1;
   for (; failed; ++nth) {
     SCOPED_TRACE(nth);
-    LinkPair pair;
+    SessionPair pair;
     pair.two.config.payload_bytes_max = 200;
     pair.two.Restart(pair.two.config.incarnation);
-    pair.one.link->OnConnected(pair.now);
-    pair.two.link->OnConnected(pair.now);
+    pair.one.session->OnConnected(pair.now);
+    pair.two.session->OnConnected(pair.now);
     ASSERT_EQ(pair.one.Append("first"), SendOutcome::kAccepted);
     ASSERT_EQ(pair.one.Append(std::string(300, 'x')), SendOutcome::kAccepted);
     ASSERT_EQ(pair.one.Append("last"), SendOutcome::kAccepted);
-    while (!pair.one.link->up()) {
+    while (!pair.one.session->up()) {
       for (const std::string& said : pair.one.Speak(1)) pair.two.Hear(said);
       for (const std::string& said : pair.two.Speak(1)) pair.one.Hear(said);
       pair.now += absl::Milliseconds(10);
@@ -429,7 +431,7 @@ TEST(LinkAllocation, WhatThePeerFindsTooLargeIsDroppedOnce) {
       const FailingAllocations failing(nth, FailingAllocations::kOne);
       for (std::size_t i = 0; i < frames.size(); ++i) {
         try {
-          made[i] = pair.one.link->NextFrame(pair.now, &frames[i]);
+          made[i] = pair.one.session->NextFrame(pair.now, &frames[i]);
         } catch (const std::bad_alloc&) {
         }
       }
@@ -448,41 +450,41 @@ TEST(LinkAllocation, WhatThePeerFindsTooLargeIsDroppedOnce) {
 }
 
 // The event is told by the next tick, once.
-TEST(LinkAllocation, ATickThatCannotTellThatThePeerIsGone) {
+TEST(SessionAllocation, ATickThatCannotTellThatThePeerIsGone) {
   bool failed = true;
   int nth = 1;
   for (; failed; ++nth) {
     SCOPED_TRACE(nth);
-    LinkPair pair;
+    SessionPair pair;
     pair.Connect();
     pair.now += absl::Seconds(3);
     pair.one.events.shrink_to_fit();
     {
       const FailingAllocations failing(nth, FailingAllocations::kRest);
       try {
-        pair.one.link->Tick(pair.now);
+        pair.one.session->Tick(pair.now);
       } catch (const std::bad_alloc&) {
       }
       failed = failing.failed();
     }
-    pair.one.link->Tick(pair.now);
+    pair.one.session->Tick(pair.now);
     EXPECT_EQ(pair.one.Events(), "up down");
-    EXPECT_FALSE(pair.one.link->up());
+    EXPECT_FALSE(pair.one.session->up());
     EXPECT_NE(pair.one.Stats().last_trouble, "");
   }
   EXPECT_GT(nth, 2);
 }
 
 // The other end gave the session up, and this one answers its hello.
-TEST(LinkAllocation, AHelloIsSaidWhenThereIsMemory) {
+TEST(SessionAllocation, AHelloIsSaidWhenThereIsMemory) {
   bool failed = true;
   int nth = 1;
   for (; failed; ++nth) {
     SCOPED_TRACE(nth);
-    LinkPair pair;
+    SessionPair pair;
     pair.Connect();
-    pair.two.link->RejectRecords(pair.two.link->session(),
-                                 RefusalReason::kBadRecord, "no sense");
+    pair.two.session->RejectRecords(pair.two.session->id(),
+                                    RefusalReason::kBadRecord, "no sense");
     for (const std::string& frame : pair.two.Speak()) pair.one.Hear(frame);
     EmptyPool(pair.one);
     Frame frame;
@@ -490,35 +492,35 @@ TEST(LinkAllocation, AHelloIsSaidWhenThereIsMemory) {
     {
       const FailingAllocations failing(nth, FailingAllocations::kRest);
       try {
-        made = pair.one.link->NextFrame(pair.now, &frame);
+        made = pair.one.session->NextFrame(pair.now, &frame);
       } catch (const std::bad_alloc&) {
       }
       failed = failing.failed();
     }
     pair.now += kHelloInterval;
     if (!made) {
-      ASSERT_TRUE(pair.one.link->NextFrame(pair.now, &frame));
+      ASSERT_TRUE(pair.one.session->NextFrame(pair.now, &frame));
     }
     EXPECT_EQ(HeaderOf(BytesOf(frame)).kind, FrameKind::kHello);
   }
   EXPECT_GT(nth, 2);
 }
 
-TEST(LinkAllocation, AGoodbyeIsSaidWhenThereIsMemory) {
-  LinkPair pair;
+TEST(SessionAllocation, AGoodbyeIsSaidWhenThereIsMemory) {
+  SessionPair pair;
   pair.Connect();
-  pair.one.link->SayGoodbye(GoodbyeReason::kStopped);
+  pair.one.session->SayGoodbye(GoodbyeReason::kStopped);
   EmptyPool(pair.one);
   Frame frame;
   {
     const FailingAllocations failing(1, FailingAllocations::kRest);
-    EXPECT_THROW(pair.one.link->NextFrame(pair.now, &frame), std::bad_alloc);
+    EXPECT_THROW(pair.one.session->NextFrame(pair.now, &frame), std::bad_alloc);
   }
-  ASSERT_TRUE(pair.one.link->NextFrame(pair.now, &frame));
+  ASSERT_TRUE(pair.one.session->NextFrame(pair.now, &frame));
   pair.two.Hear(BytesOf(frame));
   EXPECT_EQ(pair.two.Events(), "up down");
-  EXPECT_FALSE(pair.one.link->NextFrame(pair.now, &frame));
+  EXPECT_FALSE(pair.one.session->NextFrame(pair.now, &frame));
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

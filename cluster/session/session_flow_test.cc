@@ -1,13 +1,13 @@
-// How envelopes flow between two links in one session: order, batching,
+// How envelopes flow between two sessions in one session: order, batching,
 // windows, chunks, lanes and overflow.
 
 #include <string>
 #include <vector>
 
-#include "cluster/session/testing/link_pair.h"
+#include "cluster/session/testing/session_pair.h"
 #include "gtest/gtest.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
 using Strings = std::vector<std::string>;
@@ -16,8 +16,8 @@ int Records(const std::string& frame) {
   return static_cast<int>(HeaderOf(frame).records);
 }
 
-TEST(LinkFlow, FieldsArriveIntact) {
-  LinkPair pair;
+TEST(SessionFlow, FieldsArriveIntact) {
+  SessionPair pair;
   pair.Connect();
   Envelope sent;
   sent.message_id = {1001, 5};
@@ -48,9 +48,9 @@ Envelope Grouped(const std::string& payload) {
 
 // However they get to the peer's queue; before there is a session nobody knows
 // what the peer understands.
-TEST(LinkFlow, WhatAPeerDoesNotUnderstandIsDroppedAndCounted) {
+TEST(SessionFlow, WhatAPeerDoesNotUnderstandIsDroppedAndCounted) {
   for (const bool before_the_session : {true, false}) {
-    LinkPair pair;
+    SessionPair pair;
     pair.two.config.features = 0;
     pair.two.Restart(2002);
     if (!before_the_session) pair.Connect();
@@ -79,14 +79,14 @@ TEST(LinkFlow, WhatAPeerDoesNotUnderstandIsDroppedAndCounted) {
     EXPECT_EQ(pair.one.Stats().Dropped(DropReason::kUnsupported), 3u);
     EXPECT_EQ(pair.one.Stats().acknowledged, 4u);
     EXPECT_TRUE(AddsUp(pair.one.Stats()));
-    EXPECT_TRUE(pair.one.link->Drained());
+    EXPECT_TRUE(pair.one.session->Drained());
   }
 }
 
 // What a first life of the peer was sent goes to the next one, which may be an
 // older program.
-TEST(LinkFlow, WhatTheNextLifeDoesNotUnderstandIsNotSentToIt) {
-  LinkPair pair;
+TEST(SessionFlow, WhatTheNextLifeDoesNotUnderstandIsNotSentToIt) {
+  SessionPair pair;
   pair.two.consumes = false;
   pair.Connect();
   pair.one.Append("a");
@@ -104,16 +104,16 @@ TEST(LinkFlow, WhatTheNextLifeDoesNotUnderstandIsNotSentToIt) {
   EXPECT_TRUE(AddsUp(pair.one.Stats()));
 }
 
-TEST(LinkFlow, WhatIsAcceptedBeforeThereIsASessionArrives) {
-  LinkPair pair;
+TEST(SessionFlow, WhatIsAcceptedBeforeThereIsASessionArrives) {
+  SessionPair pair;
   ASSERT_EQ(pair.one.Append("early"), SendOutcome::kAccepted);
   EXPECT_EQ(pair.one.Stats().queued, 1u);
   pair.Connect();
   EXPECT_EQ(pair.two.Payloads(), Strings{"early"});
 }
 
-TEST(LinkFlow, LanesAreFifo) {
-  LinkPair pair;
+TEST(SessionFlow, LanesAreFifo) {
+  SessionPair pair;
   pair.Connect();
   for (int i = 0; i < 300; ++i) {
     ASSERT_EQ(pair.one.Append(std::to_string(i), static_cast<Lane>(i % 3)),
@@ -129,14 +129,14 @@ TEST(LinkFlow, LanesAreFifo) {
     EXPECT_EQ(envelope.payload, std::to_string(expected));
     expected += 3;
   }
-  EXPECT_TRUE(pair.one.link->Drained());
+  EXPECT_TRUE(pair.one.session->Drained());
   EXPECT_EQ(pair.one.Stats().acknowledged, 300u);
 }
 
 // The first frames of an idle lane leave at once; behind them envelopes gather
 // until an acknowledgement comes or a frame is full.
-TEST(LinkFlow, EnvelopesGatherWhileFramesAreOnTheirWay) {
-  LinkPair pair;
+TEST(SessionFlow, EnvelopesGatherWhileFramesAreOnTheirWay) {
+  SessionPair pair;
   pair.Connect();
   Strings on_the_way;
   for (int i = 0; i < kEagerFrames; ++i) {
@@ -171,8 +171,8 @@ TEST(LinkFlow, EnvelopesGatherWhileFramesAreOnTheirWay) {
   EXPECT_EQ(pair.two.Payloads().back(), "small");
 }
 
-TEST(LinkFlow, AFullFrameLeavesWithoutAnAcknowledgement) {
-  LinkPair pair;
+TEST(SessionFlow, AFullFrameLeavesWithoutAnAcknowledgement) {
+  SessionPair pair;
   pair.Connect();
   int frames = 0;
   for (int i = 0; i < 40; ++i) {
@@ -183,8 +183,8 @@ TEST(LinkFlow, AFullFrameLeavesWithoutAnAcknowledgement) {
   EXPECT_LT(frames, 10);  // ten envelopes a frame
 }
 
-TEST(LinkFlow, BytesOnTheWayAreBounded) {
-  LinkPair pair;
+TEST(SessionFlow, BytesOnTheWayAreBounded) {
+  SessionPair pair;
   pair.Connect();
   for (int i = 0; i < 400; ++i) pair.one.Append(std::string(90, 'x'));
   std::size_t bytes = 0;
@@ -194,8 +194,8 @@ TEST(LinkFlow, BytesOnTheWayAreBounded) {
   EXPECT_GT(bytes, pair.one.config.inflight_bytes / 4);
 }
 
-TEST(LinkFlow, FourOfTheLargestFramesMayBeOnTheirWayButTwoOfBulk) {
-  LinkPair pair;
+TEST(SessionFlow, FourOfTheLargestFramesMayBeOnTheirWayButTwoOfBulk) {
+  SessionPair pair;
   pair.Connect();
   const std::size_t chunk =
       ChunkBytes(pair.one.config.frame_bytes, pair.one.config.inflight_bytes);
@@ -206,8 +206,8 @@ TEST(LinkFlow, FourOfTheLargestFramesMayBeOnTheirWayButTwoOfBulk) {
   EXPECT_EQ(pair.one.Speak().size(), 2u);
 }
 
-TEST(LinkFlow, TheWindowStopsTheSenderUntilItIsConsumed) {
-  LinkPair pair;
+TEST(SessionFlow, TheWindowStopsTheSenderUntilItIsConsumed) {
+  SessionPair pair;
   pair.two.consumes = false;
   pair.Connect();
   while (pair.one.Append(std::string(90, 'x')) == SendOutcome::kAccepted) {
@@ -227,12 +227,13 @@ TEST(LinkFlow, TheWindowStopsTheSenderUntilItIsConsumed) {
   pair.two.consumes = true;
   pair.two.Consume();
   pair.Advance(absl::Seconds(2));
-  EXPECT_TRUE(pair.one.link->Drained());
+  EXPECT_TRUE(pair.one.session->Drained());
   EXPECT_EQ(pair.two.taken.size(), pair.one.Stats().accepted);
 }
 
-TEST(LinkFlow, CreditIsKeptForMoreUrgentEnvelopes) {
-  LinkPair pair([](LinkConfig* config) { config->queue_bytes_max = 1 << 20; });
+TEST(SessionFlow, CreditIsKeptForMoreUrgentEnvelopes) {
+  SessionPair pair(
+      [](SessionConfig* config) { config->queue_bytes_max = 1 << 20; });
   pair.two.consumes = false;
   pair.Connect();
   const std::size_t window = pair.two.config.window_bytes;
@@ -253,8 +254,8 @@ TEST(LinkFlow, CreditIsKeptForMoreUrgentEnvelopes) {
   }
 }
 
-TEST(LinkFlow, APayloadLargerThanTheWindowArrives) {
-  LinkPair pair;
+TEST(SessionFlow, APayloadLargerThanTheWindowArrives) {
+  SessionPair pair;
   pair.Connect();
   std::string large;
   for (int i = 0; large.size() < 5 * pair.one.config.window_bytes; ++i)
@@ -273,11 +274,11 @@ TEST(LinkFlow, APayloadLargerThanTheWindowArrives) {
                      "before", large, "after"}));
   EXPECT_EQ(pair.two.Stats().received, 9u);
   pair.Advance(absl::Milliseconds(100));
-  EXPECT_TRUE(pair.one.link->Drained());
+  EXPECT_TRUE(pair.one.session->Drained());
 }
 
-TEST(LinkFlow, PayloadsOfEverySizeAroundTheLimitsArrive) {
-  LinkPair pair;
+TEST(SessionFlow, PayloadsOfEverySizeAroundTheLimitsArrive) {
+  SessionPair pair;
   pair.Connect();
   Strings sent;
   const std::size_t frame = pair.one.config.frame_bytes;
@@ -295,8 +296,9 @@ TEST(LinkFlow, PayloadsOfEverySizeAroundTheLimitsArrive) {
 
 // An urgent envelope waits for at most what is with the transport already:
 // half of inflight_bytes, and not the bulk behind it.
-TEST(LinkFlow, UrgentOvertakesBulk) {
-  LinkPair pair([](LinkConfig* config) { config->queue_bytes_max = 1 << 20; });
+TEST(SessionFlow, UrgentOvertakesBulk) {
+  SessionPair pair(
+      [](SessionConfig* config) { config->queue_bytes_max = 1 << 20; });
   pair.Connect();
   ASSERT_EQ(pair.one.Append(std::string(200 << 10, 'b'), Lane::kBulk),
             SendOutcome::kAccepted);
@@ -316,8 +318,8 @@ TEST(LinkFlow, UrgentOvertakesBulk) {
   EXPECT_EQ(pair.two.taken.size(), 2u);
 }
 
-TEST(LinkFlow, DropOldestKeepsTheNewestAndCounts) {
-  LinkPair pair([](LinkConfig* config) {
+TEST(SessionFlow, DropOldestKeepsTheNewestAndCounts) {
+  SessionPair pair([](SessionConfig* config) {
     config->overflow = Overflow::kDropOldest;
     config->queue_bytes_max = 8 << 10;
   });
@@ -335,8 +337,8 @@ TEST(LinkFlow, DropOldestKeepsTheNewestAndCounts) {
             std::to_string(dropped) + std::string(90, 'x'));
 }
 
-TEST(LinkFlow, WhatThePeerDoesNotTakeIsDroppedAndTheRestGoesOn) {
-  LinkPair pair;
+TEST(SessionFlow, WhatThePeerDoesNotTakeIsDroppedAndTheRestGoesOn) {
+  SessionPair pair;
   pair.two.config.payload_bytes_max = 1 << 10;
   pair.two.Restart(2002);
   // Accepted before the peer has said how much it takes.
@@ -347,12 +349,12 @@ TEST(LinkFlow, WhatThePeerDoesNotTakeIsDroppedAndTheRestGoesOn) {
   ASSERT_EQ(pair.one.Append(more), SendOutcome::kAccepted);
   ASSERT_EQ(pair.one.Append(more), SendOutcome::kAccepted);
   ASSERT_EQ(pair.one.Append("small"), SendOutcome::kAccepted);
-  pair.one.link->OnConnected(pair.now);
-  pair.two.link->OnConnected(pair.now);
+  pair.one.session->OnConnected(pair.now);
+  pair.two.session->OnConnected(pair.now);
   for (const std::string& frame : pair.two.Speak()) pair.one.Hear(frame);
   for (const std::string& frame : pair.one.Speak(1)) pair.two.Hear(frame);
   for (const std::string& frame : pair.two.Speak()) pair.one.Hear(frame);
-  ASSERT_TRUE(pair.one.link->up());
+  ASSERT_TRUE(pair.one.session->up());
   EXPECT_EQ(pair.one.Append(std::string(2 << 10, 'x')), SendOutcome::kTooLarge);
   // What lies behind it leaves at once, in the very next frame.
   const Strings frames = pair.one.Speak(1);
@@ -365,29 +367,29 @@ TEST(LinkFlow, WhatThePeerDoesNotTakeIsDroppedAndTheRestGoesOn) {
   EXPECT_TRUE(AddsUp(pair.one.Stats()));
 }
 
-TEST(LinkFlow, ConsumptionIsToldSoonWhenAsked) {
-  LinkPair pair;
+TEST(SessionFlow, ConsumptionIsToldSoonWhenAsked) {
+  SessionPair pair;
   pair.two.consumes = false;
   pair.Connect();
   pair.one.Append("x");
   pair.Exchange();
-  pair.one.link->RequestConsumed();
+  pair.one.session->RequestConsumed();
   EXPECT_FALSE(pair.one.Speak(1).empty());
-  pair.one.link->RequestConsumed();  // the first one is lost
+  pair.one.session->RequestConsumed();  // the first one is lost
   pair.Exchange();
   pair.two.Consume();
-  EXPECT_TRUE(pair.two.link->AckDue());
+  EXPECT_TRUE(pair.two.session->AckDue());
   pair.Exchange();
-  EXPECT_TRUE(pair.one.link->Drained());
+  EXPECT_TRUE(pair.one.session->Drained());
 }
 
-TEST(LinkFlow, ConsumptionOfWhatIsQueuedIsToldSoonToo) {
-  LinkPair pair;
+TEST(SessionFlow, ConsumptionOfWhatIsQueuedIsToldSoonToo) {
+  SessionPair pair;
   pair.Connect();
   for (const char* text : {"1", "2", "3"}) pair.one.Append(text);
   const Strings first = pair.one.Speak();
   pair.one.Append("4");
-  pair.one.link->RequestConsumed();
+  pair.one.session->RequestConsumed();
   const Strings request = pair.one.Speak();
   EXPECT_EQ(pair.one.Stats().queued, 1u);
   for (const std::string& frame : first) pair.two.Hear(frame);
@@ -398,13 +400,13 @@ TEST(LinkFlow, ConsumptionOfWhatIsQueuedIsToldSoonToo) {
   pair.Exchange();
   EXPECT_EQ(pair.one.Stats().queued, 0u);
   pair.two.Consume();
-  EXPECT_TRUE(pair.two.link->AckDue());
+  EXPECT_TRUE(pair.two.session->AckDue());
   pair.Exchange();
-  EXPECT_TRUE(pair.one.link->Drained());
+  EXPECT_TRUE(pair.one.session->Drained());
 }
 
-TEST(LinkFlow, AbandonCountsAndReturnsWhatHadBeenTransmitted) {
-  LinkPair pair;
+TEST(SessionFlow, AbandonCountsAndReturnsWhatHadBeenTransmitted) {
+  SessionPair pair;
   pair.Connect();
   for (int i = 0; i < 20; ++i) {
     pair.one.Append("x");
@@ -413,11 +415,11 @@ TEST(LinkFlow, AbandonCountsAndReturnsWhatHadBeenTransmitted) {
   const std::uint64_t transmitted = pair.one.Stats().in_flight;
   EXPECT_GT(transmitted, 0u);
   EXPECT_GT(pair.one.Stats().queued, 0u);
-  EXPECT_EQ(pair.one.link->Abandon(DropReason::kStopped), transmitted);
+  EXPECT_EQ(pair.one.session->Abandon(DropReason::kStopped), transmitted);
   EXPECT_EQ(pair.one.Stats().Dropped(DropReason::kStopped), 20u);
   EXPECT_TRUE(AddsUp(pair.one.Stats()));
-  EXPECT_TRUE(pair.one.link->Drained());
+  EXPECT_TRUE(pair.one.session->Drained());
 }
 
 }  // namespace
-}  // namespace cluster
+}  // namespace cluster::internal

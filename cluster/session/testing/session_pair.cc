@@ -1,4 +1,4 @@
-#include "cluster/session/testing/link_pair.h"
+#include "cluster/session/testing/session_pair.h"
 
 #include <numeric>
 #include <utility>
@@ -6,7 +6,7 @@
 #include "cluster/base/check.h"
 #include "cluster/codec/binary/binary.h"
 
-namespace cluster {
+namespace cluster::internal {
 
 BufferPool* TestBuffers() {
   static const auto* const kPool =
@@ -14,8 +14,8 @@ BufferPool* TestBuffers() {
   return kPool->get();
 }
 
-LinkConfig TestLinkConfig(int self_id, int peer_id) {
-  LinkConfig config;
+SessionConfig TestSessionConfig(int self_id, int peer_id) {
+  SessionConfig config;
   config.self_id = self_id;
   config.peer_id = peer_id;
   config.incarnation = 1000u + static_cast<std::uint64_t>(self_id);
@@ -42,11 +42,11 @@ FrameHeader HeaderOf(const std::string& frame) {
   FrameHeader header;
   absl::string_view body;
   CLUSTER_CHECK(DecodeFrame(frame, &header, &body) == FrameError::kNone,
-                "a link made a bad frame");
+                "a session made a bad frame");
   return header;
 }
 
-std::vector<std::string> PayloadsOf(const LinkConfig& config,
+std::vector<std::string> PayloadsOf(const SessionConfig& config,
                                     const Batch& batch) {
   CLUSTER_CHECK(batch.body_crc == Crc32c(batch.body()), "a wrong sum");
   std::vector<std::string> payloads;
@@ -69,27 +69,28 @@ std::string Forged(std::string frame,
   return frame;
 }
 
-LinkEnd::LinkEnd(const LinkConfig& link_config, const absl::Time* now)
-    : config(link_config), now_(now), random_(link_config.incarnation) {
-  MakeLink();
+SessionEnd::SessionEnd(const SessionConfig& session_config,
+                       const absl::Time* now)
+    : config(session_config), now_(now), random_(session_config.incarnation) {
+  MakeSession();
 }
 
-void LinkEnd::MakeLink() {
-  link.reset();
+void SessionEnd::MakeSession() {
+  session.reset();
   queue = std::make_unique<SendQueue>(config);
-  link = std::make_unique<Link>(
+  session = std::make_unique<Session>(
       config, [this] { return random_(); }, this, queue.get());
 }
 
-void LinkEnd::Restart(std::uint64_t incarnation) {
+void SessionEnd::Restart(std::uint64_t incarnation) {
   config.incarnation = incarnation;
   arrivals_.clear();
   taken.clear();
   events.clear();
-  MakeLink();
+  MakeSession();
 }
 
-SendOutcome LinkEnd::Append(const std::string& payload, Lane lane) {
+SendOutcome SessionEnd::Append(const std::string& payload, Lane lane) {
   Envelope envelope;
   envelope.message_id = {config.incarnation, ++sequence_};
   envelope.pid = config.peer_id;
@@ -99,34 +100,34 @@ SendOutcome LinkEnd::Append(const std::string& payload, Lane lane) {
   return Append(envelope);
 }
 
-SendOutcome LinkEnd::Append(const Envelope& envelope) {
+SendOutcome SessionEnd::Append(const Envelope& envelope) {
   const Appended appended = queue->Append(config.peer_id, envelope);
   wanted = appended.wanted;
   return appended.outcome;
 }
 
-void LinkEnd::Hear(const std::string& frame) {
+void SessionEnd::Hear(const std::string& frame) {
   const Slice slice = MakeSlice(frame);
   FrameHeader header;
   absl::string_view body;
   CLUSTER_CHECK(DecodeFrame(slice.bytes, &header, &body) == FrameError::kNone,
-                "a link made a bad frame");
+                "a session made a bad frame");
   ++frames_heard;
-  link->OnFrame(header, Slice{slice.owner, body}, *now_);
+  session->OnFrame(header, Slice{slice.owner, body}, *now_);
   if (consumes) Consume();
 }
 
-std::vector<std::string> LinkEnd::Speak(int limit) {
+std::vector<std::string> SessionEnd::Speak(int limit) {
   std::vector<std::string> frames;
   Frame frame;
   while (static_cast<int>(frames.size()) < limit) {
-    if (!link->NextFrame(*now_, &frame)) break;
+    if (!session->NextFrame(*now_, &frame)) break;
     frames.push_back(BytesOf(frame));
   }
   return frames;
 }
 
-void LinkEnd::Consume(int arrivals) {
+void SessionEnd::Consume(int arrivals) {
   for (; arrivals > 0 && !arrivals_.empty(); --arrivals) {
     const Arrival arrival = std::move(arrivals_.front());
     arrivals_.pop_front();
@@ -139,17 +140,17 @@ void LinkEnd::Consume(int arrivals) {
       taken.push_back(state.envelope.ToEnvelope());
     }
     CLUSTER_CHECK(records == arrival.records, "a wrong count of records");
-    link->Consumed(arrival.session, arrival.sequence);
+    session->Consumed(arrival.session, arrival.sequence);
   }
 }
 
-std::vector<std::string> LinkEnd::Payloads() const {
+std::vector<std::string> SessionEnd::Payloads() const {
   std::vector<std::string> payloads;
   for (const Envelope& envelope : taken) payloads.push_back(envelope.payload);
   return payloads;
 }
 
-std::string LinkEnd::Events() const {
+std::string SessionEnd::Events() const {
   std::string text;
   for (const PeerEvent& event : events) {
     if (!text.empty()) text += ' ';
@@ -158,41 +159,41 @@ std::string LinkEnd::Events() const {
   return text;
 }
 
-void LinkEnd::OnArrival(Arrival arrival) {
+void SessionEnd::OnArrival(Arrival arrival) {
   arrivals_.push_back(std::move(arrival));
 }
 
-void LinkEnd::OnLinkEvent(PeerEvent event) {
+void SessionEnd::OnSessionEvent(PeerEvent event) {
   events.push_back(std::move(event));
 }
 
 namespace {
 
-LinkConfig Changed(LinkConfig config, const LinkPair::Change& change) {
+SessionConfig Changed(SessionConfig config, const SessionPair::Change& change) {
   if (change) change(&config);
   return config;
 }
 
 }  // namespace
 
-LinkPair::LinkPair(const Change& change)
-    : one(Changed(TestLinkConfig(1, 2), change), &now),
-      two(Changed(TestLinkConfig(2, 1), change), &now) {}
+SessionPair::SessionPair(const Change& change)
+    : one(Changed(TestSessionConfig(1, 2), change), &now),
+      two(Changed(TestSessionConfig(2, 1), change), &now) {}
 
-void LinkPair::Connect() {
-  one.link->OnConnected(now);
-  two.link->OnConnected(now);
+void SessionPair::Connect() {
+  one.session->OnConnected(now);
+  two.session->OnConnected(now);
   Exchange();
   Advance(absl::Milliseconds(200));
 }
 
-void LinkPair::Reborn(LinkEnd* end, std::uint64_t incarnation) {
+void SessionPair::Reborn(SessionEnd* end, std::uint64_t incarnation) {
   end->Restart(incarnation);
-  end->link->OnConnected(now);
+  end->session->OnConnected(now);
   Advance(absl::Milliseconds(200));
 }
 
-void LinkPair::Exchange() {
+void SessionPair::Exchange() {
   while (true) {
     const std::vector<std::string> from_one = one.Speak();
     const std::vector<std::string> from_two = two.Speak();
@@ -206,12 +207,12 @@ void LinkPair::Exchange() {
   }
 }
 
-void LinkPair::Advance(absl::Duration duration) {
+void SessionPair::Advance(absl::Duration duration) {
   const absl::Time end = now + duration;
   while (now < end) {
     now += absl::Milliseconds(10);
-    one.link->Tick(now);
-    two.link->Tick(now);
+    one.session->Tick(now);
+    two.session->Tick(now);
     Exchange();
   }
 }
@@ -222,4 +223,4 @@ bool AddsUp(const PeerStats& stats) {
                          stats.acknowledged + stats.queued + stats.in_flight);
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

@@ -1,23 +1,23 @@
-// LinkMonitor: events of one PUSH socket's connection, or of the connections
+// ConnectionMonitor: events of one PUSH socket's connection, or of the connections
 // that a PULL socket turned away.
 //
 // It reads the socket's monitor and boils its events down to a few kinds;
 // outbound_peer.h decides what to report. Unread events have no bound, so a
 // late reader never stops ZeroMQ's I/O thread, which waits for room in its
 // monitors. An accepted connection that ends in its handshake is one event
-// (accepted_links.h).
+// (accepted_connections.h).
 //
 // One thread at a time. Make it before the socket connects, and destroy it
 // before the socket. Otherwise the I/O thread would write to a closed reader
 // and wait for ever. The constructor throws zmq::error_t.
 //
-//   LinkMonitor monitor(&context, &push, LinkMonitor::Scope::kDialled);
+//   ConnectionMonitor monitor(&context, &push, ConnectionMonitor::Scope::kDialled);
 //   poll_set.Add(monitor.fd(), key);
-//   LinkEvent event;
+//   ConnectionEvent event;
 //   while (monitor.Next(&event)) ...
 
-#ifndef CLUSTER_TRANSPORT_ZMQ_LINK_MONITOR_H_
-#define CLUSTER_TRANSPORT_ZMQ_LINK_MONITOR_H_
+#ifndef CLUSTER_TRANSPORT_ZMQ_CONNECTION_MONITOR_H_
+#define CLUSTER_TRANSPORT_ZMQ_CONNECTION_MONITOR_H_
 
 #include <chrono>
 #include <cstdint>
@@ -25,13 +25,13 @@
 
 #include "absl/types/optional.h"
 #include "cluster/transport/security.h"
-#include "cluster/transport/zmq/accepted_links.h"
+#include "cluster/transport/zmq/accepted_connections.h"
 #include "zmq.hpp"
 
-namespace cluster {
+namespace cluster::internal {
 namespace zmq_backend {
 
-struct LinkEvent {
+struct ConnectionEvent {
   enum class Kind {
     kUp,               // the handshake is done
     kHandshakeFailed,  // kLost follows
@@ -45,7 +45,7 @@ struct LinkEvent {
   absl::optional<RefusalReason> rejection;
 };
 
-class LinkMonitor {
+class ConnectionMonitor {
  public:
   enum class Scope {
     kDialled,   // all kinds
@@ -54,32 +54,33 @@ class LinkMonitor {
   };
 
   // `handshake_timeout` is the socket's; kAccepted asks for it.
-  LinkMonitor(zmq::context_t* context, zmq::socket_t* watched, Scope scope,
-              std::chrono::milliseconds handshake_timeout = {});
-  LinkMonitor(const LinkMonitor&) = delete;
-  LinkMonitor& operator=(const LinkMonitor&) = delete;
-  ~LinkMonitor();
+  ConnectionMonitor(zmq::context_t* context, zmq::socket_t* watched,
+                    Scope scope,
+                    std::chrono::milliseconds handshake_timeout = {});
+  ConnectionMonitor(const ConnectionMonitor&) = delete;
+  ConnectionMonitor& operator=(const ConnectionMonitor&) = delete;
+  ~ConnectionMonitor();
 
   // Readable when there may be events; edge-triggered, so after that call Next
   // until it returns false.
   int fd();
 
   // The next event, or false if there is none now. Does not block.
-  bool Next(LinkEvent* event);
+  bool Next(ConnectionEvent* event);
 
  private:
   // The next event as ZeroMQ has it.
   bool NextRaw(std::uint16_t* id, std::uint32_t* value);
   // Of kAccepted; false: nothing to tell.
   bool TranslateAccepted(std::uint16_t id, std::uint32_t value,
-                         LinkEvent* event);
+                         ConnectionEvent* event);
 
   zmq::socket_t* const watched_;
   zmq::socket_t reader_;
-  absl::optional<AcceptedLinks> accepted_;  // of kAccepted
+  absl::optional<AcceptedConnections> accepted_;  // of kAccepted
 };
 
 }  // namespace zmq_backend
-}  // namespace cluster
+}  // namespace cluster::internal
 
-#endif  // CLUSTER_TRANSPORT_ZMQ_LINK_MONITOR_H_
+#endif  // CLUSTER_TRANSPORT_ZMQ_CONNECTION_MONITOR_H_

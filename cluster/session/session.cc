@@ -1,4 +1,4 @@
-#include "cluster/session/link.h"
+#include "cluster/session/session.h"
 
 #include <algorithm>
 #include <numeric>
@@ -6,35 +6,37 @@
 
 #include "absl/strings/str_cat.h"
 
-namespace cluster {
+namespace cluster::internal {
 namespace {
 
-Reassembly NewReassembly(const LinkConfig& config) {
+Reassembly NewReassembly(const SessionConfig& config) {
   return Reassembly(config.buffers.get(),
                     RecordBytesLimit(config.payload_bytes_max));
 }
 
-LinkConfig WithWindow(LinkConfig config, std::size_t window_bytes) {
+SessionConfig WithWindow(SessionConfig config, std::size_t window_bytes) {
   config.window_bytes = window_bytes;
   return config;
 }
 
 }  // namespace
 
-LinkConfig MakeLinkConfig(const Config& config, int self_id, int peer_id) {
-  LinkConfig link;
-  static_cast<SessionLimits&>(link) = config;
-  link.self_id = self_id;
-  link.peer_id = peer_id;
-  link.cluster = config.cluster;
+SessionConfig MakeSessionConfig(const Config& config, int self_id,
+                                int peer_id) {
+  SessionConfig session;
+  static_cast<SessionLimits&>(session) = config;
+  session.self_id = self_id;
+  session.peer_id = peer_id;
+  session.cluster = config.cluster;
   for (const ServerAddress& server : config.servers) {
-    if (server.id == self_id) link.address = server.address;
+    if (server.id == self_id) session.address = server.address;
   }
-  return link;
+  return session;
 }
 
-Link::Link(const LinkConfig& config, std::function<std::uint64_t()> random,
-           LinkSink* sink, SendQueue* queue)
+Session::Session(const SessionConfig& config,
+                 std::function<std::uint64_t()> random, SessionSink* sink,
+                 SendQueue* queue)
     : share_(config.memory, config.window_bytes),
       config_(WithWindow(config, share_.window_bytes())),
       sink_(sink),
@@ -47,9 +49,9 @@ Link::Link(const LinkConfig& config, std::function<std::uint64_t()> random,
   queue_->Open(config_.peer_id, &share_);
 }
 
-Link::~Link() { queue_->Close(DropReason::kRemoved); }
+Session::~Session() { queue_->Close(DropReason::kRemoved); }
 
-void Link::Consumed(std::uint64_t session, std::uint64_t sequence) {
+void Session::Consumed(std::uint64_t session, std::uint64_t sequence) {
   if (session != handshake_.session()) return;
   const std::size_t before = receive_.bytes();
   if (!receive_.Consume(sequence)) return;
@@ -62,10 +64,10 @@ void Link::Consumed(std::uint64_t session, std::uint64_t sequence) {
   TakeHeld();  // it may have waited for the room of what was taken
 }
 
-void Link::AckSoon() { ack_at_ = std::min(ack_at_, now_ + kAckDelay); }
+void Session::AckSoon() { ack_at_ = std::min(ack_at_, now_ + kAckDelay); }
 
 // What a lane has transmitted was accepted before what it has not.
-bool Link::Settled(const SendMark& mark) const {
+bool Session::Settled(const SendMark& mark) const {
   if (!queue_->Passed(mark)) return false;
   for (Lane lane : kLanesByUrgency) {
     const std::uint64_t front = window_.FrontOrdinal(lane);
@@ -75,7 +77,7 @@ bool Link::Settled(const SendMark& mark) const {
   return true;
 }
 
-void Link::RequestConsumed() {
+void Session::RequestConsumed() {
   ask_mark_last_ = queue_->Mark();
   if (!ask_later_) ask_mark_ = ask_mark_last_;
   ask_later_ = true;
@@ -84,19 +86,19 @@ void Link::RequestConsumed() {
 
 // Or dropped. Each mark in its turn: under steady traffic the last one may be
 // ahead of what is transmitted for ever.
-void Link::AskIfTransmitted() {
+void Session::AskIfTransmitted() {
   if (!ask_later_ || !queue_->Passed(ask_mark_)) return;
   ask_later_ = !queue_->Passed(ask_mark_last_);
   ask_mark_ = ask_mark_last_;
   ask_consumed_ = !window_.empty();
 }
 
-std::uint64_t Link::dropped() const {
+std::uint64_t Session::dropped() const {
   return std::accumulate(stats_.dropped.begin(), stats_.dropped.end(),
                          queue_->dropped());
 }
 
-std::uint64_t Link::Abandon(DropReason reason) {
+std::uint64_t Session::Abandon(DropReason reason) {
   const std::uint64_t unknown_fate = window_.envelopes();
   stats_.dropped[static_cast<std::size_t>(reason)] +=
       unknown_fate + window_.untaken_envelopes();
@@ -105,7 +107,7 @@ std::uint64_t Link::Abandon(DropReason reason) {
   return unknown_fate;
 }
 
-void Link::OnConnected(absl::Time now) {
+void Session::OnConnected(absl::Time now) {
   now_ = now;
   look_ = true;
   connected_ = true;
@@ -121,24 +123,24 @@ void Link::OnConnected(absl::Time now) {
   ack_due_ = true;
 }
 
-void Link::OnDisconnected(absl::string_view reason) {
+void Session::OnDisconnected(absl::string_view reason) {
   connected_ = false;
   queue_->WantNothing();
   stats_.last_trouble = std::string(reason);
 }
 
-void Link::CountRefusal(RefusalReason reason, absl::string_view trouble) {
+void Session::CountRefusal(RefusalReason reason, absl::string_view trouble) {
   Refuse(reason, trouble);
 }
 
 // Nothing was sent since the last multiple of the interval, as the clock
-// counts: so all links' heartbeats are due together, and whoever makes or takes
+// counts: so all sessions' heartbeats are due together, and whoever makes or takes
 // them wakes once for all.
-absl::Time Link::HeartbeatBefore(absl::Time now) const {
+absl::Time Session::HeartbeatBefore(absl::Time now) const {
   return now - (now - absl::UnixEpoch()) % config_.heartbeat;
 }
 
-absl::Time Link::IdleUntil() const {
+absl::Time Session::IdleUntil() const {
   if (Reassembling()) return now_;  // to see whether it stands still
   absl::Time until = absl::InfiniteFuture();
   if (heard_) until = last_heard_ + config_.peer_timeout;
@@ -147,7 +149,7 @@ absl::Time Link::IdleUntil() const {
   return until;
 }
 
-void Link::Tick(absl::Time now) {
+void Session::Tick(absl::Time now) {
   now_ = now;
   queue_->SetTransmitted(window_.held_bytes());
   TakeHeld();
@@ -173,7 +175,7 @@ void Link::Tick(absl::Time now) {
   if (now >= ack_at_ || last_sent_ < HeartbeatBefore(now)) ack_due_ = true;
 }
 
-PeerStats Link::Stats() const {
+PeerStats Session::Stats() const {
   PeerStats stats = stats_;
   stats.up = up_;
   stats.acknowledged = window_.acknowledged_envelopes();
@@ -185,4 +187,4 @@ PeerStats Link::Stats() const {
   return stats;
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal

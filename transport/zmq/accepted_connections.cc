@@ -1,8 +1,8 @@
-#include "cluster/transport/zmq/accepted_links.h"
+#include "cluster/transport/zmq/accepted_connections.h"
 
 #include <cerrno>
 
-namespace cluster {
+namespace cluster::internal {
 namespace zmq_backend {
 
 bool IsLoss(int error) {
@@ -19,8 +19,8 @@ bool IsLoss(int error) {
   }
 }
 
-AcceptedLinks::End AcceptedLinks::Disconnected(std::uint32_t descriptor,
-                                               Clock::time_point now) {
+AcceptedConnections::End AcceptedConnections::Disconnected(
+    std::uint32_t descriptor, Clock::time_point now) {
   const auto begun = begun_.find(descriptor);
   // Half of the time, since whoever reads the events may be late.
   const bool was_long =
@@ -33,4 +33,4 @@ AcceptedLinks::End AcceptedLinks::Disconnected(std::uint32_t descriptor,
 }
 
 }  // namespace zmq_backend
-}  // namespace cluster
+}  // namespace cluster::internal

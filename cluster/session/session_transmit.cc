@@ -1,20 +1,20 @@
-// The transmitting half of Link: which frame leaves next, and when.
+// The transmitting half of Session: which frame leaves next, and when.
 //
 // Ack-clocked batching: while a lane has fewer than kEagerFrames frames on the
 // way, whatever it has leaves at once, on the thread of whoever appended it.
 // While it has more, envelopes gather, and leave when an acknowledgement comes
 // or a batch is full; behind such a frame the next ones gather too. So an idle
-// link adds no delay, and a busy one fills its frames.
+// session adds no delay, and a busy one fills its frames.
 
 #include <algorithm>
 #include <cstring>
 #include <new>
 #include <utility>
 
-#include "cluster/session/link.h"
+#include "cluster/session/session.h"
 
-namespace cluster {
-void Link::Rewind() {
+namespace cluster::internal {
+void Session::Rewind() {
   window_.Rewind();
   look_ = true;
   rtt_sequence_ = 0;
@@ -22,14 +22,14 @@ void Link::Rewind() {
 }
 
 // What asked for consumption may be lost.
-void Link::AskAgain() {
+void Session::AskAgain() {
   if (Settled(ask_mark_last_)) return;
   ask_later_ = true;
   AskIfTransmitted();
 }
 
 // Some of the window is kept for the lanes that are more urgent.
-std::size_t Link::WindowFor(Lane lane) const {
+std::size_t Session::WindowFor(Lane lane) const {
   const std::size_t window =
       static_cast<std::size_t>(handshake_.peer().window_bytes);
   switch (lane) {
@@ -45,10 +45,10 @@ std::size_t Link::WindowFor(Lane lane) const {
 
 // Half is plenty for frames that are small beside it: more would only lie in
 // queues, and grow cold. But four of the largest are to be on their way: while
-// one travels another is summed and acknowledged, and with two the link would
+// one travels another is summed and acknowledged, and with two the session would
 // stand still at each late wake-up. Not so in the bulk lane, where little is to
 // be ahead of what is urgent.
-bool Link::FitsInFlight(Lane lane, std::size_t charge) const {
+bool Session::FitsInFlight(Lane lane, std::size_t charge) const {
   if (!window_.inflight()) return true;
   const std::size_t half = config_.inflight_bytes / 2;
   const std::size_t most =
@@ -58,7 +58,7 @@ bool Link::FitsInFlight(Lane lane, std::size_t charge) const {
   return window_.inflight_bytes() + charge <= most;
 }
 
-bool Link::MayBeInFlight(Lane lane, std::size_t charge) const {
+bool Session::MayBeInFlight(Lane lane, std::size_t charge) const {
   if (!window_.empty() && window_.unconsumed_bytes() + charge > WindowFor(lane))
     return false;
   // An urgent frame may exceed the limit by its own size, and only one at a
@@ -68,14 +68,14 @@ bool Link::MayBeInFlight(Lane lane, std::size_t charge) const {
 }
 
 // A frame that leaves anyway, to acknowledge, takes along what there is.
-Want Link::WantOf(Lane lane, std::size_t body_bytes) const {
+Want Session::WantOf(Lane lane, std::size_t body_bytes) const {
   if (!MayBeInFlight(lane, FrameCharge(body_bytes))) return Want::kNothing;
   const bool gathers =
       !ack_due_ && window_.inflight_frames(lane) >= EagerFrames(lane);
   return gathers ? Want::kFull : Want::kAny;
 }
 
-bool Link::NextFrame(absl::Time now, Frame* frame) {
+bool Session::NextFrame(absl::Time now, Frame* frame) {
   if (!connected_ || !writable_ || goodbye_ == GoodbyeState::kSaid)
     return false;
   frame->slices.clear();
@@ -100,7 +100,7 @@ bool Link::NextFrame(absl::Time now, Frame* frame) {
   return true;
 }
 
-void Link::FrameNotTaken() {
+void Session::FrameNotTaken() {
   writable_ = false;
   queue_->WantNothing();
   --stats_.frames_sent;
@@ -130,7 +130,7 @@ void Link::FrameNotTaken() {
 }
 
 // Every frame tells how far we are, so making one settles what is due.
-FrameHeader Link::Header(FrameKind kind, absl::Time now) {
+FrameHeader Session::Header(FrameKind kind, absl::Time now) {
   FrameHeader header;
   header.version =
       IsLasting(kind) ? config_.versions.max : handshake_.version();
@@ -142,7 +142,7 @@ FrameHeader Link::Header(FrameKind kind, absl::Time now) {
   return header;
 }
 
-void Link::Stamp(absl::Time now, FrameHeader* header) {
+void Session::Stamp(absl::Time now, FrameHeader* header) {
   header->flags = 0;
   if (header->kind != FrameKind::kHello &&
       header->kind != FrameKind::kRefusal) {
@@ -167,7 +167,7 @@ void Link::Stamp(absl::Time now, FrameHeader* header) {
   last_flags_ = header->flags;
 }
 
-Frame Link::HelloFrame(absl::Time now) {
+Frame Session::HelloFrame(absl::Time now) {
   try {
     return Lone(FrameKind::kHello, now, EncodeHello(handshake_.Say(now)));
   } catch (const std::bad_alloc&) {
@@ -176,7 +176,7 @@ Frame Link::HelloFrame(absl::Time now) {
   }
 }
 
-Frame Link::Lone(FrameKind kind, absl::Time now, absl::string_view body) {
+Frame Session::Lone(FrameKind kind, absl::Time now, absl::string_view body) {
   const std::size_t bytes = kFrameHeaderBytes + body.size();
   std::shared_ptr<char> buffer = config_.buffers->Lend(bytes);
   FrameHeader header = Header(kind, now);
@@ -188,7 +188,7 @@ Frame Link::Lone(FrameKind kind, absl::Time now, absl::string_view body) {
   return Frame{{Slice{std::move(buffer), all}}};
 }
 
-bool Link::NextData(absl::Time now, Frame* frame) {
+bool Session::NextData(absl::Time now, Frame* frame) {
   if (const SendWindow::Sent* again = window_.Rewound()) {
     if (one_at_a_time_ && window_.inflight()) return false;
     if (!FitsInFlight(again->batch.lane, FrameCharge(again->body_bytes)))
@@ -212,8 +212,8 @@ bool Link::NextData(absl::Time now, Frame* frame) {
 
 // With a header of now: what the first one said of acknowledgements, and of
 // whether the peer is heard, may have become wrong.
-void Link::TransmitAgain(const SendWindow::Sent& sent, absl::Time now,
-                         Frame* frame) {
+void Session::TransmitAgain(const SendWindow::Sent& sent, absl::Time now,
+                            Frame* frame) {
   std::shared_ptr<char> place = config_.buffers->Lend(kFrameHeaderBytes);
   if (!window_.inflight()) timer_start_ = now;
   FrameHeader header = sent.header;
@@ -227,7 +227,7 @@ void Link::TransmitAgain(const SendWindow::Sent& sent, absl::Time now,
 }
 
 // Nothing here needs memory: the frame is taken from the queue already.
-void Link::Transmit(SendQueue::Taken taken, absl::Time now, Frame* frame) {
+void Session::Transmit(SendQueue::Taken taken, absl::Time now, Frame* frame) {
   SendWindow::Sent& sent = taken.sent;
   const bool large = sent.batch.large;
   const Lane lane = sent.batch.lane;
@@ -265,7 +265,7 @@ void Link::Transmit(SendQueue::Taken taken, absl::Time now, Frame* frame) {
 
 // The flag, if a frame that is being made should ask: all that the question is
 // about is transmitted, and no later than with this one.
-std::uint8_t Link::AskNow() {
+std::uint8_t Session::AskNow() {
   if (!AskDue()) return 0;
   ask_consumed_ = false;
   return kConsumeRequest;
@@ -274,7 +274,8 @@ std::uint8_t Link::AskNow() {
 // An acknowledgement is asked for where the lane would have to wait for it, and
 // eight times in every inflight_bytes, so that a stream never stands still; to
 // hear of consumption, with the last frame that is to be consumed.
-std::uint8_t Link::DataFlags(Lane lane, std::size_t charge, bool full_behind) {
+std::uint8_t Session::DataFlags(Lane lane, std::size_t charge,
+                                bool full_behind) {
   unasked_bytes_ += charge;
   AskIfTransmitted();
   std::uint8_t flags = AskNow();
@@ -288,4 +289,4 @@ std::uint8_t Link::DataFlags(Lane lane, std::size_t charge, bool full_behind) {
   return flags;
 }
 
-}  // namespace cluster
+}  // namespace cluster::internal
