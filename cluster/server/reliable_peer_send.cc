@@ -33,14 +33,15 @@ void ReliablePeer::Transmit() {
   if (session_ != nullptr && !left_) Pump();
 }
 
-// Ends when there is no next frame, so that the queue knows
-// what the session waits for; or when the transport takes no more.
+// Ends when there is no next frame, so that the queue knows what the session
+// waits for; or when the transport takes no more.
 void ReliablePeer::Pump() {
   OrAtNextTick([this] {
     mutex_.AssertHeld();
     const absl::Time now = MonotonicNow();
     Frame frame;
-    while (session_->NextFrame(now, &frame) && GiveToTransport(frame)) {
+    while (session_->NextFrame(now, &frame) && GiveToTransport(frame) &&
+           session_->Due()) {
     }
   });
   TellDrops();

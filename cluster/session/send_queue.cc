@@ -100,7 +100,8 @@ SendQueue::SendQueue(const SessionConfig& config)
              LaneQueue(config, Lane::kBulk)} {}
 
 bool SendQueue::HasRoom(Lane lane, std::size_t bytes) const {
-  if (bytes_ + bytes <= config_.queue_bytes_max || bytes_ == 0) return true;
+  const std::size_t queued = Bytes();
+  if (queued + bytes <= config_.queue_bytes_max || queued == 0) return true;
   return lane != Lane::kBulk &&
          At(lane).bytes() + bytes <= config_.queue_bytes_max / kLaneShare;
 }
@@ -152,7 +153,7 @@ Appended SendQueue::AppendChecked(int peer, const EnvelopeView& envelope) {
     if (made != SendOutcome::kAccepted) return {Refuse(made), dropped};
   } else {
     unchecked_bytes_ = std::min(
-        config_.queue_bytes_max - std::min(bytes_, config_.queue_bytes_max),
+        config_.queue_bytes_max - std::min(Bytes(), config_.queue_bytes_max),
         share_->Free(Held()));
   }
   const bool told = AppendOpen(envelope, bytes_max, &queue);
@@ -209,7 +210,6 @@ bool SendQueue::AppendShared(const Batch& batch, const EncodeState& encode) {
   if (IsSmall(batch, batch_bytes_)) {
     if (!queue.open.Fits(batch.body_bytes)) CloseOpen(&queue);
     queue.open.AppendCopy(batch, encode);
-    bytes_ += batch.body_bytes;
   } else {
     PushClosed(batch, &queue);
   }
@@ -225,7 +225,7 @@ bool SendQueue::Gathers(std::size_t bytes) {
     return false;
   // An oversized payload must fail in the Send that made it.
   if (payload_bytes_max_ < GatheredBytesMax(config_)) return false;
-  return bytes_ + bytes <= config_.queue_bytes_max && share_->MayGather() &&
+  return Bytes() + bytes <= config_.queue_bytes_max && share_->MayGather() &&
          share_->FitsOrReserve(kGatheringLane, Held(), bytes);
 }
 
@@ -240,7 +240,6 @@ bool SendQueue::Tells(LaneQueue* queue) {
 void SendQueue::PushClosed(Batch batch, LaneQueue* queue) {
   queue->closed.Reserve(kPlacesMax);
   CloseOpen(queue);
-  bytes_ += batch.body_bytes;
   queue->PushBack(std::move(batch));
 }
 
@@ -253,7 +252,7 @@ void SendQueue::CloseOpen(LaneQueue* queue) {
 // Drops what waited longest, if that makes enough room; else nothing.
 SendOutcome SendQueue::MakeRoom(Lane newcomer, std::size_t bytes,
                                 std::size_t headers, bool* dropped) {
-  const std::size_t before = bytes_;
+  const std::size_t before = Bytes();
   const std::size_t droppable = DroppableFor(newcomer);
   const std::size_t kept = before - droppable;
   const bool full = !HasRoom(newcomer, bytes);
@@ -264,8 +263,8 @@ SendOutcome SendQueue::MakeRoom(Lane newcomer, std::size_t bytes,
           ? 0
           : share_->Lacking(newcomer, Held(), bytes + headers);
   if (lacking > droppable) return SendOutcome::kNoMemory;
-  while (before - bytes_ < lacking ||
-         (full && bytes_ > 0 && bytes_ + bytes > config_.queue_bytes_max)) {
+  while (before - Bytes() < lacking ||
+         (full && Bytes() > 0 && Bytes() + bytes > config_.queue_bytes_max)) {
     DropOldestFor(newcomer);
     *dropped = true;
   }
@@ -298,7 +297,6 @@ void SendQueue::DropOldestFor(Lane newcomer) {
 
 // An open batch keeps its buffer, which the newcomer may count on.
 void SendQueue::DropFront(LaneQueue* queue) {
-  bytes_ -= queue->front().body_bytes;
   if (queue->closed.empty()) {
     queue->accepted += queue->open.batch().records;
     queue->open.Empty();
@@ -312,8 +310,7 @@ void SendQueue::Open(int peer, MemoryShare* share) {
   MutexLock lock(&mutex_);
   peer_ = peer;
   share_ = share;
-  payload_bytes_max_ = config_.payload_bytes_max;
-  small_bytes_max_ = std::min(payload_bytes_max_, lone_bytes_);
+  LimitPayloads(config_.payload_bytes_max);
   accepted_before_ = Accepted();
   memory_refused_ = 0;
   dropped_.fill(0);
@@ -330,7 +327,7 @@ void SendQueue::Close(DropReason reason) {
     queue.want = Want::kNothing;
     queue.told = true;
   }
-  bytes_ = transmitted_bytes_ = unchecked_bytes_ = 0;
+  transmitted_bytes_ = unchecked_bytes_ = 0;
   if (share_ != nullptr) share_->Trim(0);
   spare_ = Batch();
   share_ = nullptr;
@@ -340,9 +337,14 @@ void SendQueue::Close(DropReason reason) {
 void SendQueue::SetPeerLimits(std::size_t payload_bytes_max,
                               std::uint64_t features) {
   MutexLock lock(&mutex_);
-  payload_bytes_max_ = std::min(config_.payload_bytes_max, payload_bytes_max);
-  small_bytes_max_ = std::min(payload_bytes_max_, lone_bytes_);
+  LimitPayloads(std::min(config_.payload_bytes_max, payload_bytes_max));
   features_ = features;
+}
+
+void SendQueue::LimitPayloads(std::size_t bytes_max) {
+  payload_bytes_max_ = bytes_max;
+  small_bytes_max_ =
+      static_cast<std::uint32_t>(std::min(bytes_max, lone_bytes_));
 }
 
 void SendQueue::WantNothing() {
@@ -355,55 +357,62 @@ void SendQueue::WantNothing() {
 
 void SendQueue::SetTransmitted(std::size_t bytes) {
   MutexLock lock(&mutex_);
+  HoldTransmitted(bytes);
+}
+
+void SendQueue::HoldTransmitted(std::size_t bytes) {
   transmitted_bytes_ = bytes;
   unchecked_bytes_ = 0;
   if (share_ != nullptr) share_->Trim(Held());
 }
 
-absl::optional<SendQueue::Taken> SendQueue::Take(
-    absl::FunctionRef<Want(Lane lane, std::size_t body_bytes)> want) {
+absl::optional<SendQueue::Taken> SendQueue::Take(std::size_t held_bytes,
+                                                 WantOf want) {
   absl::optional<Taken> taken;
   {
     MutexLock lock(&mutex_);
+    HoldTransmitted(held_bytes);
     if (recycled_.buffer != nullptr) spare_ = std::exchange(recycled_, Batch());
-    LaneQueue* const queue = Pick(want);
+    LaneQueue* queue = Pick(want, nullptr);
+    while (queue != nullptr && DropUnfit(queue)) queue = Pick(want, nullptr);
     if (queue == nullptr) return taken;
     taken.emplace();
     TakeFront(queue, &taken->sent);
     // A peer that is hardly busy needs none.
     if (!IsCopied(taken->sent.batch, batch_bytes_)) spare_ = Batch();
     transmitted_bytes_ += taken->sent.held_bytes();
-    unchecked_bytes_ = 0;
     taken->full_behind = queue->has_full();
-    // The session transmits it, and then comes again.
-    for (LaneQueue& each : lanes_) each.told = true;
+    taken->more = Pick(want, &taken->sent) != nullptr;
+    if (taken->more) TellNobody();
   }
   Batch& batch = taken->sent.batch;
   if (!batch.large && !batch.summed) Finish(&batch);
   return taken;
 }
 
-// With more on its way than its share of the memory allows, nothing is to
-// follow.
-SendQueue::LaneQueue* SendQueue::Pick(
-    absl::FunctionRef<Want(Lane, std::size_t)> want) {
+// The lane that has what the session wants. Until there is one the appends say
+// so that bring it. With more on its way than its share of the memory allows,
+// nothing is to follow.
+SendQueue::LaneQueue* SendQueue::Pick(WantOf want,
+                                      const SendWindow::Sent* ahead) {
   if (peer_ == kNobody) return nullptr;
   const bool memory =
       transmitted_bytes_ == 0 || share_->Fits(Lane::kUrgent, Held(), 0);
   for (LaneQueue& queue : lanes_) {
-    do {
-      const bool empty = queue.empty();
-      queue.want = memory ? want(queue.open.batch().lane,
-                                 empty ? 0 : NextBodyBytes(queue.front()))
-                          : Want::kNothing;
-      queue.told = queue.want == Want::kNothing;
-      if (empty || queue.told ||
-          (queue.want == Want::kFull && !queue.has_full()))
-        break;
-      if (!DropUnfit(&queue)) return &queue;
-    } while (true);
+    const bool empty = queue.empty();
+    queue.want = memory ? want(queue.open.batch().lane,
+                               empty ? 0 : NextBodyBytes(queue.front()), ahead)
+                        : Want::kNothing;
+    queue.told = queue.want == Want::kNothing;
+    const bool has = queue.want == Want::kFull ? queue.has_full() : !empty;
+    if (!queue.told && has) return &queue;
   }
   return nullptr;
+}
+
+// The session comes again anyway.
+void SendQueue::TellNobody() {
+  for (LaneQueue& queue : lanes_) queue.told = true;
 }
 
 // Accepted before the peer had said what it takes. What is cut in part it has
@@ -427,7 +436,6 @@ bool SendQueue::DropUnfit(LaneQueue* queue) {
   Batch rest = OnlyFit(config_, first, payload_bytes_max_, features_, &unfit);
   Drop(DropReason::kTooLarge, unfit.too_large);
   Drop(DropReason::kUnsupported, unfit.unsupported);
-  bytes_ -= first.body_bytes - rest.body_bytes;
   queue->Discount(first);
   queue->Count(rest);
   first = std::move(rest);
@@ -438,7 +446,6 @@ bool SendQueue::DropUnfit(LaneQueue* queue) {
 // What needs memory comes first.
 void SendQueue::TakeFront(LaneQueue* queue, SendWindow::Sent* sent) {
   if (queue->closed.empty()) {
-    bytes_ -= queue->open.batch().body_bytes;
     sent->batch = queue->open.Release(std::exchange(spare_, Batch()));
     sent->batch.first_ordinal = queue->accepted + 1;
     queue->accepted += sent->batch.records;
@@ -497,7 +504,6 @@ void SendQueue::PutBack(Batch batch) {
   if (!queue.empty() && queue.front().buffer == batch.buffer) return;
   batch.cut_bytes = 0;
   if (batch.large) batch.headed_bytes = batch.body_bytes;
-  bytes_ += batch.body_bytes;
   unchecked_bytes_ = 0;
   queue.Count(batch);
   queue.closed.PushFront(std::move(batch));
@@ -509,6 +515,12 @@ SendMark SendQueue::Mark() const {
   for (Lane lane : kLanesByUrgency)
     mark[static_cast<std::size_t>(lane)] = At(lane).last_ordinal();
   return mark;
+}
+
+std::size_t SendQueue::Bytes() const {
+  std::size_t bytes = 0;
+  for (const LaneQueue& queue : lanes_) bytes += queue.bytes();
+  return bytes;
 }
 
 std::uint64_t SendQueue::Accepted() const {
@@ -528,7 +540,7 @@ bool SendQueue::Passed(const SendMark& mark) const {
 
 bool SendQueue::Empty() const {
   MutexLock lock(&mutex_);
-  return bytes_ == 0;
+  return Bytes() == 0;
 }
 
 std::size_t SendQueue::held_bytes() const {
@@ -546,7 +558,7 @@ void SendQueue::AddTo(PeerStats* stats) const {
   stats->accepted += Accepted() - accepted_before_;
   stats->memory_refused += memory_refused_;
   for (const LaneQueue& queue : lanes_) stats->queued += queue.envelopes();
-  stats->queued_bytes += bytes_;
+  stats->queued_bytes += Bytes();
   stats->held_bytes += Held();
   for (std::size_t i = 0; i < dropped_.size(); ++i)
     stats->dropped[i] += dropped_[i];

@@ -73,6 +73,9 @@ class SendQueue {
     SendWindow::Sent sent;  // without its header
     // Whether a full batch of the lane waits behind it.
     bool full_behind = false;
+    // Whether the session wants something more that is here already. If not,
+    // senders know what it waits for.
+    bool more = false;
   };
 
   // Serves nobody. The config outlives it; of it the queue needs no ids.
@@ -115,11 +118,14 @@ class SendQueue {
   // accepted before is dropped, and counted, when it would be taken.
   void SetPeerLimits(std::size_t payload_bytes_max, std::uint64_t features);
 
-  // Takes the next frame's records from the most urgent lane that has what
-  // `want` answers for it. It is asked with the bytes of the lane's first frame;
-  // 0: the lane is empty. It must not call the queue.
-  absl::optional<Taken> Take(
-      absl::FunctionRef<Want(Lane lane, std::size_t body_bytes)> want);
+  // What the session would take of a lane whose first frame has so many bytes;
+  // 0: the lane is empty. `ahead`, unless null, was taken just before. It must
+  // not call the queue.
+  using WantOf = absl::FunctionRef<Want(Lane lane, std::size_t body_bytes,
+                                        const SendWindow::Sent* ahead)>;
+  // Takes the next frame's records from the most urgent lane that has what the
+  // session wants of it. `held_bytes`: as for SetTransmitted.
+  absl::optional<Taken> Take(std::size_t held_bytes, WantOf want);
   // Nothing can be transmitted, so no sender should say that it is wanted.
   void WantNothing();
   // How many bytes the session holds of what it took. Gives back memory that is
@@ -148,12 +154,12 @@ class SendQueue {
   void AddTo(PeerStats* stats) const;
 
  private:
-  struct LaneQueue {
+  struct alignas(64) LaneQueue {
     LaneQueue(const SessionConfig& config, Lane lane) : open(config, lane) {}
 
-    OpenBatch open;
     Want want = Want::kNothing;  // of the last Take
     bool told = true;            // the session will come, or wants nothing
+    OpenBatch open;
     Ring<Batch> closed;
     std::size_t closed_bytes = 0;
     std::uint64_t closed_records = 0;
@@ -224,16 +230,21 @@ class SendQueue {
   bool AppendOpen(const EnvelopeView& envelope, std::size_t bytes_max,
                   LaneQueue* queue) CLUSTER_REQUIRES(mutex_);
   bool Tells(LaneQueue* queue) CLUSTER_REQUIRES(mutex_);
-  LaneQueue* Pick(absl::FunctionRef<Want(Lane, std::size_t)> want)
+  LaneQueue* Pick(WantOf want, const SendWindow::Sent* ahead)
       CLUSTER_REQUIRES(mutex_);
+  void TellNobody() CLUSTER_REQUIRES(mutex_);
   bool DropUnfit(LaneQueue* queue) CLUSTER_REQUIRES(mutex_);
   void TakeFront(LaneQueue* queue, SendWindow::Sent* sent)
       CLUSTER_REQUIRES(mutex_);
   void TakeChunk(LaneQueue* queue, SendWindow::Sent* sent)
       CLUSTER_REQUIRES(mutex_);
+  // Of all lanes.
+  std::size_t Bytes() const CLUSTER_REQUIRES(mutex_);
   std::size_t Held() const CLUSTER_REQUIRES(mutex_) {
-    return bytes_ + transmitted_bytes_;
+    return Bytes() + transmitted_bytes_;
   }
+  void HoldTransmitted(std::size_t bytes) CLUSTER_REQUIRES(mutex_);
+  void LimitPayloads(std::size_t bytes_max) CLUSTER_REQUIRES(mutex_);
   std::uint64_t Accepted() const CLUSTER_REQUIRES(mutex_);
 
   const SessionConfig& config_;
@@ -244,15 +255,16 @@ class SendQueue {
   // The buffer of a batch that was copied, for the next Take; the session's.
   Batch recycled_;
 
-  // Away from what the session writes.
+  // Away from what the session writes. An append needs the first four and its
+  // lane: where several threads send to one peer, each fetches their cache lines
+  // anew.
   alignas(64) mutable Mutex mutex_{LockRank::kSendQueue};
   int peer_ CLUSTER_GUARDED_BY(mutex_);
-  std::size_t bytes_ CLUSTER_GUARDED_BY(mutex_) = 0;  // of all lanes
+  // A payload up to this is allowed, and not large.
+  std::uint32_t small_bytes_max_ CLUSTER_GUARDED_BY(mutex_) = 0;
   // So many may be appended before the bounds are looked at again: once a frame,
   // and not for every envelope.
   std::size_t unchecked_bytes_ CLUSTER_GUARDED_BY(mutex_) = 0;
-  // A payload up to this is allowed, and not large.
-  std::size_t small_bytes_max_ CLUSTER_GUARDED_BY(mutex_) = 0;
   // Own and the peer's.
   std::size_t payload_bytes_max_ CLUSTER_GUARDED_BY(mutex_);
   std::size_t transmitted_bytes_ CLUSTER_GUARDED_BY(mutex_) = 0;
@@ -268,7 +280,6 @@ class SendQueue {
 inline bool SendQueue::AppendOpen(const EnvelopeView& envelope,
                                   std::size_t bytes_max, LaneQueue* queue) {
   const std::size_t bytes = queue->open.Append(envelope, bytes_max);
-  bytes_ += bytes;
   unchecked_bytes_ -= std::min(bytes, unchecked_bytes_);
   return !queue->told && Tells(queue);
 }

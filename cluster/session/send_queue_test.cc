@@ -45,9 +45,10 @@ class Queue {
   }
   // The next frame of the lane.
   absl::optional<SendQueue::Taken> TakeAny(Lane lane, Want want = Want::kAny) {
-    return queue_.Take([=](Lane each, std::size_t) {
-      return each == lane ? want : Want::kNothing;
-    });
+    return queue_.Take(/*held_bytes=*/0,
+                       [=](Lane each, std::size_t, const SendWindow::Sent*) {
+                         return each == lane ? want : Want::kNothing;
+                       });
   }
   // A batch that is there, and is one frame.
   Batch Take(Lane lane) {
@@ -59,7 +60,8 @@ class Queue {
   // The bytes of the lane's first frame; 0: it is empty.
   std::size_t FrontBytes(Lane lane) {
     std::size_t bytes = 0;
-    queue_.Take([&](Lane each, std::size_t body_bytes) {
+    queue_.Take(/*held_bytes=*/0, [&](Lane each, std::size_t body_bytes,
+                                      const SendWindow::Sent*) {
       if (each == lane) bytes = body_bytes;
       return Want::kNothing;
     });
@@ -129,10 +131,16 @@ TEST(SendQueue, SaysWhenTheSessionWaitsForWhatIsAppended) {
     return queue.wanted;
   };
   EXPECT_FALSE(wanted(1));  // nobody has asked yet
-  ASSERT_TRUE(queue.TakeAny(Lane::kNormal));
-  EXPECT_FALSE(wanted(1));  // nor again
-  ASSERT_TRUE(queue.TakeAny(Lane::kNormal));
-  ASSERT_FALSE(queue.TakeAny(Lane::kNormal));
+  EXPECT_FALSE(wanted(5000));
+  EXPECT_FALSE(wanted(5000));
+  auto taken = queue.TakeAny(Lane::kNormal);
+  ASSERT_TRUE(taken);
+  EXPECT_TRUE(taken->more);
+  EXPECT_FALSE(wanted(1));  // the session comes again
+  while (taken->more) {
+    taken = queue.TakeAny(Lane::kNormal);
+    ASSERT_TRUE(taken);
+  }
   EXPECT_FALSE(wanted(1, Lane::kBulk));  // only the other lane is asked for
   EXPECT_TRUE(wanted(1));
   EXPECT_FALSE(wanted(1));
@@ -166,6 +174,25 @@ TEST(SendQueue, SaysWhenSomethingWasDropped) {
               SendOutcome::kAccepted);
   }
   EXPECT_TRUE(queue.wanted);
+}
+
+// What it wants next depends on what it takes now.
+TEST(SendQueue, AsksWhatIsWantedBehindWhatIsTaken) {
+  const SessionConfig config = TestSessionConfig(1, 2);
+  Queue queue(config);
+  for (int i = 0; i < 2; ++i)
+    ASSERT_EQ(queue.Append(Text(std::string(5000, 'x'))),
+              SendOutcome::kAccepted);
+  std::vector<std::size_t> ahead;
+  const auto one_at_a_time = [&](Lane lane, std::size_t,
+                                 const SendWindow::Sent* sent) {
+    if (lane == Lane::kNormal) ahead.push_back(sent ? sent->body_bytes : 0);
+    return sent == nullptr ? Want::kAny : Want::kNothing;
+  };
+  const auto taken = queue->Take(0, one_at_a_time);
+  ASSERT_TRUE(taken);
+  EXPECT_FALSE(taken->more);
+  EXPECT_EQ(ahead, (std::vector<std::size_t>{0, taken->sent.body_bytes}));
 }
 
 // They leave in a copy, however they are taken, so that the buffer which the

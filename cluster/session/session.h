@@ -133,8 +133,8 @@ class Session {
   void Tick(absl::Time now);
 
   // The next frame to hand to the transport, if there is one. After what may
-  // have changed that, call it until there is none: so the queue learns what
-  // should be said to senders.
+  // have changed that, call it until there is none or nothing is Due: so the
+  // queue learns what should be said to senders.
   bool NextFrame(absl::Time now, Frame* frame);
   // The transport did not take it. No frame until OnWritable. No other call may
   // lie between NextFrame and this one: hold the lock over both, and over the
@@ -213,13 +213,14 @@ class Session {
 
   // Transmitting (session_transmit.cc).
   bool NextData(absl::Time now, Frame* frame);
-  Want WantOf(Lane lane, std::size_t body_bytes) const;
+  Want WantOf(Lane lane, std::size_t body_bytes,
+              const SendWindow::Sent* ahead) const;
   int EagerFrames(Lane lane) const {
     return gathered_[static_cast<std::size_t>(lane)] ? 1 : kEagerFrames;
   }
-  bool MayBeInFlight(Lane lane, std::size_t charge) const;
   std::size_t WindowFor(Lane lane) const;
-  bool FitsInFlight(Lane lane, std::size_t charge) const;
+  bool FitsInFlight(Lane lane, std::size_t inflight_bytes,
+                    std::size_t charge) const;
   void Transmit(SendQueue::Taken taken, absl::Time now, Frame* frame);
   void AskIfTransmitted();
   void AskAgain();

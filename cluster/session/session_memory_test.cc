@@ -167,6 +167,23 @@ TEST(SessionMemory, TheLargestPayloadToEachPeerInTurnCompletes) {
     EXPECT_EQ(pair->two.Payloads(), (Strings{large, large}));
 }
 
+// Memory usually goes back when the next frame is taken. None is taken here.
+TEST(SessionMemory, AnAcknowledgementGivesMemoryBackThoughNothingLeaves) {
+  SessionPair pair;
+  pair.Connect();
+  ASSERT_EQ(pair.one.Append(std::string(1000, 'x')), SendOutcome::kAccepted);
+  const Strings frames = pair.one.Speak();
+  ASSERT_EQ(pair.one.Append("y"), SendOutcome::kAccepted);
+  Frame frame;
+  ASSERT_TRUE(pair.one.session->NextFrame(pair.now, &frame));
+  pair.one.session->FrameNotTaken();
+  EXPECT_GT(pair.one.Stats().held_bytes, 1000u);
+  for (const std::string& each : frames) pair.two.Hear(each);
+  pair.two.session->Tick(pair.now + absl::Seconds(1));
+  for (const std::string& each : pair.two.Speak()) pair.one.Hear(each);
+  EXPECT_LT(pair.one.Stats().held_bytes, 1000u);
+}
+
 // A record in chunks keeps its buffer whole until the last of them is taken.
 TEST(SessionMemory, ALargePayloadCountsUntilItsLastChunkIsConsumed) {
   Star star(1, /*sends=*/true);

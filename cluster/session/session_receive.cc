@@ -277,7 +277,9 @@ bool Session::OnAcknowledgement(const FrameHeader& header, absl::Time now) {
   }
   look_ = true;
   if (window_.received_through() > before) ForgetGaps();
-  queue_->SetTransmitted(window_.held_bytes());
+  // The next Take says so too, with one lock less; but now none follows.
+  if (!writable_ || window_.Rewound() != nullptr)
+    queue_->SetTransmitted(window_.held_bytes());
   timer_start_ = now;
   if (rtt_sequence_ != 0 && window_.received_through() >= rtt_sequence_) {
     // RFC 6298, section 2: an exponentially weighted mean with a gain of an

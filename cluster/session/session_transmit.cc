@@ -14,6 +14,13 @@
 #include "cluster/session/session.h"
 
 namespace cluster::internal {
+namespace {
+
+// Whether a frame of the batch says that the lane is busy.
+bool Gathered(const Batch& batch) { return !batch.large && batch.records > 1; }
+
+}  // namespace
+
 void Session::Rewind() {
   window_.Rewind();
   look_ = true;
@@ -48,30 +55,41 @@ std::size_t Session::WindowFor(Lane lane) const {
 // one travels another is summed and acknowledged, and with two the session would
 // stand still at each late wake-up. Not so in the bulk lane, where little is to
 // be ahead of what is urgent.
-bool Session::FitsInFlight(Lane lane, std::size_t charge) const {
-  if (!window_.inflight()) return true;
+bool Session::FitsInFlight(Lane lane, std::size_t inflight_bytes,
+                           std::size_t charge) const {
+  if (inflight_bytes == 0) return true;
   const std::size_t half = config_.inflight_bytes / 2;
   const std::size_t most =
       lane == Lane::kBulk
           ? half
           : std::clamp(4 * charge, half, config_.inflight_bytes);
-  return window_.inflight_bytes() + charge <= most;
-}
-
-bool Session::MayBeInFlight(Lane lane, std::size_t charge) const {
-  if (!window_.empty() && window_.unconsumed_bytes() + charge > WindowFor(lane))
-    return false;
-  // An urgent frame may exceed the limit by its own size, and only one at a
-  // time.
-  if (lane == Lane::kUrgent && window_.inflight_frames(lane) == 0) return true;
-  return FitsInFlight(lane, charge);
+  return inflight_bytes + charge <= most;
 }
 
 // A frame that leaves anyway, to acknowledge, takes along what there is.
-Want Session::WantOf(Lane lane, std::size_t body_bytes) const {
-  if (!MayBeInFlight(lane, FrameCharge(body_bytes))) return Want::kNothing;
-  const bool gathers =
-      !ack_due_ && window_.inflight_frames(lane) >= EagerFrames(lane);
+Want Session::WantOf(Lane lane, std::size_t body_bytes,
+                     const SendWindow::Sent* ahead) const {
+  const std::size_t charge = FrameCharge(body_bytes);
+  std::size_t ahead_bytes = 0;
+  int inflight_frames = window_.inflight_frames(lane);
+  int eager_frames = EagerFrames(lane);
+  if (ahead != nullptr) {
+    ahead_bytes = FrameCharge(ahead->body_bytes);
+    if (ahead->batch.lane == lane) {
+      ++inflight_frames;
+      eager_frames = Gathered(ahead->batch) ? 1 : kEagerFrames;
+    }
+  }
+  const std::size_t unconsumed = window_.unconsumed_bytes() + ahead_bytes;
+  if (unconsumed > 0 && unconsumed + charge > WindowFor(lane))
+    return Want::kNothing;
+  // An urgent frame may exceed the limit by its own size, and only one at a
+  // time.
+  if ((lane != Lane::kUrgent || inflight_frames > 0) &&
+      !FitsInFlight(lane, window_.inflight_bytes() + ahead_bytes, charge))
+    return Want::kNothing;
+  const bool acknowledges = ack_due_ && ahead == nullptr;
+  const bool gathers = !acknowledges && inflight_frames >= eager_frames;
   return gathers ? Want::kFull : Want::kAny;
 }
 
@@ -191,20 +209,22 @@ Frame Session::Lone(FrameKind kind, absl::Time now, absl::string_view body) {
 bool Session::NextData(absl::Time now, Frame* frame) {
   if (const SendWindow::Sent* again = window_.Rewound()) {
     if (one_at_a_time_ && window_.inflight()) return false;
-    if (!FitsInFlight(again->batch.lane, FrameCharge(again->body_bytes)))
+    if (!FitsInFlight(again->batch.lane, window_.inflight_bytes(),
+                      FrameCharge(again->body_bytes)))
       return false;
     TransmitAgain(*again, now, frame);
     return true;
   }
   window_.Reserve();
-  absl::optional<SendQueue::Taken> taken =
-      queue_->Take([this](Lane lane, std::size_t body_bytes) {
-        return WantOf(lane, body_bytes);
+  absl::optional<SendQueue::Taken> taken = queue_->Take(
+      window_.held_bytes(),
+      [this](Lane lane, std::size_t body_bytes, const SendWindow::Sent* ahead) {
+        return WantOf(lane, body_bytes, ahead);
       });
+  look_ = taken && taken->more;
   if (taken) {
     Transmit(std::move(*taken), now, frame);
   } else {
-    look_ = false;
     AskIfTransmitted();  // what it asks about may have been dropped
   }
   return taken.has_value();
@@ -250,7 +270,7 @@ void Session::Transmit(SendQueue::Taken taken, absl::Time now, Frame* frame) {
     header.body_crc = sent.batch.body_crc;
   }
   header.body_bytes = static_cast<std::uint32_t>(sent.body_bytes);
-  gathered_[static_cast<std::size_t>(lane)] = header.records > 1;
+  gathered_[static_cast<std::size_t>(lane)] = Gathered(sent.batch);
   char* const place = sent.header_place();
   sent.header = header;
   SendWindow::FillFrame(sent, frame);
