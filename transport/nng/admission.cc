@@ -25,7 +25,13 @@ std::shared_ptr<const stream::TlsMaterial> Admission::material() const {
 std::uint64_t Admission::Admit(std::weak_ptr<AcceptedConnection> connection) {
   MutexLock lock(&mutex_);
   const std::uint64_t ticket = ++last_ticket_;
+  if (stopped_) {
+    lock.Unlock();
+    connection.lock()->Revoke();
+    return ticket;
+  }
   entries_[ticket].connection = std::move(connection);
+  if (!is_secured_) return ticket;
   const auto oldest = TakeOldest(absl::nullopt, kUnprovenMax);
   lock.Unlock();
   Refuse(oldest, absl::nullopt,
@@ -83,6 +89,18 @@ void Admission::Reload(std::shared_ptr<const stream::TlsMaterial> material) {
     }
   }
   for (const auto& connection : revoked) connection->Revoke();
+}
+
+void Admission::Stop() {
+  std::map<std::uint64_t, Entry> entries;
+  {
+    MutexLock lock(&mutex_);
+    stopped_ = true;
+    std::swap(entries, entries_);
+  }
+  for (const auto& [ticket, entry] : entries) {
+    if (const auto connection = entry.connection.lock()) connection->Revoke();
+  }
 }
 
 }  // namespace nng

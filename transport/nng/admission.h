@@ -1,7 +1,7 @@
-// Whom a secured server lets in, of those that dial it.
+// The connections that others dial, and whom a secured server lets in of them.
 //
 // Holds the key material that new connections use, and a list of the accepted
-// ones, which it bounds: in all those that have proven nothing yet, and for each
+// ones. With TLS it bounds all those that have proven nothing yet, and for each
 // server those that are its. A server uses the latest that it dialled; older ones
 // are half-open, as after a cut that this side has not seen. Of too many the
 // oldest is refused, without the lock. Thread-safe.
@@ -41,12 +41,14 @@ class Admission {
   static constexpr std::size_t kUnprovenMax = 256;
   static constexpr std::size_t kProvenMax = 4;  // of one server
 
+  // Null: plaintext.
   explicit Admission(std::shared_ptr<const stream::TlsMaterial> material)
-      : material_(std::move(material)) {}
+      : is_secured_(material != nullptr), material_(std::move(material)) {}
 
+  bool is_secured() const { return is_secured_; }
   std::shared_ptr<const stream::TlsMaterial> material() const;
 
-  // One more has been accepted.
+  // One more has been accepted. After Stop it is revoked at once.
   std::uint64_t Admit(std::weak_ptr<AcceptedConnection> connection);
   // It has proven to be this server. False: not by today's material.
   bool Prove(std::uint64_t ticket, int id, const std::string& certificate);
@@ -54,6 +56,8 @@ class Admission {
 
   // New connections use it; those that it does not let in are revoked.
   void Reload(std::shared_ptr<const stream::TlsMaterial> material);
+  // Revokes all.
+  void Stop();
 
  private:
   struct Entry {
@@ -68,12 +72,14 @@ class Admission {
                                                  std::size_t most)
       CLUSTER_REQUIRES(mutex_);
 
+  const bool is_secured_;
   mutable Mutex mutex_;
   std::shared_ptr<const stream::TlsMaterial> material_
       CLUSTER_GUARDED_BY(mutex_);
   // By ticket, the oldest first.
   std::map<std::uint64_t, Entry> entries_ CLUSTER_GUARDED_BY(mutex_);
   std::uint64_t last_ticket_ CLUSTER_GUARDED_BY(mutex_) = 0;
+  bool stopped_ CLUSTER_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace nng

@@ -35,11 +35,13 @@ nng_duration ToTimeout(Clock::duration time) {
 }
 
 Channel::Channel(Context* context)
-    : AsyncHandle(&context->caretaker),
+    : AsyncHandle(&context->handles),
       context_(context),
-      receive_aio_(NewAio<&Channel::OnReceived>(this)),
-      send_aio_(NewAio<&Channel::OnSent>(this)),
       sealed_bytes_(kSealedBytesMin) {}
+
+Channel::~Channel() {
+  if (stream_ != nullptr) nng_stream_free(stream_);
+}
 
 void Channel::SetStream(nng_stream* stream, stream::TlsSession::Role role,
                         absl::optional<int> wanted) {
@@ -72,18 +74,19 @@ void Channel::StartRead() {
     const absl::Span<char> room = Room();
     segment = nng_iov{room.data(), room.size()};
   }
-  nng_aio_set_iov(receive_aio_, 1, &segment);
+  nng_aio_set_iov(receive_aio_.get(), 1, &segment);
   // From here on, the callback may run on another thread.
-  Begin([this] { nng_stream_recv(stream_, receive_aio_); });
+  Begin(&receive_aio_,
+        [this] { nng_stream_recv(stream_, receive_aio_.get()); });
 }
 
 bool Channel::SetTimeout() {
   if (deadline_ == Clock::time_point::max()) {
-    nng_aio_set_timeout(receive_aio_, NNG_DURATION_INFINITE);
+    nng_aio_set_timeout(receive_aio_.get(), NNG_DURATION_INFINITE);
     return true;
   }
   const nng_duration timeout = ToTimeout(deadline_ - Clock::now());
-  nng_aio_set_timeout(receive_aio_, timeout);
+  nng_aio_set_timeout(receive_aio_.get(), timeout);
   return timeout > 0;
 }
 
@@ -102,13 +105,13 @@ void Channel::End(int error) {
 }
 
 bool Channel::TakeRead(bool* done) {
-  const int error = nng_aio_result(receive_aio_);
+  const int error = nng_aio_result(receive_aio_.get());
   if (error != 0) {
     End(error);
     return false;
   }
   if (draining_) return true;
-  const std::size_t bytes = nng_aio_count(receive_aio_);
+  const std::size_t bytes = nng_aio_count(receive_aio_.get());
   if (tls_ == nullptr) {
     *done = OnBytes(bytes);
     return true;
@@ -177,9 +180,9 @@ void Channel::AwaitTurn(absl::string_view unread) {
   unread_ = unread;
   if (closed()) return End(NNG_ECLOSED);
   if (!SetTimeout()) return End(NNG_ETIMEDOUT);
-  Begin([this] {
+  Begin(&receive_aio_, [this] {
     nng_sleep_aio(ToTimeout(stream::HandshakeBudget::kHandshakeTime),
-                  receive_aio_);
+                  receive_aio_.get());
   });
 }
 
@@ -200,19 +203,18 @@ void Channel::WriteOut(stream::WriteBatch* batch) {
 }
 
 void Channel::Pump() {
-  if (sending_) return;
+  if (sending_ || send_error_ != 0) return;
   nng_iov segments[stream::WriteBatch::kSegmentsMax];
-  const unsigned count = send_error_ == 0 ? Gather(segments) : 0;
-  if (count == 0 && batch_ == nullptr) return;
-  sending_ = true;
-  // nng calls back on threads of its own, so the lock may be held.
+  const unsigned count = Gather(segments);
   if (count > 0) {
-    nng_aio_set_iov(send_aio_, count, segments);
-    Begin([this] { nng_stream_send(stream_, send_aio_); });
-  } else {
-    // The batch can not be written any more. It is not told inline.
+    sending_ = true;
+    nng_aio_set_iov(send_aio_.get(), count, segments);
+    // nng calls back on threads of its own, so the lock may be held.
+    Begin(&send_aio_, [this] { nng_stream_send(stream_, send_aio_.get()); });
+  } else if (batch_ != nullptr) {
+    // The batch can not be written any more.
     if (send_error_ == 0) send_error_ = NNG_ECRYPTO;
-    Begin([this] { nng_sleep_aio(0, send_aio_); });
+    Close();
   }
 }
 
@@ -262,37 +264,31 @@ void Channel::NoteSent(std::size_t bytes) {
 
 void Channel::OnSent() {
   MutexLock lock(&mutex_);
-  const int error = nng_aio_result(send_aio_);
-  if (send_error_ == 0) send_error_ = error;
+  sending_ = false;
   // With an error nothing of this operation was written: nng makes one system
   // call for each.
-  if (send_error_ == 0) NoteSent(nng_aio_count(send_aio_));
+  send_error_ = nng_aio_result(send_aio_.get());
+  if (send_error_ != 0) {
+    lock.Unlock();
+    return Close();
+  }
+  NoteSent(nng_aio_count(send_aio_.get()));
   sent_slice_ = Slice();
-  sending_ = false;
-  const int first_error = send_error_;
   const bool is_written = batch_ != nullptr && batch_->done() &&
                           (tls_ == nullptr || tls_->out().bytes.empty());
-  const bool is_over = is_written || (batch_ != nullptr && first_error != 0);
-  if (is_over) {
+  if (is_written) {
     batch_ = nullptr;
   } else {
     Pump();
   }
   lock.Unlock();
-  if (first_error != 0) Close();
-  if (is_over) OnWritten(first_error);
+  if (is_written) OnWritten();
 }
 
 void Channel::CloseHandles() {
   if (stream_ != nullptr) nng_stream_close(stream_);
-  nng_aio_abort(receive_aio_, NNG_ECLOSED);
-  nng_aio_abort(send_aio_, NNG_ECLOSED);
-}
-
-void Channel::FreeHandles() {
-  nng_aio_free(receive_aio_);
-  nng_aio_free(send_aio_);
-  if (stream_ != nullptr) nng_stream_free(stream_);
+  nng_aio_abort(receive_aio_.get(), NNG_ECLOSED);
+  nng_aio_abort(send_aio_.get(), NNG_ECLOSED);
 }
 
 }  // namespace nng

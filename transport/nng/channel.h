@@ -25,7 +25,7 @@
 #include "cluster/base/mutex.h"
 #include "cluster/transport/frame.h"
 #include "cluster/transport/nng/admission.h"
-#include "cluster/transport/nng/caretaker.h"
+#include "cluster/transport/nng/async_handle.h"
 #include "cluster/transport/nng/drainer.h"
 #include "cluster/transport/security.h"
 #include "cluster/transport/stream/handshake_budget.h"
@@ -41,20 +41,18 @@ struct Options {
   std::size_t read_buffer_bytes = 0;
 };
 
-// From Start on; it outlives the connections. Nothing but `stopped` and what is
-// thread-safe by itself changes.
+// From Start on; it outlives the connections. Nothing changes but what is
+// thread-safe by itself.
 struct Context {
   TransportHandler* const handler;
   const TransportConfig config;
   const Options options;
-  Admission* const admission;  // null: plaintext
+  Admission* const admission;
   const Clock::duration handshake_timeout =
       absl::ToChronoNanoseconds(config.handshake_timeout);
-  // Once true, and the caretaker woken, every inbound connection closes.
-  std::atomic<bool> stopped{false};
   stream::HandshakeBudget budget{};
   Drainer drainer{handler};
-  Caretaker caretaker{};  // last: its thread uses the others
+  HandleCount handles{};
 };
 
 // In nng's milliseconds, from 0 on.
@@ -62,15 +60,17 @@ nng_duration ToTimeout(Clock::duration time);
 
 class Channel : public AsyncHandle {
  public:
-  // Writes all of the batch, which is not empty, and calls OnWritten. One at a
-  // time; until then the batch is the channel's.
+  ~Channel() override;
+
+  // Writes all of the batch, which is not empty, and calls OnWritten, or closes.
+  // One at a time; until OnWritten, or the channel's end, the batch is its own.
   void WriteOut(stream::WriteBatch* batch);
 
  protected:
   explicit Channel(Context* context);
 
   Context* context() const { return context_; }
-  bool is_secured() const { return context_->admission != nullptr; }
+  bool is_secured() const { return context_->admission->is_secured(); }
 
   // Takes the stream. Once, before what follows. `wanted`: the only server that
   // a dialler takes.
@@ -102,11 +102,10 @@ class Channel : public AsyncHandle {
   virtual void OnReadDone() {}
   // Nothing more comes, with nng's error, or that of a write.
   virtual void OnEnd(int error) = 0;
-  // The batch is written, or a part of it and then nng's error. Never inline.
-  virtual void OnWritten(int /*error*/) {}
+  // The whole batch is written. Never inline.
+  virtual void OnWritten() {}
 
   void CloseHandles() override;
-  void FreeHandles() override;
 
  private:
   void StartRead();
@@ -131,8 +130,8 @@ class Channel : public AsyncHandle {
 
   Context* const context_;
   std::atomic<nng_stream*> stream_{nullptr};
-  nng_aio* const receive_aio_;
-  nng_aio* const send_aio_;
+  Aio receive_aio_{&Call<Channel, &Channel::OnReceived>};
+  Aio send_aio_{&Call<Channel, &Channel::OnSent>};
 
   // Of reading.
   Clock::time_point deadline_ = Clock::time_point::max();

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstddef>
 #include <utility>
 
 #include "cluster/base/start_thread.h"
@@ -12,8 +11,6 @@
 namespace cluster::internal {
 namespace nng {
 namespace {
-
-constexpr std::size_t kThreadsMax = 2;
 
 // nng's threads that are inside an OnDrained, of all transports together.
 std::atomic<int> inside{0};
@@ -27,35 +24,34 @@ int InsideMax() {
 
 }  // namespace
 
-void Drainer::Drain() {
-  const bool inline_allowed = inside.fetch_add(1) < InsideMax();
-  if (inline_allowed || !HandOff()) handler_->OnDrained();
-  inside.fetch_sub(1);
+absl::Status Drainer::Start() {
+  absl::Status status;
+  for (std::thread& thread : threads_) {
+    if (status.ok())
+      status = StartThread(
+          "cluster-drain", [this] { Run(); }, &thread);
+  }
+  return status;
 }
 
-bool Drainer::HandOff() {
-  MutexLock lock(&mutex_);
-  if (stopping_) return true;
-  if (waiting_ == 0 && threads_.size() < kThreadsMax) {
-    std::thread thread;
-    const absl::Status started = StartThread(
-        "cluster-drain", [this] { Run(); }, &thread);
-    if (!started.ok()) return false;
-    threads_.push_back(std::move(thread));
+void Drainer::Drain() {
+  if (inside.fetch_add(1) < InsideMax()) {
+    handler_->OnDrained();
+  } else {
+    MutexLock lock(&mutex_);
+    wanted_ = true;
+    changed_.NotifyOne();
   }
-  wanted_ = true;
-  changed_.NotifyOne();
-  return true;
+  inside.fetch_sub(1);
 }
 
 void Drainer::Run() {
   MutexLock lock(&mutex_);
-  while (true) {
-    ++waiting_;
-    while (!wanted_ && !stopping_) changed_.Wait(&mutex_);
-    --waiting_;
-    if (stopping_) return;
-    wanted_ = false;
+  while (!stopping_) {
+    if (!std::exchange(wanted_, false)) {
+      changed_.Wait(&mutex_);
+      continue;
+    }
     lock.Unlock();
     handler_->OnDrained();
     lock.Lock();
@@ -63,14 +59,14 @@ void Drainer::Run() {
 }
 
 void Drainer::Stop() {
-  std::vector<std::thread> threads;
   {
     MutexLock lock(&mutex_);
     stopping_ = true;
-    std::swap(threads, threads_);
     changed_.NotifyAll();
   }
-  for (std::thread& thread : threads) thread.join();
+  for (std::thread& thread : threads_) {
+    if (thread.joinable()) thread.join();
+  }
 }
 
 }  // namespace nng

@@ -3,16 +3,17 @@
 //
 // nng runs the callbacks of the whole process on 2 threads a CPU, 16 at most. So
 // the call is made inline (no hop) while at most half of them are inside an
-// OnDrained, or where no thread can be made; else one of at most two threads of
-// this transport's own makes it. Calls that come while both are inside become
-// one. Stop waits for the own threads, so for user code; no Drain may run then.
+// OnDrained; else one of two threads of this transport's own makes it. Calls that
+// come while both are inside become one. Stop waits for the own threads, so for
+// user code; no Drain may run then.
 
 #ifndef CLUSTER_TRANSPORT_NNG_DRAINER_H_
 #define CLUSTER_TRANSPORT_NNG_DRAINER_H_
 
+#include <array>
 #include <thread>
-#include <vector>
 
+#include "absl/status/status.h"
 #include "cluster/base/mutex.h"
 #include "cluster/transport/transport.h"
 
@@ -24,12 +25,12 @@ class Drainer {
   explicit Drainer(TransportHandler* handler) : handler_(handler) {}
   ~Drainer() { Stop(); }
 
+  // Once, before Drain. kResourceExhausted: there are not the threads to be had.
+  absl::Status Start();
   void Drain();
   void Stop();
 
  private:
-  // False: there is nobody to hand over to.
-  bool HandOff();
   void Run();
 
   TransportHandler* const handler_;
@@ -37,8 +38,7 @@ class Drainer {
   CondVar changed_;
   bool wanted_ CLUSTER_GUARDED_BY(mutex_) = false;
   bool stopping_ CLUSTER_GUARDED_BY(mutex_) = false;
-  int waiting_ CLUSTER_GUARDED_BY(mutex_) = 0;  // threads that wait for work
-  std::vector<std::thread> threads_ CLUSTER_GUARDED_BY(mutex_);
+  std::array<std::thread, 2> threads_;
 };
 
 }  // namespace nng

@@ -1,5 +1,8 @@
 #include "cluster/transport/nng/drainer.h"
 
+#include <atomic>
+#include <future>
+
 #include "cluster/base/testing/no_more_threads.h"
 #include "gtest/gtest.h"
 
@@ -16,7 +19,8 @@ class NestedHandler : public TransportHandler {
     return FrameVerdict::kAccepted;
   }
   void OnDrained() override {
-    if (++drained < kDepth) drainer->Drain();
+    if (++drained < kDepth) return drainer->Drain();
+    reached_depth.set_value();
   }
   void OnWritable(int) override {}
   void OnConnected(int, std::uint64_t) override {}
@@ -24,17 +28,27 @@ class NestedHandler : public TransportHandler {
   void OnRejected(Rejection) override {}
 
   Drainer* drainer = nullptr;
-  int drained = 0;
+  std::atomic<int> drained{0};
+  std::promise<void> reached_depth;
 };
 
-// In a callback of nng there is nobody to tell.
-TEST(DrainerTest, WithoutAThreadToHandOverToItDrainsItself) {
+// More than nng has threads.
+TEST(DrainerTest, HandsOverWhatComesWhileTooManyAreInside) {
   NestedHandler handler;
   Drainer drainer(&handler);
   handler.drainer = &drainer;
-  const NoMoreThreads none;
+  ASSERT_TRUE(drainer.Start().ok());
   drainer.Drain();
+  handler.reached_depth.get_future().wait();
+  drainer.Stop();
   EXPECT_EQ(handler.drained, NestedHandler::kDepth);
+}
+
+TEST(DrainerTest, WithoutAThreadToHandOverToItDoesNotStart) {
+  NestedHandler handler;
+  Drainer drainer(&handler);
+  const NoMoreThreads none;
+  EXPECT_EQ(drainer.Start().code(), absl::StatusCode::kResourceExhausted);
 }
 
 }  // namespace

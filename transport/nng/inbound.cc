@@ -22,34 +22,36 @@ constexpr nng_duration kAcceptPauseMs = 10;
 // short pause, since an error like "no more files" stays for a while.
 class Acceptor final : public AsyncHandle {
  public:
-  Acceptor(Context* context, nng_stream_listener* listener);
+  Acceptor(Context* context, nng_stream_listener* listener)
+      : AsyncHandle(&context->handles),
+        context_(context),
+        listener_(listener) {}
+  ~Acceptor() override { nng_stream_listener_free(listener_); }
 
   void Accept();
 
  private:
   void OnAccepted();
   void CloseHandles() override;
-  void FreeHandles() override;
 
   Context* const context_;
   nng_stream_listener* const listener_;
-  nng_aio* const aio_;
+  Aio aio_{&Call<Acceptor, &Acceptor::OnAccepted>};
   bool pausing_ = false;  // of the operation under way
 };
 
 // A connection that somebody else dialled. Its functions are in the order of its
 // life. All of it runs in nng's callbacks, but Refuse and Revoke, which may come
-// on any thread, and TendOpen.
+// on any thread.
 //
 // A read's frames are delivered in one go; then the next read begins, and only
 // then OnDrained is called, so that it may block: the next read's callback comes
 // on another thread. Deliveries never overlap, since the read between them
 // begins after the first.
-class Inbound final : public Channel,
-                      public AcceptedConnection,
-                      public std::enable_shared_from_this<Inbound> {
+class Inbound final : public Channel, public AcceptedConnection {
  public:
   Inbound(Context* context, nng_stream* stream);
+  ~Inbound() override { context()->admission->Ended(ticket_); }
 
   void Start();  // once
 
@@ -72,12 +74,9 @@ class Inbound final : public Channel,
   // All that have arrived; whether there was any.
   bool DeliverFrames();
 
-  void TendOpen() override;
-  void FreeHandles() override;
-
   const std::string remote_;
   const std::string remote_host_;
-  std::uint64_t ticket_ = 0;  // of the admission; with TLS
+  std::uint64_t ticket_ = 0;  // of the admission
   bool waits_for_turn_ = false;
   bool greeted_ = false;
   std::atomic<bool> rejected_{false};
@@ -98,46 +97,32 @@ absl::Status Listen(Context* context, const Address& address,
   if (!status.ok()) return status;
   *bound_address = BoundAddress(address, listener);
   const auto made = std::make_shared<Acceptor>(context, listener);
-  context->caretaker.Add(made);
   made->Accept();
-  made->Release();  // the creator's
   *acceptor = made;
   return absl::OkStatus();
 }
 
-Acceptor::Acceptor(Context* context, nng_stream_listener* listener)
-    : AsyncHandle(&context->caretaker),
-      context_(context),
-      listener_(listener),
-      aio_(NewAio<&Acceptor::OnAccepted>(this)) {}
-
 void Acceptor::Accept() {
-  Begin([this] { nng_stream_listener_accept(listener_, aio_); });
+  Begin(&aio_, [this] { nng_stream_listener_accept(listener_, aio_.get()); });
 }
 
 void Acceptor::OnAccepted() {
   const bool was_pausing = std::exchange(pausing_, false);
-  const bool has_failed = nng_aio_result(aio_) != 0;
+  const bool has_failed = nng_aio_result(aio_.get()) != 0;
   if (!was_pausing && !has_failed) {
-    const auto connection = std::make_shared<Inbound>(
-        context_, static_cast<nng_stream*>(nng_aio_get_output(aio_, 0)));
-    context_->caretaker.Add(connection);
-    connection->Start();
+    std::make_shared<Inbound>(
+        context_, static_cast<nng_stream*>(nng_aio_get_output(aio_.get(), 0)))
+        ->Start();
   }
   if (closed()) return;
   if (was_pausing || !has_failed) return Accept();
   pausing_ = true;
-  Begin([this] { nng_sleep_aio(kAcceptPauseMs, aio_); });
+  Begin(&aio_, [this] { nng_sleep_aio(kAcceptPauseMs, aio_.get()); });
 }
 
 void Acceptor::CloseHandles() {
   nng_stream_listener_close(listener_);
-  nng_aio_abort(aio_, NNG_ECLOSED);
-}
-
-void Acceptor::FreeHandles() {
-  nng_aio_free(aio_);
-  nng_stream_listener_free(listener_);
+  nng_aio_abort(aio_.get(), NNG_ECLOSED);
 }
 
 Inbound::Inbound(Context* context, nng_stream* stream)
@@ -150,10 +135,10 @@ Inbound::Inbound(Context* context, nng_stream* stream)
 }
 
 void Inbound::Start() {
-  if (is_secured()) ticket_ = context()->admission->Admit(weak_from_this());
+  ticket_ = context()->admission->Admit(
+      std::static_pointer_cast<Inbound>(shared_from_this()));
   ReadUntil(Clock::now() + context()->handshake_timeout);
   Open();
-  Release();  // the creator's
 }
 
 bool Inbound::MayShakeHands() {
@@ -271,15 +256,6 @@ void Inbound::OnEnd(int error) {
                         : "it did not greet within the handshake timeout"});
   }
   Close();
-}
-
-void Inbound::TendOpen() {
-  if (context()->stopped.load()) Close();
-}
-
-void Inbound::FreeHandles() {
-  if (is_secured()) context()->admission->Ended(ticket_);
-  Channel::FreeHandles();
 }
 
 }  // namespace nng

@@ -17,8 +17,8 @@
 namespace cluster::internal {
 namespace nng {
 
-// Gives the acceptor, to be closed, and the address with its port resolved. The
-// caretaker frees it; the context outlives it.
+// Gives the acceptor, to be closed and let go of, and the address with its port
+// resolved. The context outlives it.
 absl::Status Listen(Context* context, const Address& address,
                     std::shared_ptr<AsyncHandle>* acceptor,
                     std::string* bound_address);

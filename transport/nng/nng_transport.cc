@@ -65,6 +65,29 @@ absl::Status CheckGeneration() {
       "the child, or use \"transport\": \"zmq\"");
 }
 
+// Tells the handler once, on a thread of nng's: no method calls it.
+class OutdatedTold final : public AsyncHandle {
+ public:
+  OutdatedTold(Context* context, std::vector<Rejection> outdated)
+      : AsyncHandle(&context->handles),
+        handler_(context->handler),
+        outdated_(std::move(outdated)) {}
+
+  void Start() {
+    Begin(&aio_, [this] { nng_sleep_aio(0, aio_.get()); });
+  }
+
+ private:
+  void Tell() {
+    for (Rejection& one : outdated_) handler_->OnRejected(std::move(one));
+  }
+  void CloseHandles() override {}
+
+  TransportHandler* const handler_;
+  std::vector<Rejection> outdated_;
+  Aio aio_{&Call<OutdatedTold, &OutdatedTold::Tell>};
+};
+
 class NngTransport final : public Transport {
  public:
   // `material`: null for plaintext.
@@ -94,7 +117,7 @@ class NngTransport final : public Transport {
 
   const TransportConfig config_;
   const Options options_;
-  const std::unique_ptr<Admission> admission_;  // null: plaintext
+  Admission admission_;
 
   // One Start, Stop or ReloadSecurity at a time.
   Mutex change_mutex_{LockRank::kTransportStop};
@@ -114,11 +137,7 @@ class NngTransport final : public Transport {
 NngTransport::NngTransport(const TransportConfig& config,
                            const Options& options,
                            std::shared_ptr<const stream::TlsMaterial> material)
-    : config_(config),
-      options_(options),
-      admission_(material == nullptr
-                     ? nullptr
-                     : absl::make_unique<Admission>(std::move(material))) {}
+    : config_(config), options_(options), admission_(std::move(material)) {}
 
 // nng closes descriptors after Stop, at some thousands in a second. The next
 // server counts them, so they are waited for. In a child of fork there is nobody
@@ -145,15 +164,15 @@ absl::Status NngTransport::Start(TransportHandler* handler,
       CheckDescriptors(kDescriptorNeed, config_.peers, others_descriptors_);
   if (!enough.ok()) return enough;
   std::unique_ptr<Context> context(
-      new Context{handler, config_, options_, admission_.get()});
-  const absl::Status tended = context->caretaker.Start();
-  if (!tended.ok()) return tended;
+      new Context{handler, config_, options_, &admission_});
+  const absl::Status drained = context->drainer.Start();
+  if (!drained.ok()) return drained;
   const absl::Status listening =
       Listen(context.get(), *address, &acceptor_, &address_);
   if (!listening.ok()) return listening;
   context_ = std::move(context);
   state_ = State::kStarted;
-  if (admission_ != nullptr) TellOutdated(*admission_->material());
+  if (admission_.is_secured()) TellOutdated(*admission_.material());
   return absl::OkStatus();
 }
 
@@ -197,7 +216,7 @@ absl::Status NngTransport::AddOutbound(int peer, cluster::Address address,
   const auto outbound = std::make_shared<Outbound>(
       context_.get(), peer, std::move(address), generation);
   outbounds_.emplace(peer, outbound);
-  context_->caretaker.Add(outbound);
+  outbound->Start();
   return absl::OkStatus();
 }
 
@@ -228,14 +247,14 @@ SendResult NngTransport::Send(int peer, const Frame& frame) {
 }
 
 absl::Status NngTransport::ReloadSecurity(const SecurityFiles& files) {
-  if (admission_ == nullptr) return SecurityNotConfigured();
+  if (!admission_.is_secured()) return SecurityNotConfigured();
   // Before the files are read: of two calls the one that read them last has the
   // last word.
   MutexLock change_lock(&change_mutex_);
   auto material =
       stream::TlsMaterial::Load(files, config_.cluster, config_.server_id);
   if (!material.ok()) return material.status();
-  admission_->Reload(*material);
+  admission_.Reload(*material);
   std::vector<std::shared_ptr<Outbound>> outbounds;
   {
     MutexLock lock(&mutex_);
@@ -250,11 +269,7 @@ absl::Status NngTransport::ReloadSecurity(const SecurityFiles& files) {
 void NngTransport::TellOutdated(const stream::TlsMaterial& material) {
   std::vector<Rejection> outdated = material.OutdatedPeers();
   if (outdated.empty()) return;
-  // On the caretaker's thread: no method calls the handler.
-  TransportHandler* const handler = context_->handler;
-  context_->caretaker.Do([handler, outdated = std::move(outdated)]() mutable {
-    for (Rejection& one : outdated) handler->OnRejected(std::move(one));
-  });
+  std::make_shared<OutdatedTold>(context_.get(), std::move(outdated))->Start();
 }
 
 void NngTransport::Stop(absl::Duration linger) {
@@ -268,20 +283,21 @@ void NngTransport::Stop(absl::Duration linger) {
     state_ = State::kStopped;
     std::swap(outbounds, outbounds_);
     context = context_.get();
-    acceptor = acceptor_;
+    acceptor = std::move(acceptor_);
   }
 
   acceptor->Close();
-  context->stopped.store(true);
-  context->caretaker.Wake();
+  acceptor = nullptr;
+  admission_.Stop();
 
   constexpr absl::Duration kLingerMax = absl::Hours(24);
   const Clock::time_point deadline =
       Clock::now() + absl::ToChronoNanoseconds(std::min(linger, kLingerMax));
   for (const auto& entry : outbounds) entry.second->WaitUntilSent(deadline);
   for (const auto& entry : outbounds) entry.second->Disconnect();
+  outbounds.clear();
 
-  context->caretaker.Stop();
+  context->handles.AwaitNone();
   context->drainer.Stop();
 }
 

@@ -20,12 +20,13 @@ constexpr std::chrono::milliseconds kProvenLife{50};
 // One attempt, and the connection that comes of it: it dials, with a dialer of
 // its own so that a name is resolved anew, shakes hands, greets, hears the
 // listener's answer and writes batches. Its read then brings nothing but the
-// end. Its functions are in that order. It shares its owner until it is freed.
+// end. Its functions are in that order. Its destructor tells the owner.
 class OutboundConnection final : public Channel {
  public:
   // Takes the dialer.
   OutboundConnection(Context* context, std::shared_ptr<Outbound> owner,
                      int peer, Address address, nng_stream_dialer* dialer);
+  ~OutboundConnection() override;
 
   void Dial();  // once
 
@@ -36,26 +37,25 @@ class OutboundConnection final : public Channel {
   void OnTlsFailed(const Rejection& failure, bool peer_knows) override;
   absl::Span<char> Room() override;
   bool OnBytes(std::size_t bytes) override;
-  void OnWritten(int error) override { owner_->OnWritten(error); }
+  void OnWritten() override { owner_->OnWritten(); }
   void OnEnd(int error) override;
 
   void Refuse(RefusalReason kind, std::string reason);
   void EndWith(const std::string& reason);
 
   void CloseHandles() override;
-  void FreeHandles() override;
 
   const std::shared_ptr<Outbound> owner_;
   const int peer_;
   const Address address_;
   nng_stream_dialer* const dialer_;
-  nng_aio* const dial_aio_;
+  Aio dial_aio_{&Call<OutboundConnection, &OutboundConnection::OnDialled>};
 
   // Of reading.
   char answer_[stream::kPreambleBytes + 1];  // nothing comes behind it
   std::size_t answer_bytes_ = 0;
   std::string certificate_;
-  absl::optional<Rejection> refusal_;  // of one side, by the other
+  Loss loss_;
 };
 
 OutboundConnection::OutboundConnection(Context* context,
@@ -66,16 +66,21 @@ OutboundConnection::OutboundConnection(Context* context,
       owner_(std::move(owner)),
       peer_(peer),
       address_(std::move(address)),
-      dialer_(dialer),
-      dial_aio_(NewAio<&OutboundConnection::OnDialled>(this)) {}
+      dialer_(dialer) {}
+
+OutboundConnection::~OutboundConnection() {
+  FreeDialer(dialer_);
+  owner_->OnEnd(std::move(loss_));
+}
 
 void OutboundConnection::Dial() {
-  nng_aio_set_timeout(dial_aio_, ToTimeout(context()->handshake_timeout));
-  Begin([this] { nng_stream_dialer_dial(dialer_, dial_aio_); });
+  nng_aio_set_timeout(dial_aio_.get(), ToTimeout(context()->handshake_timeout));
+  Begin(&dial_aio_,
+        [this] { nng_stream_dialer_dial(dialer_, dial_aio_.get()); });
 }
 
 void OutboundConnection::OnDialled() {
-  const int error = nng_aio_result(dial_aio_);
+  const int error = nng_aio_result(dial_aio_.get());
   if (error != 0) {
     const absl::Status status = ErrorStatus(error, "connect to", address_);
     EndWith(error == NNG_ETIMEDOUT
@@ -85,7 +90,7 @@ void OutboundConnection::OnDialled() {
     return;
   }
   auto* const stream =
-      static_cast<nng_stream*>(nng_aio_get_output(dial_aio_, 0));
+      static_cast<nng_stream*>(nng_aio_get_output(dial_aio_.get(), 0));
   if (LeadsToItself(stream)) {
     ResetToItself(stream);
     EndWith(absl::StrCat(
@@ -112,7 +117,7 @@ void OutboundConnection::OnSecured(int /*identity*/,
 
 void OutboundConnection::OnTlsFailed(const Rejection& failure,
                                      bool peer_knows) {
-  refusal_ = failure;
+  loss_.refusal = failure;
   if (peer_knows) Close();
 }
 
@@ -137,25 +142,25 @@ bool OutboundConnection::OnBytes(std::size_t bytes) {
            "listens");
   } else {
     ReadUntil(Clock::time_point::max());
-    owner_->OnAccepted(certificate_);
+    if (!owner_->OnAccepted(certificate_)) Close();
   }
   return false;
 }
 
 void OutboundConnection::Refuse(RefusalReason kind, std::string reason) {
-  refusal_ = Rejection{kind, peer_, std::move(reason)};
+  loss_.refusal = Rejection{kind, peer_, std::move(reason)};
   Close();
 }
 
 void OutboundConnection::OnEnd(int error) {
-  if (error == NNG_ECONNSHUT && answer_bytes_ == 0 && !refusal_) {
+  if (error == NNG_ECONNSHUT && answer_bytes_ == 0 && !loss_.refusal) {
     // As listeners of version 1 do.
     Refuse(RefusalReason::kSilent,
            "it closed the connection without an answer, as a listener of "
            "another version does");
   }
   const std::string why =
-      refusal_ ? refusal_->reason
+      loss_.refusal ? loss_.refusal->reason
       : error == NNG_ETIMEDOUT && answer_bytes_ < stream::kPreambleBytes
           ? "it did not answer within the handshake timeout"
           : nng_strerror(error);
@@ -164,30 +169,29 @@ void OutboundConnection::OnEnd(int error) {
 
 void OutboundConnection::EndWith(const std::string& reason) {
   Close();
-  if (refusal_) refusal_->reason = reason;
-  owner_->OnEnd(Loss{reason, refusal_});
+  if (loss_.refusal) loss_.refusal->reason = reason;
+  loss_.reason = reason;
 }
 
 void OutboundConnection::CloseHandles() {
   nng_stream_dialer_close(dialer_);
-  nng_aio_abort(dial_aio_, NNG_ECLOSED);
+  nng_aio_abort(dial_aio_.get(), NNG_ECLOSED);
   Channel::CloseHandles();
-}
-
-void OutboundConnection::FreeHandles() {
-  nng_aio_free(dial_aio_);
-  FreeDialer(dialer_);
-  Channel::FreeHandles();
 }
 
 Outbound::Outbound(Context* context, int peer, Address address,
                    std::uint64_t generation)
-    : context_(context),
+    : AsyncHandle(&context->handles),
+      context_(context),
       peer_(peer),
       address_(std::move(address)),
       generation_(generation),
-      attempt_generation_(generation),
-      dial_at_(Clock::now()) {}
+      attempt_generation_(generation) {}
+
+void Outbound::Start() {
+  MutexLock lock(&mutex_);
+  Sleep(Clock::duration::zero());
+}
 
 void Outbound::SetAddress(Address address, std::uint64_t generation) {
   Then then;
@@ -198,7 +202,6 @@ void Outbound::SetAddress(Address address, std::uint64_t generation) {
     then = RedialLocked();
   }
   Do(std::move(then));
-  context_->caretaker.Wake();
 }
 
 void Outbound::Reload(const stream::TlsMaterial& material) {
@@ -210,102 +213,92 @@ void Outbound::Reload(const stream::TlsMaterial& material) {
     then = RedialLocked();
   }
   Do(std::move(then));
-  context_->caretaker.Wake();
 }
 
 Outbound::Then Outbound::RedialLocked() {
   backoff_.Reset();
-  dial_at_ = Clock::now();
-  is_urgent_ = state_ != State::kWaiting;
-  if (connection_ != nullptr) state_ = State::kLosing;
+  if (state_ == State::kWaiting) {
+    nng_aio_abort(timer_.get(), NNG_ECANCELED);
+    return Then();
+  }
+  is_urgent_ = true;
+  state_ = State::kLosing;
   Then then;
-  then.close = connection_;
+  then.close = connection_.lock();
   return then;
 }
 
 void Outbound::Do(Then then) {
   if (then.close != nullptr) then.close->Close();
-  if (then.write == nullptr) return;
-  then.write->WriteOut(&batch_);
+  if (then.write != nullptr) then.write->WriteOut(&batch_);
   TellWritable(then.writable);
 }
 
-absl::optional<Clock::time_point> Outbound::Tend(Clock::time_point now) {
-  {
-    MutexLock lock(&mutex_);
-    if (parting_ && IsTold()) {
-      if (now < part_at_) return part_at_;
-      lock.Unlock();
-      Disconnect();
-      return absl::nullopt;
-    }
-    if (gone_) return absl::nullopt;
-    if (state_ != State::kWaiting) return Clock::time_point::max();
-    if (now < dial_at_) return dial_at_;
-  }
-  StartDial();
-  return Clock::time_point::max();
+void Outbound::Sleep(Clock::duration time) {
+  Begin(&timer_, [&] { nng_sleep_aio(ToTimeout(time), timer_.get()); });
 }
 
-// On the caretaker's thread, the only one that ends kWaiting.
+void Outbound::CloseHandles() { nng_aio_abort(timer_.get(), NNG_ECLOSED); }
+
+void Outbound::OnTimer() {
+  MutexLock lock(&mutex_);
+  const bool is_gone = gone_;
+  const bool is_lost = state_ == State::kLosing;
+  lock.Unlock();
+  if (is_gone) return Disconnect();
+  if (is_lost) return TellLoss();
+  StartDial();
+}
+
 void Outbound::StartDial() {
   MutexLock lock(&mutex_);
   if (gone_) return;
   attempt_generation_ = generation_;
   nng_stream_dialer* dialer = nullptr;
-  const bool is_known = context_->admission == nullptr ||
-                        context_->admission->material()->Knows(peer_);
+  const auto material = context_->admission->material();
   const absl::Status status =
-      is_known ? OpenDialer(address_, backoff_.NextAttempt(), &dialer)
-               : absl::FailedPreconditionError(absl::StrCat(
-                     "connect to ", ToString(address_), ": server ", peer_,
-                     " is not among the peers of \"security\""));
+      material == nullptr || material->Knows(peer_)
+          ? OpenDialer(address_, backoff_.NextAttempt(), &dialer)
+          : absl::FailedPreconditionError(
+                absl::StrCat("connect to ", ToString(address_), ": server ",
+                             peer_, " is not among the peers of \"security\""));
   if (!status.ok()) {
-    const Clock::duration delay = backoff_.NextDelay();
+    loss_.reason = std::string(status.message());
     state_ = State::kLosing;
     lock.Unlock();
-    return Retry(std::string(status.message()), delay);
+    return TellLoss();
   }
   const auto connection = std::make_shared<OutboundConnection>(
-      context_, shared_from_this(), peer_, address_, dialer);
+      context_, std::static_pointer_cast<Outbound>(shared_from_this()), peer_,
+      address_, dialer);
   connection_ = connection;
   state_ = State::kDialling;
   lock.Unlock();
-  context_->caretaker.Add(connection);
   connection->Dial();
 }
 
-void Outbound::OnAccepted(const std::string& certificate) {
+bool Outbound::OnAccepted(const std::string& certificate) {
   std::uint64_t generation = 0;
   {
     MutexLock lock(&mutex_);
-    if (gone_ || state_ != State::kDialling) return;
+    if (gone_ || state_ != State::kDialling) return false;
     certificate_ = certificate;
-    if (context_->admission != nullptr &&
-        !IsPinned(*context_->admission->material())) {
-      const std::shared_ptr<OutboundConnection> connection = connection_;
-      lock.Unlock();
-      return connection->Close();
-    }
+    const auto material = context_->admission->material();
+    if (material != nullptr && !IsPinned(*material)) return false;
     state_ = State::kAnnouncing;
-    announcing_ = true;
     generation = attempt_generation_;
   }
-  // Before its loss can be told.
   context_->handler->OnConnected(peer_, generation);
   Then then;
   {
     MutexLock lock(&mutex_);
-    announcing_ = false;
-    if (state_ == State::kLosing) {
-      lock.Unlock();
-      return FinishLossIfOver();
-    }
+    if (state_ != State::kAnnouncing) return false;
     connected_at_ = Clock::now();
     state_ = State::kConnected;
     then = WriteNext();
   }
   Do(std::move(then));
+  return true;
 }
 
 SendResult Outbound::Send(const Frame& frame) {
@@ -345,27 +338,23 @@ Outbound::Then Outbound::StartWrite() {
   writing_ = !batch_.done();
   if (!writing_) {
     sent_.NotifyAll();
-    if (std::exchange(parting_, false)) then.close = connection_;
+    if (std::exchange(parting_, false)) then.close = connection_.lock();
     return then;
   }
   const bool has_room =
       queue_.bytes() <= context_->options.send_queue_bytes / 2;
   then.writable = has_room ? std::exchange(writable_owed_, 0) : 0;
-  then.write = connection_;
+  then.write = connection_.lock();
   return then;
 }
 
-void Outbound::OnWritten(int error) {
-  if (error == 0) batch_.Clear();  // without the lock: the last shares may go
+void Outbound::OnWritten() {
+  batch_.Clear();  // without the lock: the last shares may go
   Then then;
   {
     MutexLock lock(&mutex_);
     writing_ = false;
-    if (error != 0 || state_ == State::kLosing) {
-      state_ = State::kLosing;  // the connection closes itself
-      lock.Unlock();
-      return FinishLossIfOver();
-    }
+    if (state_ != State::kConnected) return;
     then = WriteNext();
   }
   Do(std::move(then));
@@ -390,60 +379,42 @@ bool Outbound::WaitUntilSent(Clock::time_point deadline) {
 }
 
 void Outbound::OnEnd(Loss loss) {
-  {
-    MutexLock lock(&mutex_);
-    loss_ = std::move(loss);
-    state_ = State::kLosing;
+  MutexLock lock(&mutex_);
+  state_ = State::kLosing;
+  writing_ = false;
+  certificate_.clear();
+  loss_ = std::move(loss);
+  sent_.NotifyAll();
+  if (gone_) {
+    lock.Unlock();
+    return Close();
   }
-  FinishLossIfOver();
+  batch_.ReturnUntouched(&queue_);
+  // Not told here: this may be the thread of a Send.
+  Sleep(Clock::duration::zero());
 }
 
-// Of the calls that may find it over, the first takes loss_.
-void Outbound::FinishLossIfOver() {
-  std::shared_ptr<OutboundConnection> connection;
-  stream::FrameQueue dropped;
-  Clock::duration delay;
+void Outbound::TellLoss() {
+  batch_.Clear();  // without the lock; nobody else's while state_ is kLosing
   Loss loss;
-  bool is_told = false;
-  {
-    MutexLock lock(&mutex_);
-    if (!loss_ || writing_ || announcing_) return;
-    connection = std::exchange(connection_, nullptr);
-    batch_.ReturnUntouched(gone_ ? &dropped : &queue_);
-    certificate_.clear();
-    const auto connected_at = std::exchange(connected_at_, absl::nullopt);
-    if (connected_at && Clock::now() - *connected_at > kProvenLife) {
-      backoff_.Reset();
-    }
-    delay = backoff_.NextDelay();
-    loss = *std::exchange(loss_, absl::nullopt);
-    is_told = !gone_;
-    sent_.NotifyAll();
-  }
-  batch_.Clear();  // nobody else's while state_ is kLosing
-  connection->Release();
-  if (loss.refusal && is_told) {
-    context_->handler->OnRejected(*std::move(loss.refusal));
-  }
-  Retry(loss.reason, delay);
-}
-
-void Outbound::Retry(const std::string& reason, Clock::duration delay) {
   std::uint64_t generation = 0;
   {
     MutexLock lock(&mutex_);
     if (gone_) return;
+    loss = std::exchange(loss_, Loss());
     generation = attempt_generation_;
   }
-  // Not waiting yet: the next OnConnected must not overtake this.
-  context_->handler->OnDisconnected(peer_, generation, reason);
-  {
-    MutexLock lock(&mutex_);
-    state_ = State::kWaiting;
-    const bool is_urgent = std::exchange(is_urgent_, false);
-    dial_at_ = Clock::now() + (is_urgent ? Clock::duration{} : delay);
+  if (loss.refusal) context_->handler->OnRejected(*std::move(loss.refusal));
+  context_->handler->OnDisconnected(peer_, generation, loss.reason);
+  MutexLock lock(&mutex_);
+  // Not before: the next OnConnected must not overtake this.
+  state_ = State::kWaiting;
+  const auto connected_at = std::exchange(connected_at_, absl::nullopt);
+  if (connected_at && Clock::now() - *connected_at > kProvenLife) {
+    backoff_.Reset();
   }
-  context_->caretaker.Wake();
+  const Clock::duration delay = backoff_.NextDelay();
+  Sleep(std::exchange(is_urgent_, false) ? Clock::duration::zero() : delay);
 }
 
 void Outbound::Part() {
@@ -456,12 +427,11 @@ void Outbound::Part() {
     }
     gone_ = parting_ = true;
     writable_owed_ = 0;
-    part_at_ = Clock::now() + absl::ToChronoNanoseconds(kPartingTime);
     sent_.NotifyAll();
     if (state_ == State::kConnected && !writing_) then = WriteNext();
+    Sleep(absl::ToChronoNanoseconds(kPartingTime));
   }
   Do(std::move(then));
-  context_->caretaker.Wake();
 }
 
 void Outbound::Disconnect() {
@@ -472,12 +442,12 @@ void Outbound::Disconnect() {
     gone_ = true;
     parting_ = false;
     writable_owed_ = 0;
-    connection = connection_;
+    connection = connection_.lock();
     std::swap(dropped, queue_);
     sent_.NotifyAll();
   }
   if (connection != nullptr) connection->Close();
-  context_->caretaker.Wake();
+  Close();
 }
 
 }  // namespace nng

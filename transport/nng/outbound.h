@@ -36,11 +36,13 @@ struct Loss {
   absl::optional<Rejection> refusal;  // of one of the two sides, by the other
 };
 
-class Outbound final : public Tended,
-                       public std::enable_shared_from_this<Outbound> {
+class Outbound final : public AsyncHandle {
  public:
   Outbound(Context* context, int peer, Address address,
            std::uint64_t generation);
+
+  // Begins to dial. Once.
+  void Start();
 
   // Dials at once, whatever is there now.
   void SetAddress(Address address, std::uint64_t generation);
@@ -60,25 +62,23 @@ class Outbound final : public Tended,
   // one, for at most kPartingTime.
   void Part();
 
-  absl::optional<Clock::time_point> Tend(Clock::time_point now) override;
-
   // What its connection says, of which there is one at a time.
   //
   // The listener has accepted it; frames may follow. With TLS, with the peer's
-  // certificate.
-  void OnAccepted(const std::string& certificate);
-  // The whole batch has been written (0), or a part and then nng's error.
-  void OnWritten(int error);
-  // It ended, or never came to be.
+  // certificate. False: close it.
+  bool OnAccepted(const std::string& certificate);
+  // The whole batch has been written.
+  void OnWritten();
+  // It is over, or never came to be: none of its callbacks runs any more.
   void OnEnd(Loss loss);
 
  private:
   enum class State {
-    kWaiting,     // until dial_at_
+    kWaiting,     // until timer_ says to dial
     kDialling,    // until the listener has accepted the connection
     kAnnouncing,  // OnConnected is being called
     kConnected,
-    kLosing,  // until all that was begun has ended, and OnDisconnected was called
+    kLosing,  // until the connection is over, and OnDisconnected was called
   };
 
   // The work to do once mutex_ is unlocked.
@@ -94,12 +94,13 @@ class Outbound final : public Tended,
   Then StartWrite() CLUSTER_REQUIRES(mutex_);  // the batch, if it has anything
   void Do(Then then) CLUSTER_EXCLUDES(mutex_);
 
+  void OnTimer() CLUSTER_EXCLUDES(mutex_);
+  void CloseHandles() override;
+  // Until the next OnTimer. When no other is awaited.
+  void Sleep(Clock::duration time) CLUSTER_REQUIRES(mutex_);
   void StartDial() CLUSTER_EXCLUDES(mutex_);
-  void FinishLossIfOver() CLUSTER_EXCLUDES(mutex_);
-  // Call it while state_ is kLosing. Tells the handler, then waits until it is
-  // time to dial.
-  void Retry(const std::string& reason, Clock::duration delay)
-      CLUSTER_EXCLUDES(mutex_);
+  // Tells the handler, then waits until it is time to dial.
+  void TellLoss() CLUSTER_EXCLUDES(mutex_);
 
   // Whether OnConnected was called, or is being called.
   bool IsTold() const CLUSTER_REQUIRES(mutex_) {
@@ -114,6 +115,8 @@ class Outbound final : public Tended,
 
   Context* const context_;
   const int peer_;
+  // For the calls that no caller's thread may make, and for what comes later.
+  Aio timer_{&Call<Outbound, &Outbound::OnTimer>};
 
   Mutex mutex_{LockRank::kConnection};
   CondVar sent_;
@@ -126,8 +129,6 @@ class Outbound final : public Tended,
   bool gone_ CLUSTER_GUARDED_BY(mutex_) = false;
   // Gone, but there is something to send.
   bool parting_ CLUSTER_GUARDED_BY(mutex_) = false;
-  Clock::time_point part_at_ CLUSTER_GUARDED_BY(mutex_);
-  Clock::time_point dial_at_ CLUSTER_GUARDED_BY(mutex_);
   // The next dial, once the connection has ended.
   bool is_urgent_ CLUSTER_GUARDED_BY(mutex_) = false;
   stream::Backoff backoff_ CLUSTER_GUARDED_BY(mutex_);
@@ -136,12 +137,11 @@ class Outbound final : public Tended,
   std::size_t writable_owed_ CLUSTER_GUARDED_BY(mutex_) = 0;
   // The connection's while writing_, else of the holder of mutex_.
   stream::WriteBatch batch_;
-
-  // Until its loss is over.
-  std::shared_ptr<OutboundConnection> connection_ CLUSTER_GUARDED_BY(mutex_);
-  bool announcing_ CLUSTER_GUARDED_BY(mutex_) = false;
   bool writing_ CLUSTER_GUARDED_BY(mutex_) = false;
-  absl::optional<Loss> loss_ CLUSTER_GUARDED_BY(mutex_);  // once it has ended
+
+  // It lives by its operations.
+  std::weak_ptr<OutboundConnection> connection_ CLUSTER_GUARDED_BY(mutex_);
+  Loss loss_ CLUSTER_GUARDED_BY(mutex_);  // once it is over
   absl::optional<Clock::time_point> connected_at_ CLUSTER_GUARDED_BY(mutex_);
   // Of its peer, in DER; with TLS, once accepted.
   std::string certificate_ CLUSTER_GUARDED_BY(mutex_);
