@@ -43,28 +43,25 @@ Channel::~Channel() {
   if (stream_ != nullptr) nng_stream_free(stream_);
 }
 
-void Channel::SetStream(nng_stream* stream, stream::TlsSession::Role role,
-                        absl::optional<int> wanted) {
-  if (is_secured()) {
-    tls_ = absl::make_unique<stream::TlsSession>(
-        context_->admission->material(), role, context_->config.buffers,
-        wanted);
-  }
-  // From here on Close finds it, or Begin finds that it is closed.
-  stream_.store(stream);
-}
-
-void Channel::Open() {
+void Channel::Open(nng_stream* stream, stream::TlsSession::Role role,
+                   absl::optional<int> wanted) {
+  deadline_ = Clock::now() + context_->handshake_timeout;
   {
     MutexLock lock(&mutex_);
+    if (is_secured()) {
+      tls_ = absl::make_unique<stream::TlsSession>(
+          context_->admission->material(), role, context_->config.buffers,
+          wanted);
+    }
+    // From here on Close finds it, or Begin finds that it is closed.
+    stream_.store(stream);
     Pump();
   }
   StartRead();
 }
 
 void Channel::StartRead() {
-  if (closed()) return End(NNG_ECLOSED);
-  if (!SetTimeout()) return End(NNG_ETIMEDOUT);
+  if (!MayReceive()) return;
   nng_iov segment;
   if (tls_ != nullptr || draining_) {
     if (sealed_ == nullptr)
@@ -80,14 +77,14 @@ void Channel::StartRead() {
         [this] { nng_stream_recv(stream_, receive_aio_.get()); });
 }
 
-bool Channel::SetTimeout() {
-  if (deadline_ == Clock::time_point::max()) {
-    nng_aio_set_timeout(receive_aio_.get(), NNG_DURATION_INFINITE);
-    return true;
-  }
-  const nng_duration timeout = ToTimeout(deadline_ - Clock::now());
+bool Channel::MayReceive() {
+  nng_duration timeout = NNG_DURATION_INFINITE;
+  if (deadline_ != Clock::time_point::max())
+    timeout = ToTimeout(deadline_ - Clock::now());
   nng_aio_set_timeout(receive_aio_.get(), timeout);
-  return timeout > 0;
+  if (!closed() && timeout != 0) return true;
+  End(closed() ? NNG_ECLOSED : NNG_ETIMEDOUT);
+  return false;
 }
 
 void Channel::OnReceived() {
@@ -178,8 +175,7 @@ void Channel::AdaptSealedRoom(std::size_t bytes) {
 // StartRead finds that it is too late.
 void Channel::AwaitTurn(absl::string_view unread) {
   unread_ = unread;
-  if (closed()) return End(NNG_ECLOSED);
-  if (!SetTimeout()) return End(NNG_ETIMEDOUT);
+  if (!MayReceive()) return;
   Begin(&receive_aio_, [this] {
     nng_sleep_aio(ToTimeout(stream::HandshakeBudget::kHandshakeTime),
                   receive_aio_.get());

@@ -72,16 +72,13 @@ class Channel : public AsyncHandle {
   Context* context() const { return context_; }
   bool is_secured() const { return context_->admission->is_secured(); }
 
-  // Takes the stream. Once, before what follows. `wanted`: the only server that
-  // a dialler takes.
-  void SetStream(nng_stream* stream, stream::TlsSession::Role role,
-                 absl::optional<int> wanted = absl::nullopt);
-  // Begins to read, and to write what TLS has to say. Once.
-  void Open();
+  // Takes the stream, begins to read, for the handshake's time, and to write what
+  // TLS has to say. Once. `wanted`: the only server that a dialler takes.
+  void Open(nng_stream* stream, stream::TlsSession::Role role,
+            absl::optional<int> wanted = absl::nullopt);
   // Says so much before any batch; with TLS not before OnSecured.
   void Say(absl::string_view bytes);
-  // What is not read by then is NNG_ETIMEDOUT. Before Open, or in a virtual
-  // function of reading, as the next.
+  // What is not read by then is NNG_ETIMEDOUT. In a virtual function of reading.
   void ReadUntil(Clock::time_point deadline) { deadline_ = deadline; }
   // Drops whatever comes from here on.
   void Drain() { draining_ = true; }
@@ -110,8 +107,9 @@ class Channel : public AsyncHandle {
  private:
   void StartRead();
   void OnReceived();
-  // For the next operation of receive_aio_. False: it is too late for one.
-  bool SetTimeout();
+  // Whether there is to be another operation of receive_aio_, with its time-out
+  // set. False: it is over.
+  bool MayReceive();
   // Takes what a read brought; whether to begin the next. `done` becomes true
   // where OnReadDone is to follow: a local of each read, since the next one may
   // be taken on another thread meanwhile.

@@ -10,11 +10,17 @@
 #ifndef CLUSTER_TRANSPORT_NNG_DRAINER_H_
 #define CLUSTER_TRANSPORT_NNG_DRAINER_H_
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <array>
+#include <atomic>
 #include <thread>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "cluster/base/mutex.h"
+#include "cluster/base/start_thread.h"
 #include "cluster/transport/transport.h"
 
 namespace cluster::internal {
@@ -26,12 +32,61 @@ class Drainer {
   ~Drainer() { Stop(); }
 
   // Once, before Drain. kResourceExhausted: there are not the threads to be had.
-  absl::Status Start();
-  void Drain();
-  void Stop();
+  absl::Status Start() {
+    absl::Status status;
+    for (std::thread& thread : threads_) {
+      if (!status.ok()) break;
+      status = StartThread(
+          "cluster-drain", [this] { Run(); }, &thread);
+    }
+    return status;
+  }
+
+  void Drain() {
+    if (inside.fetch_add(1) < InsideMax()) {
+      handler_->OnDrained();
+    } else {
+      MutexLock lock(&mutex_);
+      wanted_ = true;
+      changed_.NotifyOne();
+    }
+    inside.fetch_sub(1);
+  }
+
+  void Stop() {
+    {
+      MutexLock lock(&mutex_);
+      stopping_ = true;
+      changed_.NotifyAll();
+    }
+    for (std::thread& thread : threads_) {
+      if (thread.joinable()) thread.join();
+    }
+  }
 
  private:
-  void Run();
+  // Half of nng's callback threads.
+  static int InsideMax() {
+    static const int max = static_cast<int>(
+        std::min(8L, std::max(1L, sysconf(_SC_NPROCESSORS_ONLN))));
+    return max;
+  }
+
+  void Run() {
+    MutexLock lock(&mutex_);
+    while (!stopping_) {
+      if (!std::exchange(wanted_, false)) {
+        changed_.Wait(&mutex_);
+        continue;
+      }
+      lock.Unlock();
+      handler_->OnDrained();
+      lock.Lock();
+    }
+  }
+
+  // nng's threads that are inside an OnDrained, of all transports together.
+  inline static std::atomic<int> inside{0};
 
   TransportHandler* const handler_;
   Mutex mutex_;

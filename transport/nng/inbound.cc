@@ -18,28 +18,6 @@ namespace {
 
 constexpr nng_duration kAcceptPauseMs = 10;
 
-// The bound address. It survives every error of accept, and tries again after a
-// short pause, since an error like "no more files" stays for a while.
-class Acceptor final : public AsyncHandle {
- public:
-  Acceptor(Context* context, nng_stream_listener* listener)
-      : AsyncHandle(&context->handles),
-        context_(context),
-        listener_(listener) {}
-  ~Acceptor() override { nng_stream_listener_free(listener_); }
-
-  void Accept();
-
- private:
-  void OnAccepted();
-  void CloseHandles() override;
-
-  Context* const context_;
-  nng_stream_listener* const listener_;
-  Aio aio_{&Call<Acceptor, &Acceptor::OnAccepted>};
-  bool pausing_ = false;  // of the operation under way
-};
-
 // A connection that somebody else dialled. Its functions are in the order of its
 // life. All of it runs in nng's callbacks, but Refuse and Revoke, which may come
 // on any thread.
@@ -50,29 +28,137 @@ class Acceptor final : public AsyncHandle {
 // begins after the first.
 class Inbound final : public Channel, public AcceptedConnection {
  public:
-  Inbound(Context* context, nng_stream* stream);
+  Inbound(Context* context, nng_stream* stream)
+      : Channel(context),
+        remote_(RemoteText(stream)),
+        remote_host_(remote_.substr(0, remote_.rfind(':'))),
+        splitter_(context->config.buffers, context->config.frame_bytes_max,
+                  context->options.read_buffer_bytes) {}
   ~Inbound() override { context()->admission->Ended(ticket_); }
 
-  void Start();  // once
+  // Once, with the same stream, and takes it.
+  void Start(nng_stream* stream) {
+    ticket_ = context()->admission->Admit(
+        std::static_pointer_cast<Inbound>(shared_from_this()));
+    Open(stream, stream::TlsSession::Role::kListener);
+  }
 
-  void Refuse(Rejection rejection) override;
-  void Revoke() override;
+  void Refuse(Rejection rejection) override {
+    TellRejection(std::move(rejection));
+    Close();
+  }
+
+  void Revoke() override {
+    Close();
+    MutexLock lock(&delivering_mutex_);
+  }
 
  private:
-  bool MayShakeHands() override;
-  void OnSecured(int identity, const std::string& certificate) override;
-  void OnTlsFailed(const Rejection& failure, bool peer_knows) override;
-  absl::Span<char> Room() override { return splitter_.Room(); }
-  bool OnBytes(std::size_t bytes) override;
-  void NoteGreeted();
-  void Deliver(Slice slice);
-  void OnReadDone() override { context()->drainer.Drain(); }
-  void OnEnd(int error) override;
+  bool MayShakeHands() override {
+    waits_for_turn_ = !context()->budget.Begin(remote_host_, Clock::now());
+    return !waits_for_turn_;
+  }
 
-  void RefuseFault();
-  void TellRejection(Rejection rejection);
+  void OnSecured(int identity, const std::string& certificate) override {
+    identity_ = identity;
+    if (!context()->admission->Prove(ticket_, identity, certificate)) Close();
+  }
+
+  void OnTlsFailed(const Rejection& failure, bool peer_knows) override {
+    TellRejection(Rejection{failure.kind, identity_, failure.reason});
+    if (peer_knows) Close();
+  }
+
+  absl::Span<char> Room() override { return splitter_.Room(); }
+
+  bool OnBytes(std::size_t bytes) override {
+    splitter_.Commit(bytes);
+    if (!is_secured()) return DeliverFrames();
+    MutexLock lock(&delivering_mutex_);
+    return DeliverFrames();
+  }
+
   // All that have arrived; whether there was any.
-  bool DeliverFrames();
+  bool DeliverFrames() {
+    bool delivered = false;
+    while (!closed()) {
+      ReceivedFrame frame;
+      frame.identity = identity_;
+      const stream::FrameSplitter::Step step = splitter_.Next(&frame.slice);
+      if (splitter_.has_preamble() && !greeted_) Greet();
+      if (step == stream::FrameSplitter::Step::kMore) break;
+      if (step == stream::FrameSplitter::Step::kBad) {
+        RefuseFault();
+        break;
+      }
+      delivered = true;
+      if (context()->handler->OnFrame(std::move(frame)) ==
+          FrameVerdict::kMalformed) {
+        Close();
+      }
+    }
+    return delivered;
+  }
+
+  void OnReadDone() override { context()->drainer.Drain(); }
+
+  void Greet() {
+    greeted_ = true;
+    ReadUntil(Clock::time_point::max());
+    if (is_secured()) context()->budget.Succeeded(remote_host_);
+    Say(stream::Preamble());
+  }
+
+  void RefuseFault() {
+    RefusalReason kind = RefusalReason::kMalformed;
+    absl::optional<stream::Answer> answer;
+    std::string reason;
+    switch (splitter_.fault()) {
+      case stream::FrameSplitter::Fault::kTls:
+        kind = RefusalReason::kUnauthenticated;
+        answer = stream::Answer::kHasNoTls;
+        reason = "it speaks TLS, but this server has no security configured";
+        break;
+      case stream::FrameSplitter::Fault::kOtherVersion:
+        answer = stream::Answer::kOtherVersion;
+        reason = absl::StrCat(
+            "it speaks another version of this protocol than version ",
+            int{stream::kVersion});
+        break;
+      case stream::FrameSplitter::Fault::kStranger:
+        reason = "it does not speak this protocol";
+        break;
+      case stream::FrameSplitter::Fault::kTooLong:
+      case stream::FrameSplitter::Fault::kNone:
+        reason = absl::StrCat("it announces a frame of more than ",
+                              context()->config.frame_bytes_max, " bytes");
+    }
+    TellRejection(Rejection{kind, identity_, std::move(reason)});
+    if (!answer) return Close();
+    // The peer closes, once it has heard why.
+    Say(stream::AnswerText(*answer));
+    Drain();
+  }
+
+  void TellRejection(Rejection rejection) {
+    if (closed() || rejected_.exchange(true)) return;
+    rejection.reason =
+        absl::StrCat("connection from ", remote_, ": ", rejection.reason);
+    context()->handler->OnRejected(std::move(rejection));
+  }
+
+  void OnEnd(int error) override {
+    if (error == NNG_ETIMEDOUT && !greeted_) {
+      TellRejection(
+          Rejection{RefusalReason::kSilent, identity_,
+                    waits_for_turn_
+                        ? "too many handshakes of its address, or of all, came "
+                          "to nothing; it had no turn within the handshake "
+                          "timeout"
+                        : "it did not greet within the handshake timeout"});
+    }
+    Close();
+  }
 
   const std::string remote_;
   const std::string remote_host_;
@@ -85,6 +171,44 @@ class Inbound final : public Channel, public AcceptedConnection {
   Mutex delivering_mutex_{LockRank::kDelivering};
   stream::FrameSplitter splitter_;
   absl::optional<int> identity_;  // that it has proven
+};
+
+// The bound address. It survives every error of accept, and tries again after a
+// short pause, since an error like "no more files" stays for a while.
+class Acceptor final : public AsyncHandle {
+ public:
+  Acceptor(Context* context, nng_stream_listener* listener)
+      : AsyncHandle(&context->handles),
+        context_(context),
+        listener_(listener) {}
+  ~Acceptor() override { nng_stream_listener_free(listener_); }
+
+  void Accept() {
+    Begin(&aio_, [this] { nng_stream_listener_accept(listener_, aio_.get()); });
+  }
+
+ private:
+  void OnAccepted() {
+    if (nng_aio_result(aio_.get()) == 0 && !pausing_) {
+      auto* const stream =
+          static_cast<nng_stream*>(nng_aio_get_output(aio_.get(), 0));
+      std::make_shared<Inbound>(context_, stream)->Start(stream);
+    }
+    if (closed()) return;
+    pausing_ = !pausing_ && nng_aio_result(aio_.get()) != 0;
+    if (!pausing_) return Accept();
+    Begin(&aio_, [this] { nng_sleep_aio(kAcceptPauseMs, aio_.get()); });
+  }
+
+  void CloseHandles() override {
+    nng_stream_listener_close(listener_);
+    nng_aio_abort(aio_.get(), NNG_ECLOSED);
+  }
+
+  Context* const context_;
+  nng_stream_listener* const listener_;
+  Aio aio_{&Call<Acceptor, &Acceptor::OnAccepted>};
+  bool pausing_ = false;  // of the operation under way
 };
 
 }  // namespace
@@ -100,162 +224,6 @@ absl::Status Listen(Context* context, const Address& address,
   made->Accept();
   *acceptor = made;
   return absl::OkStatus();
-}
-
-void Acceptor::Accept() {
-  Begin(&aio_, [this] { nng_stream_listener_accept(listener_, aio_.get()); });
-}
-
-void Acceptor::OnAccepted() {
-  const bool was_pausing = std::exchange(pausing_, false);
-  const bool has_failed = nng_aio_result(aio_.get()) != 0;
-  if (!was_pausing && !has_failed) {
-    std::make_shared<Inbound>(
-        context_, static_cast<nng_stream*>(nng_aio_get_output(aio_.get(), 0)))
-        ->Start();
-  }
-  if (closed()) return;
-  if (was_pausing || !has_failed) return Accept();
-  pausing_ = true;
-  Begin(&aio_, [this] { nng_sleep_aio(kAcceptPauseMs, aio_.get()); });
-}
-
-void Acceptor::CloseHandles() {
-  nng_stream_listener_close(listener_);
-  nng_aio_abort(aio_.get(), NNG_ECLOSED);
-}
-
-Inbound::Inbound(Context* context, nng_stream* stream)
-    : Channel(context),
-      remote_(RemoteText(stream)),
-      remote_host_(remote_.substr(0, remote_.rfind(':'))),
-      splitter_(context->config.buffers, context->config.frame_bytes_max,
-                context->options.read_buffer_bytes) {
-  SetStream(stream, stream::TlsSession::Role::kListener);
-}
-
-void Inbound::Start() {
-  ticket_ = context()->admission->Admit(
-      std::static_pointer_cast<Inbound>(shared_from_this()));
-  ReadUntil(Clock::now() + context()->handshake_timeout);
-  Open();
-}
-
-bool Inbound::MayShakeHands() {
-  waits_for_turn_ = !context()->budget.Begin(remote_host_, Clock::now());
-  return !waits_for_turn_;
-}
-
-void Inbound::OnSecured(int identity, const std::string& certificate) {
-  identity_ = identity;
-  if (!context()->admission->Prove(ticket_, identity, certificate)) Close();
-}
-
-void Inbound::OnTlsFailed(const Rejection& failure, bool peer_knows) {
-  TellRejection(Rejection{failure.kind, identity_, failure.reason});
-  if (peer_knows) Close();
-}
-
-bool Inbound::OnBytes(std::size_t bytes) {
-  splitter_.Commit(bytes);
-  if (!is_secured()) return DeliverFrames();
-  MutexLock lock(&delivering_mutex_);
-  return DeliverFrames();
-}
-
-bool Inbound::DeliverFrames() {
-  bool delivered = false;
-  Slice slice;
-  while (!closed()) {
-    const stream::FrameSplitter::Step step = splitter_.Next(&slice);
-    if (splitter_.has_preamble()) NoteGreeted();
-    if (step == stream::FrameSplitter::Step::kMore) break;
-    if (step == stream::FrameSplitter::Step::kBad) {
-      RefuseFault();
-      break;
-    }
-    Deliver(std::move(slice));
-    delivered = true;
-  }
-  return delivered;
-}
-
-void Inbound::NoteGreeted() {
-  if (greeted_) return;
-  greeted_ = true;
-  ReadUntil(Clock::time_point::max());
-  if (is_secured()) context()->budget.Succeeded(remote_host_);
-  Say(stream::Preamble());
-}
-
-void Inbound::Deliver(Slice slice) {
-  ReceivedFrame frame;
-  frame.slice = std::move(slice);
-  frame.identity = identity_;
-  if (context()->handler->OnFrame(std::move(frame)) ==
-      FrameVerdict::kMalformed) {
-    Close();
-  }
-}
-
-void Inbound::RefuseFault() {
-  RefusalReason kind = RefusalReason::kMalformed;
-  absl::optional<stream::Answer> answer;
-  std::string reason;
-  switch (splitter_.fault()) {
-    case stream::FrameSplitter::Fault::kTls:
-      kind = RefusalReason::kUnauthenticated;
-      answer = stream::Answer::kHasNoTls;
-      reason = "it speaks TLS, but this server has no security configured";
-      break;
-    case stream::FrameSplitter::Fault::kOtherVersion:
-      answer = stream::Answer::kOtherVersion;
-      reason = absl::StrCat(
-          "it speaks another version of this protocol than version ",
-          int{stream::kVersion});
-      break;
-    case stream::FrameSplitter::Fault::kStranger:
-      reason = "it does not speak this protocol";
-      break;
-    case stream::FrameSplitter::Fault::kTooLong:
-    case stream::FrameSplitter::Fault::kNone:
-      reason = absl::StrCat("it announces a frame of more than ",
-                            context()->config.frame_bytes_max, " bytes");
-  }
-  TellRejection(Rejection{kind, identity_, std::move(reason)});
-  if (!answer) return Close();
-  // The peer closes, once it has heard why.
-  Say(stream::AnswerText(*answer));
-  Drain();
-}
-
-void Inbound::Refuse(Rejection rejection) {
-  TellRejection(std::move(rejection));
-  Close();
-}
-
-void Inbound::Revoke() {
-  Close();
-  MutexLock lock(&delivering_mutex_);
-}
-
-void Inbound::TellRejection(Rejection rejection) {
-  if (closed() || rejected_.exchange(true)) return;
-  rejection.reason =
-      absl::StrCat("connection from ", remote_, ": ", rejection.reason);
-  context()->handler->OnRejected(std::move(rejection));
-}
-
-void Inbound::OnEnd(int error) {
-  if (error == NNG_ETIMEDOUT && !greeted_) {
-    TellRejection(Rejection{
-        RefusalReason::kSilent, identity_,
-        waits_for_turn_ ? "too many handshakes of its address, or of all, came "
-                          "to nothing; it had no turn within the handshake "
-                          "timeout"
-                        : "it did not greet within the handshake timeout"});
-  }
-  Close();
 }
 
 }  // namespace nng

@@ -92,28 +92,162 @@ class NngTransport final : public Transport {
  public:
   // `material`: null for plaintext.
   NngTransport(const TransportConfig& config, const Options& options,
-               std::shared_ptr<const stream::TlsMaterial> material);
-  ~NngTransport() override;
+               std::shared_ptr<const stream::TlsMaterial> material)
+      : config_(config), options_(options), admission_(std::move(material)) {}
+
+  // nng closes descriptors after Stop, at some thousands in a second. The next
+  // server counts them, so they are waited for. In a child of fork there is
+  // nobody to wait for.
+  ~NngTransport() override {
+    Stop(absl::ZeroDuration());
+    if (state_ == State::kStopped && CheckGeneration().ok())
+      AwaitReaper(Clock::now() + kFreeTime);
+  }
 
   absl::Status Start(TransportHandler* handler,
-                     const std::string& local_address) override;
-  std::string Address() const override;
+                     const std::string& local_address) override {
+    const absl::StatusOr<cluster::Address> address =
+        ParseAddress(local_address);
+    if (!address.ok()) return address.status();
+    const SignalsBlocked blocked;  // nng may start its threads here
+    MutexLock change_lock(&change_mutex_);
+    MutexLock lock(&mutex_);
+    if (state_ != State::kNew) {
+      return absl::FailedPreconditionError("the transport was started already");
+    }
+    if (absl::Status status = CheckGeneration(); !status.ok()) return status;
+    others_descriptors_ = DescriptorsInUse();
+    const absl::Status enough =
+        CheckDescriptors(kDescriptorNeed, config_.peers, others_descriptors_);
+    if (!enough.ok()) return enough;
+    std::unique_ptr<Context> context(
+        new Context{handler, config_, options_, &admission_});
+    const absl::Status drained = context->drainer.Start();
+    if (!drained.ok()) return drained;
+    const absl::Status listening =
+        Listen(context.get(), *address, &acceptor_, &address_);
+    if (!listening.ok()) return listening;
+    context_ = std::move(context);
+    state_ = State::kStarted;
+    if (admission_.is_secured()) TellOutdated(*admission_.material());
+    return absl::OkStatus();
+  }
+
+  std::string Address() const override {
+    MutexLock lock(&mutex_);
+    return address_;
+  }
+
   absl::Status Connect(int peer, const std::string& address,
-                       std::uint64_t generation) override;
-  void Disconnect(int peer) override;
-  SendResult Send(int peer, const Frame& frame) override;
-  absl::Status ReloadSecurity(const SecurityFiles& files) override;
-  void Stop(absl::Duration linger) override;
+                       std::uint64_t generation) override {
+    absl::StatusOr<cluster::Address> parsed = ParseAddress(address);
+    if (!parsed.ok()) return parsed.status();
+    if (parsed->kind == cluster::Address::Kind::kTcp &&
+        (parsed->port == 0 || parsed->host == "*")) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "address \"", address, "\": can be listened on, but not dialled"));
+    }
+    MutexLock lock(&mutex_);
+    if (state_ != State::kStarted) {
+      return absl::FailedPreconditionError("the transport is not running");
+    }
+    const auto found = outbounds_.find(peer);
+    if (found != outbounds_.end()) {
+      found->second->SetAddress(*std::move(parsed), generation);
+      return absl::OkStatus();
+    }
+    if (outbounds_.size() >= config_.peers) {
+      const absl::Status enough = CheckDescriptors(
+          kDescriptorNeed, outbounds_.size() + 1, others_descriptors_);
+      if (!enough.ok()) return enough;
+    }
+    const auto outbound = std::make_shared<Outbound>(
+        context_.get(), peer, *std::move(parsed), generation);
+    outbounds_.emplace(peer, outbound);
+    outbound->Start();
+    return absl::OkStatus();
+  }
+
+  void Disconnect(int peer) override {
+    std::shared_ptr<Outbound> outbound;
+    {
+      MutexLock lock(&mutex_);
+      const auto found = outbounds_.find(peer);
+      if (found == outbounds_.end()) return;
+      outbound = std::move(found->second);
+      outbounds_.erase(found);
+    }
+    outbound->Part();
+  }
+
+  SendResult Send(int peer, const Frame& frame) override {
+    CLUSTER_CHECK(frame.size() <= config_.frame_bytes_max,
+                  "the frame is over the limit");
+    std::shared_ptr<Outbound> outbound;
+    {
+      MutexLock lock(&mutex_);
+      const auto found = outbounds_.find(peer);
+      if (found == outbounds_.end()) return SendResult::kSent;
+      outbound = found->second;
+    }
+    return outbound->Send(frame);
+  }
+
+  absl::Status ReloadSecurity(const SecurityFiles& files) override {
+    if (!admission_.is_secured()) return SecurityNotConfigured();
+    // Before the files are read: of two calls the one that read them last has
+    // the last word.
+    MutexLock change_lock(&change_mutex_);
+    auto material =
+        stream::TlsMaterial::Load(files, config_.cluster, config_.server_id);
+    if (!material.ok()) return material.status();
+    admission_.Reload(*material);
+    std::map<int, std::shared_ptr<Outbound>> outbounds;
+    {
+      MutexLock lock(&mutex_);
+      if (state_ != State::kStarted) return absl::OkStatus();
+      outbounds = outbounds_;
+      TellOutdated(**material);
+    }
+    for (const auto& entry : outbounds) entry.second->Reload(**material);
+    return absl::OkStatus();
+  }
+
+  void Stop(absl::Duration linger) override {
+    MutexLock change_lock(&change_mutex_);
+    std::map<int, std::shared_ptr<Outbound>> outbounds;
+    Context* context = nullptr;
+    {
+      MutexLock lock(&mutex_);
+      if (state_ != State::kStarted) return;
+      state_ = State::kStopped;
+      std::swap(outbounds, outbounds_);
+      context = context_.get();
+      std::exchange(acceptor_, nullptr)->Close();
+    }
+    admission_.Stop();
+
+    constexpr absl::Duration kLingerMax = absl::Hours(24);
+    const Clock::time_point deadline =
+        Clock::now() + absl::ToChronoNanoseconds(std::min(linger, kLingerMax));
+    for (const auto& entry : outbounds) entry.second->WaitUntilSent(deadline);
+    for (const auto& entry : outbounds) entry.second->Disconnect();
+    outbounds.clear();
+
+    context->handles.AwaitNone();
+    context->drainer.Stop();
+  }
 
  private:
   enum class State { kNew, kStarted, kStopped };
 
-  // Where it is started.
   void TellOutdated(const stream::TlsMaterial& material)
-      CLUSTER_REQUIRES(mutex_);
-  absl::Status AddOutbound(int peer, cluster::Address address,
-                           std::uint64_t generation) CLUSTER_REQUIRES(mutex_);
-  std::shared_ptr<Outbound> Find(int peer);
+      CLUSTER_REQUIRES(mutex_) {
+    std::vector<Rejection> outdated = material.OutdatedPeers();
+    if (outdated.empty()) return;
+    std::make_shared<OutdatedTold>(context_.get(), std::move(outdated))
+        ->Start();
+  }
 
   const TransportConfig config_;
   const Options options_;
@@ -130,176 +264,10 @@ class NngTransport final : public Transport {
   // inside.
   std::unique_ptr<Context> context_ CLUSTER_GUARDED_BY(mutex_);
   std::shared_ptr<AsyncHandle> acceptor_ CLUSTER_GUARDED_BY(mutex_);
+  // None but while it is started.
   std::map<int, std::shared_ptr<Outbound>> outbounds_
       CLUSTER_GUARDED_BY(mutex_);
 };
-
-NngTransport::NngTransport(const TransportConfig& config,
-                           const Options& options,
-                           std::shared_ptr<const stream::TlsMaterial> material)
-    : config_(config), options_(options), admission_(std::move(material)) {}
-
-// nng closes descriptors after Stop, at some thousands in a second. The next
-// server counts them, so they are waited for. In a child of fork there is nobody
-// to wait for.
-NngTransport::~NngTransport() {
-  Stop(absl::ZeroDuration());
-  if (state_ == State::kStopped && CheckGeneration().ok())
-    AwaitReaper(Clock::now() + kFreeTime);
-}
-
-absl::Status NngTransport::Start(TransportHandler* handler,
-                                 const std::string& local_address) {
-  const absl::StatusOr<cluster::Address> address = ParseAddress(local_address);
-  if (!address.ok()) return address.status();
-  const SignalsBlocked blocked;  // nng may start its threads here
-  MutexLock change_lock(&change_mutex_);
-  MutexLock lock(&mutex_);
-  if (state_ != State::kNew) {
-    return absl::FailedPreconditionError("the transport was started already");
-  }
-  if (absl::Status status = CheckGeneration(); !status.ok()) return status;
-  others_descriptors_ = DescriptorsInUse();
-  const absl::Status enough =
-      CheckDescriptors(kDescriptorNeed, config_.peers, others_descriptors_);
-  if (!enough.ok()) return enough;
-  std::unique_ptr<Context> context(
-      new Context{handler, config_, options_, &admission_});
-  const absl::Status drained = context->drainer.Start();
-  if (!drained.ok()) return drained;
-  const absl::Status listening =
-      Listen(context.get(), *address, &acceptor_, &address_);
-  if (!listening.ok()) return listening;
-  context_ = std::move(context);
-  state_ = State::kStarted;
-  if (admission_.is_secured()) TellOutdated(*admission_.material());
-  return absl::OkStatus();
-}
-
-std::string NngTransport::Address() const {
-  MutexLock lock(&mutex_);
-  return address_;
-}
-
-absl::Status NngTransport::Connect(int peer, const std::string& address,
-                                   std::uint64_t generation) {
-  absl::StatusOr<cluster::Address> parsed = ParseAddress(address);
-  if (!parsed.ok()) return parsed.status();
-  if (parsed->kind == cluster::Address::Kind::kTcp &&
-      (parsed->port == 0 || parsed->host == "*")) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "address \"", address, "\": can be listened on, but not dialled"));
-  }
-  std::shared_ptr<Outbound> known;
-  {
-    MutexLock lock(&mutex_);
-    if (state_ != State::kStarted) {
-      return absl::FailedPreconditionError("the transport is not running");
-    }
-    const auto found = outbounds_.find(peer);
-    if (found == outbounds_.end()) {
-      return AddOutbound(peer, *std::move(parsed), generation);
-    }
-    known = found->second;
-  }
-  known->SetAddress(*std::move(parsed), generation);
-  return absl::OkStatus();
-}
-
-absl::Status NngTransport::AddOutbound(int peer, cluster::Address address,
-                                       std::uint64_t generation) {
-  if (outbounds_.size() >= config_.peers) {
-    const absl::Status enough = CheckDescriptors(
-        kDescriptorNeed, outbounds_.size() + 1, others_descriptors_);
-    if (!enough.ok()) return enough;
-  }
-  const auto outbound = std::make_shared<Outbound>(
-      context_.get(), peer, std::move(address), generation);
-  outbounds_.emplace(peer, outbound);
-  outbound->Start();
-  return absl::OkStatus();
-}
-
-void NngTransport::Disconnect(int peer) {
-  std::shared_ptr<Outbound> outbound;
-  {
-    MutexLock lock(&mutex_);
-    const auto found = outbounds_.find(peer);
-    if (found == outbounds_.end()) return;
-    outbound = std::move(found->second);
-    outbounds_.erase(found);
-  }
-  outbound->Part();
-}
-
-std::shared_ptr<Outbound> NngTransport::Find(int peer) {
-  MutexLock lock(&mutex_);
-  if (state_ != State::kStarted) return nullptr;
-  const auto found = outbounds_.find(peer);
-  return found == outbounds_.end() ? nullptr : found->second;
-}
-
-SendResult NngTransport::Send(int peer, const Frame& frame) {
-  CLUSTER_CHECK(frame.size() <= config_.frame_bytes_max,
-                "the frame is over the limit");
-  const std::shared_ptr<Outbound> outbound = Find(peer);
-  return outbound == nullptr ? SendResult::kSent : outbound->Send(frame);
-}
-
-absl::Status NngTransport::ReloadSecurity(const SecurityFiles& files) {
-  if (!admission_.is_secured()) return SecurityNotConfigured();
-  // Before the files are read: of two calls the one that read them last has the
-  // last word.
-  MutexLock change_lock(&change_mutex_);
-  auto material =
-      stream::TlsMaterial::Load(files, config_.cluster, config_.server_id);
-  if (!material.ok()) return material.status();
-  admission_.Reload(*material);
-  std::vector<std::shared_ptr<Outbound>> outbounds;
-  {
-    MutexLock lock(&mutex_);
-    if (state_ != State::kStarted) return absl::OkStatus();
-    for (const auto& entry : outbounds_) outbounds.push_back(entry.second);
-    TellOutdated(**material);
-  }
-  for (const auto& outbound : outbounds) outbound->Reload(**material);
-  return absl::OkStatus();
-}
-
-void NngTransport::TellOutdated(const stream::TlsMaterial& material) {
-  std::vector<Rejection> outdated = material.OutdatedPeers();
-  if (outdated.empty()) return;
-  std::make_shared<OutdatedTold>(context_.get(), std::move(outdated))->Start();
-}
-
-void NngTransport::Stop(absl::Duration linger) {
-  MutexLock change_lock(&change_mutex_);
-  std::map<int, std::shared_ptr<Outbound>> outbounds;
-  Context* context = nullptr;
-  std::shared_ptr<AsyncHandle> acceptor;
-  {
-    MutexLock lock(&mutex_);
-    if (state_ != State::kStarted) return;
-    state_ = State::kStopped;
-    std::swap(outbounds, outbounds_);
-    context = context_.get();
-    acceptor = std::move(acceptor_);
-  }
-
-  acceptor->Close();
-  acceptor = nullptr;
-  admission_.Stop();
-
-  constexpr absl::Duration kLingerMax = absl::Hours(24);
-  const Clock::time_point deadline =
-      Clock::now() + absl::ToChronoNanoseconds(std::min(linger, kLingerMax));
-  for (const auto& entry : outbounds) entry.second->WaitUntilSent(deadline);
-  for (const auto& entry : outbounds) entry.second->Disconnect();
-  outbounds.clear();
-
-  context->handles.AwaitNone();
-  context->drainer.Stop();
-}
 
 }  // namespace
 }  // namespace nng

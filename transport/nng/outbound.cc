@@ -25,25 +25,118 @@ class OutboundConnection final : public Channel {
  public:
   // Takes the dialer.
   OutboundConnection(Context* context, std::shared_ptr<Outbound> owner,
-                     int peer, Address address, nng_stream_dialer* dialer);
-  ~OutboundConnection() override;
+                     int peer, Address address, nng_stream_dialer* dialer)
+      : Channel(context),
+        owner_(std::move(owner)),
+        peer_(peer),
+        address_(std::move(address)),
+        dialer_(dialer) {}
 
-  void Dial();  // once
+  ~OutboundConnection() override {
+    FreeDialer(dialer_);
+    owner_->OnEnd(std::move(loss_));
+  }
+
+  // Once.
+  void Dial() {
+    nng_aio_set_timeout(dial_aio_.get(),
+                        ToTimeout(context()->handshake_timeout));
+    Begin(&dial_aio_,
+          [this] { nng_stream_dialer_dial(dialer_, dial_aio_.get()); });
+  }
 
  private:
-  void OnDialled();
-  void Greet(nng_stream* stream);
-  void OnSecured(int identity, const std::string& certificate) override;
-  void OnTlsFailed(const Rejection& failure, bool peer_knows) override;
-  absl::Span<char> Room() override;
-  bool OnBytes(std::size_t bytes) override;
+  void OnDialled() {
+    const int error = nng_aio_result(dial_aio_.get());
+    if (error != 0) {
+      const absl::Status status = ErrorStatus(error, "connect to", address_);
+      return EndWith(error == NNG_ETIMEDOUT
+                         ? absl::StrCat("connect to ", ToString(address_),
+                                        ": no answer within the time allowed")
+                         : std::string(status.message()));
+    }
+    auto* const stream =
+        static_cast<nng_stream*>(nng_aio_get_output(dial_aio_.get(), 0));
+    if (LeadsToItself(stream)) {
+      ResetToItself(stream);
+      return EndWith(absl::StrCat(
+          "connect to ", ToString(address_),
+          ": nobody listens there, and the attempt connected to itself; give "
+          "servers ports outside of ip_local_port_range"));
+    }
+    Open(stream, stream::TlsSession::Role::kDialler, peer_);
+    if (!is_secured()) Say(stream::Preamble());
+  }
+
+  void OnSecured(int /*identity*/, const std::string& certificate) override {
+    certificate_ = certificate;
+    Say(stream::Preamble());
+  }
+
+  void OnTlsFailed(const Rejection& failure, bool peer_knows) override {
+    loss_.refusal = failure;
+    if (peer_knows) Close();
+  }
+
+  absl::Span<char> Room() override {
+    return absl::MakeSpan(answer_).subspan(answer_bytes_);
+  }
+
+  bool OnBytes(std::size_t bytes) override {
+    answer_bytes_ += bytes;
+    const absl::string_view answer = absl::string_view(answer_, answer_bytes_)
+                                         .substr(0, stream::kPreambleBytes);
+    if (answer.size() < stream::kPreambleBytes &&
+        stream::IsBeginOfAnswer(answer)) {
+      return false;
+    }
+    const std::string refusal = stream::RefusalIn(answer);
+    if (!refusal.empty()) {
+      Refuse(RefusalReason::kUnauthenticated, refusal);
+    } else if (answer_bytes_ > stream::kPreambleBytes) {
+      Refuse(RefusalReason::kMalformed,
+             "it sends bytes behind its answer, so nobody of this library "
+             "listens");
+    } else {
+      ReadUntil(Clock::time_point::max());
+      if (!owner_->OnAccepted(certificate_)) Close();
+    }
+    return false;
+  }
+
   void OnWritten() override { owner_->OnWritten(); }
-  void OnEnd(int error) override;
 
-  void Refuse(RefusalReason kind, std::string reason);
-  void EndWith(const std::string& reason);
+  void Refuse(RefusalReason kind, std::string reason) {
+    loss_.refusal = Rejection{kind, peer_, std::move(reason)};
+    Close();
+  }
 
-  void CloseHandles() override;
+  void OnEnd(int error) override {
+    if (error == NNG_ECONNSHUT && answer_bytes_ == 0 && !loss_.refusal) {
+      // As listeners of version 1 do.
+      Refuse(RefusalReason::kSilent,
+             "it closed the connection without an answer, as a listener of "
+             "another version does");
+    }
+    const std::string why =
+        loss_.refusal ? loss_.refusal->reason
+        : error == NNG_ETIMEDOUT && answer_bytes_ < stream::kPreambleBytes
+            ? "it did not answer within the handshake timeout"
+            : nng_strerror(error);
+    EndWith(absl::StrCat("connection to ", ToString(address_), " lost: ", why));
+  }
+
+  void EndWith(const std::string& reason) {
+    Close();
+    if (loss_.refusal) loss_.refusal->reason = reason;
+    loss_.reason = reason;
+  }
+
+  void CloseHandles() override {
+    nng_stream_dialer_close(dialer_);
+    nng_aio_abort(dial_aio_.get(), NNG_ECLOSED);
+    Channel::CloseHandles();
+  }
 
   const std::shared_ptr<Outbound> owner_;
   const int peer_;
@@ -57,127 +150,6 @@ class OutboundConnection final : public Channel {
   std::string certificate_;
   Loss loss_;
 };
-
-OutboundConnection::OutboundConnection(Context* context,
-                                       std::shared_ptr<Outbound> owner,
-                                       int peer, Address address,
-                                       nng_stream_dialer* dialer)
-    : Channel(context),
-      owner_(std::move(owner)),
-      peer_(peer),
-      address_(std::move(address)),
-      dialer_(dialer) {}
-
-OutboundConnection::~OutboundConnection() {
-  FreeDialer(dialer_);
-  owner_->OnEnd(std::move(loss_));
-}
-
-void OutboundConnection::Dial() {
-  nng_aio_set_timeout(dial_aio_.get(), ToTimeout(context()->handshake_timeout));
-  Begin(&dial_aio_,
-        [this] { nng_stream_dialer_dial(dialer_, dial_aio_.get()); });
-}
-
-void OutboundConnection::OnDialled() {
-  const int error = nng_aio_result(dial_aio_.get());
-  if (error != 0) {
-    const absl::Status status = ErrorStatus(error, "connect to", address_);
-    EndWith(error == NNG_ETIMEDOUT
-                ? absl::StrCat("connect to ", ToString(address_),
-                               ": no answer within the time allowed")
-                : std::string(status.message()));
-    return;
-  }
-  auto* const stream =
-      static_cast<nng_stream*>(nng_aio_get_output(dial_aio_.get(), 0));
-  if (LeadsToItself(stream)) {
-    ResetToItself(stream);
-    EndWith(absl::StrCat(
-        "connect to ", ToString(address_),
-        ": nobody listens there, and the attempt connected to itself; give "
-        "servers ports outside of ip_local_port_range"));
-    return;
-  }
-  Greet(stream);
-}
-
-void OutboundConnection::Greet(nng_stream* stream) {
-  SetStream(stream, stream::TlsSession::Role::kDialler, peer_);
-  ReadUntil(Clock::now() + context()->handshake_timeout);
-  if (!is_secured()) Say(stream::Preamble());
-  Open();
-}
-
-void OutboundConnection::OnSecured(int /*identity*/,
-                                   const std::string& certificate) {
-  certificate_ = certificate;
-  Say(stream::Preamble());
-}
-
-void OutboundConnection::OnTlsFailed(const Rejection& failure,
-                                     bool peer_knows) {
-  loss_.refusal = failure;
-  if (peer_knows) Close();
-}
-
-absl::Span<char> OutboundConnection::Room() {
-  return absl::MakeSpan(answer_).subspan(answer_bytes_);
-}
-
-bool OutboundConnection::OnBytes(std::size_t bytes) {
-  answer_bytes_ += bytes;
-  const absl::string_view answer = absl::string_view(answer_, answer_bytes_)
-                                       .substr(0, stream::kPreambleBytes);
-  if (answer.size() < stream::kPreambleBytes &&
-      stream::IsBeginOfAnswer(answer)) {
-    return false;
-  }
-  const std::string refusal = stream::RefusalIn(answer);
-  if (!refusal.empty()) {
-    Refuse(RefusalReason::kUnauthenticated, refusal);
-  } else if (answer_bytes_ > stream::kPreambleBytes) {
-    Refuse(RefusalReason::kMalformed,
-           "it sends bytes behind its answer, so nobody of this library "
-           "listens");
-  } else {
-    ReadUntil(Clock::time_point::max());
-    if (!owner_->OnAccepted(certificate_)) Close();
-  }
-  return false;
-}
-
-void OutboundConnection::Refuse(RefusalReason kind, std::string reason) {
-  loss_.refusal = Rejection{kind, peer_, std::move(reason)};
-  Close();
-}
-
-void OutboundConnection::OnEnd(int error) {
-  if (error == NNG_ECONNSHUT && answer_bytes_ == 0 && !loss_.refusal) {
-    // As listeners of version 1 do.
-    Refuse(RefusalReason::kSilent,
-           "it closed the connection without an answer, as a listener of "
-           "another version does");
-  }
-  const std::string why =
-      loss_.refusal ? loss_.refusal->reason
-      : error == NNG_ETIMEDOUT && answer_bytes_ < stream::kPreambleBytes
-          ? "it did not answer within the handshake timeout"
-          : nng_strerror(error);
-  EndWith(absl::StrCat("connection to ", ToString(address_), " lost: ", why));
-}
-
-void OutboundConnection::EndWith(const std::string& reason) {
-  Close();
-  if (loss_.refusal) loss_.refusal->reason = reason;
-  loss_.reason = reason;
-}
-
-void OutboundConnection::CloseHandles() {
-  nng_stream_dialer_close(dialer_);
-  nng_aio_abort(dial_aio_.get(), NNG_ECLOSED);
-  Channel::CloseHandles();
-}
 
 Outbound::Outbound(Context* context, int peer, Address address,
                    std::uint64_t generation)
@@ -279,24 +251,19 @@ void Outbound::StartDial() {
 
 bool Outbound::OnAccepted(const std::string& certificate) {
   std::uint64_t generation = 0;
+  Then then;
   {
     MutexLock lock(&mutex_);
     if (gone_ || state_ != State::kDialling) return false;
     certificate_ = certificate;
     const auto material = context_->admission->material();
     if (material != nullptr && !IsPinned(*material)) return false;
-    state_ = State::kAnnouncing;
-    generation = attempt_generation_;
-  }
-  context_->handler->OnConnected(peer_, generation);
-  Then then;
-  {
-    MutexLock lock(&mutex_);
-    if (state_ != State::kAnnouncing) return false;
     connected_at_ = Clock::now();
     state_ = State::kConnected;
+    generation = attempt_generation_;
     then = WriteNext();
   }
+  context_->handler->OnConnected(peer_, generation);
   Do(std::move(then));
   return true;
 }
@@ -421,14 +388,14 @@ void Outbound::Part() {
   Then then;
   {
     MutexLock lock(&mutex_);
-    if (gone_ || !IsTold()) {
+    if (gone_ || state_ != State::kConnected) {
       lock.Unlock();
       return Disconnect();
     }
     gone_ = parting_ = true;
     writable_owed_ = 0;
     sent_.NotifyAll();
-    if (state_ == State::kConnected && !writing_) then = WriteNext();
+    if (!writing_) then = WriteNext();
     Sleep(absl::ToChronoNanoseconds(kPartingTime));
   }
   Do(std::move(then));

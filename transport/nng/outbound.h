@@ -74,9 +74,8 @@ class Outbound final : public AsyncHandle {
 
  private:
   enum class State {
-    kWaiting,     // until timer_ says to dial
-    kDialling,    // until the listener has accepted the connection
-    kAnnouncing,  // OnConnected is being called
+    kWaiting,   // until timer_ says to dial
+    kDialling,  // until the listener has accepted the connection
     kConnected,
     kLosing,  // until the connection is over, and OnDisconnected was called
   };
@@ -102,10 +101,6 @@ class Outbound final : public AsyncHandle {
   // Tells the handler, then waits until it is time to dial.
   void TellLoss() CLUSTER_EXCLUDES(mutex_);
 
-  // Whether OnConnected was called, or is being called.
-  bool IsTold() const CLUSTER_REQUIRES(mutex_) {
-    return state_ == State::kConnected || state_ == State::kAnnouncing;
-  }
   // Whether this material lets the peer in.
   bool IsPinned(const stream::TlsMaterial& material) const
       CLUSTER_REQUIRES(mutex_) {

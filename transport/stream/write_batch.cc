@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <cstring>
 #include <new>
+#include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "cluster/base/check.h"
 #include "cluster/transport/stream/preamble.h"
 
@@ -20,6 +22,15 @@ bool IsCopied(const Slice& slice) {
 // Of the list of frames, which doubles.
 constexpr std::size_t kEntriesMin = 16;
 
+// The same in one slice: an allocation and a copy, for a frame of more slices
+// than one write takes.
+Frame Joined(const Frame& frame) {
+  std::string all;
+  all.reserve(frame.size());
+  for (const Slice& slice : frame.slices) absl::StrAppend(&all, slice.bytes);
+  return Frame{{MakeSlice(std::move(all))}};
+}
+
 }  // namespace
 
 // More segments than one write takes are never listed.
@@ -32,11 +43,14 @@ void WriteBatch::Fill(FrameQueue* queue) {
   CLUSTER_CHECK(written_ == 0, "a write is under way");
   while (!queue->empty() && HasRoomForEntry()) {
     const std::size_t begin = bytes_;
-    if (!Add(queue->front())) {
-      if (!entries_.empty()) return;
-      AddWhole(queue->front());
+    if (Add(queue->front())) {
+      entries_.push_back(Entry{queue->PopFront(), begin});
+      continue;
     }
-    entries_.push_back(Entry{queue->PopFront(), begin});
+    if (!entries_.empty()) return;
+    entries_.push_back(Entry{Joined(queue->front()), begin});
+    queue->PopFront();
+    Add(entries_.back().frame);
   }
 }
 
@@ -81,22 +95,6 @@ bool WriteBatch::Add(const Frame& frame) {
   return true;
 }
 
-void WriteBatch::AddWhole(const Frame& frame) {
-  const std::size_t bytes = frame.size();
-  // An allocation and a copy, for a frame of more large slices than one write takes.
-  flattened_.reset(new char[kLengthBytes + bytes]);
-  char* to = flattened_.get();
-  StoreLength(static_cast<std::uint32_t>(bytes), to);
-  to += kLengthBytes;
-  for (const Slice& slice : frame.slices) {
-    std::memcpy(to, slice.bytes.data(), slice.bytes.size());
-    to += slice.bytes.size();
-  }
-  segments_.push_back(
-      absl::string_view(flattened_.get(), kLengthBytes + bytes));
-  bytes_ += kLengthBytes + bytes;
-}
-
 void WriteBatch::Stage(const char* from, std::size_t bytes) {
   if (bytes == 0) return;
   char* const to = staging_.get() + staged_;
@@ -136,7 +134,6 @@ void WriteBatch::Clear() {
   entries_.clear();
   segments_.clear();
   segments_begin_ = 0;
-  flattened_.reset();
   staged_ = 0;
   bytes_ = 0;
   written_ = 0;

@@ -101,12 +101,10 @@ class WriteBatch {
 
   bool HasRoomForEntry();
   bool Add(const Frame& frame);
-  void AddWhole(const Frame& frame);
   void Stage(const char* from, std::size_t bytes);
 
   std::unique_ptr<char[]> staging_;
   std::size_t staged_ = 0;
-  std::unique_ptr<char[]> flattened_;  // of a frame of too many large slices
   std::vector<absl::string_view> segments_;
   std::size_t segments_begin_ = 0;
   std::vector<Entry> entries_;
