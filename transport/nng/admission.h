@@ -18,7 +18,10 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/types/optional.h"
 #include "cluster/base/mutex.h"
 #include "cluster/transport/security.h"
@@ -46,18 +49,75 @@ class Admission {
       : is_secured_(material != nullptr), material_(std::move(material)) {}
 
   bool is_secured() const { return is_secured_; }
-  std::shared_ptr<const stream::TlsMaterial> material() const;
+  std::shared_ptr<const stream::TlsMaterial> material() const {
+    MutexLock lock(&mutex_);
+    return material_;
+  }
 
   // One more has been accepted. After Stop it is revoked at once.
-  std::uint64_t Admit(std::weak_ptr<AcceptedConnection> connection);
+  std::uint64_t Admit(const std::shared_ptr<AcceptedConnection>& connection) {
+    MutexLock lock(&mutex_);
+    const std::uint64_t ticket = ++last_ticket_;
+    entries_[ticket].connection = connection;
+    const bool is_late = stopped_;
+    lock.Unlock();
+    if (is_late) connection->Revoke();
+    if (is_secured_) {
+      RefuseOldest(absl::nullopt, kUnprovenMax,
+                   absl::StrCat("more than ", kUnprovenMax,
+                                " connections have not proven who they are; "
+                                "this one was the oldest"));
+    }
+    return ticket;
+  }
+
   // It has proven to be this server. False: not by today's material.
-  bool Prove(std::uint64_t ticket, int id, const std::string& certificate);
-  void Ended(std::uint64_t ticket);
+  bool Prove(std::uint64_t ticket, int id, const std::string& certificate) {
+    {
+      MutexLock lock(&mutex_);
+      const auto found = entries_.find(ticket);
+      // A reload since the handshake began, or one connection too many.
+      if (found == entries_.end() || material_->IdOf(certificate) != id) {
+        return false;
+      }
+      found->second.id = id;
+      found->second.certificate = certificate;
+    }
+    RefuseOldest(id, kProvenMax,
+                 absl::StrCat("server ", id, " has more than ", kProvenMax,
+                              " connections to this one; this was the oldest"));
+    return true;
+  }
+
+  void Ended(std::uint64_t ticket) {
+    MutexLock lock(&mutex_);
+    entries_.erase(ticket);
+  }
 
   // New connections use it; those that it does not let in are revoked.
-  void Reload(std::shared_ptr<const stream::TlsMaterial> material);
+  void Reload(std::shared_ptr<const stream::TlsMaterial> material) {
+    MutexLock lock(&mutex_);
+    material_ = std::move(material);
+    std::vector<std::shared_ptr<AcceptedConnection>> revoked;
+    for (const auto& [ticket, entry] : entries_) {
+      if (!entry.id || material_->IdOf(entry.certificate) == entry.id) continue;
+      revoked.push_back(entry.connection.lock());
+    }
+    lock.Unlock();
+    Revoke(revoked);
+  }
+
   // Revokes all.
-  void Stop();
+  void Stop() {
+    MutexLock lock(&mutex_);
+    stopped_ = true;
+    std::vector<std::shared_ptr<AcceptedConnection>> revoked;
+    for (const auto& [ticket, entry] : entries_) {
+      revoked.push_back(entry.connection.lock());
+    }
+    lock.Unlock();
+    Revoke(revoked);
+  }
 
  private:
   struct Entry {
@@ -66,11 +126,30 @@ class Admission {
     std::string certificate;
   };
 
-  // The oldest of those with this id, where there are more than `most`; taken
-  // from the list.
-  std::shared_ptr<AcceptedConnection> TakeOldest(absl::optional<int> id,
-                                                 std::size_t most)
-      CLUSTER_REQUIRES(mutex_);
+  // The oldest of those with this id, where there are more than `most`.
+  void RefuseOldest(absl::optional<int> id, std::size_t most,
+                    std::string reason) {
+    MutexLock lock(&mutex_);
+    std::size_t count = 0;
+    auto oldest = entries_.end();
+    for (auto it = entries_.begin(); it != entries_.end(); ++it) {
+      if (it->second.id == id && count++ == 0) oldest = it;
+    }
+    if (count <= most) return;
+    const auto connection = oldest->second.connection.lock();
+    entries_.erase(oldest);
+    lock.Unlock();
+    if (connection == nullptr) return;
+    connection->Refuse(
+        Rejection{RefusalReason::kSilent, id, std::move(reason)});
+  }
+
+  static void Revoke(
+      const std::vector<std::shared_ptr<AcceptedConnection>>& connections) {
+    for (const auto& connection : connections) {
+      if (connection != nullptr) connection->Revoke();
+    }
+  }
 
   const bool is_secured_;
   mutable Mutex mutex_;

@@ -6,8 +6,10 @@
 #include <sys/stat.h>
 
 #include <cstdint>
+#include <functional>
 #include <future>
 #include <memory>
+#include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -53,26 +55,20 @@ absl::Status CheckReplaceable(const Address& address) {
                    "another path"));
 }
 
-// Calls `call` on nng's reaper thread, later. Reaping an aio that has an
+// Calls `step` on nng's reaper thread, later. Reaping an aio that has an
 // operation cancels that, which is how one gets there.
-void CallOnReaper(nng_aio_cancelfn call, void* argument) {
+void CallOnReaper(std::function<void()> step) {
+  const nng_aio_cancelfn call = [](nng_aio* aio, void* owned, int error) {
+    const std::unique_ptr<std::function<void()>> step(
+        static_cast<std::function<void()>*>(owned));
+    (*step)();
+    nng_aio_finish(aio, error);
+  };
   nng_aio* aio = nullptr;
   CLUSTER_CHECK(nng_aio_alloc(&aio, nullptr, nullptr) == 0, "out of memory");
   CLUSTER_CHECK(nng_aio_begin(aio), "a new aio does not begin");
-  nng_aio_defer(aio, call, argument);
+  nng_aio_defer(aio, call, new std::function<void()>(std::move(step)));
   nng_aio_reap(aio);
-}
-
-void FreeReaped(nng_aio* aio, void* dialer, int error) {
-  nng_stream_dialer_free(static_cast<nng_stream_dialer*>(dialer));
-  nng_aio_finish(aio, error);
-}
-
-void NoteVisit(nng_aio* aio, void* visited, int error) {
-  const std::unique_ptr<std::promise<void>> owned(
-      static_cast<std::promise<void>*>(visited));
-  owned->set_value();
-  nng_aio_finish(aio, error);
 }
 
 // One end of a socket; "" if it is not of TCP. `port` in network order.
@@ -160,7 +156,7 @@ absl::Status OpenDialer(const Address& address, unsigned attempt,
 // it, and the last of the two destroys a mutex. Their order hangs on an atomic
 // inside nng, which a thread sanitizer does not see; on one thread it is plain.
 void FreeDialer(nng_stream_dialer* dialer) {
-  CallOnReaper(&FreeReaped, dialer);
+  CallOnReaper([dialer] { nng_stream_dialer_free(dialer); });
 }
 
 // The reaper takes one kind of things after the other, and all of a kind that
@@ -170,9 +166,9 @@ void FreeDialer(nng_stream_dialer* dialer) {
 bool AwaitReaper(std::chrono::steady_clock::time_point deadline) {
   constexpr int kVisits = 4;
   for (int visit = 0; visit < kVisits; ++visit) {
-    auto* const visited = new std::promise<void>;
+    const auto visited = std::make_shared<std::promise<void>>();
     const std::future<void> came = visited->get_future();
-    CallOnReaper(&NoteVisit, visited);
+    CallOnReaper([visited] { visited->set_value(); });
     if (came.wait_until(deadline) != std::future_status::ready) return false;
   }
   return true;
