@@ -214,17 +214,14 @@ void Outbound::CloseHandles() { nng_aio_abort(timer_.get(), NNG_ECLOSED); }
 
 void Outbound::OnTimer() {
   MutexLock lock(&mutex_);
-  const bool is_gone = gone_;
-  const bool is_lost = state_ == State::kLosing;
-  lock.Unlock();
-  if (is_gone) return Disconnect();
-  if (is_lost) return TellLoss();
-  StartDial();
-}
-
-void Outbound::StartDial() {
-  MutexLock lock(&mutex_);
-  if (gone_) return;
+  if (gone_) {  // kPartingTime is over
+    lock.Unlock();
+    return Disconnect();
+  }
+  if (state_ == State::kLosing) {
+    lock.Unlock();
+    return TellLoss();
+  }
   attempt_generation_ = generation_;
   nng_stream_dialer* dialer = nullptr;
   const auto material = context_->admission->material();
@@ -284,28 +281,23 @@ SendResult Outbound::Send(const Frame& frame) {
     // OnWritable, and nothing is told inline here.
     CLUSTER_CHECK(writable_owed_ == 0, "an idle connection owes OnWritable");
     try {
-      batch_.Fill(&queue_);
+      then = WriteNext();
     } catch (const std::bad_alloc&) {
       queue_.PopFront();
       throw;
     }
-    then = StartWrite();
   }
   Do(std::move(then));
   return SendResult::kSent;
 }
 
 Outbound::Then Outbound::WriteNext() {
-  batch_.Fill(&queue_);
-  return StartWrite();
-}
-
-Outbound::Then Outbound::StartWrite() {
   Then then;
+  batch_.Fill(&queue_);
   writing_ = !batch_.done();
   if (!writing_) {
     sent_.NotifyAll();
-    if (std::exchange(parting_, false)) then.close = connection_.lock();
+    if (gone_) then.close = connection_.lock();
     return then;
   }
   const bool has_room =
@@ -392,7 +384,7 @@ void Outbound::Part() {
       lock.Unlock();
       return Disconnect();
     }
-    gone_ = parting_ = true;
+    gone_ = true;
     writable_owed_ = 0;
     sent_.NotifyAll();
     if (!writing_) then = WriteNext();
@@ -407,7 +399,6 @@ void Outbound::Disconnect() {
   {
     MutexLock lock(&mutex_);
     gone_ = true;
-    parting_ = false;
     writable_owed_ = 0;
     connection = connection_.lock();
     std::swap(dropped, queue_);

@@ -89,15 +89,15 @@ class Outbound final : public AsyncHandle {
 
   // From here on nothing is written to the connection, which `close` has.
   Then RedialLocked() CLUSTER_REQUIRES(mutex_);
-  Then WriteNext() CLUSTER_REQUIRES(mutex_);   // what is queued
-  Then StartWrite() CLUSTER_REQUIRES(mutex_);  // the batch, if it has anything
+  // What is queued. If nothing is and the peer has gone, it closes.
+  Then WriteNext() CLUSTER_REQUIRES(mutex_);
   void Do(Then then) CLUSTER_EXCLUDES(mutex_);
 
+  // Dials, unless there is something else to do.
   void OnTimer() CLUSTER_EXCLUDES(mutex_);
   void CloseHandles() override;
   // Until the next OnTimer. When no other is awaited.
   void Sleep(Clock::duration time) CLUSTER_REQUIRES(mutex_);
-  void StartDial() CLUSTER_EXCLUDES(mutex_);
   // Tells the handler, then waits until it is time to dial.
   void TellLoss() CLUSTER_EXCLUDES(mutex_);
 
@@ -122,8 +122,6 @@ class Outbound final : public AsyncHandle {
   std::uint64_t attempt_generation_ CLUSTER_GUARDED_BY(mutex_);
   State state_ CLUSTER_GUARDED_BY(mutex_) = State::kWaiting;
   bool gone_ CLUSTER_GUARDED_BY(mutex_) = false;
-  // Gone, but there is something to send.
-  bool parting_ CLUSTER_GUARDED_BY(mutex_) = false;
   // The next dial, once the connection has ended.
   bool is_urgent_ CLUSTER_GUARDED_BY(mutex_) = false;
   stream::Backoff backoff_ CLUSTER_GUARDED_BY(mutex_);

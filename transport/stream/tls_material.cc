@@ -5,6 +5,7 @@
 #include <openssl/x509v3.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <ctime>
 #include <utility>
 
@@ -107,11 +108,6 @@ std::string ClusterLabel(absl::string_view name) {
   return absl::ConsumePrefix(&name, ".") ? std::string(name) : "";
 }
 
-bool IsMadeOutTo(X509* certificate, const std::string& name) {
-  return X509_check_host(certificate, name.data(), name.size(),
-                         X509_CHECK_FLAG_NO_WILDCARDS, nullptr) == 1;
-}
-
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<const TlsMaterial>> TlsMaterial::Load(
@@ -127,7 +123,6 @@ absl::StatusOr<std::shared_ptr<const TlsMaterial>> TlsMaterial::Load(
     absl::StatusOr<CertificateFile> file = ReadCertificates(entry.second);
     if (!file.ok()) return file.status();
     status = material->PinAll(entry.first, *std::move(file));
-    material->peers_.insert(entry.first);
   }
   if (!status.ok()) return status;
   return std::shared_ptr<const TlsMaterial>(std::move(material));
@@ -218,7 +213,10 @@ absl::Status TlsMaterial::CheckOwn(X509* own, const std::string& path) const {
                            ", so no peer would take it"));
   }
   const std::string name = CertificateName(cluster_, own_id_);
-  if (IsMadeOutTo(own, name)) return absl::OkStatus();
+  if (X509_check_host(own, name.data(), name.size(),
+                      X509_CHECK_FLAG_NO_WILDCARDS, nullptr) == 1) {
+    return absl::OkStatus();
+  }
   return BadFile(path, absl::StrCat("it is made out to ", NameOf(own),
                                     ", and this server is ", name));
 }
@@ -245,27 +243,30 @@ absl::optional<int> TlsMaterial::IdOf(const std::string& certificate) const {
   return found->second.id;
 }
 
+bool TlsMaterial::Knows(int id) const {
+  const auto is_of_id = [id](const auto& pin) { return pin.second.id == id; };
+  return id != own_id_ && std::any_of(pins_.begin(), pins_.end(), is_of_id);
+}
+
 std::vector<Rejection> TlsMaterial::OutdatedPeers() const {
-  std::map<int, std::string> outdated;
-  std::set<int> good = {own_id_};
-  for (const auto& entry : pins_) {
-    const Pin& pin = entry.second;
+  // By id; a reason only where no certificate is good.
+  std::map<int, std::string> reasons = {{own_id_, ""}};
+  for (const auto& [der, pin] : pins_) {
     const int error = TimeError(pin.certificate.get());
-    if (error == X509_V_OK) {
-      good.insert(pin.id);
-    } else {
-      outdated[pin.id] = absl::StrCat(
+    std::string reason;
+    if (error != X509_V_OK) {
+      reason = absl::StrCat(
           "its certificate ", TimeText(pin.certificate.get(), error), " (",
           pin.path, "); give it a new one, and all servers a copy");
     }
+    const auto [found, is_first] = reasons.emplace(pin.id, reason);
+    if (!is_first && !found->second.empty()) found->second = reason;
   }
   std::vector<Rejection> rejections;
-  for (auto& entry : outdated) {
-    if (good.count(entry.first) > 0) continue;
-    Rejection rejection;
-    rejection.peer = entry.first;
-    rejection.reason = std::move(entry.second);
-    rejections.push_back(std::move(rejection));
+  for (auto& [id, reason] : reasons) {
+    if (reason.empty()) continue;
+    rejections.push_back(
+        Rejection{RefusalReason::kUnauthenticated, id, std::move(reason)});
   }
   return rejections;
 }

@@ -16,7 +16,6 @@
 
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -57,7 +56,8 @@ class TlsMaterial {
 
   // The server that a certificate (in DER) is pinned for.
   absl::optional<int> IdOf(const std::string& certificate) const;
-  bool Knows(int id) const { return peers_.count(id) > 0; }
+  // Whether this server is a peer.
+  bool Knows(int id) const;
 
   // Of each peer that can not connect because all its certificates are expired,
   // or not valid yet. That is no error of Load: the others may.
@@ -94,7 +94,6 @@ class TlsMaterial {
   int own_id_ = 0;
   std::unique_ptr<SSL_CTX, OpensslFree> context_;
   std::map<std::string, Pin> pins_;  // by certificate in DER, the own one too
-  std::set<int> peers_;
 };
 
 }  // namespace stream
