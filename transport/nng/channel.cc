@@ -12,9 +12,6 @@ namespace cluster::internal {
 namespace nng {
 namespace {
 
-// What one read takes of TLS: little of a quiet stream.
-constexpr std::size_t kSealedBytesMin = 4u << 10;
-constexpr std::size_t kSealedBytesMax = 128u << 10;
 // What is encrypted for one write: as much as a batch stages, so that one of
 // small frames is one write, and so is a frame of 64 KiB. Measured there, half as
 // much costs a tenth more of a processor, and more gains nothing.
@@ -32,15 +29,6 @@ nng_duration ToTimeout(Clock::duration time) {
   const auto ms = std::chrono::ceil<std::chrono::milliseconds>(time).count();
   return static_cast<nng_duration>(
       std::min<std::int64_t>(std::max<std::int64_t>(ms, 0), INT32_MAX));
-}
-
-Channel::Channel(Context* context)
-    : AsyncHandle(&context->handles),
-      context_(context),
-      sealed_bytes_(kSealedBytesMin) {}
-
-Channel::~Channel() {
-  if (stream_ != nullptr) nng_stream_free(stream_);
 }
 
 void Channel::Open(nng_stream* stream, stream::TlsSession::Role role,
@@ -129,28 +117,23 @@ bool Channel::TakeSealed(absl::string_view in, bool* done) {
   while (!draining_ && !closed()) {
     const absl::Span<char> room = opened_ ? Room() : absl::Span<char>();
     MutexLock lock(&mutex_);
-    const std::size_t got = tls_->Read(&in, room);
-    const stream::TlsSession::State state = tls_->state();
-    const Rejection failure = tls_->failure();
-    const bool peer_knows = tls_->is_refused() || tls_->out().bytes.empty();
-    absl::optional<int> identity;
-    std::string certificate;
-    if (state == stream::TlsSession::State::kOpen && !opened_) {
-      identity = tls_->identity();
-      certificate = tls_->certificate();
-    }
+    // Once there, neither its failure nor its identity changes any more.
+    stream::TlsSession& tls = *tls_;
+    const std::size_t got = tls.Read(&in, room);
+    const stream::TlsSession::State state = tls.state();
+    const bool peer_knows = tls.is_refused() || tls.out().bytes.empty();
     Pump();
     lock.Unlock();
     if (got > 0 && OnBytes(got)) *done = true;
     if (state == stream::TlsSession::State::kFailed) {
       draining_ = true;
-      OnTlsFailed(failure, peer_knows);
+      OnTlsFailed(tls.failure(), peer_knows);
     } else if (state == stream::TlsSession::State::kEnded) {
       End(NNG_ECONNSHUT);
       return false;
-    } else if (identity) {
+    } else if (state == stream::TlsSession::State::kOpen && !opened_) {
       opened_ = true;
-      OnSecured(*identity, certificate);
+      OnSecured(*tls.identity(), tls.certificate());
     } else if (got == 0 || (in.empty() && got < room.size())) {
       break;
     }

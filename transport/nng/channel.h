@@ -60,14 +60,17 @@ nng_duration ToTimeout(Clock::duration time);
 
 class Channel : public AsyncHandle {
  public:
-  ~Channel() override;
+  ~Channel() override {
+    if (stream_ != nullptr) nng_stream_free(stream_);
+  }
 
   // Writes all of the batch, which is not empty, and calls OnWritten, or closes.
   // One at a time; until OnWritten, or the channel's end, the batch is its own.
   void WriteOut(stream::WriteBatch* batch);
 
  protected:
-  explicit Channel(Context* context);
+  explicit Channel(Context* context)
+      : AsyncHandle(&context->handles), context_(context) {}
 
   Context* context() const { return context_; }
   bool is_secured() const { return context_->admission->is_secured(); }
@@ -105,6 +108,10 @@ class Channel : public AsyncHandle {
   void CloseHandles() override;
 
  private:
+  // What one read takes of TLS: little of a quiet stream.
+  static constexpr std::size_t kSealedBytesMin = 4u << 10;
+  static constexpr std::size_t kSealedBytesMax = 128u << 10;
+
   void StartRead();
   void OnReceived();
   // Whether there is to be another operation of receive_aio_, with its time-out
@@ -134,9 +141,9 @@ class Channel : public AsyncHandle {
   // Of reading.
   Clock::time_point deadline_ = Clock::time_point::max();
   std::shared_ptr<char> sealed_;  // where reads go, if not to Room
-  std::size_t sealed_bytes_;      // its size
-  absl::string_view unread_;      // in sealed_, while a handshake waits
-  bool shaken_ = false;           // MayShakeHands was true
+  std::size_t sealed_bytes_ = kSealedBytesMin;  // its size
+  absl::string_view unread_;  // in sealed_, while a handshake waits
+  bool shaken_ = false;       // MayShakeHands was true
   bool opened_ = false;
   bool draining_ = false;
 

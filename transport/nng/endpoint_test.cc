@@ -69,7 +69,7 @@ TEST(Endpoint, AStreamToAListenerDoesNotLeadToItself) {
     EXPECT_FALSE(LeadsToItself(stream));
     nng_stream_free(stream);
     nng_aio_free(aio);
-    nng_stream_dialer_free(dialer);
+    FreeDialer(dialer);
     nng_stream_listener_free(listener);
   }
 }

@@ -151,20 +151,6 @@ class OutboundConnection final : public Channel {
   Loss loss_;
 };
 
-Outbound::Outbound(Context* context, int peer, Address address,
-                   std::uint64_t generation)
-    : AsyncHandle(&context->handles),
-      context_(context),
-      peer_(peer),
-      address_(std::move(address)),
-      generation_(generation),
-      attempt_generation_(generation) {}
-
-void Outbound::Start() {
-  MutexLock lock(&mutex_);
-  Sleep(Clock::duration::zero());
-}
-
 void Outbound::SetAddress(Address address, std::uint64_t generation) {
   Then then;
   {
@@ -181,7 +167,8 @@ void Outbound::Reload(const stream::TlsMaterial& material) {
   {
     MutexLock lock(&mutex_);
     // One that is not accepted yet is judged by the new material then.
-    if (gone_ || certificate_.empty() || IsPinned(material)) return;
+    if (gone_ || certificate_.empty()) return;
+    if (material.IdOf(certificate_) == peer_) return;
     then = RedialLocked();
   }
   Do(std::move(then));
@@ -203,14 +190,14 @@ Outbound::Then Outbound::RedialLocked() {
 void Outbound::Do(Then then) {
   if (then.close != nullptr) then.close->Close();
   if (then.write != nullptr) then.write->WriteOut(&batch_);
-  TellWritable(then.writable);
+  for (; then.writable > 0; --then.writable) {
+    {
+      MutexLock lock(&mutex_);
+      if (gone_) return;
+    }
+    context_->handler->OnWritable(peer_);
+  }
 }
-
-void Outbound::Sleep(Clock::duration time) {
-  Begin(&timer_, [&] { nng_sleep_aio(ToTimeout(time), timer_.get()); });
-}
-
-void Outbound::CloseHandles() { nng_aio_abort(timer_.get(), NNG_ECLOSED); }
 
 void Outbound::OnTimer() {
   MutexLock lock(&mutex_);
@@ -254,7 +241,8 @@ bool Outbound::OnAccepted(const std::string& certificate) {
     if (gone_ || state_ != State::kDialling) return false;
     certificate_ = certificate;
     const auto material = context_->admission->material();
-    if (material != nullptr && !IsPinned(*material)) return false;
+    if (material != nullptr && material->IdOf(certificate) != peer_)
+      return false;
     connected_at_ = Clock::now();
     state_ = State::kConnected;
     generation = attempt_generation_;
@@ -317,16 +305,6 @@ void Outbound::OnWritten() {
     then = WriteNext();
   }
   Do(std::move(then));
-}
-
-void Outbound::TellWritable(std::size_t times) {
-  for (std::size_t i = 0; i < times; ++i) {
-    {
-      MutexLock lock(&mutex_);
-      if (gone_) return;
-    }
-    context_->handler->OnWritable(peer_);
-  }
 }
 
 bool Outbound::WaitUntilSent(Clock::time_point deadline) {

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/types/optional.h"
 #include "cluster/base/mutex.h"
@@ -39,10 +40,19 @@ struct Loss {
 class Outbound final : public AsyncHandle {
  public:
   Outbound(Context* context, int peer, Address address,
-           std::uint64_t generation);
+           std::uint64_t generation)
+      : AsyncHandle(&context->handles),
+        context_(context),
+        peer_(peer),
+        address_(std::move(address)),
+        generation_(generation),
+        attempt_generation_(generation) {}
 
   // Begins to dial. Once.
-  void Start();
+  void Start() {
+    MutexLock lock(&mutex_);
+    Sleep(Clock::duration::zero());
+  }
 
   // Dials at once, whatever is there now.
   void SetAddress(Address address, std::uint64_t generation);
@@ -95,18 +105,13 @@ class Outbound final : public AsyncHandle {
 
   // Dials, unless there is something else to do.
   void OnTimer() CLUSTER_EXCLUDES(mutex_);
-  void CloseHandles() override;
   // Until the next OnTimer. When no other is awaited.
-  void Sleep(Clock::duration time) CLUSTER_REQUIRES(mutex_);
+  void Sleep(Clock::duration time) CLUSTER_REQUIRES(mutex_) {
+    Begin(&timer_, [&] { nng_sleep_aio(ToTimeout(time), timer_.get()); });
+  }
+  void CloseHandles() override { nng_aio_abort(timer_.get(), NNG_ECLOSED); }
   // Tells the handler, then waits until it is time to dial.
   void TellLoss() CLUSTER_EXCLUDES(mutex_);
-
-  // Whether this material lets the peer in.
-  bool IsPinned(const stream::TlsMaterial& material) const
-      CLUSTER_REQUIRES(mutex_) {
-    return material.IdOf(certificate_) == peer_;
-  }
-  void TellWritable(std::size_t times) CLUSTER_EXCLUDES(mutex_);
 
   Context* const context_;
   const int peer_;
