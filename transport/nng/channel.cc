@@ -182,7 +182,7 @@ void Channel::WriteOut(stream::WriteBatch* batch) {
 }
 
 void Channel::Pump() {
-  if (sending_ || send_error_ != 0) return;
+  if (stream_ == nullptr || sending_ || send_error_ != 0) return;
   nng_iov segments[stream::WriteBatch::kSegmentsMax];
   const unsigned count = Gather(segments);
   if (count > 0) {

@@ -79,7 +79,7 @@ class Channel : public AsyncHandle {
   // TLS has to say. Once. `wanted`: the only server that a dialler takes.
   void Open(nng_stream* stream, stream::TlsSession::Role role,
             absl::optional<int> wanted = absl::nullopt);
-  // Says so much before any batch; with TLS not before OnSecured.
+  // Says so much before any batch; with TLS not before OnSecured, else from Open.
   void Say(absl::string_view bytes);
   // What is not read by then is NNG_ETIMEDOUT. In a virtual function of reading.
   void ReadUntil(Clock::time_point deadline) { deadline_ = deadline; }

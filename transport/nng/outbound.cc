@@ -64,8 +64,9 @@ class OutboundConnection final : public Channel {
           ": nobody listens there, and the attempt connected to itself; give "
           "servers ports outside of ip_local_port_range"));
     }
-    Open(stream, stream::TlsSession::Role::kDialler, peer_);
+    // Before anything is read: frames follow the listener's answer.
     if (!is_secured()) Say(stream::Preamble());
+    Open(stream, stream::TlsSession::Role::kDialler, peer_);
   }
 
   void OnSecured(int /*identity*/, const std::string& certificate) override {
