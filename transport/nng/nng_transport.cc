@@ -271,7 +271,6 @@ class NngTransport final : public Transport {
 
 }  // namespace
 }  // namespace nng
-
 }  // namespace cluster::internal
 
 namespace cluster {
