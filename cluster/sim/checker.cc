@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t kViolationsMax = 20;
 
-// No frame of the network is later than this.
+// The network delays no frame for longer.
 constexpr absl::Duration kLateFrame = absl::Milliseconds(700);
 
 std::uint64_t Sum(const std::array<std::uint64_t, kDropReasons>& counts) {
@@ -145,7 +145,8 @@ void Checker::OnMemory(const SimLife& self, const MemoryObservation& seen,
                            parts.reassembly));
 }
 
-// Up means that both hear each other, as far as they can know.
+// A peer that is up was heard in time, and heard this server as far as either
+// can know.
 void Checker::CheckHearing(Way who, const SessionObservation& seen,
                            absl::Time session_began) {
   if (seen.last_frame > absl::InfinitePast())
@@ -155,9 +156,8 @@ void Checker::CheckHearing(Way who, const SessionObservation& seen,
   if (silent > patience_)
     Fail(who,
          absl::StrCat("up, though silent for ", absl::FormatDuration(silent)));
-  // The hello that begins a session shows that the peer heard an earlier one,
-  // whenever that was. Later the peer has to notice first, and its word may
-  // come late.
+  // The hello that begins a session answers an earlier hello, of any age. Later
+  // the peer must first notice its deafness, and its report may come late.
   const absl::Duration deaf =
       world_->Now() - std::max(last_heard_[{who.to, who.from}], session_began);
   if (deaf > 2 * patience_ + kLateFrame)
@@ -172,8 +172,8 @@ void Checker::CheckBounds(Way who, const SessionObservation& seen) {
   const std::size_t record = config_.payload_bytes_max + 256;
   const std::size_t window = std::max(config_.window_bytes, frame);
   // An empty queue takes any payload, and two lanes have an eighth of the bound
-  // to themselves; what is resent goes in on top, and of a
-  // payload that was on its way in part all of it.
+  // to themselves. Resent envelopes come on top of that, with the whole of a
+  // payload that was sent in part.
   const std::size_t queue = std::max(config_.queue_bytes_max, record) +
                             config_.queue_bytes_max / 4 + window +
                             kLanes * record;
@@ -195,7 +195,7 @@ void Checker::CheckBounds(Way who, const SessionObservation& seen) {
   }
 }
 
-// What the checker knows for sure, and the server only by the hello.
+// The number of the life that has this incarnation.
 std::uint64_t Checker::LifeOf(Way who, std::uint64_t incarnation) {
   const auto life = lives_.find({who.to, incarnation});
   if (life != lives_.end()) return life->second;
@@ -276,7 +276,7 @@ void Checker::CheckOrder(Way who, Stream* stream, Accepted* accepted,
   last = accepted->position;
   if (!accepted->taken) ++stream->taken;
   accepted->taken = true;
-  // What was passed over must have been dropped, and counted, before.
+  // The skipped envelopes must have been dropped and counted before.
   std::uint64_t& furthest = stream->furthest[lane];
   if (accepted->position > furthest) {
     stream->skipped += accepted->position - furthest - 1;

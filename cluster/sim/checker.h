@@ -1,16 +1,15 @@
-// Checker: says whether servers keep the promises of the reliable delivery.
+// Checker: checks that servers keep the promises of the reliable delivery.
 //
-// What it is: an observer that knows more than any server does. It is told what
-// was accepted, what the applications took and in what state each session is, and
-// finds: an envelope that nobody sent, or twice, or out of its lane's order, or
-// changed; one that is missing and was not reported as dropped; an
-// acknowledgement of what no application took; a wrong count of unknown fates;
-// a restart policy that was not honoured; events in the wrong order; a peer
-// that is up though it is silent or deaf; queues, windows and all that a server
-// holds beyond their bounds; accounts that do not add up; a life under an
-// incarnation that was another's. What it is not: part of any server.
+// Servers report to it what they accepted, what applications took and the state
+// of each session. It checks:
+// - order, exactly once, and content of each lane;
+// - that a missing envelope was reported as dropped, and an acknowledged one
+//   was taken;
+// - the counts, the bounds of memory, and the policy for restarts;
+// - the order of events, and that no silent or deaf peer is up;
+// - that no two lives have one incarnation.
 //
-// Threads: all in one. Errors: collected as texts, the first ones are kept.
+// Use it from one thread. It keeps the texts of the first violations.
 //
 //   cluster::Checker checker(&world, config);
 //   checker.OnAccepted(1, 2, envelope);
@@ -41,66 +40,67 @@
 
 namespace cluster {
 
-// A server numbers its lives from 1: what it is to its peers only by its
-// incarnation, the checker knows for sure.
+// One life of a server. Peers see the incarnation only; the checker also knows
+// the number, from 1.
 struct SimLife {
   int server = 0;
   std::uint64_t life = 0;
   std::uint64_t incarnation = 0;
 };
 
-// What a server holds for all its peers together, after any call into a session.
+// The memory of a server for all its peers, after any call into a session.
 struct MemoryObservation {
   std::size_t sending;   // queued, or transmitted and not consumed
-  std::size_t received;  // and not taken
+  std::size_t received;  // and not yet taken by the application
   std::size_t reassembly;
   bool waiting;  // a large payload waits for room
 };
 
-// What one call into a session did.
+// The effect of one call into a session.
 struct SessionObservation {
-  PeerStats stats;                  // afterwards
-  std::vector<PeerEvent> events;    // that it raised
+  PeerStats stats;                  // after the call
+  std::vector<PeerEvent> events;    // raised by the call
   std::uint64_t hello_incarnation;  // of the hello that came in, else 0
-  absl::Time last_frame;            // of the peer
-  std::size_t inbox_bytes;          // of the peer, not taken
+  absl::Time last_frame;            // when the peer's last frame came
+  std::size_t inbox_bytes;          // from the peer, not taken yet
 };
 
 class Checker {
  public:
-  // `config` is every server's; `patience` is how long a server may take to
-  // notice a silent peer.
+  // All servers have `config`. A server must notice a silent peer within
+  // `patience`.
   Checker(const World* world, const internal::SessionConfig& config,
           absl::Duration patience);
 
-  // A life begins.
+  // Call it when a life begins.
   void OnLife(const SimLife& self);
 
   // --- the sender's side ---
 
-  // A session was made for `peer`, with counters at zero.
+  // The session to `peer` was made; its counters are zero.
   void OnSessionMade(const SimLife& self, int peer);
-  // It is gone; its last observation holds its final counters.
+  // It is gone; its last observation has the final counters.
   void OnSessionGone(const SimLife& self, int peer);
   void OnAccepted(const SimLife& self, int peer, const Envelope& envelope);
   // After every call into the session.
   void OnSession(const SimLife& self, int peer, const SessionObservation& seen);
 
-  // After every call into any of its sessions; `parts` are what it may hold.
+  // After every call into any session of the server. `parts` are the bounds.
   void OnMemory(const SimLife& self, const MemoryObservation& seen,
                 const internal::MemoryParts& parts);
 
-  // --- the receiver's side, in the order in which the application sees it ---
+  // --- the receiver's side, in the application's order ---
 
   void OnTaken(const SimLife& self, int peer, std::uint64_t session,
                const EnvelopeView& envelope);
   void OnEvent(const SimLife& self, int peer, const PeerEvent& event);
 
-  // --- at the end, when all is healed and nothing moves any more ---
+  // --- at the end, when the network is healed and idle ---
 
-  // From now on no event is due: a session that goes down or restarts is wrong.
+  // From now on a session that goes down or restarts is a violation.
   void ExpectQuiet() { quiet_ = true; }
-  // Everything that this life accepted for `peer` is acknowledged or dropped.
+  // Checks that all that this life accepted for `peer` is acknowledged or
+  // dropped.
   void OnSettled(const SimLife& self, int peer);
 
   void Fail(const std::string& text);
@@ -110,8 +110,8 @@ class Checker {
   std::uint64_t taken() const { return taken_; }
   std::uint64_t dropped() const;
   std::uint64_t resent() const { return resent_; }
-  // Observations: of an envelope that memory_bytes_max shut out, of a large
-  // payload that waited, and of one that stood still for too long.
+  // How many observations showed an envelope that memory_bytes_max refused, a
+  // large payload that waited for room, and one that stalled.
   std::uint64_t memory_refused() const { return memory_refused_; }
   std::uint64_t waited() const { return waited_; }
   std::uint64_t stalled() const { return stalled_; }
@@ -130,11 +130,11 @@ class Checker {
     std::map<std::uint64_t, std::array<std::uint64_t, kLanes>> last;  // by life
     std::uint64_t taken = 0;
     std::uint64_t skipped = 0;
-    // Of sessions that are gone, and of the present one.
+    // The sums over earlier sessions, and the present session's counters.
     std::uint64_t gone_acknowledged = 0;
     std::uint64_t gone_dropped = 0;
     PeerStats now;
-    std::uint64_t peer_life = 0;  // of the session, 0 before the first
+    std::uint64_t peer_life = 0;  // in this session; 0 before the first
     absl::Time session_began = absl::InfinitePast();
 
     std::uint64_t Acknowledged() const {
@@ -142,7 +142,7 @@ class Checker {
     }
     std::uint64_t Dropped() const;
   };
-  // What an application has seen of a peer since its session was made.
+  // The events of a peer that an application saw since the session was made.
   struct Ear {
     bool up = false;
     bool was_up = false;     // since the session began
@@ -153,7 +153,7 @@ class Checker {
   using LifeKey = std::pair<int, std::uint64_t>;          // incarnation
   using EarKey = std::pair<int, int>;
 
-  // For error texts, which are made only when there is an error.
+  // Names a direction in error texts, which are made only for errors.
   struct Way {
     int from;
     int to;
@@ -178,7 +178,7 @@ class Checker {
   std::map<LifeKey, std::uint64_t> lives_;
   std::map<StreamKey, Stream> streams_;
   std::map<EarKey, Ear> ears_;
-  std::map<EarKey, absl::Time> last_heard_;  // of the second by the first
+  std::map<EarKey, absl::Time> last_heard_;  // when the first heard the second
   std::vector<std::string> violations_;
   bool quiet_ = false;
   std::uint64_t accepted_ = 0;

@@ -1,5 +1,5 @@
-// The checker itself: each kind of lie that servers may tell is found, and the
-// truth is not.
+// The checker finds each kind of false report, and does not object to true
+// ones.
 
 #include "cluster/sim/checker.h"
 
@@ -50,7 +50,7 @@ class CheckerTest : public testing::Test {
   void Take(const Envelope& envelope, std::uint64_t session = kSession) {
     checker_.OnTaken(two_, 1, session, envelope);
   }
-  // Server 1's session to 2 is seen, good but for `change`.
+  // Reports a good observation of server 1's session to 2, after `change`.
   template <typename Change>
   void Look(Change change) {
     SessionObservation seen{};
@@ -104,7 +104,7 @@ TEST_F(CheckerTest, FindsAnEnvelopeTakenTwice) {
 
 TEST_F(CheckerTest, FindsOneOutOfOrder) {
   const Envelope first = Accept(1), second = Accept(2);
-  Look([](SessionObservation* seen) {  // so that passing over is allowed
+  Look([](SessionObservation* seen) {  // a drop, so envelopes may be skipped
     seen->stats.accepted = 2;
     seen->stats.queued = 1;
     seen->stats.dropped[0] = 1;

@@ -5,7 +5,7 @@
 namespace cluster {
 namespace {
 
-// What a connection holds before it pushes back.
+// A connection with more bytes on their way pushes back.
 constexpr std::size_t kConnectionBytesMax = 16u << 10;
 
 std::string Joined(const Frame& frame) {
@@ -58,7 +58,7 @@ void SimNetwork::Connect(int from, int to) {
 void SimNetwork::Disconnect(int from, int to) {
   const auto found = connections_.find({from, to});
   if (found == connections_.end()) return;
-  // What is on its way still gets there.
+  // Frames that are on their way still arrive.
   found->second->wanted = false;
   connections_.erase(found);
 }
@@ -90,7 +90,8 @@ void SimNetwork::Break(const ConnectionRef& connection,
   connection->connected = false;
   ++connection->generation;
   world_->Trace("broken", {Id(connection->from), Id(connection->to)});
-  // The sender learns of it a little later; what it sends until then is lost.
+  // The sender learns of it a little later, and loses the frames that it sends
+  // until then.
   const absl::Duration delay =
       world_->Between(absl::ZeroDuration(), absl::Milliseconds(20));
   const std::string text(reason);

@@ -1,15 +1,13 @@
-// SimNetwork: a network that loses, doubles, delays, reorders and corrupts
-// frames, back-pressures, cuts connections and blocks one direction, all by the
-// seed of its World.
+// SimNetwork: a bad network for simulated servers.
 //
-// What it is: the contract of transport/transport.h with virtual time, and far
-// worse than that contract allows: frames of one connection may overtake each
-// other or come twice, and some of a connection that was cut arrive much later,
-// even in the next life of the addressee. What it is not: a Transport (it calls
-// back from the world's tasks, and has all servers in one object).
+// It loses, doubles, delays, reorders and corrupts frames, pushes back, cuts
+// connections and blocks single directions. The seed of its World decides when.
+// This is worse than transport/transport.h allows: frames of one connection may
+// overtake each other or come twice. A frame of a cut connection may arrive
+// much later, even in the addressee's next life.
 //
-// Threads: all in one. Ownership: handlers are borrowed from Attach to Detach.
-// Errors: none; what cannot be delivered is lost, as on a network.
+// Use it from one thread. Callbacks come from the world's tasks. It borrows the
+// handlers from Attach to Detach.
 //
 //   cluster::SimNetwork network(&world);
 //   cluster::NetworkFaults faults;
@@ -58,18 +56,18 @@ class SimNetwork {
   SimNetwork(const SimNetwork&) = delete;
   SimNetwork& operator=(const SimNetwork&) = delete;
 
-  // The server appears, with no connections; it goes, and all connections from
-  // and to it break.
+  // Attach adds a server without connections. Detach removes it, and breaks all
+  // connections from and to it.
   void Attach(int id, TransportHandler* handler);
   void Detach(int id);
 
-  // As Transport's, for the server `from`.
+  // As in Transport, for the server `from`.
   void Connect(int from, int to);
   void Disconnect(int from, int to);
   [[nodiscard]] SendResult Send(int from, int to, const Frame& frame);
 
   void SetFaults(const NetworkFaults& faults) { faults_ = faults; }
-  // From now on no byte gets from one to the other; nobody is told.
+  // From now on frames from one to the other are lost, without an event.
   void Block(int from, int to) { blocked_.insert({from, to}); }
   void Unblock(int from, int to) { blocked_.erase({from, to}); }
   void UnblockAll() { blocked_.clear(); }
@@ -79,8 +77,8 @@ class SimNetwork {
   std::uint64_t frames_delivered() const { return frames_delivered_; }
 
  private:
-  // What `from` dialled. A task that was scheduled for it compares generations
-  // to see whether the connection has broken since.
+  // A connection that `from` dialled. Its tasks compare generations, to see
+  // whether the connection has broken since.
   struct Connection {
     int from = 0;
     int to = 0;

@@ -1,15 +1,12 @@
-// SimCluster: a world, a network, and servers in it that know each other: where
-// a simulation of one's own protocol begins.
+// SimCluster: a simulated cluster, to run your own protocol in.
 //
-// What it is: the parts of this folder, put together. The protocol is a
-// SimApplication, the network as bad as its NetworkFaults say, and a Checker
-// watches the library's own promises meanwhile. What it is not: a source of
-// trouble by itself: the test crashes servers, cuts and heals.
+// It has a world, a network, and servers that know each other. Your protocol is
+// a SimApplication. The test sets the NetworkFaults, crashes servers and heals
+// the network. A Checker checks the library's own promises meanwhile.
 // examples/simulated_election_test.cc is a whole test.
 //
-// Threads: one; time passes only in World::RunUntil. Ownership: the application
-// is borrowed, and may be constructed after the cluster, before Start. Errors:
-// the checker's.
+// Use it from one thread; time passes only in World::RunUntil. It borrows the
+// application, which may be constructed after the cluster, before Start.
 //
 //   SimCluster cluster(seed, 3, SimSessionConfig(), &my_protocol);
 //   cluster.network().SetFaults(faults);
@@ -40,8 +37,8 @@ internal::SessionConfig SimSessionConfig();
 
 class SimCluster {
  public:
-  // Servers 1, 2, ... `servers` (at least 2); `session` is a template: ids and
-  // incarnations are filled in.
+  // Makes servers 1, 2, ... `servers`, of which there are at least 2. It fills
+  // ids and incarnations into copies of `session`.
   SimCluster(std::uint64_t seed, int servers,
              const internal::SessionConfig& session,
              SimApplication* application, bool keep_trace = false);
@@ -50,7 +47,7 @@ class SimCluster {
 
   void Start();
   void RunFor(absl::Duration duration);
-  // The network is good again, nothing is blocked, and all servers run.
+  // Ends all faults and blocks, and starts the servers that do not run.
   void Heal();
 
   World& world() { return world_; }

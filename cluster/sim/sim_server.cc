@@ -8,7 +8,7 @@
 namespace cluster {
 namespace {
 
-// A tenth of the shortest time configured, as Session::Tick asks.
+// A tenth of the shortest configured time, as Session::Tick requires.
 constexpr absl::Duration kTick = absl::Milliseconds(20);
 
 }  // namespace
@@ -55,7 +55,8 @@ void SimServer::Start() {
   running_ = true;
   ++self_.life;
   self_.incarnation = around_.world->Random() | 1;
-  // Only one of them: two would agree on a version that nobody has.
+  // Only server 1 has later versions: two such servers would agree on one that
+  // does not exist.
   if (id() == 1) {
     versions_.max =
         static_cast<std::uint8_t>(kFrameVersionMax + around_.world->Below(3));
@@ -157,7 +158,7 @@ int SimServer::Send(Envelope envelope) {
     const bool taken = appended.outcome == internal::SendOutcome::kAccepted;
     if (taken) around_.checker->OnAccepted(self_, peer->id, envelope);
     accepted += taken ? 1 : 0;
-    // A full queue may have dropped its oldest even where it then refused.
+    // A full queue that refuses may still have dropped its oldest envelope.
     if (appended.wanted) {
       Pump(peer);
     } else {
@@ -252,8 +253,7 @@ void SimServer::OnWritable(int peer) {
   Pump(found);
 }
 
-// The network has one thread, so no callback is late, and none is of an earlier
-// generation.
+// The network has one thread, so no callback is of an earlier generation.
 void SimServer::OnConnected(int peer, std::uint64_t /*generation*/) {
   Peer* const found = Find(peer);
   if (found == nullptr) return;

@@ -1,13 +1,12 @@
-// SimServer: a server of a simulation, over the same session core as the real
-// one (cluster/session/session.h).
+// SimServer: a simulated server, with the real sessions
+// (cluster/session/session.h).
 //
-// What it is: a session to each peer, an inbox that an application empties at its
-// own (random) pace, and lives: it may crash at any moment and come back as a
-// new incarnation that remembers nothing but its id and its peers. What it is
-// not: cluster::Server, which adds threads, a real clock and a transport.
+// It has a session to each peer, and an inbox that the application empties at a
+// random pace. It may crash at any moment. Its next life has a new incarnation,
+// and remembers only its id and its peers.
 //
-// Threads: all in one. Ownership: everything is borrowed. Errors: what is wrong
-// is told to the Checker.
+// Use it from one thread. It borrows its surroundings, and reports violations
+// to the Checker.
 //
 //   cluster::SimServer server(1, config, {&world, &network, &checker, &app});
 //   server.AddPeer(2);     // SimCluster does all this for several
@@ -37,10 +36,9 @@ namespace cluster {
 
 class SimServer;
 
-// What runs on servers: one object for all of them, which outlives crashes, so
-// that what a server keeps on disk may be in it. It may call the server that it
-// is given, and schedule tasks in its world; those should check `running()` and
-// `life()` before they act.
+// The application: one object for all servers. It outlives crashes, so it may
+// hold a server's disk. It may call the server that it gets, and schedule tasks
+// in its world. Such a task should check `running()` and `life()` first.
 class SimApplication {
  public:
   virtual ~SimApplication() = default;
@@ -49,8 +47,8 @@ class SimApplication {
   virtual void OnPeerEvent(SimServer&, const PeerEvent&) {}
 };
 
-// How fast the application takes what arrives: each arrival after a pause of at
-// most `pause_max`, and with this probability after one of at most `stall_max`.
+// How fast the application takes arrivals. It pauses for at most `pause_max`
+// before each, or with the probability `stall` for at most `stall_max`.
 struct SimPace {
   absl::Duration pause_max = absl::Milliseconds(1);
   double stall = 0;
@@ -66,42 +64,42 @@ class SimServer final : public TransportHandler {
     SimApplication* application;
   };
 
-  // `config` is a template: ids and incarnation are filled in.
+  // It fills the ids and the incarnation into copies of `config`.
   SimServer(int id, const internal::SessionConfig& config,
             const Surroundings& around);
   SimServer(const SimServer&) = delete;
   SimServer& operator=(const SimServer&) = delete;
 
   int id() const { return self_.server; }
-  // Its clock and its dice.
+  // The clock and the dice.
   World& world() const { return *around_.world; }
-  // Counts the starts; a task of an earlier life has nothing to do any more.
+  // The number of starts. A task of an earlier life should do nothing.
   std::uint64_t life() const { return self_.life; }
   bool running() const { return running_; }
 
   void Start();
-  // Without a word, or with a goodbye to each peer.
+  // Crash is silent; Stop says goodbye to each peer.
   void Crash();
   void Stop();
 
-  // Running or not.
+  // Call these whether the server runs or not.
   void AddPeer(int peer);
   void RemovePeer(int peer);
   const std::set<int>& peers() const { return peers_; }
 
-  // To envelope.pid, or to all peers; the id and the sender are filled in.
-  // Returns how many peers' sessions accepted it.
+  // Sends to envelope.pid, or to all peers. Fills in the id and the sender.
+  // Returns how many sessions accepted the envelope.
   int Send(Envelope envelope);
 
   void SetPace(const SimPace& pace) { pace_ = pace; }
-  // From the next Start on; by default there is no bound.
+  // Takes effect at the next Start. By default there is no bound.
   void SetMemory(std::size_t memory_bytes_max) {
     memory_bytes_max_ = memory_bytes_max;
   }
 
-  // Nothing is queued, in flight or waiting to be taken.
+  // Whether no envelope is queued, in flight or waiting to be taken.
   bool Drained() const;
-  // Lets the checker look at the end of a healed simulation.
+  // Lets the checker do its last checks, when the simulation is healed.
   void Settle();
 
   // TransportHandler:
@@ -114,7 +112,7 @@ class SimServer final : public TransportHandler {
   void OnRejected(Rejection) override {}  // this network turns nobody away
 
  private:
-  // The session to a peer, and what it raised.
+  // The session to a peer, and the events that it raised.
   struct Peer final : internal::SessionSink {
     Peer(SimServer* owner, int peer_id, const internal::SessionConfig& config)
         : server(owner), id(peer_id), queue(config) {}
@@ -147,13 +145,13 @@ class SimServer final : public TransportHandler {
   void ScheduleTake();
   void Take();
   void TakeArrival(Peer* peer, const internal::Arrival& arrival);
-  // A task that is skipped when this life is over.
+  // Schedules a task, which is skipped when this life is over.
   void After(absl::Duration delay, void (SimServer::*task)());
 
   SimLife self_;
   const internal::SessionConfig config_;
   const Surroundings around_;
-  // What this life speaks and understands: lives may be of different programs.
+  // Of this life's program; the next life may have another one.
   VersionRange versions_{kFrameVersionMin, kFrameVersionMax};
   std::uint64_t features_ = 0;
   bool running_ = false;

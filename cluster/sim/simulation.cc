@@ -15,10 +15,11 @@
 namespace cluster {
 namespace {
 
-// From the seed of the options, but not the engine that the run uses.
+// Makes the options' random engine differ from the run's, which has the same
+// seed.
 constexpr std::uint64_t kOptionsSalt = 0x6f7074696f6e73;
 
-// Steps in which the simulation looks whether it is over.
+// How often the simulation checks whether it is over.
 constexpr absl::Duration kStep = absl::Milliseconds(100);
 
 class Simulation {
@@ -60,7 +61,7 @@ Simulation::Simulation(const SimulationOptions& options)
   }
 }
 
-// Deeds come on average every `mean`, at random moments, until the end.
+// Does the deed at random moments until the end, every `mean` on average.
 void Simulation::Every(absl::Duration mean, Deed deed) {
   if (mean == absl::InfiniteDuration()) return;
   world_.After(world_.Between(absl::ZeroDuration(), 2 * mean),
@@ -199,7 +200,7 @@ SimulationOptions RandomSimulation(std::uint64_t seed) {
   if (dice.Chance(0.3)) session.overflow = Overflow::kDropOldest;
   if (dice.Chance(0.3)) session.on_peer_restart = OnPeerRestart::kDrop;
 
-  // Each kind of trouble in half of the seeds, from rare to frequent.
+  // Each kind of trouble is in half of the seeds, from rare to frequent.
   const auto rate = [&dice](double most) {
     if (dice.Chance(0.5)) return 0.0;
     return most / static_cast<double>(1u << dice.Below(6));
@@ -224,14 +225,15 @@ SimulationOptions RandomSimulation(std::uint64_t seed) {
   options.pace.pause_max = absl::Microseconds(100) * (1 << dice.Below(7));
   options.pace.stall = rate(0.05);
   options.traffic.pause_max = absl::Milliseconds(20) * (1 << dice.Below(4));
-  // Some go on for longer, with less to do: deafness outlasts every timeout.
+  // Some runs are longer, with less traffic, so that deafness outlasts every
+  // timeout.
   if (dice.Chance(0.2)) {
     options.duration = absl::Seconds(6);
     options.traffic.pause_max *= 4;
     options.block_every = absl::Milliseconds(800);
   }
-  // As little memory as the largest payload allows, or a little more; and large
-  // payloads that meet each other.
+  // The least memory that the largest payload allows, or a little more, and
+  // large payloads that compete for it.
   if (dice.Chance(0.4)) {
     options.memory_bytes_max =
         internal::MemoryBytesMin(session.payload_bytes_max) *

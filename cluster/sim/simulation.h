@@ -1,15 +1,14 @@
-// RunSimulation: many servers on a hostile network in virtual time, watched by
-// a Checker, from one seed.
+// RunSimulation: many servers on a hostile network in virtual time, from one
+// seed.
 //
-// What happens: servers send each other random traffic while the network does
-// what NetworkFaults says, servers crash, stop and restart, members are removed
-// and added again, and single directions go deaf. After `duration` all of that
-// ends, and everything that was accepted must arrive, or have been reported as
-// dropped, within `heal_max`; after that nothing may happen any more. What it
-// is not: a test of threads, sockets or real clocks.
+// Servers send random traffic while the network misbehaves as NetworkFaults
+// says. Servers crash, stop and restart, members come and go, and single
+// directions go deaf. After `duration` all trouble ends. Within `heal_max` every
+// accepted envelope must have arrived or been reported as dropped. After that
+// nothing may happen any more. A Checker finds violations.
 //
-// Threads: one; runs of different seeds may go on different threads. Errors:
-// the result lists what was violated. The same options give the same trace.
+// A run uses one thread; several runs may have a thread each. The same options
+// give the same trace.
 //
 //   cluster::SimulationOptions options = cluster::RandomSimulation(/*seed=*/7);
 //   cluster::SimulationResult result = cluster::RunSimulation(options);
@@ -40,7 +39,7 @@ struct SimulationOptions {
   NetworkFaults faults;
   SimPace pace;
   SimTrafficOptions traffic;
-  // How often on average, by chance; InfiniteDuration: never.
+  // The mean time between random events; InfiniteDuration: never.
   absl::Duration crash_every = absl::InfiniteDuration();
   absl::Duration remove_every = absl::InfiniteDuration();
   absl::Duration reset_every = absl::InfiniteDuration();
@@ -48,8 +47,8 @@ struct SimulationOptions {
   bool keep_trace = false;                                // as text
 };
 
-// Small windows and frames, so that every limit is met, and a random mix of
-// faults: each kind is absent in some seeds.
+// Options with a random mix of faults, of which each is absent in some seeds.
+// Windows and frames are small, so that traffic meets every limit.
 SimulationOptions RandomSimulation(std::uint64_t seed);
 
 struct SimulationResult {
@@ -60,11 +59,11 @@ struct SimulationResult {
   absl::Duration virtual_time;
   std::uint64_t envelopes_accepted = 0;  // once for each recipient
   std::uint64_t envelopes_taken = 0;
-  std::uint64_t envelopes_dropped = 0;  // and counted as such by their senders
+  std::uint64_t envelopes_dropped = 0;  // as their senders counted
   std::uint64_t envelopes_resent = 0;   // after a restart of the recipient
-  std::uint64_t memory_refused = 0;     // envelopes shut out by the bound
+  std::uint64_t memory_refused = 0;     // envelopes, by memory_bytes_max
   std::uint64_t waited = 0;   // steps in which a large payload waited for room
-  std::uint64_t stalled = 0;  // sessions that ended for the sake of those
+  std::uint64_t stalled = 0;  // sessions that ended to make that room
   std::uint64_t frames = 0;
   std::uint64_t crashes = 0;
 

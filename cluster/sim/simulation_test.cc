@@ -1,5 +1,5 @@
-// Thousands of seeds through the session core. A failure names the seed; the
-// same seed with the program shows what happened:
+// Runs thousands of seeds. A failure names its seed, and the program shows the
+// trace of that seed:
 //
 //   bazel run //tests:simulate -- --seed=S --seeds=1 --trace
 
@@ -12,7 +12,7 @@
 namespace cluster::internal {
 namespace {
 
-// Seeds are dealt out to as many tests, so that shards share the work.
+// So many tests share the seeds, so that shards share the work.
 constexpr std::uint64_t kSeeds = SIMULATION_SEEDS;
 constexpr std::uint64_t kHands = 8;
 
@@ -40,7 +40,7 @@ TEST(Simulation, SameSeedSameTrace) {
     EXPECT_EQ(once.trace_hash, again.trace_hash);
     EXPECT_EQ(once.trace_text, again.trace_text);
     EXPECT_GT(once.trace_length, 1000u);
-    // Keeping the text changes nothing.
+    // Keeping the text must not change the trace.
     options.keep_trace = false;
     EXPECT_EQ(RunSimulation(options).trace_hash, once.trace_hash);
   }
@@ -51,7 +51,7 @@ TEST(Simulation, OtherSeedsHaveOtherTraces) {
             RunSimulation(RandomSimulation(2)).trace_hash);
 }
 
-// What is promised is worth something only if the trouble really occurs.
+// The simulation proves a promise only if the trouble really occurs.
 TEST(Simulation, SeedsMeetEveryKindOfTrouble) {
   std::uint64_t taken = 0;
   std::uint64_t crashes = 0;

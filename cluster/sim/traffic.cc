@@ -26,7 +26,7 @@ void SimTraffic::OnEnvelope(SimServer& server, const EnvelopeView& envelope) {
     server.Send(RandomEnvelope(envelope.sender_id));
 }
 
-// Mostly small ones.
+// Most payloads are small.
 std::size_t SimTraffic::RandomPayloadBytes() {
   if (world_->Chance(options_.large))
     return world_->Below(options_.payload_bytes_max + 1);
@@ -44,7 +44,7 @@ Envelope SimTraffic::RandomEnvelope(int pid) {
   envelope.lane = static_cast<Lane>(world_->Below(kLanes));
   if (world_->Below(4) == 0) envelope.group = world_->Below(3);
   if (world_->Below(8) == 0) envelope.correlation = world_->Random();
-  // Bytes that tell shifted and mixed up payloads apart, at little cost.
+  // Cheap bytes that differ in a shifted or mixed-up payload.
   const std::uint64_t first = world_->Random();
   envelope.payload.resize(RandomPayloadBytes());
   for (std::size_t i = 0; i < envelope.payload.size(); ++i)

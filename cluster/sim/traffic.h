@@ -1,9 +1,9 @@
 // SimTraffic: an application that sends bursts of random envelopes to random
-// peers, in all lanes and sizes, and answers some of what it takes.
+// peers, in all lanes and sizes, and answers some of those that it takes.
 //
-// What it is: the load of RunSimulation, and an example of a SimApplication.
-// Threads: all in one. Ownership: borrows the world; one may serve all servers.
-// Errors: what a session does not accept is forgotten.
+// It is the load of RunSimulation. One object serves all servers, on one
+// thread. It borrows the world. It does not repeat an envelope that a session
+// refuses.
 
 #ifndef CLUSTER_SIM_TRAFFIC_H_
 #define CLUSTER_SIM_TRAFFIC_H_
@@ -30,7 +30,7 @@ class SimTraffic final : public SimApplication {
   SimTraffic(World* world, const SimTrafficOptions& options)
       : world_(world), options_(options) {}
 
-  // No burst begins, and nothing is answered, from now on.
+  // From now on no burst begins, and no envelope gets an answer.
   void Cease() { ceased_ = true; }
 
   void OnStart(SimServer& server) override;

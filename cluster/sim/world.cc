@@ -19,7 +19,7 @@ void World::After(absl::Duration delay, std::function<void()> task) {
 void World::RunUntil(absl::Time until) {
   while (!tasks_.empty() && tasks_.top().time <= until) {
     now_ = tasks_.top().time;
-    // The queue lends its top only as const, and it is popped before it runs.
+    // top() is const, but the task is popped before it runs.
     std::function<void()> run = std::move(const_cast<Task&>(tasks_.top()).run);
     tasks_.pop();
     run();

@@ -1,12 +1,9 @@
-// World: the time, the chance and the trace of one simulation.
+// World: the clock, the random engine and the trace of one simulation.
 //
-// What it is: a virtual clock with a queue of things to do, one seeded random
-// engine that every decision comes from, and a record of what happened. Two
-// worlds with the same seed, driven alike, have the same trace. What it is not:
-// a network or a server (network.h, sim_server.h).
-//
-// Threads: all in one, no locks. Ownership: owns what is scheduled until it
-// has run. Errors: scheduling in the past aborts.
+// The clock is virtual and has a queue of tasks. Every random decision comes
+// from one seeded engine. Two worlds with the same seed and the same calls have
+// the same trace. Use it from one thread. It owns each task until the task has
+// run. Scheduling in the past aborts.
 //
 //   cluster::World world(/*seed=*/7);
 //   world.After(absl::Milliseconds(3), [&] { ... });
@@ -38,10 +35,10 @@ class World {
   // --- time ---
 
   absl::Time Now() const { return now_; }
-  // Runs `task` after `delay`, which is not negative; tasks of the same instant
-  // run in the order in which they were scheduled.
+  // Runs `task` after `delay`, which is not negative. Tasks of the same instant
+  // run in the order of their After calls.
   void After(absl::Duration delay, std::function<void()> task);
-  // Runs everything that is due until then, and lets the clock stand there.
+  // Runs all tasks that are due until then, and sets the clock to that time.
   void RunUntil(absl::Time until);
 
   // --- chance ---
@@ -52,16 +49,16 @@ class World {
   std::uint64_t Below(std::uint64_t n) { return random_() % n; }
   // True with this probability, 0..1.
   bool Chance(double probability);
-  // Evenly between both, to the microsecond.
+  // A random duration between both, evenly distributed, in microseconds.
   absl::Duration Between(absl::Duration least, absl::Duration most);
 
   // --- trace ---
 
-  // Something happened: `what` to whom, with some numbers.
+  // Records an event `what`, with the servers and numbers that belong to it.
   void Trace(absl::string_view what, std::initializer_list<std::uint64_t> args);
   std::uint64_t trace_hash() const { return trace_hash_; }
   std::uint64_t trace_length() const { return trace_length_; }
-  // "1.002003 deliver 1 2 17" a line; empty unless it is kept.
+  // Lines such as "1.002003 deliver 1 2 17"; empty without `keep_text`.
   const std::string& trace_text() const { return trace_text_; }
 
  private:

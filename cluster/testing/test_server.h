@@ -1,12 +1,8 @@
-// TestServer: servers of one process for unit tests of Server, over the memory
-// transport.
+// Helpers for unit tests of Server, over the memory transport in one process.
 //
-// What it is: a config, a server made and started, an envelope in one call
-// each, and a recorder of what handlers are told. What it is not: for tests
-// over sockets (tests/harness).
-//
-// Threads: the functions are any thread's, a Recorder is safe. Errors: failed
-// expectations.
+// Functions make a config, servers and envelopes; a Recorder records handlers'
+// calls. All are thread-safe. A server that cannot be made or started fails the
+// test. For tests over sockets use tests/harness.
 //
 //   const Config config = MakeConfig(2);
 //   auto one = Started(1, config), two = Started(2, config);
@@ -34,7 +30,7 @@ namespace cluster::internal {
 
 inline constexpr absl::Duration kLong = absl::Seconds(30);
 
-// Of a cluster of its own, with the servers 1, 2, ...
+// The config of a new cluster, with the servers 1, 2, ...
 inline Config MakeConfig(int servers) {
   static std::atomic<int> clusters{0};
   Config config;
@@ -66,7 +62,7 @@ inline Envelope To(int pid, std::string payload = "") {
   return envelope;
 }
 
-// Records what handlers are told, in one order.
+// Records payloads and peer events in the order of the handlers' calls.
 class Recorder {
  public:
   void Attach(Server* server) {
@@ -86,7 +82,7 @@ class Recorder {
     MutexLock lock(&mutex_);
     texts_.clear();
   }
-  // Waits until the text is there, and returns all up to it.
+  // Waits until the text is there, and returns all texts so far.
   std::vector<std::string> WaitFor(const std::string& text) {
     MutexLock lock(&mutex_);
     EXPECT_TRUE(changed_.WaitFor(
