@@ -1,6 +1,6 @@
-// Nothing is dropped that is not counted: for every way in which an accepted
-// envelope can fail to be acknowledged, the figures add up at any moment, and
-// what is told by events is what is counted.
+// No envelope is dropped without being counted. For each way to lose an
+// accepted envelope, the figures add up at any moment, and events report what
+// the counters say.
 
 #include <algorithm>
 #include <chrono>
@@ -76,7 +76,7 @@ class Witness {
 
 class AccountingTest : public testing::TestWithParam<const char*> {
  protected:
-  // Two servers, of which 1 floods 2.
+  // Starts two servers, and a flood from 1 to 2.
   void Start(const std::function<void(Config*)>& change) {
     std::cout << "CLUSTER_TEST_SEED=" << TestSeed() << "\n";
     ClusterSpec spec;
@@ -100,14 +100,14 @@ class AccountingTest : public testing::TestWithParam<const char*> {
                                 });
   }
 
-  // Also on the flood's thread, amid everything.
+  // Runs on the flood's thread too.
   void ExpectBalance() {
     EXPECT_THAT(BalanceProblems(1, cluster_->Stats(1)), IsEmpty());
   }
   PeerStats Seen() { return *cluster_->Stats(1).Peer(2); }
 
-  // The figures when the flood is over: all are accounted for by what it was
-  // told, and nothing was dropped but for these reasons.
+  // Checks the figures after the flood: they account for all that it sent, and
+  // envelopes were dropped for these reasons only.
   void ExpectTotals(const std::vector<DropReason>& reasons) {
     flood_->Stop();
     ExpectBalance();

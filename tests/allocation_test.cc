@@ -1,5 +1,5 @@
-// Servers in whose calls an allocation fails, one after the other: an envelope is
-// accepted or it is not, and all that was accepted arrives once there is memory
+// Fails the allocations in servers' calls, one after the other. A call accepts
+// its envelope or refuses it, and accepted envelopes arrive once there is memory
 // again.
 
 #include <algorithm>
@@ -28,7 +28,7 @@ namespace {
 
 constexpr absl::Duration kPatience = absl::Seconds(60);
 
-// What each server's handler was called with, in order.
+// Records the calls of each server's handler, in order.
 class Arrived {
  public:
   void Add(int receiver, const EnvelopeView& envelope) {
@@ -54,8 +54,8 @@ class Arrived {
   std::map<int, std::size_t> count_;
 };
 
-// Envelopes that one thread sends one after the other, and the answers. Only
-// what it sends with allocates.
+// Envelopes to send one after the other, and the answers. Sending them allocates
+// only inside the library.
 class Burst {
  public:
   void Add(int pid, std::size_t bytes, Lane lane = Lane::kNormal) {
@@ -67,7 +67,7 @@ class Burst {
         std::max(bytes, sending.envelope.payload.size()), 'x');
     sendings_.push_back(std::move(sending));
   }
-  // To 1, 2 and 3.
+  // Adds a multicast to 1, 2 and 3.
   void AddMulticast(std::size_t bytes) {
     Add(2, bytes);
     sendings_.back().multicast = true;
@@ -87,7 +87,7 @@ class Burst {
     }
   }
 
-  // Only memory was short.
+  // Each answer is OK, or says that memory was short.
   void ExpectOkOrNoMemory() const {
     for (const Sending& sending : sendings_) {
       EXPECT_TRUE(sending.answer == absl::StatusCode::kOk ||
@@ -96,8 +96,8 @@ class Burst {
     }
   }
 
-  // What `receiver` has in the lane is what was accepted for it, in order. Of a
-  // broadcast that was not accepted by all it may be among those that have it.
+  // Checks that the lane brought `receiver` what was accepted for it, in order.
+  // A broadcast that some peers did not accept may have reached it too.
   void ExpectArrived(int receiver, Lane lane,
                      const std::vector<std::string>& arrived) const {
     auto next = arrived.begin();
@@ -115,7 +115,7 @@ class Burst {
     EXPECT_TRUE(next == arrived.end()) << "beyond: " << next->substr(0, 20);
   }
 
-  // How many `receiver` certainly gets.
+  // How many envelopes `receiver` must get.
   std::size_t Accepted(int receiver) const {
     return static_cast<std::size_t>(std::count_if(
         sendings_.begin(), sendings_.end(), [&](const Sending& sending) {
@@ -129,7 +129,7 @@ class Burst {
     Envelope envelope;
     bool multicast = false;
     absl::StatusCode answer = absl::StatusCode::kUnknown;
-    bool taken[4] = {};  // of a multicast, by pid
+    bool taken[4] = {};  // of a multicast, by recipient
   };
 
   static bool MayHave(const Sending& sending, int receiver) {
@@ -162,8 +162,8 @@ class AllocationTest
     return spec;
   }
 
-  // True if the allocation was asked for.
-  // `warm`: there is a session, and buffers are at hand.
+  // Fails the n-th allocation. True if there was one. With `warm`, there are a
+  // session and free buffers before.
   static bool Try(int nth, FailingAllocations::Which which, bool warm) {
     Arrived arrived;
     TestCluster cluster(Spec(&arrived));
@@ -219,7 +219,7 @@ TEST_P(AllocationTest, WhatIsAcceptedArrivesOnceAndInOrder) {
   }
 }
 
-// Two servers whose calls lack memory; 2 has no handler.
+// Two servers, to fail allocations in their calls; 2 has no handler.
 class CallTest : public testing::TestWithParam<const char*> {
  protected:
   static constexpr int kEnvelopes = 12;
@@ -242,7 +242,7 @@ class CallTest : public testing::TestWithParam<const char*> {
 
   Server& server(int id) { return *servers_[id - 1]; }
 
-  // Of 1 to 2.
+  // Sends from 1 to 2.
   void Send(int envelopes) {
     for (int i = 0; i < envelopes; ++i) {
       Envelope envelope;
@@ -255,8 +255,7 @@ class CallTest : public testing::TestWithParam<const char*> {
     return absl::StrCat(std::string(100, 'x'), number);
   }
 
-  // What `call` answers with its n-th allocation failing; true if that was asked
-  // for.
+  // Calls `call` and fails its n-th allocation. True if there was one.
   template <typename Call>
   static bool Without(int nth, Call call) {
     const FailingAllocations failing(nth, FailingAllocations::kRest);
@@ -303,7 +302,7 @@ TEST_P(CallTest, ReceiveBatchLosesNoEnvelopeThatItHasNoMemoryFor) {
     std::vector<Envelope> batch = kept;
     batch[0].payload.shrink_to_fit();
     absl::Status status;
-    // After so many that it has memory for.
+    // Fails one of the first three allocations.
     const bool failed = Without(1 + i % 3, [&] {
       status = server(2).ReceiveBatch(&batch, kEnvelopes, kPatience);
     });

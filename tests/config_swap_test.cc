@@ -1,4 +1,4 @@
-// Another transport is one word in the config file, and nothing else.
+// One word in the config file is enough to change the transport.
 
 #include <fstream>
 #include <string>
@@ -57,7 +57,7 @@ TEST(ConfigSwapTest, AndWithOneWordChanged) {
 
 class PathTest : public testing::TestWithParam<const char*> {};
 
-// The path of a socket may end like a port that is not known yet.
+// A socket's path may end in ":0", like a port that is not known yet.
 TEST_P(PathTest, ThatEndsInAPortIsDialled) {
   Config config;
   config.transport = GetParam();
@@ -74,7 +74,7 @@ TEST_P(PathTest, ThatEndsInAPortIsDialled) {
   envelope.pid = 2;
   ASSERT_TRUE((*one)->Send(envelope).ok());
   EXPECT_TRUE((*two)->Receive(absl::Seconds(30)).ok());
-  // The other way round, of a peer that is added.
+  // The other way round, with a peer that is added.
   EXPECT_TRUE((*two)->RemovePeer(1).ok());
   ASSERT_TRUE((*two)->AddPeer(1, config.servers[0].address).ok());
   envelope.pid = 1;

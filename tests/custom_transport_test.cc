@@ -1,5 +1,5 @@
-// A transport from outside of the library goes through the contract and carries
-// a scenario.
+// A transport from outside the library passes the contract and carries a
+// scenario.
 
 #include <string>
 #include <utility>
@@ -23,7 +23,7 @@ class CustomTransportTest : public testing::TestWithParam<const char*> {};
 
 TEST_P(CustomTransportTest, CarriesAScenario) {
   ClusterSpec spec;
-  spec.config.transport = "unix";  // no name of ours: the factory counts
+  spec.config.transport = "unix";  // any name: the factory decides
   spec.config.codec = GetParam();
   spec.ids = FirstIds(4);
   spec.address_kind = AddressKind::kIpc;

@@ -1,4 +1,4 @@
-// Flush while others send: what it says when it answers, and that it does; and
+// Flush while others send: it returns, and its answer is right. Also with
 // envelopes of a server to itself.
 
 #include <atomic>
@@ -42,7 +42,7 @@ class FlushTest : public testing::TestWithParam<const char*> {
     return spec;
   }
 
-  // Server 1 of as many as there are, none of which is started.
+  // Server 1 of a cluster of which no server is started.
   static std::unique_ptr<Server> Alone(int servers) {
     Config config;
     config.cluster = absl::StrCat("flush-test-", ++clusters_);

@@ -1,6 +1,5 @@
-// What servers say to each other at the end of a session, or instead of one: a
-// peer learns at once that it was removed, that the other one stopped, or that
-// it is refused. Over each backend, plain and secured.
+// Goodbyes and refusals: a peer learns at once that it was removed or refused,
+// or that the other server stopped. Over each backend, plain and secured.
 
 #include <chrono>
 #include <map>
@@ -20,7 +19,7 @@ namespace {
 constexpr int kSpeaker = 1;
 constexpr int kHearer = 2;
 
-// What one server is told of the other.
+// The events of one server about the other.
 class Told {
  public:
   void Add(const PeerEvent& event) {
@@ -29,7 +28,7 @@ class Told {
     changed_.NotifyAll();
   }
 
-  // The reason of the first event that has this in it; "" if none comes.
+  // The reason of the first event that contains `text`; "" if none comes.
   std::string WaitForText(const std::string& text) {
     MutexLock lock(&mutex_);
     std::string reason;
@@ -44,7 +43,7 @@ class Told {
     return reason;
   }
 
-  // The reason of the `count`th event of that type; "" if it does not come.
+  // The reason of the `count`-th event of that type; "" if it does not come.
   std::string Wait(PeerEvent::Type type, int count) {
     MutexLock lock(&mutex_);
     std::string reason;
@@ -77,7 +76,7 @@ class GoodbyeTest
     ClusterSpec spec;
     spec.config.transport = std::get<0>(GetParam());
     spec.secured = std::get<1>(GetParam());
-    // Nobody is down for its silence.
+    // No peer is down because it is silent.
     spec.config.peer_timeout = absl::Minutes(10);
     spec.config.linger = absl::ZeroDuration();
     spec.ids = {kSpeaker, kHearer};
@@ -88,8 +87,8 @@ class GoodbyeTest
     return spec;
   }
 
-  // Whether both are up, for the `count`th time. A session begins at one end
-  // before it does at the other, which could say no goodbye in it yet.
+  // Waits until both are up for the `count`-th time. A session begins at one end
+  // first; the other end could not yet say goodbye in it.
   bool WaitForSession(int count) {
     return told_[kSpeaker].Wait(PeerEvent::kUp, count) != "" &&
            told_[kHearer].Wait(PeerEvent::kUp, count) != "";
@@ -103,14 +102,14 @@ TEST_P(GoodbyeTest, AServerThatIsRemovedLearnsIt) {
   ASSERT_TRUE(cluster.Start());
   for (int round = 1; round <= 5; ++round) {
     ASSERT_TRUE(WaitForSession(round)) << round;
-    // What is on its way does not keep the goodbye back.
+    // An envelope on its way does not delay the goodbye.
     Envelope envelope;
     envelope.pid = kHearer;
     envelope.payload.assign(100000, 'x');
     for (int i = 0; i < 10; ++i)
       ASSERT_TRUE(cluster.server(kSpeaker).Send(envelope).ok());
     ASSERT_TRUE(cluster.server(kSpeaker).RemovePeer(kHearer).ok());
-    // A new session ends the one before it with a reason of its own.
+    // A new session ends the last one with another reason.
     ASSERT_EQ(told_[kHearer].Wait(PeerEvent::kDown, round),
               "it removed this server");
     ASSERT_TRUE(cluster.server(kSpeaker)
@@ -127,10 +126,10 @@ TEST_P(GoodbyeTest, AServerThatStopsSaysSo) {
   EXPECT_EQ(told_[kHearer].Wait(PeerEvent::kDown, 1), "it stopped");
 }
 
-// Keys are made for one cluster.
+// Unsecured only: keys are made for one cluster.
 class RefusalTest : public GoodbyeTest {};
 
-// Each of them knows that it is refused, and why.
+// Each server reports that it is refused, and why.
 TEST_P(RefusalTest, ServersOfTwoClustersTellEachOther) {
   ClusterSpec spec = Spec();
   spec.make_server = [](int id, const Config& config) {

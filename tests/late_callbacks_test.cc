@@ -1,5 +1,5 @@
-// What a transport tells of a peer's connection comes late, or not at all, while
-// the peer is removed and added: the peer is reached all the same.
+// A transport's callbacks about a peer come late, or not at all, while the peer
+// is removed and added. The server still reaches the peer.
 
 #include <atomic>
 #include <cstdint>
@@ -27,10 +27,11 @@ using ::testing::IsEmpty;
 
 constexpr std::chrono::seconds kDeadline{60};
 
-// What server 1 is told of connections, and what becomes of that. Its first
-// Connect is generation 1 here, and each later one greater.
+// Hooks for the callbacks about connections to server 1. Its first Connect is
+// generation 1 here, and each later one has a greater generation.
 struct Telling {
-  // Called instead of passing it on; `pass` does so, now or later.
+  // Each is called instead of the server's callback; `pass` calls that one, now
+  // or later.
   std::function<void(std::uint64_t generation, std::function<void()> pass)>
       on_connected;
   std::function<void(std::uint64_t generation, std::function<void()> pass)>
@@ -97,7 +98,7 @@ class LateCallbacksTest : public testing::TestWithParam<const char*> {
     };
   }
 
-  // Waits until server 1 is told of a connection of that generation.
+  // Waits for server 1's OnConnected of that generation.
   bool WaitForConnected(std::uint64_t generation) {
     MutexLock lock(&mutex_);
     return changed_.WaitFor(&mutex_, kDeadline,
@@ -124,7 +125,7 @@ class LateCallbacksTest : public testing::TestWithParam<const char*> {
   std::uint64_t connected_ = 0;  // the latest generation
 };
 
-// As if the thread that tells it had been held up.
+// As if the thread that reports the loss were slow.
 TEST_P(LateCallbacksTest, ALossOfARemovedPeerDoesNotSilenceItsNextConnection) {
   std::vector<std::function<void()>> late;
   telling_->on_disconnected = [&](std::uint64_t generation, auto pass) {
@@ -156,7 +157,7 @@ TEST_P(LateCallbacksTest, ALossOfARemovedPeerDoesNotSilenceItsNextConnection) {
   EXPECT_THAT(BalanceProblems(1, cluster.Stats(1)), IsEmpty());
 }
 
-// The transport connects and does not say so, until it is told to dial anew.
+// The transport connects without a callback, until the server dials anew.
 TEST_P(LateCallbacksTest, APeerThatTheTransportLostSightOfIsDialledAnew) {
   const auto only_later = [](auto told) {
     return [told](std::uint64_t generation, std::function<void()> pass) {
@@ -184,8 +185,8 @@ using PeerChangesTest = LateCallbacksTest;
 TEST_P(PeerChangesTest, FlushWorksHoweverLossesAndChangesOfPeersMeet) {
   constexpr int kRounds = 30;
   constexpr int kSenders = 6;
-  // Whoever tells of a loss is slow at it, so that the next connection is often
-  // told first.
+  // Reports of losses are slow, so the report of the next connection often
+  // comes first.
   telling_->on_disconnected = [this](std::uint64_t generation, auto pass) {
     {
       MutexLock lock(&mutex_);
@@ -209,7 +210,7 @@ TEST_P(PeerChangesTest, FlushWorksHoweverLossesAndChangesOfPeersMeet) {
     std::vector<std::thread> threads;
     for (int i = 0; i < kSenders; ++i) {
       threads.emplace_back([&] {
-        // Refused while the peer is removed, and where the queue is full.
+        // Fails while the peer is removed, or the queue is full.
         while (!changed) SendOne(&server).IgnoreError();
       });
     }

@@ -29,8 +29,8 @@ using ::testing::IsEmpty;
 constexpr int kStopRounds = LIFECYCLE_STOP_ROUNDS;
 constexpr int kRestarts = LIFECYCLE_RESTARTS;
 
-// How many envelopes of each sender came, and whether each stream of it rose:
-// what one life of a receiver sees, of whatever lives of senders.
+// Counts the envelopes that one life of a receiver gets from each sender. Also
+// checks that the numbers of each stream rise, over all lives of the sender.
 class Arrivals {
  public:
   void Add(const EnvelopeView& envelope) {
@@ -49,7 +49,7 @@ class Arrivals {
     last_.clear();
     counts_.clear();
   }
-  // Waits for so many more of the sender.
+  // Waits for `count` more envelopes of the sender.
   bool WaitForMore(int sender, std::uint64_t count) {
     MutexLock lock(&mutex_);
     const std::uint64_t goal = counts_[sender] + count;
@@ -96,12 +96,12 @@ std::vector<int> Others(const std::vector<int>& ids, int self) {
   return others;
 }
 
-// Far more than linger, even for a sanitizer on a busy machine.
+// Far longer than linger, even with a sanitizer on a busy machine.
 constexpr absl::Duration kStopLimit = absl::Seconds(30);
 
 using Floods = std::map<int, std::unique_ptr<Flood>>;
 
-// While its own flood goes on too.
+// Its own flood goes on meanwhile.
 void StopAndDestroy(int id, TestCluster* cluster, Floods* floods) {
   {
     Watchdog watchdog("Stop", kStopLimit);
@@ -112,8 +112,8 @@ void StopAndDestroy(int id, TestCluster* cluster, Floods* floods) {
   cluster->Destroy(id);
 }
 
-// Nobody may call a server that is being destroyed, so its own flood has ended:
-// its queues are full still, and the others go on.
+// No thread may call a server while it is destroyed, so its own flood has to end
+// first. Its queues are still full, and the others go on.
 void DestroyRunning(int id, TestCluster* cluster, Floods* floods) {
   floods->erase(id);
   Watchdog watchdog("~Server", kStopLimit);
@@ -135,7 +135,7 @@ TEST_P(LifecycleTest, StopAndDestroyUnderLoad) {
     ASSERT_TRUE(cluster.Start());
     Floods floods;
     for (int id : cluster.ids()) {
-      // To itself too: those are handled on another thread.
+      // Also to itself: another thread handles those.
       floods[id] =
           std::make_unique<Flood>(&cluster.server(id), cluster.ids(),
                                   NextSeed(), [](int, const EnvelopeView&) {});
@@ -144,7 +144,7 @@ TEST_P(LifecycleTest, StopAndDestroyUnderLoad) {
       for (int sender : cluster.ids())
         ASSERT_TRUE(arrivals.at(id).WaitForMore(sender, 50));
     }
-    // Each server in its turn one way and the other.
+    // Each server stops in one way and in the other by turns.
     for (int id : cluster.ids()) {
       if ((round + id) % 2 == 0) {
         StopAndDestroy(id, &cluster, &floods);
@@ -152,7 +152,7 @@ TEST_P(LifecycleTest, StopAndDestroyUnderLoad) {
         DestroyRunning(id, &cluster, &floods);
       }
     }
-    // What the libraries keep for the whole process is there by now.
+    // By now the libraries hold all that they keep for the process.
     if (round == 0) first = CountResources();
   }
   EXPECT_TRUE(WaitForResources(first))

@@ -1,4 +1,4 @@
-// Who may become a member, over each backend.
+// AddPeer and RemovePeer: which members a server takes, over each backend.
 
 #include <malloc.h>
 
@@ -25,7 +25,7 @@ using ::testing::HasSubstr;
 
 class MembershipTest : public testing::TestWithParam<const char*> {
  protected:
-  // Of server 1, which listens where there is room, and 2, which is not there.
+  // Server 1 listens at any free port; server 2 does not run.
   static Config TwoServers() {
     static int clusters = 0;
     Config config;
@@ -80,14 +80,15 @@ TEST_P(MembershipTest, TheConfiguredAddressIsTaken) {
   ExpectRefused(server.get(), 3, "127.0.0.1:11", "the address of server 1");
 }
 
-// What malloc has given out and not been given back; nothing under a sanitizer,
-// whose allocator it does not know.
+// The bytes that malloc has given out; 0 under a sanitizer, which has its own
+// allocator.
 std::size_t LiveBytes() {
   const struct mallinfo2 info = mallinfo2();
   return info.uordblks + info.hblkhd;
 }
 
-// The same once it does not fall any more: what was left ends behind the caller.
+// The same, once it falls no further: the transport frees memory later than
+// RemovePeer returns.
 std::size_t SettledLiveBytes() {
   constexpr int kStable = 50;
   std::size_t least = LiveBytes();
@@ -100,7 +101,7 @@ std::size_t SettledLiveBytes() {
   return least;
 }
 
-// Waits until no more than `most` is live; false after a minute.
+// Waits until at most `most` bytes are live; false after a minute.
 bool WaitForLiveBytes(std::size_t most) {
   for (int i = 0; i < 6000 && LiveBytes() > most; ++i)
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
@@ -122,7 +123,8 @@ TEST_P(MembershipTest, PeersThatComeAndGoForEverTakeNoMemoryWithThem) {
     envelope.pid = id;
     ASSERT_TRUE(server->Send(envelope).ok());
     ASSERT_TRUE(server->RemovePeer(id).ok());
-    // A transport closes its sockets behind the caller, who may be faster.
+    // A transport closes its sockets after the call, perhaps more slowly than
+    // this loop adds peers.
     if (id % 50 != 0) return;
     ASSERT_TRUE(WaitForResources(most)) << CountResources();
   };
@@ -134,7 +136,7 @@ TEST_P(MembershipTest, PeersThatComeAndGoForEverTakeNoMemoryWithThem) {
       << early << " bytes after " << kFirst << " peers, " << LiveBytes()
       << " after " << kAll;
 
-  // The last ones by their ids, the others as a sum: all books balance.
+  // The statistics name the last ones, and sum up the others.
   const ServerStats stats = server->Stats();
   EXPECT_THAT(BalanceProblems(1, stats), testing::IsEmpty());
   EXPECT_EQ(stats.peers.size(), 1 + ServerStats::kRemovedKept);
@@ -174,8 +176,8 @@ TEST_P(MembershipTest, WhoComesBackHasTheFiguresOfBefore) {
   EXPECT_EQ(server->Stats().removed_earlier.accepted, 3u);
 }
 
-// A thread that found a peer may still be about to send to it when its object
-// serves another member.
+// A thread may find a peer, and send to it only when the object already serves
+// another member.
 TEST_P(MembershipTest, NobodyGetsWhatWasForAnother) {
   std::unique_ptr<Server> server = Make(TwoServers());
   ASSERT_TRUE(server->Start().ok());
@@ -208,7 +210,7 @@ TEST_P(MembershipTest, NobodyGetsWhatWasForAnother) {
 INSTANTIATE_TEST_SUITE_P(Backends, MembershipTest,
                          testing::ValuesIn(AllTransports()), TransportName);
 
-// One form per address, where the transport has it too.
+// Two spellings of an address are one address.
 TEST(MembershipAddressTest, OtherSpellingsAreTheSameAddress) {
   Config config;
   config.servers = {{1, "127.0.0.1:0"}, {2, "[::1]:9"}};

@@ -1,5 +1,5 @@
-// One bound for all peers, over each backend: dead peers with full queues, and
-// large payloads that come in from several at once.
+// The bound for all peers together, over each backend: dead peers with full
+// queues, and large payloads that arrive from several peers at once.
 
 #include "cluster/config/memory.h"
 
@@ -39,7 +39,8 @@ class MemoryTest : public testing::TestWithParam<const char*> {
       config_.servers.push_back({id, FreshAddress(AddressKind::kIpv4)});
   }
 
-  // At port 0 addresses; they learn the first one's, and the first one theirs.
+  // Starts servers on free ports. The first server and each other one learn each
+  // other's addresses.
   void Start(std::vector<int> ids) {
     for (int id : ids) {
       auto server = NewServer(id, config_);
@@ -89,7 +90,7 @@ TEST_P(MemoryTest, DeadPeersShutNobodyOut) {
     EXPECT_EQ(server(1).Receive(kLong)->payload, std::to_string(i));
     Check();
   }
-  // What needs more than a guarantee waits for the pool, which they have.
+  // A payload beyond the guarantee waits for the pool, which the others hold.
   const std::string large(kPayload, 'y');
   EXPECT_EQ(server(0).Send(To(2, large)).code(),
             absl::StatusCode::kResourceExhausted);
@@ -102,7 +103,7 @@ TEST_P(MemoryTest, DeadPeersShutNobodyOut) {
   Check();
 }
 
-// There is room to put one of them together at a time.
+// There is room to reassemble one of them at a time.
 TEST_P(MemoryTest, LargePayloadsFromAllPeersAtOnceArrive) {
   Start({1, 2, 3, 4, 5});
   constexpr int kEach = 6;

@@ -1,5 +1,5 @@
-// What becomes of envelopes for a peer whose application does not read: over
-// each backend, with each overflow policy, alone and among other recipients.
+// Envelopes for a peer whose application does not read: over each backend, with
+// each overflow policy, alone and with other recipients.
 
 #include <future>
 #include <memory>
@@ -20,7 +20,7 @@ using ::testing::IsEmpty;
 constexpr absl::Duration kLong = absl::Seconds(30);
 constexpr std::size_t kWindowBytes = 128u << 10;
 constexpr std::size_t kPayloadBytes = 4000;
-// What queue, window and frames under way hold of such payloads, and more.
+// More such payloads than queue, window and frames in transit hold.
 constexpr int kMoreThanFits = 1000;
 
 class OverflowTest : public testing::TestWithParam<const char*> {
@@ -68,8 +68,8 @@ class OverflowTest : public testing::TestWithParam<const char*> {
     return received.ok() ? std::stoi(received->payload) : -1;
   }
 
-  // Whether not one frame more may leave for server 2 before it consumes some.
-  // They all have one envelope and one size.
+  // Whether no frame may leave for server 2 before it consumes some. Each frame
+  // has one envelope, all of one size.
   bool WindowIsUsedUp() {
     const PeerStats seen = Seen(2);
     if (seen.in_flight == 0) return false;
@@ -77,8 +77,8 @@ class OverflowTest : public testing::TestWithParam<const char*> {
     return seen.unconsumed_bytes + frame > kWindowBytes - kWindowBytes / 16;
   }
 
-  // Sends until server 2 has granted all that it does unless it reads, and the
-  // queue is full behind that. Returns how many were taken.
+  // Sends until server 2's window is used up and the queue is full. Returns how
+  // many envelopes were accepted.
   int FillTwo() {
     int sent = 0;
     while (sent < kMoreThanFits) {
@@ -120,8 +120,8 @@ TEST_P(OverflowTest, RejectWaitsForRoomAndNothingAcceptedIsLost) {
   EXPECT_EQ(Seen(2).acknowledged, static_cast<std::uint64_t>(sent) + 1);
 }
 
-// Whatever had been transmitted arrives, or the session could not go on; the
-// newest arrives; what does not is counted to the last one.
+// All transmitted envelopes arrive, or the session could not go on. So does the
+// newest one. All others are counted as dropped.
 TEST_P(OverflowTest, DropOldestDropsOnlyWhatWasNeverTransmittedAndCountsIt) {
   Start(2, Overflow::kDropOldest);
   for (int number = 0; number < kMoreThanFits; ++number) {
@@ -169,7 +169,7 @@ TEST_P(OverflowTest, AMulticastSaysPerPidWhatHappened) {
   }
 }
 
-// The blocked one comes first in the list, and waits last.
+// The blocked recipient is first in the list, but the wait for it comes last.
 TEST_P(OverflowTest, AMulticastReachesTheOthersBeforeItWaits) {
   Start(3);
   const int sent = FillTwo();

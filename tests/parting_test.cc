@@ -1,5 +1,5 @@
-// Disconnect of a peer that is connected and takes nothing: its connection is
-// given up after a while, and nobody waits for it longer than that.
+// Disconnect of a connected peer that takes nothing: the transport gives up the
+// connection after a while, and no call waits longer than that.
 
 #include <cstddef>
 #include <cstdint>
@@ -15,7 +15,7 @@
 namespace cluster::internal {
 namespace {
 
-// More than the system's buffers hold.
+// More than the buffers of the system hold.
 constexpr std::size_t kFrameBytes = 32u << 20;
 
 std::unique_ptr<Node> NewNode(const std::string& backend, int id) {
@@ -24,7 +24,7 @@ std::unique_ptr<Node> NewNode(const std::string& backend, int id) {
   TransportConfig config;
   config.server_id = id;
   config.frame_bytes_max = kFrameBytes;
-  // Nobody else ends the connection.
+  // No timeout of the handshake ends the connection.
   config.handshake_timeout = absl::Hours(1);
   if (backend == "zmq") {
     config.options.values["send_hwm"] = std::int64_t{8};
@@ -37,7 +37,7 @@ std::unique_ptr<Node> NewNode(const std::string& backend, int id) {
   return node;
 }
 
-// Bytes that open a gate when the last share of them goes.
+// Bytes that open a gate when their last share is destroyed.
 Slice Watched(std::string text, Gate* gone) {
   const std::shared_ptr<const std::string> owner(
       new std::string(std::move(text)), [gone](const std::string* bytes) {
@@ -50,13 +50,13 @@ Slice Watched(std::string text, Gate* gone) {
 class PartingTest : public testing::TestWithParam<const char*> {
  protected:
   void TearDown() override {
-    going_on_.Open();  // of a test that failed half way
+    going_on_.Open();  // in case the test failed half way
     sender_.reset();
     receiver_.reset();
   }
 
-  // The sender is connected to a receiver that stands still, and has sent it
-  // more than fits in between; gone_ opens when it holds none of that.
+  // Connects the sender to a receiver that takes nothing, and sends more than
+  // fits in between. gone_ opens when the sender holds none of it.
   void FillThePeerThatStandsStill() {
     receiver_ = NewNode(GetParam(), 2);
     sender_ = NewNode(GetParam(), 1);

@@ -1,9 +1,10 @@
-// Runs seeds of the simulation and says which ones violate a promise.
+// Runs seeds of the simulation and reports the first one that violates a
+// promise.
 //
 //   bazel run -c opt //tests:simulate -- --seeds=10000 --seed=0
 //   bazel run //tests:simulate -- --seeds=1 --seed=17 --trace
 //
-// Exit code 0: none does; 1: one does (it stops there).
+// The exit code is 1 if a seed does, else 0.
 
 #include <cstdint>
 #include <iostream>

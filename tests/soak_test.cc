@@ -1,5 +1,5 @@
-// The scenarios at many times their ordinary size. Prints what it moved and how
-// fast.
+// The scenarios at many times their ordinary size. Prints the number of
+// envelopes and their rate.
 
 #include <chrono>
 #include <iostream>
@@ -28,7 +28,7 @@ class SoakTest : public testing::TestWithParam<Case> {
     ClusterSpec spec;
     std::tie(spec.config.transport, spec.config.codec) = GetParam();
     spec.ids = FirstIds(servers);
-    // What waits is in memory once per pair, and again in the ledger.
+    // Waiting envelopes are in memory once per pair, and again in the ledger.
     spec.config.queue_bytes_max = 1u << 20;
     return spec;
   }

@@ -1,5 +1,5 @@
-// The threads that a server and the libraries below it start: each has a name,
-// and none takes a signal that is meant for the application.
+// Threads of a server and of the libraries below it. Each has a name, and none
+// takes the application's signals.
 
 #include <signal.h>
 #include <unistd.h>
@@ -41,7 +41,7 @@ std::string FirstLine(const std::string& path) {
   return line;
 }
 
-// All threads of this process; one that ends meanwhile may be missing.
+// All threads of this process, perhaps without those that end meanwhile.
 std::vector<Task> Tasks() {
   std::vector<Task> tasks;
   std::error_code error;
@@ -78,7 +78,7 @@ bool BlocksAll(const Task& task) {
   return true;
 }
 
-// What is wrong with threads that were not there before.
+// The problems of threads that are not in `before`.
 std::vector<std::string> Problems(const std::set<std::string>& before) {
   const std::string process =
       FirstLine(absl::StrCat("/proc/self/task/", getpid(), "/comm"));
@@ -118,7 +118,7 @@ TEST_P(ThreadsTest, HaveNamesAndTakeNoSignals) {
   }
   ASSERT_TRUE(cluster.FlushAll());
   EXPECT_GT(Ids().size(), before.size() + 4);
-  // A thread names itself, in some libraries, some time after it was made.
+  // Some libraries' threads name themselves some time after they start.
   const auto deadline =
       std::chrono::steady_clock::now() + std::chrono::seconds(30);
   std::vector<std::string> problems = Problems(before);
@@ -127,7 +127,7 @@ TEST_P(ThreadsTest, HaveNamesAndTakeNoSignals) {
     problems = Problems(before);
   }
   EXPECT_THAT(problems, IsEmpty());
-  // The caller's own signals are as they were.
+  // The caller's signal mask is unchanged.
   sigset_t own;
   pthread_sigmask(SIG_SETMASK, nullptr, &own);
   EXPECT_EQ(sigismember(&own, SIGTERM), 0);

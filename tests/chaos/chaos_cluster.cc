@@ -12,7 +12,7 @@ namespace {
 
 using ::testing::IsEmpty;
 
-// Of an envelope in the mean: most are much smaller, one in a hundred is not.
+// The mean of all envelopes: most are much smaller, one in a hundred is large.
 constexpr std::size_t kPayloadBytesMean = 150;
 
 DeliveryLedger::Promise PromiseOf(Delivery delivery) {

@@ -33,33 +33,33 @@ inline std::vector<const char*> Backends() {
 }
 Config BackendConfig(const std::string& backend);
 
-// The same with times that find a silent peer soon, small frames, chunks of
-// 32 KiB, and a queue that a slow network fills.
+// A config with short timeouts, small frames, chunks of 32 KiB, and a queue that
+// a slow network fills.
 Config ChaosConfig(const std::string& backend);
 
 class ChaosCluster {
  public:
-  // `config.delivery` says what the ledger expects. If it is secured, keys are
-  // made. `prepare` as ProxyMesh has it.
+  // `config.delivery` decides what the ledger expects. A secured cluster makes
+  // its keys. `prepare` is ProxyMesh's.
   ChaosCluster(const Config& config, int servers,
                std::function<void(TcpProxy*)> prepare = nullptr);
 
   // Starts all servers; returns when each has reported the others as up.
   bool Start();
-  // The same without waiting for anything.
+  // Starts all servers without waiting.
   bool StartOnly() { return cluster_.Start(); }
 
-  // Each server sends so many random envelopes of all lanes to each other one,
-  // small ones for the most part.
+  // Each server sends `envelopes` random ones to each other server, in all
+  // lanes. Most are small.
   void Exchange(std::uint64_t envelopes, std::uint64_t seed);
   void Exchange(const Load& load);
-  // So many small envelopes to all others.
+  // Broadcasts `envelopes` small ones.
   void Broadcast(int from, std::uint64_t envelopes);
-  // One envelope.
+  // Sends one envelope.
   void SendOne(int from, int to);
 
-  // Everything that was sent arrived once and in order, in one session and with
-  // nothing left over. `strangers` as SettledProblems has it.
+  // Checks that all sent envelopes arrived once and in order, in one session,
+  // and that nothing is left over. `strangers` is that of SettledProblems.
   void ExpectAllOnce(bool strangers = false);
 
   TcpProxy& proxy(int from, int to) { return mesh_.proxy(from, to); }

@@ -1,5 +1,5 @@
-// Connections that are cut, in the midst of traffic and at each of their first
-// bytes, by RST and by FIN.
+// Connections that are cut by RST and by FIN, amid traffic and after each of
+// their first bytes.
 
 #include <algorithm>
 #include <atomic>
@@ -27,15 +27,15 @@ constexpr absl::Duration kIntervalLeast =
 constexpr absl::Duration kIntervalMost =
     absl::Milliseconds(CUT_INTERVAL_MOST_MS);
 
-// So slow that every cut meets bytes that are on their way.
+// So slow that bytes are on their way at every cut.
 constexpr std::uint64_t kBytesPerSecond = 6000000;
 constexpr std::uint64_t kBytesPerSecondUnbatched = 1000000;
 
 constexpr std::uint64_t kOffsets = 2000;
 constexpr std::uint64_t kOffsetStride = CUT_OFFSET_STRIDE;
-// At least so many of the way back, which may be short.
+// The least number of offsets on the way back, which may be short.
 constexpr std::uint64_t kOffsetsBack = 20;
-// Most of the time goes by in waiting to dial again.
+// Most of a cluster's time is a wait for the next dial, so several run at once.
 constexpr int kClustersAtATime = 8;
 
 NetworkConditions Paced(std::uint64_t bytes_per_second) {
@@ -48,7 +48,7 @@ class CutTest : public testing::TestWithParam<const char*> {
  protected:
   void SetUp() override { std::cout << "CLUSTER_TEST_SEED=" << seed_ << "\n"; }
 
-  // Checks, and says what it came to.
+  // Checks the cluster, and prints its figures.
   void ExpectAllOnce(ChaosCluster* cluster) {
     EXPECT_TRUE(cluster->ledger().WaitUntilAllArrived());
     cluster->mesh().CutNoMore();
@@ -85,7 +85,7 @@ TEST_P(CutTest, AllArrivesOnceWhateverIsCut) {
   ExpectAllOnce(&cluster);
 }
 
-// Whose bytes lie in several queues at once.
+// The bytes of a broadcast are in several queues at once.
 TEST_P(CutTest, BroadcastsArriveOnceWhateverIsCut) {
   ChaosCluster cluster(ChaosConfig(GetParam()), 3);
   ASSERT_TRUE(cluster.Start());
@@ -96,7 +96,7 @@ TEST_P(CutTest, BroadcastsArriveOnceWhateverIsCut) {
   ExpectAllOnce(&cluster);
 }
 
-// So the cuts do harm to whom nobody protects.
+// Shows that the cuts lose envelopes when sessions do not protect them.
 TEST_P(CutTest, BestEffortLosesSomeUnderTheSameCuts) {
   constexpr int kRoundsMax = 100;
   Config config = BackendConfig(GetParam());
@@ -115,7 +115,7 @@ TEST_P(CutTest, BestEffortLosesSomeUnderTheSameCuts) {
             << " connections cut\n";
 }
 
-// A cluster of its own, of which two connections of each direction end after
+// Runs a new cluster, in which two connections of each direction end after
 // exactly `offset` bytes.
 void CutAtOffset(const std::string& transport, Way way, std::uint64_t offset,
                  std::uint64_t seed) {
@@ -146,7 +146,7 @@ void CutAtOffsets(const std::string& transport, Way way,
   for (std::thread& thread : threads) thread.join();
 }
 
-// Every so many from a random one on; each, if the stride is 1.
+// Offsets from a random one on, in steps of `stride`.
 std::vector<std::uint64_t> SomeOffsets(std::uint64_t most, std::uint64_t stride,
                                        std::uint64_t seed) {
   std::vector<std::uint64_t> offsets;
@@ -162,7 +162,7 @@ TEST_P(CutTest, AllArrivesOnceIfCutAtAnyOfTheFirstBytes) {
                SomeOffsets(kOffsets, kOffsetStride, seed_), seed_);
 }
 
-// What a listener says to who dials it: a handshake, or nothing.
+// On the way back a listener sends a handshake, or nothing.
 TEST_P(CutTest, AllArrivesOnceIfCutAtAnyByteOfTheWayBack) {
   ChaosCluster cluster(ChaosConfig(GetParam()), 2);
   ASSERT_TRUE(cluster.Start());

@@ -1,5 +1,5 @@
-// Failures that no socket tells: stalls, black holes and half-open connections.
-// Both servers find them by silence, say so, and go on where they were.
+// Failures that no socket reports: stalls, black holes and half-open
+// connections. Both servers detect the silence, report it, and go on afterwards.
 
 #include <functional>
 #include <iostream>
@@ -35,7 +35,7 @@ struct Failure {
   std::function<void(ProxyMesh*)> begin;
 };
 
-// Nothing that server 1 says reaches 2, on whichever connection.
+// From now on no byte from server 1 reaches 2, on any connection.
 void SwallowFrom1To2(ProxyMesh* mesh) {
   mesh->proxy(1, 2).Set(Swallow(Way::kForward));
   mesh->proxy(2, 1).Set(Swallow(Way::kBackward));
@@ -58,7 +58,7 @@ std::vector<Failure> Failures() {
       {"BlackHoleOneWay", SwallowFrom1To2},
       {"BlackHoleBothWays",
        [](ProxyMesh* mesh) { mesh->SetAll(SwallowAll()); }},
-      // Whoever finds this one first dials anew, and is heard again.
+      // The server that detects this first dials anew, and is heard again.
       {"HalfOpenOneWay", [](ProxyMesh* mesh) { LoseTarget(mesh, 1, 2); }},
       {"HalfOpenBothWays",
        [](ProxyMesh* mesh) {
@@ -84,7 +84,7 @@ class FailureTest : public testing::TestWithParam<Case> {
 TEST_P(FailureTest, IsFoundSaidAndOvercome) {
   const auto& [transport, failure] = GetParam();
   Config config = ChaosConfig(transport);
-  // So long that a busy machine gives no false alarm.
+  // Long enough to cause no false alarm on a busy machine.
   config.peer_timeout = absl::Seconds(1);
   ChaosCluster cluster(config, 2);
   ASSERT_TRUE(cluster.Start());

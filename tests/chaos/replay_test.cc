@@ -1,5 +1,4 @@
-// What was said once and is said again, by nobody knows whom: replayed and late
-// connections change no session and deliver nothing twice.
+// Replayed and late connections change no session and deliver no envelope twice.
 
 #include <chrono>
 #include <iostream>
@@ -30,15 +29,13 @@ class ReplayTest : public testing::TestWithParam<const char*> {
 
   static Config ReplayConfig() {
     Config config = ChaosConfig(GetParam());
-    // nng may find out no sooner that a handshake that was said all at once
-    // leads nowhere.
+    // nng may notice a replayed handshake only by this timeout.
     if (IsSecured()) config.handshake_timeout = absl::Seconds(1);
     return config;
   }
 
-  // How often 2 refused what was replayed: frames of 1, for that reason. With
-  // security no byte of it becomes a frame: it is the connection that is
-  // refused.
+  // How many replayed frames of 1 server 2 refused for that reason. With
+  // security it refuses the connection, since no byte becomes a frame.
   static std::uint64_t Refused(ChaosCluster* cluster, RefusalReason reason) {
     if (!IsSecured()) return cluster->Stats(2, 1).Refused(reason);
     const ServerStats stats = cluster->cluster().Stats(2);
@@ -47,8 +44,8 @@ class ReplayTest : public testing::TestWithParam<const char*> {
            stats.Refused(RefusalReason::kSilent);
   }
 
-  // Sends one envelope after the other from 1 to 2 until 2 has refused so many:
-  // news of a refusal does not come by itself.
+  // Sends one envelope after the other from 1 to 2 until 2 has refused so many.
+  // No event reports every refusal, so this must look again and again.
   static void SendUntilRefused(ChaosCluster* cluster, RefusalReason reason,
                                std::uint64_t count) {
     const auto deadline = std::chrono::steady_clock::now() + kPatience;
@@ -60,7 +57,7 @@ class ReplayTest : public testing::TestWithParam<const char*> {
     }
   }
 
-  // What 1 has said to 2, by connection.
+  // The bytes that 1 sent to 2, by connection.
   static std::vector<Recording> Recorded(ChaosCluster* cluster) {
     std::vector<Recording> recordings = cluster->proxy(1, 2).Recordings();
     EXPECT_FALSE(recordings.empty());
@@ -124,8 +121,8 @@ TEST_P(ReplayTest, ASessionSaidAgainAfterTheNextBeganIsRefused) {
   EXPECT_EQ(cluster.Stats(1, 2).sessions, 1u);
 }
 
-// The dialler has given a connection up and uses another, when what the network
-// held of the first arrives after all.
+// The network held bytes of a connection that the dialler gave up. They arrive
+// when the dialler already uses the next connection.
 TEST_P(ReplayTest, LateBytesOfAConnectionThatWasGivenUpHarmNobody) {
   ChaosCluster cluster(ChaosConfig(GetParam()), 2);
   ASSERT_TRUE(cluster.Start());

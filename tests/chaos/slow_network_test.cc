@@ -1,5 +1,4 @@
-// Networks that are slow, and a peer that nothing reaches when its server's
-// neighbour stops.
+// Slow networks, and a Stop while no byte reaches the peer.
 
 #include <iostream>
 #include <string>
@@ -42,7 +41,7 @@ TEST_P(SlowNetworkTest, ASlowPeerDoesNotSlowAnother) {
   NetworkConditions thin;
   thin.bytes_per_second = 1000;
   cluster.proxy(1, 2).Set(thin);
-  // At that pace 2 would have its share after a few minutes.
+  // At that pace, 2 would have its share only after a few minutes.
   for (int i = 0; i < kToEach; ++i) {
     cluster.SendOne(1, 2);
     cluster.SendOne(1, 3);
@@ -60,7 +59,7 @@ TEST_P(SlowNetworkTest, ASlowPeerDoesNotSlowAnother) {
   cluster.ExpectAllOnce();
 }
 
-// The test's own time limit is what watches here.
+// The test's own time limit is the bound.
 TEST_P(SlowNetworkTest, StopReturnsThoughNothingReachesThePeer) {
   NetworkConditions stall;
   stall.stalled = true;
@@ -73,7 +72,7 @@ TEST_P(SlowNetworkTest, StopReturnsThoughNothingReachesThePeer) {
     ChaosCluster cluster(config, 2);
     ASSERT_TRUE(cluster.Start());
     cluster.mesh().SetAll(conditions);
-    // More than the transport and the network between them hold.
+    // More than the transport and the network hold together.
     Load load = SmallLoad(1000, seed_);
     load.large_payload_bytes = 20u << 20;
     load.large_payloads = 1;

@@ -36,7 +36,7 @@ constexpr std::size_t kQueueBytesMax = 4u << 20;
 constexpr std::size_t kReadBytes = 256u << 10;
 constexpr int kDialLookMs = 10;  // while a peer is not connected
 
-// The last share closes it, so that a socket stays open while it is polled.
+// The last share closes the socket, so that it stays open while poll uses it.
 using Socket = std::shared_ptr<const OpenFile>;
 
 // The name of "ipc:///path" in the abstract namespace.
@@ -64,7 +64,7 @@ absl::StatusOr<Socket> NewSocket(Call call, const std::string& address) {
   return absl::ErrnoToStatus(errno, address);
 }
 
-// The frames to one peer, and the connection that they leave by.
+// The frames to one peer, and their connection.
 struct Outbound {
   std::string address;
   std::uint64_t generation = 0;
@@ -87,14 +87,14 @@ struct Outbound {
     if (!dialled.ok()) return dialled.status();
     backoff.Reset();
     socket = *std::move(dialled);
-    // It has room for the first bytes.
+    // A new socket has room for the first bytes.
     send(socket->fd(), stream::Preamble().data(), stream::kPreambleBytes,
          MSG_NOSIGNAL);
     return absl::OkStatus();
   }
 
-  // Writes what the connection takes. An error: it has ended, as it has when
-  // anything comes back, since it only sends.
+  // Writes as much as the connection takes. An error means that it has ended;
+  // bytes that come back are an error too, since it only sends.
   absl::Status Write() {
     char byte;
     if (recv(socket->fd(), &byte, 1, 0) >= 0 || errno != EAGAIN)
@@ -114,8 +114,8 @@ struct Outbound {
     }
   }
 
-  // Gives up the connection, with the frame that was under way on it. A peer
-  // that cannot bear this frame would close the next connection too.
+  // Gives up the connection and the frame in transit on it. A peer that refuses
+  // this frame would close the next connection too.
   void HangUp() {
     socket = nullptr;
     batch.ReturnUntouched(&queue);
@@ -175,7 +175,7 @@ class UnixTransport : public Transport {
     std::lock_guard<std::mutex> lock(mutex_);
     const auto found = outbounds_.find(peer);
     if (found == outbounds_.end()) return;
-    // The peer can still get what the connection takes now.
+    // The peer can still get as much as the connection takes now.
     if (found->second.socket != nullptr) found->second.Write().IgnoreError();
     outbounds_.erase(found);
     Wake();
@@ -220,7 +220,7 @@ class UnixTransport : public Transport {
  private:
   void Wake() { eventfd_write(wake_.fd(), 1); }
 
-  // Waits for something to do, and does it. True: frames were delivered.
+  // Waits for something to do, and does it. Returns whether it delivered frames.
   bool Turn() {
     std::vector<pollfd> polled{{wake_.fd(), POLLIN, 0},
                                {listener_->fd(), POLLIN, 0}};
@@ -259,7 +259,7 @@ class UnixTransport : public Transport {
     return delivered;
   }
 
-  // False: the connection is to be closed.
+  // False: close the connection.
   bool Read(Inbound* inbound, bool* delivered) {
     const absl::Span<char> room = inbound->splitter.Room();
     const ssize_t got =
@@ -277,7 +277,7 @@ class UnixTransport : public Transport {
     }
   }
 
-  // Dials or writes, and calls the handler at most once, since it may
+  // Dials or writes, and calls the handler at most once, since the handler may
   // disconnect the peer in that call. True: there may be more to do.
   bool Serve(int id) {
     std::unique_lock<std::mutex> lock(mutex_);
@@ -308,7 +308,7 @@ class UnixTransport : public Transport {
   bool stopped_ = false;
   std::map<int, Outbound> outbounds_;
 
-  // Set by Start, then the receiving thread's.
+  // Start sets it; then only the receiving thread uses it.
   TransportHandler* handler_ = nullptr;
   Socket listener_;
   std::list<Inbound> inbounds_;

@@ -1,6 +1,6 @@
-// UnixTransport: a transport of one's own, over Unix stream sockets of Linux'
-// abstract namespace ("ipc:///path"; no file is made). It has no security, and
-// does not close connections that say nothing.
+// UnixTransport: an example of a transport, over Unix stream sockets of Linux's
+// abstract namespace ("ipc:///path"; there is no file). It has no security, and
+// does not close silent connections.
 //
 //   auto server = NewServer(1, config, NewUnixTransport);
 

@@ -8,8 +8,8 @@
 namespace cluster::internal {
 namespace {
 
-// What a retransmission, a connection that came late, a hello that crossed
-// another one or a handshake that a busy machine was too slow for can cause.
+// A retransmission, a late connection, two hellos that cross, or a handshake on
+// a busy machine can cause these.
 bool IsHarmless(RefusalReason reason) {
   return reason == RefusalReason::kDuplicate || reason == RefusalReason::kGap ||
          reason == RefusalReason::kUnknownSession ||

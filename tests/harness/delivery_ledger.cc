@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::chrono::seconds kSilenceMax{30};
 
-// The first ones say what is wrong; the rest follow from them.
+// The first ones show the cause; the rest follow from them.
 constexpr std::size_t kProblemsMax = 20;
 
 }  // namespace
@@ -93,7 +93,7 @@ void DeliveryLedger::Match(const StreamKey& key, Stream* stream) {
   changed_.NotifyAll();
 }
 
-// Settles the first arrival of the stream; false: its sending may be told yet.
+// Settles the first arrival of the stream. False: its Sent may still come.
 bool DeliveryLedger::MatchNext(const StreamKey& key, Stream* stream) {
   const EnvelopeDigest& arrived = stream->early.front();
   auto sent = stream->expected.begin();
@@ -125,7 +125,7 @@ bool DeliveryLedger::MatchNext(const StreamKey& key, Stream* stream) {
   return true;
 }
 
-// What is the matter with the first arrival, which is not the next one sent.
+// Describes the error of the first arrival, which is not the next one sent.
 std::string DeliveryLedger::Mismatch(const Stream& stream) const {
   const EnvelopeDigest& arrived = stream.early.front();
   const auto later =

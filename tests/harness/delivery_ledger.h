@@ -2,10 +2,10 @@
 //
 // It accounts for envelopes by stream (sender, receiver, lane). Each arrival
 // must be the next one sent on its stream, with every field as sent. Between
-// sending and arrival it keeps only a digest, so millions may pass.
+// sending and arrival it keeps only a digest, so it bears millions of them.
 //
 // Thread-safe. Report the sends of one stream in the order of their Send calls,
-// from one thread at a time. An arrival may be reported before its sending.
+// from one thread at a time. You may report an arrival before its sending.
 // Problems returns all errors as texts.
 //
 //   DeliveryLedger ledger;
@@ -31,7 +31,7 @@
 
 namespace cluster::internal {
 
-// An envelope with its payload's size and hash for the payload.
+// An envelope, with the size and the hash of its payload instead of the payload.
 struct EnvelopeDigest {
   explicit EnvelopeDigest(const EnvelopeView& envelope);
 
@@ -63,31 +63,31 @@ class DeliveryLedger {
   explicit DeliveryLedger(Promise promise = Promise::kExactlyOnce)
       : promise_(promise) {}
 
-  // `envelope` was accepted for `receiver`, and should arrive just so.
+  // `envelope` was accepted for `receiver`, and must arrive unchanged.
   void Sent(int receiver, const EnvelopeView& envelope);
   void Arrived(int receiver, const EnvelopeView& envelope);
 
-  // Waits until all that was sent has arrived, for as long as something comes
-  // every 30 s. False: it did not, or there is a problem; Problems says what.
+  // Waits until all sent envelopes have arrived. False if none arrives for 30 s,
+  // or there is a problem; see Problems.
   bool WaitUntilAllArrived();
-  // The same for the `count`-th arrival of all.
+  // The same until `count` have arrived in all.
   bool WaitForArrivals(std::uint64_t count);
 
   std::uint64_t sent() const;
   std::uint64_t arrived() const;
   std::uint64_t arrived_bytes() const;
-  // At most once: how many were passed over by a later arrival.
+  // At most once: how many a later arrival overtook.
   std::uint64_t lost() const;
 
-  // Everything that is wrong by now. Under exactly once, what has not arrived
-  // is.
+  // All errors so far. Under exactly once, an envelope that has not arrived is
+  // an error.
   std::vector<std::string> Problems() const;
 
  private:
   using StreamKey = std::tuple<int, int, Lane>;  // sender, receiver
   struct Stream {
     std::deque<EnvelopeDigest> expected;  // sent and not arrived
-    std::deque<EnvelopeDigest> early;     // arrived, and its sending not told
+    std::deque<EnvelopeDigest> early;     // arrived, but Sent not called yet
     std::uint64_t matched = 0;
     MessageId last_matched{};
   };

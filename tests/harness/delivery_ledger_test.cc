@@ -1,4 +1,4 @@
-// The ledger finds what it is there to find, and says what it was.
+// The ledger finds each kind of error, and describes it.
 
 #include "tests/harness/delivery_ledger.h"
 

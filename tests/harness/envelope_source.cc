@@ -14,8 +14,7 @@ EnvelopeSource::EnvelopeSource(std::uint64_t seed, std::uint64_t envelopes,
                                std::size_t payload_bytes)
     : random_(seed),
       bytes_left_(payload_bytes),
-      // So many that the large ones take about the budget; at least 1 in 4 is
-      // small all the same.
+      // The large ones take about the budget. At least 1 in 4 is small anyway.
       one_large_in_(std::max<std::uint64_t>(
           2, envelopes * kPayloadBytesMax / 2 /
                  std::max<std::size_t>(payload_bytes, 1))) {}
@@ -29,7 +28,7 @@ std::size_t EnvelopeSource::PayloadBytes() {
   return bytes;
 }
 
-// Every second one is text, with all that JSON must escape in it.
+// Every second payload is text, with all characters that JSON must escape.
 std::string EnvelopeSource::Payload(std::size_t bytes) {
   std::string payload(bytes, '\0');
   for (std::size_t i = 0; i < bytes; i += sizeof(std::uint64_t)) {

@@ -26,13 +26,13 @@ inline constexpr std::size_t kPayloadBytesMax = 60000;
 
 class EnvelopeSource {
  public:
-  // About `envelopes` will be asked for, with at most `payload_bytes` in all.
+  // Makes about `envelopes`, with at most `payload_bytes` in all.
   EnvelopeSource(std::uint64_t seed, std::uint64_t envelopes,
                  std::size_t payload_bytes);
 
-  // All but the pid, the sender and the id.
+  // Fills in all but the pid, the sender and the id.
   Envelope Next();
-  // The same with a payload of just so many bytes, whatever the budget.
+  // The same with a payload of this size, whatever the budget.
   Envelope Next(std::size_t payload_bytes);
 
   std::uint64_t Below(std::uint64_t bound) { return random_() % bound; }

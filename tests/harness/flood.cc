@@ -8,7 +8,7 @@
 namespace cluster::internal {
 namespace {
 
-// Short, so that a receiver that is down does not take the load from others.
+// Short, so that one receiver that is down does not stop the load for others.
 constexpr absl::Duration kSendTimeout = absl::Milliseconds(5);
 
 // About one payload in a hundred is large.

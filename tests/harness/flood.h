@@ -25,7 +25,7 @@ namespace cluster::internal {
 
 class Flood {
  public:
-  // Told with the id and the sender filled in, as the receiver gets it.
+  // Called with the envelope as the receiver gets it: id and sender filled in.
   using Accepted = std::function<void(int receiver, const EnvelopeView&)>;
 
   Flood(Server* server, std::vector<int> receivers, std::uint64_t seed,

@@ -1,8 +1,8 @@
 // Addresses to bind that nobody else has.
 //
-// For IPv4 a random host of 127/8 with port 0, so that the port which a server
-// got stays free for its next life. For IPv6 "[::1]:0"; for ipc a path in a
-// folder of this process, which goes with the process. Nothing is reserved.
+// For IPv4 a random host of 127/8 with port 0, so the port that a server gets
+// stays free for its next life. For IPv6 "[::1]:0". For ipc a path in a folder
+// of this process, which the process removes at its end. Nothing is reserved.
 // Thread-safe; aborts if it cannot make the folder.
 
 #ifndef TESTS_HARNESS_FRESH_ADDRESS_H_

@@ -35,15 +35,15 @@ struct MemberSink {
 
 class Member {
  public:
-  // Null, and a failed test, if there is no server.
+  // Without a server it returns null, and the test fails.
   static std::unique_ptr<Member> Make(
       absl::StatusOr<std::unique_ptr<Server>> server, Consumption consumption,
       MemberSink sink);
   ~Member();
 
   absl::Status Start();
-  // Stops the server, which can still be asked for its figures, and joins the
-  // reader. Idempotent.
+  // Stops the server and joins the reader. The server's figures stay readable.
+  // Idempotent.
   void Stop();
   // Destroys the running server; afterwards only the destructor may be called.
   // Only with a handler, since a waiting Receive needs its server.

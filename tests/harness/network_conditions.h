@@ -18,11 +18,11 @@
 namespace cluster::internal {
 
 // Forward is from the dialler to the target. Between servers all frames travel
-// forward; backward go at most the transport's own handshakes.
+// forward, and at most the transport's handshakes travel backward.
 enum class Way { kForward, kBackward };
 inline constexpr int kWays = 2;
 
-// The end of a connection that a way begins at.
+// The end of a connection at which a way begins.
 enum class Side { kDialler, kTarget };
 inline constexpr int kSides = 2;
 
@@ -43,8 +43,8 @@ struct NetworkConditions {
 };
 
 struct ProxyFigures {
-  std::uint64_t connections = 0;  // accepted so far
-  std::uint64_t cuts = 0;         // of connections, by the proxy's own doing
+  std::uint64_t connections = 0;             // accepted so far
+  std::uint64_t cuts = 0;                    // connections that the proxy cut
   std::array<std::uint64_t, kWays> taken{};  // bytes
   std::array<std::uint64_t, kWays> given{};
 };

@@ -23,7 +23,7 @@ std::size_t CountEntries(const char* folder) {
 
 ProcessResources CountResources() {
   ProcessResources resources;
-  // The listing itself takes a descriptor, always.
+  // The count always includes the descriptor of the listing itself.
   resources.descriptors = CountEntries("/proc/self/fd");
   resources.threads = CountEntries("/proc/self/task");
   return resources;

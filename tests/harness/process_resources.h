@@ -25,9 +25,8 @@ ProcessResources CountResources();
 std::size_t ResidentBytes();
 std::ostream& operator<<(std::ostream& out, const ProcessResources& resources);
 
-// Waits until the process holds no more than `most`: the kernel may list a
-// thread for a moment after it was joined. False: it still does after half a
-// minute.
+// Waits until the process holds no more than `most`; false after half a minute.
+// The kernel may list a thread for a moment after it was joined.
 bool WaitForResources(const ProcessResources& most);
 
 }  // namespace cluster::internal

@@ -91,7 +91,7 @@ void ProxiedConnection::Watch(const NetworkConditions& conditions,
     if (takes) events |= POLLIN;
     if (state_ == State::kLive && pipes_[Other(side)].GiveAt(conditions) <= now)
       events |= POLLOUT;
-    // A socket that nothing is wanted of would wake the loop by its end.
+    // A watched socket wakes the loop when it ends, even without events.
     watched->push_back({events == 0 ? -1 : sockets_[side], events, 0});
   }
 }

@@ -25,8 +25,8 @@
 
 namespace cluster::internal {
 
-// The bytes that a dialler sent. Each part has the number of bytes that it had
-// received before, since a handshake sent too soon is another one.
+// The bytes that a dialler sent, in parts. Each part has the number of bytes
+// that the dialler had received before, so that a replay waits for as many.
 struct Recording {
   struct Part {
     std::uint64_t heard = 0;
@@ -41,52 +41,52 @@ class ProxiedConnection {
  public:
   using Clock = ProxyPipe::Clock;
 
-  // Takes both.
+  // Takes over both sockets.
   ProxiedConnection(int dialler, int target, ProxyFigures* figures);
-  // Without a dialler: it says what `script` has.
+  // Sends `script` instead of a dialler's bytes.
   ProxiedConnection(Recording script, int target, ProxyFigures* figures);
   ~ProxiedConnection();  // resets what is still there
   ProxiedConnection(const ProxiedConnection&) = delete;
   ProxiedConnection& operator=(const ProxiedConnection&) = delete;
 
   ProxyPipe& pipe(Way way) { return pipes_[static_cast<std::size_t>(way)]; }
-  // How it is cut when a pipe reaches its limit.
+  // Sets how the connection ends when a pipe reaches its limit.
   void SetCut(CutBy how) {
     limit_cut_ = how;
     cut_awaited_ = true;
   }
-  // SetCut was called, and no pipe has reached its limit.
+  // Whether SetCut was called and no pipe has reached its limit.
   bool cut_awaited() const { return cut_awaited_; }
 
   void Record(std::size_t bytes) { pipe(Way::kForward).Record(bytes); }
   const Recording& recording() const { return recording_; }
 
-  // Ends it, with all that is on its way.
+  // Ends the connection, and drops all bytes on their way.
   void Cut(CutBy how);
-  // Half-open: resets one side, and the other does not notice. Bytes on their
-  // way there still arrive; bytes from there are swallowed.
+  // Resets one side, and the other does not notice. Bytes on their way to the
+  // other side still arrive; bytes from it are swallowed.
   void Lose(Side side);
 
-  // Appends what poll shall wait for: always one entry a side.
+  // Appends the entries for poll, always one for each side.
   void Watch(const NetworkConditions& conditions, Clock::time_point now,
              std::vector<pollfd>* watched) const;
   // When there will be more to wait for.
   Clock::time_point WakeAt(const NetworkConditions& conditions,
                            Clock::time_point now) const;
-  // Does what can be done, `events` being what poll said of each side.
+  // Moves the bytes that it can. `events` is the answer of poll for each side.
   void Move(const std::array<short, kSides>& events,
             const NetworkConditions& conditions, Clock::time_point now);
 
-  // Neither cut nor ended.
+  // Whether it is neither cut nor ended.
   bool live() const { return state_ == State::kLive; }
   bool has_hole() const { return pipes_[0].has_hole() || pipes_[1].has_hole(); }
-  // Both sockets are closed.
+  // Whether both sockets are closed.
   bool gone() const { return sockets_[0] < 0 && sockets_[1] < 0; }
 
  private:
   enum class State {
     kLive,
-    kLeaving,  // cut by FIN; until the sides have closed too
+    kLeaving,  // cut by FIN; the sides have not both closed yet
   };
 
   bool OneSided() const { return sockets_[0] < 0 || sockets_[1] < 0; }
@@ -105,7 +105,7 @@ class ProxiedConnection {
   ProxyFigures* const figures_;
   std::array<int, kSides> sockets_;
   std::array<ProxyPipe, kWays> pipes_;  // by the side that each begins at
-  std::array<bool, kWays> ended_{};     // the source has said its last
+  std::array<bool, kWays> ended_{};     // the source has sent its last byte
   std::array<bool, kWays> end_told_{};
   Recording recording_;
   Recording script_;

@@ -26,21 +26,21 @@ namespace cluster::internal {
 
 class ProxyMesh {
  public:
-  // `prepare`, which may be null, sees each proxy before anybody dials it.
+  // Calls `prepare`, which may be null, with each proxy before its first dial.
   explicit ProxyMesh(std::function<void(TcpProxy*)> prepare = nullptr)
       : prepare_(std::move(prepare)) {}
 
   std::function<std::string(int from, int to, const std::string& address)>
   Router();
 
-  // The proxy for what `from` sends to `to`, after Router's call for the pair.
+  // The proxy of the way from `from` to `to`, after Router's call for the pair.
   TcpProxy& proxy(int from, int to) { return *proxies_.at({from, to}); }
 
   void SetAll(const NetworkConditions& conditions);
-  // As TcpProxy does, each with its own random times.
+  // Calls CutEvery of each proxy; each has its own random times.
   void CutEvery(absl::Duration least, absl::Duration most, std::uint64_t seed);
   void CutNoMore();
-  // By all proxies so far.
+  // The cuts by all proxies so far.
   std::uint64_t Cuts();
 
  private:

@@ -9,7 +9,7 @@
 namespace cluster::internal {
 namespace {
 
-// About what a switch on the way would hold.
+// About as much as a switch in the network holds.
 constexpr std::size_t kBufferBytes = 64u << 10;
 constexpr std::size_t kReadBytes = 16u << 10;
 

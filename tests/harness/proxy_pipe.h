@@ -27,7 +27,7 @@ class ProxyPipe {
   using Clock = std::chrono::steady_clock;
   enum class Result {
     kGoesOn,
-    kEnded,   // the source has said its last
+    kEnded,   // the source has sent its last byte
     kBroken,  // the socket is of no more use
     kLimit,   // as many bytes were given as may be
   };
@@ -35,11 +35,11 @@ class ProxyPipe {
   ProxyPipe(Way way, ProxyFigures* figures)
       : index_(static_cast<std::size_t>(way)), figures_(figures) {}
 
-  // Nothing passes behind the first so many bytes.
+  // Passes the first `bytes` bytes only.
   void SetLimit(std::uint64_t bytes) { limit_ = bytes; }
-  // Drops waiting bytes, and all that come from now on, under any conditions.
+  // Drops waiting bytes, and all future ones, under any conditions.
   void SwallowAll();
-  // Keeps a copy of the first so many bytes.
+  // Keeps a copy of the first `bytes_max` bytes.
   void Record(std::size_t bytes_max) { record_bytes_max_ = bytes_max; }
   const std::string& recorded() const { return recorded_; }
 
@@ -47,18 +47,18 @@ class ProxyPipe {
   void Put(std::string bytes, Clock::time_point due);
 
   bool CanTake(const NetworkConditions& conditions) const;
-  // Takes what the socket has, as far as there is room.
+  // Takes bytes from the socket, as far as there is room.
   Result Take(int source, Clock::time_point now,
               const NetworkConditions& conditions);
-  // Gives what is due, as far as the socket takes it.
+  // Gives the bytes that are due, as far as the socket takes them.
   Result Give(int sink, Clock::time_point now,
               const NetworkConditions& conditions);
-  // When there is something to give; Clock::time_point::max(): nothing.
+  // When the next byte is due; Clock::time_point::max() if there is none.
   Clock::time_point GiveAt(const NetworkConditions& conditions) const;
 
   bool empty() const { return pieces_.empty(); }
   std::uint64_t taken() const { return taken_; }
-  // The conditions have swallowed bytes of the stream.
+  // Whether the conditions have swallowed bytes of the stream.
   bool has_hole() const { return has_hole_; }
 
  private:

@@ -15,7 +15,7 @@ namespace cluster::internal {
 
 std::uint64_t TestSeed();
 
-// A seed of its own for the `index`-th part of what runs with `seed`.
+// The seed of the `index`-th part of a run with `seed`.
 std::uint64_t PartSeed(std::uint64_t seed, std::uint64_t index);
 
 }  // namespace cluster::internal

@@ -21,7 +21,7 @@ namespace {
 constexpr int kBacklog = 100;
 constexpr std::chrono::minutes kPatience{1};
 
-// In the list of what poll waits for; then each connection's sides.
+// The first entry for poll; each connection's sides follow.
 constexpr std::size_t kWakeEntry = 0;
 constexpr std::size_t kListenerEntry = 1;
 constexpr std::size_t kFirstConnectionEntry = 2;
@@ -107,7 +107,7 @@ void TcpProxy::RunTask() {
   }
   if (task == nullptr) return;
   (*task)();
-  // What it did to the figures is to be seen by whoever asked for it.
+  // Publish first, so that the caller sees the figures that the task changed.
   Publish();
   MutexLock lock(&mutex_);
   task_ = nullptr;
@@ -281,7 +281,7 @@ void TcpProxy::Accept() {
 int TcpProxy::DialTarget() const {
   const int fd = NewSocket();
   const sockaddr_in name = NameOf(target_);
-  // It completes in the background; a failure is found by whoever uses it.
+  // Connects in the background; the first use of the socket finds a failure.
   (void)connect(fd, reinterpret_cast<const sockaddr*>(&name), sizeof name);
   return fd;
 }

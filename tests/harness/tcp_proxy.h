@@ -5,9 +5,9 @@
 // leaves them half open. One proxy serves one ordered pair of servers: give its
 // address to the dialler's AddPeer. TCP over IPv4 only.
 //
-// Thread-safe: a thread of its own does the work, and each call returns when it
-// is done. Destroy the proxy after the servers that dial it. A target that
-// refuses resets the dialler; other failures abort.
+// Thread-safe: a thread of its own does the work, and each call waits for it.
+// Destroy the proxy after the servers that dial it. If the target refuses a
+// connection, the proxy resets the dialler's. Other failures abort.
 //
 //   TcpProxy proxy(server2.Address());
 //   server1.AddPeer(2, proxy.address());
@@ -41,7 +41,7 @@ namespace cluster::internal {
 
 class TcpProxy {
  public:
-  // To "host:port" with a numeric host.
+  // `target` is "host:port" with a numeric host.
   explicit TcpProxy(const std::string& target);
   ~TcpProxy();
   TcpProxy(const TcpProxy&) = delete;
@@ -52,28 +52,28 @@ class TcpProxy {
   // Applies to all connections, present and future.
   void Set(const NetworkConditions& conditions);
 
-  // Ends at most so many connections, the oldest first.
+  // Ends at most `connections`, the oldest first.
   void Cut(CutBy how, int connections = std::numeric_limits<int>::max());
-  // Ends all connections, by RST or FIN at random, again and again after
-  // `least` to `most`, until CutNoMore.
+  // Ends all connections, by RST or FIN at random, again and again until
+  // CutNoMore. Waits for `least` to `most` before each time.
   void CutEvery(absl::Duration least, absl::Duration most, std::uint64_t seed);
   void CutNoMore();
-  // Ends so many future connections, each as soon as it has carried exactly
-  // `bytes` (at least 1) that way. One that ends before does not count.
+  // Ends the next `cuts` connections, each when it has carried exactly `bytes`
+  // (at least 1) that way. One that ends earlier does not count.
   void CutAfter(Way way, std::uint64_t bytes, CutBy how, int cuts);
-  // Half-open: resets one side of all connections, without a word to the other.
-  // Bytes on their way to the other side still arrive.
+  // Resets one side of all connections, and the other does not notice. Bytes on
+  // their way to the other side still arrive.
   void Lose(Side side);
 
-  // Keeps the first so many forward bytes of each connection to come.
+  // Records the first `bytes` forward bytes of each future connection.
   void Record(std::size_t bytes);
   std::vector<Recording> Recordings();
-  // Says it to the target once more, on a connection of its own that stays
+  // Sends the recording to the target again, on a new connection that stays
   // until the target ends it.
   void Replay(Recording recording);
 
   ProxyFigures Figures();
-  // Waits until the figures are so; false: not within a minute.
+  // Waits until `condition` holds; false after a minute.
   bool WaitUntil(const std::function<bool(const ProxyFigures&)>& condition);
 
  private:
@@ -101,7 +101,7 @@ class TcpProxy {
   bool stopping_ = false;                        // guarded by mutex_
   ProxyFigures published_;                       // guarded by mutex_
 
-  // The thread's own.
+  // For the thread only.
   NetworkConditions conditions_;
   ProxyFigures figures_;
   std::vector<std::unique_ptr<ProxiedConnection>> connections_;

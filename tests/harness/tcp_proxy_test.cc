@@ -27,7 +27,7 @@ std::uint64_t Forward(const std::array<std::uint64_t, kWays>& bytes) {
   return bytes[static_cast<std::size_t>(Way::kForward)];
 }
 
-// Both ends of a connection through a proxy, on which a byte has come through.
+// Both ends of a connection through a proxy, after its first byte.
 class TcpProxyTest : public testing::Test {
  protected:
   TcpProxyTest() : proxy_(listener_.address()) {}

@@ -1,8 +1,8 @@
 // TestCluster: the servers of one cluster in one process, on fresh addresses.
 //
-// Members start on port 0 (or fresh paths) and learn each other by AddPeer.
-// Each takes envelopes in another way. A member can stop and start its next
-// life at the same address. DeliveryLedger accounts for envelopes,
+// Members start on port 0 (or fresh paths) and learn each other's addresses by
+// AddPeer. Each takes envelopes in a different way. A member can stop, and start
+// its next life at the same address. DeliveryLedger accounts for envelopes,
 // EnvelopeSource makes them.
 //
 // The callbacks of `spec` come from many threads; use everything else from one.
@@ -35,7 +35,7 @@
 
 namespace cluster::internal {
 
-// 1, 2, ... `servers`.
+// The ids 1, 2, ... `servers`.
 std::vector<int> FirstIds(int servers);
 
 struct ClusterSpec {
@@ -46,12 +46,13 @@ struct ClusterSpec {
   std::function<absl::StatusOr<std::unique_ptr<Server>>(int id,
                                                         const Config& config)>
       make_server;
-  // Makes keys for this cluster (see keys).
+  // Whether to make keys for this cluster (see keys).
   bool secured = false;
-  // Where server `from` dials `to`, which listens at `address`; null: there.
+  // The address at which `from` dials `to`, which listens at `address`. Null:
+  // that address.
   std::function<std::string(int from, int to, const std::string& address)>
       route;
-  // How a server takes envelopes; null: another way for each in turn.
+  // How a server takes envelopes; null: each server in another way.
   std::function<Consumption(int id)> consumption;
   std::function<void(int receiver, const EnvelopeView&)> on_envelope;
   std::function<void(int observer, const PeerEvent&)> on_event;  // may be null
@@ -61,26 +62,25 @@ class TestCluster {
  public:
   explicit TestCluster(ClusterSpec spec);
 
-  // Starts all and makes them known to each other. False: the test has failed.
+  // Starts all servers and adds each to the others. False: the test has failed.
   bool Start();
-  // Stops the server; it can still be asked for its figures.
+  // Stops the server; its figures stay readable.
   void Stop(int id);
   void StopAll();
-  // Stops it if it runs; not to be asked for from now on.
+  // Stops the server if it runs, and destroys it. Do not use it afterwards.
   void Destroy(int id);
-  // Destroys it, running as it is, whose envelopes go to a handler; not to be
-  // asked for from now on.
+  // Destroys a running server that has a handler. Do not use it afterwards.
   void DestroyRunning(int id);
-  // Destroys a server, and starts its next life at the address that it had.
+  // Destroys a server, and starts its next life at the same address.
   bool Restart(int id);
 
-  // Waits until all that anybody sent is acknowledged; a failure is the test's.
+  // Waits until all sent envelopes are acknowledged, or fails the test.
   bool FlushAll();
 
   const std::vector<int>& ids() const { return spec_.ids; }
   Server& server(int id) { return members_.at(id)->server(); }
   const std::string& address(int id) const { return addresses_.at(id); }
-  // Its configuration.
+  // The config of that server.
   Config ConfigOf(int id) const;
   // The folder of a secured cluster's keys, with a folder for each id.
   const KeyRequest& keys() const { return keys_; }
@@ -89,7 +89,7 @@ class TestCluster {
  private:
   void MakeClusterKeys();
   bool StartMember(int id);
-  // Where `from` dials `to`.
+  // The address at which `from` dials `to`.
   std::string Route(int from, int to) const;
 
   ClusterSpec spec_;

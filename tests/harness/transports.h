@@ -23,7 +23,7 @@ inline std::vector<const char*> AllTransports() {
   return names;
 }
 
-// Those that join servers of several processes.
+// The transports that connect several processes.
 inline std::vector<const char*> SocketTransports() {
   std::vector<const char*> names;
   for (const TransportFacts& facts : kTransports)

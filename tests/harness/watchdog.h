@@ -1,8 +1,8 @@
 // Watchdog: ends the test program, with a text, when a call does not return.
 //
 // A generous bound for calls without a time-out of their own, so that a hang
-// says where it is. Its own thread aborts if the time is over before the object
-// goes.
+// names its call. Its own thread aborts when the time is over, unless the object
+// was destroyed before.
 //
 //   {
 //     Watchdog watchdog("Stop", linger + absl::Seconds(10));

@@ -1,9 +1,9 @@
-// BesiegedCluster: three servers over one backend, for tests in which somebody
-// else talks to them too.
+// BesiegedCluster: three servers over one backend, for tests in which an
+// attacker talks to them too.
 //
-// It has a tap on their wires and an account of what they send each other. All
-// sessions are up before the test begins, and ExpectUnharmed checks them. Peers
-// may be silent for long here, since a busy machine does no harm. One thread.
+// It has a tap on their wires and a ledger of their envelopes. All sessions are
+// up before the test begins, and ExpectUnharmed checks them. Peers may be silent
+// for long, so that a busy machine ends no session. One thread.
 //
 //   BesiegedCluster besieged("zmq");
 //   Stranger stranger("zmq", besieged.cluster().address(1));
@@ -34,17 +34,17 @@ class BesiegedCluster {
   TestCluster& cluster() { return *cluster_; }
   WireTap& tap() { return tap_; }
 
-  // So many envelopes from each to each other, without waiting for them.
+  // Sends `envelopes` from each server to each other, and does not wait.
   void Send(int envelopes);
-  // The same, until they have arrived and are acknowledged.
+  // The same, and waits until they have arrived and are acknowledged.
   void Exchange(int envelopes);
 
-  // Exchanges envelopes until no more than so many files are open: a backend
-  // may close them when it gets to it. False: it never does.
+  // Exchanges envelopes until at most `files` are open, since a backend may
+  // close them late. False: it does not.
   bool WaitForFiles(int files);
 
-  // All is up in the session that it began with, everything that was sent has
-  // arrived once and in order, and the accounts add up.
+  // Checks that all are up in their first sessions, that all sent envelopes
+  // arrived once and in order, and that the figures add up.
   void ExpectUnharmed();
 
  private:
@@ -54,7 +54,7 @@ class BesiegedCluster {
   std::unique_ptr<TestCluster> cluster_;
 };
 
-// How many files this process has open.
+// The number of open files of this process.
 int OpenFiles();
 
 }  // namespace cluster::internal

@@ -1,5 +1,5 @@
-// Frames that a stranger forges, one by one: each is counted under its reason
-// and under no other, and no server of the cluster is the worse for it.
+// A stranger forges frames, one by one. The server counts each under the right
+// reason only, and none harms a server of the cluster.
 
 #include <array>
 #include <functional>
@@ -16,11 +16,12 @@
 namespace cluster::internal {
 namespace {
 
-// The stranger talks to server 1, and claims to be 2 where it is not said.
+// The stranger talks to server 1, and claims to be 2 unless a test says
+// otherwise.
 constexpr int kVictim = 1;
 constexpr int kClaimed = 2;
 
-// Whom a refusal is laid to.
+// The counter that a refusal belongs to.
 enum class Account { kNobody, kServer, kPeer };
 
 struct Forgery {
@@ -30,7 +31,7 @@ struct Forgery {
   RefusalReason reason;  // if it is counted
 };
 
-// What the true server 2 said to server 1.
+// Frames from the true server 2 to server 1.
 struct Captured {
   std::string hello;
   std::string data;
@@ -61,7 +62,7 @@ std::string HelloOf(const Captured& captured,
   return MakeFrame(HeaderOf(captured.hello), EncodeHello(hello));
 }
 
-// What is no frame of this protocol.
+// Frames that do not follow the protocol.
 std::vector<Forgery> Malformed(const Captured& captured) {
   const std::string& data = captured.data;
   const std::string header = data.substr(0, kFrameHeaderBytes);
@@ -105,7 +106,7 @@ std::vector<Forgery> OtherVersions(const Captured& captured) {
   return forgeries;
 }
 
-// Good frames of somebody whom the server does not know by that name.
+// Good frames of a sender that the server does not know.
 std::vector<Forgery> UnknownSenders(const Captured& captured) {
   const auto from = [&](std::uint32_t id) {
     return Forged(captured.data,
@@ -139,7 +140,7 @@ std::string Bare(const Captured& captured, FrameKind kind,
   return MakeFrame(bare, "");
 }
 
-// Good frames that claim to be of server 2, in a session that is none.
+// Good frames in the name of server 2, in a session that does not exist.
 std::vector<Forgery> OtherSessions(const Captured& captured) {
   std::vector<Forgery> forgeries;
   const auto add = [&](const char* name, std::string frame) {
@@ -166,7 +167,7 @@ FrameHeader Lasting(const Captured& captured, FrameKind kind) {
   return header;
 }
 
-// An entry that nobody knows.
+// An entry of an unknown type.
 const std::string kUnknown("\xff\xff\1\0x", 5);
 
 std::vector<Forgery> Hellos(const Captured& captured) {
@@ -204,8 +205,7 @@ std::vector<Forgery> Hellos(const Captured& captured) {
        Account::kPeer, RefusalReason::kMalformed}};
 }
 
-// What was captured, and the little that can be forged of the session itself
-// without doing it harm.
+// The captured frames, and forgeries in the session itself that do not harm it.
 std::vector<Forgery> Replays(const Captured& captured) {
   return {{"replayed data", captured.data, Account::kPeer,
            RefusalReason::kDuplicate},
@@ -253,7 +253,7 @@ class ForgedFramesTest : public testing::TestWithParam<const char*> {
     EXPECT_EQ(after.delivered, before.delivered);
     EXPECT_EQ(after.inbox_bytes, 0u);
 
-    // ZeroMQ has no way to close the connection of one message.
+    // ZeroMQ cannot close the connection of one message.
     const bool nng = std::string(GetParam()) == "nng";
     if (nng && forgery.account == Account::kServer &&
         forgery.reason == RefusalReason::kMalformed) {
@@ -261,7 +261,7 @@ class ForgedFramesTest : public testing::TestWithParam<const char*> {
     }
   }
 
-  // That the victim sent so far.
+  // The refusals that the victim has sent so far.
   int RefusalsTo(int peer) {
     int count = 0;
     for (const std::string& frame : besieged_.tap().Sent(kVictim, peer))
@@ -279,7 +279,7 @@ TEST_P(ForgedFramesTest, WhatIsNoFrameIsCountedAsMalformed) {
 
 TEST_P(ForgedFramesTest, OtherVersionsAreRefusedAndChangeNothing) {
   Try(OtherVersions(captured_));
-  // The true server 2 is told, and nobody else.
+  // The victim sends refusals to the true server 2 only.
   EXPECT_GE(RefusalsTo(kClaimed), 1);
   EXPECT_EQ(RefusalsTo(3), 0);
 }

@@ -13,19 +13,19 @@
 
 namespace cluster::internal {
 
-// A whole frame; body_bytes and body_crc are filled in.
+// Makes a whole frame; fills in body_bytes and body_crc.
 std::string MakeFrame(FrameHeader header, const std::string& body);
 
 // The header and the body of a good frame.
 FrameHeader HeaderOf(const std::string& frame);
 std::string BodyOf(const std::string& frame);
 
-// A good frame with a header that says something else.
+// A good frame with a changed header.
 std::string Forged(const std::string& frame,
                    const std::function<void(FrameHeader*)>& change);
 
-// At least a header's bytes, of which any may be wrong: with both checksums
-// that belong to them.
+// The frame with correct checksums. Any byte of it may be wrong, but there must
+// be at least a header.
 std::string Restamped(std::string frame);
 
 }  // namespace cluster::internal

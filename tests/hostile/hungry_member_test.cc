@@ -1,5 +1,5 @@
-// A member that would have a server hold memory for it: by a window without an
-// end, and by large payloads that it begins and does not finish.
+// A member tries to fill a server's memory: by a window without an end, and by
+// large payloads that it begins and does not finish.
 
 #include <memory>
 #include <string>
@@ -52,8 +52,7 @@ class HungryMemberTest : public testing::TestWithParam<const char*> {
   std::unique_ptr<Server> victim_;
 };
 
-// Received by the rogue, and kept for it: no more than a window of the victim's
-// own, and a queue.
+// The victim keeps at most a window of its own size and a queue for the rogue.
 TEST_P(HungryMemberTest, AnIdleSenderHoldsAWindowAndAQueueForIt) {
   rogue_.OnlyReceive(std::uint64_t{1} << 62);
   Start();
@@ -67,7 +66,7 @@ TEST_P(HungryMemberTest, AnIdleSenderHoldsAWindowAndAQueueForIt) {
       sent += envelope.payload.size();
       continue;
     }
-    // Not one frame more may leave, unless something is consumed.
+    // No frame may leave before the rogue consumes some.
     const PeerStats seen = Seen();
     if (seen.unconsumed_bytes + 2 * config_.frame_bytes >
         config_.window_bytes - config_.window_bytes / 16) {
@@ -80,8 +79,8 @@ TEST_P(HungryMemberTest, AnIdleSenderHoldsAWindowAndAQueueForIt) {
   EXPECT_LT(sent, 4 * config_.window_bytes);
 }
 
-// The rogue names the codec of each frame. Whichever it is, each lane's
-// unfinished record takes four thirds of a payload, and not more.
+// The rogue chooses the codec of each frame. With any codec, each lane's
+// unfinished record takes at most four thirds of a payload.
 TEST_P(HungryMemberTest, UnfinishedPayloadsTakeFourThirdsOfOneEach) {
   Start();
   const std::size_t most = RecordBytesLimit(config_.payload_bytes_max);
@@ -104,7 +103,7 @@ TEST_P(HungryMemberTest, UnfinishedPayloadsTakeFourThirdsOfOneEach) {
   EXPECT_EQ(Seen().Refused(RefusalReason::kBadRecord), 0u);
   begin(3, Lane::kBulk, most + 1);
   EXPECT_EQ(Seen().Refused(RefusalReason::kBadRecord), 1u);
-  // With the session what was begun is gone.
+  // The end of the session frees the unfinished payloads.
   EXPECT_EQ(victim_->Stats().reassembly_bytes, 0u);
 }
 

@@ -1,5 +1,4 @@
-// Real frames, changed at random and thrown at a server while its cluster
-// works.
+// Real frames, changed at random and sent to a server while its cluster works.
 
 #include <cstdint>
 #include <random>
@@ -19,15 +18,15 @@ namespace {
 constexpr int kVictim = 1;
 constexpr int kForgeries = 4000;
 constexpr int kStreams = 1000;
-// The wires' own frames; larger ones say nothing more and take longer.
+// Larger frames would show no more, and take longer.
 constexpr std::size_t kFrameBytesKept = 4000;
 
 class MutationStormTest : public testing::TestWithParam<const char*> {
  protected:
   std::uint64_t Below(std::uint64_t bound) { return random_() % bound; }
 
-  // Frames of all directions, so that some are of the wrong server to the wrong
-  // server.
+  // Records frames of all directions, so that some name the wrong sender or the
+  // wrong recipient.
   void Record() {
     besieged_.Exchange(50);
     for (int from : besieged_.cluster().ids()) {
@@ -51,8 +50,8 @@ class MutationStormTest : public testing::TestWithParam<const char*> {
     }
   }
 
-  // Flipped, cut, lengthened, or the front of one and the back of another;
-  // never what it was.
+  // Flips, cuts or lengthens the bytes, or joins their front to the back of
+  // another. The result always differs.
   std::string Mutated(const std::string& bytes, const std::string& other) {
     while (true) {
       std::string mutated = MutatedOnce(bytes, other);
@@ -75,9 +74,9 @@ class MutationStormTest : public testing::TestWithParam<const char*> {
     }
   }
 
-  // As Mutated, but its checksums and its length are right, so that what is
-  // behind them is tried: in another session than the one that it was of, since
-  // who knows a session may do anything to it.
+  // As Mutated, but with the right checksums and length, to test the checks
+  // behind them. The frame names another session: a sender that knows the
+  // session may do anything to it.
   std::string MutatedBehindChecksums() {
     std::string frame = AnyFrame();
     const std::uint64_t session = HeaderOf(frame).session;
@@ -121,7 +120,7 @@ TEST_P(MutationStormTest, EveryMutatedFrameIsCountedAndCostsNothing) {
     FrameHeader header;
     absl::string_view body;
     const bool good = DecodeFrame(frame, &header, &body) == FrameError::kNone;
-    // A hello that asks and proves nothing is answered, not refused.
+    // The server answers a hello that proves nothing, and does not refuse it.
     const bool counted = !good || header.kind != FrameKind::kHello;
     const std::uint64_t before = RefusedSum();
     besieged_.tap().Watch(kVictim, frame);
@@ -136,12 +135,13 @@ TEST_P(MutationStormTest, EveryMutatedFrameIsCountedAndCostsNothing) {
   EXPECT_EQ(besieged_.cluster().Stats(kVictim).inbox_bytes, 0u);
 }
 
-// The same to what the backend itself reads: greetings, lengths and all.
+// The same with the bytes that the backend reads itself, such as greetings and
+// lengths.
 TEST_P(MutationStormTest, MutatedStreamsCostNothing) {
   Record();
   const int files = OpenFiles();
   for (int i = 0; i < kStreams; ++i) {
-    // Frames without their first byte are none, however they come through.
+    // Frames without their first byte are invalid, wherever the stream is cut.
     const std::string stream = Framed(GetParam(), AnyFrame().substr(1)) +
                                Framed(GetParam(), AnyFrame().substr(1));
     if (Below(2) == 0) {

@@ -73,7 +73,7 @@ void RogueMember::OnWritable(int) {
   changed_.NotifyAll();
 }
 
-// A frame of another session than the last is the first of a new one.
+// A frame of another session than the last one begins a new session.
 FrameVerdict RogueMember::OnFrame(ReceivedFrame frame) {
   FrameHeader header;
   absl::string_view body;

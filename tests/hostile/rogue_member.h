@@ -1,10 +1,9 @@
-// RogueMember: a member of the cluster that keeps the handshake and nothing
-// else.
+// RogueMember: a member of the cluster that obeys the protocol in the handshake
+// only.
 //
 // It has a backend's real transport and makes frames by hand. It answers every
-// hello with one that proves that it heard it, so the server begins a session.
-// Then it says whatever the test wants. The others have it in their config. Use
-// it from one thread.
+// hello with a valid one, so the server begins a session. Then it sends whatever
+// the test wants. The others have it in their config. Use it from one thread.
 //
 //   RogueMember rogue(9, "nng", config.cluster);
 //   rogue.Join(1, server.Address());              // and server.AddPeer(9, ...)
@@ -34,20 +33,20 @@ class RogueMember final : private TransportHandler {
   ~RogueMember() override { transport_->Stop(absl::ZeroDuration()); }
 
   std::string Address() const { return transport_->Address(); }
-  // Grants a window of so many bytes. It acknowledges each frame as received,
-  // and none as consumed. Call it before Join.
+  // Grants a window of `window_bytes`. It acknowledges each frame as received,
+  // and no frame as consumed. Call it before Join.
   void OnlyReceive(std::uint64_t window_bytes) {
     only_receives_ = true;
     window_bytes_ = window_bytes;
   }
-  // The one server that it talks to.
+  // Connects to the one server that it talks to.
   void Join(int server, const std::string& address);
-  // Waits for at most 30 s until the server has begun so many sessions with it.
+  // Waits for at most 30 s until the server has begun `count` sessions with it.
   bool WaitForSessions(int count);
 
   // The header of a frame in the present session.
   FrameHeader Header(FrameKind kind) const;
-  // Waits for room.
+  // Sends the frame; waits for room.
   void Say(const std::string& frame);
 
  private:
@@ -64,14 +63,14 @@ class RogueMember final : private TransportHandler {
   std::unique_ptr<Transport> transport_;
   bool only_receives_ = false;
   std::uint64_t window_bytes_ = 1u << 20;
-  std::uint32_t stamp_ = 0;  // the transport's thread's
+  std::uint32_t stamp_ = 0;  // for the transport's thread
 
   mutable Mutex mutex_;
   CondVar changed_;
   int server_ = 0;
-  std::uint64_t session_ = 0;  // as the server names it
+  std::uint64_t session_ = 0;  // the server's name for it
   int sessions_ = 0;
-  int writable_ = 0;  // calls of OnWritable that no Say has waited for
+  int writable_ = 0;  // calls of OnWritable that no Say has used
 };
 
 }  // namespace cluster::internal

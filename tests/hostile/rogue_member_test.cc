@@ -1,6 +1,6 @@
-// A member that breaks the protocol within its own session: it is counted by
-// its reason, loses that session where it cannot be trusted any more, and costs
-// nobody else anything.
+// A member breaks the protocol within its own session. The server counts it by
+// reason, and ends the session after a breach that it cannot trust any further.
+// No other peer notices.
 
 #include "tests/hostile/rogue_member.h"
 
@@ -32,11 +32,11 @@ constexpr int kHonest = 2;
 constexpr int kRogue = 9;
 constexpr absl::Duration kLong = absl::Seconds(30);
 
-// What a frame of the rogue does to the server that gets it.
+// The effect of a rogue's frame on the server.
 enum class Effect {
   kRefused,       // the frame is dropped, the session goes on
   kBroken,        // the session is over
-  kBrokenByRead,  // the same, when the application comes to it
+  kBrokenByRead,  // the same, once the application reads the frame
 };
 
 std::string Record(int sender, int pid, const std::string& payload) {
@@ -106,7 +106,7 @@ class RogueMemberTest : public testing::TestWithParam<const char*> {
     EXPECT_EQ(received->sender_id, from->Pid());
   }
 
-  // Says it and waits until the victim has dealt with it.
+  // Sends the frame and waits until the victim has handled it.
   void Say(const std::string& frame) {
     tap_.Watch(kVictim, frame);
     rogue_->Say(frame);
@@ -115,7 +115,7 @@ class RogueMemberTest : public testing::TestWithParam<const char*> {
 
   PeerStats SeenOfRogue() { return *victim_->Stats().Peer(kRogue); }
 
-  // Says the last frame of what the rogue does, and looks at what comes of it.
+  // Sends the last frame of a breach, and checks its effect.
   void Expect(Effect effect, RefusalReason reason, const std::string& frame) {
     const PeerStats before = SeenOfRogue();
     Say(frame);
@@ -130,7 +130,7 @@ class RogueMemberTest : public testing::TestWithParam<const char*> {
       EXPECT_TRUE(SeenOfRogue().up);
       EXPECT_EQ(SeenOfRogue().sessions, before.sessions);
     } else {
-      // It may come back, in a new one.
+      // The rogue may return in a new session.
       EXPECT_TRUE(
           rogue_->WaitForSessions(static_cast<int>(before.sessions) + 1));
     }
@@ -186,7 +186,7 @@ TEST_P(RogueMemberTest, ImpossibleAcknowledgementsEndTheSession) {
          MakeFrame(consumed, ""));
 }
 
-// Nobody reads meanwhile: the first frame fills the window but for a little.
+// The application does not read, so the first frame almost fills the window.
 TEST_P(RogueMemberTest, ExceedingTheWindowEndsTheSession) {
   const std::string record =
       Record(kRogue, kVictim, std::string(config_.window_bytes * 2 / 3, 'x'));
@@ -196,7 +196,7 @@ TEST_P(RogueMemberTest, ExceedingTheWindowEndsTheSession) {
   EXPECT_EQ(SeenOfRogue().Refused(RefusalReason::kOverrun), 1u);
   EXPECT_LE(victim_->Stats().inbox_bytes, config_.window_bytes);
   EXPECT_TRUE(rogue_->WaitForSessions(static_cast<int>(before.sessions) + 1));
-  // What came before is the application's, the rest never was.
+  // The application gets the envelopes before the breach, and no later one.
   EXPECT_EQ(victim_->Receive(kLong)->sender_id, kRogue);
   ExpectHonestUnharmed();
 }
@@ -233,7 +233,7 @@ TEST_P(RogueMemberTest, AnotherSendersEnvelopeIsNeverDelivered) {
          MakeFrame(Data(*rogue_, 1), Record(kRogue, kHonest, "astray")));
 }
 
-// The true record is delivered, the claim of another one is not.
+// The frame holds one record and claims two. The server delivers the one.
 TEST_P(RogueMemberTest, ACountThatLiesEndsTheSession) {
   FrameHeader header = Data(*rogue_, 1);
   header.records = 2;
@@ -247,7 +247,7 @@ TEST_P(RogueMemberTest, ACountThatLiesEndsTheSession) {
   ExpectHonestUnharmed();
 }
 
-// Then they are on nobody's account: the peer's is closed.
+// Then the server itself counts them, since the peer's counters are closed.
 TEST_P(RogueMemberTest, BadRecordsAreCountedAfterARemovalToo) {
   Say(MakeFrame(Data(*rogue_, 1), "no record"));
   ASSERT_TRUE(victim_->RemovePeer(kRogue).ok());
@@ -257,7 +257,7 @@ TEST_P(RogueMemberTest, BadRecordsAreCountedAfterARemovalToo) {
   ExpectHonestUnharmed();
 }
 
-// Each request would draw all that is on its way.
+// Each request asks for all frames in transit.
 TEST_P(RogueMemberTest, AFloodOfGapRequestsDrawsLittle) {
   Envelope envelope;
   envelope.pid = kRogue;

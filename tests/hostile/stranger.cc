@@ -61,9 +61,9 @@ std::string Framed(const std::string& backend, absl::string_view frame,
 Stranger::Stranger(const std::string& backend, const std::string& address)
     : backend_(backend), connection_(RawTcp::Connect(address)) {
   SayBytes(Greeting(backend));
-  // ZMTP forbids messages before both sides are ready, and an answer of nng's
-  // that is not read would turn a close into a reset. Both are as long as what
-  // was said.
+  // Reads the answer, which is as long as the greeting. ZMTP forbids messages
+  // before both sides are ready, and an unread answer of nng would turn a close
+  // into a reset.
   EXPECT_TRUE(connection_.Skip(Greeting(backend).size()));
 }
 

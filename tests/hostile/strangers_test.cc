@@ -1,6 +1,6 @@
-// Strangers on a cluster's ports that never get as far as a frame: silent,
-// slow, cut short, over-long, or by the hundred. They are shut out, what they
-// took is given back, and no server of the cluster is the worse for it.
+// Strangers on a cluster's ports that never send a whole frame: silent, slow,
+// cut short, over-long, or by the hundred. Servers close their connections, free
+// what those took, and suffer no harm.
 
 #include <string>
 #include <vector>
@@ -15,7 +15,7 @@ namespace cluster::internal {
 namespace {
 
 constexpr int kVictim = 1;
-// Of a frame, as cluster/session/session_config.h has it.
+// The same as in cluster/session/session_config.h.
 constexpr std::size_t kFrameBytesMax = 17u << 20;
 
 class StrangersTest : public testing::TestWithParam<const char*> {
@@ -93,7 +93,7 @@ TEST_P(StrangersTest, AClaimBeyondTheLimitEndsTheConnection) {
   ExpectUnharmed(&besieged);
 }
 
-// What is claimed and not said costs no memory that counts.
+// Bytes that a stranger announces and does not send cost almost no memory.
 TEST_P(StrangersTest, ClaimsAloneTakeNoMemory) {
   constexpr int kStrangers = 100;
   BesiegedCluster besieged(Backend());

@@ -11,7 +11,7 @@
 namespace cluster::internal {
 namespace {
 
-// Per direction; what comes later is not kept.
+// Per direction; it does not keep later frames.
 constexpr std::size_t kFramesMax = 1000;
 constexpr std::chrono::seconds kPatience(30);
 

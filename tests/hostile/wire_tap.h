@@ -1,10 +1,10 @@
 // WireTap: shows the frames that pass the transports of servers, for tests that
 // forge them.
 //
-// A decorator of transports that keeps copies of sent frames. It also knows
-// when an arrived frame has been handled, so a test can read counters without
-// guessing at times. It changes nothing. Thread-safe; the factory and its
-// transports share its state, so it may be destroyed first.
+// A decorator of transports that keeps copies of sent frames. It also knows when
+// a server has handled a frame, so a test can read counters without waiting
+// blindly. It changes no frame. Thread-safe; the factory and its transports
+// share its state, so it may be destroyed first.
 //
 //   WireTap tap;
 //   auto server = NewServer(1, config, tap.Around(*FindTransport("zmq")));
@@ -33,12 +33,13 @@ class WireTap {
 
   // The first frames that `from` sent to `to`, oldest first.
   std::vector<std::string> Sent(int from, int to) const;
-  // Waits for at most 30 s until there are so many of them.
+  // Waits for at most 30 s until there are `count` of them.
   bool WaitUntilSent(int from, int to, std::size_t count) const;
 
   // From now on counts how often `server` has handled exactly this frame.
   void Watch(int server, const std::string& frame);
-  // Waits for at most 30 s until it has, so many times since Watch.
+  // Waits for at most 30 s until it has handled the frame `times` times since
+  // Watch.
   bool WaitUntilHandled(int server, const std::string& frame, int times = 1);
 
   class State;  // shared with the transports

@@ -1,5 +1,5 @@
-// The scenarios with the plain transport below them: at most once and in order;
-// and all of it where no more than one envelope is under way.
+// The scenarios over the plain transport: envelopes arrive at most once and in
+// order. All arrive if at most one envelope is in transit.
 
 #include <iostream>
 #include <string>

@@ -82,7 +82,7 @@ Moved CheckScenario(Scenario scenario, const Load& load, ClusterSpec spec) {
   if (!arrived || !cluster.FlushAll()) return {};
   EXPECT_THAT(SettledProblems(cluster), IsEmpty());
   cluster.StopAll();
-  // Nothing came that was not sent, up to the end.
+  // No other envelope came, up to the end.
   EXPECT_EQ(ledger.arrived(), ledger.sent());
   EXPECT_THAT(ledger.Problems(), IsEmpty());
   return {ledger.arrived(), ledger.arrived_bytes()};

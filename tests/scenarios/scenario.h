@@ -2,8 +2,8 @@
 //
 // RunScenario runs one with random traffic on a whole cluster, on one sending
 // thread per server, and reports each accepted envelope to a ledger. It returns
-// when all have sent; the ledger and the caller check what arrives. A Send that
-// fails, fails the running test. One at a time per cluster.
+// when all have sent; the ledger and the caller check the arrivals. A failing
+// Send fails the running test. One at a time per cluster.
 //
 //   RunScenario(Scenario::kUnicast, load, &cluster, &ledger);
 //   EXPECT_TRUE(ledger.WaitUntilAllArrived());
@@ -23,7 +23,7 @@ namespace cluster::internal {
 
 enum class Scenario {
   kUnicast,    // each server to each other one
-  kMulticast,  // each server's broadcasts and multicasts, to all and to some
+  kMulticast,  // each server broadcasts to all, and multicasts to some
   kMixed,      // both
   kCyclic,     // each server to the next one by id, the last one to the first
 };
@@ -35,13 +35,12 @@ struct Load {
   // this range.
   std::uint64_t envelopes_min = 1;
   std::uint64_t envelopes_max = 1000;
-  // The bound of all random payloads, counted as they are delivered.
+  // The bound of all random payloads, counted once per recipient.
   std::size_t payload_bytes = 20u << 20;
-  // So many payloads of this size go from the first server to the second, among
-  // the others.
+  // The first server also sends `large_payloads` of this size to the second.
   std::size_t large_payload_bytes = 8u << 20;
   int large_payloads = 1;
-  // At most one envelope of each sender is under way.
+  // At most one envelope of each sender is in transit.
   bool wait_for_each = false;
 };
 
@@ -53,9 +52,9 @@ struct Moved {
   std::uint64_t payload_bytes = 0;
 };
 
-// Runs it on a cluster of its own and checks the promises of reliable delivery.
-// Everything arrives once, in order and as sent; nothing else arrives; the
-// figures add up. Returns the envelopes that arrived.
+// Runs the scenario on a new cluster and checks the promises of reliable
+// delivery. All envelopes arrive once, in order and unchanged; no others arrive;
+// the figures add up. Returns the number of arrivals.
 Moved CheckScenario(Scenario scenario, const Load& load, ClusterSpec spec);
 
 }  // namespace cluster::internal

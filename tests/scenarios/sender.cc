@@ -8,7 +8,7 @@
 namespace cluster::internal {
 namespace {
 
-// The queue is full for as long as the receiver is slow; a sanitizer's is.
+// The queue is full while the receiver is slow, as it is with a sanitizer.
 constexpr absl::Duration kSendTimeout = absl::Seconds(30);
 
 }  // namespace
@@ -45,7 +45,7 @@ void Sender::PlanLarge(int receiver) {
                 Step{Kind::kUnicast, receiver, true});
 }
 
-// At most: a multicast to some counts as one to all.
+// An upper bound: a multicast to some counts as one to all.
 std::uint64_t Sender::Deliveries() const {
   std::uint64_t deliveries = 0;
   for (const Step& step : steps_)

@@ -1,7 +1,7 @@
 // Sender: one server's part in a scenario, a plan of sends in random order.
 //
-// One thread. Borrows server and ledger. A Send that fails, fails the running
-// test and ends the plan.
+// One thread. Borrows server and ledger. A failing Send fails the running test
+// and ends the plan.
 //
 //   Sender sender(&server, ids, load, seed, &ledger);
 //   sender.PlanUnicasts(2);
@@ -25,22 +25,23 @@ class Sender {
   enum class Kind {
     kUnicast,
     kBroadcast,
-    kMulticastToAll,  // the sender too
+    kMulticastToAll,  // to the sender too
     kMulticastToSome,
   };
 
-  // `all` are the ids of the cluster, which share load.payload_bytes evenly.
+  // `all` are the ids of the cluster. Its servers share load.payload_bytes
+  // evenly.
   Sender(Server* server, std::vector<int> all, const Load& load,
          std::uint64_t seed, DeliveryLedger* ledger);
 
-  // load.envelopes_min to envelopes_max unicasts to `receiver`.
+  // Plans load.envelopes_min to envelopes_max unicasts to `receiver`.
   void PlanUnicasts(int receiver);
-  // As many broadcasts and multicasts, mixed.
+  // Plans as many broadcasts and multicasts, mixed.
   void PlanMulticasts();
-  // load.large_payloads unicasts.
+  // Plans load.large_payloads unicasts.
   void PlanLarge(int receiver);
 
-  // Sends it all, in random order.
+  // Sends the whole plan, in random order.
   void Run();
 
  private:

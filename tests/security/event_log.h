@@ -35,7 +35,7 @@ class EventLog {
     };
   }
 
-  // Of `observer`, with `text` in its reason.
+  // Waits for a kRejected of `observer` with `text` in its reason.
   bool WaitForRejection(int observer, absl::string_view text) {
     return WaitFor([&](const Entry& entry) {
       return entry.first == observer &&
@@ -44,7 +44,7 @@ class EventLog {
     });
   }
 
-  // Until each of `ids` has told that the others are up.
+  // Waits until each of `ids` has reported the others as up.
   bool WaitUntilAllUp(const std::vector<int>& ids) {
     for (int observer : ids) {
       for (int peer : ids) {
@@ -73,7 +73,7 @@ class EventLog {
     return entries_;
   }
 
-  // All, a line each.
+  // All events, a line each.
   std::string Text() {
     std::ostringstream text;
     for (const auto& [observer, event] : Entries())

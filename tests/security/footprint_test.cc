@@ -1,6 +1,6 @@
-// What a secured server costs: descriptors for itself and for each peer, and
-// memory for each connection of a stranger. The figures are for who reads them:
-// they are the machine's too.
+// Measures the cost of a secured server: descriptors for itself and for each
+// peer, and memory for each connection of a stranger. It prints the figures and
+// asserts none, since they depend on the machine.
 
 #include <openssl/bio.h>
 #include <openssl/ssl.h>
@@ -28,7 +28,7 @@ constexpr std::chrono::seconds kPatience{60};
 
 constexpr std::size_t kAnswerBytes = 64;  // at least
 
-// What a stranger without keys can say to be answered, and then is silent.
+// Bytes to which a server answers a stranger without keys, who is silent then.
 std::string Greeting() {
   if (absl::string_view(SECURITY_BACKEND) == "zmq") {
     std::string greeting(64, '\0');  // ZMTP's, with CURVE
@@ -52,7 +52,7 @@ std::string Greeting() {
   return hello;
 }
 
-// Runs so many servers, and what the test does with them.
+// Runs `servers` servers, and calls `then` with them.
 template <typename Then>
 void WithServers(int servers, EventLog* log, const Then& then) {
   ClusterSpec spec;
@@ -78,7 +78,7 @@ std::size_t DescriptorsWith(int servers) {
 }
 
 TEST(FootprintTest, DescriptorsOfAServerAndOfAPeer) {
-  DescriptorsWith(1);  // what a backend keeps for the process
+  DescriptorsWith(1);  // opens those that a backend keeps for the process
   const std::size_t alone = DescriptorsWith(1);
   const std::size_t four = DescriptorsWith(4);
   std::cout << SECURITY_BACKEND << ": a server needs " << alone

@@ -1,9 +1,9 @@
 // ForgingTransport: a member that lies about its identity.
 //
-// A decorator around a backend that changes frames as they are sent, header or
-// body, and corrects their checksums. So a real server, with keys and sessions,
-// becomes an impostor from one frame to the next. Its connections stay the
-// backend's, and honest. `forge` runs on any thread.
+// A decorator around a backend that changes sent frames, header or body, and
+// corrects their checksums. So a real server, with keys and sessions, becomes an
+// impostor from one frame to the next. Its connections are the backend's, and
+// honest. `forge` runs on any thread.
 //
 //   Forgery forgery;
 //   spec.make_server = [&](int id, const Config& config) {
@@ -30,14 +30,14 @@ class Forgery {
  public:
   using Forge = std::function<void(FrameHeader* header, std::string* body)>;
 
-  // From now on every frame is changed, until End.
+  // Changes every frame from now on, until End.
   void Begin(Forge forge);
   void End() { Begin(nullptr); }
 
-  // A factory of transports that this forges for. Borrows this.
+  // A factory of transports with these forgeries. Borrows this object.
   TransportFactory Around(TransportFactory inner);
 
-  // Used by the transport: the frame as it is to leave.
+  // For the transport: returns the frame to send instead.
   Frame Apply(const Frame& frame);
 
  private:

@@ -14,11 +14,11 @@
 namespace cluster::internal {
 namespace {
 
-// Who is turned away comes back ten times a second.
+// How soon a stranger dials again after the server closed its connection.
 constexpr std::chrono::milliseconds kPause{100};
 constexpr std::chrono::seconds kPatience{60};
 
-// Of ZMTP with each mechanism, of TLS, of HTTP, of nothing.
+// Nothing half of the time; else the beginning of HTTP, ZMTP, TLS or no protocol.
 std::vector<std::string> Garbage() {
   std::string greeting(64, '\0');
   greeting[0] = '\xff';

@@ -1,8 +1,8 @@
 // HostileCrowd: strangers without keys that keep a server's address busy.
 //
-// It holds so many TCP connections and dials again whenever the server closes
-// one. Half of them say nothing, half send garbage of several kinds. It has a
-// thread of its own.
+// It holds a number of TCP connections and dials again whenever the server
+// closes one. Half of them are silent, half send garbage of several kinds. It
+// has a thread of its own.
 //
 //   HostileCrowd crowd({cluster.address(1)}, 300);
 //   EXPECT_TRUE(crowd.WaitForConnections(300));
@@ -23,7 +23,7 @@ class HostileCrowd {
   HostileCrowd(std::vector<std::string> addresses, int connections);
   ~HostileCrowd();
 
-  // Waits for at most a minute until they connected so often, in all.
+  // Waits for at most a minute until they have connected so often in all.
   bool WaitForConnections(long count);
 
  private:

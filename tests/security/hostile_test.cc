@@ -1,5 +1,5 @@
-// 500 strangers, silent, garbled, plaintext or with keys of their own, at the
-// doors of a cluster that runs the four scenarios: all that was promised holds.
+// 500 strangers connect to a cluster that runs the four scenarios: silent,
+// garbled, in plaintext or with keys of their own. All guarantees hold.
 
 #include <sys/resource.h>
 
@@ -32,15 +32,16 @@ constexpr int kRawStrangers = 400;
 constexpr int kKeyedStrangers = 4;  // each with this many connections:
 constexpr int kConnectionsEach = 25;
 
-// Each scenario so often, alone and among strangers by turns.
+// How often each scenario runs, alone and with strangers by turns.
 constexpr int kRounds = HOSTILE_ROUNDS;
 constexpr std::uint64_t kEnvelopes = HOSTILE_ENVELOPES;
 
-// One that has good manners, and keys that nobody here knows.
+// A stranger that keeps the protocol, and has keys that the cluster does not
+// know.
 class KeyedStranger {
  public:
-  // `keys` are foreign: the first of its servers is who dials, and it takes the
-  // others for the cluster's servers, whose keys are others.
+  // `keys` are foreign. The first of their servers dials. It expects the others
+  // at the cluster's addresses, but the cluster's servers have different keys.
   KeyedStranger(const KeyRequest& keys, const std::vector<std::string>& doors) {
     TransportConfig config;
     config.cluster = keys.cluster;
@@ -85,7 +86,7 @@ class HostileTest : public testing::Test {
     ASSERT_TRUE(MakeKeys(foreign_).ok());
   }
 
-  // Runs a scenario on a cluster of its own; returns envelopes per second.
+  // Runs a scenario on a new cluster; returns envelopes per second.
   double Run(Scenario scenario, bool hostile) {
     DeliveryLedger ledger;
     EventLog log;
@@ -142,7 +143,7 @@ double Median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-// The ratios are for who reads them: they are the machine's too.
+// It prints the ratios and asserts none, since they depend on the machine.
 TEST_F(HostileTest, TheFourScenariosRunAllTheSame) {
   for (Scenario scenario : {Scenario::kUnicast, Scenario::kMulticast,
                             Scenario::kMixed, Scenario::kCyclic}) {

@@ -1,5 +1,5 @@
-// A valid member, with good keys, that claims to be another one: in its hellos,
-// its frames or its envelopes. It gets nothing, and the true one is not harmed.
+// A valid member, with good keys, claims to be another one: in its hellos, its
+// frames or its envelopes. It gets nothing, and does not harm the true one.
 
 #include <chrono>
 #include <cstdint>
@@ -45,7 +45,7 @@ class ImpostorTest : public testing::Test {
     spec.secured = true;
     spec.on_event = log_.Sink();
     spec.on_envelope = [this](int receiver, const EnvelopeView& envelope) {
-      // Nothing of the impostor's is ever anybody else's.
+      // No envelope of the impostor arrives in another server's name.
       if (envelope.payload == kForged) {
         EXPECT_EQ(envelope.sender_id, kImpostor);
       } else {
@@ -80,7 +80,7 @@ class ImpostorTest : public testing::Test {
     cluster_->server(kImpostor).Send(envelope).IgnoreError();
   }
 
-  // False: so many rejections did not come.
+  // False: fewer than `count` rejections came.
   bool SendUntilRejected(std::uint64_t count) {
     const auto deadline = std::chrono::steady_clock::now() + kDeadline;
     while (Refused(RefusalReason::kWrongIdentity) < count) {
@@ -95,8 +95,8 @@ class ImpostorTest : public testing::Test {
     return stats.Refused(reason) + stats.Peer(kImpostor)->Refused(reason);
   }
 
-  // The two honest ones are in their first session still, and nothing of it was
-  // lost, doubled, or refused.
+  // Checks that the two honest servers are still in their first session, and
+  // that no envelope of it was lost, doubled or refused.
   void ExpectTheTrueOneUnharmed() {
     const std::uint64_t arrived = ledger_.arrived();
     EXPECT_TRUE(ledger_.WaitForArrivals(arrived + 100));
@@ -180,8 +180,8 @@ TEST_F(ImpostorTest, MessagesInAnothersNameAreRejected) {
   };
   TestCluster cluster(std::move(spec));
   ASSERT_TRUE(cluster.Start());
-  // The impostor's own transport, under its own keys, where the victim looks
-  // for it.
+  // The impostor's own transport, with its own keys, at the address that the
+  // victim dials.
   TransportConfig config;
   config.cluster = cluster.keys().cluster;
   config.server_id = kImpostor;

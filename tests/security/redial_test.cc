@@ -1,5 +1,6 @@
-// A server whose connections die without the other end seeing it: it dials
-// again and again, is heard each time, and what it left behind is bounded.
+// A server's connections die, and the other end does not notice. The server
+// dials again and again, the other end hears it each time, and bounds the
+// connections that are left over.
 
 #include <cstdint>
 

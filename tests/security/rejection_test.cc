@@ -1,6 +1,6 @@
-// Who is not let in, and what the one who does not let them in says: nothing of
-// theirs is delivered, each is counted by its reason and reported, and no text
-// about it holds a secret.
+// Each kind of stranger that a server refuses. The server delivers nothing of
+// theirs, counts each by its reason and reports it. No text about it holds a
+// secret.
 
 #include <atomic>
 #include <chrono>
@@ -32,7 +32,7 @@ constexpr int kStranger = 3;
 constexpr std::chrono::seconds kPatience{60};
 constexpr std::size_t kRecordBytes = 1u << 20;
 
-// The lines of a private key file that are the key.
+// The lines of a private key file that hold the key.
 std::vector<std::string> SecretLines(const std::string& file) {
   std::ifstream stream(file);
   std::vector<std::string> lines;
@@ -53,7 +53,8 @@ void ExpectNoSecretIn(const std::string& text, const KeyRequest& keys) {
   }
 }
 
-// Servers 1 and 2 belong together; server 3 has an id of the cluster too.
+// Servers 1 and 2 trust each other; server 3 is a stranger with an id of the
+// cluster.
 class RejectionTest : public testing::Test {
  protected:
   void StartCluster(bool secured) {
@@ -85,8 +86,8 @@ class RejectionTest : public testing::Test {
     return absl::StrCat(foreign_.folder, "/public/", id);
   }
 
-  // A server with the stranger's id, where the victim looks for it, that dials
-  // the victim and sends to it.
+  // Starts a server with the stranger's id, at the address that the victim
+  // dials. It dials the victim and sends to it.
   void StartStranger(const SecurityConfig& security,
                      const std::string& cluster_name = "",
                      const std::string& address = "") {
@@ -113,7 +114,7 @@ class RejectionTest : public testing::Test {
     return cluster_->Stats(kVictim).Refused(reason);
   }
 
-  // One envelope of the friend's arrives.
+  // Waits for one envelope of the friend.
   void HearFriend() {
     Envelope envelope;
     envelope.pid = kVictim;
@@ -122,7 +123,8 @@ class RejectionTest : public testing::Test {
     ++of_friend_;
   }
 
-  // For what no event tells: the friend is heard again and again until then.
+  // Hears the friend again and again until `condition` holds, which no event
+  // reports.
   bool HearFriendUntil(const std::function<bool()>& condition) {
     const auto deadline = std::chrono::steady_clock::now() + kPatience;
     while (!condition()) {
@@ -133,8 +135,8 @@ class RejectionTest : public testing::Test {
     return true;
   }
 
-  // The victim counts and reports it, and has taken nothing; its friend still
-  // reaches it; and none of the texts about it holds a secret.
+  // Checks that the victim counts and reports the stranger, has taken nothing of
+  // it, and still hears its friend. No text about it may hold a secret.
   void ExpectRejected(RefusalReason reason) {
     EXPECT_TRUE(log_.WaitForRejection(kVictim, RefusalReasonName(reason)))
         << log_.Text();
@@ -201,7 +203,7 @@ TEST_F(RejectionTest, SecuredToAPlaintextListener) {
   ExpectRejected(RefusalReason::kUnauthenticated);
 }
 
-// Whoever dials finds another server than it wanted: it says nothing to it.
+// The dialler finds another server than it wanted, and sends nothing to it.
 TEST_F(RejectionTest, AServerThatIsNotTheOneThatWasDialled) {
   StartCluster(true);
   StartStranger(Keys(absl::StrCat(cluster_->keys().folder, "/3"),
@@ -213,8 +215,8 @@ TEST_F(RejectionTest, AServerThatIsNotTheOneThatWasDialled) {
   ExpectRejected(RefusalReason::kUnauthenticated);
 }
 
-// Good keys, for another cluster. Those of TLS name it, and so are of no use in
-// this one.
+// Good keys, for another cluster. Certificates name their cluster, so they are
+// invalid in this one.
 TEST_F(RejectionTest, AnotherClustersName) {
   StartCluster(true);
   KeyRequest keys = cluster_->keys();
@@ -242,7 +244,7 @@ TEST_F(RejectionTest, AnotherClustersName) {
   EXPECT_EQ(delivered_, of_friend_);
 }
 
-// All that a member ever said on a connection, said again by somebody else.
+// A stranger repeats all bytes that a member sent on a connection.
 TEST_F(RejectionTest, AReplayedHandshake) {
   expected_senders_ = {kFriend, kStranger};
   StartCluster(true);
@@ -268,7 +270,7 @@ TEST_F(RejectionTest, AReplayedHandshake) {
     EXPECT_TRUE(HearFriendUntil([&] { return rejected() > rejected_before; }));
   }
   EXPECT_EQ(received(), before);
-  cluster_->StopAll();  // all that was taken has been counted
+  cluster_->StopAll();  // then `delivered_` is final
   EXPECT_EQ(delivered_, 1 + of_friend_);
 }
 
@@ -279,7 +281,7 @@ TEST_F(RejectionTest, Silence) {
   ExpectRejected(RefusalReason::kSilent);
 }
 
-// What is wrong with a key file is said without saying what is in it.
+// Errors say what is wrong with a key file, and do not quote it.
 TEST_F(RejectionTest, ErrorsAboutKeyFilesHoldNoKey) {
   StartCluster(true);
   const std::string folder = cluster_->keys().folder;

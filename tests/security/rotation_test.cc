@@ -1,5 +1,4 @@
-// Keys that are replaced and peers that are revoked while all servers send at
-// full load.
+// Replaced keys and revoked peers, while all servers send at full load.
 
 #include <atomic>
 #include <filesystem>
@@ -55,7 +54,7 @@ class RotationTest : public testing::Test {
             ledger_.Sent(receiver, envelope);
           }));
     }
-    // Only what has been up can go down.
+    // Only a peer that was up can go down.
     ASSERT_TRUE(log_.WaitUntilAllUp(cluster_->ids()));
     ASSERT_TRUE(ledger_.WaitForArrivals(kSomeArrivals));
   }
@@ -70,7 +69,7 @@ class RotationTest : public testing::Test {
   bool MoreArrive() {
     return ledger_.WaitForArrivals(ledger_.arrived() + kSomeArrivals);
   }
-  // Between the two that nothing happens to.
+  // Waits for arrivals between the two servers that keep their keys.
   bool MoreHonestArrive() {
     const std::uint64_t goal = honest_ + kSomeArrivals;
     while (honest_ < goal)
@@ -78,7 +77,8 @@ class RotationTest : public testing::Test {
     return true;
   }
 
-  // All that was ever sent comes, once and in order, in the first session.
+  // Checks that all sent envelopes arrived once, in order and in the first
+  // session.
   void ExpectNothingLost() {
     floods_.clear();
     EXPECT_TRUE(ledger_.WaitUntilAllArrived());
@@ -124,7 +124,7 @@ TEST_F(RotationTest, AReloadOfTheSameKeysChangesNothing) {
   for (int i = 0; i < 10; ++i) Reload(cluster_->ids());
   EXPECT_TRUE(MoreArrive());
   ExpectNothingLost();
-  // Silence for too long is a busy machine's.
+  // On a busy machine a connection may still be refused as silent.
   for (const EventLog::Entry& entry : log_.Entries()) {
     EXPECT_NE(entry.second.type, PeerEvent::kRestarted) << entry.second;
     if (entry.second.type == PeerEvent::kRejected) {
@@ -147,8 +147,8 @@ TEST_F(RotationTest, FromARevokedPeerNothingIsTakenAndToItNothingIsSent) {
   EXPECT_TRUE(MoreHonestArrive());
   EXPECT_EQ(cluster_->Stats(1).Peer(3)->frames_received, frames);
   EXPECT_EQ(cluster_->Stats(1).Peer(3)->received, received);
-  // Nobody talks to 3 any more: to it the others are down, what was on its way
-  // has come, and not a byte follows it, nor does anybody dial it.
+  // The others no longer talk to 3. It sees them as down. Frames that were on
+  // their way have come; not a byte follows, and no server dials it.
   for (int other : {1, 2}) {
     EXPECT_TRUE(GoesDown(3, other));
     const ProxyFigures silent = mesh_.proxy(other, 3).Figures();
@@ -159,7 +159,7 @@ TEST_F(RotationTest, FromARevokedPeerNothingIsTakenAndToItNothingIsSent) {
     EXPECT_EQ(now.connections, silent.connections);
   }
 
-  // Its queue and session were kept; it goes on where it stood.
+  // The others kept its queue and session, so it goes on where it stopped.
   fs::rename(kept, Public(3));
   Reload({1, 2});
   EXPECT_TRUE(MoreArrive());

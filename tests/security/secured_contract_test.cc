@@ -1,4 +1,4 @@
-// The transports' contract, with security: none of what it promises is lost.
+// The transports keep their whole contract with security too.
 
 #include <memory>
 #include <string>
@@ -14,11 +14,11 @@
 namespace cluster::internal {
 namespace {
 
-// Of the contract's nodes.
+// The greatest id of the contract's nodes.
 constexpr int kIdMax = 12;
 constexpr int kDeadId = 99;
 
-// Made once in this process, for all nodes that the tests start.
+// This process makes them once, for all nodes of the tests.
 const KeyRequest& Keys() {
   static const KeyRequest* const keys = [] {
     auto* request = new KeyRequest;

@@ -1,4 +1,4 @@
-// A user's headers and targets of the library's names, beside the library.
+// A user's headers and targets may have the same names as the library's.
 
 #include <memory>
 #include <string>
