@@ -1,7 +1,6 @@
-// A peer that takes nothing, because SIGSTOP holds it or because its
-// application never reads: what it costs the senders, itself, and the traffic
-// among the others. Prints the memory, and the throughput beside that of a
-// cluster without such a peer, in turns with it.
+// A peer takes nothing, because SIGSTOP holds it or its application never reads.
+// The test bounds the memory of the senders and of the peer. It prints that, and
+// the throughput among the others with and without such a peer.
 
 #include <chrono>
 #include <csignal>
@@ -34,19 +33,19 @@ constexpr std::size_t kInflightBytes = 256u << 10;
 constexpr std::size_t kPayloadBytes = 100;
 // A full queue still takes an eighth more in each of the two upper lanes.
 constexpr std::size_t kQueueBound = kQueueBytes + kQueueBytes / 4;
-// Out: what is queued and what is not consumed. In: what is not consumed, and
-// what the transport holds.
+// Outgoing: queued and unconsumed envelopes. Incoming: unconsumed ones, and
+// frames that the transport holds.
 constexpr std::size_t kPeerBound =
     kQueueBound + kWindowBytes + kWindowBytes + kInflightBytes;
 // The allocator's arenas, the transport's threads and buffers.
 constexpr std::size_t kConstantBytes = 24u << 20;
 
-// Per server, in a turn.
+// Envelopes per server, in a turn.
 constexpr std::uint64_t kWarmUp = 5000;
 constexpr std::uint64_t kTurn = PROCESS_TURN_ENVELOPES;
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kSanitized = true;  // and the memory is the sanitizer's
+constexpr bool kSanitized = true;  // so its memory is not the library's
 #else
 constexpr bool kSanitized = false;
 #endif
@@ -77,8 +76,8 @@ void AwaitAll(ProcessCluster* cluster, std::uint64_t arrivals) {
   for (int id : kBusy) (*cluster)[id].Await("mark");
 }
 
-// All busy ones flood all others until each has taken its share. Returns how
-// long the share took.
+// All busy servers flood all others until each has taken its share. Returns how
+// long that took.
 double TakeTurn(ProcessCluster* cluster) {
   for (int id : kBusy) {
     std::string flood = absl::StrCat("flood ", kPayloadBytes);
@@ -103,7 +102,8 @@ bool AllWaitInVain(ProcessCluster* cluster) {
   return true;
 }
 
-// What a busy one says of the peer that takes nothing: in bounds, however full.
+// Checks that a busy server's figures of the peer that takes nothing are within
+// bounds.
 void ExpectInBounds(ServerProcess* server) {
   server->Ask("report", "reported");
   const PeerFigures& idle = server->journal().peers[kIdle];
@@ -125,7 +125,8 @@ void ExpectGrowth(ServerProcess* server, std::size_t before,
   }
 }
 
-// What Receive has returned is acknowledged, and perhaps not yet written down.
+// Waits for the journals: an envelope counts as acknowledged when Receive
+// returns it, and the process writes it down a little later.
 void AwaitTheRest(ProcessCluster* cluster) {
   std::uint64_t accepted = 0;
   for (int id : kBusy) {

@@ -1,5 +1,6 @@
-// Servers that may not open what they need say so, with the numbers; nothing
-// aborts. Each case runs in a process of its own, since limits are a process's.
+// Servers that may not open enough descriptors report that, with the numbers,
+// and do not abort. Each case runs in a process of its own, since limits are per
+// process.
 
 #include <sys/resource.h>
 
@@ -29,7 +30,7 @@ using ::testing::StartsWith;
 
 constexpr char kSaid[] = "said: ";
 
-// With a mark, which a child that ends otherwise does not set.
+// Marks the answer with "said: ", so that a child that ends early shows.
 std::string SaidInChild(const std::function<std::string()>& run) {
   return InChild([&run] { return kSaid + run(); });
 }
@@ -52,7 +53,7 @@ Config MakeConfig(const std::string& transport, int peers) {
   config.transport = transport;
   config.linger = absl::ZeroDuration();
   config.servers.push_back({0, "127.0.0.1:0"});
-  // Ports of the host's that nobody listens at.
+  // Ports of this host without a listener.
   for (int id = 1; id <= peers; ++id) {
     config.servers.push_back(
         {id, absl::StrFormat("127.77.%d.%d:9", id / 250, 1 + id % 250)});
@@ -68,10 +69,10 @@ std::string StartWith(const std::string& transport, int peers) {
   return status.ToString();
 }
 
-// As its refusal says.
+// The number of descriptors that the refusal names.
 std::size_t NeedOf(const std::string& transport, int peers) {
   const std::string said = SaidInChild([&] {
-    Limit(OpenFiles() + 6);  // NewServer's own
+    Limit(OpenFiles() + 6);  // for NewServer
     return StartWith(transport, peers);
   });
   const std::string before = "needs ";
@@ -152,8 +153,8 @@ TEST_P(DescriptorsTest, AddPeerIsRefusedWhereItWouldBeTooMany) {
   EXPECT_GT(id, 5);
 }
 
-// What servers that are connected both ways have open is no more than what is
-// foreseen for them.
+// Servers that are connected both ways have at most the foreseen descriptors
+// open.
 TEST_P(DescriptorsTest, WhatIsForeseenIsEnough) {
   constexpr int kServers = 12;
   const std::string said = SaidInChild([&] {
@@ -209,7 +210,7 @@ TEST_P(DescriptorsTest, WhatIsForeseenIsEnough) {
 INSTANTIATE_TEST_SUITE_P(Backends, DescriptorsTest,
                          testing::ValuesIn(SocketTransports()), TransportName);
 
-// 924 of them. Over zmq they need 1,532, and are refused.
+// 300 peers need 924 descriptors. Over zmq they need 1,532, and Start fails.
 TEST(DescriptorsOfNngTest, ThreeHundredPeersStartWithTheUsualLimit) {
   EXPECT_EQ(SaidInChild([] {
               Limit(1024);

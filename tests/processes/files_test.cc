@@ -1,5 +1,4 @@
-// A server that runs out of file descriptors, because strangers connect without
-// end.
+// A server runs out of file descriptors, because strangers connect without end.
 
 #include <string>
 #include <utility>
@@ -27,7 +26,7 @@ TEST_P(FilesTest, StrangersThatTakeAllCostMembersNothing) {
   ProcessSpec spec;
   spec.transport = GetParam();
   spec.ids = {1, 2};
-  // The strangers are not thrown out meanwhile.
+  // So that the server does not close the strangers' connections meanwhile.
   spec.options = "\"handshake_timeout_ms\": 600000";
   ProcessCluster cluster(std::move(spec));
   ASSERT_TRUE(cluster.Start());
@@ -44,9 +43,9 @@ TEST_P(FilesTest, StrangersThatTakeAllCostMembersNothing) {
     for (int id : {1, 2}) cluster[id].AwaitArrivals(1000);
     ASSERT_FALSE(HasFailure());
   } while (cluster[1].OpenFiles() < limit);
-  // A member that there is no descriptor for is refused at most.
+  // Without a descriptor for it, a new member may be refused, and no worse.
   cluster[1].Ask(absl::StrCat("try-peer 4 ", cluster.address(2)), "tried");
-  // Accepting has failed by now, or fails in the course of these.
+  // Accepting has failed by now, or fails while these arrive.
   for (int id : {1, 2}) cluster[id].AwaitArrivals(100000);
 
   strangers.clear();

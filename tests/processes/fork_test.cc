@@ -1,5 +1,5 @@
-// A process that forks: before Start, so that the child has the server, and
-// after it, so that the child has a copy that can do nothing.
+// A process that forks. Before Start, the child may start the server. After it,
+// the child's copy of the server does nothing.
 
 #include <fcntl.h>
 #include <signal.h>
@@ -72,7 +72,7 @@ void RequireRefused(const absl::Status& status, const char* call) {
           absl::StrCat(call, " is refused: ", status.ToString()));
 }
 
-// Every call, in a child of the process that started the server.
+// Makes every call, in a child of the process that started the server.
 void RequireInert(Server* server) {
   Envelope envelope;
   const int other = server->Pid() == 1 ? 2 : 1;
@@ -95,7 +95,7 @@ void RequireInert(Server* server) {
   RequireRefused(server->Start(), "Start");
   RequireRefused(SendMessage(*server), "SendMessage");
   RequireRefused(ReceiveMessage(*server), "ReceiveMessage");
-  // These answer what they can without a lock.
+  // These answer what they know without a lock.
   server->Peers();
   server->Address();
   server->Stats();
@@ -125,7 +125,7 @@ void StartInAChild(const Config& config) {
   SendText(two.get(), 1, "down");
   const MessageId of_child = AwaitText(two.get(), "up").message_id;
   RequireEnd(child, "");
-  // What the parent has is another life of server 1: no id is used twice.
+  // The parent's server is another life of server 1, with other message ids.
   RequireOk(one->Start(), "Start in the parent");
   SendText(one.get(), 1, "here");
   const MessageId of_parent = AwaitText(one.get(), "here").message_id;
@@ -160,7 +160,7 @@ void ForkRunningServers(const Config& config, Ending ending) {
                }
              }),
              "");
-  // What a child had said over their sockets would arrive before these.
+  // Bytes that a child sent over their sockets would arrive before these.
   for (int i = 0; i < 10; ++i) Exchange(one, two);
   for (Server* server : {one, two}) {
     const int other = server == one ? 2 : 1;
@@ -172,8 +172,8 @@ void ForkRunningServers(const Config& config, Ending ending) {
   events.RequireNothingBut(PeerEvent::kUp);
 }
 
-// A child of a process whose threads allocate may find the allocator of a
-// sanitizer locked for ever; glibc's takes care of fork.
+// A child may find a sanitizer's allocator locked for ever, if other threads
+// allocated during fork. glibc's allocator handles fork.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr int kForksUnderLoad = 0;
 #else
@@ -255,7 +255,7 @@ void StartASecondServer(const Config& config) {
   Exchange(one.get(), two.get());
 }
 
-// A child that calls exec lets go of the parent's sockets.
+// A child that calls exec closes the parent's sockets.
 void RequireAllClosedByExec(const Config& config) {
   std::set<int> before = OpenDescriptors();
   const std::unique_ptr<Server> one = MakeServer(1, config);
@@ -268,7 +268,7 @@ void RequireAllClosedByExec(const Config& config) {
   for (int descriptor : OpenDescriptors()) {
     if (before.count(descriptor) > 0) continue;
     const int flags = fcntl(descriptor, F_GETFD);
-    if (flags < 0) continue;  // that of the listing itself
+    if (flags < 0) continue;  // the descriptor of the listing itself
     ++opened;
     Require((flags & FD_CLOEXEC) != 0,
             absl::StrCat(std::filesystem::read_symlink(
@@ -279,7 +279,7 @@ void RequireAllClosedByExec(const Config& config) {
   Require(opened > 0, "servers open something");
 }
 
-// The parent's are not to be met in it.
+// The child's servers must not meet the parent's, which have the same addresses.
 void StartTwoServersInAChild(const Config& config) {
   const std::unique_ptr<Server> one = MakeServer(1, config);
   const std::unique_ptr<Server> two = MakeServer(2, config);
@@ -347,8 +347,7 @@ TEST_P(ForkTest, QuickExitInTheChild) {
 
 TEST_P(ForkTest, UnderLoad) { EXPECT_WELL(ForkUnderLoad(config_)); }
 
-// The thread sanitizer ends a child that starts threads where its parent had
-// some.
+// The thread sanitizer ends a child that starts threads if its parent had some.
 #if defined(__SANITIZE_THREAD__)
 constexpr bool kChildMayStartThreads = false;
 #else

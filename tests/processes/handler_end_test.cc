@@ -1,5 +1,5 @@
 // Handlers that do not return: they end the process, destroy their server, or
-// throw. Each on the transport's thread and on the server's own.
+// throw. Each runs on the transport's thread and on the server's own.
 
 #include <signal.h>
 #include <unistd.h>
@@ -19,7 +19,7 @@
 #include "gtest/gtest.h"
 #include "tests/processes/own_process.h"
 
-// A server that is destroyed in its own callback leaves its threads.
+// A server that is destroyed in its own callback leaves its threads running.
 extern "C" const char* __tsan_default_options() {
   return "report_thread_leaks=0";
 }
@@ -30,7 +30,7 @@ namespace {
 using ::testing::ExitedWithCode;
 using ::testing::KilledBySignal;
 
-// What runs the handler.
+// The event whose handler does not return.
 enum class Cause {
   kEnvelope,     // OnEnvelope, on the transport's thread
   kOwnEnvelope,  // OnEnvelope, on the callbacks' thread
@@ -60,10 +60,10 @@ std::unique_ptr<Server> one;
 std::unique_ptr<Server> two;
 std::atomic<bool> may_act{false};
 std::atomic<bool> acted{false};
-std::atomic<int> late{0};                // handlers that were called after that
+std::atomic<int> late{0};                // calls of handlers after that
 std::atomic<bool> goodbye_heard{false};  // by server 2
 
-// Sets a handler of server 1 that does `act`, once the main thread is done.
+// Sets a handler of server 1 that calls `act`, once the main thread is ready.
 void Arm(Cause cause, const std::function<void()>& act) {
   const auto handle = [act] {
     if (acted) ++late;
@@ -83,8 +83,8 @@ void Arm(Cause cause, const std::function<void()>& act) {
   });
 }
 
-// Starts the two and lets it happen. From then on this thread leaves server 1
-// alone, which may be destroyed.
+// Starts both servers and causes the event. After that this thread does not use
+// server 1, which may be destroyed.
 void Bring(Cause cause, const Config& config,
            const std::function<void()>& act) {
   one = MakeServer(1, config);
@@ -106,7 +106,7 @@ void Bring(Cause cause, const Config& config,
     if (cause == Cause::kOwnEnvelope) SendText(one.get(), 1, "act");
   }
   if (cause == Cause::kRemoved) RequireOk(one->RemovePeer(2), "RemovePeer");
-  // One event more, which waits behind the first.
+  // A second event, which waits behind the first.
   RequireOk(one->RemovePeer(3), "RemovePeer");
   may_act = true;
 }
@@ -120,7 +120,7 @@ void BringTheEnd(Cause cause, const Config& config,
 void Destroy(Cause cause, const Config& config) {
   Bring(cause, config, [] { one.reset(); });
   while (!acted) std::this_thread::yield();
-  // Server 1 has no peer any more after a removal.
+  // After a removal, server 1 has no peer left.
   while (cause != Cause::kRemoved && !goodbye_heard) std::this_thread::yield();
   two.reset();
   Require(late == 0, "no handler runs after its server is destroyed");

@@ -1,5 +1,5 @@
-// System calls that a signal interrupts a thousand times a second, on every
-// thread of the process.
+// A signal interrupts system calls a thousand times a second, on every thread of
+// the process.
 
 #include <dirent.h>
 #include <signal.h>
@@ -49,8 +49,8 @@ class Interruptions {
     thread_.join();
     close(timer_);
     closedir(threads_);
-    // A thread may still have one pending, which would end the process if it
-    // met the default.
+    // A thread may still have a signal pending, whose default would end the
+    // process.
     signal(SIGALRM, SIG_IGN);
   }
 
@@ -67,14 +67,14 @@ class Interruptions {
     rewinddir(threads_);
     while (const dirent* thread = readdir(threads_)) {
       const long id = std::strtol(thread->d_name, nullptr, 10);
-      // It may be gone by now.
+      // The thread may be gone by now.
       if (id > 0) syscall(SYS_tgkill, getpid(), id, SIGALRM);
     }
   }
 
   int timer_ = -1;
-  // One for all ticks: opened and closed at each, it would take descriptors
-  // that others have just closed, and tsan knows of no order between the two.
+  // Stays open. Opened at each tick, it would reuse descriptors that other
+  // threads have just closed, and tsan would see a race.
   DIR* const threads_ = opendir("/proc/self/task");
   std::atomic<bool> stopping_{false};
   std::thread thread_;

@@ -1,13 +1,13 @@
-// Journal: what one life of a server process has done, in memory that outlives
+// Journal: the counters of one life of a server process, in memory that outlives
 // it.
 //
-// A file that both the test and the process map. The process counts in it as it
-// sends and takes envelopes, so kill -9 loses nothing. Each stream (sender,
-// life of the sender, addressed or broadcast, lane) is numbered from 1 by its
-// sender.
+// It is a file that both the test and the process map. The process counts in it
+// as it sends and takes envelopes, so kill -9 loses no count. A sender numbers
+// the envelopes of each stream (sender, life of the sender, addressed or
+// broadcast, lane) from 1.
 //
-// The counters are atomic; each has one writer. The object unmaps; its maker
-// removes the file. A file that cannot be mapped aborts.
+// The counters are atomic; each has one writer. The destructor unmaps the file;
+// the caller removes it. It aborts if it cannot map the file.
 //
 //   Journal journal(path);                       // both processes
 //   journal->sent[2][lane].accepted = number;    // the server
@@ -42,10 +42,10 @@ struct TakenStream {
 struct SentStream {
   Counter begun;     // the number that Send was last called with
   Counter accepted;  // the number that Send last answered OK for
-  Counter no_room;   // Sends that waited in vain
+  Counter no_room;   // Sends that found no room in time
 };
 
-// Of Server::Stats, when it was last asked to report.
+// Figures of Server::Stats, as of the last report.
 struct PeerFigures {
   Counter accepted;
   Counter acknowledged;
@@ -66,15 +66,15 @@ struct JournalPage {
   // By receiver; broadcasts at 0.
   std::array<std::array<SentStream, kLanes>, kJournalIds> sent;
   Counter arrived;   // envelopes, of all streams
-  Counter disorder;  // of them, not the one after the last of their stream
-  Counter strange;   // of them, not as any process sends them
+  Counter disorder;  // arrivals that did not follow the last of their stream
+  Counter strange;   // arrivals that no process sends like that
   std::array<PeerFigures, kJournalIds> peers;
   Counter inbox_bytes;
 };
 
 class Journal {
  public:
-  // Makes the file, filled with zeros, if it is not there.
+  // Makes the file, filled with zeros, if it does not exist.
   explicit Journal(const std::string& path);
   ~Journal();
   Journal(const Journal&) = delete;

@@ -1,5 +1,5 @@
-// Servers that are killed with -9 under load: what their peers see, and what
-// the next life gets.
+// Servers that are killed with -9 under load: the events of their peers, and the
+// envelopes that the next life gets.
 
 #include <algorithm>
 #include <csignal>
@@ -66,16 +66,15 @@ class KillTest : public testing::TestWithParam<const char*> {
   std::mt19937_64 random_;
 };
 
-// One stream as the lives of its receiver took it, set against what its sender
-// knows.
+// One stream as the lives of its receiver took it, to compare with the sender's
+// counters.
 struct Passage {
   std::uint64_t gaps = 0;      // numbers that no life took
-  std::uint64_t overlaps = 0;  // takes of what a former life had taken
+  std::uint64_t overlaps = 0;  // numbers that an earlier life had taken too
   std::uint64_t last = 0;      // number
 };
 
-// Each life took a run of successive numbers (or the journal's `disorder` says
-// that it did not).
+// Each life took successive numbers, or the journal counts `disorder`.
 void Follow(const TakenStream& taken, Passage* passage) {
   if (taken.count == 0) return;
   const std::uint64_t next = passage->last + 1;
@@ -107,7 +106,7 @@ std::vector<Passage> FollowAll(const ProcessCluster& cluster, int sender) {
   return per_life;
 }
 
-// Of the sender, all that it sent to the mortal one.
+// All envelopes from `sender` to the mortal server.
 std::uint64_t Accepted(ProcessCluster* cluster, int sender) {
   std::uint64_t accepted = 0;
   for (const SentStream& stream : (*cluster)[sender].journal().sent[kMortal])
@@ -144,7 +143,7 @@ TEST_P(KillTest, AReceiversNextLifeGetsWhatTheLastDidNotAcknowledge) {
       const PeerEvent& event = restarts.at(sender)[death];
       EXPECT_EQ(event.resent, event.unknown_fate);
       resent += event.resent;
-      // Whatever came again was reported in between as of unknown fate.
+      // kRestarted reported every envelope that came twice.
       EXPECT_LE(passages[death + 1].overlaps, resent)
           << "sender " << sender << ", death " << death;
     }
@@ -179,8 +178,8 @@ TEST_P(KillTest, WhatIsDroppedAtARestartIsReported) {
     EXPECT_EQ(figures.dropped_by_restart, unknown_fate);
     EXPECT_EQ(figures.dropped, unknown_fate);
     EXPECT_EQ(figures.acknowledged + figures.dropped, figures.accepted);
-    // Nothing is lost that is not counted as dropped, nothing is acknowledged
-    // that was not taken, nothing comes twice.
+    // Lost envelopes are counted as dropped, acknowledged ones were taken, and
+    // none comes twice.
     EXPECT_LE(passage.gaps, unknown_fate) << "sender " << sender;
     EXPECT_LE(figures.acknowledged, Taken(cluster, sender));
     EXPECT_EQ(passage.overlaps, 0u) << "sender " << sender;
@@ -246,8 +245,8 @@ using SigpipeCase = std::tuple<const char*, AddressKind>;
 
 class SigpipeTest : public testing::TestWithParam<SigpipeCase> {};
 
-// The processes leave SIGPIPE as it is by default, so one that raises it is
-// gone.
+// The processes do not change the default of SIGPIPE, so one that raises it
+// ends.
 TEST_P(SigpipeTest, NoResetRaisesIt) {
   ProcessSpec spec;
   spec.transport = std::get<0>(GetParam());

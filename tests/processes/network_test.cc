@@ -2,9 +2,9 @@
 // that the test cuts in every way that the kernel has.
 //
 // The test runs itself again in a user namespace, where it may make networks
-// without touching the machine's; all of them go with its processes. Where the
-// kernel or a sandbox forbids that, it says so and passes; likewise for the
-// cases that want nft or ss -K.
+// without touching the machine's. They end with its processes. If the kernel or
+// a sandbox forbids that, the test says so and passes. So do the cases that need
+// nft or ss -K.
 
 #include <unistd.h>
 
@@ -36,7 +36,7 @@ bool Shell(const std::string& command) {
 
 class NetworkTest : public testing::TestWithParam<const char*> {
  protected:
-  // Servers 1 and 2, on either end of a cable, flood each other.
+  // Servers 1 and 2, at the two ends of a cable, flood each other.
   void SetUp() override {
     ProcessSpec spec;
     spec.transport = GetParam();
@@ -164,7 +164,7 @@ TEST_P(FirewallTest, ThatResetsConnectionsIsSeenByBoth) {
 }
 
 TEST_P(NetworkTest, SocketsThatAreKilledAreReplaced) {
-  // Exits with 0 whether or not the kernel can; tells the ones it killed.
+  // Exits with 0 even if the kernel cannot do it; lists the killed sockets.
   const std::string kill =
       "sh -c 'test -n \"$(ss -KHtn state established dst 10.77.0.0/24 "
       "2>&1)\"'";
@@ -174,7 +174,7 @@ TEST_P(NetworkTest, SocketsThatAreKilledAreReplaced) {
   }
   for (int round = 0; round < 10; ++round) {
     AwaitTraffic();
-    (void)At(1 + round % 2, kill);  // none may be there at the moment
+    (void)At(1 + round % 2, kill);  // there may be no connection just now
   }
   ExpectExactlyOnceInOneSession();
 }
@@ -184,18 +184,18 @@ INSTANTIATE_TEST_SUITE_P(Backends, NetworkTest,
 INSTANTIATE_TEST_SUITE_P(Backends, FirewallTest,
                          testing::ValuesIn(SocketTransports()), TransportName);
 
-// Runs a command as the administrator of a world of its own, off the machine's
-// network. A program: a process that a sanitizer has given a second thread may
-// not do it.
+// Runs a command as root of a new user namespace, off the machine's network.
+// This must be a program: a process with a second thread, from a sanitizer say,
+// may not enter one.
 const std::vector<const char*> kLeaveMachine = {"unshare", "--user",
                                                 "--map-root-user", "--net"};
 constexpr char kTrial[] =
     "ip link add trial1 type veth peer name trial2 && ip link del trial1 && "
     "command -v nsenter >/dev/null";
 
-// Runs the program again, inside.
+// Runs this program again inside the namespace.
 int RunInside(char** argv) {
-  // Where the tools are, which Bazel leaves out.
+  // Bazel's PATH lacks the folders of these tools.
   setenv("PATH", "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin",
          1);
   if (!Shell(absl::StrCat(absl::StrJoin(kLeaveMachine, " "), " sh -c '", kTrial,

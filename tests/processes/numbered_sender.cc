@@ -10,10 +10,10 @@
 namespace cluster::internal {
 namespace {
 
-// Between two looks at whether to halt.
+// The longest time between two checks for Halt.
 constexpr absl::Duration kSendWait = absl::Milliseconds(100);
-// A broadcast that some had no room for would have to be tried again for those
-// alone.
+// Long, because a broadcast that fails has still reached some peers. A retry
+// would have to go to the others only.
 constexpr absl::Duration kBroadcastWait = absl::Seconds(60);
 
 }  // namespace
@@ -60,7 +60,7 @@ void NumberedSender::Run() {
   on_end_();
 }
 
-// False: halted, or the server is no more.
+// False: Halt was called, or the server has stopped.
 bool NumberedSender::SendNext(Lane lane) {
   const bool broadcast = sending_.pid == kBroadcast;
   SentStream& stream =

@@ -1,9 +1,9 @@
 // NumberedSender: a thread that sends numbered envelopes to one pid, and counts
 // them in the journal.
 //
-// The sending half of a test's server process, and the form of the payload that
-// both halves know. It repeats a Send that found no room, and counts that.
-// Other failures go to `on_trouble`. Borrows the server and the journal.
+// The sending half of a test's server process, and the payload's format. It
+// counts each Send that finds no room, and repeats it. It passes other errors to
+// `on_trouble`. Borrows the server and the journal.
 //
 //   NumberedSender sender(&server, &journal, {2, kEndless, 64, life}, ...);
 //   sender.Halt();
@@ -44,13 +44,13 @@ struct Sending {
 
 class NumberedSender {
  public:
-  // `on_end` is called when `count` have been accepted.
+  // Calls `on_end` when `count` envelopes have been accepted.
   NumberedSender(Server* server, Journal* journal, const Sending& sending,
                  std::function<void()> on_end,
                  std::function<void(const std::string&)> on_trouble);
   ~NumberedSender() { Halt(); }
 
-  // Returns when what it was sending is accepted, or has no room.
+  // Waits until the present Send returns.
   void Halt();
 
  private:

@@ -15,7 +15,7 @@
 namespace cluster::internal {
 namespace {
 
-// A process that hangs ends by it, and says so by its signal.
+// After this time SIGALRM ends a process that hangs.
 constexpr unsigned kHangSeconds = 100;
 
 }  // namespace

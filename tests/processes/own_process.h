@@ -1,9 +1,9 @@
 // Runs a statement in a process of its own, by EXPECT_EXIT in gtest's
 // "threadsafe" style.
 //
-// Nothing ran in that process before, and it may end as it likes. gtest's
-// expectations do not reach the parent. Use Require and RequireOk there: they
-// end the process with a text.
+// The process is fresh, and may end in any way. gtest's expectations do not
+// reach the parent. Use Require and RequireOk there: they end the process with a
+// text.
 //
 //   GTEST_FLAG_SET(death_test_style, "threadsafe");
 //   EXPECT_EXIT(
@@ -41,10 +41,10 @@ struct Backend {
   bool share_context = false;
 };
 std::ostream& operator<<(std::ostream& out, const Backend& backend);
-// Those that reach other processes.
+// The backends that reach other processes.
 std::vector<Backend> RealBackends();
 
-// For servers 1, 2 and 3 on ports that they choose, with keys if secured.
+// The config of servers 1, 2 and 3 on free ports, with keys if secured.
 Config ConfigOf(const Backend& backend);
 
 inline constexpr absl::Duration kPatience = absl::Seconds(60);
@@ -53,17 +53,17 @@ void Require(bool holds, absl::string_view what);
 void RequireOk(const absl::Status& status, absl::string_view what);
 
 std::unique_ptr<Server> MakeServer(int id, const Config& config);
-// Each learns where the other listens.
+// Adds each server to the other as a peer.
 void Introduce(Server* one, Server* other);
 void SendText(Server* from, int pid, const std::string& text);
-// The next envelope, which must have this text.
+// Waits for the next envelope, which must have this text.
 Envelope AwaitText(Server* at, absl::string_view text);
-// One envelope each way.
+// Sends one envelope each way.
 void Exchange(Server* one, Server* other);
 
 // Runs `run` in a forked child, which then ends with _exit(0).
 pid_t Fork(const std::function<void()>& run);
-// Waits for its end, which must be "" for exit code 0, or "signal 6".
+// Waits until the child ends. `end` is "" for exit code 0, or "signal 6".
 void RequireEnd(pid_t child, absl::string_view end);
 
 // Lines from one process to another.

@@ -2,8 +2,8 @@
 //
 // The processes learn each other's addresses. The test can kill -9 one, start
 // its next life at the same address, and compare the journals of a pair. For
-// threads in one process use TestCluster. One thread; kills its processes.
-// Failures fail the running test.
+// servers in one process use TestCluster. One thread. The destructor kills the
+// processes. Failures fail the running test.
 //
 //   ProcessCluster cluster({"nng", {1, 2, 3}});
 //   ASSERT_TRUE(cluster.Start());
@@ -36,7 +36,7 @@ struct ProcessSpec {
   // More keys of the config, as JSON: "\"heartbeat_ms\": 50".
   std::string options;
   AddressKind address_kind = AddressKind::kIpv4;
-  // Where a server listens, instead of at a fresh address.
+  // The addresses of servers that do not listen at a fresh one.
   std::map<int, std::string> addresses;
   std::function<ServerProcess::Mode(int id)> mode;  // null: handlers
   // Called for each process before its server starts. False: it failed.
@@ -47,16 +47,16 @@ class ProcessCluster {
  public:
   explicit ProcessCluster(ProcessSpec spec);
 
-  // Starts all, and returns when all are up at all others.
+  // Starts all servers, and waits until each has reported the others as up.
   bool Start();
-  // Starts the next life of a server that is gone, at its address; does not
-  // wait for the others to see it. The former lives' journals stay.
+  // Starts the next life of a server that is gone, at its address. Does not wait
+  // for the others to see it. Keeps the journals of earlier lives.
   bool StartNextLife(int id);
-  // Starts a further server, known to all.
+  // Starts a further server, which all others add.
   bool Join(int id);
 
   ServerProcess& operator[](int id) { return *lives_.at(id).back(); }
-  // All of them, the first one first.
+  // All lives of a server, the first one first.
   const std::vector<std::unique_ptr<ServerProcess>>& Lives(int id) const {
     return lives_.at(id);
   }
@@ -64,7 +64,7 @@ class ProcessCluster {
   std::vector<int> Others(int id) const;
   const std::vector<int>& ids() const { return spec_.ids; }
 
-  // Ends what these servers send, and waits until it is acknowledged and they
+  // Ends these servers' sending, and waits until all is acknowledged and they
   // have reported.
   void HaltAndFlush(const std::vector<int>& ids);
 

@@ -2,10 +2,9 @@
 //
 //   process_server ID LIFE JOURNAL CONFIG MODE
 //
-// CONFIG is the config's text; MODE is "handler" (envelopes are taken as they
-// come) or "receive" (by Receive, once told to). It says "ready" and obeys the
-// lines that come in: see Commands. SIGPIPE has its default disposition: who
-// raises it dies of it.
+// CONFIG is the config's text. MODE is "handler" or "receive", which calls
+// Receive only after a command. The process prints "ready" and obeys the lines
+// that come in: see Commands. SIGPIPE keeps its default and would end it.
 
 #include <sched.h>
 #include <sys/prctl.h>
@@ -110,7 +109,7 @@ class ProcessServer {
     return commands;
   }
 
-  // Into a network namespace of its own.
+  // Moves the process into a network namespace of its own.
   void LeaveNetwork() {
     const bool left = unshare(CLONE_NEWNET) == 0;
     Say(left ? "unshared" : "refused");
@@ -121,7 +120,7 @@ class ProcessServer {
     Say(absl::StrCat("address ", server_->Address()));
   }
 
-  // peer ID ADDRESS; one that is a member already is none of its business
+  // peer ID ADDRESS; no error if it is a member already
   void AddPeer(const Words& words) {
     const absl::Status status =
         server_->AddPeer(static_cast<int>(Number(words[1])), words[2]);
@@ -129,7 +128,7 @@ class ProcessServer {
     Say("added");
   }
 
-  // The same, and whether it works does not matter.
+  // The same, but ignores errors.
   void TryPeer(const Words& words) {
     server_->AddPeer(static_cast<int>(Number(words[1])), words[2])
         .IgnoreError();
@@ -180,7 +179,7 @@ class ProcessServer {
     SayMarkIfDue();
   }
 
-  // Says "mark" when so many have arrived in all.
+  // Prints "mark" when `arrivals` have arrived in all.
   void Mark(std::uint64_t arrivals) {
     MutexLock lock(&mark_mutex_);
     mark_ = arrivals;

@@ -1,13 +1,13 @@
-// A port of one's own host is dialled while nobody listens there, and the system
-// takes the very same port for the near end: the connection leads to itself, and
-// nobody can listen there as long as it lasts.
+// A transport dials a port of its own host that has no listener. The system may
+// choose the same port for the near end. Then the connection leads to itself,
+// and no server can listen at the port while it lasts.
 //
-// nng's attempts are looked at; ZeroMQ's fail in the handshake, in which a PUSH
-// socket does not take another one for its peer.
+// nng's transport looks for such connections. ZeroMQ's fail in the handshake,
+// since a PUSH socket refuses a PUSH socket as its peer.
 //
-// The test runs in a child with a network of its own, which has one port to dial
-// from, so that this happens at once. Where the kernel or a sandbox forbids
-// that, it says so and passes.
+// The test runs in a child with a network of its own, which has only one port to
+// dial from, so this happens at once. If the kernel or a sandbox forbids such a
+// network, the test says so and passes.
 
 #include <fcntl.h>
 #include <net/if.h>
@@ -59,7 +59,7 @@ bool SetNearPorts(absl::string_view ports) {
   return Write("/proc/sys/net/ipv4/ip_local_port_range", ports);
 }
 
-// A network with nothing but a loopback and one port.
+// Enters a new network with a loopback and one port to dial from.
 bool EnterSmallNetwork() {
   if (unshare(CLONE_NEWNET) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0)
     return false;
@@ -80,7 +80,7 @@ std::unique_ptr<Node> NewNode(const std::string& backend, int id) {
   return node;
 }
 
-// In the child: "" if all went well.
+// Runs in the child; returns "" if all went well.
 std::string DialNobodyThenAPeer(const Case& with) {
   const std::string peer_address = absl::StrCat(with.host, ":40000");
   auto sender = NewNode(with.backend, 1);
@@ -97,7 +97,7 @@ std::string DialNobodyThenAPeer(const Case& with) {
   if (Recorded::Count(sender->handler.Get().connected, 2) > 0)
     return "told as a connection";
   if (!SetNearPorts(kManyPorts)) return "no more ports";
-  // An attempt may be under way.
+  // An attempt to dial may be in progress.
   auto peer = NewNode(with.backend, 2);
   const auto deadline =
       std::chrono::steady_clock::now() + std::chrono::seconds(30);

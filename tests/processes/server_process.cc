@@ -19,7 +19,7 @@ namespace cluster::internal {
 namespace {
 
 constexpr char kProgram[] = "tests/processes/process_server";
-// A sanitizer on a busy machine, and then some.
+// Long enough for a sanitizer on a busy machine.
 constexpr int kSilenceMs = 60000;
 constexpr absl::Duration kEndWait = absl::Seconds(60);
 
@@ -53,7 +53,7 @@ ServerProcess::ServerProcess(int id, int life, const std::string& config,
       life_(life),
       journal_path_(NewJournalPath()),
       journal_(journal_path_) {
-  signal(SIGPIPE, SIG_IGN);  // a process that is gone must not take us along
+  signal(SIGPIPE, SIG_IGN);  // a write to a dead process must not kill the test
   absl::StatusOr<std::unique_ptr<ChildProcess>> process = ChildProcess::Start(
       {kProgram, absl::StrCat(id), absl::StrCat(life), journal_path_, config,
        mode == Mode::kHandler ? "handler" : "receive"},
@@ -106,7 +106,7 @@ void ServerProcess::AwaitArrivals(std::uint64_t more) {
 
 bool ServerProcess::Listen(const std::function<bool()>& satisfied) {
   while (!satisfied()) {
-    // After a failure nothing is worth waiting for.
+    // Does not wait in a test that has failed.
     if (!running_ || testing::Test::HasFailure()) return false;
     pollfd polled = {process_->descriptor(), POLLIN, 0};
     if (poll(&polled, 1, kSilenceMs) <= 0) return false;

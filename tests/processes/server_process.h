@@ -1,9 +1,9 @@
 // ServerProcess: starts and commands one process_server.
 //
 // It has the process's commands, output, journal and memory. One thread. The
-// object kills the process when it goes; the journal is readable until then.
-// The running test fails if the process reports a problem, ends unasked or is
-// silent for a minute.
+// destructor kills the process; the journal is readable until then. The running
+// test fails if the process reports a problem, ends unexpectedly or is silent
+// for a minute.
 //
 //   ServerProcess process(1, 0, config_text, ServerProcess::Mode::kHandler);
 //   process.Say("flood 64 2 3");
@@ -36,7 +36,7 @@ class ServerProcess {
  public:
   enum class Mode { kHandler, kReceive };
 
-  // Returns when it is ready, or the test has failed.
+  // Waits until the process is ready, or the test has failed.
   ServerProcess(int id, int life, const std::string& config, Mode mode);
 
   bool running() const { return running_; }
@@ -46,22 +46,22 @@ class ServerProcess {
   JournalPage& journal() { return *journal_.operator->(); }
 
   void Say(absl::string_view line) { process_->Say(line); }
-  // Waits until it has said `word` once more than was awaited so far. Returns
-  // the rest of the line.
+  // Waits for a line that begins with `word` and that no call awaited before.
+  // Returns the rest of the line.
   std::string Await(const std::string& word);
   std::string Ask(absl::string_view line, const std::string& answer) {
     Say(line);
     return Await(answer);
   }
-  // Waits for an event that was not awaited so far.
+  // Waits for an event that no call awaited before.
   PeerEvent AwaitEvent(PeerEvent::Type type, int peer);
-  // Asks for a "mark" when it has taken so many more envelopes.
+  // Asks for a "mark" when the process has taken `more` envelopes.
   void MarkArrivals(std::uint64_t more);
-  // The same, and awaits it.
+  // The same, and awaits the mark.
   void AwaitArrivals(std::uint64_t more);
 
   void Signal(int signal);
-  // kill -9, and waits for its end.
+  // Kills the process with -9, and waits for its end.
   void Kill();
   // Waits for its end and describes it (see ChildProcess).
   std::string WaitForEnd();
@@ -70,7 +70,7 @@ class ServerProcess {
   std::size_t OpenFiles() const;
 
  private:
-  // Takes lines until one satisfies. False: it ended or is silent.
+  // Reads lines until `satisfied` holds. False: the process ended or is silent.
   bool Listen(const std::function<bool()>& satisfied);
   void Take(const std::string& line);
 

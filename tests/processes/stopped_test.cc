@@ -1,4 +1,4 @@
-// A process that is held by SIGSTOP for longer than peer_timeout, and let go.
+// SIGSTOP holds a process for longer than peer_timeout; then it goes on.
 
 #include <csignal>
 #include <string>
