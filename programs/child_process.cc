@@ -21,8 +21,8 @@ absl::Status SystemError(const char* call) {
   return absl::UnavailableError(absl::StrCat(call, ": ", strerror(errno)));
 }
 
-// In the child, between fork and exec: nothing but system calls. Interrupts
-// from the terminal are the parent's to deal with.
+// Runs in the child, between fork and exec, so it makes system calls only. The
+// child ignores interrupts from the terminal; the parent handles them.
 [[noreturn]] void BecomeChild(const char* file, int input, int output,
                               char* const* arguments) {
   dup2(input, STDIN_FILENO);
@@ -104,7 +104,7 @@ void ChildProcess::EndInput() {
 
 std::string ChildProcess::WaitForEnd(absl::Duration timeout) {
   if (pid_ == 0) return end_;
-  // Its end closes its output; what it says until then is dropped.
+  // Reads until the child ends and so closes its output, and drops the rest.
   const absl::Time deadline = absl::Now() + timeout;
   while (!lines_.ended()) {
     pollfd polled = {output_, POLLIN, 0};

@@ -1,11 +1,11 @@
 // ChildProcess: starts another program, or this one again, with two pipes.
 //
-// It exchanges lines with the child and kills it when the object goes. The
-// child has only the thread that forked. One thread at a time.
+// It exchanges lines with the child; the destructor kills the child. The child
+// has only the thread that forked. One thread at a time.
 //
 // kUnavailable gives the system's reason. A program that cannot run ends with
-// exit code 127. Ignore SIGPIPE, so that a write to a dead child has no effect;
-// its end shows in its output.
+// exit code 127. Ignore SIGPIPE, so that a write to a dead child has no effect.
+// Its output ends with it.
 //
 //   absl::StatusOr<std::unique_ptr<ChildProcess>> child =
 //       ChildProcess::Start({"demo", "--server_id=2"});
@@ -46,8 +46,8 @@ class ChildProcess {
   void Say(absl::string_view line);
   void EndInput();
 
-  // Waits at most so long for its end, then kills it. Returns what became of
-  // it: "" after exit code 0, else "killed by signal 9" and the like.
+  // Waits for its end, and kills it after `timeout`. Returns how it ended: ""
+  // for exit code 0, else "killed by signal 9" and the like.
   std::string WaitForEnd(absl::Duration timeout);
 
  private:

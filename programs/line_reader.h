@@ -1,9 +1,8 @@
 // LineReader: reads lines from a descriptor that the caller polls.
 //
-// A buffer that gives out whole lines, and the last one even without its
-// newline. A line without end cannot grow beyond a bound. It does not block if
-// Fill is called only when poll says so. One thread at a time; the descriptor
-// stays the caller's.
+// A buffer that returns whole lines, and the last one even without its newline.
+// It cuts lines over a bound. It does not block if you call Fill only when poll
+// reports input. One thread at a time. The caller owns the descriptor.
 //
 //   while (poll(...) > 0 && !reader.ended()) {
 //     reader.Fill();
@@ -24,11 +23,11 @@ class LineReader {
   LineReader(int descriptor, std::size_t line_bytes_max)
       : descriptor_(descriptor), line_bytes_max_(line_bytes_max) {}
 
-  // Reads once what is there. An error counts as the end.
+  // Reads once. An error counts as the end.
   void Fill();
 
-  // The next line, without its newline; false: none is whole yet. A line over
-  // the bound is given out cut at the bound, with `cut()` set until the next.
+  // Takes the next line, without its newline; false: no line is whole yet. A
+  // line over the bound ends there, and `cut()` is true until the next one.
   bool Next(std::string* line);
 
   bool ended() const { return ended_; }  // no more will come
@@ -42,7 +41,7 @@ class LineReader {
   std::size_t searched_ = 0;  // of buffer_, without a newline from taken_ on
   bool ended_ = false;
   bool cut_ = false;
-  bool skipping_ = false;  // the rest of a line that was given out cut
+  bool skipping_ = false;  // the rest of a line that was cut
 };
 
 }  // namespace cluster

@@ -26,7 +26,7 @@ class LineReaderTest : public ::testing::Test {
     if (pipe_[1] >= 0) close(pipe_[1]);
   }
 
-  // The lines after this has been written; a cut one ends with "...".
+  // Writes `text` and returns the lines; a cut one ends with "...".
   std::vector<std::string> After(const std::string& text) {
     EXPECT_EQ(write(pipe_[1], text.data(), text.size()),
               static_cast<ssize_t>(text.size()));

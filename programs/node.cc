@@ -34,14 +34,14 @@ ABSL_FLAG(bool, keys, false, "list the keys of the config");
 namespace cluster {
 namespace {
 
-// What a line waits for room in a peer's queue.
+// How long a line may wait for room in a peer's queue.
 constexpr absl::Duration kSendWait = absl::Seconds(5);
-// What the end of the input leaves the peers for taking what was typed.
+// How long peers have to take the typed envelopes after the end of the input.
 constexpr absl::Duration kFlushWait = absl::Seconds(5);
 // How soon a signal ends that wait.
 constexpr absl::Duration kFlushStep = absl::Milliseconds(50);
 
-// "<- 1 AppendEntriesRequest term 0: hello"; what is not usual, said too.
+// "<- 1 AppendEntriesRequest term 0: hello", and any unusual fields.
 std::string ArrivalText(const EnvelopeView& envelope) {
   std::string text =
       absl::StrCat("<- ", envelope.sender_id, " ",
@@ -74,8 +74,8 @@ class Node {
     });
   }
 
-  // Runs commands until quit, the end of the input or a signal. Between
-  // starting to send and to receive nothing is printed but the address.
+  // Runs commands until quit, the end of the input or a signal. Prints only the
+  // address between starting to send and starting to receive.
   absl::Status Run(std::size_t line_bytes_max) {
     if (absl::Status status = SendMessage(*server_); !status.ok())
       return status;
@@ -197,7 +197,7 @@ class Node {
       output_->Line(absl::StrCat("!! ", Printable(status.message())));
   }
 
-  // Waits for the peers to take what was typed, or for a signal.
+  // Waits until the peers have taken the typed envelopes, or for a signal.
   absl::Status Flush() {
     const absl::Time deadline = absl::Now() + kFlushWait;
     absl::Status status;
@@ -221,7 +221,7 @@ constexpr char kUsage[] =
 absl::Status RunNode(int id, Config config) {
   const bool reliable = config.delivery == Delivery::kReliable;
   const std::size_t line_bytes_max = config.payload_bytes_max + 4096;
-  // Without keys to reload it means that the terminal went.
+  // Without keys to reload, SIGHUP means that the terminal has closed.
   Signals signals(config.security.mode == SecurityConfig::Mode::kNone
                       ? Hangup::kEnds
                       : Hangup::kReloads);

@@ -1,7 +1,7 @@
 // NodeCommand: parses a line that a user types into the node program.
 //
-// kNodeHelp describes the grammar; node.cc carries commands out. Ids and
-// addresses are not checked against a cluster. A pure function.
+// kNodeHelp describes the grammar; node.cc executes the commands. The parser
+// does not check ids and addresses against a cluster. A pure function.
 // kInvalidArgument has a text for people.
 //
 //   absl::StatusOr<NodeCommand> command = ParseNodeCommand("2 --term=7 hello");

@@ -4,7 +4,7 @@
 // Lines never mix, and arrivals do not garble a prompt on a terminal. Line and
 // Prompt wait while the reader of standard output does not read; after Abandon
 // for at most a second, once. When the reader is gone, `broken()` becomes
-// readable and lines are dropped.
+// readable and Line drops its text.
 //
 //   cluster::Output output(STDOUT_FILENO, "1> ", signals.descriptor());
 //   output.Line("server 1 at 127.0.0.1:10001");
@@ -21,7 +21,7 @@ namespace cluster {
 
 class Output {
  public:
-  // No prompt if it is empty. A readable `interrupt` acts like Abandon.
+  // Without a prompt if it is empty. A readable `interrupt` acts like Abandon.
   Output(int descriptor, std::string prompt, int interrupt);
   ~Output();
   Output(const Output&) = delete;
@@ -32,10 +32,10 @@ class Output {
 
   // Shows the prompt again: the user has ended a line.
   void Prompt();
-  // Takes the prompt away: no more lines are read.
+  // Removes the prompt, when the program reads no more lines.
   void HidePrompt();
 
-  // From now on a reader that does not read for a second is taken for gone.
+  // From now on a reader that does not read for a second counts as gone.
   void Abandon();
 
   // A descriptor that is readable once the reader of the output is gone.

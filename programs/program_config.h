@@ -24,13 +24,13 @@ namespace cluster {
 // The text of `--help` about these flags.
 std::string ConfigFlagsHelp();
 
-// The file that --config names; relative to where the user typed `bazel run`.
-// Without the flag: configs/cluster.json of the program's runfiles, or below
-// the current folder.
+// The file that --config names, relative to the folder in which the user typed
+// `bazel run`. Without the flag: configs/cluster.json of the program's runfiles,
+// or below the current folder.
 std::string ConfigFile();
 
-// The config of that file with the flags' transport and codec. The memory
-// transport is refused: it does not leave the process.
+// The config of that file with the flags' transport and codec. Refuses the
+// memory transport, which does not leave the process.
 absl::StatusOr<Config> LoadProgramConfig();
 
 }  // namespace cluster

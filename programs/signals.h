@@ -5,8 +5,8 @@
 // error code. SIGINT and SIGTERM ask for an end. SIGHUP does too, or asks for a
 // reload on a descriptor of its own.
 //
-// For programs: make it before any other thread, since threads inherit what is
-// blocked. A failure aborts.
+// For programs: make it before any other thread, since threads inherit the
+// signal mask. A failure aborts.
 //
 //   cluster::Signals signals;
 //   pollfd poll = {signals.descriptor(), POLLIN, 0};
@@ -25,19 +25,19 @@ class Signals {
   Signals(const Signals&) = delete;
   Signals& operator=(const Signals&) = delete;
 
-  // Readable while a signal that ends is pending.
+  // Readable while a signal that asks for an end is pending.
   int descriptor() const { return descriptor_; }
 
   // Whether one of them has arrived.
   bool Arrived() const;
 
-  // Readable while a SIGHUP that reloads is pending, until TakeReload; never
-  // where it ends (then it is -1, which poll ignores).
+  // Readable from a SIGHUP that asks for a reload until TakeReload. It is -1,
+  // which poll ignores, if SIGHUP asks for an end.
   int reload_descriptor() const { return reload_descriptor_; }
   void TakeReload();
 
-  // From now on a further signal ends the process at once: an orderly end has
-  // begun, and this is how somebody hurries it.
+  // From now on a further signal ends the process at once. Call it when an
+  // orderly end has begun, so that the user can hurry it.
   void Release();
 
  private:

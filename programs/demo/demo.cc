@@ -1,5 +1,5 @@
-// demo: a whole cluster on this machine, every server a process of its own,
-// and the four scenarios on it.
+// demo: runs the four scenarios on a whole cluster on this machine. Every server
+// is a process of its own.
 //
 //   bazel run //cluster:demo -- --transport=nng
 
@@ -61,8 +61,7 @@ absl::Status CheckRange(const char* flag, std::int64_t value,
       absl::StrCat("--", flag, "=", value, ": want ", least, " to ", most));
 }
 
-// Lets the system choose the ports, so that nothing else on this machine is in
-// the way, and puts Unix sockets into `folder`.
+// Lets the system choose free ports, and puts Unix sockets into `folder`.
 absl::Status UseFreeAddresses(const std::string& folder, Config* config) {
   for (ServerAddress& server : config->servers) {
     absl::StatusOr<Address> address = ParseAddress(server.listening());
@@ -77,8 +76,8 @@ absl::Status UseFreeAddresses(const std::string& folder, Config* config) {
   return absl::OkStatus();
 }
 
-// A folder that goes with the object. Its name is short: a Unix socket's is
-// bounded.
+// A folder that the destructor removes. Its name is short, since the path of a
+// Unix socket is bounded.
 class SocketFolder {
  public:
   SocketFolder() {
@@ -110,7 +109,7 @@ std::vector<std::string> ServerArguments(const Config& config,
   };
 }
 
-// Prints the table; whether all is right.
+// Prints the table. Returns whether all is right.
 bool PrintResults(const std::vector<ScenarioResult>& results) {
   bool right = true;
   absl::PrintF("\n%-10s %10s %10s %6s %11s %13s %12s\n", "scenario", "sent",

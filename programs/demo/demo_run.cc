@@ -20,7 +20,7 @@ namespace cluster {
 namespace demo {
 namespace {
 
-// What is left, after an error, for telling how far they got.
+// How long the servers have after an error to report their counts.
 constexpr absl::Duration kLastWords = absl::Seconds(2);
 constexpr absl::Duration kEndWait = absl::Seconds(10);
 
@@ -29,7 +29,7 @@ absl::Status ServerError(int id, absl::string_view text) {
       absl::StrCat("server ", id, ": ", Printable(text)));
 }
 
-// An address to listen on as one to dial on this machine.
+// The address to dial on this machine for an address to listen on.
 std::string DialAddress(const std::string& bound) {
   absl::StatusOr<Address> address = ParseAddress(bound);
   if (!address.ok() || !address->is_every_interface()) return bound;
@@ -63,7 +63,7 @@ absl::Status DemoRun::Run(int interrupt) {
   }
   running_ = nullptr;
   if (!status.ok()) {
-    // The first error is the one to tell; the others follow from it.
+    // Keeps the first error, from which others follow.
     Collect(kLastWords).IgnoreError();
     return status;
   }
@@ -87,7 +87,7 @@ absl::Status DemoRun::StartAll() {
                    [](const Child& child) { return !child.address.empty(); });
 }
 
-// Tells every server where the others listen, and waits until all are up.
+// Sends every server the addresses of the others, and waits until all are up.
 absl::Status DemoRun::Introduce() {
   for (Child& child : children_) {
     std::printf("server %d: process %d at %s\n", child.id,
@@ -165,7 +165,7 @@ absl::Status DemoRun::WaitUntil(const char* what, absl::Duration timeout,
 absl::Status DemoRun::Poll(absl::Duration timeout, bool* heard) {
   std::vector<pollfd> polled = {{interrupt_, POLLIN, 0}};
   for (const Child& child : children_) {
-    // One that has ended was told of already.
+    // The end of a child is an error that was reported before.
     const bool ended = child.process->lines().ended();
     polled.push_back({ended ? -1 : child.process->descriptor(), POLLIN, 0});
   }

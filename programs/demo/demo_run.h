@@ -1,9 +1,9 @@
 // DemoRun: the parent of the demo's servers.
 //
-// It starts a process for each server, introduces them to each other, runs the
-// scenarios one after the other and collects the counts. No envelope passes
-// through it. It forks, so its thread must be the only one of the process. Run
-// returns the first error and names its server.
+// It starts a process for each server, gives each the addresses of the others,
+// runs the scenarios one after the other and collects the counts. No envelope
+// passes through it. It forks, so its thread must be the only one of the
+// process. Run returns the first error and names its server.
 //
 //   DemoRun run({1, 2, 3}, arguments, 20000, absl::Seconds(20));
 //   absl::Status status = run.Run(signals.descriptor());
@@ -29,24 +29,24 @@ namespace cluster {
 namespace demo {
 
 struct ScenarioResult {
-  bool run = false;  // it was begun
+  bool run = false;  // whether it began
   Tally tally;       // of all servers
   std::uint64_t expected = 0;
-  absl::Duration took;  // from the first word of it to the last arrival
+  absl::Duration took;  // from its start to the last arrival
 };
 
 class DemoRun {
  public:
-  // `arguments` go to each server's process, `rounds` are those of each
-  // scenario. The run fails when no server says anything for `standstill`.
+  // Each server's process gets `arguments`. Each scenario has `rounds`. The run
+  // fails when no server reports anything for `standstill`.
   DemoRun(std::vector<int> ids, std::vector<std::string> arguments,
           std::uint64_t rounds, absl::Duration standstill);
 
-  // Runs all. Ends early, with an error, when a server fails, ends or says
-  // nothing, and when `interrupt` becomes readable.
+  // Runs all scenarios. Ends early, with an error, when a server fails, ends or
+  // is silent, and when `interrupt` becomes readable.
   absl::Status Run(int interrupt);
 
-  // By scenario, also after an error.
+  // The results by scenario, also after an error.
   const std::vector<ScenarioResult>& results() const { return results_; }
 
  private:
@@ -67,8 +67,8 @@ class DemoRun {
   absl::Status Collect(absl::Duration timeout);
   absl::Status EndAll();
 
-  // Takes what the children say until `done` holds for each of them; an error
-  // when nothing is said for `timeout`. `what` they are to do.
+  // Reads the children's reports until `done` holds for each child. An error if
+  // none comes for `timeout`; its text says `what` they should have done.
   absl::Status WaitUntil(const char* what, absl::Duration timeout,
                          const std::function<bool(const Child&)>& done);
   absl::Status Poll(absl::Duration timeout, bool* heard);

@@ -27,7 +27,7 @@ namespace cluster {
 namespace demo {
 namespace {
 
-// What an envelope waits for room in a peer's queue.
+// How long an envelope may wait for room in a peer's queue.
 constexpr absl::Duration kSendWait = absl::Seconds(30);
 // Lines of progress per scenario.
 constexpr std::uint64_t kProgressSteps = 20;
@@ -105,7 +105,7 @@ class DemoServer {
       }
       if (words[0] == "peer" && words.size() == 3) {
         absl::Status status = server_->AddPeer(number, words[2]);
-        // The addresses of Unix sockets are known beforehand.
+        // The config already has the addresses of Unix sockets.
         return absl::IsAlreadyExists(status) ? absl::OkStatus() : status;
       }
     }
@@ -175,7 +175,7 @@ class DemoServer {
   const std::vector<int> ids_;  // sorted, this one too
   const Load load_;
   Output output_;
-  std::set<int> up_;  // of the callbacks alone
+  std::set<int> up_;  // only callbacks use it
   std::vector<std::uint64_t> awaited_;
   internal::Mutex mutex_{
       internal::LockRank::kApplication};  // held while output_ writes

@@ -1,18 +1,18 @@
 // DemoServer: one server of the demo, in a process of its own.
 //
-// It obeys lines on standard input and reports on standard output. demo_run.h
-// is the other end. Main reads lines, another thread sends, the library's
-// receive.
+// It obeys lines on standard input and reports on standard output. demo_run.h is
+// the other end. The main thread reads lines, another one sends, and the
+// library's threads receive.
 //
 //   in:   peer <id> <address>   the address of another server
 //         run <scenario>        send the scenario's envelopes
 //         report
 //         (end of the input)    stop, and exit
-//   out:  address <address>     where it listens
+//   out:  address <address>     the address at which it listens
 //         connected             every other server is up
-//         progress <arrivals>   so many of the scenario's have arrived
+//         progress <arrivals>   this many of the scenario have arrived
 //         sent <scenario>       all of them were accepted
-//         received <scenario>   all that are awaited have arrived
+//         received <scenario>   all expected ones have arrived
 //         tally <scenario> <numbers>   (tally.h), one per scenario
 //         reported
 //         error <text>          it cannot go on

@@ -33,7 +33,7 @@ struct Scenario {
 
 const std::vector<Scenario>& Scenarios();
 
-// The server behind `id` in the sorted `ids`; the first follows the last.
+// The server after `id` in the sorted `ids`; the first follows the last.
 int NextId(int id, const std::vector<int>& ids);
 
 // How many envelopes `receiver` gets from `sender` in each round.

@@ -23,22 +23,22 @@ namespace demo {
 struct Tally {
   std::uint64_t sent = 0;
   std::uint64_t delivered = 0;     // for the first time
-  std::uint64_t duplicated = 0;    // once more
+  std::uint64_t duplicated = 0;    // again
   std::uint64_t out_of_order = 0;  // delivered behind a later one
-  std::uint64_t foreign = 0;       // of no number that was sent
+  std::uint64_t foreign = 0;       // with a number that was not sent
 
   std::uint64_t lost() const { return sent > delivered ? sent - delivered : 0; }
   void Add(const Tally& other);
 };
 
-// As one line of numbers, and back; false: it is not such a line.
+// Converts to one line of numbers, and back. False: it is not such a line.
 std::string ToLine(const Tally& tally);
 bool FromLine(absl::string_view line, Tally* tally);
 
 // The numbers that one server got from another in one scenario.
 class ArrivalLog {
  public:
-  // Numbers from 0 to below `expected` are awaited.
+  // Expects the numbers from 0 to below `expected`.
   explicit ArrivalLog(std::uint64_t expected) : expected_(expected) {}
 
   void Add(std::uint64_t number, Tally* tally);

@@ -1,4 +1,4 @@
-// The demo's own counting: a demo that cannot see a fault proves nothing.
+// The demo's counting finds each kind of fault, or the demo would prove nothing.
 
 #include "programs/demo/tally.h"
 
@@ -50,7 +50,7 @@ TEST(ScenarioTest, NextIsByIdAndRound) {
   EXPECT_EQ(NextId(3, {3}), 3);
 }
 
-// What is sent is what is awaited, number by number.
+// Each sent number is an expected one.
 TEST(ScenarioTest, RoundsAreNumberedPerPairWithoutGaps) {
   const std::vector<int> ids = {1, 5, 9};
   for (const Scenario& scenario : Scenarios()) {

@@ -60,8 +60,7 @@ bool AddExtension(X509* certificate, int nid, const std::string& value) {
          X509_add_ext(certificate, extension.get(), -1) == 1;
 }
 
-// A certificate of its own authority: it is trusted for itself, so it is one
-// (CA) in the words of X.509, with nobody below it.
+// The certificate is its own authority (a CA in X.509), and may sign no others.
 bool AddExtensions(X509* certificate, const std::string& name) {
   return AddExtension(certificate, NID_basic_constraints,
                       "critical,CA:TRUE,pathlen:0") &&
@@ -85,7 +84,7 @@ bool Fill(X509* certificate, EVP_PKEY* key, const std::string& name,
          X509_sign(certificate, key, EVP_sha256()) > 0;
 }
 
-// From memory of OpenSSL's own that it wipes when it frees it.
+// OpenSSL wipes this memory when it frees it.
 Secret Contents(BIO* bio) {
   char* data = nullptr;
   const long bytes = BIO_get_mem_data(bio, &data);

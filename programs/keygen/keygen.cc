@@ -43,7 +43,7 @@ int FailUsage(const std::string& text) {
   return Fail("keygen", absl::InvalidArgumentError(text), kExitUsage);
 }
 
-// A program that `bazel run` starts is not where its user is.
+// `bazel run` starts a program in another folder than the user's.
 std::string FromUsersFolder(const std::string& path) {
   const char* const folder = std::getenv("BUILD_WORKING_DIRECTORY");
   return folder == nullptr || path.empty() || path[0] == '/'

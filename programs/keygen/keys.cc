@@ -31,7 +31,7 @@ absl::Status SystemError(absl::string_view what, const std::string& path) {
       absl::StrCat(path, ": cannot ", what, ": ", std::strerror(errno)));
 }
 
-// One that is there keeps what it holds, and gets this mode if it is private.
+// An existing folder keeps its files, and gets this mode if it is private.
 absl::Status MakeFolder(const std::string& path, mode_t mode) {
   if (mkdir(path.c_str(), mode) == 0) return absl::OkStatus();
   if (errno != EEXIST) return SystemError("make the folder", path);
@@ -50,8 +50,8 @@ absl::Status WriteAll(int fd, absl::string_view text, const std::string& path) {
   return absl::OkStatus();
 }
 
-// Appears whole or not at all, so that a server that reloads meanwhile reads no
-// half of it; and never with a mode that is wider than `mode`.
+// Renames a finished file into place, since a server may read it at any moment.
+// Its mode is never wider than `mode`.
 absl::Status WriteFile(const std::string& path, absl::string_view text,
                        mode_t mode) {
   const std::string temporary = absl::StrCat(path, ".new");
@@ -101,7 +101,7 @@ absl::Status WritePublic(const std::string& folder, absl::string_view curve,
       WriteFile(absl::StrCat(folder, "/", kZmqPublicFile), curve, kPublicFile);
   status.Update(WriteFile(absl::StrCat(folder, "/", kTlsCertificateFile),
                           certificate, kPublicFile));
-  // Nobody reads it any more, now that the new one is there.
+  // Servers ignore the old name once the new file exists.
   unlink(absl::StrCat(folder, "/", kOldTlsCertificateFile).c_str());
   return status;
 }

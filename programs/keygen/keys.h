@@ -2,9 +2,9 @@
 //
 // CURVE keys come from libzmq; EC P-256 keys and self-signed certificates from
 // OpenSSL. docs/security.md describes the folders. There is no authority: each
-// server trusts just the public files that it is given.
+// server trusts exactly the public files in its folder.
 //
-// One thread. Secrets are wiped from memory once they are written.
+// One thread. It wipes secrets from memory once they are written.
 // kAlreadyExists means that a file exists and may not be replaced; then nothing
 // was written. Other errors are the system's. No text holds a key.
 //
@@ -27,14 +27,14 @@ namespace cluster {
 struct KeyRequest {
   std::string cluster;          // its name goes into the certificates
   std::vector<int> server_ids;  // each once
-  std::string folder;           // made if it is not there
+  std::string folder;           // made if it does not exist
   int validity_days = 365;      // of the certificates, from `starts_days_ago`
   int starts_days_ago = 1;      // for peers whose clocks are behind
-  bool replace = false;         // files that are there
+  bool replace = false;         // existing files
 };
 
-// Makes `folder`/<id>/ with the private files and the own public ones, and
-// `folder`/public/<id>/ with the public ones.
+// Makes `folder`/<id>/ with the private and public files of each server, and
+// `folder`/public/<id>/ with the public files alone.
 absl::Status MakeKeys(const KeyRequest& request);
 
 }  // namespace cluster
