@@ -1,4 +1,4 @@
-// Contract: addresses, and what Start and Connect say of them.
+// Contract: addresses, and the errors of Start and Connect about them.
 
 #include <memory>
 #include <string>
@@ -49,7 +49,7 @@ TEST_P(TransportContract, AddressInUseIsAlreadyExists) {
   EXPECT_EQ(status.code(), absl::StatusCode::kAlreadyExists) << status;
   EXPECT_TRUE(absl::StrContains(status.message(), address)) << status;
 
-  // The first is none the worse for it.
+  // The first one still works.
   second.reset();
   ASSERT_TRUE(sender->Connect(1, address).ok());
   ASSERT_TRUE(sender->SendWaiting(1, "hello"));

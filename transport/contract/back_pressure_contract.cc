@@ -1,4 +1,4 @@
-// Contract: kBackPressured, and the OnWritable that follows.
+// Contract: kBackPressured, and the OnWritable after it.
 
 #include <memory>
 #include <string>
@@ -36,7 +36,7 @@ TEST_P(TransportContract, OneOnWritableFollowsOneBackPressure) {
   ASSERT_LT(sent, frames_max);
   EXPECT_EQ(sender->handler.writable(2), 0);
 
-  // The refused frame was not taken: just what was accepted arrives.
+  // Exactly the accepted frames arrive, without the refused one.
   ASSERT_TRUE(receiver->transport->Start(&receiver->handler, address).ok());
   ASSERT_TRUE(sender->handler.WaitForWritable(2, 1));
   ASSERT_TRUE(receiver->handler.WaitForFrames(sent));
@@ -120,7 +120,7 @@ TEST_P(TransportContract, ADeadPeerDoesNotHoldUpAnother) {
   EXPECT_EQ(sender->handler.writable(3), 0);
 }
 
-// A callback inside of Send would wait for the mutex for ever.
+// A callback inside Send would wait for the mutex for ever.
 TEST_P(TransportContract, SendCallsNothingBackInline) {
   auto receiver = StartNode(2);
   auto sender = NewNode(1);

@@ -26,7 +26,7 @@ TEST_P(TransportContract, AFrameOverTheReceiversLimitNeverArrives) {
     ASSERT_TRUE(SendUntilOneArrives(*sender, 2, *receiver,
                                     "after " + std::to_string(bytes)));
   }
-  // Another's connection is untouched.
+  // Another peer's connection still works.
   ASSERT_TRUE(other->SendWaiting(2, "other"));
   ASSERT_TRUE(receiver->handler.WaitFor(
       [](const Recorded& r) { return r.HasFrame("other"); }));

@@ -18,7 +18,7 @@ TEST_P(TransportContract, ConnectReportsTheConnection) {
   ASSERT_TRUE(receiver != nullptr && sender != nullptr);
   ASSERT_TRUE(sender->Connect(2, receiver->transport->Address()).ok());
   EXPECT_TRUE(sender->handler.WaitForConnected(2));
-  // Who is dialled learns nothing by it.
+  // The dialled side has no callback.
   EXPECT_TRUE(receiver->handler.Get().connected.empty());
 }
 
@@ -85,8 +85,8 @@ TEST_P(TransportContract, AFrameToAnUnknownPeerIsLost) {
   EXPECT_EQ(receiver->handler.Texts(), std::vector<std::string>{"hello"});
 }
 
-// Where it is dialled again is not where it was: an attempt that was under way
-// at Disconnect may still get through.
+// Dials another address the second time, since an attempt in progress at
+// Disconnect may still succeed.
 TEST_P(TransportContract, DisconnectForgetsThePeerAndItsQueue) {
   auto sender = StartNode(1);
   const std::string dead = DeadAddress();
@@ -106,7 +106,7 @@ TEST_P(TransportContract, DisconnectForgetsThePeerAndItsQueue) {
   EXPECT_EQ(receiver->handler.Texts(), std::vector<std::string>{"after"});
 }
 
-// A goodbye is sent and the peer left at once: it gets there.
+// A goodbye arrives even if Disconnect follows at once.
 TEST_P(TransportContract, WhatWasSentOnAConnectionArrivesDespiteDisconnect) {
   auto receiver = StartNode(2);
   auto sender = StartNode(1);
@@ -171,8 +171,7 @@ TEST_P(TransportContract, ConnectMovesAPeerThatNeverAnswered) {
       [](const Recorded& r) { return r.HasFrame("found"); }));
 }
 
-// The thread that is about to say that a connection went is held up while the
-// peer is dialled anew.
+// OnDisconnected is still running when the sender dials the peer anew.
 TEST_P(TransportContract, ALossThatIsToldLateHasItsOwnGeneration) {
   auto first = StartNode(2);
   auto second = StartNode(2);
@@ -223,7 +222,7 @@ TEST_P(TransportContract, APeerThatMovesIsToldByTheGenerationOfItsConnect) {
   ASSERT_TRUE(sender->handler.WaitForConnected(2, 2));
   Recorded recorded = sender->handler.Get();
   EXPECT_EQ(recorded.connected_generation[2], 8u);
-  // The first connection's end may be told, in its own name.
+  // A report of the first connection's end has the first generation.
   if (recorded.disconnected.count(2) > 0) {
     EXPECT_EQ(recorded.disconnected_generation[2], 7u);
   }

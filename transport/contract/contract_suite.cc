@@ -17,8 +17,8 @@ unsigned Random() {
   return device();
 }
 
-// A folder of this process for sockets, removed at its end. Bazel's own is
-// often too deep for the 107 bytes of a socket's name.
+// A folder of this process for sockets, removed at its end. The path of Bazel's
+// folder is often too long for the 107 bytes of a socket's name.
 class SocketFolder {
  public:
   SocketFolder() {
@@ -40,8 +40,8 @@ class SocketFolder {
 
 }  // namespace
 
-// Nobody else binds, and no outgoing connection gets, a host like this: so an
-// address that a test has let go of stays free.
+// No other process binds such a host, and no outgoing connection gets one. So an
+// address that a test no longer uses stays free.
 std::string FreshIpv4Address() {
   return absl::StrCat("127.", 1 + Random() % 254, ".", Random() % 256, ".",
                       1 + Random() % 254, ":0");

@@ -2,8 +2,8 @@
 // for any backend.
 //
 // They are value-parameterised GoogleTests on the fixture TransportContract. A
-// backend supplies its factory and a way to make addresses. Session
-// //transport/contract:contract_suite into a cc_test and instantiate:
+// backend supplies its factory and a way to make addresses. Add
+// //transport/contract:contract_suite to a cc_test and instantiate:
 //
 //   INSTANTIATE_TEST_SUITE_P(
 //       Zmq, TransportContract,
@@ -13,8 +13,8 @@
 //           TransportUnderTest{"ipc", NewZmqTransport, FreshIpcAddress}),
 //       TransportUnderTest::Name);
 //
-// To set options, wrap the factory in a lambda. Speed, security and what only
-// one backend has are tested elsewhere.
+// To set options, wrap the factory in a lambda. Other tests cover speed,
+// security and features of a single backend.
 //
 // No address is fixed, so several processes may run the suite at once. No test
 // relies on time, except for deadlines of 30 s that a working transport never
@@ -38,8 +38,8 @@
 
 namespace cluster {
 
-// Addresses to bind that nobody else has: a random one of 127/8 with port 0,
-// "[::1]:0", and a short path that does not exist yet.
+// Unused addresses to bind: a random one of 127/8 with port 0, "[::1]:0", and a
+// short path that does not exist yet.
 std::string FreshIpv4Address();
 std::string FreshIpv6Address();
 std::string FreshIpcAddress();
@@ -52,11 +52,11 @@ struct TransportUnderTest {
   std::vector<std::string> bad_addresses = {
       "",       "127.0.0.1",     "127.0.0.1:99999", "carrier-pigeon://x",
       "::1:80", "ipc://relative"};
-  // A peer that never answers makes Send say kBackPressured after at most so
-  // many bytes, in frames of 64 KiB.
+  // With a peer that never answers, Send returns kBackPressured after at most
+  // this many bytes, in frames of 64 KiB.
   std::size_t queue_bytes_bound = 128u << 20;
-  // OnConnected of a peer that was dialled anew may come while an
-  // OnDisconnected of before is still running.
+  // OnConnected of a peer that was dialled anew may come while the
+  // OnDisconnected of its last connection is still running.
   bool callbacks_overlap = false;
 
   static std::string Name(
@@ -68,48 +68,49 @@ struct TransportUnderTest {
   }
 };
 
-// The limit of the transports under test, unless a test says otherwise. 1 MiB.
+// The limit of the transports under test, unless a test sets another one.
 inline constexpr std::size_t kContractFrameBytesMax = 1u << 20;
 
 // A transport and its handler.
 struct Node {
   RecordingHandler handler;
-  std::unique_ptr<Transport> transport;  // goes first
+  std::unique_ptr<Transport> transport;  // destroyed first
 
   ~Node() { transport.reset(); }
 
-  // Where the generation is of no interest.
+  // For tests that ignore the generation.
   absl::Status Connect(int peer, const std::string& address) {
     return transport->Connect(peer, address, /*generation=*/1);
   }
   SendResult Send(int peer, std::string text) {
     return transport->Send(peer, Frame{{MakeSlice(std::move(text))}});
   }
-  // Sends, and waits for OnWritable where the transport asks for it. False: it
-  // did not come.
+  // Sends, and waits for OnWritable after kBackPressured. False: it did not
+  // come.
   bool SendWaiting(int peer, const Frame& frame);
   bool SendWaiting(int peer, std::string text) {
     return SendWaiting(peer, Frame{{MakeSlice(std::move(text))}});
   }
-  // Sends frames of a size until the answer is kBackPressured, and returns how
-  // many went; at most `frames_max`.
+  // Sends frames of this size until the answer is kBackPressured, at most
+  // `frames_max`. Returns how many the transport took.
   std::size_t Fill(int peer, std::size_t frame_bytes, std::size_t frames_max);
 };
 
 class TransportContract : public testing::TestWithParam<TransportUnderTest> {
  protected:
-  // A node that is not started.
+  // Makes a node and does not start it.
   std::unique_ptr<Node> NewNode(
       int id, std::size_t frame_bytes_max = kContractFrameBytesMax);
-  // A node that listens on a fresh address. Null, and a failed test, if not.
+  // Makes a node that listens on a fresh address. If it cannot, it returns null
+  // and the test fails.
   std::unique_ptr<Node> StartNode(
       int id, std::size_t frame_bytes_max = kContractFrameBytesMax);
 
-  // An address that was bound a moment ago and is not any more.
+  // An address that was bound a moment ago and is free now.
   std::string DeadAddress();
 
-  // Sends frames that begin with `text` until one arrives: for when a
-  // connection breaks at a moment unknown and takes frames with it.
+  // Sends frames that begin with `text` until one arrives. For a connection that
+  // breaks at an unknown moment and loses frames.
   bool SendUntilOneArrives(Node& from, int peer, Node& to,
                            const std::string& text);
 };

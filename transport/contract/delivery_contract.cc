@@ -130,7 +130,7 @@ TEST_P(TransportContract, OnDrainedFollowsEachFrame) {
   }
 }
 
-// The first byte of a frame says whose it is.
+// The first byte of a frame names its sender.
 TEST_P(TransportContract, FramesOfOneConnectionComeOneAtATime) {
   constexpr int kSenders = 2;
   constexpr int kFrames = 5000;

@@ -1,4 +1,4 @@
-// Contract: what Send does where memory ends.
+// Contract: Send when an allocation fails.
 
 #include <array>
 #include <cstddef>
@@ -15,11 +15,11 @@
 namespace cluster {
 namespace {
 
-// As many frames as a queue of a few places does not hold.
+// More frames than a queue of a few places holds.
 constexpr int kFrames = 40;
 
-// A frame of one of the forms that sessions make: in one piece, or a header and a
-// body, each small or large; and one of more pieces.
+// A frame of one of the forms that sessions make. It is in one piece, or a
+// header and a body, each small or large, or has more pieces.
 Frame FormOf(int form, const std::string& text) {
   const auto filled = [&text](std::size_t bytes) {
     std::string all = text;
@@ -44,7 +44,7 @@ Frame FormOf(int form, const std::string& text) {
   }
 }
 
-// True if the allocation was asked for.
+// Fails the nth allocation. True if there was one.
 bool SendWithout(int nth, internal::FailingAllocations::Which which,
                  Node* sender, Node* receiver) {
   std::vector<Frame> frames;
@@ -72,7 +72,7 @@ bool SendWithout(int nth, internal::FailingAllocations::Which which,
     for (const Slice& slice : frames[i].slices)
       absl::StrAppend(&expected.back(), slice.bytes);
   }
-  // Sent behind them, so that all that was sent is there when it is.
+  // The last frame. When it arrives, all frames before it have arrived.
   const std::string last = absl::StrCat("last ", nth, " ", which);
   expected.push_back(last);
   EXPECT_TRUE(sender->handler.WaitForWritable(2, writable + refused));
@@ -99,7 +99,7 @@ TEST_P(TransportContract, AFrameThatLacksMemoryIsNotTaken) {
           sender->transport->Connect(2, receiver->transport->Address(), 1)
               .ok());
       ASSERT_TRUE(sender->handler.WaitForConnected(2));
-      // So that the connection is idle.
+      // Makes the connection, which is idle then.
       ASSERT_EQ(sender->Send(2, "first"), SendResult::kSent);
       ASSERT_TRUE(receiver->handler.WaitForFrames(1));
       receiver->handler.ClearFrames();
@@ -110,7 +110,7 @@ TEST_P(TransportContract, AFrameThatLacksMemoryIsNotTaken) {
   }
 }
 
-// Frames wait for a peer that is not there yet.
+// Frames wait for a peer that does not listen yet.
 TEST_P(TransportContract, AWaitingFrameThatLacksMemoryIsNotTaken) {
   for (int nth = 1; nth <= 8; ++nth) {
     SCOPED_TRACE(absl::StrCat("allocation ", nth));

@@ -1,4 +1,5 @@
-// Contract: who keeps the bytes of a frame alive, and for how long.
+// Contract: the transport and the handler share the bytes of a frame for as long
+// as either needs them.
 
 #include <memory>
 #include <string>
@@ -13,7 +14,7 @@
 namespace cluster {
 namespace {
 
-// The owners that a test gave away, and a way to wait until all are gone.
+// Counts the owners of a test's slices, and waits until all are destroyed.
 class Owners {
  public:
   Slice Make(std::string text) {
@@ -64,7 +65,7 @@ TEST_P(TransportContract, AReceivedFrameOutlivesCallbackAndTransport) {
   for (std::size_t i = 0; i < sent.size(); ++i) {
     EXPECT_TRUE(kept[i].ToString() == sent[i]) << i;
   }
-  // The last shares go on a thread that no transport knows.
+  // A thread that no transport knows destroys the last shares.
   std::thread([frames = std::move(kept)]() mutable { frames.clear(); }).join();
 }
 

@@ -31,19 +31,19 @@ namespace cluster {
 // The calls so far.
 struct Recorded {
   std::vector<ReceivedFrame> frames;  // in the order of their arrival
-  std::size_t frame_count = 0;        // of all that came, cleared or not
+  std::size_t frame_count = 0;        // all frames, cleared or not
   std::size_t drained_count = 0;      // calls of OnDrained that began
   std::size_t drained_frames = 0;     // frame_count at the last of them
   std::map<int, int> writable;        // calls, by peer
   std::map<int, int> connected;
   std::map<int, int> disconnected;
-  // The latest generation of each that began, by peer.
+  // The latest generation in a callback of each kind, by peer.
   std::map<int, std::uint64_t> connected_generation;
   std::map<int, std::uint64_t> disconnected_generation;
   std::string reason;  // of the last OnDisconnected
   std::vector<Rejection> rejections;
-  int running = 0;  // callbacks that have begun and not ended
-  int late = 0;     // callbacks that ran when or after Seal was called
+  int running = 0;  // callbacks that have not ended
+  int late = 0;     // callbacks that ran at or after Seal
 
   static int Count(const std::map<int, int>& calls, int peer);
   bool HasFrame(absl::string_view text) const;
@@ -54,28 +54,28 @@ class RecordingHandler : public TransportHandler {
  public:
   using Condition = std::function<bool(const Recorded&)>;
 
-  // Called with each frame, which is recorded after; the result is the
-  // verdict. Without it all are accepted.
+  // Called with each frame before it is recorded; returns the verdict. Without
+  // it the handler accepts all frames.
   std::function<FrameVerdict(const ReceivedFrame&)> on_frame;
   std::function<void()> on_drained;
   std::function<void(int peer)> on_writable;
   std::function<void(int peer, std::uint64_t generation)> on_connected;
   std::function<void(int peer, std::uint64_t generation)> on_disconnected;
 
-  // Waits until `condition` holds, and returns whether it does; it is called
-  // under the record's lock, after each callback.
+  // Waits until `condition` holds, and returns whether it does. Calls it under
+  // the record's lock, after each callback.
   bool WaitFor(const Condition& condition) const;
   bool WaitFor(std::chrono::milliseconds at_most,
                const Condition& condition) const;
 
-  // Waits until so many have come since the handler was made.
+  // Waits until `count` frames have come since the handler was made.
   bool WaitForFrames(std::size_t count) const;
   bool WaitForWritable(int peer, int count) const;
   bool WaitForConnected(int peer, int count = 1) const;
   bool WaitForDisconnected(int peer, int count = 1) const;
   bool WaitForRejection(RefusalReason kind) const;
 
-  // A copy, which holds shares of the frames.
+  // A copy of the record, which shares the frames.
   Recorded Get() const;
   int writable(int peer) const;
   std::vector<std::string> Texts() const;
@@ -83,8 +83,8 @@ class RecordingHandler : public TransportHandler {
   // Drops the recorded frames, not their count.
   void ClearFrames();
 
-  // Call it when Stop has returned: each callback that runs then, or ever
-  // after, is counted in Recorded::late.
+  // Call it when Stop has returned. Recorded::late counts each callback that
+  // runs then or later.
   void Seal();
 
   FrameVerdict OnFrame(ReceivedFrame frame) override;

@@ -1,4 +1,4 @@
-// Contract: Stop ends all, within a bound, and silently.
+// Contract: Stop returns within a bound, and no callback follows it.
 
 #include <atomic>
 #include <memory>
@@ -104,7 +104,7 @@ TEST_P(TransportContract, StopWaitsForARunningCallback) {
   EXPECT_EQ(receiver->handler.Get().late, 0);
 }
 
-// Threads that send, connect and disconnect go on all through it.
+// Threads go on sending, connecting and disconnecting during Stop.
 TEST_P(TransportContract, StopUnderLoadIsFollowedByNoCallback) {
   constexpr int kThreads = 4;
   for (int round = 0; round < 5; ++round) {

@@ -16,7 +16,7 @@
 namespace cluster {
 namespace {
 
-// The bytes that follow a frame's name: whether they are whole shows.
+// The bytes after a frame's name, which show whether the frame is whole.
 std::string Filling(int thread, int i) {
   return std::string((thread * 37 + i * 101) % 3000,
                      static_cast<char>('a' + (thread + i) % 26));
@@ -141,7 +141,7 @@ TEST_P(TransportContract, DeliveryGoesOnWhileOnDrainedBlocks) {
   EXPECT_TRUE(receiver->handler.WaitFor(
       [](const Recorded& r) { return r.drained_count == 1; }));
 
-  // One OnDrained does not return from here on.
+  // From here on one OnDrained does not return.
   EXPECT_TRUE(second->Connect(9, address).ok());
   std::vector<std::string> sent = {"first"};
   bool taken = true;
@@ -156,7 +156,7 @@ TEST_P(TransportContract, DeliveryGoesOnWhileOnDrainedBlocks) {
       [](const Recorded& r) { return r.drained_frames == 1 + kFrames + 1; }));
   blocked.Return();
 
-  // And it goes on as before when it has returned.
+  // All goes on when it has returned.
   EXPECT_TRUE(receiver->handler.WaitFor(
       [](const Recorded& r) { return r.running == 0; }));
   sent.push_back("last");

@@ -12,7 +12,7 @@
 namespace cluster {
 namespace {
 
-// Frames that are held back, and the thread that lets them go.
+// Frames that are held back, and the thread that sends them later.
 class DelayLine {
  public:
   explicit DelayLine(Transport* inner)
@@ -27,7 +27,7 @@ class DelayLine {
     changed_.NotifyOne();
   }
 
-  // What is still held is lost.
+  // The frames that it still holds are lost.
   void Stop() {
     {
       internal::MutexLock lock(&mutex_);
@@ -60,8 +60,8 @@ class DelayLine {
       const Held held = std::move(first->second);
       held_.erase(first);
       lock.Unlock();
-      // A late frame that finds no room is lost, as on any bad network. The
-      // OnWritable that follows is one that nobody waits for.
+      // A late frame that finds no room is lost, as on any bad network. No
+      // sender waits for the OnWritable after it.
       (void)inner_->Send(held.peer, held.frame);
       lock.Lock();
     }

@@ -1,14 +1,14 @@
 // Faults: a bad network on demand, around any transport, for tests.
 //
-// A test holds the switchboard; decorators of transports obey it while servers
-// run. It loses, doubles and delays frames (which reorders them), and cuts
-// whole directions. Use it to see how your own protocol behaves when messages
-// are late. The seed fixes the dice, but real threads decide the order in which
-// they are thrown; cluster/sim/ is deterministic.
+// Faults makes decorators of transports, and controls them while servers run. It
+// loses, doubles and delays frames (which reorders them), and cuts whole
+// directions. Use it to test your own protocol with lost and late messages. The
+// seed fixes the random numbers, but threads use them in any order;
+// cluster/sim/ is deterministic.
 //
-// Thread-safe. The factory and its transports share the switchboard's state, so
-// it may be destroyed before them. Frames that are held back may cause an
-// OnWritable that no sender waits for.
+// Thread-safe. The factory and its transports share the state of Faults, which
+// you may destroy before them. Frames that are held back may cause an OnWritable
+// that no sender waits for.
 //
 //   cluster::Faults faults(/*seed=*/1);
 //   auto server = cluster::NewServer(
@@ -38,7 +38,7 @@ struct FaultRates {
   absl::Duration delay_max = absl::Milliseconds(10);
 };
 
-// How many frames met which fate, over all transports.
+// How many frames met each fate, over all transports.
 struct FaultCounts {
   std::uint64_t passed = 0;
   std::uint64_t lost = 0;
@@ -50,13 +50,13 @@ class Faults {
  public:
   explicit Faults(std::uint64_t seed);
 
-  // A factory whose transports are `inner`'s, with these faults.
+  // A factory of `inner`'s transports, with these faults around them.
   TransportFactory Around(TransportFactory inner) const;
 
   void SetRates(const FaultRates& rates);
-  // Frames from one server to another are lost from now on; one way.
+  // From now on all frames from one server to the other are lost, one way only.
   void Cut(int from, int to);
-  // All frames from and to this server.
+  // The same for all frames from and to this server.
   void Isolate(int server);
   // Ends all faults. Frames that are held back are still delivered.
   void Heal();

@@ -25,7 +25,7 @@ TransportUnderTest WithoutFaults() {
   return quiet;
 }
 
-// Without faults it is the transport inside.
+// Without faults it behaves like the inner transport.
 INSTANTIATE_TEST_SUITE_P(Fault, TransportContract,
                          testing::Values(WithoutFaults()),
                          TransportUnderTest::Name);
