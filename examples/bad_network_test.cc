@@ -1,8 +1,8 @@
 // A test of a protocol on a bad network, in forty lines.
 //
-// Server 1 asks server 2 to count. Frames are lost, doubled and overtaken, and
-// the connection is cut in the middle. Each question must be answered once, in
-// order.
+// Server 1 asks server 2 to count. The network loses, doubles and reorders
+// frames, and cuts the connection in the middle. Server 2 must answer each
+// question once, in order.
 
 #include "absl/strings/str_cat.h"
 #include "cluster/server.h"

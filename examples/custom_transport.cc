@@ -1,8 +1,8 @@
 // A transport of your own, given to NewServer as a factory.
 //
-// This one wraps the memory transport and counts its frames. One that moves
-// bytes itself has the same seven methods. transport/transport.h has the
-// contract of each, and transport/contract tests it.
+// This one wraps the memory transport and counts its frames. A transport that
+// moves bytes itself has the same seven methods. transport/transport.h states
+// the contract of each, and transport/contract tests it.
 //
 //   bazel run //examples:custom_transport
 

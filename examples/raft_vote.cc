@@ -24,7 +24,7 @@ using cluster::Server;
 
 constexpr int kServers = 3;
 
-// The memory of a voter. Only its handler uses it, which runs one at a time.
+// The state of a voter. Only its handler uses it, one call at a time.
 struct Voter {
   std::uint64_t term = 0;
   bool voted = false;
@@ -39,7 +39,7 @@ void Answer(Server* server, Voter* voter, const EnvelopeView& request) {
   answer.msg_type = MsgType::kRequestVoteResponse;
   answer.term = voter->term;
   answer.voted = request.term == voter->term && !voter->voted;
-  answer.lane = cluster::Lane::kUrgent;  // not behind bulk of the log
+  answer.lane = cluster::Lane::kUrgent;  // ahead of the log
   if (answer.voted) voter->voted = true;
   if (absl::Status status = server->Send(answer); !status.ok())
     std::cerr << status << "\n";

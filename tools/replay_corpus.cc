@@ -1,9 +1,8 @@
-// Calls a fuzz function once for each file that is named on the command line.
+// Calls a fuzz function once for each file on the command line.
 //
-// What it is: the main of every `_corpus_test` of fuzz.bzl, so that what a
-// fuzzer once found is tried by each ordinary test run. What it is not: a
-// fuzzer. Fails if a file cannot be read, or if none is named; the fuzz
-// function aborts by itself.
+// It is the main of every `_corpus_test` of fuzz.bzl, so ordinary test runs
+// repeat what a fuzzer once found. It fails if it cannot read a file or gets
+// none. The fuzz function itself aborts on a defect.
 
 #include <cstddef>
 #include <cstdint>
@@ -27,7 +26,7 @@ bool Replay(const char* file) {
   const std::string text((std::istreambuf_iterator<char>(in)),
                          std::istreambuf_iterator<char>());
   std::fprintf(stderr, "%s: %zu bytes\n", file, text.size());
-  // A copy of exactly that size, so that a sanitizer sees a read beyond it.
+  // A copy of exactly this size, so that a sanitizer sees a read beyond it.
   std::unique_ptr<std::uint8_t[]> input(new std::uint8_t[text.size()]);
   for (std::size_t i = 0; i < text.size(); ++i) {
     input[i] = static_cast<std::uint8_t>(text[i]);

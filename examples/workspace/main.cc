@@ -1,4 +1,4 @@
-// Two servers over ZeroMQ, on ports that are free: one greets the other.
+// Two servers over ZeroMQ, on free ports: one greets the other.
 
 #include <iostream>
 
@@ -12,7 +12,7 @@ int main() {
   auto two = cluster::NewServer(2, config);
   if (!one.ok() || !two.ok()) return 1;
   if (!(*one)->Start().ok() || !(*two)->Start().ok()) return 1;
-  // Only now are the ports known.
+  // The ports are known only after Start.
   if (!(*one)->AddPeer(2, (*two)->Address()).ok()) return 1;
   if (!(*two)->AddPeer(1, (*one)->Address()).ok()) return 1;
 
