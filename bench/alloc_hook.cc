@@ -19,8 +19,8 @@ namespace bench {
 #ifdef CLUSTER_BENCH_COUNTS_ALLOCATIONS
 namespace {
 
-// Plenty: threads beyond this many share a counter, which costs time and never
-// a count.
+// Threads beyond this many share a counter, which costs time but loses no
+// count.
 constexpr unsigned kCounters = 256;
 
 struct alignas(64) Counter {
@@ -28,13 +28,13 @@ struct alignas(64) Counter {
   std::atomic<std::uint64_t> libraries{0};
 };
 
-// Zero-initialised, so that they work before any constructor has run.
+// Zero-initialised, so they work before any constructor has run.
 Counter counters[kCounters];
 std::atomic<unsigned> threads{0};
 thread_local unsigned own_counter = 0;  // plus one; 0: none chosen yet
 
-// Where the code of a shared object lies. Atomic, since other threads allocate
-// while it is found.
+// The addresses of a shared object's code. Atomic, since other threads allocate
+// while one thread looks for it.
 struct CodeRange {
   std::atomic<std::uintptr_t> begin{0};
   std::atomic<std::uintptr_t> bytes{0};
@@ -102,8 +102,8 @@ AllocationCount AllocationsSoFar() { return {}; }
 
 #ifdef CLUSTER_BENCH_COUNTS_ALLOCATIONS
 
-// The C library's own functions, under the names that it keeps for those that
-// replace the public ones. `free` needs no replacement.
+// The C library's own functions, under the names that remain when a program
+// replaces the public ones. `free` needs no replacement.
 // NOLINTBEGIN(bugprone-reserved-identifier)
 extern "C" {
 void* __libc_malloc(std::size_t bytes);
@@ -115,7 +115,7 @@ void* __libc_memalign(std::size_t alignment, std::size_t bytes);
 
 namespace {
 
-// Told its caller's caller, whom only the replaced function itself can see.
+// `caller` is the caller of the replaced function, which alone can see it.
 void* Memalign(std::size_t alignment, std::size_t bytes, const void* caller) {
   cluster::bench::CountAllocation(caller);
   return __libc_memalign(alignment, bytes);

@@ -6,15 +6,14 @@
 // and in the libraries. For benchmark binaries only; it counts blocks, not
 // bytes.
 //
-// The return address tells the caller: an allocation belongs to libzmq or
+// The return address shows the caller: an allocation belongs to libzmq or
 // libnng if the call is in that shared object's code. Both allocate for each
-// message, which no caller can avoid. Operator new calls malloc from libstdc++,
-// so what libzmq creates by it counts as `own`. So does what either makes the C
-// library allocate. Neither happens per message: the raw cases have an `own`
-// count of zero.
+// message, which no caller can avoid. Allocations that they make through
+// operator new or the C library count as `own`. Neither happens per message:
+// the raw cases have an `own` count of zero.
 //
-// Thread-safe. Each thread usually has a counter of its own, so counting does
-// not slow down what is measured. Under a sanitizer nothing is counted
+// Thread-safe. Each thread usually has a counter of its own, so counting hardly
+// affects a measurement. Under a sanitizer it counts nothing
 // (AllocationsCounted).
 //
 //   const AllocationCount before = AllocationsSoFar();
@@ -31,12 +30,12 @@ namespace bench {
 
 struct AllocationCount {
   std::uint64_t all = 0;
-  std::uint64_t own = 0;  // not asked for by the messaging library's code
+  std::uint64_t own = 0;  // not by the messaging library's code
 };
 
 bool AllocationsCounted();
-// The first call finds out where the messaging libraries are: until then all
-// allocations are taken for `own`.
+// The first call finds the code of the messaging libraries. Until then all
+// allocations count as `own`.
 AllocationCount AllocationsSoFar();
 
 }  // namespace bench

@@ -14,8 +14,8 @@ namespace {
 constexpr int kTimes = 1000;
 constexpr std::size_t kBytes = 1000;
 
-// What `allocate` asks for, called so often; zero where nothing is counted.
-// Volatile pointers below keep the compiler from leaving out what is not used.
+// The allocations of kTimes calls of `allocate`. Volatile pointers below keep
+// the compiler from removing unused allocations.
 template <typename Allocate>
 AllocationCount CountOf(Allocate allocate) {
   const AllocationCount before = AllocationsSoFar();

@@ -39,12 +39,11 @@ constexpr bool kOptimised = false;
 
 constexpr char kMinTimeFlag[] = "--benchmark_min_time=";
 
-// Shares of the machine that others may have before figures are worth a
-// warning.
+// Above these shares of the machine for others, the program warns.
 constexpr double kOthersMost = 0.05;
 constexpr double kStealMost = 0.02;
 
-// A line for each run, as it is done.
+// Prints a line for each run when it ends.
 class LineReporter : public benchmark::BenchmarkReporter {
  public:
   explicit LineReporter(Results* results) : results_(results) {}
@@ -74,8 +73,8 @@ class LineReporter : public benchmark::BenchmarkReporter {
   Results* const results_;
 };
 
-// A whole measurement is one iteration (measure.h), so the time is ours to
-// keep: it is taken out of what Google Benchmark sees.
+// Takes the time from Google Benchmark's flags. A whole measurement is one
+// iteration (measure.h), so measure.h has to keep the time itself.
 void TakeMinTime(std::vector<char*>* arguments) {
   static std::string none = std::string(kMinTimeFlag) + "0";
   for (char*& argument : *arguments) {
@@ -134,11 +133,12 @@ void WarnAfterwards(const MachineUsage& before) {
   }
 }
 
-// Else the same case has one of two speeds, a factor of two apart, by which
-// cases came before it. So they all get the better one, raw ones too.
+// Memory that malloc keeps. Without it, a case runs at one of two speeds, a
+// factor of two apart, depending on the cases before it. So all cases get the
+// better one, raw ones too.
 constexpr std::size_t kKeptBytes = 16u << 20;
 
-// False if the file for them cannot be written.
+// False if it cannot write the tables' file.
 bool PrintTables(const std::vector<TextTable>& tables) {
   for (const TextTable& table : tables) table.Print(std::cout);
   std::cout.flush();

@@ -1,9 +1,9 @@
 // RunCases: the main function of both benchmark programs.
 //
 // It takes Google Benchmark's flags, prints a line for each run and tables at
-// the end. It warns where figures mean little: a build without optimisation, a
-// busy machine. With --benchmark_format=json or csv Google Benchmark's own
-// reporter writes instead, without tables. These flags serve programs that
+// the end. It warns when figures mean little: in a build without optimisation,
+// or on a busy machine. With --benchmark_format=json or csv Google Benchmark's
+// own reporter writes instead, without tables. These flags serve programs that
 // start it:
 //
 //   --announce                 a line on stderr before each measurement
@@ -24,8 +24,8 @@
 namespace cluster {
 namespace bench {
 
-// `add_cases` registers them; `summarize` makes the tables. `measuring_time` is
-// what a case takes unless --benchmark_min_time says otherwise.
+// `add_cases` registers the cases; `summarize` makes the tables. A case takes
+// `measuring_time` unless --benchmark_min_time says otherwise.
 int RunCases(int argc, char** argv, absl::Duration measuring_time,
              void (*add_cases)(),
              std::vector<TextTable> (*summarize)(const Results& results));

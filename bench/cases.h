@@ -20,14 +20,14 @@ namespace bench {
 inline constexpr std::array<const char*, 2> kTransports = {"zmq", "nng"};
 inline constexpr std::array<int, 4> kPayloadBytes = {64, 1024, 65536, 1048576};
 inline constexpr std::array<int, 5> kMeshSizes = {2, 4, 8, 16, 32};
-// In short rounds no connection would ever be busy, and what is measured would be the
+// In shorter rounds no connection is ever busy, and the case would measure the
 // latency of one envelope on each.
 inline constexpr std::int64_t kMeshRoundsLeast = 5000;
 // More sending threads than this would only compete for the processors.
 inline constexpr int kMeshSendersMax = 4;
 inline constexpr int kIdleServers = 32;
 
-// Of zmq only: nng's raw form is a socket that has both ways anyway.
+// For zmq only: the raw socket of nng has both directions anyway.
 inline constexpr char kOneWayPinned[] = "raw_rtt_oneway_pinned";
 inline constexpr char kMailboxPinned[] = "raw_rtt_mailbox_pinned";
 inline constexpr char kCalledRtt[] = "called_rtt";
@@ -52,7 +52,7 @@ void AddCase(const std::string& name, Measure measure) {
       });
 }
 
-// Each in a file of its own.
+// Each is in a file of its own.
 void AddRawThroughputCases(const std::string& transport, int bytes);
 void AddClusterThroughputCases(const std::string& transport, int bytes);
 void AddMeshCases(const std::string& transport);

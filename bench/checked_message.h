@@ -1,6 +1,6 @@
 // The baselines' messages with a checksum: records, then a CRC-32C of them.
 //
-// The bare library thus does what our frames do. Damage aborts.
+// So the bare library has the same duty as our frames. Damage aborts.
 
 #ifndef BENCH_CHECKED_MESSAGE_H_
 #define BENCH_CHECKED_MESSAGE_H_
@@ -25,7 +25,7 @@ inline void PutCheck(const char* first, char* end) {
       end);
 }
 
-// The records of a message whose sum is right.
+// Checks the sum of a message, and returns its records.
 inline absl::string_view CheckedRecords(absl::string_view message) {
   CLUSTER_CHECK(message.size() > kCheckBytes, "too short a message");
   const absl::string_view records =

@@ -1,9 +1,9 @@
 // DeliveryCount: counts the envelopes that reached one application, and waits
 // for the last.
 //
-// So an iteration ends when everything that it sent is delivered. Counting
-// costs a load, a store and a comparison per envelope. Each receiver needs its
-// own counter.
+// So an iteration ends when all envelopes of it are delivered. Counting costs a
+// load, a store and a comparison per envelope. Each receiver needs its own
+// counter.
 //
 // Call Add from one thread at a time (a handler, a receiving thread), Expect
 // and Wait from one other, Count from any. Call Expect before sending. Wait
@@ -43,7 +43,7 @@ class DeliveryCount {
     if (count >= target_.load(std::memory_order_relaxed)) Signal();
   }
 
-  // As far as this thread can know.
+  // The count as far as this thread can see.
   std::int64_t Count() const { return count_.load(std::memory_order_relaxed); }
 
   void Wait() {

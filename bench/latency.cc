@@ -1,4 +1,4 @@
-// How long a round trip takes, beside the bare messaging libraries' in the same
+// Measures round trips, and those of the bare messaging libraries in the same
 // run.
 //
 //   bazel run -c opt //bench:latency
@@ -78,7 +78,7 @@ TextTable RoundTrips(const Results& results) {
   return table;
 }
 
-// Whether the load was what it should be: as much as was wanted, and even.
+// Shows whether the load was as high as wanted, and even.
 TextTable Loads(const Results& results) {
   TextTable table({"stream beside rtt_under_load", "wanted/s", "sent/s",
                    "items/burst", "p50 by time", "p50 by time/idle"});
@@ -97,8 +97,8 @@ TextTable Loads(const Results& results) {
   return table;
 }
 
-// Free, and pinned to one core. The limit is an interface of our kind over the
-// bare library.
+// Goals for round trips, free or pinned to one core. The limit is an interface
+// like ours over the bare library.
 void AddRawGoals(const Results& results, const std::string& transport,
                  const std::string& suffix, Goals* goals) {
   const std::string name = CaseName("rtt" + suffix, transport, 64);
@@ -115,8 +115,8 @@ void AddRawGoals(const Results& results, const std::string& transport,
                 ratio(limit, "p99_us"));
 }
 
-// What Receive costs beside a handler, in hops of each side; the limit is what
-// a mailbox costs beside none on the bare library.
+// The extra cost of Receive over a handler, in hops of each side. The limit is
+// the extra cost of a mailbox on the bare library.
 void AddReceiveGoal(const Results& results, const std::string& transport,
                     Goals* goals) {
   const auto p50 = [&](const std::string& name) {

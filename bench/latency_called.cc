@@ -1,8 +1,7 @@
-// called_rtt: a round trip over bare zmq behind an interface of our kind, which
-// is a limit of it: a checksum made and verified, a connection each way, an
-// envelope given to a function that any thread may call and that answers with a
-// status, and a handler that each comes out through. called_rtt_pinned: with
-// the whole process on one core.
+// called_rtt: a round trip over bare zmq behind an interface like ours, as its
+// limit. It makes and verifies a checksum, and has a connection each way. Any
+// thread may call the sending function, which returns a status. A handler gets
+// each envelope. called_rtt_pinned: with the whole process on one core.
 
 #include <zmq.h>
 
@@ -32,7 +31,7 @@ namespace {
 
 constexpr int kBytes = 64;
 
-// One of two that dial each other.
+// One of two sides that dial each other.
 class CalledSide {
  public:
   using Handler = std::function<void(const EnvelopeView&)>;

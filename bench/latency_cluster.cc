@@ -1,7 +1,6 @@
 // rtt: a round trip of an envelope from handler to handler. rtt_receive: from
-// Receive to Receive, which costs each side a thread more to wake. Their
-// _pinned forms: with the whole process on one core. rtt_secure: with
-// security.
+// Receive to Receive, so each side has to wake one more thread. Their _pinned
+// forms: with the whole process on one core. rtt_secure: with security.
 
 #include <string>
 #include <thread>
@@ -30,7 +29,7 @@ void MeasureHandlers(benchmark::State& state, const std::string& transport,
   });
 }
 
-// Sends back what comes, until the server stops.
+// Sends each envelope back, until the server stops.
 void EchoAll(Server& server, int to) {
   for (auto next = server.Receive(); next.ok(); next = server.Receive()) {
     next->pid = to;

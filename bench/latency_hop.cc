@@ -1,6 +1,6 @@
-// thread_hop_pinned: two threads of one core wake each other in turn through a
-// condition variable. A round trip of it is two hops, the unit in which
-// Receive's extra cost is told: each side wakes one thread more than with a
+// thread_hop_pinned: two threads on one core wake each other in turn through a
+// condition variable. One round trip is two hops. The tables give Receive's
+// extra cost in hops, since each side wakes one thread more than with a
 // handler. Only on one core does a hop always cost the same.
 
 #include <chrono>
@@ -26,7 +26,7 @@ class Turns {
     }
     given_.NotifyAll();
   }
-  // False when it is over.
+  // False at the end.
   bool Wait(Turn turn) {
     internal::MutexLock lock(&mutex_);
     given_.Wait(&mutex_, [&] { return turn_ == turn || turn_ == kOver; });

@@ -1,16 +1,15 @@
-// rtt_under_load: round trips while the same connection carries a stream of small
-// envelopes, at half of the rate that it can. rtt_under_bulk: of urgent
-// envelopes, while payloads of 64 MiB go to the same peer in the bulk lane.
+// rtt_under_load: round trips while the same connection carries a stream of
+// small envelopes, at half of its highest rate. rtt_under_bulk: round trips of
+// urgent envelopes, while payloads of 64 MiB go to the same peer in the bulk
+// lane.
 //
 // The stream is as even as a thread can make it: it yields between envelopes
-// that are due, and does not sleep. A sleep of any length comes back tens of
-// microseconds late, and then hundreds of envelopes are due at once. A ping
-// behind such a burst would wait for what the pacing did, and since the pings
-// follow one another, most of them would fall into the gaps between bursts, so
-// that the median would be that of an idle connection. The price: the stream's thread
-// takes every moment of a processor that nobody else wants. On a busy machine
-// yielding makes bursts as well: load_items_per_burst tells of it, and then
-// p50_by_time_us is the median to look at.
+// and does not sleep. A sleep ends tens of microseconds late, when hundreds of
+// envelopes are due at once. A ping behind such a burst would measure the
+// pacing. Most pings would fall between bursts, and the median would be that of
+// an idle connection. The price is that the stream's thread takes all idle time
+// of a processor. On a busy machine yielding makes bursts as well.
+// load_items_per_burst shows them; then look at p50_by_time_us.
 
 #include <algorithm>
 #include <atomic>
@@ -45,7 +44,7 @@ Envelope OtherEnvelope(std::size_t payload_bytes, Lane lane) {
   return envelope;
 }
 
-// Envelopes per second of an otherwise idle connection.
+// The highest rate of an otherwise idle connection, in envelopes per second.
 double MostPerSecond(PingPong* ping_pong, const Envelope& envelope) {
   constexpr int kRound = 20000;
   const double seconds = absl::ToDoubleSeconds(MeasuringTime()) / 4;
@@ -64,14 +63,14 @@ double MostPerSecond(PingPong* ping_pong, const Envelope& envelope) {
 
 struct Stream {
   std::int64_t sent = 0;
-  std::int64_t bursts = 0;  // times that anything was due
+  std::int64_t bursts = 0;  // how often an envelope was due
 };
 
-// Far from what fills the queue, where the pings that handlers send, which
-// cannot wait, would be rejected.
+// Far too few to fill the queue, which would refuse the handlers' pings: those
+// cannot wait.
 constexpr std::int64_t kBacklogMost = 30000;
 
-// Sends so many a second, or as many as are taken, until told to stop.
+// Sends at this rate, or as fast as the receiver takes them, until `stop`.
 Stream SendPaced(PingPong* ping_pong, const Envelope& envelope,
                  double per_second, const std::atomic<bool>& stop) {
   Server* const server = &ping_pong->cluster().server(1);
@@ -111,7 +110,7 @@ void MeasureUnderLoad(benchmark::State& state, const std::string& transport) {
       sent / static_cast<double>(std::max<std::int64_t>(1, stream.bursts));
 }
 
-// Keeps the bulk lane full until told to stop.
+// Keeps the bulk lane full until `stop`.
 void SendBulk(Server* server, const std::atomic<bool>& stop,
               DeliveryCount* begun) {
   const Envelope bulk = OtherEnvelope(kBulkBytes, Lane::kBulk);

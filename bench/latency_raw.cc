@@ -1,9 +1,9 @@
-// raw_rtt: a round trip on the bare library, the dialling side waiting in a
-// blocking call. raw_rtt_pinned: with the whole process on one core, where no
-// placement of threads blurs the cost of their switches. raw_rtt_oneway_pinned:
-// the same by two connections, each one way, as our servers have them.
-// raw_rtt_mailbox_pinned: and with a thread of each side that is handed what
-// arrives, as an application that waits in Receive is.
+// raw_rtt: a round trip on the bare library. The dialling side waits in a
+// blocking call. raw_rtt_pinned: with the whole process on one core, so the
+// placement of threads does not change the cost of a switch.
+// raw_rtt_oneway_pinned: the same over two one-way connections, like those of
+// our servers. raw_rtt_mailbox_pinned: also with a thread on each side that
+// gets the arrivals, like an application that waits in Receive.
 
 #include <chrono>
 #include <functional>

@@ -70,7 +70,7 @@ void CheckOk(const absl::Status& status) {
   CLUSTER_CHECK(status.ok(), status.ToString().c_str());
 }
 
-// A folder for keys, which goes with the process.
+// A folder for keys, removed at the end of the process.
 const std::string& KeyFolder() {
   static const struct Folder {
     Folder() {
@@ -85,7 +85,7 @@ const std::string& KeyFolder() {
   return folder.path;
 }
 
-// Each cluster's keys take the place of the last one's.
+// The keys of each cluster replace those of the last one.
 void Secure(int servers, Config* config) {
   KeyRequest request;
   request.cluster = config->cluster;

@@ -1,11 +1,11 @@
 // LoopbackCluster: connected servers 1 to n of one process, in plaintext or
 // with keys made for them.
 //
-// They listen on 127.0.0.1 or on sockets in the file system, each on a free
-// port, and learn each other by AddPeer. Their limits are the library's
+// They listen on free ports of 127.0.0.1 or on sockets in the file system, and
+// learn each other's addresses by AddPeer. Their limits are the library's
 // defaults unless --frame_bytes, --inflight_bytes, --window_bytes or
-// --queue_bytes_max say otherwise. Failures abort. The cluster must go before
-// anything that handlers use.
+// --queue_bytes_max say otherwise. Failures abort. Destroy the cluster before
+// anything that its handlers use.
 //
 //   LoopbackCluster cluster("zmq", Scheme::kTcp, 2, [&](Server& self) {
 //     return [&count](const EnvelopeView& envelope) { count.Add(1); };
@@ -27,12 +27,12 @@ namespace cluster {
 namespace bench {
 
 using EnvelopeHandler = std::function<void(const EnvelopeView&)>;
-// Makes the handler of one server. An empty handler: this one uses Receive.
+// Makes the handler of one server; empty if the server uses Receive.
 using HandlerFactory = std::function<EnvelopeHandler(Server& self)>;
 
 enum class Secrecy { kPlaintext, kMutual };
 
-// Whether each server has zmq's threads to itself, as in a process of its own,
+// Whether each server has its own threads of zmq, as in a process of its own,
 // or all share them (share_context). nng always has one set for a process.
 enum class Threads { kEachItsOwn, kShared };
 
@@ -54,7 +54,7 @@ class LoopbackCluster {
   std::vector<std::unique_ptr<Server>> servers_;
 };
 
-// Over the connections that carried any, since they were made. The warm-up counts.
+// The mean over all connections with traffic, the warm-up included.
 double ItemsPerFrame(LoopbackCluster& cluster);
 
 // Sends, and waits for room as long as it takes.

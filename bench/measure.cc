@@ -22,7 +22,7 @@ double SecondsSince(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-// Counts what is spent from its making on.
+// Measures the cost since its construction.
 class Meter {
  public:
   Meter()
@@ -52,7 +52,7 @@ class Meter {
   const AllocationCount allocations_;
 };
 
-// How many items take about `seconds`, by doubling.
+// Finds how many items take about `seconds`, by doubling.
 std::int64_t ItemsThatTake(double seconds, std::int64_t items_least,
                            absl::FunctionRef<void(std::int64_t)> deliver) {
   for (std::int64_t items = items_least;; items *= 2) {
@@ -105,8 +105,8 @@ void MeasureRoundTrips(
   for (const Meter warm_up; warm_up.Seconds() < seconds / 10;) {
     round_trips(times, &samples);
   }
-  // In rounds of about a twentieth of the whole: where the thread that begins a
-  // round sleeps until its end, the first of its round trips is another thing.
+  // Rounds take about a twentieth of the whole time. The first round trip of a
+  // round may differ, since the thread that begins the round then sleeps.
   times = std::max(times, static_cast<int>(samples.size() / 2));
   samples.Clear();
   const Meter meter;
@@ -124,7 +124,7 @@ void RunInShares(std::int64_t items, int threads,
                  absl::FunctionRef<void(std::int64_t share)> work) {
   std::vector<std::thread> workers;
   for (int i = 0; i < threads; ++i) {
-    // The first ones take what does not divide.
+    // The first threads take the remainder.
     const std::int64_t share = items / threads + (i < items % threads ? 1 : 0);
     workers.emplace_back([work, share] { work(share); });
   }

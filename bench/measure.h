@@ -1,8 +1,8 @@
 // The measuring loops that all cases share, and the counters that they report.
 //
-// One Google Benchmark iteration is one whole measurement. A warm-up finds out
-// how many items take a twentieth of a second; then as many such rounds follow
-// as fit into --benchmark_min_time. So a case sets its servers up once, and its
+// One Google Benchmark iteration is one whole measurement. A warm-up finds how
+// many items take a twentieth of a second. Then as many such rounds follow as
+// fit into --benchmark_min_time. So a case sets its servers up once, and its
 // name has no suffix. Call from the benchmark's main thread.
 //
 //   for (auto _ : state)
@@ -27,16 +27,16 @@ namespace bench {
 absl::Duration MeasuringTime();
 void SetMeasuringTime(absl::Duration time);
 
-// Whether a line on stderr says that a measurement begins, and its case. With
-// interleaved repetitions, results come only at the end.
+// Whether to print a line on stderr with the case when a measurement begins.
+// With interleaved repetitions, results come only at the end.
 void AnnounceMeasurements(bool yes);
 void BeginMeasurement(const std::string& name);
 
-// `deliver(items)` sends so many envelopes and returns when all were delivered,
-// each of them `deliveries_per_item` times; no round has fewer than
-// `items_least`. Counters: items_per_second and bytes_per_second (of payload)
-// as delivered; cpu_ns_per_item, allocs_per_item and own_allocs_per_item
-// (alloc_hook.h) of the whole process, both sides.
+// `deliver(items)` sends `items` envelopes and returns when all were delivered,
+// each `deliveries_per_item` times. Each round has at least `items_least`.
+// Counters: items_per_second and bytes_per_second (of payload) as delivered;
+// cpu_ns_per_item, allocs_per_item and own_allocs_per_item (alloc_hook.h) of
+// the whole process, both sides.
 void MeasureDeliveries(benchmark::State& state, std::size_t payload_bytes,
                        int deliveries_per_item,
                        absl::FunctionRef<void(std::int64_t items)> deliver,
@@ -49,7 +49,7 @@ void MeasureRoundTrips(
     benchmark::State& state,
     absl::FunctionRef<void(int times, Samples* samples)> round_trips);
 
-// Runs `work(share)` on each of so many threads, whose shares add up to
+// Runs `work(share)` on each of `threads` threads. The shares add up to
 // `items`.
 void RunInShares(std::int64_t items, int threads,
                  absl::FunctionRef<void(std::int64_t share)> work);

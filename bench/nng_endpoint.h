@@ -1,6 +1,6 @@
 // NngEndpoint: a bare nng socket of any protocol, for the baselines.
 //
-// Its queues hold enough. Thread-safe, as nng's sockets are. Errors abort.
+// Its queues are long enough. Thread-safe, as nng's sockets are. Errors abort.
 //
 //   NngEndpoint near(&nng_pair0_open, 64);
 //   NngEndpoint far(&nng_pair0_open, 64);
@@ -30,7 +30,7 @@ class NngEndpoint {
   NngEndpoint& operator=(const NngEndpoint&) = delete;
 
   void Bind(Scheme scheme);
-  // Waits for the connection.
+  // Dials, and waits for the connection.
   void Dial(const NngEndpoint& other);
 
   void Send(nng_msg* message);
@@ -46,7 +46,7 @@ class NngEndpoint {
   std::string address_;
 };
 
-// A message of so many bytes, for Send.
+// A message of `bytes` bytes, for Send.
 nng_msg* NewNngMessage(std::size_t bytes);
 
 }  // namespace bench

@@ -25,7 +25,7 @@ PingPong::PingPong(const std::string& transport, std::size_t payload_bytes,
                    Lane lane, Secrecy secrecy)
     : ping_(Message(2, kPing, payload_bytes, lane)),
       pong_(Message(1, kPing, payload_bytes, lane)),
-      // The first one of a Run may wait for room; those in a handler cannot.
+      // The first ping of a Run may wait for room; those in a handler cannot.
       rally_([this] { SendOrDie(cluster_.server(1), ping_); }),
       cluster_(
           transport, Scheme::kTcp, 2,

@@ -1,8 +1,8 @@
 // PingPong: round trips between two servers whose handlers answer each other.
 //
 // Each pong sends the next ping, so only the receiving threads take part. The
-// client's handler takes the time, the other echoes, and other envelopes are
-// counted. Senders of a load use `cluster()`. Call Run and Expect from one
+// client's handler measures the time, the other one echoes and counts all other
+// envelopes. Senders of a load use `cluster()`. Call Run and Expect from one
 // thread at a time. Errors abort.
 //
 //   PingPong ping_pong("zmq", 64, Lane::kNormal);
@@ -30,7 +30,7 @@ class PingPong {
   void Run(int times, Samples* samples) { rally_.Run(times, samples); }
 
   LoopbackCluster& cluster() { return cluster_; }
-  // Counts what server 2 received beside pings.
+  // Counts the envelopes of server 2 that are no pings.
   DeliveryCount& others() { return others_; }
 
   // The type of an envelope that is no ping.

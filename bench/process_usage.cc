@@ -23,7 +23,7 @@ std::int64_t Nanoseconds(const timeval& time) {
          time.tv_usec * std::int64_t{1000};
 }
 
-// Threads that end meanwhile are no trouble.
+// Ignores threads that end meanwhile.
 void SetMaskOfAllThreads(const cpu_set_t& mask) {
   DIR* const tasks = opendir("/proc/self/task");
   CLUSTER_CHECK(tasks != nullptr, "/proc/self/task cannot be read");

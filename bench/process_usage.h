@@ -1,5 +1,5 @@
-// Processor time and memory of the process, and signs that others disturb the
-// measurement.
+// Processor time and memory of the process, and how much other processes
+// disturb the measurement.
 //
 // Thread-safe. A figure that /proc lacks is zero.
 //
@@ -18,8 +18,8 @@ namespace bench {
 // User and system time of all threads of this process so far, in nanoseconds.
 std::int64_t ProcessCpuNs();
 
-// Resident memory of this process, in bytes. It first gives freed memory back,
-// whose reuse would not show here.
+// Resident memory of this process, in bytes. It first returns freed memory to
+// the system: reused memory would not add to the figure.
 std::int64_t ResidentBytes();
 
 // The mean number of runnable threads over the last minute.
@@ -29,7 +29,7 @@ double LoadAverage();
 struct MachineUsage {
   std::uint64_t all = 0;    // idle time too
   std::uint64_t busy = 0;   // of any process
-  std::uint64_t steal = 0;  // wanted, and given to other virtual machines
+  std::uint64_t steal = 0;  // taken by other virtual machines
   std::int64_t own_ns = 0;  // this process's share of `busy`
 };
 MachineUsage MachineUsageNow();

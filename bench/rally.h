@@ -51,7 +51,7 @@ class Rally {
   }
 
   const std::function<void()> send_ping_;
-  // The handler's, while a Run waits.
+  // Only the handler uses these while Run waits.
   Clock::time_point sent_;
   int left_ = 0;
   Samples* samples_ = nullptr;

@@ -14,7 +14,7 @@ namespace cluster {
 namespace bench {
 
 std::string NewIpcPath() {
-  // Random, since in containers that share the folder process ids are alike.
+  // Random, since containers that share the folder may have equal process ids.
   static const unsigned process = std::random_device()();
   static std::atomic<int> paths{0};
   const char* const folder = std::getenv("TMPDIR");

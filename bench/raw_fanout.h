@@ -1,8 +1,8 @@
 // RawFanout and RawEcho: a bare messaging library as a baseline.
 //
-// The smallest interface by which the same code measures zmq and nng. RawFanout
-// sends messages one way to one or more receivers, RawEcho makes round trips.
-// They use nothing of the library under test.
+// The smallest interface with which the same code measures zmq and nng.
+// RawFanout sends messages one way to one or more receivers, RawEcho makes
+// round trips. They use no part of the library under test.
 //
 // Call Begin, Commit and RoundTrip from one thread; each connection calls its
 // receiver on a thread of its own. Begin lends a buffer until Commit or
@@ -30,7 +30,7 @@ namespace bench {
 
 enum class Scheme { kTcp, kIpc };
 
-// A path for an ipc endpoint that no other has.
+// A unique path for an ipc endpoint.
 std::string NewIpcPath();
 
 using RawReceiver =
@@ -39,7 +39,7 @@ using RawReceiver =
 class RawFanout {
  public:
   virtual ~RawFanout() = default;
-  // A message of `bytes` to be filled in.
+  // Begins a message of `bytes`, for the caller to fill in.
   virtual char* Begin(std::size_t bytes) = 0;
   // Sends it to every receiver; waits where a queue is full.
   virtual void Commit() = 0;
@@ -54,8 +54,8 @@ class RawEcho {
   virtual void RoundTrip() = 0;
 };
 
-// The messages will have about `message_bytes`, which is what queues are sized
-// by.
+// The messages will have about `message_bytes`, which decides the length of
+// queues.
 std::unique_ptr<RawFanout> NewRawFanout(absl::string_view transport,
                                         Scheme scheme, int connections,
                                         std::size_t message_bytes,
@@ -63,8 +63,8 @@ std::unique_ptr<RawFanout> NewRawFanout(absl::string_view transport,
 std::unique_ptr<RawEcho> NewRawEcho(absl::string_view transport,
                                     std::size_t message_bytes);
 
-// How many messages of that size may be queued: enough to keep a connection busy, in
-// bounded memory.
+// The length of a queue for messages of this size: enough to keep a connection
+// busy, in bounded memory.
 int RawQueueLength(std::size_t message_bytes, int most);
 
 }  // namespace bench

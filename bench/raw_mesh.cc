@@ -15,8 +15,8 @@ namespace cluster {
 namespace bench {
 namespace {
 
-// Queues are sized by this many messages of the greatest size, so that those of
-// a thousand connections find room.
+// Queues hold this many messages of the greatest size, so that the queues of a
+// thousand connections find room.
 constexpr std::size_t kShare = 8;
 
 class Zmq {
@@ -41,7 +41,7 @@ class Zmq {
   void EndReceiving(Endpoint* /*pull*/) { first_.Shutdown(); }
 
  private:
-  Endpoint first_;  // has the context
+  Endpoint first_;  // owns the context
   const std::size_t message_bytes_;
 };
 

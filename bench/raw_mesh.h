@@ -2,9 +2,9 @@
 // library.
 //
 // It shows the limit of the library under test in that layout. Each server has
-// a socket to receive and one per connection to send; for zmq all share a context.
-// One thread at a time for each `from`; each server calls the receiver on a
-// thread of its own. Begin lends a buffer until Commit. Errors abort.
+// a socket to receive, and one per connection to send. For zmq all share a
+// context. One thread at a time for each `from`; each server calls the receiver
+// on a thread of its own. Begin lends a buffer until Commit. Errors abort.
 //
 //   auto mesh = NewRawMesh("zmq", 32, 65536,
 //                          [](int server, absl::string_view message) { ... });
@@ -27,8 +27,8 @@ namespace bench {
 class RawMesh {
  public:
   virtual ~RawMesh() = default;
-  // A message of `bytes` from one server to another, counted from 0, to be
-  // filled in.
+  // Begins a message of `bytes` from one server to another, counted from 0, for
+  // the caller to fill in.
   virtual char* Begin(int from, int to, std::size_t bytes) = 0;
   // Sends it; waits where a queue is full.
   virtual void Commit(int from, int to) = 0;

@@ -54,8 +54,8 @@ class ZmqEcho : public RawEcho {
   std::thread thread_;
 };
 
-// By two connections of which each carries one way, as between servers that
-// all dial each other.
+// Round trips over two one-way connections, as between servers that dial each
+// other.
 class ZmqOneWayEcho : public RawEcho {
  public:
   explicit ZmqOneWayEcho(std::size_t message_bytes)
@@ -152,7 +152,7 @@ struct MailboxSide {
   std::thread receiver;
 };
 
-// As between servers whose applications wait in Receive.
+// Round trips as between servers whose applications wait in Receive.
 class ZmqMailboxEcho : public RawEcho {
  public:
   explicit ZmqMailboxEcho(std::size_t message_bytes)

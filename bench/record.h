@@ -1,9 +1,9 @@
 // The hand-made record of the baselines: an envelope's fields in 30 bytes, then
 // its payload.
 //
-// Anybody who packs envelopes into messages of a bare library writes at least
-// this. So the figures tell the cost of our sessions, checksums and windows
-// from that of any packing. Records are not checked.
+// Any program that packs envelopes into messages of a bare library writes at
+// least this. So the figures separate the cost of our sessions, checksums and
+// windows from the cost of packing. Readers do not check the records.
 
 #ifndef BENCH_RECORD_H_
 #define BENCH_RECORD_H_
@@ -26,14 +26,14 @@ inline std::size_t RecordBytes(std::size_t payload_bytes) {
   return kRecordHeaderBytes + payload_bytes;
 }
 
-// How many go into a message of `message_bytes`; one at least.
+// How many records fit into a message of `message_bytes`; at least one.
 inline std::int64_t RecordsPerMessage(std::size_t payload_bytes,
                                       std::size_t message_bytes) {
   return static_cast<std::int64_t>(
       std::max<std::size_t>(1, message_bytes / RecordBytes(payload_bytes)));
 }
 
-// The message of the baselines.
+// The envelope of the baselines.
 inline Envelope RecordEnvelope(std::size_t payload_bytes) {
   Envelope envelope;
   envelope.pid = 2;
@@ -73,7 +73,7 @@ inline char* WriteRecord(const EnvelopeView& envelope, char* out) {
   return out + envelope.payload.size();
 }
 
-// Writes so many, each with the next sequence, and returns their end.
+// Writes `records` records, each with the next sequence, and returns their end.
 inline char* WriteRecords(std::int64_t records, EnvelopeView* envelope,
                           char* out) {
   for (std::int64_t i = 0; i < records; ++i) {
@@ -98,7 +98,7 @@ inline const char* ReadRecord(const char* in, EnvelopeView* envelope) {
 }
 
 // Reads each field once, as every receiver does with every envelope. The sum
-// keeps the compiler from leaving the reads out.
+// keeps the compiler from removing the reads.
 inline std::uint64_t ReadFields(const EnvelopeView& envelope) {
   std::uint64_t sum = envelope.message_id.sequence + envelope.term +
                       static_cast<std::uint64_t>(envelope.pid) +
@@ -112,7 +112,7 @@ inline std::uint64_t ReadFields(const EnvelopeView& envelope) {
   return sum;
 }
 
-// Reads every record of a message and tells how many there are.
+// Reads every record of a message and returns their number.
 inline std::int64_t ReadRecords(absl::string_view message) {
   const char* in = message.data();
   const char* const end = in + message.size();

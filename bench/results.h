@@ -1,7 +1,7 @@
 // Results: the counters of a run's cases by name, and tables of them as text or
 // Markdown.
 //
-// Counters are medians over repetitions. A case that was not run is NaN, and
+// Counters are medians over repetitions. A case that did not run is NaN, and
 // "-" in a table.
 //
 //   results.Add("raw/zmq/64", "items_per_second", 2.5e6);
@@ -45,9 +45,9 @@ class TextTable {
  public:
   explicit TextTable(std::vector<std::string> titles);
 
-  // Left out if all cells but the first are "-".
+  // Ignores a row in which all cells but the first are "-".
   void AddRow(std::vector<std::string> cells);
-  // Nothing if no row was added.
+  // Prints nothing if there is no row.
   void Print(std::ostream& out) const;
   void PrintMarkdown(std::ostream& out) const;
 

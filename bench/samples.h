@@ -28,8 +28,8 @@ class Samples {
   void Clear() { samples_ns_.clear(); }
   std::size_t size() const { return samples_ns_.size(); }
 
-  // The least sample that is not exceeded by `fraction` (0 to 1) of all, in
-  // microseconds. Reorders them.
+  // The least sample such that `fraction` (0 to 1) of all do not exceed it, in
+  // microseconds. Reorders the samples.
   double PercentileUs(double fraction) {
     if (samples_ns_.empty()) return 0;
     const auto rank = static_cast<std::size_t>(
@@ -43,8 +43,8 @@ class Samples {
 
   // The time-weighted median in microseconds: longer samples make up half of
   // the total time. A disturbance that comes and goes affects few samples, but
-  // long ones, so the plain median hides it. This one shows what a visitor at a
-  // random moment meets. Sorts the samples.
+  // long ones, so the plain median hides it. This one is the median at a random
+  // moment. Sorts the samples.
   double MedianByTimeUs() {
     std::sort(samples_ns_.begin(), samples_ns_.end());
     std::int64_t left = 0;

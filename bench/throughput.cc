@@ -1,5 +1,5 @@
-// How many envelopes and bytes a second, beside what the bare messaging
-// libraries carry in the same run.
+// Measures envelopes and bytes per second, and those of the bare messaging
+// libraries in the same run.
 //
 //   bazel run -c opt //bench:throughput
 //   bazel run -c opt //bench:throughput -- --benchmark_filter='/zmq/64$'

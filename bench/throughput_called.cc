@@ -1,11 +1,10 @@
-// Limits of an interface: the bare library, with a checksum made and verified,
-// behind calls and handlers as ours has them.
+// Limits of an interface: the bare library with checksums, behind calls and
+// handlers like ours.
 //
-// called: each envelope is given to a function that any thread may call, which
-// numbers it, puts it into the message that is being filled, and answers with a
-// status; each comes out through a handler. called_ipc: over sockets in the
-// file system. called_senders4: four threads call. owned: each becomes an
-// envelope that owns its payload before it comes out.
+// called: any thread may call the sending function. It numbers the envelope,
+// adds it to the open message, and returns a status. A handler gets each
+// envelope. called_ipc: over sockets in the file system. called_senders4: four
+// threads call. owned: the receiver gets envelopes that own their payloads.
 
 #include <algorithm>
 #include <cstdint>
@@ -39,7 +38,7 @@ struct CalledCase {
   bool owned = false;
 };
 
-// A message that fills and leaves.
+// The open message, which is sent when it is full.
 class SharedBatch {
  public:
   SharedBatch(RawFanout* fanout, std::size_t record_bytes,
@@ -48,7 +47,7 @@ class SharedBatch {
         record_bytes_(record_bytes),
         records_per_message_(records_per_message) {}
 
-  // So many envelopes follow, and no more.
+  // `envelopes` more will follow; the last one sends the message.
   void Expect(std::int64_t envelopes) { left_ = envelopes; }
 
   ABSL_ATTRIBUTE_NOINLINE absl::Status Send(const Envelope& envelope) {

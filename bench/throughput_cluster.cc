@@ -1,7 +1,6 @@
-// Envelopes of the library: to one peer by each way to receive (unicast,
-// receive, receive_batch), to three (broadcast3), from four threads (senders4),
-// over sockets in the file system (unicast_ipc), with security
-// (unicast_secure).
+// Envelopes of the library. To one peer, by each way to receive: unicast,
+// receive, receive_batch. To three: broadcast3. From four threads: senders4.
+// Over sockets in the file system: unicast_ipc. With security: unicast_secure.
 
 #include <memory>
 #include <string>
@@ -56,7 +55,7 @@ void SendMany(Server& server, const Envelope& envelope, std::int64_t items) {
 }
 
 void MeasureCluster(benchmark::State& state, const ClusterCase& test) {
-  // Of server 2 and so on.
+  // The counts of server 2 and so on.
   const auto counts = NewDeliveryCounts(test.recipients);
   const auto make_handler = [&](Server& self) -> EnvelopeHandler {
     if (self.Pid() == 1 || test.way != Way::kHandler) return nullptr;

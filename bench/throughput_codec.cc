@@ -25,7 +25,7 @@ Envelope MakeEnvelope() {
   return envelope;
 }
 
-// Fills `body` with records, the last of which may be the `left`th.
+// Fills `body` with at most `left` records.
 std::int64_t FillBody(std::int64_t left, EnvelopeView* view,
                       std::string* body) {
   const Codec& codec = BinaryCodec();

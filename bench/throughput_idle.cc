@@ -1,17 +1,16 @@
-// idle: servers of one process that are connected, each with each, and have
-// nothing to say but heartbeats. What they cost: cpu_percent of one core, and
-// bytes_per_peer, the resident memory that they added, by directed connections.
+// idle: servers of one process that are all connected with each other and send
+// heartbeats only. cpu_percent is their cost in percent of one core.
+// bytes_per_peer is the resident memory that they add, per directed connection.
 //
-// Each end of a connection is in this process, and so are both ends' share of it:
-// its socket's objects, its state in the sender and in the receiver. Memory of
-// the kernel (socket buffers) is not resident in a process and not counted.
+// Both ends of each connection are in this process, with the objects of the
+// socket and the state of sender and receiver. The kernel's memory (socket
+// buffers) is not resident in a process and does not count.
 //
-// raw_idle: the same heartbeats as messages on the bare library, made by a
-// thread of each server and taken by another: what is to be had at least.
+// raw_idle: the same heartbeats as messages on the bare library, as a lower
+// bound. A thread of each server sends them and another receives them.
 //
-// It is measured in a new process of this program. In one that has run other
-// cases, the servers would use what those left behind, and what they add could
-// be less than nothing.
+// The case runs in a new process of this program. After other cases the servers
+// would reuse their freed memory, and seem to add less than nothing.
 
 #include <unistd.h>
 
@@ -45,10 +44,11 @@ namespace cluster {
 namespace bench {
 namespace {
 
-// A heartbeat leaves every two seconds: a shorter time would see an accident.
+// A heartbeat leaves every two seconds, so a shorter time would give a random
+// figure.
 constexpr int kMeasuringTimes = 16;
-// How long what follows a connection may take: acknowledgements, first round
-// trips, retransmissions that were not needed.
+// How long the traffic after a new connection may take: acknowledgements, first
+// round trips, unnecessary retransmissions.
 constexpr int kQuietTimes = 2;
 
 constexpr std::array<const char*, 2> kCounters = {"cpu_percent",
@@ -78,8 +78,8 @@ void MeasureIdle(benchmark::State& state, const std::string& transport) {
       static_cast<double>(ResidentBytes() - bytes_before) / kConnections;
 }
 
-// Sends a heartbeat to each other server at multiples of the interval, as ours
-// do, until it is over.
+// Sends a heartbeat to each other server at multiples of the interval, as our
+// servers do, until `over`.
 void Beat(RawMesh* mesh, int from, const std::shared_future<void>& over) {
   using Clock = std::chrono::steady_clock;
   const auto interval = std::chrono::duration_cast<Clock::duration>(
@@ -119,8 +119,8 @@ std::string ThisProgram() {
   return std::string(path.data(), static_cast<std::size_t>(bytes));
 }
 
-// What the program prints for this case alone, as CSV. Its warnings would
-// repeat ours.
+// Runs this case alone in a new process, and returns its CSV. Drops its
+// warnings, which would repeat ours.
 std::string OutputOfOwnProcess(const std::string& name) {
   const std::string command = absl::StrCat(
       "exec '", ThisProgram(), "' --idle_here", " --benchmark_filter='^", name,

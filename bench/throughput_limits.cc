@@ -1,9 +1,9 @@
-// Limits: what the bare library carries when it has duties that ours has too,
-// and none else. A goal that ours misses is to be seen beside them.
+// Limits: the rates of the bare library with some of our duties, and no others.
+// They show how much of a missed goal those duties cost.
 //
-// checked: as batched, with a CRC-32C made and verified; checked3: to three,
-// each of which has messages of its own, as each session has. batched_mesh<n>:
-// as mesh<n>, in messages as batched has them, however long they take to fill;
+// checked: as batched, with a CRC-32C made and verified. checked3: to three,
+// each with messages of its own, as each session has. batched_mesh<n>: as
+// mesh<n>, in messages like those of batched, however long they take to fill.
 // quarter_mesh<n>: in messages a quarter as large.
 
 #include <algorithm>
@@ -29,7 +29,7 @@ namespace cluster {
 namespace bench {
 namespace {
 
-// As batched has.
+// The number of records in a message of batched.
 std::int64_t BatchedRecords(std::size_t payload_bytes) {
   return RecordsPerMessage(payload_bytes, absl::GetFlag(FLAGS_batch_bytes));
 }

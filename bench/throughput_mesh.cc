@@ -1,4 +1,4 @@
-// mesh<n>: n servers of one process, each of which sends to each other one.
+// mesh<n>: n servers of one process, each of which sends to all others.
 
 #include <algorithm>
 #include <memory>

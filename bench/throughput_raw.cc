@@ -1,6 +1,6 @@
-// raw, raw3: an envelope a message on the bare library. batched, batched3:
-// hand-made records in messages of 64 KiB (or --batch_bytes), the most that
-// packing on the bare library can give. Their _ipc forms: over sockets in the
+// raw, raw3: one envelope per message on the bare library. batched, batched3:
+// hand-made records in messages of 64 KiB (or --batch_bytes), the best that
+// packing on the bare library can reach. Their _ipc forms: over sockets in the
 // file system.
 
 #include <algorithm>

@@ -11,7 +11,7 @@ namespace cluster {
 namespace bench {
 namespace {
 
-// What matters most, as ratios to the bare library.
+// The most important figures, as ratios to the bare library.
 TextTable Overview(const Results& results) {
   TextTable table({"envelopes of", "handler / raw", "handler / batched",
                    "Receive / raw", "to three / raw to three", "CPU / raw"});
@@ -33,7 +33,7 @@ TextTable Overview(const Results& results) {
   return table;
 }
 
-// Rates of some kinds of cases, then ratios of pairs of them.
+// The rates of some kinds of cases, then ratios of pairs of them.
 struct Columns {
   std::vector<std::string> kinds;
   std::vector<std::pair<std::string, std::string>> ratios;
@@ -107,7 +107,7 @@ TextTable Meshes(const Results& results) {
   return table;
 }
 
-// What the bare library carries with some of our duties.
+// The rates of the bare library with some of our duties.
 TextTable Limits(const Results& results) {
   TextTable table({"limits, envelopes/s", "checked", "unicast",
                    "unicast/checked", "checked3", "broadcast3",

@@ -1,7 +1,7 @@
 // ThroughputTables: tables of the throughput cases of a run.
 //
 // They show rates and their ratios, costs, and finally the goals. Cases that
-// were not run leave gaps.
+// did not run leave gaps.
 
 #ifndef BENCH_THROUGHPUT_TABLES_H_
 #define BENCH_THROUGHPUT_TABLES_H_

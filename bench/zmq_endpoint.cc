@@ -19,7 +19,7 @@ void SetOption(void* socket, int option, int value) {
 }
 
 void* NewSocket(void* context, int type) {
-  // Says nothing once the context has sockets.
+  // Has no effect once the context has sockets.
   zmq_ctx_set(context, ZMQ_MAX_SOCKETS, kSocketsMax);
   return zmq_socket(context, type);
 }

@@ -1,7 +1,7 @@
 // ZmqEndpoint: a bare ZeroMQ socket for the baselines.
 //
-// Its queues hold enough. It has a context of its own, or borrows a
-// neighbour's, which must outlive it. One thread at a time, except for
+// Its queues are long enough. It has a context of its own, or borrows that of
+// another endpoint, which must outlive it. One thread at a time, except for
 // Shutdown. Errors abort.
 //
 //   ZmqEndpoint pull(ZMQ_PULL, 64);
@@ -43,7 +43,7 @@ class ZmqEndpoint {
   bool Receive(zmq_msg_t* message);
   // Gives `receive` each message until Shutdown is called.
   void ReceiveAll(const std::function<void(absl::string_view)>& receive);
-  // Ends all that others wait for in the context.
+  // Ends all waits of other threads in the context.
   void Shutdown() { zmq_ctx_shutdown(context_); }
 
  private:
