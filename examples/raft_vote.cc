@@ -1,7 +1,7 @@
 // One round of a Raft election among three servers of one process.
 //
-// Server 1 asks for votes, the others answer in their handlers, and the majority
-// decides.
+// Server 1 asks for votes, the others answer in their handlers, and the
+// majority decides.
 //
 //   bazel run //examples:raft_vote
 

@@ -1,8 +1,8 @@
 // A test of a protocol in the simulator.
 //
 // Three servers elect leaders, while the network loses, doubles, delays and
-// reorders frames and servers crash. Ten minutes of that take a second or two. A
-// seed that fails once fails every time.
+// reorders frames and servers crash. Ten minutes of that take a second or two.
+// A seed that fails once fails every time.
 //
 // The protocol is the election of Raft: at most one leader in any term.
 

@@ -14,8 +14,8 @@
 namespace cluster {
 namespace {
 
-// Sets one flag from "name" or "name=value". `next` is the argument after it, or
-// null. Returns whether it used `next`.
+// Sets one flag from "name" or "name=value". `next` is the argument after it,
+// or null. Returns whether it used `next`.
 absl::StatusOr<bool> SetFlag(absl::string_view text, const char* next) {
   const std::vector<std::string> parts =
       absl::StrSplit(text, absl::MaxSplits('=', 1));

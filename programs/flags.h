@@ -23,8 +23,8 @@ inline constexpr int kExitFailure = 1;
 inline constexpr int kExitUsage = 2;
 
 // Sets the flags and returns the other arguments, without the program's name.
-// After "--" nothing is a flag. kInvalidArgument: an unknown flag, no value or a
-// bad value. `--help` prints `usage`, `--version` the library's version; both
+// After "--" nothing is a flag. kInvalidArgument: an unknown flag, no value or
+// a bad value. `--help` prints `usage`, `--version` the library's version; both
 // end the process with exit code 0.
 absl::StatusOr<std::vector<std::string>> ReadCommandLine(int argc, char** argv,
                                                          const char* usage);

@@ -65,8 +65,8 @@ void Output::HidePrompt() {
 
 void Output::Abandon() { Raise(abandoned_); }
 
-// Waits until a write of PIPE_BUF bytes does not block. False: the reader counts
-// as gone.
+// Waits until a write of PIPE_BUF bytes does not block. False: the reader
+// counts as gone.
 bool Output::WaitForRoom() const {
   pollfd polled[] = {{descriptor_, POLLOUT, 0},
                      {abandoned_, POLLIN, 0},

@@ -32,8 +32,8 @@ std::string OwnPath() {
   return bytes <= 0 ? "" : std::string(path, static_cast<std::size_t>(bytes));
 }
 
-// Overwrites a field of the config, and forgets its line in the file. `found` is
-// the result of looking up the value.
+// Overwrites a field of the config, and forgets its line in the file. `found`
+// is the result of looking up the value.
 absl::Status Override(const std::string& value, const char* key,
                       const absl::Status& found, Config* config,
                       std::string Config::*field) {

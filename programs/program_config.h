@@ -25,8 +25,8 @@ namespace cluster {
 std::string ConfigFlagsHelp();
 
 // The file that --config names, relative to the folder in which the user typed
-// `bazel run`. Without the flag: configs/cluster.json of the program's runfiles,
-// or below the current folder.
+// `bazel run`. Without the flag: configs/cluster.json of the program's
+// runfiles, or below the current folder.
 std::string ConfigFile();
 
 // The config of that file with the flags' transport and codec. Refuses the

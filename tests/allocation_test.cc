@@ -1,6 +1,6 @@
 // Fails the allocations in servers' calls, one after the other. A call accepts
-// its envelope or refuses it, and accepted envelopes arrive once there is memory
-// again.
+// its envelope or refuses it, and accepted envelopes arrive once there is
+// memory again.
 
 #include <algorithm>
 #include <cstddef>
@@ -54,8 +54,8 @@ class Arrived {
   std::map<int, std::size_t> count_;
 };
 
-// Envelopes to send one after the other, and the answers. Sending them allocates
-// only inside the library.
+// Envelopes to send one after the other, and the answers. Sending them
+// allocates only inside the library.
 class Burst {
  public:
   void Add(int pid, std::size_t bytes, Lane lane = Lane::kNormal) {

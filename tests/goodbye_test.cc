@@ -87,8 +87,8 @@ class GoodbyeTest
     return spec;
   }
 
-  // Waits until both are up for the `count`-th time. A session begins at one end
-  // first; the other end could not yet say goodbye in it.
+  // Waits until both are up for the `count`-th time. A session begins at one
+  // end first; the other end could not yet say goodbye in it.
   bool WaitForSession(int count) {
     return told_[kSpeaker].Wait(PeerEvent::kUp, count) != "" &&
            told_[kHearer].Wait(PeerEvent::kUp, count) != "";

@@ -112,8 +112,8 @@ void StopAndDestroy(int id, TestCluster* cluster, Floods* floods) {
   cluster->Destroy(id);
 }
 
-// No thread may call a server while it is destroyed, so its own flood has to end
-// first. Its queues are still full, and the others go on.
+// No thread may call a server while it is destroyed, so its own flood has to
+// end first. Its queues are still full, and the others go on.
 void DestroyRunning(int id, TestCluster* cluster, Floods* floods) {
   floods->erase(id);
   Watchdog watchdog("~Server", kStopLimit);

@@ -39,8 +39,8 @@ class MemoryTest : public testing::TestWithParam<const char*> {
       config_.servers.push_back({id, FreshAddress(AddressKind::kIpv4)});
   }
 
-  // Starts servers on free ports. The first server and each other one learn each
-  // other's addresses.
+  // Starts servers on free ports. The first server and each other one learn
+  // each other's addresses.
   void Start(std::vector<int> ids) {
     for (int id : ids) {
       auto server = NewServer(id, config_);

@@ -3,9 +3,9 @@
 //
 // Servers send random traffic while the network misbehaves as NetworkFaults
 // says. Servers crash, stop and restart, members come and go, and single
-// directions go deaf. After `duration` all trouble ends. Within `heal_max` every
-// accepted envelope must have arrived or been reported as dropped. After that
-// nothing may happen any more. A Checker finds violations.
+// directions go deaf. After `duration` all trouble ends. Within `heal_max`
+// every accepted envelope must have arrived or been reported as dropped. After
+// that nothing may happen any more. A Checker finds violations.
 //
 // A run uses one thread; several runs may have a thread each. The same options
 // give the same trace.

@@ -1,5 +1,5 @@
-// demo: runs the four scenarios on a whole cluster on this machine. Every server
-// is a process of its own.
+// demo: runs the four scenarios on a whole cluster on this machine. Every
+// server is a process of its own.
 //
 //   bazel run //cluster:demo -- --transport=nng
 

@@ -1,7 +1,7 @@
 // DemoServer: one server of the demo, in a process of its own.
 //
-// It obeys lines on standard input and reports on standard output. demo_run.h is
-// the other end. The main thread reads lines, another one sends, and the
+// It obeys lines on standard input and reports on standard output. demo_run.h
+// is the other end. The main thread reads lines, another one sends, and the
 // library's threads receive.
 //
 //   in:   peer <id> <address>   the address of another server

@@ -1,4 +1,5 @@
-// The demo's counting finds each kind of fault, or the demo would prove nothing.
+// The demo's counting finds each kind of fault, or the demo would prove
+// nothing.
 
 #include "programs/demo/tally.h"
 

@@ -33,8 +33,8 @@ inline std::vector<const char*> Backends() {
 }
 Config BackendConfig(const std::string& backend);
 
-// A config with short timeouts, small frames, chunks of 32 KiB, and a queue that
-// a slow network fills.
+// A config with short timeouts, small frames, chunks of 32 KiB, and a queue
+// that a slow network fills.
 Config ChaosConfig(const std::string& backend);
 
 class ChaosCluster {

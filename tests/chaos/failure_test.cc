@@ -1,5 +1,6 @@
 // Failures that no socket reports: stalls, black holes and half-open
-// connections. Both servers detect the silence, report it, and go on afterwards.
+// connections. Both servers detect the silence, report it, and go on
+// afterwards.
 
 #include <functional>
 #include <iostream>

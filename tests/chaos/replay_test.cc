@@ -1,4 +1,5 @@
-// Replayed and late connections change no session and deliver no envelope twice.
+// Replayed and late connections change no session and deliver no envelope
+// twice.
 
 #include <chrono>
 #include <iostream>

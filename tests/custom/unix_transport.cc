@@ -220,7 +220,8 @@ class UnixTransport : public Transport {
  private:
   void Wake() { eventfd_write(wake_.fd(), 1); }
 
-  // Waits for something to do, and does it. Returns whether it delivered frames.
+  // Waits for something to do, and does it. Returns whether it delivered
+  // frames.
   bool Turn() {
     std::vector<pollfd> polled{{wake_.fd(), POLLIN, 0},
                                {listener_->fd(), POLLIN, 0}};

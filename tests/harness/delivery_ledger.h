@@ -31,7 +31,8 @@
 
 namespace cluster::internal {
 
-// An envelope, with the size and the hash of its payload instead of the payload.
+// An envelope, with the size and the hash of its payload instead of the
+// payload.
 struct EnvelopeDigest {
   explicit EnvelopeDigest(const EnvelopeView& envelope);
 
@@ -67,8 +68,8 @@ class DeliveryLedger {
   void Sent(int receiver, const EnvelopeView& envelope);
   void Arrived(int receiver, const EnvelopeView& envelope);
 
-  // Waits until all sent envelopes have arrived. False if none arrives for 30 s,
-  // or there is a problem; see Problems.
+  // Waits until all sent envelopes have arrived. False if none arrives for 30
+  // s, or there is a problem; see Problems.
   bool WaitUntilAllArrived();
   // The same until `count` have arrived in all.
   bool WaitForArrivals(std::uint64_t count);

@@ -1,9 +1,9 @@
 // TestCluster: the servers of one cluster in one process, on fresh addresses.
 //
 // Members start on port 0 (or fresh paths) and learn each other's addresses by
-// AddPeer. Each takes envelopes in a different way. A member can stop, and start
-// its next life at the same address. DeliveryLedger accounts for envelopes,
-// EnvelopeSource makes them.
+// AddPeer. Each takes envelopes in a different way. A member can stop, and
+// start its next life at the same address. DeliveryLedger accounts for
+// envelopes, EnvelopeSource makes them.
 //
 // The callbacks of `spec` come from many threads; use everything else from one.
 // The cluster owns the members. Failures fail the running test.

@@ -1,8 +1,8 @@
 // Watchdog: ends the test program, with a text, when a call does not return.
 //
 // A generous bound for calls without a time-out of their own, so that a hang
-// names its call. Its own thread aborts when the time is over, unless the object
-// was destroyed before.
+// names its call. Its own thread aborts when the time is over, unless the
+// object was destroyed before.
 //
 //   {
 //     Watchdog watchdog("Stop", linger + absl::Seconds(10));

@@ -2,8 +2,8 @@
 // attacker talks to them too.
 //
 // It has a tap on their wires and a ledger of their envelopes. All sessions are
-// up before the test begins, and ExpectUnharmed checks them. Peers may be silent
-// for long, so that a busy machine ends no session. One thread.
+// up before the test begins, and ExpectUnharmed checks them. Peers may be
+// silent for long, so that a busy machine ends no session. One thread.
 //
 //   BesiegedCluster besieged("zmq");
 //   Stranger stranger("zmq", besieged.cluster().address(1));

@@ -2,8 +2,9 @@
 // only.
 //
 // It has a backend's real transport and makes frames by hand. It answers every
-// hello with a valid one, so the server begins a session. Then it sends whatever
-// the test wants. The others have it in their config. Use it from one thread.
+// hello with a valid one, so the server begins a session. Then it sends
+// whatever the test wants. The others have it in their config. Use it from one
+// thread.
 //
 //   RogueMember rogue(9, "nng", config.cluster);
 //   rogue.Join(1, server.Address());              // and server.AddPeer(9, ...)

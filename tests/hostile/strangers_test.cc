@@ -1,6 +1,6 @@
 // Strangers on a cluster's ports that never send a whole frame: silent, slow,
-// cut short, over-long, or by the hundred. Servers close their connections, free
-// what those took, and suffer no harm.
+// cut short, over-long, or by the hundred. Servers close their connections,
+// free what those took, and suffer no harm.
 
 #include <string>
 #include <vector>

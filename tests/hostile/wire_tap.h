@@ -1,10 +1,10 @@
 // WireTap: shows the frames that pass the transports of servers, for tests that
 // forge them.
 //
-// A decorator of transports that keeps copies of sent frames. It also knows when
-// a server has handled a frame, so a test can read counters without waiting
-// blindly. It changes no frame. Thread-safe; the factory and its transports
-// share its state, so it may be destroyed first.
+// A decorator of transports that keeps copies of sent frames. It also knows
+// when a server has handled a frame, so a test can read counters without
+// waiting blindly. It changes no frame. Thread-safe; the factory and its
+// transports share its state, so it may be destroyed first.
 //
 //   WireTap tap;
 //   auto server = NewServer(1, config, tap.Around(*FindTransport("zmq")));

@@ -1,6 +1,6 @@
-// A peer takes nothing, because SIGSTOP holds it or its application never reads.
-// The test bounds the memory of the senders and of the peer. It prints that, and
-// the throughput among the others with and without such a peer.
+// A peer takes nothing, because SIGSTOP holds it or its application never
+// reads. The test bounds the memory of the senders and of the peer. It prints
+// that, and the throughput among the others with and without such a peer.
 
 #include <chrono>
 #include <csignal>

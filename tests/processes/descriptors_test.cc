@@ -1,6 +1,6 @@
 // Servers that may not open enough descriptors report that, with the numbers,
-// and do not abort. Each case runs in a process of its own, since limits are per
-// process.
+// and do not abort. Each case runs in a process of its own, since limits are
+// per process.
 
 #include <sys/resource.h>
 

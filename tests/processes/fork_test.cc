@@ -279,7 +279,8 @@ void RequireAllClosedByExec(const Config& config) {
   Require(opened > 0, "servers open something");
 }
 
-// The child's servers must not meet the parent's, which have the same addresses.
+// The child's servers must not meet the parent's, which have the same
+// addresses.
 void StartTwoServersInAChild(const Config& config) {
   const std::unique_ptr<Server> one = MakeServer(1, config);
   const std::unique_ptr<Server> two = MakeServer(2, config);

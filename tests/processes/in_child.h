@@ -1,8 +1,8 @@
 // Runs part of a test in a child process, which may change its limits or its
 // network.
 //
-// Call it while the test has no other threads. A child that ends badly fails the
-// calling test.
+// Call it while the test has no other threads. A child that ends badly fails
+// the calling test.
 //
 //   EXPECT_EQ(InChild([] { return Lower() ? Serve() : "forbidden"; }), "OK");
 

@@ -1,5 +1,5 @@
-// A signal interrupts system calls a thousand times a second, on every thread of
-// the process.
+// A signal interrupts system calls a thousand times a second, on every thread
+// of the process.
 
 #include <dirent.h>
 #include <signal.h>

@@ -1,5 +1,5 @@
-// Journal: the counters of one life of a server process, in memory that outlives
-// it.
+// Journal: the counters of one life of a server process, in memory that
+// outlives it.
 //
 // It is a file that both the test and the process map. The process counts in it
 // as it sends and takes envelopes, so kill -9 loses no count. A sender numbers

@@ -1,5 +1,5 @@
-// Servers that are killed with -9 under load: the events of their peers, and the
-// envelopes that the next life gets.
+// Servers that are killed with -9 under load: the events of their peers, and
+// the envelopes that the next life gets.
 
 #include <algorithm>
 #include <csignal>

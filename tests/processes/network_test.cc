@@ -3,8 +3,8 @@
 //
 // The test runs itself again in a user namespace, where it may make networks
 // without touching the machine's. They end with its processes. If the kernel or
-// a sandbox forbids that, the test says so and passes. So do the cases that need
-// nft or ss -K.
+// a sandbox forbids that, the test says so and passes. So do the cases that
+// need nft or ss -K.
 
 #include <unistd.h>
 

@@ -2,8 +2,8 @@
 // them in the journal.
 //
 // The sending half of a test's server process, and the payload's format. It
-// counts each Send that finds no room, and repeats it. It passes other errors to
-// `on_trouble`. Borrows the server and the journal.
+// counts each Send that finds no room, and repeats it. It passes other errors
+// to `on_trouble`. Borrows the server and the journal.
 //
 //   NumberedSender sender(&server, &journal, {2, kEndless, 64, life}, ...);
 //   sender.Halt();

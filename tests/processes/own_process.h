@@ -2,8 +2,8 @@
 // "threadsafe" style.
 //
 // The process is fresh, and may end in any way. gtest's expectations do not
-// reach the parent. Use Require and RequireOk there: they end the process with a
-// text.
+// reach the parent. Use Require and RequireOk there: they end the process with
+// a text.
 //
 //   GTEST_FLAG_SET(death_test_style, "threadsafe");
 //   EXPECT_EXIT(

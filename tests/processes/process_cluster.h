@@ -49,8 +49,8 @@ class ProcessCluster {
 
   // Starts all servers, and waits until each has reported the others as up.
   bool Start();
-  // Starts the next life of a server that is gone, at its address. Does not wait
-  // for the others to see it. Keeps the journals of earlier lives.
+  // Starts the next life of a server that is gone, at its address. Does not
+  // wait for the others to see it. Keeps the journals of earlier lives.
   bool StartNextLife(int id);
   // Starts a further server, which all others add.
   bool Join(int id);

@@ -5,9 +5,9 @@
 // nng's transport looks for such connections. ZeroMQ's fail in the handshake,
 // since a PUSH socket refuses a PUSH socket as its peer.
 //
-// The test runs in a child with a network of its own, which has only one port to
-// dial from, so this happens at once. If the kernel or a sandbox forbids such a
-// network, the test says so and passes.
+// The test runs in a child with a network of its own, which has only one port
+// to dial from, so this happens at once. If the kernel or a sandbox forbids
+// such a network, the test says so and passes.
 
 #include <fcntl.h>
 #include <net/if.h>

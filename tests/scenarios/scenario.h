@@ -53,8 +53,8 @@ struct Moved {
 };
 
 // Runs the scenario on a new cluster and checks the promises of reliable
-// delivery. All envelopes arrive once, in order and unchanged; no others arrive;
-// the figures add up. Returns the number of arrivals.
+// delivery. All envelopes arrive once, in order and unchanged; no others
+// arrive; the figures add up. Returns the number of arrivals.
 Moved CheckScenario(Scenario scenario, const Load& load, ClusterSpec spec);
 
 }  // namespace cluster::internal

@@ -1,9 +1,9 @@
 // ForgingTransport: a member that lies about its identity.
 //
 // A decorator around a backend that changes sent frames, header or body, and
-// corrects their checksums. So a real server, with keys and sessions, becomes an
-// impostor from one frame to the next. Its connections are the backend's, and
-// honest. `forge` runs on any thread.
+// corrects their checksums. So a real server, with keys and sessions, becomes
+// an impostor from one frame to the next. Its connections are the backend's,
+// and honest. `forge` runs on any thread.
 //
 //   Forgery forgery;
 //   spec.make_server = [&](int id, const Config& config) {

@@ -18,7 +18,8 @@ namespace {
 constexpr std::chrono::milliseconds kPause{100};
 constexpr std::chrono::seconds kPatience{60};
 
-// Nothing half of the time; else the beginning of HTTP, ZMTP, TLS or no protocol.
+// Nothing half of the time; else the beginning of HTTP, ZMTP, TLS or no
+// protocol.
 std::vector<std::string> Garbage() {
   std::string greeting(64, '\0');
   greeting[0] = '\xff';

@@ -135,8 +135,8 @@ class RejectionTest : public testing::Test {
     return true;
   }
 
-  // Checks that the victim counts and reports the stranger, has taken nothing of
-  // it, and still hears its friend. No text about it may hold a secret.
+  // Checks that the victim counts and reports the stranger, has taken nothing
+  // of it, and still hears its friend. No text about it may hold a secret.
   void ExpectRejected(RefusalReason reason) {
     EXPECT_TRUE(log_.WaitForRejection(kVictim, RefusalReasonName(reason)))
         << log_.Text();

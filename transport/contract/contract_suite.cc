@@ -40,8 +40,8 @@ class SocketFolder {
 
 }  // namespace
 
-// No other process binds such a host, and no outgoing connection gets one. So an
-// address that a test no longer uses stays free.
+// No other process binds such a host, and no outgoing connection gets one. So
+// an address that a test no longer uses stays free.
 std::string FreshIpv4Address() {
   return absl::StrCat("127.", 1 + Random() % 254, ".", Random() % 256, ".",
                       1 + Random() % 254, ":0");

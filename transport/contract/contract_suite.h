@@ -109,8 +109,8 @@ class TransportContract : public testing::TestWithParam<TransportUnderTest> {
   // An address that was bound a moment ago and is free now.
   std::string DeadAddress();
 
-  // Sends frames that begin with `text` until one arrives. For a connection that
-  // breaks at an unknown moment and loses frames.
+  // Sends frames that begin with `text` until one arrives. For a connection
+  // that breaks at an unknown moment and loses frames.
   bool SendUntilOneArrives(Node& from, int peer, Node& to,
                            const std::string& text);
 };

@@ -1,5 +1,5 @@
-// Contract: the transport and the handler share the bytes of a frame for as long
-// as either needs them.
+// Contract: the transport and the handler share the bytes of a frame for as
+// long as either needs them.
 
 #include <memory>
 #include <string>

@@ -1,14 +1,14 @@
 // Faults: a bad network on demand, around any transport, for tests.
 //
-// Faults makes decorators of transports, and controls them while servers run. It
-// loses, doubles and delays frames (which reorders them), and cuts whole
+// Faults makes decorators of transports, and controls them while servers run.
+// It loses, doubles and delays frames (which reorders them), and cuts whole
 // directions. Use it to test your own protocol with lost and late messages. The
 // seed fixes the random numbers, but threads use them in any order;
 // cluster/sim/ is deterministic.
 //
 // Thread-safe. The factory and its transports share the state of Faults, which
-// you may destroy before them. Frames that are held back may cause an OnWritable
-// that no sender waits for.
+// you may destroy before them. Frames that are held back may cause an
+// OnWritable that no sender waits for.
 //
 //   cluster::Faults faults(/*seed=*/1);
 //   auto server = cluster::NewServer(
