@@ -1,6 +1,6 @@
-// That the core takes from a connection only what is in the name of the server
-// that the connection proved to be, on both deliveries; over the memory
-// transport with identities put in between.
+// The core accepts frames only in the name of the server that their connection
+// proved to be, with both deliveries. A decorator adds identities to the memory
+// transport.
 
 #include <atomic>
 #include <chrono>
@@ -24,7 +24,7 @@ using ::testing::HasSubstr;
 
 constexpr absl::Duration kLong = absl::Seconds(30);
 
-// Says of every frame that its connection proved `identity`.
+// Gives every frame the identity `identity`.
 class StampingTransport final : public ForwardingTransport {
  public:
   StampingTransport(std::unique_ptr<Transport> around,
@@ -81,8 +81,7 @@ class IdentityTest : public testing::TestWithParam<Delivery> {
     });
   }
 
-  // With connections that prove to server 1 that they are of `identity`; -1:
-  // nothing.
+  // Connections prove `identity` to server 1; -1: they prove nothing.
   void Start(int identity) {
     seen_by_one_ = identity;
     for (auto& server : servers_) ASSERT_TRUE(server->Start().ok());
@@ -107,7 +106,7 @@ class IdentityTest : public testing::TestWithParam<Delivery> {
   Mutex mutex_;
   CondVar changed_;
   PeerEvent rejected_;
-  std::vector<std::unique_ptr<Server>> servers_;  // go first
+  std::vector<std::unique_ptr<Server>> servers_;  // destroyed first
 };
 
 TEST_P(IdentityTest, TheTrueSenderIsHeard) {
@@ -160,7 +159,7 @@ TEST(SecurityOfServersTest, ATransportThatHasNoneIsRefused) {
   EXPECT_THAT(
       std::string(NewServer(1, config, NewMemoryTransport).status().message()),
       HasSubstr("the transport \"memory\" has no security"));
-  // One that did not look at what it was asked for.
+  // A transport that ignores the security of its config.
   const auto forgetful = [](const TransportConfig& asked) {
     TransportConfig plain = asked;
     plain.security.reset();

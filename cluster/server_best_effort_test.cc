@@ -28,7 +28,7 @@ TEST(ServerBestEffortTest, BestEffortCarriesEnvelopesAndHasNoFlush) {
   EXPECT_EQ(one->Flush(kLong).code(), absl::StatusCode::kFailedPrecondition);
 }
 
-// As JSON it may become six times as large, which not every transport carries.
+// As JSON a payload may become six times as large.
 TEST(ServerBestEffortTest, EveryTransportTakesTheLargestPayload) {
   Config config = MakeConfig(2);
   config.delivery = Delivery::kBestEffort;
@@ -47,7 +47,7 @@ TEST(ServerBestEffortTest, EveryTransportTakesTheLargestPayload) {
   }
 }
 
-// Without an address there is nowhere to send to, and no queue to wait in.
+// Without an address there is no connection, and no queue to wait in.
 TEST(ServerBestEffortTest, APeerOfUnknownAddressHasNoRoom) {
   Config config = MakeConfig(2);
   config.delivery = Delivery::kBestEffort;
@@ -67,7 +67,7 @@ TEST(ServerBestEffortTest, APeerOfUnknownAddressHasNoRoom) {
   EXPECT_EQ(two->Receive(kLong)->payload, "waited");
   sender.join();
 
-  // A member that was removed and comes back without an address has none.
+  // Nor is there for a member that was removed and added without an address.
   ASSERT_TRUE(one->RemovePeer(2).ok());
   ASSERT_TRUE(one->AddPeer(2, "127.0.0.1:0").ok());
   EXPECT_EQ(one->Send(To(2, "lost?")).code(),

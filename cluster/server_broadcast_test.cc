@@ -19,7 +19,7 @@ namespace {
 
 using Strings = std::vector<std::string>;
 
-// Server 1 sends; the others record, or hold still in their handlers.
+// Server 1 sends; the others record, or block in their handlers.
 class ServerBroadcastTest : public testing::Test {
  protected:
   // The servers 1 to `running` of the config.
@@ -42,8 +42,8 @@ class ServerBroadcastTest : public testing::Test {
     for (auto& server : servers_) server->Stop();
   }
 
-  // For that windows are small. Until what would be a full frame waits for 2
-  // and 3. Returns how many it took.
+  // Broadcasts until a full frame waits for 2 and for 3, with small windows.
+  // Returns the number of broadcasts.
   std::uint64_t FillWindows() {
     std::uint64_t sent = 0;
     const auto full = [&] {
@@ -73,8 +73,8 @@ class ServerBroadcastTest : public testing::Test {
   }
 
   Config config_;
-  // While a test holds it, no handler returns: soon nothing is acknowledged any
-  // more, so that broadcasts gather for good.
+  // While a test holds it, no handler returns. Soon acknowledgements stop, and
+  // broadcasts gather.
   Mutex still_mutex_{LockRank::kApplication};
   std::vector<std::unique_ptr<Recorder>> recorders_;
   std::vector<std::unique_ptr<Server>> servers_;
@@ -111,7 +111,7 @@ TEST_F(ServerBroadcastTest, KeepsTheOrderOfWhatOneThreadSends) {
   }
 }
 
-// A burst's last ones leave with the acknowledgement of those before.
+// The last envelopes of a burst leave when the earlier ones are acknowledged.
 TEST_F(ServerBroadcastTest, NoneWaitsForAnother) {
   StartAll(3, MakeConfig(3));
   std::mt19937_64 random(7);

@@ -1,4 +1,4 @@
-// What Server promises to those who set handlers.
+// The promises of Server about handlers.
 
 #include <atomic>
 #include <chrono>
@@ -20,7 +20,7 @@
 namespace cluster::internal {
 namespace {
 
-// Tells when it has stopped.
+// Reports the end of Stop.
 class StopTeller final : public ForwardingTransport {
  public:
   StopTeller(std::unique_ptr<Transport> inner, std::promise<void>* stopped)
@@ -47,7 +47,7 @@ TEST(ServerCallbacksTest, HandlersSeeUpBeforeTheFirstEnvelope) {
   EXPECT_EQ(texts.front(), "<up 1>");
 }
 
-// Until so many envelopes of the peer have come to the server's inbox.
+// Waits until `envelopes` of the peer have come to the server's inbox.
 void AwaitArrivals(const Server& server, int pid, std::uint64_t envelopes) {
   while (true) {
     for (const PeerStats& peer : server.Stats().peers) {
@@ -116,7 +116,7 @@ TEST(ServerCallbacksTest, HandlersMayNotWait) {
               absl::StatusCode::kFailedPrecondition);
     EXPECT_EQ(two->Flush(kLong).code(), absl::StatusCode::kFailedPrecondition);
     two->Stop();
-    // Fills the queue and is not made to wait.
+    // Fills the queue; Send in a handler does not wait.
     absl::Status status;
     while ((status = two->Send(To(1, std::string(60000, 'x')), kLong)).ok()) {
     }
@@ -135,8 +135,8 @@ TEST(ServerCallbacksTest, HandlersMayNotWait) {
             absl::StatusCode::kFailedPrecondition);
 }
 
-// An own envelope's, which no thread of the transport runs: nothing else keeps
-// Stop when the transport has stopped.
+// The handler of an own envelope does not run on a thread of the transport. So
+// after the transport has stopped, Stop waits for the handler alone.
 TEST(ServerCallbacksTest, StopWaitsForAHandlerThatRuns) {
   std::promise<void> running, transport_stopped;
   std::atomic<bool> left{false};
@@ -154,7 +154,7 @@ TEST(ServerCallbacksTest, StopWaitsForAHandlerThatRuns) {
     EXPECT_EQ(
         transport_stopped.get_future().wait_for(absl::ToChronoSeconds(kLong)),
         std::future_status::ready);
-    // Time for a Stop that does not wait to be seen to return.
+    // Gives a Stop that does not wait the time to return.
     for (int i = 0; i < 1000; ++i) std::this_thread::yield();
     left = true;
   });

@@ -1,5 +1,5 @@
-// What Server delivers, over the memory transport. The same over real sockets
-// is in //tests/scenarios.
+// Delivery by Server, over the memory transport. //tests/scenarios tests it
+// over real sockets.
 
 #include <memory>
 #include <string>
@@ -131,7 +131,7 @@ TEST(ServerDeliveryTest, ReceiveBatchTakesWhatIsThere) {
   auto one = Started(1, config), two = Started(2, config);
   for (int i = 0; i < 100; ++i)
     ASSERT_TRUE(one->Send(To(2, absl::StrCat(i))).ok());
-  std::vector<Envelope> batch(3);  // what it holds is replaced
+  std::vector<Envelope> batch(3);  // ReceiveBatch replaces these
   for (int taken = 0; taken < 100;) {
     ASSERT_TRUE(two->ReceiveBatch(&batch, 7, kLong).ok());
     ASSERT_GE(batch.size(), 1u);

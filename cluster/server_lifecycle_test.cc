@@ -1,5 +1,5 @@
-// The lives of a Server and of its peers, over the memory transport. The same
-// at full load and over real sockets is in //tests:lifecycle_test.
+// The lives of a Server and of its peers, over the memory transport.
+// //tests:lifecycle_test tests them at full load and over real sockets.
 
 #include <memory>
 #include <string>
@@ -38,7 +38,7 @@ TEST(ServerLifecycleTest, OrderOfLifeIsChecked) {
   EXPECT_EQ(one->Start().code(), absl::StatusCode::kCancelled);
 }
 
-// Says where it was told to listen and to dial, and dials only what `may_dial`.
+// Records the addresses of Start and Connect, and dials only if `may_dial`.
 class Directed final : public ForwardingTransport {
  public:
   Directed(std::unique_ptr<Transport> inner, bool may_dial,
@@ -102,7 +102,7 @@ TEST(ServerLifecycleTest, AStartThatFailsToDialStopsTheServer) {
 
 TEST(ServerLifecycleTest, AddPeerLooksAtTheAddressBeforeStartToo) {
   Config config = MakeConfig(1);
-  config.transport = "zmq";  // whose addresses have a form
+  config.transport = "zmq";  // which checks addresses
   config.servers[0].address = "127.0.0.1:0";
   auto one = Make(1, config);
   EXPECT_EQ(one->AddPeer(2, "nowhere").code(),
@@ -135,7 +135,7 @@ TEST(ServerLifecycleTest, ARestartedPeerIsReportedAndGetsWhatItMissed) {
   EXPECT_EQ(two->Receive(kLong)->payload, "first");
   ASSERT_TRUE(one->Flush(kLong).ok());
   ASSERT_TRUE(one->Send(To(2, "second")).ok());
-  two.reset();  // whether or not it arrived, it was not taken
+  two.reset();  // it may have arrived, but the application did not take it
   two = Started(2, config);
   EXPECT_EQ(two->Receive(kLong)->payload, "second");
   recorder.WaitFor("<restarted 2>");

@@ -1,5 +1,5 @@
-// What Server refuses, and how. The same over real sockets is in
-// //tests:overflow_test.
+// Envelopes that Server refuses, and the errors. //tests:overflow_test tests it
+// over real sockets.
 
 #include <limits>
 #include <memory>
@@ -61,8 +61,8 @@ TEST(ServerLimitsTest, TooLargeAPayloadIsRefused) {
   EXPECT_TRUE(one->Send(To(2, std::string(100000, 'x'))).ok());
 }
 
-// Each way in, with one envelope that means nothing: it says so, and nobody
-// gets anything.
+// Sends an invalid envelope in each way. The call returns an error with `text`,
+// and no server gets it.
 void ExpectRefused(const Envelope& bad, const std::string& text) {
   const Config config = MakeConfig(2);
   auto one = Started(1, config), two = Started(2, config);

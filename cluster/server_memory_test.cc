@@ -1,4 +1,4 @@
-// memory_bytes_max: what a server holds for all its peers together.
+// memory_bytes_max bounds the memory of a server for all its peers together.
 
 #include <memory>
 #include <string>
@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::size_t kPayload = 256u << 10;
 
-// As little as payloads of that size allow.
+// The least memory that the payload limit allows.
 Config SmallMemory(int servers) {
   Config config = MakeConfig(servers);
   config.payload_bytes_max = kPayload;
@@ -26,7 +26,7 @@ Config SmallMemory(int servers) {
   return config;
 }
 
-// Sends until it is refused, and returns how.
+// Sends until Send fails, and returns its status.
 absl::Status Fill(Server* server, int pid, std::size_t bytes) {
   absl::Status status;
   while (status.ok()) status = server->Send(To(pid, std::string(bytes, 'x')));
@@ -66,8 +66,8 @@ TEST(ServerMemory, ADeadPeersQueueShutsNobodyOut) {
   }
 }
 
-// More than a guarantee needs the pool, which another peer's queue has: the
-// sender wakes when that goes.
+// A peer beyond its guarantee needs the pool, which another peer's queue uses.
+// The sender wakes when that queue gives it back.
 TEST(ServerMemory, ASenderWaitsForWhatAnotherPeerGivesBack) {
   const Config config = SmallMemory(3);
   const auto one = Started(1, config);
@@ -120,8 +120,8 @@ TEST(ServerMemory, StopEndsTheWait) {
 TEST(ServerMemory, WithThreeHundredPeersTheLargestPayloadCompletesBothWays) {
   constexpr int kPeers = 300;
   Config config = SmallMemory(1 + kPeers);
-  // A window for each holds a frame, and two payloads are put together at a
-  // time.
+  // Each window holds a frame, and there is room to reassemble two payloads at
+  // a time.
   config.inflight_bytes = 16u << 10;
   config.memory_bytes_max = 4u << 20;
   const auto hub = Started(1, config);
@@ -132,7 +132,7 @@ TEST(ServerMemory, WithThreeHundredPeersTheLargestPayloadCompletesBothWays) {
     of_peer.servers = {config.servers[0],
                        config.servers[static_cast<std::size_t>(id - 1)]};
     peers.push_back(Started(id, of_peer));
-    // To each in turn, and at once from all of them.
+    // Sends to each in turn; all of them send at once.
     ASSERT_TRUE(hub->Send(To(id, large), kLong).ok());
     EXPECT_EQ(peers.back()->Receive(kLong)->payload, large);
     ASSERT_TRUE(peers.back()->Send(To(1, large), kLong).ok());

@@ -87,7 +87,7 @@ TEST(ConfigsTest, ASwapOfTheTransportIsOneWord) {
 TEST(ConfigsTest, FilesShareNoAddress) {
   std::map<std::string, std::string> owners;
   for (const auto& [name, path] : Files()) {
-    if (name == "cluster_nng.json") continue;  // differs in one word only
+    if (name == "cluster_nng.json") continue;  // differs in one word
     for (const ServerAddress& server : Loaded(name).servers) {
       const auto [owner, is_new] = owners.emplace(server.address, name);
       EXPECT_TRUE(is_new) << server.address << " of " << name << " is of "
