@@ -160,8 +160,8 @@ class Server {
   // the pid is negative.
   absl::Status Flush(int pid, absl::Duration timeout);
 
-  // Does not wait; also after Stop. In a child of fork without figures per
-  // peer.
+  // Does not wait, and works after Stop too. In a child of fork it has no
+  // figures per peer.
   ServerStats Stats() const;
 
   // Adds a member, before or after Start, without waiting for a connection. The

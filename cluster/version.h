@@ -1,7 +1,7 @@
 // The version of the library.
 //
-// CHANGELOG.md says what each version changes. The programs print it for --version. Servers of
-// different versions talk to each other as docs/wire-format.md says; this number is not on the wire.
+// CHANGELOG.md lists the changes. Programs print the version for --version. It is
+// not on the wire; docs/wire-format.md says how different versions talk.
 
 #ifndef CLUSTER_VERSION_H_
 #define CLUSTER_VERSION_H_
