@@ -1,7 +1,6 @@
 #!/bin/sh
-# Every case that the documents name exists, and cases of each kind run and report what they should.
-#
-# What it is not: a measurement; nothing here looks at how fast anything is.
+# Every case that the documents name exists, and cases of each kind run and report their counters.
+# It does not check any speed.
 
 set -eu
 cd "$TEST_SRCDIR/$TEST_WORKSPACE/bench"
@@ -11,7 +10,7 @@ fail() {
   exit 1
 }
 
-# require_cases PROGRAM NAME... : the program lists each of them, by exactly that name.
+# require_cases PROGRAM NAME... : the program lists each case by exactly that name.
 require_cases() {
   program="$1"
   shift
@@ -21,7 +20,7 @@ require_cases() {
   done
 }
 
-# run_cases PROGRAM FILTER COUNTER NAME... : each of them runs and reports the counter, above zero.
+# run_cases PROGRAM FILTER COUNTER NAME... : each case runs and reports the counter, above zero.
 run_cases() {
   program="$1"
   filter="$2"

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The node program as real processes that are talked to through pipes.
+"""Runs the node program as real processes, and talks to them through pipes.
 
 Nodes listen on port 0 and learn of each other by `add`, so no port is guessed.
 """
@@ -32,7 +32,7 @@ def unread_bytes(pipe):
 
 
 def read_until(descriptor, end):
-    """What comes from a terminal, up to `end`."""
+    """Reads from a terminal up to `end`."""
     data = b""
     while end not in data:
         if not select.select([descriptor], [], [], 30)[0]:
@@ -42,7 +42,7 @@ def read_until(descriptor, end):
 
 
 class Node(Program):
-    """One node; `address` is what it printed first."""
+    """One node; `address` is the first line that it printed."""
 
     def __init__(self, server_id, config, *flags):
         super().__init__([NODE, "--config=" + config, *flags, str(server_id)])
@@ -97,7 +97,7 @@ class NodeTest(unittest.TestCase):
         self.exchange(delivery="best_effort", codec="json")
 
     def secured(self):
-        """A config with keys as keygen makes them."""
+        """A config with keys from keygen."""
         config = self.config(security={"mode": "mutual", "identity": "keys/{id}",
                                        "peers": "keys/public"})
         subprocess.run([KEYGEN, "--config=" + config, "--out=" + self.folder.name + "/keys"],
@@ -178,7 +178,7 @@ class NodeTest(unittest.TestCase):
         config = self.config()
         one, two = Node(1, config), Node(2, config)
         two.say("add 1 " + one.address)
-        # They have not met yet when the input ends.
+        # The nodes are not connected yet when the input ends.
         count = 2000
         one.say("add 2 " + two.address)
         one.say_bytes(b"".join(b"2 line %d\n" % i for i in range(count)) + b"2 last")
@@ -235,7 +235,7 @@ class NodeTest(unittest.TestCase):
         node = Program([NODE, "--config=" + self.config(), "1"], stdout=write)
         os.close(write)
         node.say_bytes(b"1 " + b"x" * (3 * capacity) + b"\n")
-        # Once it has printed more than a pipe holds but a block, it waits in a write.
+        # The line is longer than the pipe, so the node waits in a write.
         self.assertIn(b"server 1 at", os.read(read, capacity))
         self.wait_until(lambda: unread_bytes(read) > capacity // 2)
         end(node)
@@ -251,7 +251,7 @@ class NodeTest(unittest.TestCase):
         shown = read_until(screen, b"\r\n1> ")
         self.assertRegex(shown, rb"^server 1 at [^ ]*\r\n1> $")
         os.write(screen, b"1 hello\n")
-        # The arrival takes the place of the prompt, which follows it.
+        # The arrival replaces the prompt, which then follows it.
         read_until(screen, b"\r\x1b[K<- 1 AppendEntriesRequest term 0: hello\r\n1> ")
         os.write(screen, b"\x04")  # ^D
         self.assertEqual(process.wait(30), 0)

@@ -47,7 +47,7 @@ class Program:
         self.process.stdin.close()
 
     def expect(self, pattern):
-        """The match of the next line that matches; those before it are passed by."""
+        """The match of the next line that matches; skips the lines before it."""
         while True:
             try:
                 line = self._lines.get(timeout=SECONDS)
@@ -69,14 +69,14 @@ class Program:
             left.remove(next(pattern for pattern in left if re.search(pattern, line)))
 
     def wait(self):
-        """The exit code, when everything it printed has been read."""
+        """Reads all output, and returns the exit code."""
         code = self.process.wait(timeout=SECONDS)
         for reader in self._readers:
             reader.join()
         return code
 
     def rest(self):
-        """After `wait`: the lines that nobody expected."""
+        """After `wait`: the lines that no call has taken."""
         lines = []
         while not self._lines.empty():
             line = self._lines.get()
@@ -85,7 +85,7 @@ class Program:
         return lines
 
     def errors(self):
-        """After `wait`: what it wrote to standard error."""
+        """After `wait`: its standard error."""
         return "".join(self._errors)
 
     @staticmethod
@@ -99,7 +99,7 @@ class Program:
                     if stream:
                         stream.close()
                 except OSError:
-                    pass  # what was not flushed has no reader
+                    pass  # unflushed input has no reader
         Program.running = []
 
 

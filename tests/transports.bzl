@@ -4,7 +4,7 @@ A new transport is one line in one of the two lists. //tests/harness:transports_
 with the library's own table.
 """
 
-# Those that join servers of several processes.
+# The transports that connect several processes.
 SOCKET_TRANSPORTS = [
     "nng",
     "zmq",

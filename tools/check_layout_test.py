@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""What check_layout finds, and what it leaves alone."""
+"""check_layout finds each kind of error, and accepts the rest."""
 
 import importlib.machinery
 import importlib.util

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""What check_prose finds, and what it leaves alone."""
+"""check_prose finds each kind of error, and accepts the rest."""
 
 import importlib.machinery
 import importlib.util
@@ -24,7 +24,7 @@ WORDS_25 = " ".join("w" * 25)
 
 class CheckProseTest(unittest.TestCase):
     def expect(self, path, text, *wanted):
-        """`wanted`: (line, a part of what is said) for each finding, in order."""
+        """`wanted`: (line, a part of the text) for each finding, in order."""
         found = sorted(prose.violations(path, text))
         self.assertEqual([line for line, _ in found], [line for line, _ in wanted], found)
         for (_, said), (_, part) in zip(found, wanted):
@@ -62,7 +62,7 @@ class CheckProseTest(unittest.TestCase):
         self.expect("a.md", "- one\n- %s\n  more\n" % WORDS_25.replace(" ", "\n  ", 1),
                     (2, "26 words"))
         self.expect("a.md", "| a | %s more |\n|---|---|\n" % WORDS_25, (1, "26 words"))
-        # Code counts as one word, whatever is in it; so do the words of a link, not its target.
+        # Code counts as one word. The words of a link count, its target does not.
         self.expect("a.md", "`a. b c` %s.\n" % WORDS_25[2:])
         self.expect("a.md", "`a. b c` ``d ` e``\n%s.\n" % WORDS_25, (1, "27 words"))
         self.expect("a.md", "[w](a.b/c) %s.\n" % WORDS_25[2:])

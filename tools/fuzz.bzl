@@ -26,8 +26,8 @@ def fuzz_target(name, srcs, deps, corpus):
         data = corpus,
         linkopts = [
             "-fsanitize=fuzzer",
-            # Bazel links with clang, not clang++, which leaves out the part of the
-            # undefined-behaviour runtime that knows virtual tables.
+            # Bazel links with clang, not clang++, and so without the part of the
+            # undefined-behaviour runtime for virtual tables.
             "-fsanitize-link-c++-runtime",
         ],
         tags = ["manual"],

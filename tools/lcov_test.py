@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The merger of coverage: names of files, sums of lines, and what it leaves out."""
+"""The merger of coverage: names of files, sums of lines, and files that it ignores."""
 
 import gzip
 import json

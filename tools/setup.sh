@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what building and testing need. Quick and silent when all of it is there.
+# Installs the packages for building and testing. Quick and silent if all are installed.
 set -eu
 
 packages="
@@ -39,9 +39,9 @@ installed() {
   [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
 }
 
-# Waits for another apt, which a fresh machine often runs, rather than fail at its lock.
+# Waits for another apt, which a new machine often runs, instead of failing at its lock.
 install_all() {
-  # sudo clears the environment, so the variable goes behind it.
+  # sudo clears the environment, so the variable follows it.
   # shellcheck disable=SC2086  # the lists are words on purpose
   $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
     -o DPkg::Lock::Timeout=300 $missing >/dev/null

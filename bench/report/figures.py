@@ -4,7 +4,7 @@ import collections
 import json
 import statistics
 
-# The median, and the quartiles: half of the repetitions lie between them.
+# The median, and the quartiles: half of the repetitions are between them.
 Spread = collections.namedtuple("Spread", "low median high")
 
 
@@ -22,7 +22,7 @@ class Figures:
             return Figures(json.load(file))
 
     def spread(self, case, counter):
-        """None if the case was not run."""
+        """None if the case did not run."""
         values = self._values.get((case, counter))
         if not values:
             return None

@@ -67,7 +67,7 @@ def _draw_row(panel, figures, case, row, colour):
     panel.plot([median.median, tail.median], [row, row], color=colour, linewidth=1, alpha=0.45)
     for value, fill in ((median.median, colour), (tail.median, "white")):
         panel.plot(value, row, color=colour, marker="o", markersize=5.5, markerfacecolor=fill)
-    # Beside the points, on the sides that the line between them leaves free.
+    # Beside the points, on the sides away from the line between them.
     for value, offset, side in ((median.median, -6, "right"), (tail.median, 6, "left")):
         panel.annotate(_digits(value), (value, row), (offset, 0), textcoords="offset points",
                        ha=side, va="center", color=colour, fontsize=7)

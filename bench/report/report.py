@@ -1,5 +1,5 @@
 #!/usr/bin/python3 -B
-"""Runs both benchmarks and draws what they measured.
+"""Runs both benchmarks and draws their figures.
 
     bazel run -c opt //bench:report
     bazel run -c opt //bench:report -- --filter='/64$' --repetitions=3 --min_time=0.2 --out=/tmp/out
@@ -41,7 +41,7 @@ def parse_arguments():
 
 
 def out_folder(wanted):
-    """`bazel run` starts this in a folder of its own; its variables name the user's and the tree."""
+    """`bazel run` starts this elsewhere; its variables name the user's folder and the tree."""
     if wanted:
         return os.path.join(os.environ.get("BUILD_WORKING_DIRECTORY", ""), wanted)
     return os.path.join(os.environ.get("BUILD_WORKSPACE_DIRECTORY", ""), "bench", "results")
@@ -61,7 +61,7 @@ def measure(options, folder):
 
 
 def choice(context):
-    """Which run this is: "The quietest of 3 runs: steal 0.4% (others: 2.1%, 3.0%)."."""
+    """Names the run: "The quietest of 3 runs: steal 0.4% (others: 2.1%, 3.0%)."."""
     steals = sorted(context["steals"])
     if len(steals) == 1:
         return "One run: steal %.1f%%." % steals[0]
@@ -86,7 +86,7 @@ def write_report(tables, folder):
 
 
 def draw(folder):
-    # main has checked by now that matplotlib is there.
+    # main has checked that matplotlib exists.
     from bench.report import figures, latency_plot, throughput_plot
     for program, plot in (("throughput", throughput_plot), ("latency", latency_plot)):
         measured = os.path.join(folder, program + ".json")

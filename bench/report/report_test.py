@@ -10,7 +10,7 @@ import tempfile
 import unittest
 from xml.etree import ElementTree
 
-# Where matplotlib keeps its list of fonts; it would complain of a home that it cannot write to.
+# The folder for matplotlib's list of fonts, since it may not be able to write to the home folder.
 os.environ["MPLCONFIGDIR"] = os.environ.get("TEST_TMPDIR", tempfile.gettempdir())
 # pylint: disable=wrong-import-position
 from bench.report import figures, report as report_program, runs, style
@@ -43,7 +43,7 @@ def report(*flags):
 
 
 def colours(svg_file):
-    """Of what is drawn; fails if the file is no well-formed XML."""
+    """The colours of a plot; fails if the file is not well-formed XML."""
     text = ElementTree.tostring(ElementTree.parse(svg_file).getroot(), encoding="unicode")
     return set(re.findall(r"stroke: (#[0-9a-f]{6})", text))
 
@@ -54,7 +54,7 @@ class ReportTest(unittest.TestCase):
         # pylint: disable=consider-using-with
         cls.folder = tempfile.TemporaryDirectory(dir=os.environ.get("TEST_TMPDIR"))
         cls.addClassCleanup(cls.folder.cleanup)
-        # The test is built as all tests are, without optimisation.
+        # Tests are built without optimisation.
         cls.ran = report("--anyway", "--filter=" + FILTER, "--repetitions=%d" % REPETITIONS,
                          "--runs=%d" % RUNS, "--min_time=0.001", "--out=" + cls.folder.name)
 
@@ -132,7 +132,7 @@ class ReportTest(unittest.TestCase):
 
 
 class RunsTest(unittest.TestCase):
-    """On scripts that stand for a benchmark program."""
+    """Tests with scripts in place of a benchmark program."""
 
     def setUp(self):
         folder = tempfile.TemporaryDirectory(dir=os.environ.get("TEST_TMPDIR"))

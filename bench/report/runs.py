@@ -11,12 +11,12 @@ import sys
 import tempfile
 import time
 
-# What tells of the machine without naming it, or whoever uses it.
+# Facts about the machine that do not identify it or its user.
 CONTEXT_KEYS = ("date", "num_cpus", "mhz_per_cpu", "cpu_scaling_enabled", "load_avg")
-# What Google Benchmark times is a whole measurement with its set-up, which means nothing.
+# Google Benchmark times a whole measurement with its set-up, so these figures mean nothing.
 NO_FIGURES = ("family_index", "per_family_instance_index", "run_name", "run_type", "repetitions",
               "threads", "iterations", "real_time", "cpu_time", "time_unit")
-UNOPTIMISED = 3  # the exit code that says so
+UNOPTIMISED = 3  # the exit code of an unoptimised program
 
 
 class RunFailed(Exception):
@@ -24,11 +24,11 @@ class RunFailed(Exception):
 
 
 class Progress:
-    """A line on stderr: how much is done, what runs, how long the rest will take."""
+    """A line on stderr: how much is done, the case that runs, the time that is left."""
 
     def __init__(self, total):
         self._total = total
-        self._done = -1  # the first one only begins
+        self._done = -1  # the first announcement only begins a case
         self._start = time.monotonic()
 
     def begin(self, case):
@@ -80,7 +80,7 @@ def run(program, options, json_file):
 
 
 def _run_once(program, flags, options, cases):
-    # Not beside what is kept: until it is read here it names the machine.
+    # Not in the folder of the results, since the raw file names the machine.
     with tempfile.NamedTemporaryFile(suffix=".json") as raw_file, \
          tempfile.NamedTemporaryFile(suffix=".md", mode="r", encoding="utf-8") as tables_file:
         notes = _measure(program, flags, options, tables_file.name, raw_file.name, cases)
@@ -92,7 +92,7 @@ def _run_once(program, flags, options, cases):
 
 
 def steal(notes):
-    """The percentage of the machine's time that other virtual machines took, as the program says."""
+    """The program's figure for the machine's time that other virtual machines took, in percent."""
     for note in notes:
         found = re.search(r"steal was ([0-9.]+)%", note)
         if found:
@@ -114,7 +114,7 @@ def _measure(program, flags, options, tables_file, raw_file, cases):
 
 
 def _watch(command, progress):
-    """Runs it; returns what it had to say beside its progress, with every warning."""
+    """Runs the program; returns its output without the progress, with every warning."""
     notes = []
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                           text=True) as process:
@@ -133,7 +133,7 @@ def _watch(command, progress):
 
 
 def keep(measured):
-    """What is worth keeping of Google Benchmark's report, and may be shown to anybody."""
+    """The part of Google Benchmark's report to keep, without anything private."""
     context = measured["context"]
     return {
         "context": {key: context[key] for key in CONTEXT_KEYS if key in context},

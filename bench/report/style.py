@@ -1,9 +1,9 @@
-"""How the plots look: one colour for each system in all of them, direct labels, no frame."""
+"""The style of the plots: one colour per system in all plots, direct labels, no frame."""
 
 import matplotlib
 
 matplotlib.use("svg")
-# After the choice of a backend, which needs no display.
+# Imported after the choice of a backend that needs no display.
 from matplotlib import pyplot  # pylint: disable=wrong-import-position
 
 INK = "#222222"
@@ -62,9 +62,9 @@ def short(value):
 
 
 def apart(places, distance):
-    """The places, in their order, moved as little as it takes to be that far from each other."""
+    """The places, in their order, moved as little as possible to keep that distance."""
     order = sorted(range(len(places)), key=lambda i: places[i])
-    groups = []  # of indexes, and where their centre is
+    groups = []  # of indexes, with the place of their centre
     for i in order:
         groups.append(([i], places[i]))
         while len(groups) > 1 and _overlap(groups[-2], groups[-1], distance):

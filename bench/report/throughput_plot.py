@@ -9,7 +9,7 @@ from bench.report import style
 TRANSPORTS = ("zmq", "nng")
 SIZES = (64, 1024, 65536, 1048576)
 SIZE_NAMES = ("64 B", "1 KiB", "64 KiB", "1 MiB")
-# Kind of case, its colour, its label; the bare library first, so that ours lies over it.
+# Kind of case, its colour, its label; the bare library first, so that ours is drawn over it.
 TO_ONE = (("raw", "raw", "raw {}"),
           ("batched", "batched", "batched by hand"),
           ("receive", "receive", "Receive"),
@@ -28,7 +28,7 @@ def draw(figures, svg_file):
     for row, kinds, title in ((0, TO_ONE, "to one"), (1, TO_THREE, "to three, delivered to all")):
         labels = [_draw_lines(panel, figures, kinds, transport)
                   for panel, transport in zip(axes[row], TRANSPORTS)]
-        # The panels of a row share their scale, which is settled now.
+        # The panels of a row share their scale, which is final now.
         for panel, transport, texts in zip(axes[row], TRANSPORTS, labels):
             panel.set_title("%s: %s" % (transport, title), loc="left", fontweight="bold")
             _draw_labels(panel, texts)
@@ -42,7 +42,7 @@ def draw(figures, svg_file):
 
 
 def _draw_lines(panel, figures, kinds, transport):
-    """Returns the labels of the lines: what they belong to, their text, their colour."""
+    """Returns the labels of the lines: their line, text and colour."""
     labels = []
     for kind, colour, label in kinds:
         points = [(size, figures.spread("%s/%s/%d" % (kind, transport, size), "bytes_per_second"))
@@ -69,7 +69,7 @@ def _draw_line(panel, points, colour):
 
 
 def _draw_labels(panel, labels):
-    """Left of each line's first point; lines lie apart there, and meet at the right."""
+    """Left of each line's first point; lines are apart there, and meet at the right."""
     low, high = panel.get_ylim()
     places = style.apart([math.log10(spread.median) for (_, spread), _, _ in labels],
                          LABEL_HEIGHT * math.log10(high / low))

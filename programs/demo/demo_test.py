@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The demo: one config, and the same with one word changed; and when a server dies."""
+"""The demo: with one config, with one word of it changed, and when a server dies."""
 
 import os
 import signal
@@ -114,7 +114,7 @@ class DemoTest(unittest.TestCase):
     def test_no_server_outlives_a_demo_that_is_killed(self):
         program, _ = self.start_for_long()
         program.process.kill()
-        # The servers share its standard error: that ends with the last of them.
+        # The servers share its standard error, which ends with the last server.
         self.assertEqual(program.wait(), -signal.SIGKILL)
 
     def test_usage(self):

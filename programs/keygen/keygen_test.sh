@@ -1,5 +1,5 @@
 #!/bin/sh
-# What keygen makes, with which modes, and what it refuses.
+# keygen makes the right files with the right modes, and refuses bad requests.
 set -eu
 
 fail() {
@@ -14,7 +14,7 @@ expect_mode() {
 
 folder=$(mktemp -d "${TEST_TMPDIR:-/tmp}/keygen.XXXXXX")
 trap 'rm -rf "$folder"' EXIT
-umask 0 # so that every mode is keygen's own doing
+umask 0 # so that keygen itself decides every mode
 cp configs/secure.json "$folder/cluster.json"
 keygen() {
   programs/keygen/keygen "--config=$folder/cluster.json" "--out=$folder/keys" "$@"
@@ -30,7 +30,7 @@ for id in 1 2 3; do
     cmp "$folder/keys/$id/$file" "$folder/keys/public/$id/$file" || fail "$file differs"
   done
   grep -q "$folder/keys/$id  to server $id only" "$folder/said" || fail "no word on server $id"
-  # A private key in the output would end up in somebody's log.
+  # A private key in the output could end up in a log.
   if grep -qF "$(cat "$folder/keys/$id/zmq.secret")" "$folder/said"; then fail "a key was printed"; fi
   grep -q "BEGIN CERTIFICATE" "$folder/keys/$id/tls.crt" || fail "no certificate"
   grep -q "BEGIN PRIVATE KEY" "$folder/keys/$id/tls.key" || fail "no key"
@@ -41,7 +41,7 @@ done
 public" ] || fail "more or less than was asked for: $(ls "$folder/keys")"
 [ "$(cat "$folder"/keys/?/zmq.secret | sort -u | wc -l)" = 3 ] || fail "servers share a key"
 
-# It replaces nothing without --force, not even where only one file is in the way.
+# It replaces nothing without --force, not even if only one file exists.
 before=$(cat "$folder/keys/2/zmq.secret")
 rm -r "$folder/keys/1" "$folder/keys/3" "$folder/keys/public"
 if keygen 2>"$folder/said"; then fail "it replaced keys"; fi
@@ -49,14 +49,14 @@ grep -q "keys/2/zmq.secret: is there already" "$folder/said" || fail "$(cat "$fo
 [ ! -e "$folder/keys/1" ] || fail "it wrote before it refused"
 [ "$(cat "$folder/keys/2/zmq.secret")" = "$before" ] || fail "it replaced a key"
 
-# --ids and --force: the new keys of some.
+# --ids and --force: new keys for some servers.
 keygen --force --ids=1,3 >"$folder/said"
 [ "$(cat "$folder/keys/2/zmq.secret")" = "$before" ] || fail "--ids=1,3 replaced server 2's"
 keygen --force --ids=2 >"$folder/said"
 [ "$(cat "$folder/keys/2/zmq.secret")" != "$before" ] || fail "--force replaced nothing"
 expect_mode 600 "$folder/keys/2/zmq.secret"
 
-# The earlier names count as keys, and a new key leaves no old one behind.
+# Files of the earlier names count as keys, and new keys replace them.
 mv "$folder/keys/2/tls.key" "$folder/keys/2/nng.key"
 mv "$folder/keys/2/tls.crt" "$folder/keys/2/nng.crt"
 rm "$folder/keys/2/"zmq.*

@@ -29,7 +29,7 @@ class PythonPeerTest(unittest.TestCase):
         self.node.expect(r"^-- peer 2 up")
 
     def exchange(self, line, **want):
-        """Says it in the node; the peer got what is wanted, and the node its answer."""
+        """Types `line` into the node; the peer gets `want`, and the node gets its answer."""
         self.node.say(line)
         got = ast.literal_eval(self.peer.expect(r"^{.*}$")[0])
         self.assertRegex(got.pop("MessageId"), r"^\d+-\d+$")

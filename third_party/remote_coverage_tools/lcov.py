@@ -20,7 +20,7 @@ VIRTUAL = re.compile(r".*/_virtual_includes/[^/]+/cluster/(.*)")
 
 
 def own_path(path):
-    """The path in the tree, or None for a file that is not in it."""
+    """The path in the tree, or None for a file outside it."""
     virtual = VIRTUAL.fullmatch(path)
     if virtual:
         return virtual[1]
@@ -45,7 +45,7 @@ def read_lcov(path, counts):
             if line.startswith("SF:"):
                 name = own_path(line[3:].rstrip())
                 if name is not None:
-                    counts[name]  # a file without lines is one that no test has run
+                    counts[name]  # a file without lines is one that no test ran
             elif line.startswith("DA:") and name is not None:
                 number, count = line[3:].split(",")[:2]
                 counts[name][int(number)] += int(count)
