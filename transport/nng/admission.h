@@ -25,7 +25,7 @@
 #include "absl/types/optional.h"
 #include "cluster/base/mutex.h"
 #include "cluster/transport/security.h"
-#include "cluster/transport/stream/tls_material.h"
+#include "cluster/transport/tls_material.h"
 
 namespace cluster::internal {
 namespace nng {
@@ -45,11 +45,11 @@ class Admission {
   static constexpr std::size_t kProvenMax = 4;  // of one server
 
   // Null: plaintext.
-  explicit Admission(std::shared_ptr<const stream::TlsMaterial> material)
+  explicit Admission(std::shared_ptr<const TlsMaterial> material)
       : is_secured_(material != nullptr), material_(std::move(material)) {}
 
   bool is_secured() const { return is_secured_; }
-  std::shared_ptr<const stream::TlsMaterial> material() const {
+  std::shared_ptr<const TlsMaterial> material() const {
     MutexLock lock(&mutex_);
     return material_;
   }
@@ -95,7 +95,7 @@ class Admission {
   }
 
   // New connections use it; those that it does not let in are revoked.
-  void Reload(std::shared_ptr<const stream::TlsMaterial> material) {
+  void Reload(std::shared_ptr<const TlsMaterial> material) {
     MutexLock lock(&mutex_);
     material_ = std::move(material);
     std::vector<std::shared_ptr<AcceptedConnection>> revoked;
@@ -153,8 +153,7 @@ class Admission {
 
   const bool is_secured_;
   mutable Mutex mutex_;
-  std::shared_ptr<const stream::TlsMaterial> material_
-      CLUSTER_GUARDED_BY(mutex_);
+  std::shared_ptr<const TlsMaterial> material_ CLUSTER_GUARDED_BY(mutex_);
   // By ticket, the oldest first.
   std::map<std::uint64_t, Entry> entries_ CLUSTER_GUARDED_BY(mutex_);
   std::uint64_t last_ticket_ CLUSTER_GUARDED_BY(mutex_) = 0;

@@ -24,7 +24,7 @@
 #include "cluster/transport/nng/outbound.h"
 #include "cluster/transport/options.h"
 #include "cluster/transport/stream/frame_splitter.h"
-#include "cluster/transport/stream/tls_material.h"
+#include "cluster/transport/tls_material.h"
 
 namespace cluster::internal {
 namespace nng {
@@ -92,7 +92,7 @@ class NngTransport final : public Transport {
  public:
   // `material`: null for plaintext.
   NngTransport(const TransportConfig& config, const Options& options,
-               std::shared_ptr<const stream::TlsMaterial> material)
+               std::shared_ptr<const TlsMaterial> material)
       : config_(config), options_(options), admission_(std::move(material)) {}
 
   // nng closes descriptors after Stop, at some thousands in a second. The next
@@ -199,7 +199,7 @@ class NngTransport final : public Transport {
     // the last word.
     MutexLock change_lock(&change_mutex_);
     auto material =
-        stream::TlsMaterial::Load(files, config_.cluster, config_.server_id);
+        TlsMaterial::Load(files, config_.cluster, config_.server_id);
     if (!material.ok()) return material.status();
     admission_.Reload(*material);
     std::map<int, std::shared_ptr<Outbound>> outbounds;
@@ -241,8 +241,7 @@ class NngTransport final : public Transport {
  private:
   enum class State { kNew, kStarted, kStopped };
 
-  void TellOutdated(const stream::TlsMaterial& material)
-      CLUSTER_REQUIRES(mutex_) {
+  void TellOutdated(const TlsMaterial& material) CLUSTER_REQUIRES(mutex_) {
     std::vector<Rejection> outdated = material.OutdatedPeers();
     if (outdated.empty()) return;
     std::make_shared<OutdatedTold>(context_.get(), std::move(outdated))
@@ -286,10 +285,10 @@ absl::StatusOr<std::unique_ptr<Transport>> NewNngTransport(
                      "; nng carries frames of at most ", kFrameBytesLimit,
                      " bytes, so want no more"));
   }
-  std::shared_ptr<const internal::stream::TlsMaterial> material;
+  std::shared_ptr<const internal::TlsMaterial> material;
   if (config.security) {
-    auto loaded = internal::stream::TlsMaterial::Load(
-        *config.security, config.cluster, config.server_id);
+    auto loaded = internal::TlsMaterial::Load(*config.security, config.cluster,
+                                              config.server_id);
     if (!loaded.ok()) return loaded.status();
     material = *std::move(loaded);
   }

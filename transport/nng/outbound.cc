@@ -163,7 +163,7 @@ void Outbound::SetAddress(Address address, std::uint64_t generation) {
   Do(std::move(then));
 }
 
-void Outbound::Reload(const stream::TlsMaterial& material) {
+void Outbound::Reload(const TlsMaterial& material) {
   Then then;
   {
     MutexLock lock(&mutex_);

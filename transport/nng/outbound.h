@@ -59,7 +59,7 @@ class Outbound final : public AsyncHandle {
 
   // Closes a connection to a peer that this material does not let in, so that
   // nothing more is sent on it, and dials again.
-  void Reload(const stream::TlsMaterial& material);
+  void Reload(const TlsMaterial& material);
 
   SendResult Send(const Frame& frame);
 

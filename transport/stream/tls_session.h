@@ -26,7 +26,7 @@
 #include "cluster/base/buffer_pool.h"
 #include "cluster/transport/frame.h"
 #include "cluster/transport/security.h"
-#include "cluster/transport/stream/tls_material.h"
+#include "cluster/transport/tls_material.h"
 
 namespace cluster::internal {
 namespace stream {

@@ -14,8 +14,8 @@
 #include <string>
 #include <vector>
 
-#include "cluster/transport/stream/tls_material.h"
 #include "cluster/transport/stream/tls_session.h"
+#include "cluster/transport/tls_material.h"
 #include "cluster/transport/transport.h"
 
 namespace cluster::internal {

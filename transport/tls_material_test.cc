@@ -1,6 +1,6 @@
 // Which files make the TLS of a server, which do not, and what is said of them.
 
-#include "cluster/transport/stream/tls_material.h"
+#include "cluster/transport/tls_material.h"
 
 #include <cstdlib>
 #include <filesystem>

@@ -1,4 +1,4 @@
-#include "cluster/transport/stream/tls_material.h"
+#include "cluster/transport/tls_material.h"
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -17,7 +17,6 @@
 #include "cluster/transport/key_files.h"
 
 namespace cluster::internal {
-namespace stream {
 namespace {
 
 constexpr char kCopyAgain[] =
@@ -324,5 +323,4 @@ int TlsMaterial::Judge(X509* certificate, Judgement* judgement) const {
   return X509_V_OK;
 }
 
-}  // namespace stream
 }  // namespace cluster::internal

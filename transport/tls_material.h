@@ -9,8 +9,8 @@
 //
 //   auto material = TlsMaterial::Load(files, "demo", 1);
 
-#ifndef CLUSTER_TRANSPORT_STREAM_TLS_MATERIAL_H_
-#define CLUSTER_TRANSPORT_STREAM_TLS_MATERIAL_H_
+#ifndef CLUSTER_TRANSPORT_TLS_MATERIAL_H_
+#define CLUSTER_TRANSPORT_TLS_MATERIAL_H_
 
 #include <openssl/ssl.h>
 
@@ -24,7 +24,6 @@
 #include "cluster/transport/security.h"
 
 namespace cluster::internal {
-namespace stream {
 
 // Frees what is OpenSSL's.
 struct OpensslFree {
@@ -96,7 +95,6 @@ class TlsMaterial {
   std::map<std::string, Pin> pins_;  // by certificate in DER, the own one too
 };
 
-}  // namespace stream
 }  // namespace cluster::internal
 
-#endif  // CLUSTER_TRANSPORT_STREAM_TLS_MATERIAL_H_
+#endif  // CLUSTER_TRANSPORT_TLS_MATERIAL_H_
