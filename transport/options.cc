@@ -31,18 +31,19 @@ std::string TypeName(const OptionValue& value) {
 
 }  // namespace
 
-std::string NearestWord(absl::string_view word,
-                        const std::vector<std::string>& candidates) {
-  std::string nearest;
+std::string KnownWords(absl::string_view word,
+                       const std::vector<std::string>& known) {
+  constexpr std::size_t kWordBytesMax = 64;
+  std::string question;
   std::size_t least = std::max<std::size_t>(2, word.size() / 3) + 1;
-  for (const std::string& candidate : candidates) {
+  for (const std::string& candidate : known) {
+    if (word.size() > kWordBytesMax) break;
     const std::size_t distance = EditDistance(word, candidate);
-    if (distance < least) {
-      least = distance;
-      nearest = candidate;
-    }
+    if (distance >= least) continue;
+    least = distance;
+    question = absl::StrCat("; did you mean \"", candidate, "\"?");
   }
-  return nearest;
+  return absl::StrCat(question, "; known: ", absl::StrJoin(known, ", "));
 }
 
 const OptionValue* OptionReader::Find(absl::string_view key) {
@@ -95,14 +96,9 @@ std::string OptionReader::String(absl::string_view key,
 absl::Status OptionReader::Finish() {
   for (const auto& [key, value] : options_.values) {
     if (std::find(known_.begin(), known_.end(), key) != known_.end()) continue;
-    const std::string nearest = NearestWord(key, known_);
-    Fail(key, absl::StrCat(
-                  "unknown key",
-                  nearest.empty()
-                      ? ""
-                      : absl::StrCat("; did you mean \"", nearest, "\"?"),
-                  known_.empty() ? "; this transport has no options"
-                                 : "; known: " + absl::StrJoin(known_, ", ")));
+    Fail(key, absl::StrCat("unknown key",
+                           known_.empty() ? "; this transport has no options"
+                                          : KnownWords(key, known_)));
   }
   return status_;
 }

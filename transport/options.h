@@ -58,10 +58,10 @@ class OptionReader {
   absl::Status status_;
 };
 
-// The candidate that is nearest to `word` by edit distance, or "" if none is
-// near enough to be meant.
-std::string NearestWord(absl::string_view word,
-                        const std::vector<std::string>& candidates);
+// For the error of an unknown word: `; did you mean "zmq"?; known: memory, nng,
+// zmq`. Without the question if no known word is near enough to be meant.
+std::string KnownWords(absl::string_view word,
+                       const std::vector<std::string>& known);
 
 }  // namespace cluster
 

@@ -50,9 +50,11 @@ TEST(OptionReaderTest, UnknownKeyNamesTheNearestKnownOne) {
               HasSubstr("did you mean \"threads\"?"));
 }
 
-TEST(NearestWordTest, FarWordsHaveNone) {
-  EXPECT_EQ(NearestWord("transprot", {"transport", "codec"}), "transport");
-  EXPECT_EQ(NearestWord("zzzzzz", {"transport", "codec"}), "");
+TEST(KnownWordsTest, AsksForTheNearestUnlessItIsFar) {
+  EXPECT_EQ(KnownWords("transprot", {"transport", "codec"}),
+            "; did you mean \"transport\"?; known: transport, codec");
+  EXPECT_EQ(KnownWords("zzzzzz", {"transport", "codec"}),
+            "; known: transport, codec");
 }
 
 }  // namespace

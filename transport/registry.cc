@@ -5,7 +5,6 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "cluster/transport/options.h"
 #include "cluster/transport/transport_facts.h"
 
@@ -40,14 +39,10 @@ constexpr std::size_t kShownBytes = 80;
 absl::StatusOr<TransportFactory> FindTransport(absl::string_view name) {
   for (const Entry& entry : kFactories)
     if (name == entry.name) return TransportFactory(entry.make);
-  const std::vector<std::string> names = TransportNames();
   const absl::string_view shown = name.substr(0, kShownBytes);
-  const std::string nearest = NearestWord(shown, names);
   return absl::NotFoundError(absl::StrCat(
       "unknown transport \"", shown, shown.size() < name.size() ? "..." : "",
-      "\"",
-      nearest.empty() ? "" : absl::StrCat("; did you mean \"", nearest, "\"?"),
-      "; known: ", absl::StrJoin(names, ", ")));
+      "\"", KnownWords(shown, TransportNames())));
 }
 
 std::vector<std::string> TransportNames() {

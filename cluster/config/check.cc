@@ -8,7 +8,6 @@
 #include "cluster/config/keys.h"
 #include "cluster/config/memory.h"
 #include "cluster/config/positioned_json.h"
-#include "cluster/config/security.h"
 
 namespace cluster::internal {
 namespace {
@@ -60,8 +59,8 @@ absl::Status CheckValues(const Config& config, const ConfigPlaces& places) {
   const Config defaults;
   absl::Status status;
   for (const ConfigKey& key : ConfigKeys()) {
-    const bool means_nothing = config.delivery == Delivery::kBestEffort &&
-                               key.scope == KeyScope::kReliable;
+    const bool means_nothing =
+        config.delivery == Delivery::kBestEffort && key.reliable_only;
     if (!means_nothing) {
       status.Update(absl::visit(
           ValueCheck{config, places, absl::StrCat("$.", key.name)}, key.value));
@@ -72,8 +71,8 @@ absl::Status CheckValues(const Config& config, const ConfigPlaces& places) {
   return status;
 }
 
-// The error of two keys that do not go together stands at the one that the file
-// holds, and says where a number is the default.
+// The error of two keys that do not go together. Its place is the key that the
+// file holds. It says so if a number is the default.
 absl::Status PairError(const ConfigPlaces& places, absl::string_view key,
                        absl::string_view other, absl::string_view found,
                        absl::string_view want) {
@@ -157,3 +156,29 @@ absl::Status CheckConfig(const Config& config, const ConfigPlaces& places) {
 }
 
 }  // namespace cluster::internal
+
+namespace cluster {
+namespace {
+
+internal::ConfigPlaces PlacesOf(const Config& config) {
+  internal::ConfigPlaces places;
+  places.origin = config.origin;
+  for (const auto& [key, line] : config.lines)
+    places.lines.emplace(absl::StrCat("$.", key), line);
+  if (config.lines.count("Server") != 0) places.UseGoForm();
+  return places;
+}
+
+}  // namespace
+
+absl::Status ValidateConfig(const Config& config) {
+  return internal::CheckConfig(config, PlacesOf(config));
+}
+
+std::string PlaceOf(const Config& config, absl::string_view key) {
+  const internal::ConfigPlaces places = PlacesOf(config);
+  return places.Place(key == "servers" ? places.servers_path
+                                       : absl::StrCat("$.", key));
+}
+
+}  // namespace cluster

@@ -4,11 +4,11 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
-#include "cluster/config/address.h"
 #include "cluster/config/check.h"
-#include "cluster/config/limits.h"
+#include "cluster/config/keys.h"
 #include "cluster/config/positioned_json.h"
 #include "cluster/envelope.h"
 #include "cluster/transport/address.h"

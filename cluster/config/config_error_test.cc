@@ -331,7 +331,7 @@ TEST(ConfigErrorTest, EveryTruncationIsAnError) {
     EXPECT_NE(ErrorOf(text.substr(0, bytes)), "no error") << bytes;
 }
 
-// Whatever one byte of a valid file becomes, the answer is a Config that
+// After any change of one byte of a valid file, the answer is a Config that
 // validates or an error that begins with the origin.
 TEST(ConfigErrorTest, EveryChangedByteIsAnswered) {
   const std::string text =

@@ -10,9 +10,8 @@
 #include "absl/strings/str_cat.h"
 #include "cluster/base/open_file.h"
 #include "cluster/config.h"
-#include "cluster/config/limits.h"
+#include "cluster/config/keys.h"
 #include "cluster/config/positioned_json.h"
-#include "cluster/config/reader.h"
 
 namespace cluster {
 namespace {
@@ -69,21 +68,6 @@ absl::StatusOr<std::string> ReadFile(const std::string& file) {
 }
 
 }  // namespace
-
-absl::StatusOr<Config> ParseConfig(absl::string_view text,
-                                   absl::string_view origin) {
-  internal::JsonBounds bounds;
-  bounds.bytes_max = internal::kConfigFileBytesMax;
-  const absl::StatusOr<internal::JsonValue> root =
-      internal::ParsePositionedJson(text, origin, bounds);
-  if (!root.ok()) return root.status();
-  internal::ConfigReader reader(origin, *root);
-  absl::Status status = reader.Read();
-  if (status.ok())
-    status = internal::CheckConfig(reader.config(), reader.places());
-  if (!status.ok()) return status;
-  return std::move(reader.config());
-}
 
 absl::StatusOr<Config> LoadConfig(const std::string& file) {
   const absl::StatusOr<std::string> text = ReadFile(file);

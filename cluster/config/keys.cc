@@ -5,16 +5,14 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "cluster/config/limits.h"
 #include "cluster/transport/transport_facts.h"
 
 namespace cluster::internal {
 namespace {
 
-constexpr KeyScope kBoth = KeyScope::kBoth;
-constexpr KeyScope kReliable = KeyScope::kReliable;
-constexpr KeyLive kNotLive = KeyLive::kNo;
-constexpr KeyLive kLive = KeyLive::kYes;
+constexpr bool kReliableOnly = true;
+constexpr bool kAnyDelivery = false;
+constexpr bool kLive = true;
 
 constexpr std::uint64_t kKiB = 1u << 10;
 constexpr std::uint64_t kMiB = 1u << 20;
@@ -22,18 +20,18 @@ constexpr std::uint64_t kGiB = 1u << 30;
 static_assert(sizeof(std::size_t) == 8, "byte limits go up to 1 TiB");
 constexpr std::int64_t kMinuteMs = 60 * 1000;
 
-// `field` gives a reference to the enum in a Config.
-template <typename Field, typename Enum>
+// `field` is a member of Config, or returns a reference into one.
+template <typename Enum, typename Field>
 WordKey Words(Field field,
               std::initializer_list<std::pair<const char*, Enum>> words) {
   WordKey key;
   for (const auto& [text, value] : words)
     key.words.push_back({text, static_cast<int>(value)});
   key.get = [field](const Config& config) {
-    return static_cast<int>(field(config));
+    return static_cast<int>(std::invoke(field, config));
   };
   key.set = [field](int value, Config* config) {
-    field(*config) = static_cast<Enum>(value);
+    std::invoke(field, *config) = static_cast<Enum>(value);
   };
   return key;
 }
@@ -42,90 +40,85 @@ std::vector<ConfigKey> MakeKeys() {
   using Mode = SecurityConfig::Mode;
   using C = Config;
   return {
-      {"cluster", TextKey{&C::cluster, kConfigClusterBytesMax}, kBoth, kNotLive,
+      {"cluster", TextKey{&C::cluster, 255},
        "name of the cluster; servers of another name are refused"},
-      {"transport", TextKey{&C::transport, kBackendNameBytesMax}, kBoth,
-       kNotLive,
+      {"transport", TextKey{&C::transport, 64},
        "how bytes travel: one of the transports whose objects are below"},
-      {"codec", TextKey{&C::codec, kBackendNameBytesMax}, kBoth, kNotLive,
+      {"codec", TextKey{&C::codec, 64},
        "how envelopes are written: binary, or json for people"},
       {"delivery",
-       Words([](auto& config) -> auto& { return config.delivery; },
-             {std::pair{"reliable", Delivery::kReliable},
-              std::pair{"best_effort", Delivery::kBestEffort}}),
-       kBoth, kNotLive,
+       Words<Delivery>(&C::delivery, {{"reliable", Delivery::kReliable},
+                                      {"best_effort", Delivery::kBestEffort}}),
        "best_effort: at most once, one envelope a message, nothing added"},
-      {"servers", FormKey{"list of servers"}, kBoth, kNotLive,
+      {"servers", FormKey{"list of servers"},
        "the members of the cluster; AddPeer and RemovePeer change them"},
-      {"servers.id", FormKey{"0 to 2147483647"}, kBoth, kNotLive,
-       "the server's number"},
-      {"servers.address", FormKey{"address"}, kBoth, kNotLive,
+      {"servers.id", FormKey{"0 to 2147483647"}, "the server's number"},
+      {"servers.address", FormKey{"address"},
        "where the other servers reach it"},
-      {"servers.listen", FormKey{"address"}, kBoth, kNotLive,
+      {"servers.listen", FormKey{"address"},
        "where it listens, if not at its address"},
-      {"Server", FormKey{"list of servers"}, kBoth, kNotLive,
+      {"Server", FormKey{"list of servers"},
        "instead of servers: the Go library's form, on 127.0.0.1"},
-      {"Server.Server_Id", FormKey{"0 to 2147483647"}, kBoth, kNotLive,
-       "the server's number"},
-      {"Server.Port_Num", FormKey{"0 to 65535"}, kBoth, kNotLive, "its port"},
-      {"frame_bytes", SizeKey{&C::frame_bytes, 512, 4 * kMiB}, kReliable,
-       kNotLive,
+      {"Server.Server_Id", FormKey{"0 to 2147483647"}, "the server's number"},
+      {"Server.Port_Num", FormKey{"0 to 65535"}, "its port"},
+      {"frame_bytes", SizeKey{&C::frame_bytes, 512, 4 * kMiB},
        "a frame leaves when it holds this much, or sooner if the session is "
-       "idle"},
-      {"inflight_bytes", SizeKey{&C::inflight_bytes, 512, kGiB}, kReliable,
-       kNotLive,
+       "idle",
+       kReliableOnly},
+      {"inflight_bytes", SizeKey{&C::inflight_bytes, 512, kGiB},
        "the most that is in transit to a peer; ordinary frames use half of it. "
-       "It bounds what an urgent envelope waits for"},
-      {"window_bytes", SizeKey{&C::window_bytes, 512, kGiB}, kReliable,
-       kNotLive, "received and not yet taken by the application, per peer"},
+       "It bounds what an urgent envelope waits for",
+       kReliableOnly},
+      {"window_bytes", SizeKey{&C::window_bytes, 512, kGiB},
+       "received and not yet taken by the application, per peer",
+       kReliableOnly},
       {"queue_bytes_max", SizeKey{&C::queue_bytes_max, 512, 64 * kGiB},
-       kReliable, kNotLive, "accepted and not yet transmitted, per peer"},
-      {"payload_bytes_max", SizeKey{&C::payload_bytes_max, 1, kGiB}, kBoth,
-       kNotLive, "of one envelope; large ones travel in chunks"},
+       "accepted and not yet transmitted, per peer", kReliableOnly},
+      {"payload_bytes_max", SizeKey{&C::payload_bytes_max, 1, kGiB},
+       "of one envelope; large ones travel in chunks"},
       {"memory_bytes_max",
-       SizeKey{&C::memory_bytes_max, 64 * kKiB, 1024 * kGiB}, kReliable,
-       kNotLive,
+       SizeKey{&C::memory_bytes_max, 64 * kKiB, 1024 * kGiB},
        "what all peers' queues, windows and large payloads take together; at "
-       "least ten times payload_bytes_max"},
-      {"inbox_bytes_max", SizeKey{&C::inbox_bytes_max, kKiB, 64 * kGiB}, kBoth,
-       kNotLive,
+       "least ten times payload_bytes_max",
+       kReliableOnly},
+      {"inbox_bytes_max", SizeKey{&C::inbox_bytes_max, kKiB, 64 * kGiB},
        "unread envelopes that no window bounds: a server's own, and best "
        "effort"},
       {"overflow",
-       Words([](auto& config) -> auto& { return config.overflow; },
-             {std::pair{"reject", Overflow::kReject},
-              std::pair{"drop_oldest", Overflow::kDropOldest}}),
-       kReliable, kNotLive,
+       Words<Overflow>(&C::overflow, {{"reject", Overflow::kReject},
+                                      {"drop_oldest", Overflow::kDropOldest}}),
        "what a full queue does; drop_oldest: the oldest of the new envelope's "
-       "lane goes, or of a less urgent one"},
+       "lane goes, or of a less urgent one",
+       kReliableOnly},
       {"on_peer_restart",
-       Words([](auto& config) -> auto& { return config.on_peer_restart; },
-             {std::pair{"resend", OnPeerRestart::kResend},
-              std::pair{"drop", OnPeerRestart::kDrop}}),
-       kReliable, kNotLive,
-       "envelopes of unknown fate when a peer returns as a new process"},
-      {"heartbeat_ms", TimeKey{&C::heartbeat, 10, 10 * kMinuteMs}, kReliable,
-       kNotLive, "how often an idle session shows that it lives"},
+       Words<OnPeerRestart>(&C::on_peer_restart,
+                            {{"resend", OnPeerRestart::kResend},
+                             {"drop", OnPeerRestart::kDrop}}),
+       "envelopes of unknown fate when a peer returns as a new process",
+       kReliableOnly},
+      {"heartbeat_ms", TimeKey{&C::heartbeat, 10, 10 * kMinuteMs},
+       "how often an idle session shows that it lives", kReliableOnly},
       {"peer_timeout_ms", TimeKey{&C::peer_timeout, 20, 60 * kMinuteMs},
-       kReliable, kNotLive, "a peer that is silent for this long is down"},
+       "a peer that is silent for this long is down", kReliableOnly},
       {"handshake_timeout_ms",
-       TimeKey{&C::handshake_timeout, 10, 10 * kMinuteMs}, kBoth, kNotLive,
+       TimeKey{&C::handshake_timeout, 10, 10 * kMinuteMs},
        "a connection that does not complete its handshake by then is closed"},
-      {"linger_ms", TimeKey{&C::linger, 0, 10 * kMinuteMs}, kBoth, kNotLive,
+      {"linger_ms", TimeKey{&C::linger, 0, 10 * kMinuteMs},
        "how long Stop tries to deliver what was accepted"},
-      {"security", FormKey{"object"}, kBoth, kNotLive,
+      {"security", FormKey{"object"},
        "how servers prove who they are, and encrypt"},
       {"security.mode",
-       Words([](auto& config) -> auto& { return config.security.mode; },
-             {std::pair{"mutual", Mode::kMutual},
-              std::pair{"none", Mode::kNone}}),
-       kBoth, kNotLive, "mutual: both ends of each connection"},
-      {"security.identity", FormKey{"folder"}, kBoth, kLive,
+       Words<Mode>([](auto& config) -> auto& { return config.security.mode; },
+                   {{"mutual", Mode::kMutual}, {"none", Mode::kNone}}),
+       "mutual: both ends of each connection"},
+      {"security.identity", FormKey{"folder"},
        "the own key files, which ReloadSecurity reads anew; {id} is the own "
-       "id"},
-      {"security.peers", FormKey{"folder, or folders by id"}, kBoth, kLive,
-       "the peers' public files, which ReloadSecurity reads anew"},
-      {"allow_plaintext", FlagKey{&C::allow_plaintext}, kBoth, kNotLive,
+       "id",
+       kAnyDelivery, kLive},
+      {"security.peers", FormKey{"folder, or folders by id"},
+       "the peers' public files, which ReloadSecurity reads anew", kAnyDelivery,
+       kLive},
+      {"allow_plaintext", FlagKey{&C::allow_plaintext},
        "lets a server without security listen where other machines reach it"},
   };
 }
@@ -221,9 +214,8 @@ std::string ListConfigKeys() {
     const std::string value = ValueIn(defaults, key);
     absl::StrAppend(&list, key.name, ": ", AllowedOf(key),
                     value.empty() ? "" : absl::StrCat(" (", value, ")"),
-                    key.scope == kReliable ? "; reliable delivery only" : "",
-                    key.live == kLive ? "; live" : "", "\n    ", key.help,
-                    "\n");
+                    key.reliable_only ? "; reliable delivery only" : "",
+                    key.live ? "; live" : "", "\n    ", key.help, "\n");
   }
   for (const TransportFacts& facts : kTransports) {
     absl::StrAppend(&list, facts.name,

@@ -24,6 +24,13 @@
 
 namespace cluster::internal {
 
+// Bounds that no key states.
+inline constexpr std::size_t kConfigFileBytesMax = 4u << 20;
+inline constexpr std::size_t kServersMax = 10000;
+// Room for a host of 253 bytes or an ipc path, and for a stranger's own form.
+inline constexpr std::size_t kAddressBytesMax = 512;
+inline constexpr std::size_t kOptionBytesMax = 4096;
+
 struct TextKey {
   std::string Config::*field;
   std::size_t bytes_max;  // at least one byte
@@ -62,17 +69,12 @@ struct FormKey {
   const char* form;
 };
 
-// The deliveries in which a key means something.
-enum class KeyScope { kBoth, kReliable };
-// Whether a running server can take another value.
-enum class KeyLive { kNo, kYes };
-
 struct ConfigKey {
   const char* name;  // of a member of an object: "security.mode"
   absl::variant<TextKey, SizeKey, TimeKey, FlagKey, WordKey, FormKey> value;
-  KeyScope scope;
-  KeyLive live;
   const char* help;
+  bool reliable_only = false;  // means nothing to best-effort delivery
+  bool live = false;           // a running server can take another value
 };
 
 // In the order in which texts list them.

@@ -1,5 +1,5 @@
-// What the declarations say, and what is made of them: configs/all_keys.json,
-// docs/config.md and the list for people.
+// The declarations against configs/all_keys.json, docs/config.md and the list
+// for people.
 
 #include "cluster/config/keys.h"
 
@@ -36,12 +36,11 @@ std::string Table() {
       "|---|---|---|---|---|\n";
   for (const ConfigKey& key : ConfigKeys()) {
     const std::string value = ValueIn(Config(), key);
-    absl::StrAppend(
-        &table, "| `", key.name, "` | ", AllowedOf(key), " | ",
-        value.empty() ? "" : absl::StrCat("`", value, "`"), " | ",
-        key.live == KeyLive::kYes ? "yes" : "no", " | ", key.help,
-        key.scope == KeyScope::kReliable ? "; reliable delivery only" : "",
-        " |\n");
+    absl::StrAppend(&table, "| `", key.name, "` | ", AllowedOf(key), " | ",
+                    value.empty() ? "" : absl::StrCat("`", value, "`"), " | ",
+                    key.live ? "yes" : "no", " | ", key.help,
+                    key.reliable_only ? "; reliable delivery only" : "",
+                    " |\n");
   }
   for (const TransportFacts& facts : kTransports) {
     absl::StrAppend(&table, "| `", facts.name,

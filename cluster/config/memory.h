@@ -1,7 +1,7 @@
-// How memory_bytes_max is shared out, for the config's checks and for the
-// budget that keeps to it (cluster/session/memory_budget.h).
+// The parts of memory_bytes_max, for the config's checks and for the budget that
+// keeps to it (cluster/session/memory_budget.h). Pure functions.
 //
-// Internal to the library. Threads: pure functions.
+//   const MemoryParts parts = ShareOutMemory(1u << 30, 64u << 20);
 
 #ifndef CLUSTER_CONFIG_MEMORY_H_
 #define CLUSTER_CONFIG_MEMORY_H_

@@ -1,18 +1,14 @@
-// PositionedJson: a JSON document as a tree in which every key and value knows
-// its line and column, for readers of configuration that must say where
-// something is wrong.
+// A JSON document as a tree in which every key and value knows its line and
+// column. So a reader of configuration can say where something is wrong.
 //
-// What it is: strict RFC 8259 (no comments, no trailing commas, UTF-8 only)
-// with bounds on size, depth and count. Duplicate keys are kept, so that the
-// reader can refuse them. What it is not: fast, a writer, or what envelopes are
-// decoded with; no JSON library shows in this header.
-//
-// Threads: values. Ownership: the tree owns its text. Errors: kInvalidArgument,
-// "<origin>:<line>:<column>: <what was found and what is allowed>".
+// Strict RFC 8259: no comments, no trailing commas, UTF-8 only; with bounds on
+// size, depth and count. Duplicate keys are kept, so that the reader can refuse
+// them. The tree owns its text. kInvalidArgument: "<origin>:<line>:<column>:
+// <what was found and what is allowed>".
 //
 //   absl::StatusOr<JsonValue> root = ParsePositionedJson(text, "a.json");
 //   for (const JsonMember& member : root->members)
-//     std::cout << member.key.line << ": " << MemberPath("$", member.key.text);
+//     std::cout << member.line << ": " << MemberPath("$", member.key);
 
 #ifndef CLUSTER_CONFIG_POSITIONED_JSON_H_
 #define CLUSTER_CONFIG_POSITIONED_JSON_H_
@@ -53,14 +49,10 @@ struct JsonValue {
   int column = 0;                   // in characters, from 1
 };
 
-struct JsonKey {
-  std::string text;
-  int line = 0;
-  int column = 0;
-};
-
 struct JsonMember {
-  JsonKey key;
+  std::string key;
+  int line = 0;  // of the key
+  int column = 0;
   JsonValue value;
 };
 
@@ -79,8 +71,8 @@ absl::StatusOr<JsonValue> ParsePositionedJson(absl::string_view text,
 std::string MemberPath(absl::string_view parent, absl::string_view key);
 std::string ItemPath(absl::string_view parent, std::size_t index);
 
-// What a value is, for error texts: `"text"`, `12.5`, `true`, `null`,
-// `an array`, `an object`; shortened, and printable.
+// A value for error texts: `"text"`, `12.5`, `true`, `null`, `an array`,
+// `an object`; shortened, and printable.
 std::string Describe(const JsonValue& value);
 
 // `text` in quotes, shortened and printable, as Describe shows a string.

@@ -24,9 +24,9 @@ TEST(PositionedJsonTest, BuildsTheTreeInTheFilesOrder) {
       R"({"b": [1, "two", null, true, false], "a": {"x": {}}, "b": []})");
   ASSERT_EQ(root.type, JsonType::kObject);
   ASSERT_EQ(root.members.size(), 3u);
-  EXPECT_EQ(root.members[0].key.text, "b");
-  EXPECT_EQ(root.members[1].key.text, "a");
-  EXPECT_EQ(root.members[2].key.text, "b") << "duplicates are the reader's";
+  EXPECT_EQ(root.members[0].key, "b");
+  EXPECT_EQ(root.members[1].key, "a");
+  EXPECT_EQ(root.members[2].key, "b") << "duplicates are the reader's";
   const std::vector<JsonValue>& items = root.members[0].value.items;
   ASSERT_EQ(items.size(), 5u);
   EXPECT_EQ(items[0].int64, 1);
@@ -47,13 +47,12 @@ TEST(PositionedJsonTest, KnowsLinesAndColumnsOfKeysAndValues) {
       "    -1.5]}");
   EXPECT_EQ(root.line, 1);
   EXPECT_EQ(root.column, 1);
-  EXPECT_EQ(root.members[0].key.line, 1);
-  EXPECT_EQ(root.members[0].key.column, 2);
+  EXPECT_EQ(root.members[0].line, 1);
+  EXPECT_EQ(root.members[0].column, 2);
   EXPECT_EQ(root.members[0].value.line, 2);
   EXPECT_EQ(root.members[0].value.column, 3);
-  EXPECT_EQ(root.members[1].key.line, 2);
-  EXPECT_EQ(root.members[1].key.column, 8)
-      << "an accented letter is one column";
+  EXPECT_EQ(root.members[1].line, 2);
+  EXPECT_EQ(root.members[1].column, 8) << "an accented letter is one column";
   const JsonValue& list = root.members[1].value;
   EXPECT_EQ(list.line, 2);
   EXPECT_EQ(list.column, 13);

@@ -1,4 +1,5 @@
-#include "cluster/config/security.h"
+// The security of a Config: the rule that plaintext stays on this machine, and
+// the folders of key files.
 
 #include <arpa/inet.h>
 
@@ -10,6 +11,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "cluster/config/check.h"
 #include "cluster/config/positioned_json.h"
 #include "cluster/envelope.h"
 #include "cluster/transport/address.h"
@@ -31,8 +33,8 @@ bool IsLoopback(const std::string& host) {
          IN6_IS_ADDR_LOOPBACK(&v6);
 }
 
-// What an address means to a stranger's transport is not known, unless it is of
-// our form.
+// False for an address of another form, which only its own transport
+// understands.
 bool ReachedFromOutside(const std::string& text) {
   const absl::StatusOr<Address> address = ParseAddress(text);
   return address.ok() && address->kind == Address::Kind::kTcp &&
@@ -66,17 +68,15 @@ std::string FromOrigin(const Config& config, const std::string& path) {
   return (fs::path(config.origin).parent_path() / path).string();
 }
 
-// The folder's subfolders that are named by an id. Others may lie there too: a
-// README, say.
+// The folder's subfolders that are named by an id, and nothing else in it.
 absl::Status ListPeers(const Config& config, SecurityFiles* files) {
   const fs::path folder = FromOrigin(config, config.security.peers);
   std::error_code error;
   fs::directory_iterator entry(folder, error);
   for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
     const std::string name = entry->path().filename().string();
-    int id = 0;
-    if (absl::SimpleAtoi(name, &id) && id >= 0 && absl::StrCat(id) == name)
-      files->peers[id] = entry->path().string();
+    if (const absl::optional<int> id = ServerIdOf(name))
+      files->peers[*id] = entry->path().string();
   }
   if (!error) return absl::OkStatus();
   return absl::NotFoundError(absl::StrCat(
@@ -128,6 +128,13 @@ absl::Status CheckSecurity(const Config& config, const ConfigPlaces& places) {
                      TransportsThat(&TransportFacts::can_be_secured)));
   }
   return absl::OkStatus();
+}
+
+absl::optional<int> ServerIdOf(absl::string_view text) {
+  int id = 0;
+  if (!absl::SimpleAtoi(text, &id) || id < 0 || absl::StrCat(id) != text)
+    return absl::nullopt;
+  return id;
 }
 
 absl::StatusOr<SecurityFiles> ResolveSecurity(const Config& config, int id) {

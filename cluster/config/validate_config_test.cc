@@ -193,8 +193,8 @@ TEST(ValidateConfigTest, PlaintextStaysOnThisMachine) {
   config.servers[1].address = "10.0.0.1:1";
   EXPECT_THAT(std::string(ValidateConfig(config).message()),
               ::testing::StartsWith("config: $.servers[1].address: found "));
-  // A transport that leaves the process has no say in this, and what an address
-  // means to a stranger's is not known unless it is one of ours.
+  // This concerns only transports that leave the process. A stranger's may have
+  // addresses of its own form.
   config.servers[1].address = "*:1";
   config.transport = "memory";
   EXPECT_EQ(ErrorOf(config), "no error");

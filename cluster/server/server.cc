@@ -9,7 +9,7 @@
 #include "cluster/base/buffer_pool.h"
 #include "cluster/base/check.h"
 #include "cluster/codec/registry.h"
-#include "cluster/config/security.h"
+#include "cluster/config/check.h"
 #include "cluster/server/peer_delivery.h"
 #include "cluster/server/server_core.h"
 

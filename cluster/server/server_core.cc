@@ -10,8 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "cluster/base/check.h"
 #include "cluster/base/clock.h"
-#include "cluster/config/address.h"
-#include "cluster/config/security.h"
+#include "cluster/config/check.h"
 #include "cluster/transport/address.h"
 
 namespace cluster::internal {
