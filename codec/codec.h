@@ -40,8 +40,10 @@
 namespace cluster {
 
 // The fields of the record before, without its payload: the next record of the
-// body may lean on them.
-struct RecordContext {
+// body may lean on them. A fresh state begins a body, or a stretch that leans on
+// nothing before it. A decoder reads two stretches, one behind the other, as one
+// body.
+struct EncodeState {
   MessageId message_id{};
   std::uint64_t term = 0;
   int pid = 0;
@@ -55,12 +57,6 @@ struct RecordContext {
   bool special = true;  // first or grouped, in one byte to test
   std::uint64_t group = 0;
   std::uint64_t correlation = 0;
-};
-
-// A fresh state begins a body, or a stretch that leans on nothing before it. A
-// decoder reads two stretches, one behind the other, as one body.
-struct EncodeState {
-  RecordContext context;
 };
 
 // The next record may lean on the envelope that was read last, so reading a

@@ -1,4 +1,4 @@
-// What every codec promises, tested on each one of the registry.
+// The promises of a codec, tested on each one of the registry.
 
 #include <cstdint>
 #include <limits>
@@ -90,7 +90,7 @@ TEST_P(CodecContractTest, IsFoundByNameAndById) {
   EXPECT_LE(codec().Id(), 63);
 }
 
-// What a receiver reckons with, whichever codec a frame names.
+// A receiver reckons with this, whichever codec a frame names.
 TEST_P(CodecContractTest, ARecordTakesAtMostFourThirdsOfItsPayload) {
   for (const char c : {'\x01', '\xff', '"', '\n', '\0', 'x'}) {
     for (const std::size_t bytes : {0, 1, 127, 128, 129, 5000, 100000}) {
@@ -145,11 +145,11 @@ TEST_P(CodecContractTest, AStretchKnowsWhetherARecordHasAGroupOrACorrelation) {
     grouped.*field = 5;
     EncodeState state;
     Record(plain, &state);
-    EXPECT_FALSE(state.context.grouped);
+    EXPECT_FALSE(state.grouped);
     Record(grouped, &state);
-    EXPECT_TRUE(state.context.grouped);
+    EXPECT_TRUE(state.grouped);
     Record(plain, &state);
-    EXPECT_TRUE(state.context.grouped);
+    EXPECT_TRUE(state.grouped);
   }
 }
 

@@ -15,9 +15,9 @@ namespace {
 // From this size on ISA-L's routine uses vector registers.
 constexpr std::size_t kVectorBytesMin = 256;
 
-// The routine leaves the upper halves of the vector registers in use, and the
-// processor then makes every SSE instruction that follows preserve them: some
-// 150 ns for each frame, until somebody clears them.
+// The routine leaves the upper halves of the vector registers in use. Until they
+// are cleared, the processor preserves them in every SSE instruction, which costs
+// some 150 ns for each frame.
 #if defined(__x86_64__)
 __attribute__((target("avx"))) void ClearUpperHalves() { _mm256_zeroupper(); }
 void AfterVectors() {

@@ -74,8 +74,8 @@ void LoadFields(const char* in, FrameHeader* header) {
       LoadLittle<std::uint64_t>(in + kAtChunkTotalBytes);
 }
 
-// What of a hello, refusal or goodbye has a meaning in every version. A later
-// version may give one to the rest.
+// Clears the fields of a hello, refusal or goodbye that have no meaning in every
+// version. A later version may give them one.
 void ForgetWhatDoesNotLast(FrameHeader* header) {
   header->flags = 0;
   header->codec = 0;
@@ -169,8 +169,8 @@ absl::string_view FrameErrorName(FrameError error) {
 }
 
 void EncodeFrameHeader(const FrameHeader& header, char* out) {
-  // In whole words: the checksum reads words, and a word that was just written
-  // in parts has to reach the cache before it can be read.
+  // In whole words, as the checksum reads them. A word that was just written in
+  // parts has to reach the cache before it can be read.
   const std::uint32_t traits =
       Bytes(header.version, header.kind, header.flags, header.codec);
   StoreLittle(out, Word(LoadLittle<std::uint32_t>(kMagic), traits));

@@ -1,6 +1,6 @@
-// Checked, whatever the bytes: what decodes is encoded to a frame that decodes
-// to the same, its fields are within their ranges, and its body is what follows
-// the header. The same for the bodies that last, in a frame and alone.
+// Decodes any bytes. A frame that decodes is encoded to one that decodes to the
+// same. Its fields are within their ranges, and its body is all behind the
+// header. The same for the bodies that last, in a frame and alone.
 
 #include <cstddef>
 #include <cstdint>
@@ -83,7 +83,7 @@ void FuzzFrame(absl::string_view input) {
   std::string again(kFrameHeaderBytes, '\0');
   EncodeFrameHeader(header, &again[0]);
   if (IsLasting(header.kind)) {
-    // What does not last was forgotten.
+    // Decoding forgot the fields that do not last.
     FrameHeader same;
     FUZZ_CHECK(DecodeFrame(again, body, &same) == FrameError::kNone);
     std::string third(kFrameHeaderBytes, '\0');
@@ -97,7 +97,7 @@ void FuzzFrame(absl::string_view input) {
   }
 }
 
-// What a fuzzer cannot guess: magic, lengths and checksums that fit.
+// Puts in what a fuzzer cannot guess: magic, lengths and checksums that fit.
 void Repair(std::string* frame) {
   const std::size_t body_bytes = frame->size() - kFrameHeaderBytes;
   const absl::string_view body =

@@ -243,7 +243,7 @@ TEST(FrameHeaderTest, AFrameOfVersion1TellsWhoseItIs) {
   EXPECT_EQ(Decode(MakeFrame(header, "abc")), FrameError::kField);
 }
 
-// Whatever a later version puts where this one has nothing to say.
+// A later version may put anything where this one has nothing to say.
 TEST(FrameHeaderTest, WhatLastsIsReadInEveryVersion) {
   for (const FrameKind kind :
        {FrameKind::kHello, FrameKind::kGoodbye, FrameKind::kRefusal}) {
@@ -283,7 +283,7 @@ TEST(FrameHeaderTest, WhatLastsIsReadInEveryVersion) {
   }
 }
 
-// Whatever else the frame is: a value beyond the known ones reaches nobody.
+// A value beyond the known ones reaches nobody, in any frame.
 TEST(FrameHeaderTest, NoByteBecomesAnUnknownEnumerator) {
   for (const FrameKind kind : {FrameKind::kData, FrameKind::kControl}) {
     FrameHeader header;

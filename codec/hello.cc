@@ -21,7 +21,7 @@ std::size_t EntryBytes(absl::string_view body) {
   return LoadLittle<std::uint16_t>(body.data() + 2);
 }
 
-// A visitor of fields that writes each as an entry.
+// Writes each field that it visits as an entry.
 class Writer {
  public:
   template <typename Unsigned>
@@ -31,6 +31,11 @@ class Writer {
     char bytes[sizeof(value)];
     StoreLittle(bytes, value);
     out_.append(bytes, sizeof(bytes));
+  }
+
+  template <typename Enum>
+  void Code(std::uint16_t type, Enum code, bool required = false) {
+    Number(type, static_cast<std::uint16_t>(code), required);
   }
 
   void Text(std::uint16_t type, absl::string_view text, bool required = false) {
@@ -46,7 +51,7 @@ class Writer {
   std::string out_;
 };
 
-// A visitor of fields that looks each of them up among the entries of a body.
+// Looks up each field that it visits among the entries of a body.
 class Reader {
  public:
   explicit Reader(absl::string_view body) : body_(body) {
@@ -59,20 +64,27 @@ class Reader {
   }
 
   template <typename Unsigned>
-  void Number(std::uint16_t type, Unsigned* value, bool required = false) {
+  void Number(std::uint16_t type, Unsigned& value, bool required = false) {
     absl::string_view bytes;
-    *value = 0;
+    value = 0;
     if (!Find(type, required, &bytes)) return;
     if (bytes.size() != sizeof(Unsigned)) return Fail();
-    *value = LoadLittle<Unsigned>(bytes.data());
+    value = LoadLittle<Unsigned>(bytes.data());
   }
 
-  void Text(std::uint16_t type, std::string* text, bool required = false) {
+  template <typename Enum>
+  void Code(std::uint16_t type, Enum& code, bool required = false) {
+    std::uint16_t number = 0;
+    Number(type, number, required);
+    code = static_cast<Enum>(number);
+  }
+
+  void Text(std::uint16_t type, std::string& text, bool required = false) {
     absl::string_view bytes;
-    text->clear();
+    text.clear();
     if (!Find(type, required, &bytes)) return;
     if (bytes.size() > kWireTextBytesMax) return Fail();
-    text->assign(bytes.data(), bytes.size());
+    text.assign(bytes.data(), bytes.size());
   }
 
   bool ok() const { return ok_; }
@@ -101,91 +113,81 @@ class Reader {
   bool ok_ = true;
 };
 
-bool IsRange(const VersionRange& versions) {
-  return versions.min > 0 && versions.min <= versions.max;
+// The fields of each kind, for a Writer or a Reader.
+
+template <typename Visitor, typename HelloFields>
+void VisitHello(HelloFields& hello, Visitor* visitor) {
+  visitor->Number(1, hello.versions.min, /*required=*/true);
+  visitor->Number(2, hello.versions.max, /*required=*/true);
+  visitor->Number(3, hello.features);
+  visitor->Number(4, hello.incarnation, /*required=*/true);
+  visitor->Number(5, hello.epoch, /*required=*/true);
+  visitor->Number(6, hello.nonce, /*required=*/true);
+  visitor->Number(7, hello.echo_nonce);
+  visitor->Number(8, hello.echo_epoch);
+  visitor->Number(9, hello.window_bytes);
+  visitor->Number(10, hello.frame_bytes_max);
+  visitor->Number(11, hello.payload_bytes_max);
+  visitor->Number(12, hello.codec);
+  visitor->Text(13, hello.cluster, /*required=*/true);
+  visitor->Text(14, hello.address);
+  visitor->Number(15, hello.heartbeat_ms);
+  visitor->Number(16, hello.peer_timeout_ms);
+}
+
+template <typename Visitor, typename RefusalFields>
+void VisitRefusal(RefusalFields& refusal, Visitor* visitor) {
+  visitor->Code(1, refusal.code, /*required=*/true);
+  visitor->Text(2, refusal.text);
+  visitor->Number(3, refusal.echo_nonce);
+  visitor->Number(4, refusal.versions.min);
+  visitor->Number(5, refusal.versions.max);
+}
+
+template <typename Visitor, typename GoodbyeFields>
+void VisitGoodbye(GoodbyeFields& goodbye, Visitor* visitor) {
+  visitor->Code(1, goodbye.reason);
+  visitor->Text(2, goodbye.text);
 }
 
 }  // namespace
 
 std::string EncodeHello(const Hello& hello) {
   Writer out;
-  out.Number(1, hello.versions.min, /*required=*/true);
-  out.Number(2, hello.versions.max, /*required=*/true);
-  out.Number(3, hello.features);
-  out.Number(4, hello.incarnation, /*required=*/true);
-  out.Number(5, hello.epoch, /*required=*/true);
-  out.Number(6, hello.nonce, /*required=*/true);
-  out.Number(7, hello.echo_nonce);
-  out.Number(8, hello.echo_epoch);
-  out.Number(9, hello.window_bytes);
-  out.Number(10, hello.frame_bytes_max);
-  out.Number(11, hello.payload_bytes_max);
-  out.Number(12, hello.codec);
-  out.Text(13, hello.cluster, /*required=*/true);
-  out.Text(14, hello.address);
-  out.Number(15, hello.heartbeat_ms);
-  out.Number(16, hello.peer_timeout_ms);
+  VisitHello(hello, &out);
   return out.Take();
 }
 
 bool DecodeHello(absl::string_view body, Hello* hello) {
   Reader in(body);
-  in.Number(1, &hello->versions.min, /*required=*/true);
-  in.Number(2, &hello->versions.max, /*required=*/true);
-  in.Number(3, &hello->features);
-  in.Number(4, &hello->incarnation, /*required=*/true);
-  in.Number(5, &hello->epoch, /*required=*/true);
-  in.Number(6, &hello->nonce, /*required=*/true);
-  in.Number(7, &hello->echo_nonce);
-  in.Number(8, &hello->echo_epoch);
-  in.Number(9, &hello->window_bytes);
-  in.Number(10, &hello->frame_bytes_max);
-  in.Number(11, &hello->payload_bytes_max);
-  in.Number(12, &hello->codec);
-  in.Text(13, &hello->cluster, /*required=*/true);
-  in.Text(14, &hello->address);
-  in.Number(15, &hello->heartbeat_ms);
-  in.Number(16, &hello->peer_timeout_ms);
+  VisitHello(*hello, &in);
   // Zero means "none yet", which nobody is, or offers.
-  return in.ok() && IsRange(hello->versions) && hello->incarnation != 0 &&
-         hello->epoch != 0 && hello->nonce != 0;
+  return in.ok() && hello->versions.min > 0 &&
+         hello->versions.min <= hello->versions.max &&
+         hello->incarnation != 0 && hello->epoch != 0 && hello->nonce != 0;
 }
 
 std::string EncodeRefusal(const Refusal& refusal) {
   Writer out;
-  out.Number(1, static_cast<std::uint16_t>(refusal.code), /*required=*/true);
-  out.Text(2, refusal.text);
-  out.Number(3, refusal.echo_nonce);
-  out.Number(4, refusal.versions.min);
-  out.Number(5, refusal.versions.max);
+  VisitRefusal(refusal, &out);
   return out.Take();
 }
 
 bool DecodeRefusal(absl::string_view body, Refusal* refusal) {
   Reader in(body);
-  std::uint16_t code = 0;
-  in.Number(1, &code, /*required=*/true);
-  refusal->code = static_cast<RefusalCode>(code);
-  in.Text(2, &refusal->text);
-  in.Number(3, &refusal->echo_nonce);
-  in.Number(4, &refusal->versions.min);
-  in.Number(5, &refusal->versions.max);
+  VisitRefusal(*refusal, &in);
   return in.ok();
 }
 
 std::string EncodeGoodbye(const Goodbye& goodbye) {
   Writer out;
-  out.Number(1, static_cast<std::uint16_t>(goodbye.reason));
-  out.Text(2, goodbye.text);
+  VisitGoodbye(goodbye, &out);
   return out.Take();
 }
 
 bool DecodeGoodbye(absl::string_view body, Goodbye* goodbye) {
   Reader in(body);
-  std::uint16_t reason = 0;
-  in.Number(1, &reason);
-  goodbye->reason = static_cast<GoodbyeReason>(reason);
-  in.Text(2, &goodbye->text);
+  VisitGoodbye(*goodbye, &in);
   return in.ok();
 }
 

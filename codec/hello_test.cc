@@ -195,7 +195,7 @@ TEST(HelloTest, WhatIsRequiredIs) {
   }
 }
 
-// Cut between two entries it is a shorter hello; within one it is none.
+// Cut between two entries it is a shorter hello; within one it is malformed.
 TEST(HelloTest, TruncationWithinAnEntryAndASurplusAreRefused) {
   const std::string body = EncodeHello(SampleHello());
   std::size_t end = 0;  // of the entries that are whole

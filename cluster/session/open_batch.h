@@ -39,7 +39,7 @@ class OpenBatch {
   const EncodeState& encode() const { return encode_; }
   // What its records need; batch() knows it once it is closed.
   std::uint64_t features() const {
-    return batch_.features | (encode_.context.grouped ? kFeatureGroups : 0);
+    return batch_.features | (encode_.grouped ? kFeatureGroups : 0);
   }
 
   // Whether `bytes` more would leave it within a frame.

@@ -45,7 +45,7 @@ std::string After(const Envelope& first, const Envelope& second) {
   return absl::BytesToHexString(std::string(middle, end));
 }
 
-// What reading a body of these bytes answers, up to its first error.
+// Reads a body of these bytes, up to its first error.
 absl::Status Read(const std::string& hex) {
   const std::string body = absl::HexStringToBytes(hex);
   absl::string_view rest = body;
@@ -261,8 +261,8 @@ TEST(BinaryTest, EveryFlippedBitOfAStandaloneMessageIsSeen) {
   }
 }
 
-// Nothing has the checksum 0. In a buffer that nothing follows, so that a
-// sanitizer sees whoever looks for the record.
+// Nothing has the checksum 0. The buffer has its exact length, so that a
+// sanitizer sees a look for the record.
 TEST(BinaryTest, AStandaloneMessageWithoutARecordIsCutShort) {
   const ExactCopy message(std::string("\xc1\x01\0\0\0\0", 6));
   DecodeState state;

@@ -32,7 +32,7 @@ char* WriteU16(char* out, MsgType type) {
 }
 
 // Without branches: each comparison is a bit of the answer.
-unsigned ChangesSince(const RecordContext& before, const EnvelopeView& now) {
+unsigned ChangesSince(const EncodeState& before, const EnvelopeView& now) {
   const bool sequence =
       before.message_id.sequence + 1 != now.message_id.sequence;
   const bool state = (before.lane != now.lane) | (before.voted != now.voted);
@@ -61,7 +61,7 @@ char* WriteFull(const EnvelopeView& envelope, char* out) {
   return WriteVarint(out, envelope.payload.size());
 }
 
-char* WriteChanges(const EnvelopeView& envelope, const RecordContext& before,
+char* WriteChanges(const EnvelopeView& envelope, const EncodeState& before,
                    char* out) {
   const unsigned flags = ChangesSince(before, envelope);
   *out++ = static_cast<char>(flags);
@@ -80,19 +80,19 @@ char* WriteChanges(const EnvelopeView& envelope, const RecordContext& before,
   return WriteVarint(out, envelope.payload.size());
 }
 
-void Remember(const EnvelopeView& envelope, RecordContext* context) {
-  context->first = false;
-  context->message_id = envelope.message_id;
-  context->pid = envelope.pid;
-  context->msg_type = envelope.msg_type;
-  context->sender_id = envelope.sender_id;
-  context->term = envelope.term;
-  context->voted = envelope.voted;
-  context->lane = envelope.lane;
-  context->group = envelope.group;
-  context->correlation = envelope.correlation;
-  context->grouped |= (envelope.group | envelope.correlation) != 0;
-  context->special = context->grouped;
+void Remember(const EnvelopeView& envelope, EncodeState* state) {
+  state->first = false;
+  state->message_id = envelope.message_id;
+  state->pid = envelope.pid;
+  state->msg_type = envelope.msg_type;
+  state->sender_id = envelope.sender_id;
+  state->term = envelope.term;
+  state->voted = envelope.voted;
+  state->lane = envelope.lane;
+  state->group = envelope.group;
+  state->correlation = envelope.correlation;
+  state->grouped |= (envelope.group | envelope.correlation) != 0;
+  state->special = state->grouped;
 }
 
 // Reads one record field by field; the first fault sticks, and every later read
@@ -167,9 +167,7 @@ class FieldReader {
   }
   ABSL_ATTRIBUTE_NOINLINE ABSL_ATTRIBUTE_COLD std::uint64_t BadVarint(
       const char* field) {
-    if (FaultOfVarint(in_, end_) == VarintFault::kTruncated) {
-      return Missing(field);
-    }
+    if (EndsInVarint(in_, end_)) return Missing(field);
     return Fail(absl::StatusCode::kInvalidArgument, "overlong ", field);
   }
 
@@ -230,13 +228,13 @@ void ReadChanges(FieldReader* reader, unsigned flags, EnvelopeView* envelope) {
 
 }  // namespace
 
-char* WriteAnyRecordFields(const EnvelopeView& envelope, RecordContext* context,
+char* WriteAnyRecordFields(const EnvelopeView& envelope, EncodeState* state,
                            char* out) {
   const bool full =
-      context->first || context->sender_id != envelope.sender_id ||
-      context->message_id.incarnation != envelope.message_id.incarnation;
-  out = full ? WriteFull(envelope, out) : WriteChanges(envelope, *context, out);
-  Remember(envelope, context);
+      state->first || state->sender_id != envelope.sender_id ||
+      state->message_id.incarnation != envelope.message_id.incarnation;
+  out = full ? WriteFull(envelope, out) : WriteChanges(envelope, *state, out);
+  Remember(envelope, state);
   return out;
 }
 

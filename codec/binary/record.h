@@ -5,7 +5,7 @@
 // Standalone messages are in binary.cc. Thread-safe: pure functions. A payload
 // that was read points into the body.
 //
-//   char* end = WriteRecordFields(envelope, &context, out);
+//   char* end = WriteRecordFields(envelope, &state, out);
 //   std::memcpy(end, envelope.payload.data(), envelope.payload.size());
 
 #ifndef CLUSTER_CODEC_BINARY_RECORD_H_
@@ -43,7 +43,7 @@ enum RecordFlag : unsigned {
 // Whether the fields are as before, apart from sequence and payload. False once
 // a record has a group or a correlation, so that unused ones cost nothing: a
 // record takes 59 instructions either way. Has no branches.
-inline bool LooksLike(const RecordContext& before, const EnvelopeView& now) {
+inline bool LooksLike(const EncodeState& before, const EnvelopeView& now) {
   const std::uint64_t wide =
       (before.message_id.incarnation ^ now.message_id.incarnation) |
       (before.term ^ now.term) | now.group | now.correlation;
@@ -60,22 +60,22 @@ inline bool LooksLike(const RecordContext& before, const EnvelopeView& now) {
 }
 
 // Work for every record; callers use the two below.
-char* WriteAnyRecordFields(const EnvelopeView& envelope, RecordContext* context,
+char* WriteAnyRecordFields(const EnvelopeView& envelope, EncodeState* state,
                            char* out);
 absl::Status ReadAnyRecord(absl::string_view* body, DecodeState* state);
 
 // Writes all of a record but the payload's bytes at `out`, which has room for
 // kRecordFieldsBytesMax, and returns where the payload goes.
-inline char* WriteRecordFields(const EnvelopeView& envelope,
-                               RecordContext* context, char* out) {
-  if (ABSL_PREDICT_FALSE(!LooksLike(*context, envelope)))
-    return WriteAnyRecordFields(envelope, context, out);
+inline char* WriteRecordFields(const EnvelopeView& envelope, EncodeState* state,
+                               char* out) {
+  if (ABSL_PREDICT_FALSE(!LooksLike(*state, envelope)))
+    return WriteAnyRecordFields(envelope, state, out);
   // Read before any byte is written: the compiler must assume that `out` points
   // into the envelope.
   const std::size_t payload_bytes = envelope.payload.size();
   const std::uint64_t skipped =
-      envelope.message_id.sequence - context->message_id.sequence - 1;
-  context->message_id.sequence = envelope.message_id.sequence;
+      envelope.message_id.sequence - state->message_id.sequence - 1;
+  state->message_id.sequence = envelope.message_id.sequence;
   if (skipped == 0) {
     *out++ = 0;
   } else {

@@ -20,11 +20,11 @@ VarintRead ReadLongVarint(const char* in, const char* end) {
   return kNone;
 }
 
-VarintFault FaultOfVarint(const char* in, const char* end) {
+bool EndsInVarint(const char* in, const char* end) {
   const auto bytes = static_cast<std::size_t>(end - in);
   const char* last = in + std::min(bytes, kVarintBytesMax);
   while (in != last && static_cast<unsigned char>(*in) >= 0x80) ++in;
-  return in == end ? VarintFault::kTruncated : VarintFault::kOverlong;
+  return in == end;
 }
 
 }  // namespace cluster::internal

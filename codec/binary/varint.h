@@ -1,7 +1,7 @@
 // Varints of the binary codec: seven bits a byte, lowest first, in the shortest
 // form only.
 //
-// Pure functions. A read that fails has a null end; FaultOfVarint says why.
+// Pure functions. A read that fails has a null end; EndsInVarint says why.
 //
 //   out = WriteVarint(out, term);                      // at most 10 bytes
 //   const VarintRead term = ReadVarint(in, end);
@@ -56,9 +56,9 @@ inline VarintRead ReadVarint(const char* in, const char* end) {
   return read.end != nullptr ? read : ReadLongVarint(in, end);
 }
 
-// Says why ReadVarint(in, end) found no varint.
-enum class VarintFault { kTruncated, kOverlong };
-VarintFault FaultOfVarint(const char* in, const char* end);
+// Says why ReadVarint(in, end) found no varint: the bytes end within one, or (if
+// false) it is overlong.
+bool EndsInVarint(const char* in, const char* end);
 
 // Small differences of either sign as small numbers: 0, -1, 1, -2, ...
 inline std::uint64_t ZigZag(std::uint64_t difference) {

@@ -1,13 +1,121 @@
 #include "cluster/codec/json/json.h"
 
+#include <charconv>
+#include <cstdint>
 #include <string>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "cluster/codec/json/json_read.h"
-#include "cluster/codec/json/json_write.h"
+#include "cluster/codec/json/text.h"
+#include "rapidjson/allocators.h"
+#include "rapidjson/writer.h"
 
 namespace cluster::internal {
 namespace {
+
+// All but the payload, with every number at its longest, is below this.
+constexpr std::size_t kFieldsBytesMax = 256;
+
+// Up to this size a payload that is UTF-8 is text, for people to read, however
+// long its escapes make it.
+constexpr std::size_t kSmallPayloadBytes = 128;
+
+// An output stream of RapidJSON over a buffer that is known to be large enough.
+struct BufferStream {
+  using Ch = char;
+  void Put(char c) { *out++ = c; }
+  void Flush() {}
+  char* out;
+};
+
+using Pool = rapidjson::MemoryPoolAllocator<>;
+using Writer =
+    rapidjson::Writer<BufferStream, rapidjson::UTF8<>, rapidjson::UTF8<>, Pool>;
+
+void WriteText(absl::string_view text, Writer* writer) {
+  // An empty view may have no data, which RapidJSON does not like.
+  writer->String(text.empty() ? "" : text.data(),
+                 static_cast<rapidjson::SizeType>(text.size()));
+}
+
+template <std::size_t bytes>
+void WriteKey(const char (&key)[bytes], Writer* writer) {
+  writer->Key(key, static_cast<rapidjson::SizeType>(bytes - 1));
+}
+
+void WriteMessageId(const MessageId& id, Writer* writer) {
+  constexpr std::size_t kDigitsMax = 20;
+  char text[2 * kDigitsMax + 1];
+  char* end = std::to_chars(text, text + kDigitsMax, id.incarnation).ptr;
+  *end++ = '-';
+  end = std::to_chars(end, end + kDigitsMax, id.sequence).ptr;
+  WriteKey("MessageId", writer);
+  WriteText(absl::string_view(text, static_cast<std::size_t>(end - text)),
+            writer);
+}
+
+// A larger one takes at most 4/3 of its bytes, which is what a receiver reckons
+// with (RecordBytesLimit).
+bool IsText(absl::string_view payload) {
+  return IsUtf8(payload) &&
+         (payload.size() <= kSmallPayloadBytes ||
+          EscapedBytes(payload) <= Base64Bytes(payload.size()));
+}
+
+void WritePayload(absl::string_view payload, Writer* writer) {
+  if (IsText(payload)) {
+    WriteKey("Payload", writer);
+    WriteText(payload, writer);
+  } else {
+    WriteKey("PayloadBase64", writer);
+    WriteText(absl::Base64Escape(payload), writer);
+  }
+}
+
+// WriteJson writes at most so many bytes.
+std::size_t JsonBytesMax(const EnvelopeView& envelope) {
+  const std::size_t bytes = envelope.payload.size();
+  return kFieldsBytesMax +
+         (bytes <= kSmallPayloadBytes ? 6 * bytes : Base64Bytes(bytes));
+}
+
+// Writes the object at `out`, which has room for JsonBytesMax, and returns its
+// end.
+char* WriteJson(const EnvelopeView& envelope, char* out) {
+  // The writer's stack of open objects, so that writing allocates nothing.
+  alignas(std::uint64_t) char levels[1024];
+  Pool pool(levels, sizeof(levels));
+  BufferStream stream{out};
+  Writer writer(stream, &pool);
+  writer.StartObject();
+  WriteMessageId(envelope.message_id, &writer);
+  WriteKey("Pid", &writer);
+  writer.Int(envelope.pid);
+  WriteKey("MsgType", &writer);
+  writer.Uint(static_cast<std::uint16_t>(envelope.msg_type));
+  WriteKey("SenderId", &writer);
+  writer.Int(envelope.sender_id);
+  WriteKey("Term", &writer);
+  writer.Uint64(envelope.term);
+  WriteKey("Voted", &writer);
+  writer.Bool(envelope.voted);
+  WritePayload(envelope.payload, &writer);
+  if (envelope.lane != Lane::kNormal) {
+    WriteKey("Lane", &writer);
+    WriteText(LaneName(envelope.lane), &writer);
+  }
+  if (envelope.group != 0) {
+    WriteKey("Group", &writer);
+    writer.Uint64(envelope.group);
+  }
+  if (envelope.correlation != 0) {
+    WriteKey("Correlation", &writer);
+    writer.Uint64(envelope.correlation);
+  }
+  writer.EndObject();
+  return stream.out;
+}
 
 class Json final : public Codec {
  public:
@@ -20,7 +128,7 @@ class Json final : public Codec {
 
   char* AppendRecord(const EnvelopeView& envelope, EncodeState* state,
                      char* out) const override {
-    state->context.grouped |= (envelope.group | envelope.correlation) != 0;
+    state->grouped |= (envelope.group | envelope.correlation) != 0;
     out = WriteJson(envelope, out);
     *out++ = '\n';
     return out;
@@ -53,7 +161,6 @@ class Json final : public Codec {
 };
 
 }  // namespace
-
 }  // namespace cluster::internal
 
 namespace cluster {

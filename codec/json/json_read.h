@@ -3,7 +3,7 @@
 // A pure function. The payload is in `scratch`. kInvalidArgument says what is
 // wrong at which byte of `text`.
 //
-//   RETURN_IF_ERROR(ReadJson(line, &state->scratch, &envelope));
+//   absl::Status status = ReadJson(line, &state->scratch, &state->envelope);
 
 #ifndef CLUSTER_CODEC_JSON_JSON_READ_H_
 #define CLUSTER_CODEC_JSON_JSON_READ_H_

@@ -129,7 +129,7 @@ TEST(JsonTest, Base64IsReadAcrossPieces) {
   ErrorOf("{\"PayloadBase64\":\"" + padded_amid + "\"}");
 }
 
-// What unescaping takes is the record's own bytes once more, whatever it says.
+// Unescaping takes the record's own bytes once more, whatever it says.
 TEST(JsonTest, DecodingTakesTheRecordOnceMore) {
   std::string escaped;
   for (int i = 0; i < 100000; ++i) escaped += "\\u0001";
