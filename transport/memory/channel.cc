@@ -8,7 +8,7 @@ namespace cluster::internal {
 namespace memory {
 namespace {
 
-// What is delivered before other channels have their turn.
+// The most that is delivered before other channels have their turn.
 constexpr std::size_t kTurnFrames = 64;
 constexpr std::size_t kTurnBytes = 1u << 20;
 
@@ -17,6 +17,50 @@ std::size_t Cost(const Slice& frame) {
 }
 
 }  // namespace
+
+void Port::Post(Job job) {
+  bool wake = false;
+  {
+    MutexLock lock(&mutex_);
+    if (closed_) return;
+    (job.kind == Job::Kind::kFrames ? frames_ : events_)
+        .push_back(std::move(job));
+    wake = std::exchange(asleep_, false);
+  }
+  if (wake) awake_.NotifyOne();
+}
+
+Job Port::Next(bool wait) {
+  MutexLock lock(&mutex_);
+  while (true) {
+    std::deque<Job>& jobs = events_.empty() ? frames_ : events_;
+    if (!jobs.empty()) {
+      Job job = std::move(jobs.front());
+      jobs.pop_front();
+      return job;
+    }
+    Job none;
+    if (!wait) return none;
+    if (closed_) {
+      none.kind = Job::Kind::kClosed;
+      return none;
+    }
+    asleep_ = true;
+    awake_.Wait(&mutex_);
+  }
+}
+
+void Port::Close() {
+  std::deque<Job> frames;  // Let go of without the lock.
+  std::deque<Job> events;
+  {
+    MutexLock lock(&mutex_);
+    closed_ = true;
+    frames.swap(frames_);
+    events.swap(events_);
+  }
+  awake_.NotifyAll();
+}
 
 Channel::Channel(int peer, std::uint64_t generation,
                  std::shared_ptr<Port> sender, std::size_t queue_bytes_max)
@@ -48,12 +92,7 @@ void Channel::WaitUntilIdle(std::chrono::steady_clock::time_point deadline) {
 
 void Channel::Attach(std::shared_ptr<Port> receiver) {
   MutexLock lock(&mutex_);
-  if (closed_) return;
-  receiver_ = std::move(receiver);
-  ++epoch_;
-  scheduled_ = false;
-  PostLocked(Job::Kind::kConnected, "");
-  if (!queue_.empty()) ScheduleLocked();
+  AttachLocked(std::move(receiver));
 }
 
 void Channel::Refuse(absl::string_view reason) {
@@ -72,16 +111,6 @@ void Channel::Renew(std::uint64_t generation, absl::string_view reason) {
   MutexLock lock(&mutex_);
   if (receiver_ != nullptr) lost = DetachLocked(reason);
   generation_ = generation;
-}
-
-std::shared_ptr<Port> Channel::DetachFrom(std::uint64_t epoch,
-                                          absl::string_view reason) {
-  Ring<Slice> lost;
-  MutexLock lock(&mutex_);
-  if (receiver_ == nullptr || epoch != epoch_) return nullptr;
-  std::shared_ptr<Port> left = receiver_;
-  lost = DetachLocked(reason);
-  return left;
 }
 
 void Channel::Part() {
@@ -128,6 +157,24 @@ void Channel::Delivered(std::uint64_t epoch, std::size_t cost) {
   MakeRoomLocked();
 }
 
+void Channel::Reattach(std::uint64_t epoch, absl::string_view reason) {
+  Ring<Slice> lost;
+  MutexLock lock(&mutex_);
+  if (receiver_ == nullptr || epoch != epoch_) return;
+  std::shared_ptr<Port> receiver = receiver_;
+  lost = DetachLocked(reason);
+  AttachLocked(std::move(receiver));
+}
+
+void Channel::AttachLocked(std::shared_ptr<Port> receiver) {
+  if (closed_) return;
+  receiver_ = std::move(receiver);
+  ++epoch_;
+  scheduled_ = false;
+  PostLocked(Job::Kind::kConnected, "");
+  if (!queue_.empty()) ScheduleLocked();
+}
+
 Ring<Slice> Channel::DetachLocked(absl::string_view reason) {
   receiver_ = nullptr;
   ++epoch_;
@@ -149,7 +196,7 @@ void Channel::ScheduleLocked() {
   scheduled_ = true;
 }
 
-// Half of the queue is free before a sender is told, so that it does not come
+// Calls a sender back when half of the queue is free, so that it does not come
 // back for each frame.
 void Channel::MakeRoomLocked() {
   if (owes_write_ && bytes_ <= queue_bytes_max_ / 2) {

@@ -1,17 +1,19 @@
 // Channel: the connection that one memory transport dials to one peer, with the
-// frames that wait in it.
+// frames that wait in it. Port: the queue of jobs at a transport's end of its
+// channels.
 //
-// A bounded queue, attached to the port of the listener at the address, or to
+// A channel is attached to the port of the listener at the address, or to
 // nobody. Each attachment is an epoch; its end loses the frames that it did not
 // deliver. Without an attachment frames wait for the next one. The exchange
 // attaches and detaches; the channel knows no addresses.
 //
-// Thread-safe. Its mutex is held for a few moves of pointers. Shared by the
-// dialling transport, the exchange, and jobs in ports.
+// Thread-safe. A channel's mutex is held for a few moves of pointers. Channels
+// are shared by the dialling transport, the exchange, and jobs in ports.
 //
 //   auto channel = std::make_shared<Channel>(2, 1, my_port, 4 << 20);
-//   channel->Attach(their_port);       // the handler hears of it by my_port
+//   channel->Attach(their_port);       // our handler learns it from my_port
 //   channel->Push(MakeSlice("hello"));
+//   Job job = their_port->Next(/*wait=*/true);
 
 #ifndef CLUSTER_TRANSPORT_MEMORY_CHANNEL_H_
 #define CLUSTER_TRANSPORT_MEMORY_CHANNEL_H_
@@ -20,18 +22,64 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/strings/string_view.h"
 #include "cluster/base/mutex.h"
 #include "cluster/base/ring.h"
 #include "cluster/transport/frame.h"
-#include "cluster/transport/memory/port.h"
 #include "cluster/transport/transport.h"
 
 namespace cluster::internal {
 namespace memory {
+
+class Channel;
+
+struct Job {
+  enum class Kind {
+    kFrames,    // take them from `channel`
+    kWritable,  // for our handler, of `channel`, which we dialled
+    kConnected,
+    kDisconnected,
+    kNothing,
+    kClosed,
+  };
+  Kind kind = Kind::kNothing;
+  std::shared_ptr<Channel> channel;
+  std::uint64_t epoch = 0;  // of kFrames: the attachment that they belong to
+  std::uint64_t generation = 0;  // of kConnected and kDisconnected
+  std::string reason;            // of kDisconnected
+};
+
+// The queue of jobs for one transport's receiving threads. Frames stay in their
+// channel, which bounds them. One thread at a time calls Next.
+class Port {
+ public:
+  Port() = default;
+  Port(const Port&) = delete;
+  Port& operator=(const Port&) = delete;
+
+  // Lost after Close.
+  void Post(Job job);
+
+  // The next job, events first. Without `wait` kNothing if there is none; with
+  // it, waits for one or for Close, which is kClosed.
+  Job Next(bool wait);
+
+  // Lets go of all channels.
+  void Close();
+
+ private:
+  Mutex mutex_;
+  CondVar awake_;
+  std::deque<Job> frames_ CLUSTER_GUARDED_BY(mutex_);
+  std::deque<Job> events_ CLUSTER_GUARDED_BY(mutex_);
+  bool asleep_ CLUSTER_GUARDED_BY(mutex_) = false;
+  bool closed_ CLUSTER_GUARDED_BY(mutex_) = false;
+};
 
 class Channel : public std::enable_shared_from_this<Channel> {
  public:
@@ -55,29 +103,31 @@ class Channel : public std::enable_shared_from_this<Channel> {
   void Part();
 
   // The exchange's side. Refuse reports an attempt without a listener. Detach
-  // does nothing if it is not attached. Close is final: it drops all frames,
-  // and the handler must not hear of events that are under way.
+  // does nothing if it is not attached.
   void Attach(std::shared_ptr<Port> receiver);
   void Refuse(absl::string_view reason);
   void Detach(absl::string_view reason);
+
   // Detaches, and reports another generation from then on.
   void Renew(std::uint64_t generation, absl::string_view reason);
-  // Only if that attachment stands; returns the port that it led to, or null.
-  std::shared_ptr<Port> DetachFrom(std::uint64_t epoch,
-                                   absl::string_view reason);
+  // Final: drops all frames. The handler must not learn of events that are under
+  // way.
   void Close();
 
   // The receiver's side. Takes some of the frames of an attachment, fewer than
   // there are if they are many; none if it has ended. When they are delivered,
-  // Delivered makes room, and posts a job for the rest.
+  // Delivered makes room, and posts a job for the rest. Reattach breaks that
+  // attachment instead, and makes the next.
   struct Turn {
     std::vector<Slice> frames;
     std::size_t cost = 0;  // bytes of room that they take up
   };
   Turn Take(std::uint64_t epoch);
   void Delivered(std::uint64_t epoch, std::size_t cost);
+  void Reattach(std::uint64_t epoch, absl::string_view reason);
 
  private:
+  void AttachLocked(std::shared_ptr<Port> receiver) CLUSTER_REQUIRES(mutex_);
   Ring<Slice> DetachLocked(absl::string_view reason) CLUSTER_REQUIRES(mutex_);
   void ScheduleLocked() CLUSTER_REQUIRES(mutex_);
   void MakeRoomLocked() CLUSTER_REQUIRES(mutex_);

@@ -65,13 +65,6 @@ void Exchange::HangUp(const Place& place,
   ForgetIfEmptyLocked(place);
 }
 
-void Exchange::Break(const std::shared_ptr<Channel>& channel,
-                     std::uint64_t epoch, absl::string_view reason) {
-  MutexLock lock(&mutex_);
-  const std::shared_ptr<Port> listener = channel->DetachFrom(epoch, reason);
-  if (listener != nullptr) channel->Attach(listener);
-}
-
 void Exchange::ForgetIfEmptyLocked(const Place& place) {
   const auto found = parties_.find(place);
   if (found->second.listener == nullptr && found->second.dialling.empty()) {

@@ -19,13 +19,12 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "cluster/base/mutex.h"
 #include "cluster/transport/memory/channel.h"
-#include "cluster/transport/memory/port.h"
 
 namespace cluster::internal {
 namespace memory {
@@ -35,8 +34,7 @@ struct Place {
   std::string address;
 
   bool operator<(const Place& other) const {
-    return cluster != other.cluster ? cluster < other.cluster
-                                    : address < other.address;
+    return std::tie(cluster, address) < std::tie(other.cluster, other.address);
   }
 };
 
@@ -55,10 +53,6 @@ class Exchange {
   void Dial(const Place& place, std::shared_ptr<Channel> channel);
   // Ends that. The caller decides about the channel.
   void HangUp(const Place& place, const std::shared_ptr<Channel>& channel);
-
-  // Breaks one attachment of a channel, and makes the next.
-  void Break(const std::shared_ptr<Channel>& channel, std::uint64_t epoch,
-             absl::string_view reason);
 
  private:
   struct Party {

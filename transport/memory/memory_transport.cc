@@ -15,13 +15,15 @@
 #include "cluster/base/mutex.h"
 #include "cluster/transport/memory/channel.h"
 #include "cluster/transport/memory/exchange.h"
-#include "cluster/transport/memory/port.h"
-#include "cluster/transport/memory/receiver.h"
 #include "cluster/transport/options.h"
+#include "cluster/transport/receive_threads.h"
 
 namespace cluster::internal {
 namespace memory {
 namespace {
+
+// How long frames may be delivered on and on before OnDrained is called.
+constexpr std::chrono::milliseconds kUndrainedMax{1};
 
 // The frame in one piece, uncopied if it is in one already.
 Slice Join(const Frame& frame, std::size_t bytes) {
@@ -54,7 +56,7 @@ class MemoryTransport : public Transport {
       : cluster_(config.cluster),
         frame_bytes_max_(config.frame_bytes_max),
         queue_bytes_max_(queue_bytes_max),
-        port_(std::make_shared<Port>(config.frame_bytes_max)) {}
+        port_(std::make_shared<Port>()) {}
   ~MemoryTransport() override { Stop(absl::ZeroDuration()); }
 
   absl::Status Start(TransportHandler* handler,
@@ -76,6 +78,10 @@ class MemoryTransport : public Transport {
     Place place;
   };
 
+  bool ReceiveUntilDrained();
+  void Handle(const Job& job);
+  void Deliver(const Job& job);
+
   const std::string cluster_;
   const std::size_t frame_bytes_max_;
   const std::size_t queue_bytes_max_;
@@ -86,33 +92,30 @@ class MemoryTransport : public Transport {
   State state_ CLUSTER_GUARDED_BY(mutex_) = State::kNew;
   std::string address_ CLUSTER_GUARDED_BY(mutex_);
   std::map<int, Peer> peers_ CLUSTER_GUARDED_BY(mutex_);
-  std::unique_ptr<Receiver> receiver_ CLUSTER_GUARDED_BY(mutex_);
+
+  TransportHandler* handler_ = nullptr;
+  ReceiveThreads threads_;
 };
 
 absl::Status MemoryTransport::Start(TransportHandler* handler,
                                     const std::string& local_address) {
   const absl::Status valid = CheckAddress(local_address);
   if (!valid.ok()) return valid;
-  // Before the lock: if it fails it ends after that, since a handler that it
-  // calls may be waiting for the lock.
-  std::unique_ptr<Receiver> receiver;
-  MutexLock lock(&mutex_);
-  if (state_ != State::kNew) {
-    return absl::FailedPreconditionError("the transport was started before");
+  absl::Status status;
+  {
+    MutexLock lock(&mutex_);
+    if (state_ != State::kNew)
+      return absl::FailedPreconditionError("the transport was started before");
+    auto bound = Exchange::Get().Listen({cluster_, local_address}, port_);
+    if (!bound.ok()) return bound.status();
+    handler_ = handler;
+    status = threads_.Start(handler, [this] { return ReceiveUntilDrained(); });
+    address_ = *std::move(bound);
+    state_ = State::kStarted;
   }
-  auto bound = Exchange::Get().Listen({cluster_, local_address}, port_);
-  if (!bound.ok()) return bound.status();
-  receiver = std::make_unique<Receiver>(port_, handler);
-  const absl::Status status = receiver->Start();
-  if (!status.ok()) {
-    Exchange::Get().Leave({cluster_, *bound});
-    state_ = State::kStopped;  // its port is closed
-    return status;
-  }
-  address_ = *std::move(bound);
-  state_ = State::kStarted;
-  receiver_ = std::move(receiver);
-  return absl::OkStatus();
+  // Without the lock, for which a handler that runs may be waiting.
+  if (!status.ok()) Stop(absl::ZeroDuration());
+  return status;
 }
 
 std::string MemoryTransport::Address() const {
@@ -172,20 +175,67 @@ void MemoryTransport::Stop(absl::Duration linger) {
       absl::ToChronoNanoseconds(std::min(linger, absl::Hours(24)));
   MutexLock one_at_a_time(&stop_mutex_);
   std::map<int, Peer> peers;
-  // Freed without the lock, for which a running callback may wait.
-  std::unique_ptr<Receiver> receiver;
   {
     MutexLock lock(&mutex_);
     if (state_ == State::kStarted) Exchange::Get().Leave({cluster_, address_});
     state_ = State::kStopped;
     peers.swap(peers_);
-    receiver.swap(receiver_);
   }
   for (auto& [id, peer] : peers) peer.channel->WaitUntilIdle(deadline);
   for (auto& [id, peer] : peers) {
     Exchange::Get().HangUp(peer.place, peer.channel);
     peer.channel->Close();
   }
+  threads_.Stop([this] { port_->Close(); });
+}
+
+// Returns when OnDrained is due; false: the port is closed.
+bool MemoryTransport::ReceiveUntilDrained() {
+  Job job = port_->Next(/*wait=*/true);
+  while (job.kind != Job::Kind::kFrames) {
+    if (job.kind == Job::Kind::kClosed) return false;
+    Handle(job);
+    job = port_->Next(/*wait=*/true);
+  }
+  const auto due = std::chrono::steady_clock::now() + kUndrainedMax;
+  do {
+    Handle(job);
+    if (std::chrono::steady_clock::now() >= due) break;
+    job = port_->Next(/*wait=*/false);
+  } while (job.kind != Job::Kind::kNothing);
+  return true;
+}
+
+void MemoryTransport::Handle(const Job& job) {
+  if (job.kind == Job::Kind::kFrames) return Deliver(job);
+  if (job.channel->closed()) return;
+  const int peer = job.channel->peer();
+  if (job.kind == Job::Kind::kWritable) handler_->OnWritable(peer);
+  if (job.kind == Job::Kind::kConnected)
+    handler_->OnConnected(peer, job.generation);
+  if (job.kind == Job::Kind::kDisconnected)
+    handler_->OnDisconnected(peer, job.generation, job.reason);
+}
+
+// One thread at a time is here, so the frames of a channel keep their order.
+void MemoryTransport::Deliver(const Job& job) {
+  Channel::Turn turn = job.channel->Take(job.epoch);
+  for (Slice& frame : turn.frames) {
+    if (frame.bytes.size() > frame_bytes_max_) {
+      job.channel->Reattach(job.epoch,
+                            absl::StrCat("a frame of ", frame.bytes.size(),
+                                         " bytes is over the peer's limit of ",
+                                         frame_bytes_max_));
+      return;
+    }
+    ReceivedFrame received;
+    received.slice = std::move(frame);
+    if (handler_->OnFrame(std::move(received)) == FrameVerdict::kMalformed) {
+      job.channel->Reattach(job.epoch, "the peer found a frame malformed");
+      return;
+    }
+  }
+  job.channel->Delivered(job.epoch, turn.cost);
 }
 
 }  // namespace
