@@ -9,10 +9,10 @@ namespace cluster {
 
 namespace {
 
-// Blocks from here on come from the system, and go back to it whole. Of the
-// allocator's arenas each thread has its own, and what one thread takes, others
-// give back and a third keeps in use between holes: with a dozen threads that
-// came to three times what was in use.
+// Blocks from here on come from the system, and go back to it whole. Each thread
+// has its own arena of the allocator. Blocks that one thread takes and another
+// gives back leave holes in it. With a dozen threads, the arenas grew to three
+// times what was in use.
 constexpr std::size_t kMappedBytesMin = 64u << 10;
 
 #if defined(__SANITIZE_ADDRESS__)

@@ -1,4 +1,4 @@
-// How a process ends where nobody can be told of a failure.
+// The end of a process where no caller could learn of a failure.
 
 #include "cluster/base/check.h"
 

@@ -12,7 +12,7 @@ namespace cluster::internal {
 namespace mutex_internal {
 namespace {
 
-// What the calling thread holds, in the order of locking. Trivial, so that a
+// The mutexes of the calling thread, in the order of locking. Trivial, so that a
 // thread may lock until its very end.
 struct Held {
   static constexpr int kMax = 16;

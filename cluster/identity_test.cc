@@ -12,8 +12,8 @@
 #include "absl/strings/str_cat.h"
 #include "cluster/base/mutex.h"
 #include "cluster/server.h"
-#include "cluster/transport/forwarding_transport.h"
 #include "cluster/transport/memory/memory_transport.h"
+#include "cluster/transport/testing/forwarding_transport.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 

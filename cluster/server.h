@@ -1,35 +1,19 @@
 // Server: one member of a cluster, and the entry point for users.
 //
 // It sends envelopes to the other members by id and receives theirs, over the
-// transport that the config names. Consensus, RPC and discovery of servers are
-// up to you.
+// transport that the config names. It owns its sockets and threads.
 //
-// Threads: call every method from any thread, also concurrently, unless it says
-// otherwise. Handlers run one at a time per server, on a receiving thread of
-// the transport or on one of the server's. The library holds no lock meanwhile.
-// In a handler Send never waits; Flush, Receive and ReloadSecurity answer
-// kFailedPrecondition, and Stop does nothing. Each method says whether it
-// blocks.
+// Call every method from any thread, also concurrently, unless it says
+// otherwise. Handlers run one at a time per server, on a thread of the library
+// that holds no lock meanwhile. In a handler Send never waits; Flush, Receive and
+// ReloadSecurity answer kFailedPrecondition, and Stop does nothing. A handler
+// must not throw and must not destroy its server. Stop the server before you
+// destroy whatever its handlers use.
 //
-// Ownership: the server owns its sockets and threads. Send and Receive copy
-// envelopes; a handler's view is valid until the handler returns. Stop the
-// server before you destroy whatever its handlers use.
-//
-// Errors: absl::Status with a text that says what to do. A call without memory
-// answers kResourceExhausted and has done nothing. Send has not accepted the
-// envelope, Receive returns it later, and earlier envelopes stand. Only
-// NewServer, Stats, Peers and Address throw std::bad_alloc. An allocation that
-// fails in Stop, in a change of members or on a thread of the library ends the
-// process with a text.
-//
-// A handler that throws ends the process with a text on stderr. A handler must
-// not destroy its server; exit() in a handler does so to a static one. The
-// server then prints a text, says goodbye and runs no further handler. Its
-// threads and sockets stay until the process ends.
-//
-// A process may fork before Start, and start the server on either side. After
-// Start the server is inert in a child. Calls answer kFailedPrecondition there,
-// and Stop and the destructor do nothing (docs/using.md, Fork and exit).
+// Errors are absl::Status with a text that says what to do. A call without memory
+// answers kResourceExhausted and has done nothing; only NewServer, Stats, Peers
+// and Address throw std::bad_alloc. docs/using.md has more on memory, fork and
+// exit.
 //
 //   auto server = cluster::NewServer(1, "configs/cluster.json");
 //   if (!server.ok()) { std::cerr << server.status() << "\n"; return 1; }

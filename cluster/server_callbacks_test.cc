@@ -14,7 +14,7 @@
 #include "cluster/base/mutex.h"
 #include "cluster/server.h"
 #include "cluster/testing/test_server.h"
-#include "cluster/transport/forwarding_transport.h"
+#include "cluster/transport/testing/forwarding_transport.h"
 #include "gtest/gtest.h"
 
 namespace cluster::internal {

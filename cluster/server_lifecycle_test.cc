@@ -9,8 +9,8 @@
 
 #include "cluster/server.h"
 #include "cluster/testing/test_server.h"
-#include "cluster/transport/forwarding_transport.h"
 #include "cluster/transport/memory/memory_transport.h"
+#include "cluster/transport/testing/forwarding_transport.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 

@@ -7,10 +7,6 @@ namespace {
 
 enum class Kind { kSum, kNow };
 
-void AddCounter(Kind kind, std::uint64_t more, std::uint64_t* total) {
-  if (kind == Kind::kSum) *total += more;
-}
-
 }  // namespace
 
 const char* DropReasonName(DropReason reason) {
@@ -26,7 +22,7 @@ const char* DropReasonName(DropReason reason) {
 
 void AddCounters(const PeerStats& more, PeerStats* total) {
 #define CLUSTER_ADD(name, kind, text) \
-  AddCounter(Kind::kind, more.name, &total->name);
+  if constexpr (Kind::kind == Kind::kSum) total->name += more.name;
   CLUSTER_PEER_COUNTERS(CLUSTER_ADD)
 #undef CLUSTER_ADD
   for (std::size_t i = 0; i < more.dropped.size(); ++i)

@@ -146,28 +146,6 @@ FrameError LoadHeader(const char* in, FrameHeader* header) {
 
 }  // namespace
 
-absl::string_view FrameErrorName(FrameError error) {
-  switch (error) {
-    case FrameError::kNone:
-      return "none";
-    case FrameError::kTruncated:
-      return "truncated";
-    case FrameError::kOverlong:
-      return "overlong";
-    case FrameError::kMagic:
-      return "bad magic";
-    case FrameError::kVersion:
-      return "unknown version";
-    case FrameError::kHeaderCrc:
-      return "bad header checksum";
-    case FrameError::kBodyCrc:
-      return "bad body checksum";
-    case FrameError::kField:
-      return "bad field";
-  }
-  return "unknown";
-}
-
 void EncodeFrameHeader(const FrameHeader& header, char* out) {
   // In whole words, as the checksum reads them. A word that was just written in
   // parts has to reach the cache before it can be read.

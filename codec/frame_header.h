@@ -1,54 +1,13 @@
 // The header of every frame of the reliable delivery, whatever the codec of its
-// body. docs/wire-format.md has an example of each kind.
+// body. docs/wire-format.md has its bytes and the rules for its fields.
 //
-// Wire form. Integers are little-endian; 80 bytes, then `body_bytes` of body.
+// Decoding takes any bytes and says what is wrong. Of a hello, goodbye or
+// refusal it sets only the fields that last: version, kind, body_crc, body_bytes,
+// the ids, session, received_through, consumed_through and stamp. The bodies of
+// these are in hello.h.
 //
-// clang-format off
-//   offset bytes field
-//        0     4 magic             43 4c 46 31 ("CLF1")
-//        4     1 version           of a data or control frame: its session's;
-//                                  of another: the highest that its sender
-//                                  speaks
-//        5     1 kind              1 hello, 2 data, 3 control, 4 goodbye,
-//                                  5 refusal
-//        6     1 flags             see FrameFlag; unknown bits are refused
-//        7     1 codec             of the body of a data frame; else 0
-//        8     4 header_crc        CRC-32C of bytes 0..79, this field as zero
-//       12     4 body_crc          CRC-32C of the body
-//       16     4 body_bytes        exactly what follows the header
-//       20     4 records           envelopes that begin in this data frame
-//       24     4 sender_id         0..kServerIdMax
-//       28     4 destination_id    0..kServerIdMax
-//       32     8 session           0 in a hello before there is one
-//       40     8 sequence          of a data frame, from 1 in each session; in
-//                                  a control frame of the last data frame
-//                                  before it, 0 if there was none; else 0
-//       48     8 received_through  every data frame up to this one has arrived
-//       56     8 consumed_through  every data frame up to this one has been
-//                                  taken by the application
-//       64     1 lane              0 urgent, 1 normal, 2 bulk
-//       65     1 chunk             0 whole records, 1 first, 2 middle, 3 last
-//                                  part of one record
-//       66     2 zero              reserved
-//       68     4 stamp             one more in each frame that the sender
-//                                  makes in a session, sent again or not,
-//                                  modulo 2^32: tells fresh from old;
-//                                  0 in a hello
-//       72     8 chunk_total_bytes of the record that is cut into chunks;
-//                                  0 for whole records
-// clang-format on
-//
-// In a data frame `records` is 1 for a first chunk, 0 for a middle or last one
-// and at most body_bytes otherwise. In a control frame records, chunk and
-// chunk_total_bytes are 0. A frame that breaks one of these rules is refused
-// (kField).
-//
-// Hello, refusal and goodbye keep their form in every version from 2 on. These
-// fields of their headers stay where they are: magic, version, kind, the
-// checksums, body_bytes, the ids, session, received_through, consumed_through
-// and stamp. All others are sent as 0 and ignored. Their bodies are in hello.h.
-//
-// Decoding takes any bytes and says which field is wrong.
+//   EncodeFrameHeader(header, out);
+//   FrameError error = DecodeFrame(frame, &header, &body);
 
 #ifndef CLUSTER_CODEC_FRAME_HEADER_H_
 #define CLUSTER_CODEC_FRAME_HEADER_H_
@@ -102,20 +61,23 @@ struct FrameHeader {
   std::uint8_t version = kFrameVersionMax;
   FrameKind kind = FrameKind::kControl;
   std::uint8_t flags = 0;
-  std::uint8_t codec = 0;
+  std::uint8_t codec = 0;  // of the body of a data frame
   std::uint32_t body_crc = 0;
   std::uint32_t body_bytes = 0;
-  std::uint32_t records = 0;
+  std::uint32_t records = 0;  // envelopes that begin in this data frame
   std::uint32_t sender_id = 0;
   std::uint32_t destination_id = 0;
   std::uint64_t session = 0;
+  // Of a data frame, from 1; in a control frame of the last one before it.
   std::uint64_t sequence = 0;
   std::uint64_t received_through = 0;
   std::uint64_t consumed_through = 0;
   Lane lane = Lane::kNormal;
   ChunkState chunk = ChunkState::kWhole;
+  // One more in each frame that the sender makes in a session, sent again or not:
+  // tells fresh from old.
   std::uint32_t stamp = 0;
-  std::uint64_t chunk_total_bytes = 0;
+  std::uint64_t chunk_total_bytes = 0;  // of the record that is cut
 };
 
 enum class FrameError {
@@ -129,8 +91,6 @@ enum class FrameError {
   kField,  // an unknown kind, flag, lane or chunk state, or an impossible
            // combination
 };
-// "truncated", "bad magic", ... for counters and error texts.
-absl::string_view FrameErrorName(FrameError error);
 
 // CRC-32C (Castagnoli, RFC 3720 appendix B.4) of `bytes`; "123456789" has
 // e3069283.

@@ -67,7 +67,7 @@ void FuzzFrame(absl::string_view input) {
                            frame.substr(kFrameHeaderBytes), &same) == error);
   }
   if (error != FrameError::kNone) {
-    FUZZ_CHECK(FrameErrorName(error) != "unknown");
+    FUZZ_CHECK(error <= FrameError::kField);
     return;
   }
   FUZZ_CHECK(body.size() == header.body_bytes);

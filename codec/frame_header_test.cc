@@ -360,11 +360,5 @@ TEST(FrameHeaderTest, ImpossibleCombinationsAreRefused) {
   }
 }
 
-TEST(FrameHeaderTest, ErrorsHaveNames) {
-  EXPECT_EQ(FrameErrorName(FrameError::kTruncated), "truncated");
-  EXPECT_EQ(FrameErrorName(FrameError::kMagic), "bad magic");
-  EXPECT_EQ(FrameErrorName(FrameError::kBodyCrc), "bad body checksum");
-}
-
 }  // namespace
 }  // namespace cluster::internal

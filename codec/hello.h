@@ -1,27 +1,9 @@
 // Hello, refusal and goodbye: the frames that begin and end sessions.
 //
 // Servers of any two versions understand them, so their form never changes.
-//
-// A body is a list of entries: u16 type, u16 length, that many bytes; integers
-// are little-endian. A reader skips entries of types that it does not know. It
-// refuses a body with a type that it knows twice or in another length, and one
-// that lacks a required entry (marked *).
-//
-// clang-format off
-//   hello    1* version_min u8    2* version_max u8   3 features u64
-//            4* incarnation u64   5* epoch u64        6* nonce u64
-//            7 echo_nonce u64     8 echo_epoch u64    9 window_bytes u64
-//           10 frame_bytes_max u64                   11 payload_bytes_max u64
-//           12 codec u8          13* cluster         14 address
-//           15 heartbeat_ms u32  16 peer_timeout_ms u32
-//   refusal  1* code u16          2 text              3 echo_nonce u64
-//            4 version_min u8     5 version_max u8
-//   goodbye  1 reason u16         2 text
-// clang-format on
-//
-// A missing number is 0, a missing text empty. Texts have at most
-// kWireTextBytesMax bytes, bodies at most kLastingBodyBytesMax. Decoding takes
-// any bytes and returns false for a malformed body.
+// docs/wire-format.md has it. A missing number is 0, a missing text empty. A
+// reader skips entries that it does not know. Decoding takes any bytes and
+// returns false for a malformed body.
 //
 //   std::string body = EncodeHello(hello);
 //   if (!DecodeHello(body, &hello)) ...

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "cluster/base/mutex.h"
-#include "cluster/transport/forwarding_transport.h"
 #include "cluster/transport/registry.h"
+#include "cluster/transport/testing/forwarding_transport.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/harness/accounts.h"

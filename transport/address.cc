@@ -2,8 +2,11 @@
 
 #include <arpa/inet.h>
 
+#include <algorithm>
+#include <charconv>
+
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 
@@ -37,14 +40,12 @@ absl::StatusOr<Address> ParseIpc(absl::string_view text,
   return address;
 }
 
-bool IsHostCharacter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-         (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
+bool IsHostCharacter(unsigned char c) {
+  return absl::ascii_isalnum(c) || c == '-' || c == '.' || c == '_';
 }
 
-bool IsV6Character(char c) {
-  return (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F') ||
-         (c >= '0' && c <= '9') || c == ':' || c == '.';
+bool IsV6Character(unsigned char c) {
+  return absl::ascii_isxdigit(c) || c == ':' || c == '.';
 }
 
 }  // namespace
@@ -60,34 +61,24 @@ absl::StatusOr<Address> ParseAddress(absl::string_view text) {
   absl::string_view host = text.substr(0, colon);
   const absl::string_view port_text = text.substr(colon + 1);
 
-  int port = -1;
-  const bool digits =
-      !port_text.empty() && port_text.size() <= 5 &&
-      port_text.find_first_not_of("0123456789") == absl::string_view::npos;
-  if (!digits || !absl::SimpleAtoi(port_text, &port) || port > 65535) {
-    return Bad(text, "the port is not a number from 0 to 65535");
-  }
-
   Address address;
-  address.port = static_cast<std::uint16_t>(port);
+  const char* const end = port_text.data() + port_text.size();
+  const auto port = std::from_chars(port_text.data(), end, address.port);
+  if (port.ec != std::errc() || port.ptr != end || port_text.size() > 5)
+    return Bad(text, "the port is not a number from 0 to 65535");
+
   if (absl::ConsumePrefix(&host, "[")) {
-    if (!absl::ConsumeSuffix(&host, "]") || !absl::StrContains(host, ':')) {
+    if (!absl::ConsumeSuffix(&host, "]") || !absl::StrContains(host, ':') ||
+        !std::all_of(host.begin(), host.end(), IsV6Character))
       return Bad(text, "the brackets hold no IPv6 address");
-    }
-    for (char c : host) {
-      if (!IsV6Character(c))
-        return Bad(text, "the brackets hold no IPv6 address");
-    }
   } else {
     if (host.empty()) return Bad(text, "there is no host");
     if (host.size() > kHostBytesMax)
       return Bad(text, "the host is longer than 253 bytes");
     if (absl::StrContains(host, ':'))
       return Bad(text, "an IPv6 address stands in brackets");
-    for (char c : host) {
-      if (!IsHostCharacter(c) && host != "*")
-        return Bad(text, "the host holds a strange character");
-    }
+    if (host != "*" && !std::all_of(host.begin(), host.end(), IsHostCharacter))
+      return Bad(text, "the host holds a strange character");
   }
   address.host = std::string(host);
   return address;

@@ -107,7 +107,7 @@ Secret& Secret::operator=(Secret&& other) noexcept {
   return *this;
 }
 
-// The capacity too: what was truncated or moved lies there.
+// The capacity too: it holds what was truncated or moved.
 void Secret::Wipe() {
   bytes_.resize(bytes_.capacity());
   OPENSSL_cleanse(&bytes_[0], bytes_.size());

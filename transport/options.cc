@@ -46,10 +46,15 @@ std::string KnownWords(absl::string_view word,
   return absl::StrCat(question, "; known: ", absl::StrJoin(known, ", "));
 }
 
-const OptionValue* OptionReader::Find(absl::string_view key) {
+template <typename T>
+const T* OptionReader::Find(absl::string_view key, absl::string_view want) {
   known_.emplace_back(key);
   const auto found = options_.values.find(known_.back());
-  return found == options_.values.end() ? nullptr : &found->second;
+  if (found == options_.values.end()) return nullptr;
+  const T* const value = absl::get_if<T>(&found->second);
+  if (value == nullptr)
+    Fail(key, absl::StrCat("found ", TypeName(found->second), ", want ", want));
+  return value;
 }
 
 void OptionReader::Fail(absl::string_view key, absl::string_view text) {
@@ -60,37 +65,24 @@ void OptionReader::Fail(absl::string_view key, absl::string_view text) {
 
 std::int64_t OptionReader::Int(absl::string_view key, std::int64_t fallback,
                                std::int64_t least, std::int64_t most) {
-  const OptionValue* value = Find(key);
-  if (value == nullptr) return fallback;
-  const std::string allowed =
+  const std::string want =
       absl::StrCat("an integer from ", least, " to ", most);
-  const std::int64_t* number = absl::get_if<std::int64_t>(value);
-  if (number == nullptr) {
-    Fail(key, absl::StrCat("found ", TypeName(*value), ", want ", allowed));
-    return fallback;
-  }
-  if (*number < least || *number > most) {
-    Fail(key, absl::StrCat("found ", *number, ", want ", allowed));
-    return fallback;
-  }
-  return *number;
+  const std::int64_t* const number = Find<std::int64_t>(key, want);
+  if (number == nullptr) return fallback;
+  if (*number >= least && *number <= most) return *number;
+  Fail(key, absl::StrCat("found ", *number, ", want ", want));
+  return fallback;
 }
 
 bool OptionReader::Bool(absl::string_view key, bool fallback) {
-  const OptionValue* value = Find(key);
-  if (value == nullptr) return fallback;
-  if (const bool* boolean = absl::get_if<bool>(value)) return *boolean;
-  Fail(key, absl::StrCat("found ", TypeName(*value), ", want a boolean"));
-  return fallback;
+  const bool* const value = Find<bool>(key, "a boolean");
+  return value == nullptr ? fallback : *value;
 }
 
 std::string OptionReader::String(absl::string_view key,
                                  absl::string_view fallback) {
-  const OptionValue* value = Find(key);
-  if (value == nullptr) return std::string(fallback);
-  if (const std::string* text = absl::get_if<std::string>(value)) return *text;
-  Fail(key, absl::StrCat("found ", TypeName(*value), ", want a string"));
-  return std::string(fallback);
+  const std::string* const text = Find<std::string>(key, "a string");
+  return text == nullptr ? std::string(fallback) : *text;
 }
 
 absl::Status OptionReader::Finish() {

@@ -51,7 +51,9 @@ class OptionReader {
   absl::Status Finish();
 
  private:
-  const OptionValue* Find(absl::string_view key);
+  // The value of `key`, if it is there and a T. `want` describes a T.
+  template <typename T>
+  const T* Find(absl::string_view key, absl::string_view want);
 
   const TransportOptions& options_;
   std::vector<std::string> known_;

@@ -1,25 +1,20 @@
 // Relief: moves a role from a thread that is held up in a callback to another
-// one.
+// one. So a transport goes on receiving while OnDrained blocks in user code.
 //
-// So a transport goes on receiving while OnDrained blocks in user code. Two
-// threads (or more) run the same loop, and one of them holds the role. Another
-// one looks every 50 ms whether the holder is still inside the same callback.
-// If so, the role moves; the former holder notices when its callback returns,
-// and waits as the relief. After a while without callbacks the relief stops
-// looking, until the next callback.
+// Two threads (or more) run the same loop, and one of them holds the role.
+// Another one looks every 50 ms whether the holder is still inside the same
+// callback. If so, the role moves; the former holder notices when its callback
+// returns, and waits as the relief. After a while without callbacks the relief
+// sleeps until the next one.
 //
 // Any thread may call Acquire, Look and Close; Enter, Leave and Call are the
 // holder's alone. The new holder sees what the former one wrote before its
-// callback. A callback costs two uncontended atomic operations, and the first
-// one after a while a wake-up. The relief of a busy holder wakes 20 times a
-// second, that of an idle one never.
+// callback. A callback costs two uncontended atomic operations.
 //
-//   void Loop() {
-//     while (relief_.Acquire()) {
-//       do {
-//         if (!Receive()) return;   // after Close
-//       } while (relief_.Call([&] { handler_->OnDrained(); }));
-//     }
+//   while (relief_.Acquire()) {
+//     do {
+//       if (!Receive()) return;   // after Close
+//     } while (relief_.Call([&] { handler_->OnDrained(); }));
 //   }
 
 #ifndef CLUSTER_TRANSPORT_RELIEF_H_

@@ -1,32 +1,24 @@
-// Transport: carries frames between servers. Each backend (zmq, nng, memory,
-// yours) implements it; the cluster library uses nothing else.
+// Transport: carries opaque frames between servers. Each backend (zmq, nng,
+// memory, yours) implements it; the cluster library uses nothing else.
 //
-// A transport carries opaque frames to peers that are named by an integer. A
-// frame arrives whole or not at all, at most once, in order while its
-// connection lives. A broken connection is dialled again. Reliability is the
-// task of the sessions above. The contract suite
-// (transport/contract/contract_suite.h) defines the interface: NewServer takes
-// any backend that passes it.
-//
-// A server sends only on connections that it dialled (Connect), and only
-// receives on those that others dialled. So two connections never compete.
+// A frame arrives whole or not at all, at most once, in order while its
+// connection lives. A broken connection is dialled again; reliability is the task
+// of the sessions above. A server sends only on connections that it dialled, so
+// two connections never compete. transport/contract/contract_suite.h tests all
+// of this for any backend.
 //
 // Call every method from any thread, also concurrently, unless it says
-// otherwise. The transport calls the handler on its own threads. No method but
-// Stop waits for the network. No method calls the handler before it returns on
-// the same thread, so a send never calls back inline. The handler is borrowed
-// and must live until Stop has returned.
+// otherwise. The transport calls the handler on its own threads, never inside a
+// method that was called on the same thread. Only Stop waits for the network. The
+// handler is borrowed until Stop has returned.
 //
-// Set-up returns absl::Status with a text, the hot path an enum; misuse aborts.
-// A failing allocation on a transport's own thread ends the process with a text
+// Set-up returns absl::Status with a text, the hot path an enum; misuse aborts. A
+// failing allocation on a transport's own thread ends the process with a text
 // (OrEndProcess, check.h).
 //
-//   cluster::TransportConfig config;
-//   config.server_id = 1;
 //   auto transport = cluster::NewZmqTransport(config);  // StatusOr, like all
-//   absl::Status started = (*transport)->Start(&handler, "127.0.0.1:0");
-//   absl::Status dialled =
-//       (*transport)->Connect(2, "127.0.0.1:10002", /*generation=*/1);
+//   absl::Status status = (*transport)->Start(&handler, "127.0.0.1:0");
+//   status = (*transport)->Connect(2, "127.0.0.1:10002", /*generation=*/1);
 //   if ((*transport)->Send(2, frame) == cluster::SendResult::kBackPressured) {
 //     // keep the frame; handler.OnWritable(2) follows exactly once
 //   }

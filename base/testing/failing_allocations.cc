@@ -116,8 +116,7 @@ void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept {
   std::free(memory);
 }
 
-// What BufferPool takes large blocks with. The C library's allocator calls its
-// own.
+// BufferPool takes large blocks with it. The C library's allocator calls its own.
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 // NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name)
 extern "C" void* mmap(void* address, std::size_t bytes, int protection,

@@ -10,7 +10,6 @@
 #include "absl/strings/str_cat.h"
 #include "cluster/base/open_file.h"
 #include "cluster/config.h"
-#include "cluster/config/keys.h"
 #include "cluster/config/positioned_json.h"
 
 namespace cluster {

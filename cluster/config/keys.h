@@ -25,7 +25,6 @@
 namespace cluster::internal {
 
 // Bounds that no key states.
-inline constexpr std::size_t kConfigFileBytesMax = 4u << 20;
 inline constexpr std::size_t kServersMax = 10000;
 // Room for a host of 253 bytes or an ipc path, and for a stranger's own form.
 inline constexpr std::size_t kAddressBytesMax = 512;

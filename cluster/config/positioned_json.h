@@ -56,8 +56,10 @@ struct JsonMember {
   JsonValue value;
 };
 
+inline constexpr std::size_t kConfigFileBytesMax = 4u << 20;
+
 struct JsonBounds {
-  std::size_t bytes_max = 4u << 20;  // below 2 GiB
+  std::size_t bytes_max = kConfigFileBytesMax;  // below 2 GiB
   int depth_max = 32;  // of arrays and objects; [] is 1 deep, [[]] is 2
   std::size_t values_max = 1u << 18;
 };

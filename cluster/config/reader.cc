@@ -397,10 +397,8 @@ namespace cluster {
 
 absl::StatusOr<Config> ParseConfig(absl::string_view text,
                                    absl::string_view origin) {
-  internal::JsonBounds bounds;
-  bounds.bytes_max = internal::kConfigFileBytesMax;
   const absl::StatusOr<internal::JsonValue> root =
-      internal::ParsePositionedJson(text, origin, bounds);
+      internal::ParsePositionedJson(text, origin);
   if (!root.ok()) return root.status();
   internal::ConfigReader reader(origin, *root);
   absl::Status status = reader.Read();

@@ -1,4 +1,4 @@
-// Reads and writes one binary record, by the grammar of binary.h.
+// Reads and writes one binary record, by the grammar of docs/wire-format.md.
 //
 // The functions in this header are inline and handle the common record: only id
 // and payload differ from the record before. All others go to record.cc.

@@ -1,4 +1,4 @@
-// Reads one envelope from a JSON object, by the grammar of json.h.
+// Reads one envelope from a JSON object, by the grammar of docs/wire-format.md.
 //
 // A pure function. The payload is in `scratch`. kInvalidArgument says what is
 // wrong at which byte of `text`.

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "cluster/base/mutex.h"
-#include "cluster/transport/forwarding_transport.h"
+#include "cluster/transport/testing/forwarding_transport.h"
 
 namespace cluster::internal {
 namespace {

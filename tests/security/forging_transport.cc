@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "cluster/transport/forwarding_transport.h"
+#include "cluster/transport/testing/forwarding_transport.h"
 
 namespace cluster::internal {
 namespace {

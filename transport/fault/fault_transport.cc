@@ -7,7 +7,7 @@
 
 #include "cluster/base/mutex.h"
 #include "cluster/transport/fault/fault_state.h"
-#include "cluster/transport/forwarding_transport.h"
+#include "cluster/transport/testing/forwarding_transport.h"
 
 namespace cluster {
 namespace {

@@ -15,8 +15,8 @@
 //     }
 //     ...
 
-#ifndef CLUSTER_TRANSPORT_FORWARDING_TRANSPORT_H_
-#define CLUSTER_TRANSPORT_FORWARDING_TRANSPORT_H_
+#ifndef CLUSTER_TRANSPORT_TESTING_FORWARDING_TRANSPORT_H_
+#define CLUSTER_TRANSPORT_TESTING_FORWARDING_TRANSPORT_H_
 
 #include <cstdint>
 #include <memory>
@@ -78,4 +78,4 @@ class ForwardingTransport : public Transport, protected TransportHandler {
 
 }  // namespace cluster
 
-#endif  // CLUSTER_TRANSPORT_FORWARDING_TRANSPORT_H_
+#endif  // CLUSTER_TRANSPORT_TESTING_FORWARDING_TRANSPORT_H_
