@@ -23,6 +23,7 @@ class Ends {
     callbacks.SetEventHandler([](const PeerEvent&) {});
     peer = std::make_unique<ReliablePeer>(config_, &wires, &inbox, &callbacks,
                                           &rejections_);
+    peer->Join(2, PeerStats());
     peer->OnConnected(2, 1);
     far.session->OnConnected(now_);
     Exchange();

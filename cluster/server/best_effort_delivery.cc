@@ -10,15 +10,10 @@ BestEffortDelivery::BestEffortDelivery(const Config& config,
                                        const DeliveryParts& parts)
     : DeliveryTo(parts), payload_bytes_max_(config.payload_bytes_max) {}
 
-std::unique_ptr<BestEffortPeer> BestEffortDelivery::NewPeer(int id) {
-  return std::make_unique<BestEffortPeer>(id, parts_.codec, payload_bytes_max_,
+std::unique_ptr<BestEffortPeer> BestEffortDelivery::NewPeer() {
+  return std::make_unique<BestEffortPeer>(parts_.codec, payload_bytes_max_,
                                           MessageBytesMax(payload_bytes_max_),
                                           parts_.transport, parts_.inbox);
-}
-
-SendOutcome BestEffortDelivery::Send(int id, const EnvelopeView& envelope) {
-  BestEffortPeer* const peer = peers_.Find(id);
-  return peer == nullptr ? SendOutcome::kRemoved : peer->Send(id, envelope);
 }
 
 std::vector<int> BestEffortDelivery::Broadcast(const EnvelopeView& envelope) {
@@ -27,7 +22,7 @@ std::vector<int> BestEffortDelivery::Broadcast(const EnvelopeView& envelope) {
   for (BestEffortPeer* const peer : peers_.all()) {
     const int id = peer->id();
     if (id == Peer::kNobody) continue;
-    // One that gets none keeps it from no other.
+    // A peer without memory for it keeps it from no other.
     try {
       if (peer->Send(id, envelope) != SendOutcome::kAccepted)
         troubled.push_back(id);
@@ -61,7 +56,7 @@ FrameVerdict BestEffortDelivery::OnFrame(ReceivedFrame frame) {
     return refuse(RefusalReason::kWrongDestination,
                   absl::StrCat("an envelope for server ", envelope.pid));
   }
-  // A foreign one has none.
+  // A foreign sender gives no id.
   if (envelope.message_id == MessageId())
     envelope.message_id = parts_.message_ids->Next();
   if (!parts_.inbox->PushEnvelope(envelope))

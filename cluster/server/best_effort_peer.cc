@@ -4,18 +4,15 @@
 
 namespace cluster::internal {
 
-BestEffortPeer::BestEffortPeer(int id, const Codec* codec,
+BestEffortPeer::BestEffortPeer(const Codec* codec,
                                std::size_t payload_bytes_max,
                                std::size_t frame_bytes_max,
                                Transport* transport, Inbox* inbox)
-    : Peer(id),
-      codec_(codec),
+    : codec_(codec),
       payload_bytes_max_(payload_bytes_max),
       frame_bytes_max_(frame_bytes_max),
       transport_(transport),
-      inbox_(inbox) {
-  stats_.peer = id;
-}
+      inbox_(inbox) {}
 
 SendOutcome BestEffortPeer::Send(int id, const EnvelopeView& envelope) {
   if (envelope.payload.size() > payload_bytes_max_)
@@ -50,15 +47,11 @@ bool BestEffortPeer::WaitForRoom(
 }
 
 absl::Status BestEffortPeer::Connect(const std::string& address) {
-  std::uint64_t generation;
-  {
-    MutexLock lock(&mutex_);
-    generation = generations_.Draw();
-  }
+  const std::uint64_t generation = DrawGeneration();
   absl::Status status = transport_->Connect(id(), address, generation);
   if (!status.ok()) return status;
   MutexLock lock(&mutex_);
-  generations_.Hear(generation);
+  Hear(generation);
   dialled_ = true;
   changed_.NotifyAll();
   return status;
@@ -82,7 +75,6 @@ PeerStats BestEffortPeer::Remove() {
   MutexLock lock(&mutex_);
   if (id() == kNobody) return stats_;
   dialled_ = false;
-  generations_.End();
   stats_.up = false;
   Event(PeerEvent::kRemoved, "RemovePeer");
   Serve(kNobody);
@@ -94,14 +86,13 @@ void BestEffortPeer::Join(int id, const PeerStats& before) {
   MutexLock lock(&mutex_);
   stats_ = before;
   stats_.peer = id;
-  generations_.End();
   writable_ = true;
   Serve(id);
 }
 
 void BestEffortPeer::OnConnected(int id, std::uint64_t generation) {
   MutexLock lock(&mutex_);
-  if (this->id() != id || !generations_.Hear(generation) || stats_.up) return;
+  if (this->id() != id || !Hear(generation) || stats_.up) return;
   stats_.up = true;
   ++stats_.sessions;
   Event(PeerEvent::kUp, "connected");
@@ -110,7 +101,7 @@ void BestEffortPeer::OnConnected(int id, std::uint64_t generation) {
 void BestEffortPeer::OnDisconnected(int id, std::uint64_t generation,
                                     absl::string_view reason) {
   MutexLock lock(&mutex_);
-  if (this->id() != id || !generations_.Hear(generation)) return;
+  if (this->id() != id || !Hear(generation)) return;
   stats_.last_trouble = std::string(reason);
   if (!stats_.up) return;
   stats_.up = false;

@@ -1,7 +1,7 @@
 // A peer without a session: each envelope is one message of the bare transport.
 //
-// At most once; what the transport loses is lost. An envelope counts as
-// acknowledged once Send accepted it, since nothing more will be known of it.
+// Delivery is at most once. An envelope counts as acknowledged once Send
+// accepted it, since nothing more will be known of it.
 //
 // Thread-safe. Send throws std::bad_alloc where memory ends, and has accepted
 // nothing.
@@ -15,7 +15,6 @@
 
 #include "cluster/base/mutex.h"
 #include "cluster/codec/codec.h"
-#include "cluster/server/generations.h"
 #include "cluster/server/inbox.h"
 #include "cluster/server/peer.h"
 #include "cluster/session/session_config.h"
@@ -31,8 +30,9 @@ inline std::size_t MessageBytesMax(std::size_t payload_bytes_max) {
 
 class BestEffortPeer : public Peer {
  public:
-  // All pointers outlive the peer. `frame_bytes_max`: the transport's.
-  BestEffortPeer(int id, const Codec* codec, std::size_t payload_bytes_max,
+  // Serves nobody. All pointers outlive the peer. `frame_bytes_max`: the
+  // transport's.
+  BestEffortPeer(const Codec* codec, std::size_t payload_bytes_max,
                  std::size_t frame_bytes_max, Transport* transport,
                  Inbox* inbox);
 
@@ -45,8 +45,8 @@ class BestEffortPeer : public Peer {
   absl::Status Connect(const std::string& address);
   // The server stops: takes no more.
   void Leave();
-  // No member any more: reports kRemoved, serves nobody. Returns the counters of
-  // the membership, and of those before that Join was told.
+  // Ends the membership: reports kRemoved, serves nobody. Returns the counters,
+  // with those that Join got.
   PeerStats Remove();
   // Serves this member from now on, which had these counters before.
   void Join(int id, const PeerStats& before);
@@ -74,7 +74,6 @@ class BestEffortPeer : public Peer {
 
   mutable Mutex mutex_{LockRank::kPeer};
   CondVar changed_;
-  Generations generations_ CLUSTER_GUARDED_BY(mutex_);
   // Until then the transport would lose every message.
   bool dialled_ CLUSTER_GUARDED_BY(mutex_) = false;
   bool writable_ CLUSTER_GUARDED_BY(mutex_) = true;

@@ -14,7 +14,10 @@ namespace {
 
 class BestEffortPeerTest : public testing::Test {
  protected:
-  void SetUp() override { ASSERT_TRUE(peer_.Connect("wires").ok()); }
+  void SetUp() override {
+    peer_.Join(2, PeerStats());
+    ASSERT_TRUE(peer_.Connect("wires").ok());
+  }
 
   SendOutcome Offer(const std::string& payload) {
     Envelope envelope;
@@ -28,9 +31,8 @@ class BestEffortPeerTest : public testing::Test {
 
   Wires wires_;
   Inbox inbox_{1, 1 << 20, 1 << 20};
-  BestEffortPeer peer_{
-      2,      *FindCodec("json"), kPayloadBytesMax, kFrameBytesMax, &wires_,
-      &inbox_};
+  BestEffortPeer peer_{*FindCodec("json"), kPayloadBytesMax, kFrameBytesMax,
+                       &wires_, &inbox_};
 };
 
 // JSON says control characters in base64, four bytes for three.

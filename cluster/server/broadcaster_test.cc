@@ -31,16 +31,18 @@ class BroadcasterTest : public testing::Test {
     for (int id : {2, 3}) {
       SessionConfig config = TestSessionConfig(1, id);
       config.buffers = buffers_;
-      auto peer = std::make_unique<ReliablePeer>(config, &wires_, &inbox_,
-                                                 &callbacks_, &rejections_);
-      near_[id] = peer.get();
+      near_[id] = peers_.Vacant([&] {
+        return std::make_unique<ReliablePeer>(config, &wires_, &inbox_,
+                                              &callbacks_, &rejections_);
+      });
+      near_[id]->Join(id, PeerStats());
+      peers_.Insert(near_[id]);
       far_[id] = std::make_unique<SessionEnd>(TestSessionConfig(id, 1), &now_);
-      peers_.Insert(std::move(peer));
     }
     broadcaster_ = std::make_unique<Broadcaster>(
         TestSessionConfig(1, kBroadcast), &peers_);
     for (int id : {2, 3}) {
-      near_[id]->OnConnected(id, Generations().Draw());
+      near_[id]->OnConnected(id, Peer::DrawGeneration());
       far_[id]->session->OnConnected(now_);
       Exchange(id);
     }

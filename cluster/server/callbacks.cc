@@ -122,7 +122,9 @@ void Callbacks::Wake() {
 
 void Callbacks::RunHere() {
   if (on_envelope_ == nullptr) {
-    if (on_event_ != nullptr) RunEvents();
+    // A thread that finds another at an event leaves the next one to it.
+    while (!stopping_ && RunEvent()) {
+    }
   } else if (enabled_) {
     RunInbox();
   }
@@ -130,33 +132,25 @@ void Callbacks::RunHere() {
 
 void Callbacks::RunInbox() {
   // Again after giving the role back: a thread that pushed meanwhile saw that it
-  // was taken, and went.
+  // was taken, and left.
   while (!stopping_ && inbox_->TryBeginReading()) {
-    HandlerScope scope(this);
+    const HandlerScope scope(this);
     const Inbox::Reading role(inbox_);
     while (!stopping_) {
       if (const EnvelopeView* const envelope = inbox_->Next()) {
         Run("OnEnvelope", on_envelope_, *envelope);
-      } else if (const absl::optional<PeerEvent> event = inbox_->TakeEvent()) {
-        Run("OnPeerEvent", on_event_, *event);
-      } else {
+      } else if (!RunEvent()) {
         break;
       }
     }
   }
 }
 
-// A thread that finds another at an event leaves the next one to it.
-void Callbacks::RunEvents() {
-  while (!stopping_) {
-    const absl::optional<PeerEvent> event = inbox_->BeginTelling();
-    if (!event) return;
-    {
-      HandlerScope scope(this);
-      Run("OnPeerEvent", on_event_, *event);
-    }
-    inbox_->EndTelling();
-  }
+bool Callbacks::RunEvent() {
+  return inbox_->TellEvent([this](const PeerEvent& event) {
+    const HandlerScope scope(this);
+    Run("OnPeerEvent", on_event_, event);
+  });
 }
 
 }  // namespace cluster::internal

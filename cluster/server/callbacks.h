@@ -1,8 +1,8 @@
-// Runs the user's handlers, one at a time. The transport's receiving thread runs
-// them where it is at hand (no hop), else a thread of this class.
+// Runs the user's handlers, one at a time: on the transport's receiving thread
+// where that is at hand, else on a thread of its own.
 //
 // With an OnEnvelope handler it is the inbox's reader, and runs both handlers in
-// the inbox's order. Without one it takes events as soon as they come.
+// the inbox's order. Without one it tells events as soon as they come.
 //
 // Thread-safe, but for the setters, which come before Start. No lock is held
 // over user code. A handler that throws ends the process with a text, and so
@@ -42,7 +42,7 @@ class Callbacks {
   // The same, and none that the own thread runs is running when it returns.
   void Stop();
 
-  // Runs what is to be run on this thread, unless another one is at it.
+  // Runs the handlers that are due on this thread, unless another one does.
   void RunHere();
   // After a push to the inbox: the same on the own thread, and a Receive that
   // waits wakes up. Call it without a lock that a reader may want.
@@ -55,7 +55,7 @@ class Callbacks {
   void ShareOutEvents();
   void Loop();
   void RunInbox();
-  void RunEvents();
+  bool RunEvent();
   template <typename Handler, typename Told>
   void Run(const char* name, const Handler& handler, const Told& told) const;
 

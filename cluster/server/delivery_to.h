@@ -1,14 +1,12 @@
 // The part that both deliveries share: the table of peers, and the calls that go
 // to one of them or to each. PeerType is ReliablePeer or BestEffortPeer.
-//
-// Threads and errors: see PeerDelivery.
+// Threads and errors are as PeerDelivery says.
 
 #ifndef CLUSTER_SERVER_DELIVERY_TO_H_
 #define CLUSTER_SERVER_DELIVERY_TO_H_
 
 #include <memory>
 #include <string>
-#include <utility>
 
 #include "cluster/server/peer_delivery.h"
 #include "cluster/server/peer_table.h"
@@ -23,28 +21,26 @@ class DeliveryTo : public PeerDelivery {
   bool Has(int id) const override { return peers_.Find(id) != nullptr; }
 
   void Add(int id, const PeerStats& before) override {
-    if (PeerType* const free = peers_.TakeFree()) {
-      free->Join(id, before);
-      peers_.Reinsert(free);
-      return;
-    }
-    std::unique_ptr<PeerType> fresh = NewPeer(id);
-    fresh->Join(id, before);
-    peers_.Insert(std::move(fresh));
+    PeerType* const peer = peers_.Vacant([this] { return NewPeer(); });
+    peer->Join(id, before);
+    peers_.Insert(peer);
   }
 
   PeerStats Remove(int id) override {
     PeerType* const peer = peers_.Find(id);
-    peers_.Erase(peer);
-    PeerStats counters = peer->Remove();
-    peers_.Release(peer);
-    return counters;
+    peers_.Erase(id);
+    return peer->Remove();
   }
 
   void AddStats(ServerStats* stats) const override {
     for (PeerType* const peer : peers_.all()) {
       if (peer->id() != Peer::kNobody) stats->peers.push_back(peer->Stats());
     }
+  }
+
+  SendOutcome Send(int id, const EnvelopeView& envelope) override {
+    PeerType* const peer = peers_.Find(id);
+    return peer == nullptr ? SendOutcome::kRemoved : peer->Send(id, envelope);
   }
 
   bool WaitForRoom(int id, const EnvelopeView& envelope,
@@ -78,12 +74,14 @@ class DeliveryTo : public PeerDelivery {
     parts_.callbacks->Wake();
   }
 
+  void OnDrained() override { parts_.callbacks->RunHere(); }
+
   void OnRejected(Rejection rejection) override {
     parts_.rejections->Add(rejection);
   }
 
  protected:
-  virtual std::unique_ptr<PeerType> NewPeer(int id) = 0;
+  virtual std::unique_ptr<PeerType> NewPeer() = 0;
 
   // For what cannot be laid to a member's account.
   FrameVerdict Refuse(RefusalReason reason, FrameVerdict verdict) {

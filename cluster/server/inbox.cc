@@ -77,7 +77,8 @@ bool Inbox::PushEnvelope(const EnvelopeView& envelope) {
     MutexLock lock(&mutex_);
     if (closed_ || !HasRoom(envelope.payload.size())) return false;
     // Taken while the payload is copied without the lock.
-    TakeRoom(bytes);
+    bytes_.fetch_add(bytes, std::memory_order_relaxed);
+    envelope_bytes_ += bytes;
   }
   try {
     Item item;
@@ -97,11 +98,6 @@ bool Inbox::PushEnvelope(const EnvelopeView& envelope) {
   }
   WakeReader();
   return true;
-}
-
-void Inbox::TakeRoom(std::size_t bytes) {
-  bytes_.fetch_add(bytes, std::memory_order_relaxed);
-  envelope_bytes_ += bytes;
 }
 
 void Inbox::GiveRoom(std::size_t bytes) {
@@ -143,8 +139,8 @@ bool Inbox::TryContinueReading() {
   return false;
 }
 
-// Each who does not get the role asks to be told of its
-// end: so whoever stops to wait has asked for those who still do.
+// A thread that does not get the role asks for a wake-up at its end. So one that
+// stops to wait has asked for those that still wait.
 bool Inbox::TakeRole() {
   if (closed_) return false;
   Role role = role_.load(std::memory_order_acquire);
@@ -350,34 +346,22 @@ bool Inbox::WaitOwn(std::uint64_t accepted,
   return settled;
 }
 
-absl::optional<PeerEvent> Inbox::TakeEvent() {
-  if (event_taker_ != EventTaker::kReader || !event_waits_)
-    return absl::nullopt;
+bool Inbox::TellEvent(absl::FunctionRef<void(const PeerEvent&)> tell) {
+  if (!event_waits_) return false;
   MutexLock lock(&mutex_);
-  if (closed_ || !EventIsNext()) return absl::nullopt;
-  PeerEvent event = events_.Pop();
-  event_waits_ = !events_.empty();
-  return event;
-}
-
-absl::optional<PeerEvent> Inbox::BeginTelling() {
-  if (!event_waits_) return absl::nullopt;
-  MutexLock lock(&mutex_);
-  if (closed_ || telling_ || events_.empty()) return absl::nullopt;
+  if (closed_ || telling_ || events_.empty()) return false;
+  if (event_taker_ == EventTaker::kReader && !EventIsNext()) return false;
   telling_ = events_.first_place();
-  PeerEvent event = events_.Pop();
+  const PeerEvent event = events_.Pop();
   event_waits_ = !events_.empty();
-  return event;
-}
-
-void Inbox::EndTelling() {
-  bool due;
-  {
-    MutexLock lock(&mutex_);
-    telling_.reset();
-    due = ReaderIsDue();
-  }
+  lock.Unlock();
+  tell(event);
+  lock.Lock();
+  telling_.reset();
+  const bool due = ReaderIsDue();
+  lock.Unlock();
   if (due) readable_.NotifyOne();
+  return true;
 }
 
 void Inbox::EndReading() {

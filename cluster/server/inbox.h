@@ -27,6 +27,7 @@
 #include <cstdint>
 
 #include "absl/base/attributes.h"
+#include "absl/functional/function_ref.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/optional.h"
 #include "cluster/base/mutex.h"
@@ -57,11 +58,11 @@ class Inbox {
   // The taker of events.
   enum class EventTaker : std::uint8_t {
     kNobody,  // PushEvent drops them
-    kReader,  // the reader, in their places (TakeEvent)
-    kTeller,  // another thread, at once (BeginTelling)
+    kReader,  // the reader, in their places
+    kTeller,  // any other thread, at once
   };
 
-  // Gives the reader's role back, that was taken before, at its end.
+  // Gives the reader's role back at its end.
   class Reading {
    public:
     explicit Reading(Inbox* inbox) : inbox_(inbox) {}
@@ -114,15 +115,13 @@ class Inbox {
   const EnvelopeView* Next();
   // With the role: the envelope that Next returned last is to be returned again.
   void PutBack();
-  // With the role: the event that is next, where events are the reader's.
-  absl::optional<PeerEvent> TakeEvent();
   // Gives the role back.
   void EndReading();
 
-  // Where events are the teller's: the first one, wherever it is, unless another
-  // teller has one. EndTelling must follow; until then it keeps its place.
-  absl::optional<PeerEvent> BeginTelling();
-  void EndTelling();
+  // Calls `tell` with the first event, which keeps its place meanwhile. False:
+  // there is no event, or another thread tells one. Where events are the
+  // reader's, call it with the role; false also while the event is not next.
+  bool TellEvent(absl::FunctionRef<void(const PeerEvent&)> tell);
 
   // From now on nothing is read or waited for. Unread items stay in bytes(); own
   // envelopes are dropped from their accounts.
@@ -155,8 +154,8 @@ class Inbox {
     std::size_t bytes = 0;
   };
 
-  // The reader's role. Only a holder of mutex_ changes kFree and sets kWanted; anybody
-  // may take kBegun, and who has the role leaves it.
+  // The reader's role. Only a holder of mutex_ changes kFree and sets kWanted.
+  // Any thread may take kBegun, and the thread that has the role leaves it.
   enum class Role : std::uint8_t {
     kFree,
     kBegun,    // free, and the last reader left records of current_ behind
@@ -171,7 +170,6 @@ class Inbox {
   bool TakeRole() CLUSTER_REQUIRES(mutex_);
   void LeaveRole(Role left);
   void PushItem(Item item) CLUSTER_REQUIRES(mutex_);
-  void TakeRoom(std::size_t bytes) CLUSTER_REQUIRES(mutex_);
   void GiveRoom(std::size_t bytes) CLUSTER_REQUIRES(mutex_);
   bool NextItem();
   bool NextOfCurrent();

@@ -154,16 +154,25 @@ PeerEvent EventOf(int peer) {
   return event;
 }
 
+// The peer of the event that is told, or 0.
+int TakeEvent(Inbox* inbox) {
+  int peer = 0;
+  const bool told =
+      inbox->TellEvent([&](const PeerEvent& event) { peer = event.peer; });
+  EXPECT_EQ(told, peer != 0);
+  return peer;
+}
+
 // All that is to be read now: "e" for an envelope, an event by its peer.
-std::string ReadAll(Inbox* inbox) {
+std::string ReadAll(Inbox* inbox, bool takes_events = false) {
   std::string read;
   if (!inbox->TryBeginReading()) return read;
   const Inbox::Reading role(inbox);
   while (true) {
     if (inbox->Next() != nullptr) {
       read += "e";
-    } else if (const absl::optional<PeerEvent> event = inbox->TakeEvent()) {
-      read += std::to_string(event->peer);
+    } else if (const int event = takes_events ? TakeEvent(inbox) : 0) {
+      read += std::to_string(event);
     } else {
       return read;
     }
@@ -176,14 +185,14 @@ TEST(InboxTest, AReaderOfEventsTakesAllInOrder) {
   ByteWatch source(&inbox);
   inbox.PushEvent(EventOf(2));
   inbox.PushEvent(EventOf(3));
-  EXPECT_EQ(ReadAll(&inbox), "23");
+  EXPECT_EQ(ReadAll(&inbox, true), "23");
   inbox.PushEvent(EventOf(4));
   inbox.Push(&source, ArrivalOf(2));
   ASSERT_TRUE(inbox.PushEnvelope(Addressed(kSelf)));
   inbox.PushEvent(EventOf(5));
   inbox.Push(&source, ArrivalOf(1));
-  EXPECT_EQ(ReadAll(&inbox), "4eee5e");
-  EXPECT_EQ(ReadAll(&inbox), "");
+  EXPECT_EQ(ReadAll(&inbox, true), "4eee5e");
+  EXPECT_EQ(ReadAll(&inbox, true), "");
 }
 
 TEST(InboxTest, AReaderIsNotPastAnEventThatItHasNotTaken) {
@@ -194,14 +203,14 @@ TEST(InboxTest, AReaderIsNotPastAnEventThatItHasNotTaken) {
   ASSERT_TRUE(inbox.TryBeginReading());
   EXPECT_EQ(inbox.Next(), nullptr);
   inbox.EndReading();
-  EXPECT_EQ(ReadAll(&inbox), "2e");
+  EXPECT_EQ(ReadAll(&inbox, true), "2e");
 }
 
 TEST(InboxTest, EventsThatNobodyTakesAreNotKept) {
   Inbox inbox(kSelf, kPayloadBytesMax, kPayloadBytesMax);
   inbox.PushEvent(EventOf(2));
   ASSERT_TRUE(inbox.PushEnvelope(Addressed(kSelf)));
-  EXPECT_FALSE(inbox.BeginTelling());
+  EXPECT_EQ(TakeEvent(&inbox), 0);
   EXPECT_EQ(ReadAll(&inbox), "e");
 }
 
@@ -210,11 +219,8 @@ TEST(InboxTest, ATellerIsNotBehindWhatIsUnread) {
   inbox.SetEventTaker(Inbox::EventTaker::kTeller);
   ASSERT_TRUE(inbox.PushEnvelope(Addressed(kSelf)));
   inbox.PushEvent(EventOf(2));
-  const absl::optional<PeerEvent> event = inbox.BeginTelling();
-  ASSERT_TRUE(event);
-  EXPECT_EQ(event->peer, 2);
-  inbox.EndTelling();
-  EXPECT_FALSE(inbox.BeginTelling());
+  EXPECT_EQ(TakeEvent(&inbox), 2);
+  EXPECT_EQ(TakeEvent(&inbox), 0);
   EXPECT_EQ(ReadAll(&inbox), "e");
 }
 
@@ -223,16 +229,12 @@ TEST(InboxTest, OneEventAtATimeIsTold) {
   inbox.SetEventTaker(Inbox::EventTaker::kTeller);
   inbox.PushEvent(EventOf(2));
   inbox.PushEvent(EventOf(3));
-  ASSERT_TRUE(inbox.BeginTelling());
-  EXPECT_FALSE(inbox.BeginTelling());
-  inbox.EndTelling();
-  const absl::optional<PeerEvent> next = inbox.BeginTelling();
-  ASSERT_TRUE(next);
-  EXPECT_EQ(next->peer, 3);
-  inbox.EndTelling();
+  EXPECT_TRUE(inbox.TellEvent(
+      [&](const PeerEvent&) { EXPECT_EQ(TakeEvent(&inbox), 0); }));
+  EXPECT_EQ(TakeEvent(&inbox), 3);
 }
 
-TEST(InboxTest, OnlyWhatLiesBeforeAnUntoldEventIsRead) {
+TEST(InboxTest, OnlyWhatIsBeforeAnUntoldEventIsRead) {
   Inbox inbox(kSelf, kPayloadBytesMax, kPayloadBytesMax);
   inbox.SetEventTaker(Inbox::EventTaker::kTeller);
   ASSERT_TRUE(inbox.PushEnvelope(Addressed(kSelf)));
@@ -240,15 +242,14 @@ TEST(InboxTest, OnlyWhatLiesBeforeAnUntoldEventIsRead) {
   ASSERT_TRUE(inbox.PushEnvelope(Addressed(kSelf)));
   inbox.PushEvent(EventOf(3));
   ASSERT_TRUE(inbox.PushEnvelope(Addressed(kSelf)));
+  const auto nothing_to_read = [&](const PeerEvent&) {
+    EXPECT_EQ(ReadAll(&inbox), "");
+  };
   EXPECT_EQ(ReadAll(&inbox), "e");
   EXPECT_FALSE(inbox.TryBeginReading());
-  ASSERT_TRUE(inbox.BeginTelling());
-  EXPECT_EQ(ReadAll(&inbox), "");
-  inbox.EndTelling();
+  EXPECT_TRUE(inbox.TellEvent(nothing_to_read));
   EXPECT_EQ(ReadAll(&inbox), "e");
-  ASSERT_TRUE(inbox.BeginTelling());
-  EXPECT_EQ(ReadAll(&inbox), "");
-  inbox.EndTelling();
+  EXPECT_TRUE(inbox.TellEvent(nothing_to_read));
   EXPECT_EQ(ReadAll(&inbox), "e");
 }
 
@@ -259,9 +260,11 @@ TEST(InboxTest, TheEndOfTellingWakesAReader) {
   inbox.SetEventTaker(Inbox::EventTaker::kTeller);
   for (int round = 0; round < kRounds; ++round) {
     inbox.PushEvent(EventOf(2));
-    ASSERT_TRUE(inbox.BeginTelling());
-    ASSERT_TRUE(inbox.PushEnvelope(Addressed(kSelf)));
-    ASSERT_TRUE(WakesAReader(&inbox, [&] { inbox.EndTelling(); })) << round;
+    ASSERT_TRUE(WakesAReader(&inbox, [&] {
+      inbox.TellEvent([&](const PeerEvent&) {
+        EXPECT_TRUE(inbox.PushEnvelope(Addressed(kSelf)));
+      });
+    })) << round;
     EXPECT_NE(inbox.Next(), nullptr);
     inbox.EndReading();
   }

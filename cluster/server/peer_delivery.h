@@ -57,26 +57,28 @@ class PeerDelivery : public TransportHandler {
   virtual bool WaitForRoom(int id, const EnvelopeView& envelope,
                            std::chrono::steady_clock::time_point deadline) = 0;
   // Whether there are acknowledgements to flush for.
-  virtual bool acknowledges() const = 0;
+  virtual bool acknowledges() const { return false; }
   // Waits until the member, or each, has acknowledged or lost what was accepted
   // before the call. Returns those that are behind at the deadline.
   virtual std::vector<int> Flush(
-      absl::optional<int> id,
-      std::chrono::steady_clock::time_point deadline) = 0;
+      absl::optional<int> /*id*/,
+      std::chrono::steady_clock::time_point /*deadline*/) {
+    return {};
+  }
 
   // The server starts, as this life of its id; before it, nothing is sent.
-  virtual void Begin(std::uint64_t incarnation) = 0;
+  virtual void Begin(std::uint64_t /*incarnation*/) {}
   // The transport runs and the address is known: dial.
   virtual absl::Status Connect(int id, const std::string& address) = 0;
   // From now on time passes. kResourceExhausted: the system gives no thread.
-  virtual absl::Status StartTicking() = 0;
+  virtual absl::Status StartTicking() { return absl::OkStatus(); }
   // The last envelopes were accepted: waits until they are with their members,
   // but for members that went. No time passes any more.
-  virtual void Finish(std::chrono::steady_clock::time_point deadline) = 0;
+  virtual void Finish(std::chrono::steady_clock::time_point /*deadline*/) {}
   // Says goodbye to all and drops the rest, counted as kStopped.
   virtual void Leave() = 0;
   // How long the transport may still try to get out what it has after Leave.
-  virtual absl::Duration linger_max() const = 0;
+  virtual absl::Duration linger_max() const { return absl::InfiniteDuration(); }
 };
 
 // The other parts of the server. All pointers outlive the delivery.

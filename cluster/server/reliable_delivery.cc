@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "cluster/base/clock.h"
+#include "cluster/base/start_thread.h"
 #include "cluster/codec/frame_header.h"
 
 namespace cluster::internal {
@@ -50,15 +51,13 @@ ReliableDelivery::ReliableDelivery(const Config& config,
       memory_(NewMemoryBudget(config)),
       session_(NewSessionConfig(config, parts, memory_)),
       broadcaster_(session_, &peers_),
-      ticker_(std::min(kTickSoon, config.heartbeat / 4),
-              std::min(kTickAtLeisure, config.heartbeat / 2),
-              [this] { return Tick(); }) {}
+      tick_soon_(std::min(kTickSoon, config.heartbeat / 4)),
+      tick_at_leisure_(std::min(kTickAtLeisure, config.heartbeat / 2)) {}
 
-std::unique_ptr<ReliablePeer> ReliableDelivery::NewPeer(int id) {
-  SessionConfig session = session_;
-  session.peer_id = id;
-  return std::make_unique<ReliablePeer>(session, parts_.transport, parts_.inbox,
-                                        parts_.callbacks, parts_.rejections);
+std::unique_ptr<ReliablePeer> ReliableDelivery::NewPeer() {
+  return std::make_unique<ReliablePeer>(session_, parts_.transport,
+                                        parts_.inbox, parts_.callbacks,
+                                        parts_.rejections);
 }
 
 void ReliableDelivery::Add(int id, const PeerStats& before) {
@@ -82,8 +81,7 @@ void ReliableDelivery::AddStats(ServerStats* stats) const {
 
 SendOutcome ReliableDelivery::Send(int id, const EnvelopeView& envelope) {
   SettleBroadcasts();
-  ReliablePeer* const peer = peers_.Find(id);
-  return peer == nullptr ? SendOutcome::kRemoved : peer->Send(id, envelope);
+  return DeliveryTo::Send(id, envelope);
 }
 
 std::vector<int> ReliableDelivery::Flush(
@@ -117,11 +115,49 @@ void ReliableDelivery::Begin(std::uint64_t incarnation) {
 void ReliableDelivery::Finish(std::chrono::steady_clock::time_point deadline) {
   broadcaster_.Stop();
   for (ReliablePeer* const peer : peers_.all()) peer->WaitReceived(deadline);
-  ticker_.Stop();
+  StopTicking();
 }
 
 absl::Duration ReliableDelivery::linger_max() const {
   return kGoodbyeLingerMax;
+}
+
+absl::Status ReliableDelivery::StartTicking() {
+  return StartThread(
+      "cluster-tick", [this] { Loop(); }, &ticker_);
+}
+
+void ReliableDelivery::StopTicking() {
+  {
+    MutexLock lock(&ticking_mutex_);
+    ticking_ends_ = true;
+    stop_ticking_.NotifyAll();
+  }
+  if (ticker_.joinable()) ticker_.join();
+}
+
+void ReliableDelivery::Loop() {
+  bool ends = false;
+  while (!ends) {
+    const bool busy = Tick();
+    MutexLock lock(&ticking_mutex_);
+    ends = stop_ticking_.WaitUntil(&ticking_mutex_, NextTick(busy), [this] {
+      ticking_mutex_.AssertHeld();
+      return ticking_ends_;
+    });
+  }
+}
+
+// Multiples of the interval, by the clock of this host: so servers that share
+// it wake, and send heartbeats, mostly together. That costs each of them less.
+std::chrono::steady_clock::time_point ReliableDelivery::NextTick(
+    bool busy) const {
+  if (busy) return Deadline(tick_soon_);
+  using Clock = std::chrono::steady_clock;
+  const auto interval = std::chrono::duration_cast<Clock::duration>(
+      absl::ToChronoNanoseconds(tick_at_leisure_));
+  const auto now = Clock::now().time_since_epoch();
+  return Clock::time_point(now - now % interval + interval);
 }
 
 bool ReliableDelivery::Tick() {
@@ -171,6 +207,7 @@ void ReliableDelivery::DrainLater(ReliablePeer* peer) {
   any_undrained_.store(true, std::memory_order_release);
 }
 
+// First acknowledgements, and then handlers.
 void ReliableDelivery::OnDrained() {
   if (any_undrained_.load(std::memory_order_acquire)) {
     Undrained undrained;
@@ -182,7 +219,7 @@ void ReliableDelivery::OnDrained() {
     for (ReliablePeer* const peer : undrained) peer->OnDrained();
   }
   broadcaster_.OnRoom();
-  parts_.callbacks->RunHere();
+  DeliveryTo::OnDrained();
 }
 
 void ReliableDelivery::OnWritable(int id) {

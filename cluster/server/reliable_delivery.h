@@ -3,14 +3,15 @@
 //
 // A frame goes to the peer that it names as its sender. Before that its header
 // and checksums must be right, and its connection may speak for that sender.
-//
-// Threads, ownership and errors: see PeerDelivery.
+// Threads and errors are as PeerDelivery says.
 
 #ifndef CLUSTER_SERVER_RELIABLE_DELIVERY_H_
 #define CLUSTER_SERVER_RELIABLE_DELIVERY_H_
 
 #include <atomic>
+#include <chrono>
 #include <memory>
+#include <thread>
 #include <vector>
 
 #include "absl/container/inlined_vector.h"
@@ -18,13 +19,13 @@
 #include "cluster/server/broadcaster.h"
 #include "cluster/server/delivery_to.h"
 #include "cluster/server/reliable_peer.h"
-#include "cluster/server/ticker.h"
 
 namespace cluster::internal {
 
 class ReliableDelivery final : public DeliveryTo<ReliablePeer> {
  public:
   ReliableDelivery(const Config& config, const DeliveryParts& parts);
+  ~ReliableDelivery() override { StopTicking(); }
 
   void Add(int id, const PeerStats& before) override;
   PeerStats Remove(int id) override;
@@ -40,7 +41,7 @@ class ReliableDelivery final : public DeliveryTo<ReliablePeer> {
       std::chrono::steady_clock::time_point deadline) override;
 
   void Begin(std::uint64_t incarnation) override;
-  absl::Status StartTicking() override { return ticker_.Start(); }
+  absl::Status StartTicking() override;
   void Finish(std::chrono::steady_clock::time_point deadline) override;
   absl::Duration linger_max() const override;
 
@@ -53,7 +54,7 @@ class ReliableDelivery final : public DeliveryTo<ReliablePeer> {
   // As many as are usual at once, so that draining allocates nothing.
   using Undrained = absl::InlinedVector<ReliablePeer*, 16>;
 
-  std::unique_ptr<ReliablePeer> NewPeer(int id) override;
+  std::unique_ptr<ReliablePeer> NewPeer() override;
   // Before anything that must not overtake the broadcasts that were taken.
   void SettleBroadcasts() const {
     if (broadcaster_.open()) broadcaster_.Close();
@@ -61,6 +62,9 @@ class ReliableDelivery final : public DeliveryTo<ReliablePeer> {
   // OnDrained is to be passed on to it.
   void DrainLater(ReliablePeer* peer);
   bool Tick();
+  void Loop();
+  std::chrono::steady_clock::time_point NextTick(bool busy) const;
+  void StopTicking();
 
   const std::shared_ptr<MemoryBudget> memory_;
   SessionConfig
@@ -71,8 +75,15 @@ class ReliableDelivery final : public DeliveryTo<ReliablePeer> {
   Undrained undrained_ CLUSTER_GUARDED_BY(undrained_mutex_);
   std::atomic<bool> any_undrained_{false};
 
-  absl::Time trim_at_ = absl::InfinitePast();  // the ticker's
-  Ticker ticker_;
+  // The ticker's thread: after tick_soon_ while a session is busy, else at
+  // multiples of tick_at_leisure_.
+  const absl::Duration tick_soon_;
+  const absl::Duration tick_at_leisure_;
+  absl::Time trim_at_ = absl::InfinitePast();
+  Mutex ticking_mutex_;
+  CondVar stop_ticking_;
+  bool ticking_ends_ CLUSTER_GUARDED_BY(ticking_mutex_) = false;
+  std::thread ticker_;
 };
 
 }  // namespace cluster::internal

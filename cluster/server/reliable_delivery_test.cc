@@ -29,7 +29,7 @@ class ReliableDeliveryTest : public testing::Test {
   void SetUp() override {
     delivery_.Add(2, PeerStats());
     delivery_.Begin(TestSessionConfig(1, 2).incarnation);
-    delivery_.OnConnected(2, Generations().Draw());
+    delivery_.OnConnected(2, Peer::DrawGeneration());
     far_.session->OnConnected(now_);
     while (Carry() + Answer() > 0) {
     }

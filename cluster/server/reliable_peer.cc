@@ -23,16 +23,12 @@ std::uint64_t SystemRandom() {
 ReliablePeer::ReliablePeer(const SessionConfig& config, Transport* transport,
                            Inbox* inbox, Callbacks* callbacks,
                            Rejections* rejections)
-    : Peer(config.peer_id),
-      config_(config),
+    : config_(config),
       transport_(transport),
       inbox_(inbox),
       callbacks_(callbacks),
       rejections_(rejections),
-      queue_(config_) {
-  retired_.peer = config.peer_id;
-  NewSession();
-}
+      queue_(config_) {}
 
 void ReliablePeer::NewSession() {
   SessionSink* const sink = this;  // the base is private
@@ -49,19 +45,18 @@ void ReliablePeer::Begin(std::uint64_t incarnation) {
   if (session_ != nullptr) NewSession();
 }
 
-void ReliablePeer::TellChange(bool awaited) {
-  if (awaited) changed_.NotifyAll();
+void ReliablePeer::TellChange() {
+  changed_.NotifyAll();
   config_.memory->Changed();
 }
 
 absl::Status ReliablePeer::Connect(const std::string& address) {
   MutexLock dial_lock(&dial_mutex_);
-  std::uint64_t generation;
+  const std::uint64_t generation = DrawGeneration();
   {
     MutexLock lock(&mutex_);
     Touch();
     address_ = address;
-    generation = generations_.Draw();
     dialled_ = reported_ = MonotonicNow();
   }
   return Dial(address, generation);
@@ -74,11 +69,10 @@ absl::Status ReliablePeer::Dial(const std::string& address,
   MutexLock lock(&mutex_);
   Touch();
   // From here on nothing is heard of the connection before, nor of its end.
-  if (!generations_.Heard(generation) && session_ != nullptr &&
-      session_->connected()) {
+  if (!Heard(generation) && session_ != nullptr && session_->connected()) {
     session_->OnDisconnected("dialled anew");
   }
-  generations_.Hear(generation);
+  Hear(generation);
   return status;
 }
 
@@ -90,9 +84,8 @@ void ReliablePeer::Leave() {
   session_->SayGoodbye(GoodbyeReason::kStopped);
   Pump();
   session_->Abandon(DropReason::kStopped);
-  const bool awaited = waiters_ > 0;
   lock.Unlock();
-  TellChange(awaited);
+  TellChange();
 }
 
 PeerStats ReliablePeer::Remove() {
@@ -110,14 +103,12 @@ PeerStats ReliablePeer::Remove() {
   AddCounters(session_->Stats(), &retired_);
   session_.reset();
   address_.clear();
-  generations_.End();
   watchdog_generation_ = 0;
   Serve(kNobody);
   inbox_->PushEvent(std::move(event));
   const PeerStats counters = retired_;
-  const bool awaited = waiters_ > 0;
   lock.Unlock();
-  TellChange(awaited);
+  TellChange();
   return counters;
 }
 
@@ -129,7 +120,6 @@ void ReliablePeer::Join(int id, const PeerStats& before) {
   retired_ = before;
   retired_.peer = id;
   dialled_ = reported_ = absl::InfinitePast();
-  generations_.End();
   NewSession();
   Serve(id);
 }
@@ -137,7 +127,7 @@ void ReliablePeer::Join(int id, const PeerStats& before) {
 void ReliablePeer::OnConnected(int id, std::uint64_t generation) {
   MutexLock lock(&mutex_);
   Touch();
-  if (!Serves(id) || !generations_.Hear(generation)) return;
+  if (!Serves(id) || !Hear(generation)) return;
   reported_ = MonotonicNow();
   if (generation == watchdog_generation_) {
     ++retired_.redials_by_watchdog;
@@ -151,7 +141,7 @@ void ReliablePeer::OnDisconnected(int id, std::uint64_t generation,
                                   absl::string_view reason) {
   MutexLock lock(&mutex_);
   Touch();
-  if (!Serves(id) || !generations_.Hear(generation)) return;
+  if (!Serves(id) || !Hear(generation)) return;
   reported_ = MonotonicNow();
   if (generation == watchdog_generation_) watchdog_generation_ = 0;
   session_->OnDisconnected(reason);
@@ -174,9 +164,8 @@ bool ReliablePeer::OnFrame(const FrameHeader& header, Slice body,
   if (left_) return true;  // it knows no more of what it has sent
   session_->OnFrame(header, std::move(body), MonotonicNow());
   *may_pump = session_->Due();
-  const bool awaited = waiters_ > 0;
   lock.Unlock();
-  TellChange(awaited);
+  TellChange();
   inbox_->WakeReader();
   return true;
 }
@@ -199,10 +188,9 @@ void ReliablePeer::OnDrained() {
   Touch();
   if (session_ == nullptr) return;
   Pump();
-  // What left made room in the queue.
-  const bool awaited = waiters_ > 0;
+  // The frames that left made room in the queue.
   lock.Unlock();
-  TellChange(awaited);
+  TellChange();
 }
 
 bool ReliablePeer::Tick(absl::Time now) {
@@ -247,9 +235,8 @@ bool ReliablePeer::Tick(absl::Time now) {
       redial = by_watchdog = true;
       dialled_ = reported_ = now;
     }
-    const bool awaited = waiters_ > 0;
     lock.Unlock();
-    TellChange(awaited);
+    TellChange();
   }
   if (pushed) callbacks_->Wake();
   if (redial) Redial(by_watchdog);
@@ -259,13 +246,12 @@ bool ReliablePeer::Tick(absl::Time now) {
 void ReliablePeer::Redial(bool by_watchdog) {
   MutexLock dial_lock(&dial_mutex_);
   std::string address;
-  std::uint64_t generation;
+  const std::uint64_t generation = DrawGeneration();
   {
     MutexLock lock(&mutex_);
     // Removed since, or its connection came.
     if (address_.empty() || (by_watchdog && session_->connected())) return;
     address = address_;
-    generation = generations_.Draw();
     if (by_watchdog) watchdog_generation_ = generation;
   }
   // The address was good when it was given, and what fails is tried again.

@@ -7,8 +7,8 @@
 // which neither blocks nor calls back; never over user code.
 //
 // Thread-safe. Where memory ends, Send throws std::bad_alloc, and the envelope
-// was not accepted. What was accepted is transmitted as soon as there is memory
-// again: the next frame of the peer or tick goes on with it.
+// was not accepted. Accepted envelopes are transmitted as soon as there is
+// memory again: the next frame of the peer or tick goes on with them.
 
 #ifndef CLUSTER_SERVER_RELIABLE_PEER_H_
 #define CLUSTER_SERVER_RELIABLE_PEER_H_
@@ -23,7 +23,6 @@
 #include "absl/types/optional.h"
 #include "cluster/base/mutex.h"
 #include "cluster/server/callbacks.h"
-#include "cluster/server/generations.h"
 #include "cluster/server/inbox.h"
 #include "cluster/server/peer.h"
 #include "cluster/server/rejections.h"
@@ -35,14 +34,13 @@ namespace cluster::internal {
 
 class ReliablePeer : public Peer, public ArrivalSource, private SessionSink {
  public:
-  // All pointers outlive the peer.
+  // Serves nobody. All pointers outlive the peer.
   ReliablePeer(const SessionConfig& config, Transport* transport, Inbox* inbox,
                Callbacks* callbacks, Rejections* rejections);
 
   // Never waits.
   SendOutcome Send(int id, const EnvelopeView& envelope);
-  // The same for a payload over LoneBytes that goes to several peers. What
-  // EncodeLarge makes of it is left in `encoded`, for the next one.
+  // See SendQueue::AppendLarge.
   SendOutcome SendLarge(int id, const EnvelopeView& envelope,
                         absl::optional<Batch>* encoded);
   // See SendQueue.
@@ -52,10 +50,10 @@ class ReliablePeer : public Peer, public ArrivalSource, private SessionSink {
   // kNoMemory; false at the deadline.
   bool WaitForRoom(int id, const EnvelopeView& envelope,
                    std::chrono::steady_clock::time_point deadline);
-  // What was accepted so far, and asks the peer to tell soon that it has
-  // consumed it.
+  // Returns the mark of all that was accepted so far, and asks the peer to tell
+  // soon that it has consumed that.
   SendMark BeginFlush(int id);
-  // Waits until all of it is acknowledged or dropped; false at the deadline.
+  // Waits until all of the mark is acknowledged or dropped; false at the deadline.
   bool WaitFlushed(const SendMark& mark,
                    std::chrono::steady_clock::time_point deadline);
   // Waits until all that was accepted is with the peer, unless the peer was
@@ -68,11 +66,11 @@ class ReliablePeer : public Peer, public ArrivalSource, private SessionSink {
   absl::Status Connect(const std::string& address);
   // Says goodbye and drops the rest, counted as kStopped.
   void Leave();
-  // No member any more: drops all, reports kRemoved, serves nobody. Returns the
-  // counters of the membership, and of those before that Join was told.
+  // Ends the membership: drops all, reports kRemoved, serves nobody. Returns the
+  // counters, with those that Join got.
   PeerStats Remove();
   // Serves this member from now on, which had these counters before. It serves
-  // nobody, or was just made for it.
+  // nobody.
   void Join(int id, const PeerStats& before);
 
   void OnConnected(int id, std::uint64_t generation);
@@ -104,10 +102,6 @@ class ReliablePeer : public Peer, public ArrivalSource, private SessionSink {
   void Touch() CLUSTER_REQUIRES(mutex_) {
     idle_until_ns_.store(kNotIdle, std::memory_order_relaxed);
   }
-  // Whether it serves that member, in a server that has not left.
-  bool Takes(int id) const CLUSTER_REQUIRES(mutex_) {
-    return session_ != nullptr && !left_ && config_.peer_id == id;
-  }
   bool Serves(int id) const CLUSTER_REQUIRES(mutex_) {
     return session_ != nullptr && config_.peer_id == id;
   }
@@ -119,8 +113,7 @@ class ReliablePeer : public Peer, public ArrivalSource, private SessionSink {
   void Redial(bool by_watchdog) CLUSTER_EXCLUDES(dial_mutex_);
   absl::Duration SilenceMax() const;
   // Call it after the mutex is unlocked: a waiter would wake up to wait for that.
-  // `awaited`: there was a waiter.
-  void TellChange(bool awaited) CLUSTER_EXCLUDES(mutex_);
+  void TellChange() CLUSTER_EXCLUDES(mutex_);
 
   // Sending (reliable_peer_send.cc).
   void Transmit();
@@ -141,8 +134,8 @@ class ReliablePeer : public Peer, public ArrivalSource, private SessionSink {
   bool WaitUntil(std::chrono::steady_clock::time_point deadline,
                  Predicate predicate);
 
-  SessionConfig
-      config_;  // Begin sets its incarnation, Join whose session it is
+  // Begin sets its incarnation, Join whose session it is.
+  SessionConfig config_;
   Transport* const transport_;
   Inbox* const inbox_;
   Callbacks* const callbacks_;
@@ -163,11 +156,10 @@ class ReliablePeer : public Peer, public ArrivalSource, private SessionSink {
   SendQueue queue_;  // open while there is a session
   // Null while it serves nobody.
   std::unique_ptr<Session> session_ CLUSTER_GUARDED_BY(mutex_);
-  std::uint64_t drops_told_ CLUSTER_GUARDED_BY(mutex_) = 0;  // of session_
+  std::uint64_t drops_told_ CLUSTER_GUARDED_BY(mutex_) = 0;  // of queue_
   PeerStats retired_ CLUSTER_GUARDED_BY(mutex_);  // of the sessions before
   std::string address_ CLUSTER_GUARDED_BY(mutex_);
   absl::Time dialled_ CLUSTER_GUARDED_BY(mutex_) = absl::InfinitePast();
-  Generations generations_ CLUSTER_GUARDED_BY(mutex_);
   // The transport's last report of a connection or an attempt, or the last dial.
   absl::Time reported_ CLUSTER_GUARDED_BY(mutex_) = absl::InfinitePast();
   // Of the watchdog's dial without a report yet; else 0.

@@ -26,7 +26,7 @@ void ReliablePeer::SendShared(const Batch& batch, const EncodeState& encode) {
   if (queue_.AppendShared(batch, encode)) Transmit();
 }
 
-// What the session waits for is in the queue.
+// The queue has what the session waits for.
 void ReliablePeer::Transmit() {
   MutexLock lock(&mutex_);
   Touch();
@@ -63,7 +63,7 @@ bool ReliablePeer::GiveToTransport(const Frame& frame) {
 
 void ReliablePeer::TellDrops() {
   if (waiters_ == 0) return;
-  const std::uint64_t dropped = session_->dropped();
+  const std::uint64_t dropped = queue_.dropped();
   if (std::exchange(drops_told_, dropped) != dropped) changed_.NotifyAll();
 }
 
@@ -85,14 +85,10 @@ bool ReliablePeer::WaitForRoom(int id, const EnvelopeView& envelope,
     return outcome != SendOutcome::kFull;
   };
   if (!WaitUntil(deadline, done)) return false;
-  // Whoever gives memory back makes room, and this peer's own changes too.
-  MemoryBudget* const memory = config_.memory.get();
-  std::uint64_t ticket = memory->BeginWait();
-  bool in_time = true;
-  while (in_time && queue_.MayAppend(id, envelope) == SendOutcome::kNoMemory)
-    in_time = memory->WaitForChange(&ticket, deadline);
-  memory->EndWait();
-  return in_time;
+  // Any peer that gives memory back makes room.
+  return config_.memory->WaitUntil(deadline, [&] {
+    return queue_.MayAppend(id, envelope) != SendOutcome::kNoMemory;
+  });
 }
 
 SendMark ReliablePeer::BeginFlush(int id) {

@@ -35,8 +35,9 @@ class ReliablePeerTest : public testing::Test {
   void Make(const SessionConfig& config) {
     near_ = std::make_unique<ReliablePeer>(config, &wires_, &inbox_,
                                            &callbacks_, &rejections_);
+    near_->Join(2, PeerStats());
     far_ = std::make_unique<SessionEnd>(TestSessionConfig(2, 1), &now_);
-    generation_ = Generations().Draw();
+    generation_ = Peer::DrawGeneration();
     near_->OnConnected(2, generation_);
     far_->session->OnConnected(now_);
     Exchange();
@@ -215,7 +216,7 @@ TEST_F(ReliablePeerTest, WhatIsForTheMemberOfBeforeIsNotForTheNextOne) {
   near_->Remove();
   EXPECT_EQ(near_->id(), Peer::kNobody);
   // Drawn by another object, which was this member's before.
-  const std::uint64_t of_another = Generations().Draw();
+  const std::uint64_t of_another = Peer::DrawGeneration();
   near_->Join(3, PeerStats());
   EXPECT_EQ(near_->id(), 3);
   EXPECT_EQ(Offer("x"), SendOutcome::kRemoved);
@@ -233,7 +234,7 @@ TEST_F(ReliablePeerTest, WhatIsForTheMemberOfBeforeIsNotForTheNextOne) {
   EXPECT_TRUE(near_->WaitFlushed(near_->BeginFlush(2), Now()));
   EXPECT_FALSE(near_->WaitFlushed(near_->BeginFlush(3), Now()));
   near_->OnConnected(2, of_before);
-  near_->OnConnected(2, Generations().Draw());
+  near_->OnConnected(2, Peer::DrawGeneration());
   near_->OnConnected(3, of_before);
   near_->OnConnected(3, of_another);
   near_->OnWritable(2);

@@ -26,54 +26,47 @@ MemoryBudget::MemoryBudget(const MemoryParts& parts, int peers,
   ShareOut();
 }
 
-// A guarantee never grows again: who joins after others left is promised
-// nothing that is in use.
+// A guarantee never grows again. So no session that joins is guaranteed memory
+// that others use.
 void MemoryBudget::ShareOut() {
   peers_max_ = std::max(peers_max_, shares_.size());
   guarantee_.store(parts_.sending / 2 / peers_max_, std::memory_order_relaxed);
   pooled_ = 0;
-  for (const Share& share : shares_) pooled_ += Excess(share.reserved);
+  for (const MemoryShare* const share : shares_)
+    pooled_ += Excess(share->reserved_);
 }
 
-MemoryBudget::Share* MemoryBudget::Find(std::uint64_t share) {
-  for (Share& one : shares_) {
-    if (one.id == share) return &one;
-  }
-  return nullptr;
-}
-
-bool MemoryBudget::Raise(Share* share, std::size_t reserved) {
-  if (reserved <= share->reserved) return true;
-  const std::size_t more = reserved - share->reserved;
-  const std::size_t pooled = Excess(reserved) - Excess(share->reserved);
+bool MemoryBudget::Raise(MemoryShare* share, std::size_t reserved) {
+  if (reserved <= share->reserved_) return true;
+  const std::size_t more = reserved - share->reserved_;
+  const std::size_t pooled = Excess(reserved) - Excess(share->reserved_);
   if (reserved_ + more > parts_.sending) return false;
   if (pooled > 0 && pooled_ + pooled > parts_.sending - parts_.sending / 2)
     return false;
-  share->reserved = reserved;
+  share->reserved_ = reserved;
   reserved_ += more;
   pooled_ += pooled;
   return true;
 }
 
-std::uint64_t MemoryBudget::BeginWait() {
+bool MemoryBudget::WaitUntil(std::chrono::steady_clock::time_point deadline,
+                             absl::FunctionRef<bool()> done) {
   MutexLock lock(&mutex_);
   waiting_.fetch_add(1, std::memory_order_relaxed);
-  return changes_;
-}
-
-bool MemoryBudget::WaitForChange(
-    std::uint64_t* ticket, std::chrono::steady_clock::time_point deadline) {
-  MutexLock lock(&mutex_);
-  const bool changed = changed_.WaitUntil(&mutex_, deadline, [&] {
-    mutex_.AssertHeld();
-    return changes_ != *ticket;
-  });
-  *ticket = changes_;
-  return changed;
-}
-
-void MemoryBudget::EndWait() {
+  bool in_time = true;
+  while (in_time) {
+    const std::uint64_t seen = changes_;
+    lock.Unlock();
+    const bool over = done();
+    lock.Lock();
+    if (over) break;
+    in_time = changed_.WaitUntil(&mutex_, deadline, [&] {
+      mutex_.AssertHeld();
+      return changes_ != seen;
+    });
+  }
   waiting_.fetch_sub(1, std::memory_order_relaxed);
+  return in_time;
 }
 
 void MemoryBudget::Changed() {
@@ -93,20 +86,18 @@ std::size_t MemoryBudget::reassembly_bytes() const {
 }
 
 bool MemoryBudget::HasUnfinished(std::uint64_t share) const {
-  return std::any_of(claims_.begin(), claims_.end(), [&](const Claim& claim) {
-    return claim.share == share && !claim.finished;
-  });
+  return std::any_of(claims_.begin(), claims_.end(),
+                     [&](const Claim& claim) { return claim.share == share; });
 }
 
 // A session in the middle of one record cannot be made to wait with the next one
-// of another lane: what waits there withholds the credit that the first one
-// needs. So it does not stand in line, and one such session at a time, the one
-// with the oldest record, may exceed the pool by a record in each other lane.
-// It can always go on; when it is done, the next one can.
+// of another lane: that one withholds the credit that the first one needs. So
+// such a session does not wait in line. One of them at a time, the one with the
+// oldest record, may exceed the pool by a record in each other lane. It can
+// always go on; when it is done, the next one can.
 bool MemoryBudget::MayClaim(std::uint64_t share, std::size_t bytes) {
-  const std::size_t pool = parts_.reassembly - 2 * parts_.record_bytes_max;
   const bool midway = HasUnfinished(share);
-  if (claimed_ + bytes <= pool) {
+  if (claimed_ + bytes <= pool()) {
     if (midway) return true;
     const auto first =
         std::find_if(line_.begin(), line_.end(), [&](std::uint64_t id) {
@@ -116,31 +107,27 @@ bool MemoryBudget::MayClaim(std::uint64_t share, std::size_t bytes) {
     return first == line_.end() || *first == share;
   }
   if (!midway || claimed_ + bytes > parts_.reassembly) return false;
-  if (over_ == 0) {
-    // Claims are in the order of their ages.
-    const auto oldest =
-        std::find_if(claims_.begin(), claims_.end(),
-                     [](const Claim& claim) { return !claim.finished; });
-    if (oldest->share == share) over_ = share;
-  }
+  if (over_ == 0 && claims_.front().share == share) over_ = share;
   return over_ == share;
+}
+
+void MemoryBudget::LeaveLine(std::uint64_t share) {
+  line_.erase(std::remove(line_.begin(), line_.end(), share), line_.end());
 }
 
 void MemoryBudget::FinishClaim(std::uint64_t claim) {
   MutexLock lock(&mutex_);
-  for (Claim& one : claims_) {
-    if (one.id == claim) one.finished = true;
-  }
+  claims_.erase(
+      std::remove_if(claims_.begin(), claims_.end(),
+                     [&](const Claim& one) { return one.id == claim; }),
+      claims_.end());
 }
 
-void MemoryBudget::DropClaim(std::uint64_t claim) {
+void MemoryBudget::DropClaim(std::uint64_t claim, std::size_t bytes) {
+  FinishClaim(claim);
   MutexLock lock(&mutex_);
-  const auto found =
-      std::find_if(claims_.begin(), claims_.end(),
-                   [&](const Claim& one) { return one.id == claim; });
-  claimed_ -= found->bytes;
-  claims_.erase(found);
-  if (claimed_ <= parts_.reassembly - 2 * parts_.record_bytes_max) over_ = 0;
+  claimed_ -= bytes;
+  if (claimed_ <= pool()) over_ = 0;
 }
 
 ReassemblyClaim& ReassemblyClaim::operator=(ReassemblyClaim&& other) noexcept {
@@ -148,12 +135,13 @@ ReassemblyClaim& ReassemblyClaim::operator=(ReassemblyClaim&& other) noexcept {
     Drop();
     budget_ = std::move(other.budget_);
     id_ = other.id_;
+    bytes_ = other.bytes_;
   }
   return *this;
 }
 
 void ReassemblyClaim::Drop() {
-  if (budget_ != nullptr) budget_->DropClaim(id_);
+  if (budget_ != nullptr) budget_->DropClaim(id_, bytes_);
   budget_.reset();
 }
 
@@ -162,40 +150,35 @@ MemoryShare::MemoryShare(std::shared_ptr<MemoryBudget> budget,
     : budget_(std::move(budget)) {
   MutexLock lock(&budget_->mutex_);
   id_ = ++budget_->last_id_;
-  budget_->shares_.push_back({id_, 0, 0});
+  budget_->shares_.push_back(this);
   budget_->ShareOut();
-  MemoryBudget::Share& share = budget_->shares_.back();
   const MemoryParts& parts = budget_->parts_;
   const std::size_t left =
       parts.windows - std::min(parts.windows, budget_->windows_);
   // A sender may always have one frame on its way.
-  share.window =
+  window_bytes_ =
       std::min(window_bytes_max,
                std::max(FrameCharge(budget_->batch_bytes_),
                         std::min(parts.windows / budget_->peers_max_, left)));
-  budget_->windows_ += share.window;
-  window_bytes_ = share.window;
+  budget_->windows_ += window_bytes_;
   Divide(budget_->guarantee_);
-  if (!budget_->Raise(&share, budget_->guarantee_))
-    budget_->Raise(&share, parts.sending - budget_->reserved_);
-  reserved_ = share.reserved;
+  if (!budget_->Raise(this, budget_->guarantee_))
+    budget_->Raise(this, parts.sending - budget_->reserved_);
 }
 
 MemoryShare::~MemoryShare() {
   MutexLock lock(&budget_->mutex_);
-  MemoryBudget::Share* const share = budget_->Find(id_);
-  budget_->reserved_ -= share->reserved;
-  budget_->windows_ -= share->window;
-  *share = budget_->shares_.back();
-  budget_->shares_.pop_back();
+  budget_->reserved_ -= reserved_;
+  budget_->windows_ -= window_bytes_;
+  auto& shares = budget_->shares_;
+  shares.erase(std::find(shares.begin(), shares.end(), this));
   budget_->ShareOut();
-  auto& line = budget_->line_;
-  line.erase(std::remove(line.begin(), line.end(), id_), line.end());
+  budget_->LeaveLine(id_);
   budget_->Wake();
 }
 
-// Of the guarantee an eighth is kept from the bulk lane, and a sixteenth from
-// the normal one; and from all what the next frame costs.
+// An eighth of the guarantee is kept from the bulk lane, and a sixteenth from
+// the normal one. The cost of the next frame is kept from all.
 void MemoryShare::Divide(std::size_t guarantee) {
   const std::size_t batch = budget_->batch_bytes_;
   gathers_ = guarantee >= 4 * batch;
@@ -209,13 +192,10 @@ bool MemoryShare::Reserve(Lane lane, std::size_t used, std::size_t bytes) {
   const std::size_t guarantee = budget_->guarantee_;
   Divide(guarantee);
   const std::size_t need = used + bytes + kept_[static_cast<std::size_t>(lane)];
-  MemoryBudget::Share* const share = budget_->Find(id_);
-  const bool raised =
-      budget_->Raise(share, need <= guarantee ? guarantee
-                                              : need + budget_->batch_bytes_) ||
-      budget_->Raise(share, need);
-  reserved_ = share->reserved;
-  return raised;
+  return budget_->Raise(this, need <= guarantee
+                                  ? guarantee
+                                  : need + budget_->batch_bytes_) ||
+         budget_->Raise(this, need);
 }
 
 void MemoryShare::TrimBeyond(std::size_t used) {
@@ -226,13 +206,10 @@ void MemoryShare::TrimBeyond(std::size_t used) {
   // A stream would give back and reserve the same with each frame.
   if (needed > guarantee && reserved_ <= needed + budget_->batch_bytes_) return;
   MutexLock lock(&budget_->mutex_);
-  MemoryBudget::Share* const share = budget_->Find(id_);
-  const std::size_t reserved =
-      std::min(share->reserved, std::max(needed, guarantee));
-  budget_->pooled_ -=
-      budget_->Excess(share->reserved) - budget_->Excess(reserved);
-  budget_->reserved_ -= share->reserved - reserved;
-  share->reserved = reserved_ = reserved;
+  const std::size_t before = std::exchange(
+      reserved_, std::min(reserved_, std::max(needed, guarantee)));
+  budget_->pooled_ -= budget_->Excess(before) - budget_->Excess(reserved_);
+  budget_->reserved_ -= before - reserved_;
   Divide(budget_->guarantee_);
   budget_->Wake();
 }
@@ -245,25 +222,21 @@ ReassemblyClaim MemoryShare::Claim(std::size_t bytes) {
       line.push_back(id_);
     return ReassemblyClaim();
   }
-  line.erase(std::remove(line.begin(), line.end(), id_), line.end());
-  const std::uint64_t id = ++budget_->last_id_;
-  budget_->claims_.push_back({id, id_, bytes, false});
+  budget_->claims_.push_back({++budget_->last_id_, id_});
+  budget_->LeaveLine(id_);
   budget_->claimed_ += bytes;
-  return ReassemblyClaim(budget_, id);
+  return ReassemblyClaim(budget_, budget_->last_id_, bytes);
 }
 
 void MemoryShare::LeaveLine() {
   MutexLock lock(&budget_->mutex_);
-  auto& line = budget_->line_;
-  line.erase(std::remove(line.begin(), line.end(), id_), line.end());
+  budget_->LeaveLine(id_);
 }
 
 bool MemoryShare::OthersWait() const {
   MutexLock lock(&budget_->mutex_);
-  for (const std::uint64_t id : budget_->line_) {
-    if (id != id_) return true;
-  }
-  return false;
+  return std::any_of(budget_->line_.begin(), budget_->line_.end(),
+                     [this](std::uint64_t id) { return id != id_; });
 }
 
 }  // namespace cluster::internal

@@ -1,21 +1,20 @@
-// MemoryBudget: what one server may hold for all its peers together
-// (memory_bytes_max), and MemoryShare, one session's part in it.
+// MemoryBudget: the memory that one server may hold for all its peers together
+// (memory_bytes_max). MemoryShare: one session's part in it.
 //
-// Sending: half of the sending part is guaranteed to the peers, in equal
-// shares; a session asks for the rest, a common pool, only beyond its guarantee
-// and in steps of a batch, so an envelope costs a compare. So a dead peer with a
-// full queue takes nothing that another is guaranteed. Receiving: a window is
-// granted when the share is made. Reassembly: large records claim their room
-// from a pool, first come first served, until the application has taken them.
+// Sending: half of the sending part is guaranteed to the peers, in equal shares.
+// A session asks for the other half, a common pool, only beyond its guarantee
+// and in steps of a batch, so an envelope costs a compare. A dead peer with a
+// full queue takes nothing that another one is guaranteed. Receiving: the share
+// comes with a window. Reassembly: large records claim their room from a pool,
+// first come first served, until the application has taken them.
 //
-// Threads: MemoryBudget is safe, and its lock is taken after all others. A
-// MemoryShare belongs to its session, under the session's lock. Ownership: shares and
-// claims keep the budget alive. Errors: "no" is an answer; nothing waits but
-// WaitForRoom.
+// MemoryBudget is thread-safe, and its lock is taken after all others. A
+// MemoryShare is under its session's lock. Shares and claims keep the budget
+// alive. Nothing waits but WaitUntil.
 //
 //   auto budget = std::make_shared<MemoryBudget>(parts, peers, batch_bytes);
 //   MemoryShare share(budget, config.window_bytes);
-//   if (share.Fits(lane, used, bytes) || share.Reserve(lane, used, bytes)) ...
+//   if (share.FitsOrReserve(lane, used, bytes)) ...
 //   share.Trim(used);
 
 #ifndef CLUSTER_SESSION_MEMORY_BUDGET_H_
@@ -28,13 +27,17 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "cluster/base/mutex.h"
 #include "cluster/config/memory.h"
 #include "cluster/envelope.h"
 
 namespace cluster::internal {
+
+class MemoryShare;
 
 class MemoryBudget {
  public:
@@ -48,14 +51,11 @@ class MemoryBudget {
 
   const MemoryParts& parts() const { return parts_; }
 
-  // To wait for room that any session may give back: take a ticket, look whether
-  // there is room, and wait for what comes after the ticket. False at the
-  // deadline. EndWait ends what BeginWait began.
-  std::uint64_t BeginWait();
-  bool WaitForChange(std::uint64_t* ticket,
-                     std::chrono::steady_clock::time_point deadline);
-  void EndWait();
-  // Something may have changed for those who wait. Cheap while nobody does.
+  // Waits until `done`, which is asked again whenever a session gives room back.
+  // It is called without the lock. False at the deadline.
+  bool WaitUntil(std::chrono::steady_clock::time_point deadline,
+                 absl::FunctionRef<bool()> done);
+  // Something may have changed for threads that wait. Cheap while none does.
   void Changed();
 
   // Of large records, also finished ones that are not taken yet.
@@ -65,38 +65,34 @@ class MemoryBudget {
   friend class MemoryShare;
   friend class ReassemblyClaim;
 
-  struct Share {
-    std::uint64_t id;
-    std::size_t reserved;
-    std::size_t window;
-  };
   struct Claim {
-    std::uint64_t id;  // grows: the oldest is the least
+    std::uint64_t id;
     std::uint64_t share;
-    std::size_t bytes;
-    bool finished;
   };
 
-  Share* Find(std::uint64_t share) CLUSTER_REQUIRES(mutex_);
   void ShareOut() CLUSTER_REQUIRES(mutex_);
   std::size_t Excess(std::size_t reserved) const {
     return reserved > guarantee_ ? reserved - guarantee_ : 0;
   }
-  bool Raise(Share* share, std::size_t reserved) CLUSTER_REQUIRES(mutex_);
+  bool Raise(MemoryShare* share, std::size_t reserved) CLUSTER_REQUIRES(mutex_);
   void Wake() CLUSTER_REQUIRES(mutex_);
+  std::size_t pool() const {
+    return parts_.reassembly - 2 * parts_.record_bytes_max;
+  }
+  void LeaveLine(std::uint64_t share) CLUSTER_REQUIRES(mutex_);
   bool HasUnfinished(std::uint64_t share) const CLUSTER_REQUIRES(mutex_);
   bool MayClaim(std::uint64_t share, std::size_t bytes)
       CLUSTER_REQUIRES(mutex_);
 
   void FinishClaim(std::uint64_t claim);
-  void DropClaim(std::uint64_t claim);
+  void DropClaim(std::uint64_t claim, std::size_t bytes);
 
   const MemoryParts parts_;
   const std::size_t batch_bytes_;
 
   mutable Mutex mutex_;
   std::uint64_t last_id_ CLUSTER_GUARDED_BY(mutex_) = 0;
-  std::vector<Share> shares_ CLUSTER_GUARDED_BY(mutex_);
+  std::vector<MemoryShare*> shares_ CLUSTER_GUARDED_BY(mutex_);
   // The most at one time so far.
   std::size_t peers_max_ CLUSTER_GUARDED_BY(mutex_);
   std::atomic<std::size_t> guarantee_{0};  // written under mutex_
@@ -109,7 +105,9 @@ class MemoryBudget {
   std::uint64_t changes_ CLUSTER_GUARDED_BY(mutex_) = 0;
   std::atomic<int> waiting_{0};
 
+  // Of unfinished records, the oldest first.
   std::vector<Claim> claims_ CLUSTER_GUARDED_BY(mutex_);
+  // By all records.
   std::size_t claimed_ CLUSTER_GUARDED_BY(mutex_) = 0;
   // The share that may exceed the pool, or 0.
   std::uint64_t over_ CLUSTER_GUARDED_BY(mutex_) = 0;
@@ -121,8 +119,9 @@ class MemoryBudget {
 class ReassemblyClaim {
  public:
   ReassemblyClaim() = default;
-  ReassemblyClaim(std::shared_ptr<MemoryBudget> budget, std::uint64_t id)
-      : budget_(std::move(budget)), id_(id) {}
+  ReassemblyClaim(std::shared_ptr<MemoryBudget> budget, std::uint64_t id,
+                  std::size_t bytes)
+      : budget_(std::move(budget)), id_(id), bytes_(bytes) {}
   ReassemblyClaim(ReassemblyClaim&& other) noexcept = default;
   ReassemblyClaim& operator=(ReassemblyClaim&& other) noexcept;
   ~ReassemblyClaim() { Drop(); }
@@ -138,6 +137,7 @@ class ReassemblyClaim {
  private:
   std::shared_ptr<MemoryBudget> budget_;
   std::uint64_t id_ = 0;
+  std::size_t bytes_ = 0;
 };
 
 class MemoryShare {
@@ -186,6 +186,8 @@ class MemoryShare {
   bool OthersWait() const;
 
  private:
+  friend class MemoryBudget;
+
   bool Reserve(Lane lane, std::size_t used, std::size_t bytes);
   void TrimBeyond(std::size_t used);
   void Divide(std::size_t guarantee);
@@ -193,7 +195,7 @@ class MemoryShare {
   const std::shared_ptr<MemoryBudget> budget_;
   std::uint64_t id_ = 0;
   std::size_t window_bytes_ = 0;
-  std::size_t reserved_ = 0;
+  std::size_t reserved_ = 0;  // changed under the budget's lock
   bool gathers_ = false;
   std::size_t spare_ = 0;
   std::array<std::size_t, kLanes> kept_{};
