@@ -1,5 +1,4 @@
-// What a peer without a session makes of an envelope, over a transport that the
-// test holds.
+// Envelopes to a peer without a session, over a transport that the test holds.
 
 #include "cluster/server/best_effort_peer.h"
 

@@ -31,7 +31,7 @@ std::vector<int> Broadcaster::Send(const EnvelopeView& envelope) {
   for (ReliablePeer* const peer : peers_->all()) {
     const int id = peer->id();
     if (id == Peer::kNobody) continue;
-    // One that gets none keeps it from no other.
+    // A peer without memory for it keeps it from no other.
     try {
       const SendOutcome outcome = large
                                       ? peer->SendLarge(id, envelope, &encoded)
@@ -76,15 +76,15 @@ bool Broadcaster::Gather(const EnvelopeView& envelope) {
   const bool first = batch_.empty();
   batch_.Append(envelope, bytes_max);
   if (first) {
-    // A peer that gets free before its lock is taken here is seen here; one
-    // that does so later sees that something waits (OnRoom).
+    // AllGather sees a peer that gets free before its lock is taken there; one
+    // that does so later sees waiting_ in OnRoom.
     waiting_.store(true, std::memory_order_release);
     if (!AllGather()) HandOverLater();
   }
   return true;
 }
 
-// What it has no memory for waits for the next look: OnRoom is called with each
+// Without memory the batch waits for the next call of OnRoom, which comes with each
 // tick.
 void Broadcaster::HandOverLater() {
   try {
@@ -105,7 +105,7 @@ void Broadcaster::HandOver() {
   if (!AllGather()) open_.store(false, std::memory_order_release);
 }
 
-// Nobody becomes a member or leaves meanwhile: that waits for Close.
+// No member comes or goes meanwhile: that waits for Close.
 void Broadcaster::HandOverClosed() {
   const absl::Span<ReliablePeer* const> peers = peers_->all();
   for (; closed_taken_ < peers.size(); ++closed_taken_)

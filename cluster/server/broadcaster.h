@@ -1,22 +1,16 @@
-// Broadcaster: what goes to all peers, encoded once.
+// Broadcaster: sends to all peers, and encodes once.
 //
-// What it is: the way of a broadcast to the sessions. While all peers are busy,
-// so that an envelope would only wait in each one's queue, broadcasts gather
-// here instead, in one batch, and reach the queues together: when it is full,
-// when a peer may transmit, and before anything else is sent. So each costs one
-// lock and one encoding, however many peers there are, and a full batch lies in
-// all the queues as the same bytes. While some peer is idle, each broadcast
-// goes to each peer at once. A large payload is encoded once in any case. What
-// it is not: a queue; it holds less than a frame, and only while each peer's
-// queue has room for it.
+// While some peer is idle, each broadcast goes to each peer at once. While all
+// are busy, broadcasts gather here in one batch, so each costs one lock and one
+// encoding. The batch reaches the queues when it is full, when a peer may
+// transmit, and before anything else is sent. A full batch is the same bytes in
+// all queues, and so is a large payload.
 //
-// Order: of one thread's envelopes, as if each broadcast had gone to each peer
-// at once, as long as everything else that is sent says Close before.
-//
-// Threads: safe. Its lock is taken before a peer's. Errors: who did not take
-// it. Where memory ends a call throws std::bad_alloc; an envelope that was not
-// gathered was not accepted by those who had none, and what was gathered before
-// reaches every peer once: where HandOver ended, the next one goes on.
+// Thread-safe; its lock is taken before a peer's. The envelopes of one thread
+// keep their order if everything else that is sent calls Close before. Where
+// memory ends a call throws std::bad_alloc. A peer without memory has not
+// accepted the envelope; gathered ones reach every peer once, since HandOver goes
+// on where it ended.
 //
 //   for (int id : broadcaster.Send(view)) ...  // trouble
 //   if (broadcaster.open()) broadcaster.Close();
@@ -49,9 +43,9 @@ class Broadcaster {
   // with kFull, kTooLarge or kRemoved. Does not wait.
   std::vector<int> Send(const EnvelopeView& envelope);
 
-  // Whether broadcasts may be waiting here, or are about to.
+  // Whether broadcasts may wait here, or are about to.
   bool open() const { return open_.load(std::memory_order_acquire); }
-  // Hands over what waits here.
+  // Hands over all that wait here.
   void Close();
   // The same, and nothing gathers here any more.
   void Stop();
@@ -79,8 +73,8 @@ class Broadcaster {
   std::atomic<bool> waiting_{false};  // batch_ has records; likewise
   bool stopped_ CLUSTER_GUARDED_BY(mutex_) = false;
   OpenBatch batch_ CLUSTER_GUARDED_BY(mutex_);
-  // The former content of batch_, on its way to the peers, of which closed_taken_
-  // have it. Empty, except after HandOver ran out of memory.
+  // The former content of batch_, which closed_taken_ of the peers have. Empty,
+  // except after HandOver ran out of memory.
   Batch closed_ CLUSTER_GUARDED_BY(mutex_);
   EncodeState encode_ CLUSTER_GUARDED_BY(mutex_);  // after its last record
   std::size_t closed_taken_ CLUSTER_GUARDED_BY(mutex_) = 0;

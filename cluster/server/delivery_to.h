@@ -53,8 +53,9 @@ class DeliveryTo : public PeerDelivery {
     return peers_.Find(id)->Connect(address);
   }
 
-  void Leave() override {
+  absl::Duration Leave() override {
     for (PeerType* const peer : peers_.all()) peer->Leave();
+    return absl::InfiniteDuration();
   }
 
   void OnWritable(int id) override {
@@ -83,7 +84,7 @@ class DeliveryTo : public PeerDelivery {
  protected:
   virtual std::unique_ptr<PeerType> NewPeer() = 0;
 
-  // For what cannot be laid to a member's account.
+  // Counts a frame of no member.
   FrameVerdict Refuse(RefusalReason reason, FrameVerdict verdict) {
     parts_.rejections->Count(reason);
     return verdict;

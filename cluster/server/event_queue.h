@@ -1,10 +1,8 @@
 // Events that nobody has taken yet, each with its place in the inbox.
 //
-// A FIFO whose size no peer decides. Past kMax events an event takes in the one
-// of its type and peer that waits already, and with it the sums of both. So the
-// last state of each peer comes last, and at most one event more of each type
-// and peer waits.
-//
+// A FIFO whose size no peer decides. Past kMax events an event replaces the one of
+// its type and peer that waits already, and takes in its sums. So the last state of
+// each peer comes last, and at most one event more of each type and peer waits.
 // Not thread-safe.
 //
 //   events.Push(std::move(event), place);

@@ -1,4 +1,4 @@
-// What an Inbox makes of the records of an arrival.
+// The records of an arrival, read from an Inbox: good and bad ones.
 
 #include <cstddef>
 #include <cstdint>
@@ -50,7 +50,7 @@ Arrival ArrivalOf(const std::vector<Envelope>& envelopes) {
   return arrival;
 }
 
-// Remembers what it is told.
+// Remembers all calls.
 class Source : public ArrivalSource {
  public:
   void OnConsumed(const Arrival&) override { ++consumed; }
@@ -146,7 +146,7 @@ TEST_F(InboxRecordsTest, AnUnknownCodecIsRefused) {
                 "a codec with the unknown id 63");
 }
 
-// What was read of one arrival is nothing that the next may lean on.
+// A record must not lean on those of the arrival before.
 TEST_F(InboxRecordsTest, AnArrivalThatLeansOnTheOneBeforeIsRefused) {
   inbox_.Push(&source_, ArrivalOf({Good()}));
   EXPECT_EQ(ReadAll(), 1);

@@ -154,7 +154,7 @@ PeerEvent EventOf(int peer) {
   return event;
 }
 
-// The peer of the event that is told, or 0.
+// Tells an event; its peer, or 0.
 int TakeEvent(Inbox* inbox) {
   int peer = 0;
   const bool told =

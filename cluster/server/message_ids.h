@@ -1,12 +1,9 @@
 // MessageIds: the ids that a server gives to the envelopes it sends.
 //
-// What it is: numbers from one counter for the whole server, which every thread
-// takes in blocks, because a counter that all threads touch for every envelope
-// is a tenth of what sending one costs. So ids are unique, and grow within a
-// thread; between threads, or where one thread sends for several servers in
-// turn, they leave gaps. What it is not: a session's sequence, which has none.
-//
-// Threads: all. Errors: none; the counter does not come to its end.
+// Each thread takes numbers in blocks from one counter of the server. Touching
+// that counter for every envelope would be a tenth of an envelope's cost. So ids
+// are unique, and grow within a thread. Between threads they leave gaps, and
+// where one thread sends for several servers in turn. Thread-safe.
 //
 //   MessageIds ids(incarnation);
 //   envelope.message_id = ids.Next();

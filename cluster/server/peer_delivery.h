@@ -1,13 +1,11 @@
 // How envelopes reach the other members, and how theirs get here.
 //
-// The interface of ReliableDelivery and BestEffortDelivery, and all that the
-// server's core knows of them. Members are named by their ids. One that is
-// removed meanwhile takes nothing and is not waited for. The transport calls it
-// as its TransportHandler, and envelopes that arrive go to the inbox.
+// The interface of ReliableDelivery and BestEffortDelivery. A member that is
+// removed meanwhile takes nothing and is not waited for. The transport calls it as
+// its TransportHandler, and envelopes that arrive go to the inbox.
 //
 // Thread-safe, but for changes of the members (see Add). Where memory ends, a
-// call throws std::bad_alloc; Send and Broadcast have then accepted nothing from
-// those that had none.
+// call throws std::bad_alloc, and a member without memory has accepted nothing.
 
 #ifndef CLUSTER_SERVER_PEER_DELIVERY_H_
 #define CLUSTER_SERVER_PEER_DELIVERY_H_
@@ -75,10 +73,9 @@ class PeerDelivery : public TransportHandler {
   // The last envelopes were accepted: waits until they are with their members,
   // but for members that went. No time passes any more.
   virtual void Finish(std::chrono::steady_clock::time_point /*deadline*/) {}
-  // Says goodbye to all and drops the rest, counted as kStopped.
-  virtual void Leave() = 0;
-  // How long the transport may still try to get out what it has after Leave.
-  virtual absl::Duration linger_max() const { return absl::InfiniteDuration(); }
+  // Says goodbye to all and drops the rest, counted as kStopped. Returns how long
+  // the transport may still try to get out what it has.
+  virtual absl::Duration Leave() = 0;
 };
 
 // The other parts of the server. All pointers outlive the delivery.
@@ -93,7 +90,7 @@ struct DeliveryParts {
   Rejections* rejections = nullptr;
 };
 
-// The one that the config names.
+// The delivery that the config names.
 std::unique_ptr<PeerDelivery> NewPeerDelivery(const Config& config,
                                               const DeliveryParts& parts);
 

@@ -1,9 +1,9 @@
-// What was turned away and cannot be laid to a peer's account: the server's
-// counters by reason, and the kRejected events.
+// Refusals that count for no peer: the server's counters by reason, and the
+// kRejected events.
 //
-// A stranger chooses how often it is turned away, so events are rationed: one in
-// kEventInterval for each reason and claimed peer, which tells how many more
-// there were. Memory is bounded: one entry for each reason and member, whatever
+// A stranger chooses how often it is refused, so events are rationed. There is one
+// in kEventInterval for each reason and claimed peer, which has the number of
+// withheld ones. Memory is bounded: one entry for each reason and member, whatever
 // strangers claim to be.
 //
 // Thread-safe. Its lock is held over `is_member`, and not over `push`.
@@ -52,13 +52,13 @@ class Rejections {
     RefuseClaim(sender, identity);
     return false;
   }
-  // The transport turned somebody away.
+  // The transport refused somebody.
   void Add(const Rejection& rejection);
 
   void Count(RefusalReason reason);
-  // The member was removed: nothing is kept for it. It is no member any more.
+  // Drops all that is kept for a former member.
   void Forget(int id);
-  // `peer` is whom it claimed or proved to be; kNobody if it did neither.
+  // `peer`: the server that it claimed or proved to be, or kNobody.
   void Report(RefusalReason reason, int peer, absl::string_view text,
               absl::Time now);
 

@@ -54,7 +54,7 @@ TEST_F(RejectionsTest, ReasonsAndMembersDoNotHideEachOther) {
   EXPECT_THAT(events_[2].reason, HasSubstr("wrong identity: c"));
 }
 
-// Else whoever claims another id each time would get an event, and an entry,
+// Else a stranger that claims another id each time would get an event and an entry
 // each time.
 TEST_F(RejectionsTest, ClaimsThatNobodyHasAreOne) {
   for (int id = 100; id < 200; ++id)

@@ -15,7 +15,7 @@ constexpr absl::Duration kTickAtLeisure = absl::Milliseconds(100);
 
 constexpr absl::Duration kTrimInterval = absl::Seconds(1);
 
-// Only goodbyes are left by then: what is not acknowledged counts as dropped.
+// Only goodbyes are left by then: unacknowledged envelopes count as dropped.
 constexpr absl::Duration kGoodbyeLingerMax = absl::Milliseconds(200);
 
 std::shared_ptr<MemoryBudget> NewMemoryBudget(const Config& config) {
@@ -118,7 +118,8 @@ void ReliableDelivery::Finish(std::chrono::steady_clock::time_point deadline) {
   StopTicking();
 }
 
-absl::Duration ReliableDelivery::linger_max() const {
+absl::Duration ReliableDelivery::Leave() {
+  DeliveryTo::Leave();
   return kGoodbyeLingerMax;
 }
 

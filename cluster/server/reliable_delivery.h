@@ -43,7 +43,7 @@ class ReliableDelivery final : public DeliveryTo<ReliablePeer> {
   void Begin(std::uint64_t incarnation) override;
   absl::Status StartTicking() override;
   void Finish(std::chrono::steady_clock::time_point deadline) override;
-  absl::Duration linger_max() const override;
+  absl::Duration Leave() override;
 
   FrameVerdict OnFrame(ReceivedFrame frame) override;
   void OnDrained() override;

@@ -1,4 +1,4 @@
-// What becomes of frames on their way from the transport to a session.
+// Frames on their way from the transport to a session.
 
 #include "cluster/server/reliable_delivery.h"
 

@@ -287,8 +287,8 @@ void ReliablePeer::OnConsumed(const Arrival& arrival) {
   if (pushed) callbacks_->Wake();
 }
 
-// The reader has let the records go, and may be any thread of the application:
-// the session ends here, or the process.
+// The reader has dropped the records, and may be any thread of the application.
+// So either the session ends here, or the process.
 void ReliablePeer::OnBadRecords(const Arrival& arrival, RefusalReason reason,
                                 absl::string_view text) {
   OrEndProcess("ending a session",

@@ -1,5 +1,4 @@
-// What becomes of envelopes for a busy peer, over a session that the test holds by
-// the wires.
+// Envelopes to a busy peer, over a session that the test holds by the wires.
 
 #include "cluster/server/reliable_peer.h"
 
@@ -43,7 +42,7 @@ class ReliablePeerTest : public testing::Test {
     Exchange();
   }
 
-  // What the peer has sent is heard at the other end.
+  // The other end hears all that the peer has sent.
   int Carry() { return internal::Carry(2, &wires_, far_.get()); }
   // The other end is heard, and then OnDrained follows, as a transport does it.
   int Answer() {
@@ -208,7 +207,7 @@ TEST_F(ReliablePeerTest, AFlushEndsWithItsPeersMembership) {
   EXPECT_FALSE(near_->WaitFlushed(near_->BeginFlush(2), Now()));
 }
 
-// Whoever found the object before its member was removed may use it later.
+// A thread that found the object before its member was removed may use it later.
 TEST_F(ReliablePeerTest, WhatIsForTheMemberOfBeforeIsNotForTheNextOne) {
   const std::uint64_t of_before = generation_;
   ASSERT_EQ(far_->Append("late"), SendOutcome::kAccepted);
@@ -357,7 +356,7 @@ TEST_F(ReliablePeerTest, GathersWhileThereIsNoConnection) {
   EXPECT_TRUE(AddsUp(near_->Stats()));
 }
 
-// Whatever else goes into the queue meanwhile.
+// Other envelopes go into the queue meanwhile.
 TEST_F(ReliablePeerTest, SmallOnesKeepTheBoundOfTheQueue) {
   SessionConfig config = TestSessionConfig(1, 2);
   config.queue_bytes_max = 4 * config.frame_bytes;

@@ -19,19 +19,8 @@ Server::Server(std::unique_ptr<internal::ServerCore> core)
     : core_(std::move(core)) {}
 Server::~Server() { internal::ServerCore::End(std::move(core_)); }
 
-namespace {
-
-// The call's answer, or internal::OutOfMemory: no exception crosses the interface.
-template <typename Call>
-auto InMemory(Call call) -> decltype(call()) {
-  try {
-    return call();
-  } catch (const std::bad_alloc&) {
-    return internal::OutOfMemory();
-  }
-}
-
-}  // namespace
+// No exception crosses the interface.
+using internal::InMemory;
 
 absl::Status SendMessage(Server& server) {
   return InMemory([&] { return server.core_->StartSending(); });
@@ -82,13 +71,17 @@ absl::Status Server::ReceiveBatch(std::vector<Envelope>* out, int envelopes_max,
 }
 
 void Server::OnEnvelope(std::function<void(const EnvelopeView&)> handler) {
-  CLUSTER_CHECK(core_->SetEnvelopeHandler(std::move(handler)).ok(),
-                "OnEnvelope after Start");
+  const bool set = core_->SetHandler([&](internal::Callbacks* callbacks) {
+    callbacks->SetEnvelopeHandler(std::move(handler));
+  });
+  CLUSTER_CHECK(set, "OnEnvelope after Start");
 }
 
 void Server::OnPeerEvent(std::function<void(const PeerEvent&)> handler) {
-  CLUSTER_CHECK(core_->SetEventHandler(std::move(handler)).ok(),
-                "OnPeerEvent after Start");
+  const bool set = core_->SetHandler([&](internal::Callbacks* callbacks) {
+    callbacks->SetEventHandler(std::move(handler));
+  });
+  CLUSTER_CHECK(set, "OnPeerEvent after Start");
 }
 
 absl::Status Server::Flush(absl::Duration timeout) {

@@ -99,9 +99,9 @@ absl::Status ServerCore::AfterFork() {
       "NewServer, or fork before Start");
 }
 
-// In a child of fork a thread that does not exist there may hold the mutex, and
-// may have left the facts half changed: then it does not wait. The analysis is off
-// since it cannot follow a condition.
+// In a child of fork the holder of the mutex may not exist, and may have left the
+// facts half changed. So it does not wait there. The analysis is off since it
+// cannot follow a condition.
 bool ServerCore::LockFacts() const CLUSTER_NO_THREAD_SAFETY_ANALYSIS {
   if (InAnotherProcess()) return lifecycle_mutex_.TryLock();
   lifecycle_mutex_.Lock();
@@ -109,22 +109,26 @@ bool ServerCore::LockFacts() const CLUSTER_NO_THREAD_SAFETY_ANALYSIS {
 }
 
 void ServerCore::Enter(int id) {
-  MutexLock lock(&members_mutex_);
-  const auto before = std::find_if(
-      removed_.begin(), removed_.end(),
-      [id](const PeerStats& removed) { return removed.peer == id; });
-  if (before == removed_.end()) return delivery_->Add(id, PeerStats());
-  delivery_->Add(id, *before);
-  removed_.erase(before);
+  OrEndProcess("AddPeer", [&] {
+    MutexLock lock(&members_mutex_);
+    const auto before = std::find_if(
+        removed_.begin(), removed_.end(),
+        [id](const PeerStats& removed) { return removed.peer == id; });
+    if (before == removed_.end()) return delivery_->Add(id, PeerStats());
+    delivery_->Add(id, *before);
+    removed_.erase(before);
+  });
 }
 
 void ServerCore::Retire(int id) {
-  MutexLock lock(&members_mutex_);
-  removed_.push_back(delivery_->Remove(id));
-  rejections_.Forget(id);
-  if (removed_.size() <= ServerStats::kRemovedKept) return;
-  AddCounters(removed_.front(), &removed_earlier_);
-  removed_.pop_front();
+  OrEndProcess("RemovePeer", [&] {
+    MutexLock lock(&members_mutex_);
+    removed_.push_back(delivery_->Remove(id));
+    rejections_.Forget(id);
+    if (removed_.size() <= ServerStats::kRemovedKept) return;
+    AddCounters(removed_.front(), &removed_earlier_);
+    removed_.pop_front();
+  });
 }
 
 ServerAddress* ServerCore::FindAddress(int id) {
@@ -134,24 +138,12 @@ ServerAddress* ServerCore::FindAddress(int id) {
   return nullptr;
 }
 
-absl::Status ServerCore::SetEnvelopeHandler(
-    std::function<void(const EnvelopeView&)> handler) {
-  if (InAnotherProcess()) return AfterFork();
+bool ServerCore::SetHandler(absl::FunctionRef<void(Callbacks*)> set) {
+  if (InAnotherProcess()) return false;
   MutexLock lock(&lifecycle_mutex_);
-  if (phase_ != Phase::kNew)
-    return absl::FailedPreconditionError("handlers are set before Start");
-  callbacks_.SetEnvelopeHandler(std::move(handler));
-  return absl::OkStatus();
-}
-
-absl::Status ServerCore::SetEventHandler(
-    std::function<void(const PeerEvent&)> handler) {
-  if (InAnotherProcess()) return AfterFork();
-  MutexLock lock(&lifecycle_mutex_);
-  if (phase_ != Phase::kNew)
-    return absl::FailedPreconditionError("handlers are set before Start");
-  callbacks_.SetEventHandler(std::move(handler));
-  return absl::OkStatus();
+  if (phase_ != Phase::kNew) return false;
+  set(&callbacks_);
+  return true;
 }
 
 absl::Status ServerCore::StartSending() { return Begin(&sending_in_); }
@@ -190,19 +182,18 @@ absl::Status ServerCore::Run() {
     return AtServer(id_, status);
   }
   phase_ = Phase::kRunning;
-  return RunParts();
+  return InMemory([this] {
+    lifecycle_mutex_.AssertHeld();
+    return RunParts();
+  });
 }
 
 absl::Status ServerCore::RunParts() {
-  try {
-    bound_address_ = transport_->Address();
-    absl::Status status = callbacks_.Start();
-    if (status.ok()) status = Dial();
-    if (status.ok()) status = delivery_->StartTicking();
-    return status;
-  } catch (const std::bad_alloc&) {
-    return OutOfMemory();
-  }
+  bound_address_ = transport_->Address();
+  absl::Status status = callbacks_.Start();
+  if (status.ok()) status = Dial();
+  if (status.ok()) status = delivery_->StartTicking();
+  return status;
 }
 
 absl::Status ServerCore::Dial() {
@@ -235,11 +226,12 @@ absl::Status ServerCore::AddPeer(int id, const std::string& address) {
   }
   ServerAddress member{id, address};
   servers().reserve(servers().size() + 1);
-  if (!delivery_->Has(id)) OrEndProcess("AddPeer", [&] { Enter(id); });
+  if (!delivery_->Has(id)) Enter(id);
   if (phase_ == Phase::kRunning && AddressKnown(address)) {
-    absl::Status status = Connect(id, address);
+    absl::Status status =
+        InMemory([&] { return delivery_->Connect(id, address); });
     if (!status.ok()) {
-      if (FindAddress(id) == nullptr) EndMembership(id);
+      if (FindAddress(id) == nullptr) Retire(id);
       return status;
     }
   }
@@ -249,18 +241,6 @@ absl::Status ServerCore::AddPeer(int id, const std::string& address) {
     servers().push_back(std::move(member));
   }
   return absl::OkStatus();
-}
-
-void ServerCore::EndMembership(int id) {
-  OrEndProcess("RemovePeer", [&] { Retire(id); });
-}
-
-absl::Status ServerCore::Connect(int id, const std::string& address) {
-  try {
-    return delivery_->Connect(id, address);
-  } catch (const std::bad_alloc&) {
-    return OutOfMemory();
-  }
 }
 
 absl::Status ServerCore::RemovePeer(int id) {
@@ -276,7 +256,7 @@ absl::Status ServerCore::RemovePeer(int id) {
                                      return server.id == id;
                                    }),
                     servers().end());
-    EndMembership(id);
+    Retire(id);
     if (phase_ == Phase::kRunning) transport_->Disconnect(id);
   }
   callbacks_.Wake();
@@ -320,11 +300,10 @@ void ServerCore::StopAll() {
   if (ran) delivery_->Finish(deadline);
   callbacks_.StopBeginning();
   inbox_.Close();
-  delivery_->Leave();
+  const absl::Duration linger_max = delivery_->Leave();
   const absl::Duration left =
       absl::FromChrono(deadline - std::chrono::steady_clock::now());
-  transport_->Stop(
-      std::clamp(left, kGoodbyeLingerMin, delivery_->linger_max()));
+  transport_->Stop(std::clamp(left, kGoodbyeLingerMin, linger_max));
   callbacks_.Stop();
 }
 

@@ -3,12 +3,10 @@
 // A PeerDelivery sends to the other members, and the transport calls it. An Inbox
 // has all that waits for the application, and Callbacks run its handlers.
 //
-// Threads and errors: as Server says, but that a call may throw std::bad_alloc
-// where memory ends, with all as it was. Server turns that into OutOfMemory.
-//
-// Order of locks: stop, lifecycle, members, the broadcaster's, one peer's, the
-// inbox's. A child of fork has not the threads that may hold a lock. So every call
-// looks first whether this process started the server.
+// Threads and errors are as Server says. But a call may throw std::bad_alloc,
+// with all as it was, and Server turns that into OutOfMemory. A child of fork
+// lacks the threads that may hold a lock. So every call looks first whether this
+// process started the server.
 
 #ifndef CLUSTER_SERVER_SERVER_CORE_H_
 #define CLUSTER_SERVER_SERVER_CORE_H_
@@ -18,9 +16,11 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <new>
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/types/optional.h"
 #include "cluster/base/clock.h"
 #include "cluster/base/fork_generation.h"
@@ -37,6 +37,16 @@ namespace cluster::internal {
 // The answer of a call where memory ends. It was made before, and a copy of it
 // needs no memory.
 const absl::Status& OutOfMemory();
+
+// The call's answer, or OutOfMemory.
+template <typename Call>
+auto InMemory(Call call) -> decltype(call()) {
+  try {
+    return call();
+  } catch (const std::bad_alloc&) {
+    return OutOfMemory();
+  }
+}
 
 class ServerCore {
  public:
@@ -57,9 +67,8 @@ class ServerCore {
   absl::Status AddPeer(int id, const std::string& address);
   absl::Status RemovePeer(int id);
   absl::Status ReloadSecurity();
-  absl::Status SetEnvelopeHandler(
-      std::function<void(const EnvelopeView&)> handler);
-  absl::Status SetEventHandler(std::function<void(const PeerEvent&)> handler);
+  // False, without calling `set`: the server has been started.
+  bool SetHandler(absl::FunctionRef<void(Callbacks*)> set);
 
   // Envelopes (server_send.cc, server_receive.cc).
   MessageId NextMessageId() { return message_ids_.Next(); }
@@ -95,7 +104,6 @@ class ServerCore {
   absl::Status Run() CLUSTER_REQUIRES(lifecycle_mutex_);
   absl::Status RunParts() CLUSTER_REQUIRES(lifecycle_mutex_);
   absl::Status Dial() CLUSTER_REQUIRES(lifecycle_mutex_);
-  absl::Status Connect(int id, const std::string& address);
   std::vector<ServerAddress>& servers() CLUSTER_REQUIRES(lifecycle_mutex_) {
     return config_.servers;
   }
@@ -104,11 +112,10 @@ class ServerCore {
     return config_.servers;
   }
   ServerAddress* FindAddress(int id) CLUSTER_REQUIRES(lifecycle_mutex_);
-  // Makes it a member, with the counters that are kept of it; and no member.
+  // Makes it a member, with the counters that are kept of it; and no member. The
+  // process ends where memory does: half a member would stay.
   void Enter(int id);
   void Retire(int id);
-  // Retire where no caller can hear that memory ends: half a member would stay.
-  void EndMembership(int id);
   void StopAll();
 
   // Sending.
@@ -122,8 +129,6 @@ class ServerCore {
   // Without a deadline they do not wait.
   absl::Status SendOne(int pid, const EnvelopeView& view,
                        LazyDeadline* deadline);
-  absl::Status TrySendOne(int pid, const EnvelopeView& view,
-                          LazyDeadline* deadline);
   absl::Status SendHere(const EnvelopeView& view, LazyDeadline* deadline);
   absl::Status Broadcast(const Envelope& envelope, MessageId id,
                          absl::Duration timeout);

@@ -114,15 +114,6 @@ absl::Status ServerCore::Broadcast(const Envelope& envelope, MessageId id,
 
 absl::Status ServerCore::SendOne(int pid, const EnvelopeView& view,
                                  LazyDeadline* deadline) {
-  try {
-    return TrySendOne(pid, view, deadline);
-  } catch (const std::bad_alloc&) {
-    return OutOfMemory();
-  }
-}
-
-absl::Status ServerCore::TrySendOne(int pid, const EnvelopeView& view,
-                                    LazyDeadline* deadline) {
   if (pid == id_) return SendHere(view, deadline);
   while (true) {
     switch (delivery_->Send(pid, view)) {
@@ -237,22 +228,20 @@ MulticastResult ServerCore::SendToAll(const Envelope& envelope, MessageId id,
   // From the first envelope on nothing may fail but an envelope.
   result.peers.reserve(recipients.size());
   blocked.reserve(recipients.size());
+  const auto send = [&](int pid, LazyDeadline* deadline) {
+    const EnvelopeView view = Stamp(envelope, broadcast ? kBroadcast : pid, id);
+    return InMemory([&] { return SendOne(pid, view, deadline); });
+  };
   for (int pid : recipients) {
-    const EnvelopeView view =
-        Stamp(envelope, broadcast ? kBroadcast : pid, result.message_id);
-    absl::Status status = SendOne(pid, view, nullptr);
+    absl::Status status = send(pid, nullptr);
     if (absl::IsResourceExhausted(status))
       blocked.push_back(result.peers.size());
     result.peers.emplace_back(pid, std::move(status));
   }
   if (!blocked.empty() && MayWait(timeout)) {
     LazyDeadline deadline(timeout);
-    for (std::size_t index : blocked) {
-      const int pid = recipients[index];
-      const EnvelopeView view =
-          Stamp(envelope, broadcast ? kBroadcast : pid, result.message_id);
-      result.peers[index].second = SendOne(pid, view, &deadline);
-    }
+    for (std::size_t index : blocked)
+      result.peers[index].second = send(recipients[index], &deadline);
   }
   int failed = 0;
   for (const auto& [pid, status] : result.peers) {

@@ -1,15 +1,16 @@
-// Batch: encoded records of one lane on their way to becoming frames.
+// Batch: encoded records of one lane that become frames.
 //
-// What it is: a buffer with room for a frame header in front of its records. A
-// small batch becomes one frame, header and records in one piece. A large one
-// holds a single record in chunks, each with room for a header in front and so
-// a frame of its own in one piece, that shares the buffer. A batch that is
-// shared lies in the queues of several peers; each of its frames has a header
-// elsewhere. What it is not: a queue (send_queue.h) or a frame on the wire.
+// A small batch has room for a frame header in front of its records, and becomes
+// one frame in one piece. A large one holds a single record in chunks. Each has
+// room for a header in front, so it is a frame of its own that shares the
+// buffer. A shared batch is in the queues of several peers, and its frames have
+// their headers elsewhere.
 //
-// Threads: a value; the bytes are shared with frames and do not change once a
-// frame was made of them or the batch is shared. Ownership: shared by the batch
-// and every frame made of it.
+// A value. The bytes are shared with frames, and do not change once a frame was
+// made of them or the batch is shared. Where memory ends a function throws
+// std::bad_alloc.
+//
+//   Batch batch = EncodeLarge(config, envelope);
 
 #ifndef CLUSTER_SESSION_BATCH_H_
 #define CLUSTER_SESSION_BATCH_H_
@@ -24,10 +25,11 @@
 #include "cluster/codec/frame_header.h"
 #include "cluster/codec/hello.h"
 #include "cluster/envelope.h"
+#include "cluster/session/session_config.h"
 
 namespace cluster::internal {
 
-// What a peer must have to understand the envelope's record, in bits of
+// The features that a peer needs for the envelope's record, in bits of
 // Hello::features.
 inline std::uint64_t FeaturesOf(const EnvelopeView& envelope) {
   return (envelope.group | envelope.correlation) != 0 ? kFeatureGroups : 0;
@@ -80,12 +82,20 @@ Batch NewBatch(BufferPool* buffers, Lane lane, std::size_t capacity);
 Batch WithCapacity(BufferPool* buffers, const Batch& batch,
                    std::size_t capacity);
 
-// Sums what a small batch has; it takes no more records.
+// Sums a small batch; it takes no more records.
 void Sum(Batch* batch);
 
 // Whether the small batch is in a buffer that nobody else holds and that is not
 // much larger than it needs.
 bool IsCompact(const Batch& batch);
+
+// An envelope that shares no frame with others: a large batch, or a small one
+// where a chunk would hold it. This makes the only copy of a large payload on its
+// way out, straight to where its frames will be. The payload is summed while it
+// is in the cache. Call it without a lock. The payload is within payload_bytes_max. `shared`: for the
+// queues of several peers.
+Batch EncodeLarge(const SessionConfig& config, const EnvelopeView& envelope,
+                  bool shared = false);
 
 }  // namespace cluster::internal
 

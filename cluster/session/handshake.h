@@ -1,29 +1,24 @@
 // Handshake: how two servers agree on a session, and on nothing that is old.
 //
-// Each side has a random epoch (new whenever it (re-)adds the peer) and a
-// nonce. A hello tells both, and echoes the last nonce and epoch that were
-// heard of the other side. A hello wins, that is, it makes a session, only if
-// it echoes the receiver's own present nonce and epoch: so it was made after
-// that nonce was, by somebody who heard it. A nonce that won once is replaced.
-// Replays, duplicates and leftovers of half-open connections echo something
-// older and change nothing. The session's name is the exclusive or of the two
-// epochs, which both sides compute alike.
+// Each side has a random epoch (new whenever it (re-)adds the peer) and a nonce.
+// A hello has both, and echoes the last nonce and epoch that its sender heard. It
+// makes a session only if it echoes the receiver's present nonce and epoch. So
+// its sender made it after that nonce was drawn, and has heard it. A nonce that
+// won once is replaced. Replays, duplicates and leftovers of half-open
+// connections echo something older and change nothing. The session's name is the
+// exclusive or of the two epochs.
 //
-// Every frame header names its sender's session; a hello that names another one
-// than ours is answered with ours, so both sides converge, whatever was lost.
+// Every frame header names its sender's session. A hello that names another one
+// than ours gets a hello back. So both sides converge, whatever was lost.
 //
 //   A                                         B
 //   hello nonce=a            ------------->             (knows a)
 //         (proven: B is new) <-------------   hello nonce=b echo=a
 //   hello nonce=a' echo=b    ------------->             (proven)
 //
-// A hello also tells which versions and features its sender has. A session has
-// the highest version that both sides speak, and the features that both have.
-// What a hello claims of its sender's limits is clamped to our own, so that no
-// peer decides how much is kept for it.
-//
-// Authentication is the transport's, and the clock is Session's. Threading: not
-// thread-safe. Errors: HelloResult.
+// A session has the highest version that both sides speak, and the features that
+// both have. The limits that a hello claims are clamped to our own, so that no
+// peer decides how much is kept for it. Not thread-safe.
 
 #ifndef CLUSTER_SESSION_HANDSHAKE_H_
 #define CLUSTER_SESSION_HANDSHAKE_H_
@@ -57,8 +52,7 @@ class Handshake {
   HelloResult Receive(const Hello& hello, std::uint64_t session,
                       absl::Time now);
 
-  // Whether `echo` is the nonce of our last hellos, so that whoever says it has
-  // heard one of them.
+  // Whether `echo` is the nonce of our last hellos, so that the peer has heard one.
   bool Echoes(std::uint64_t echo) const { return echo == nonce_; }
 
   // A frame of another session than ours arrived: the peer should hear from us.
@@ -71,8 +65,8 @@ class Handshake {
   // The connection is new: greet at once.
   void Greet(absl::Time now);
 
-  // Whether a hello is due now. What it says; then it is due again later, if
-  // there is no session.
+  // Whether a hello is due now. Say makes it; without a session the next one is
+  // due later.
   bool Due(absl::Time now) const;
   // Without a clock: false means that no hello is due, whatever the time is.
   bool MayBeDue() const {
@@ -85,8 +79,8 @@ class Handshake {
   // Of the session. Meaningful while established.
   std::uint8_t version() const { return version_; }
   std::uint64_t features() const { return features_; }
-  // What the peer said in the hello that won, its limits clamped to our own.
-  // Meaningful while established.
+  // The hello that won, its limits clamped to our own. Meaningful while
+  // established.
   const Hello& peer() const { return peer_; }
 
  private:

@@ -90,11 +90,11 @@ bool MemoryBudget::HasUnfinished(std::uint64_t share) const {
                      [&](const Claim& claim) { return claim.share == share; });
 }
 
-// A session in the middle of one record cannot be made to wait with the next one
-// of another lane: that one withholds the credit that the first one needs. So
-// such a session does not wait in line. One of them at a time, the one with the
-// oldest record, may exceed the pool by a record in each other lane. It can
-// always go on; when it is done, the next one can.
+// In the middle of one record a session must not wait with the next one of another
+// lane: that would withhold the credit that the first one needs. So it skips the
+// line. One such session at a time, the one with the oldest record, may exceed the
+// pool by a record in each other lane. It can always go on; when it is done, the
+// next one can.
 bool MemoryBudget::MayClaim(std::uint64_t share, std::size_t bytes) {
   const bool midway = HasUnfinished(share);
   if (claimed_ + bytes <= pool()) {

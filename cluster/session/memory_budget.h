@@ -2,8 +2,8 @@
 // (memory_bytes_max). MemoryShare: one session's part in it.
 //
 // Sending: half of the sending part is guaranteed to the peers, in equal shares.
-// A session asks for the other half, a common pool, only beyond its guarantee
-// and in steps of a batch, so an envelope costs a compare. A dead peer with a
+// The other half is a common pool. A session asks for it only beyond its
+// guarantee, in steps of a batch, so an envelope costs a compare. A dead peer with a
 // full queue takes nothing that another one is guaranteed. Receiving: the share
 // comes with a window. Reassembly: large records claim their room from a pool,
 // first come first served, until the application has taken them.

@@ -1,11 +1,9 @@
 // OpenBatch: the batch of a lane that takes records, straight from the caller's
 // envelopes.
 //
-// It knows what its next record leans on, and how large a buffer the next batch
-// is worth.
-//
-// Not thread-safe. Owns its buffer until Release takes it. What takes
-// records may throw std::bad_alloc, and then nothing has changed.
+// It owns its buffer until Release takes it, and knows how large the next one
+// should be. Not thread-safe. Reserve, Append and AppendCopy may throw
+// std::bad_alloc, and then nothing has changed.
 //
 //   OpenBatch open(config, Lane::kNormal);
 //   const std::size_t bytes = config.codec->RecordBytesMax(envelope);
@@ -37,7 +35,7 @@ class OpenBatch {
   bool full() const { return full_; }
   const Batch& batch() const { return batch_; }
   const EncodeState& encode() const { return encode_; }
-  // What its records need; batch() knows it once it is closed.
+  // The features that its records need; batch() has them once it is closed.
   std::uint64_t features() const {
     return batch_.features | (encode_.grouped ? kFeatureGroups : 0);
   }
@@ -59,10 +57,10 @@ class OpenBatch {
   // after the last of them.
   void AppendCopy(const Batch& other, const EncodeState& encode);
 
-  // What it has, not summed yet; it is empty then. The buffer of `spare`, which
-  // may have none, is for what comes next.
+  // Returns the batch, not summed yet, and is empty then. The next one takes the
+  // buffer of `spare`, which may have none.
   Batch Release(Batch spare = Batch());
-  // Drops what it has, and keeps the buffer.
+  // Drops the records, and keeps the buffer.
   void Empty();
   void Clear();
 
@@ -71,8 +69,8 @@ class OpenBatch {
 
   void MakeRoom(std::size_t bytes);
 
-  // What a record changes comes first and lies together: where several threads
-  // send to one peer, each of them fetches it anew.
+  // The members that a record changes come first and together: where several
+  // threads send to one peer, each of them fetches these anew.
   const SessionConfig* config_;
   std::size_t batch_bytes_;  // a batch with this much is full
   EncodeState encode_;
@@ -89,9 +87,9 @@ inline std::size_t OpenBatch::Append(const EnvelopeView& envelope,
   char* const end = config_->codec->AppendRecord(envelope, &encode_, begin);
   const auto written = static_cast<std::size_t>(end - begin);
   batch_.body_bytes += written;
-  // A server with many peers writes here next when nothing near is cached any
-  // more, and would give back its lock only after a miss: among 32 servers that
-  // was a quarter of all CPU time.
+  // In a server with many peers nothing near is cached any more by the next
+  // record, and the lock would be held over a miss. Among 32 servers that was a
+  // quarter of all CPU time.
   __builtin_prefetch(end, 1);
   __builtin_prefetch(end + kCacheLineBytes, 1);
   batch_.payload_bytes_longest =

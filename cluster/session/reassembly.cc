@@ -26,15 +26,15 @@ void Reassembly::Reset() {
 Reassembly::Result Reassembly::Add(ChunkState chunk, std::uint64_t total_bytes,
                                    absl::string_view body, Slice* whole,
                                    ReassemblyClaim claim) {
+  const bool first = chunk == ChunkState::kFirst;
   if (chunk == ChunkState::kWhole ||
-      (chunk == ChunkState::kFirst) == unfinished()) {
+      !(first ? MayBegin(total_bytes) : unfinished())) {
     return Result::kBroken;
   }
-  if (chunk == ChunkState::kFirst) {
-    if (total_bytes > record_bytes_max_) return Result::kBroken;
+  if (first) {
     total_bytes_ = static_cast<std::size_t>(total_bytes);
     claim_ = std::move(claim);
-    // What a peer claims may be more than this machine has.
+    // A peer may claim more than this machine has.
     try {
       buffer_ = buffers_->Lend(total_bytes_);
     } catch (const std::bad_alloc&) {

@@ -1,11 +1,9 @@
 // Reassembly: one large record from the chunks that it travels in.
 //
 // One per lane: the chunks of a record follow each other within a lane, with
-// frames of other lanes in between. Bounded: a record that claims more than the
-// limit is refused, and memory is written only as chunks arrive.
-//
-// Threads: none of its own, not thread-safe. Ownership: the whole record is a
-// slice of its own.
+// frames of other lanes in between. A record that claims more than the limit is
+// refused, and memory is written only as chunks arrive. The whole record is a
+// slice of its own. Not thread-safe.
 
 #ifndef CLUSTER_SESSION_REASSEMBLY_H_
 #define CLUSTER_SESSION_REASSEMBLY_H_
@@ -27,21 +25,18 @@ class Reassembly {
   enum class Result {
     kPart,    // more is to come
     kWhole,   // `whole` is the record
-    kBroken,  // the chunks contradict each other or the limit; the session is
-              // worth nothing
+    kBroken,  // the chunks contradict each other or the limit
   };
 
   // Borrows the pool.
   Reassembly(BufferPool* buffers, std::size_t record_bytes_max)
       : buffers_(buffers), record_bytes_max_(record_bytes_max) {}
 
-  // Drops what is there of an unfinished record.
+  // Drops an unfinished record.
   void Reset();
 
-  // Takes the next frame of the lane. A frame of whole records is kBroken while
-  // a record is unfinished and is not for here otherwise. `claim`: with the
-  // first chunk, room for the record. It goes back with the last share of the
-  // whole, or with Reset.
+  // Takes the next chunk of the lane. `claim`: with the first one, room for the
+  // record. It goes back with the last share of the whole, or with Reset.
   Result Add(ChunkState chunk, std::uint64_t total_bytes,
              absl::string_view body, Slice* whole, ReassemblyClaim claim = {});
   // Whether a first chunk may be added whose record has so many bytes.

@@ -40,30 +40,20 @@ ReceiveWindow::Untaken* ReceiveWindow::Find(std::uint64_t sequence,
   return frame->state == state ? frame : nullptr;
 }
 
-void ReceiveWindow::Take(Untaken* frame) {
-  frame->state = State::kTaken;
-  while (!untaken_.empty() && untaken_.front().state == State::kTaken) {
-    bytes_ -= untaken_.front().charge;
-    untaken_.DropFront();
-  }
-}
-
 void ReceiveWindow::Deliver(std::uint64_t sequence) {
   Untaken* const frame = Find(sequence, State::kHeld);
-  CLUSTER_CHECK(frame != nullptr, "delivered what is not held");
+  CLUSTER_CHECK(frame != nullptr, "delivered a frame that is not held");
   frame->state = State::kDelivered;
-}
-
-void ReceiveWindow::Skip(std::uint64_t sequence) {
-  Untaken* const frame = Find(sequence, State::kHeld);
-  CLUSTER_CHECK(frame != nullptr, "skipped what is not held");
-  Take(frame);
 }
 
 bool ReceiveWindow::Consume(std::uint64_t sequence) {
   Untaken* const frame = Find(sequence, State::kDelivered);
   if (frame == nullptr) return false;
-  Take(frame);
+  frame->state = State::kTaken;
+  while (!untaken_.empty() && untaken_.front().state == State::kTaken) {
+    bytes_ -= untaken_.front().charge;
+    untaken_.DropFront();
+  }
   return true;
 }
 

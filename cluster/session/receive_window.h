@@ -1,11 +1,9 @@
 // ReceiveWindow: which frame of the peer comes next, and how far the
 // application is.
 //
-// What it is: duplicate suppression, gap detection and the two
-// acknowledgements. What it is not: a buffer; frames out of order are not kept
-// (the sender goes back), those in order are the application's at once.
-//
-// Threads: none of its own, not thread-safe. Errors: ReceiveResult.
+// It suppresses duplicates, finds gaps and knows the two acknowledgements. It
+// keeps no frames: those out of order are dropped (the sender goes back), those
+// in order are the session's at once. Not thread-safe.
 
 #ifndef CLUSTER_SESSION_RECEIVE_WINDOW_H_
 #define CLUSTER_SESSION_RECEIVE_WINDOW_H_
@@ -21,8 +19,8 @@ enum class ReceiveResult {
   kNext,       // take it
   kDuplicate,  // it has been here
   kGap,        // one before it has not; the first time in a row
-  kGapAgain,   // the same, and it has been told
-  kOverrun,    // the sender exceeds the window that it was told
+  kGapAgain,   // the same, after a kGap
+  kOverrun,    // the sender exceeds its window
 };
 
 class ReceiveWindow {
@@ -33,19 +31,14 @@ class ReceiveWindow {
   // A new session.
   void Reset();
 
-  // A data frame of the session arrived. From kNext until Deliver or Skip the
-  // session holds it, and it counts as not taken, whatever comes after it.
+  // A data frame of the session arrived. From kNext until Deliver the session
+  // holds it.
   ReceiveResult Receive(std::uint64_t sequence, std::size_t body_bytes);
-  // The frame (or the payload that it completes) goes to the application, who
-  // will take it with Consume.
+  // The frame, or the payload that it completes, goes to the application.
   void Deliver(std::uint64_t sequence);
-  // The frame asks nothing of the application (a part of a payload, say): it
-  // counts as taken as soon as all before it is, which is what the sender
-  // reckons with too.
-  void Skip(std::uint64_t sequence);
-
-  // The application has taken what Deliver gave it. False if it has not been
-  // given that.
+  // The application has taken a delivered frame, or needs nothing of it, as of a
+  // part of a payload. It counts as consumed as soon as all before it is. False:
+  // it is not delivered, or taken already.
   bool Consume(std::uint64_t sequence);
 
   std::uint64_t received_through() const { return received_through_; }
@@ -63,7 +56,6 @@ class ReceiveWindow {
   };
 
   Untaken* Find(std::uint64_t sequence, State state);
-  void Take(Untaken* frame);
 
   const std::size_t window_bytes_;
   // From the first that is not taken to received_through_.

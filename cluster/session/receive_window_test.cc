@@ -16,7 +16,7 @@ TEST(ReceiveWindow, TakesOnlyTheNextFrame) {
   window.Deliver(1);
   EXPECT_EQ(window.Receive(1, 10), ReceiveResult::kDuplicate);
   EXPECT_EQ(window.received_through(), 1u);
-  // A new gap is told again.
+  // A new gap is reported again.
   EXPECT_EQ(window.Receive(3, 10), ReceiveResult::kGap);
 }
 
@@ -55,21 +55,24 @@ TEST(ReceiveWindow, AnEmptyWindowTakesAFrameOfAnySize) {
   EXPECT_EQ(window.Receive(2, 1), ReceiveResult::kOverrun);
 }
 
-TEST(ReceiveWindow, PartsAreConsumedAsSoonAsWhatLiesBeforeThem) {
+TEST(ReceiveWindow, PartsAreConsumedAsSoonAsAllBeforeThem) {
   ReceiveWindow window(kWindow);
   ASSERT_EQ(window.Receive(1, 1000), ReceiveResult::kNext);
-  window.Skip(1);
+  window.Deliver(1);
+  EXPECT_TRUE(window.Consume(1));
   EXPECT_EQ(window.consumed_through(), 1u);
   EXPECT_EQ(window.bytes(), 0u);
 
   ASSERT_EQ(window.Receive(2, 1000), ReceiveResult::kNext);
   window.Deliver(2);
   ASSERT_EQ(window.Receive(3, 1000), ReceiveResult::kNext);
-  window.Skip(3);
+  window.Deliver(3);
+  EXPECT_TRUE(window.Consume(3));
   EXPECT_EQ(window.consumed_through(), 1u);
   // They count while they wait, so no sender can pile them up.
   ASSERT_EQ(window.Receive(4, 1000), ReceiveResult::kNext);
-  window.Skip(4);
+  window.Deliver(4);
+  EXPECT_TRUE(window.Consume(4));
   EXPECT_EQ(window.Receive(5, 1000), ReceiveResult::kOverrun);
 
   EXPECT_TRUE(window.Consume(2));
@@ -92,7 +95,8 @@ TEST(ReceiveWindow, WhatIsHeldIsNotConsumed) {
   EXPECT_EQ(window.bytes(), kWindow - kWindow / 3);
   EXPECT_EQ(window.Receive(4, 1000), ReceiveResult::kNext);
   EXPECT_EQ(window.Receive(5, 1000), ReceiveResult::kOverrun);
-  window.Skip(2);
+  window.Deliver(2);
+  EXPECT_TRUE(window.Consume(2));
   EXPECT_EQ(window.consumed_through(), 3u);
 }
 

@@ -7,7 +7,6 @@
 
 #include "cluster/base/check.h"
 #include "cluster/codec/frame_header.h"
-#include "cluster/session/large_record.h"
 
 namespace cluster::internal {
 namespace {
@@ -21,8 +20,8 @@ constexpr std::size_t kLaneShare = 8;
 // Records of more bytes than this, on average, are several cache lines each.
 constexpr std::size_t kCopiedBytes = 256;
 
-// What goes to the end of a lane takes at most so many places: its own and that
-// of the open batch before it.
+// A batch at the end of a lane takes at most so many places: its own and that of
+// the open batch before it.
 constexpr std::size_t kPlacesMax = 2;
 
 // How many envelopes a peer would not take, by the reason.
@@ -31,7 +30,8 @@ struct Unfit {
   std::uint64_t unsupported = 0;
 };
 
-// What of a small batch a peer with these limits takes; the rest is counted.
+// The part of a small batch that a peer with these limits takes; the rest is
+// counted.
 Batch OnlyFit(const SessionConfig& config, const Batch& batch,
               std::size_t payload_bytes_max, std::uint64_t features,
               Unfit* unfit) {
@@ -73,11 +73,10 @@ bool IsSmall(const Batch& batch, std::size_t batch_bytes) {
   return batch.body_bytes < batch_bytes / 2;
 }
 
-// Many small records. They leave in a copy, and the buffer that they were
-// encoded in takes the next ones: it stays in the cache of the processor that
-// writes it a record at a time. Written into a buffer that another processor
-// has read from since, each record would wait for its cache line, which took
-// half of a sender's time where processors share no cache.
+// Many small records. They leave in a copy, and their buffer takes the next ones.
+// So it stays in the cache of the processor that writes it a record at a time. In
+// a buffer that another processor has read since, each record would wait for its
+// cache line. Where processors share no cache, that took half of a sender's time.
 bool IsCopied(const Batch& batch, std::size_t batch_bytes) {
   return !IsSmall(batch, batch_bytes) &&
          batch.body_bytes < kCopiedBytes * batch.records;
@@ -415,8 +414,8 @@ void SendQueue::TellNobody() {
   for (LaneQueue& queue : lanes_) queue.told = true;
 }
 
-// Accepted before the peer had said what it takes. What is cut in part it has
-// been taking.
+// Accepted before the peer's limits were known. A record that is cut in part is
+// within them.
 bool SendQueue::DropUnfit(LaneQueue* queue) {
   const Batch& front = queue->front();
   const std::uint64_t needed =
@@ -443,7 +442,7 @@ bool SendQueue::DropUnfit(LaneQueue* queue) {
   return true;
 }
 
-// What needs memory comes first.
+// The steps that need memory come first.
 void SendQueue::TakeFront(LaneQueue* queue, SendWindow::Sent* sent) {
   if (queue->closed.empty()) {
     sent->batch = queue->open.Release(std::exchange(spare_, Batch()));
@@ -475,8 +474,8 @@ void SendQueue::TakeChunk(LaneQueue* queue, SendWindow::Sent* sent) {
   if (sent->last_chunk()) DropFront(queue);
 }
 
-// What need not be done under the mutex: the sum, and a copy if one is worth it.
-// Where there is no memory for that the batch goes as it is.
+// The work that needs no mutex: the sum, and a copy if one is worth it. Without
+// memory for that the batch goes as it is.
 void SendQueue::Finish(Batch* batch) {
   Sum(batch);
   const bool copied = IsCopied(*batch, batch_bytes_);

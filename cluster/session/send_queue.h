@@ -2,8 +2,8 @@
 //
 // Senders append; the peer's session takes batches, the most urgent lane first.
 // The mutex is held over one encoding, or over taking one batch, and over nothing
-// else. A Take that finds nothing leaves behind what it would have taken; the
-// Append that brings that says so to its sender, so no wake-up is lost.
+// else. A Take that finds nothing leaves behind what it would have taken. The
+// Append that brings that returns it to its sender, so no wake-up is lost.
 // ARCHITECTURE.md has the whole picture.
 //
 // Thread-safe; Take, PutBack, Restart and the setters are the session's, whose
@@ -50,7 +50,7 @@ enum class SendOutcome {
   kRemoved,   // no member any more
 };
 
-// What was accepted at one moment: the last ordinal of each lane.
+// All that was accepted until one moment: the last ordinal of each lane.
 using SendMark = std::array<std::uint64_t, kLanes>;
 
 struct Appended {
@@ -59,7 +59,7 @@ struct Appended {
   bool wanted = false;
 };
 
-// What a session would transmit of a lane now.
+// The frames of a lane that a session would transmit now.
 enum class Want : std::uint8_t {
   kNothing,
   kFull,  // a batch that takes no more records
@@ -87,13 +87,13 @@ class SendQueue {
 
   // Encodes the envelope at the end of its lane; a large payload without the
   // mutex. `peer`: the member that it is for; kRemoved if another one is served.
-  // Bounded by queue_bytes_max, of which the urgent and the normal lane may each
-  // use an eighth however full the others are; so a large payload in the bulk
+  // Bounded by queue_bytes_max. However full the other lanes are, the urgent and
+  // the normal lane may each use an eighth of it. So a large payload in the bulk
   // lane shuts no vote out. An empty queue takes any payload that is within
   // payload_bytes_max.
   Appended Append(int peer, const EnvelopeView& envelope);
-  // The same for a payload over LoneBytes that goes to several peers. What
-  // EncodeLarge made of it is left in `encoded`, for the next one.
+  // The same for a payload over LoneBytes that goes to several peers. Leaves the
+  // batch of EncodeLarge in `encoded`, for the next peer.
   Appended AppendLarge(int peer, const EnvelopeView& envelope,
                        absl::optional<Batch>* encoded);
   // Takes the records of a small batch that is shared with other peers, and
@@ -104,7 +104,7 @@ class SendQueue {
   // Whether `bytes` more in kGatheringLane would only wait with what waits
   // already, and there is room for them. True while nobody is served.
   bool Gathers(std::size_t bytes);
-  // What Append would answer; kFull and kNoMemory also where it would drop.
+  // The answer of Append; kFull and kNoMemory also where it would drop.
   SendOutcome MayAppend(int peer, const EnvelopeView& envelope);
 
   // --- the session ---
@@ -114,8 +114,8 @@ class SendQueue {
   // Drops all, counted by `reason`, and serves nobody. The counters stay until
   // Open.
   void Close(DropReason reason);
-  // What the peer takes. Append refuses what is too large for it; what was
-  // accepted before is dropped, and counted, when it would be taken.
+  // The peer's own limits. Append refuses larger payloads. Larger ones that were
+  // accepted before are dropped, and counted, when they would be taken.
   void SetPeerLimits(std::size_t payload_bytes_max, std::uint64_t features);
 
   // What the session would take of a lane whose first frame has so many bytes;
@@ -140,7 +140,7 @@ class SendQueue {
 
   // --- facts ---
 
-  // What was accepted so far. An ordinal counts from 1, and an envelope keeps
+  // All that was accepted so far. An ordinal counts from 1, and an envelope keeps
   // its own when it is put back.
   SendMark Mark() const;
   // Whether nothing of that waits here.
@@ -181,7 +181,7 @@ class SendQueue {
       return accepted + open.batch().records;
     }
 
-    // What `closed` takes, and loses.
+    // `closed` takes a batch, and loses it.
     void Count(const Batch& batch) {
       closed_bytes += batch.body_bytes;
       closed_records += batch.records;
@@ -287,10 +287,9 @@ inline bool SendQueue::AppendOpen(const EnvelopeView& envelope,
 // Here, since every envelope is through it.
 //
 // The mutex is held for some hundred instructions. A sender that finds it taken
-// lets other threads run once before it blocks: with more threads than
-// processors that is of more use than to sleep at once, which costs the holder
-// a system call too. With four threads that send to one peer on two processors
-// it was a tenth of all CPU time.
+// yields once before it blocks. With more threads than processors that is better
+// than to sleep at once, which costs the holder a system call too. With four
+// threads that send to one peer on two processors it was a tenth of all CPU time.
 inline Appended SendQueue::Append(int peer, const EnvelopeView& envelope) {
   const std::size_t bytes_max = config_.codec->RecordBytesMax(envelope);
   {

@@ -21,14 +21,6 @@ void SendWindow::Clear() {
   acknowledged_envelopes_ = acknowledged;
 }
 
-const SendWindow::Sent& SendWindow::At(std::uint64_t sequence) const {
-  return sent_[static_cast<std::size_t>(sequence - front_sequence_)];
-}
-
-SendWindow::Sent& SendWindow::MutableAt(std::uint64_t sequence) {
-  return sent_[static_cast<std::size_t>(sequence - front_sequence_)];
-}
-
 const SendWindow::Sent* SendWindow::Rewound() const {
   return next_transmit_ < next_sequence_ ? &At(next_transmit_) : nullptr;
 }
@@ -53,19 +45,12 @@ void SendWindow::Add(Sent&& sent) {
   ++next_transmit_;
 }
 
-std::uint64_t& SendWindow::EnvelopesOf(const Sent& sent) {
-  return sent.transmissions > 0 ? envelopes_ : untaken_envelopes_;
-}
-
 bool SendWindow::MarkTransmitted() {
   CLUSTER_CHECK(next_transmit_ < next_sequence_, "nothing is to be sent again");
   Sent& sent = MutableAt(next_transmit_);
   Count(sent, +1);
   ++next_transmit_;
-  EnvelopesOf(sent) -= sent.envelopes;
-  ++sent.transmissions;
-  EnvelopesOf(sent) += sent.envelopes;
-  return sent.transmissions > 1;
+  return ++sent.transmissions > 1;
 }
 
 bool SendWindow::UndoLast() {
@@ -73,10 +58,7 @@ bool SendWindow::UndoLast() {
   --next_transmit_;
   Sent& sent = MutableAt(next_transmit_);
   Count(sent, -1);
-  EnvelopesOf(sent) -= sent.envelopes;
-  --sent.transmissions;
-  EnvelopesOf(sent) += sent.envelopes;
-  return sent.transmissions > 0;
+  return --sent.transmissions > 0;
 }
 
 std::uint64_t SendWindow::FrontOrdinal(Lane lane) const {
@@ -114,7 +96,7 @@ AckResult SendWindow::Acknowledge(std::uint64_t received_through,
     const Sent& sent = sent_.front();
     unconsumed_bytes_ -= FrameCharge(sent.body_bytes);
     held_bytes_ -= sent.held_bytes();
-    EnvelopesOf(sent) -= sent.envelopes;
+    envelopes_ -= sent.envelopes;
     acknowledged_envelopes_ += sent.envelopes;
     sent_.DropFront();
     ++front_sequence_;

@@ -1,14 +1,12 @@
 // SendWindow: frames that were transmitted and are not known to be consumed.
 //
-// What it is: sequence numbers, retransmission (go-back-N: the receiver takes
-// nothing but the next frame) and the credit in bytes. What it is not: a timer
-// or a queue of envelopes; Session has the clock, SendQueue the rest.
+// It has the sequence numbers, retransmission (go-back-N: the receiver takes
+// only the next frame) and the credit in bytes. Session has the clock. Not
+// thread-safe. Reserve and Reset may throw std::bad_alloc, and then have changed
+// nothing.
 //
 //   front            received_through     next_transmit        next_sequence
 //     |-- received, not consumed --|-- in flight --|-- to be sent again --|
-//
-// Threads: none of its own, not thread-safe. Errors: AckResult; std::bad_alloc of
-// Reserve and Reset, and then nothing has changed.
 
 #ifndef CLUSTER_SESSION_SEND_WINDOW_H_
 #define CLUSTER_SESSION_SEND_WINDOW_H_
@@ -36,11 +34,11 @@ enum class AckResult {
 class SendWindow {
  public:
   struct Sent {
-    // Where the room in front of it is not ours, as in a shared batch, or was
-    // taken in another session, as of a chunk; else null.
+    // Room for its header. Null if the room in front of it is free: no other
+    // peer shares the batch, and no earlier session sent the chunk.
     std::shared_ptr<char> other_header;
     Batch batch;  // small: this frame; large: the record that it is a part of
-    FrameHeader header;      // as it was first; what it acknowledges grows old
+    FrameHeader header;      // as it was first, with old acknowledgements
     std::size_t offset = 0;  // of this frame's body in the batch's
     std::size_t body_bytes = 0;
     std::uint32_t envelopes = 0;  // that end in this frame
@@ -52,8 +50,8 @@ class SendWindow {
       envelopes = batch.records;
     }
     bool last_chunk() const { return offset + body_bytes == batch.body_bytes; }
-    // What the sender holds for it. The chunks of one record share its buffer,
-    // which the queue holds until the last one is cut.
+    // The bytes that the sender holds for it. The chunks of one record share its
+    // buffer, which the queue holds until the last one is cut.
     std::size_t held_bytes() const {
       return FrameCharge(!batch.large   ? body_bytes
                          : last_chunk() ? batch.body_bytes
@@ -69,10 +67,10 @@ class SendWindow {
     }
   };
 
-  // A new session: sequence numbers begin at 1 again. What was not consumed is
-  // returned in order.
+  // A new session: sequence numbers begin at 1 again. Returns the frames that
+  // were not consumed, in order.
   std::vector<Sent> Reset();
-  // The same, and drops that.
+  // The same, and drops them.
   void Clear();
 
   // The frame that is to be transmitted next among those that were transmitted
@@ -110,13 +108,16 @@ class SendWindow {
   bool all_received() const { return next_sequence_ == received_through_ + 1; }
   // Charged to the receiver's window.
   std::size_t unconsumed_bytes() const { return unconsumed_bytes_; }
-  // What the sender holds for it: a large record whole, until its last chunk is
-  // consumed.
+  // Held by the sender: of a large record all, until its last chunk is consumed.
   std::size_t held_bytes() const { return held_bytes_; }
   bool empty() const { return sent_.empty(); }
-  // Transmitted; and of the frame that the transport has never taken.
-  std::uint64_t envelopes() const { return envelopes_; }
-  std::uint64_t untaken_envelopes() const { return untaken_envelopes_; }
+  // Transmitted; and of the last frame, if the transport has never taken it.
+  std::uint64_t envelopes() const { return envelopes_ - untaken_envelopes(); }
+  std::uint64_t untaken_envelopes() const {
+    return empty() || At(next_sequence_ - 1).transmissions > 0
+               ? 0
+               : At(next_sequence_ - 1).envelopes;
+  }
   std::uint64_t acknowledged_envelopes() const {
     return acknowledged_envelopes_;
   }
@@ -125,12 +126,15 @@ class SendWindow {
   std::uint64_t FrontOrdinal(Lane lane) const;
   std::uint64_t received_through() const { return received_through_; }
   std::uint64_t last_transmitted() const { return next_transmit_ - 1; }
-  const Sent& At(std::uint64_t sequence) const;
+  const Sent& At(std::uint64_t sequence) const {
+    return sent_[static_cast<std::size_t>(sequence - front_sequence_)];
+  }
 
  private:
-  Sent& MutableAt(std::uint64_t sequence);
+  Sent& MutableAt(std::uint64_t sequence) {
+    return sent_[static_cast<std::size_t>(sequence - front_sequence_)];
+  }
   void Count(const Sent& sent, int sign);
-  std::uint64_t& EnvelopesOf(const Sent& sent);
 
   Ring<Sent> sent_;                   // front_sequence_ .. next_sequence_ - 1
   std::uint64_t front_sequence_ = 1;  // consumed_through + 1
@@ -145,7 +149,6 @@ class SendWindow {
   std::size_t unconsumed_bytes_ = 0;
   std::size_t held_bytes_ = 0;
   std::uint64_t envelopes_ = 0;
-  std::uint64_t untaken_envelopes_ = 0;
   std::uint64_t acknowledged_envelopes_ = 0;  // in all sessions
 };
 

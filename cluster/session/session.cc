@@ -1,7 +1,6 @@
 #include "cluster/session/session.h"
 
 #include <algorithm>
-#include <numeric>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -53,20 +52,24 @@ Session::~Session() { queue_->Close(DropReason::kRemoved); }
 
 void Session::Consumed(std::uint64_t session, std::uint64_t sequence) {
   if (session != handshake_.session()) return;
-  const std::size_t before = receive_.bytes();
-  if (!receive_.Consume(sequence)) return;
-  consumed_untold_bytes_ += before - receive_.bytes();
-  if (ConsumptionDue() || consumed_untold_bytes_ >= config_.window_bytes / 4) {
-    ack_due_ = true;
-  } else {
-    AckSoon();
-  }
+  if (!Consume(sequence)) return;
+  if (ConsumptionDue()) ack_due_ = true;
+  if (!ack_due_) AckSoon();
   TakeHeld();  // it may have waited for the room of what was taken
+}
+
+// A quarter of the window is worth an acknowledgement at once.
+bool Session::Consume(std::uint64_t sequence) {
+  const std::size_t before = receive_.bytes();
+  if (!receive_.Consume(sequence)) return false;
+  consumed_untold_bytes_ += before - receive_.bytes();
+  if (consumed_untold_bytes_ >= config_.window_bytes / 4) ack_due_ = true;
+  return true;
 }
 
 void Session::AckSoon() { ack_at_ = std::min(ack_at_, now_ + kAckDelay); }
 
-// What a lane has transmitted was accepted before what it has not.
+// A lane accepted its transmitted envelopes before those that still wait.
 bool Session::Settled(const SendMark& mark) const {
   if (!queue_->Passed(mark)) return false;
   for (Lane lane : kLanesByUrgency) {
@@ -93,11 +96,6 @@ void Session::AskIfTransmitted() {
   ask_consumed_ = !window_.empty();
 }
 
-std::uint64_t Session::dropped() const {
-  return std::accumulate(stats_.dropped.begin(), stats_.dropped.end(),
-                         queue_->dropped());
-}
-
 std::uint64_t Session::Abandon(DropReason reason) {
   const std::uint64_t unknown_fate = window_.envelopes();
   stats_.dropped[static_cast<std::size_t>(reason)] +=
@@ -116,8 +114,8 @@ void Session::OnConnected(absl::Time now) {
     handshake_.Greet(now);
     return;
   }
-  // What was in flight may have gone with the old connection; the peer drops
-  // what it has already.
+  // The frames in flight may have gone with the old connection. The peer drops
+  // those that it has.
   Rewind();
   ForgetGaps();
   ack_due_ = true;
@@ -129,13 +127,8 @@ void Session::OnDisconnected(absl::string_view reason) {
   stats_.last_trouble = std::string(reason);
 }
 
-void Session::CountRefusal(RefusalReason reason, absl::string_view trouble) {
-  Refuse(reason, trouble);
-}
-
-// Nothing was sent since the last multiple of the interval, as the clock
-// counts: so all sessions' heartbeats are due together, and whoever makes or takes
-// them wakes once for all.
+// The last multiple of the interval, by the clock. So the heartbeats of all
+// sessions are due together, and their threads wake once for all.
 absl::Time Session::HeartbeatBefore(absl::Time now) const {
   return now - (now - absl::UnixEpoch()) % config_.heartbeat;
 }
@@ -158,13 +151,12 @@ void Session::Tick(absl::Time now) {
     SetDown(absl::StrCat("not heard for ",
                          absl::FormatDuration(config_.peer_timeout)));
     heard_ = false;
-    // At once, and not before: the peer would dial anew, and be heard again,
-    // while this side does not know yet that anything was wrong.
+    // Not before: the peer would dial anew, and be heard again, before this side
+    // knows that anything was wrong.
     ack_due_ = true;
   }
-  // Sent again is only what the peer says is missing (RFC 8985, section 7: a
-  // tail loss probe). Where it is only slow, to send all of it again would make
-  // it slower still.
+  // Frames are sent again only if the peer misses them (RFC 8985, section 7: a
+  // tail loss probe). A peer that is only slow would become slower.
   if (window_.inflight() && now - timer_start_ >= probe_timeout_) {
     probe_due_ = true;
     timer_start_ = now;

@@ -2,14 +2,14 @@
 //
 // It numbers, acknowledges and repeats frames, keeps windows, and notices when
 // the peer falls silent. It begins anew, under another id, when either server
-// does. Inputs: the peer's SendQueue, frames, events of the transport, the time.
-// Outputs: frames (NextFrame), deliveries and events (SessionSink). There is no
-// thread, socket or clock in it, so cluster/sim/ can run thousands with a seed.
+// does, or when the peer breaks the protocol. It reads the peer's SendQueue, and
+// calls a SessionSink with arrivals and events. There is no thread, socket or
+// clock in it, so cluster/sim/ can run thousands with a seed.
 //
 // Not thread-safe: the caller holds one lock around each call. Senders append to
-// the queue without that lock. Borrows queue and sink, and opens the queue while
-// it lives. A peer that breaks the protocol loses its session. Where memory ends,
-// NextFrame and Tick throw std::bad_alloc, change nothing and may be called again.
+// the queue without that lock. Queue and sink outlive it; the queue is open while
+// it lives. Where memory ends, NextFrame and Tick throw std::bad_alloc, change
+// nothing and may be called again.
 //
 //   Session session(config, random, &sink, &queue);
 //   session.OnConnected(now);
@@ -62,8 +62,8 @@ struct Arrival {
   Slice body;
 };
 
-// What a session calls, from within OnFrame, Tick and the like. It must not call
-// the session.
+// A session calls it from within OnFrame, Tick and the like. It must not call the
+// session.
 class SessionSink {
  public:
   virtual ~SessionSink() = default;
@@ -98,8 +98,6 @@ class Session {
   // Asks the peer to tell as soon as it has consumed all that was accepted so
   // far.
   void RequestConsumed();
-  // How many accepted envelopes were dropped so far.
-  std::uint64_t dropped() const;
   // Whether all that was accepted is acknowledged or dropped.
   bool Drained() const { return queue_->Empty() && window_.empty(); }
 
@@ -125,20 +123,16 @@ class Session {
   void OnFrame(const FrameHeader& header, Slice body, absl::Time now);
   // A frame of the peer in a version that this library does not speak.
   void OnForeignVersion(const FrameHeader& header, absl::Time now);
-  // A frame that was refused before it got here.
-  void CountRefusal(RefusalReason reason, absl::string_view trouble);
 
-  // Lets time pass. What is due is done at the next call, so these say how
-  // exactly times are kept.
+  // Lets time pass. Times are kept as exactly as it is called.
   void Tick(absl::Time now);
 
-  // The next frame to hand to the transport, if there is one. After what may
-  // have changed that, call it until there is none or nothing is Due: so the
-  // queue learns what should be said to senders.
+  // The next frame to hand to the transport, if there is one. After any other
+  // call, call it until there is none or nothing is Due: so the queue learns what
+  // to tell senders.
   bool NextFrame(absl::Time now, Frame* frame);
-  // The transport did not take it. No frame until OnWritable. No other call may
-  // lie between NextFrame and this one: hold the lock over both, and over the
-  // transport's Send between them.
+  // The transport did not take it. There is no frame until OnWritable. Hold the
+  // lock over NextFrame, the transport's Send and this.
   void FrameNotTaken();
 
   // Whether NextFrame may have one, or the queue should hear what it waits for.
@@ -147,9 +141,6 @@ class Session {
     return look_ || ack_due_ || probe_due_ || refusal_due_ || AskDue() ||
            handshake_.MayBeDue();
   }
-  // Whether an acknowledgement should leave now that the input is drained.
-  bool AckDue() const { return ack_due_; }
-
   // Whether a Tick is wanted soon: something waits for an acknowledgement, or
   // for one to be said.
   bool Busy() const {
@@ -168,8 +159,8 @@ class Session {
   bool up() const { return up_; }
   bool connected() const { return connected_; }
   std::uint64_t id() const { return handshake_.session(); }
-  // Of memory_bytes_max: for the peer, queued or not consumed; and received from
-  // it and not taken, as charged to the window.
+  // Of memory_bytes_max: what is for the peer, queued or not consumed; and what
+  // came from it and is not taken, as charged to the window.
   std::size_t held_bytes() const { return queue_->held_bytes(); }
   std::size_t received_bytes() const { return receive_.bytes(); }
   // Whether a large payload waits for room to be put together.
@@ -190,6 +181,7 @@ class Session {
   void OnData(const FrameHeader& header, Slice body);
   bool TakeData(const FrameHeader& header, Slice* body);
   bool TakeChunk(const FrameHeader& header, const Slice& body, Arrival arrival);
+  bool Consume(std::uint64_t sequence);
   void TakeHeld();
   void ResetReceiving();
   bool Reassembling() const;
@@ -205,7 +197,6 @@ class Session {
 
   // Sessions (session_renewal.cc).
   void BeginSession(HelloResult how);
-  std::uint64_t Requeue(std::vector<SendWindow::Sent> unconsumed);
   void BreakSession(RefusalReason refusal, absl::string_view reason);
   void SetUp(std::string reason);
   void SetDown(std::string reason);
@@ -249,27 +240,26 @@ class Session {
   ReceiveWindow receive_;
   std::array<Reassembly, kLanes> reassembly_;
   // Frames that wait, with all that follows in their lane, for room to put a
-  // record together. Not taken, so the peer's credit is withheld.
+  // record together. They are not taken, so the peer gets no credit for them.
   struct Held {
     FrameHeader header;
     Slice body;
   };
   std::array<Ring<Held>, kLanes> held_;
   std::size_t holding_ = 0;
-  // When each unfinished record last grew, or could not for this server's sake.
+  // When each unfinished record last grew, or this server last kept it from that.
   std::array<absl::Time, kLanes> grown_{};
 
   absl::Time now_ = absl::InfinitePast();  // of the last input that told it
   bool connected_ = false;
   bool writable_ = true;
   bool up_ = false;
-  // At the queue, and the frames to be sent again: something has changed since
-  // there was nothing to transmit.
+  // Something has changed since neither the queue nor the window had a frame.
   bool look_ = true;
   GoodbyeState goodbye_ = GoodbyeState::kNo;
   GoodbyeReason goodbye_reason_ = GoodbyeReason::kStopped;
-  // Whether frames of the peer come in: false from when they have not for
-  // peer_timeout. Every frame tells (kHearsYou).
+  // Whether frames of the peer come in; false after peer_timeout without any.
+  // Every frame says so (kHearsYou).
   bool heard_ = false;
   absl::Time last_heard_ = absl::InfinitePast();
   absl::Time last_sent_ = absl::InfinitePast();
@@ -281,20 +271,20 @@ class Session {
   // Whether envelopes had gathered in the last frame of each lane.
   std::array<bool, kLanes> gathered_{};
 
-  // Acknowledgements to say.
+  // Acknowledgements to send.
   bool ack_due_ = false;  // as soon as the input is drained
   // Else then, unless a frame carries it before.
   absl::Time ack_at_ = absl::InfiniteFuture();
-  bool gap_due_ = false;  // say kGap
-  // The peer wants to be told when it is consumed through the first of these,
-  // and then through the last; 0: neither. Two, since a goal that moved with
-  // each request might never be reached.
+  bool gap_due_ = false;  // send kGap
+  // The peer asks for an acknowledgement when all through the first of these is
+  // consumed, and then through the last; 0: neither. A single goal that moved
+  // with each request might never be reached.
   std::uint64_t consume_wanted_ = 0;
   std::uint64_t consume_wanted_last_ = 0;
   std::size_t consumed_untold_bytes_ = 0;
 
-  // Acknowledgements to hear. Of consumption: ask with the next frame; and with
-  // the one that transmits the last of `ask_mark_`, then of `ask_mark_last_`.
+  // Acknowledgements to hear. Of consumption: ask with the next frame; or with
+  // the frame that transmits the last of `ask_mark_`, then of `ask_mark_last_`.
   bool ask_consumed_ = false;
   bool ask_later_ = false;
   SendMark ask_mark_{};
@@ -302,20 +292,20 @@ class Session {
   std::size_t unasked_bytes_ = 0;  // transmitted since the last kAckRequest
   absl::Time timer_start_ = absl::InfinitePast();
   absl::Duration probe_timeout_ = kProbeTimeout;
-  bool probe_due_ = false;  // ask what has arrived, with the next frame
+  bool probe_due_ = false;  // ask for the arrivals, with the next frame
   // The frame whose acknowledgement is timed; 0: none.
   std::uint64_t rtt_sequence_ = 0;
   absl::Time rtt_start_;
 
-  // Gaps that the peer shows. Once one was answered, and until something new
-  // arrives there, another one is not answered before gap_answer_after_, and
-  // then with one frame: the rest follows when that has arrived.
+  // Gaps that the peer shows. After an answer, and until something new arrives
+  // there, the next answer waits until gap_answer_after_. It is one frame; the
+  // rest follows when that has arrived.
   absl::Time gap_answer_after_ = absl::InfinitePast();
   absl::Duration gap_interval_ = kGapInterval;
   bool gap_waits_ = false;
   bool one_at_a_time_ = false;
 
-  // What the peer's hello is refused with, and what was refused by it.
+  // The refusal of the peer's hello, and when to report its refusal of ours.
   Refusal refusal_;
   bool refusal_due_ = false;
   absl::Time refuse_after_ = absl::InfinitePast();

@@ -15,7 +15,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "cluster/base/testing/failing_allocations.h"
-#include "cluster/session/large_record.h"
+#include "cluster/session/batch.h"
 #include "cluster/session/testing/session_pair.h"
 #include "gtest/gtest.h"
 

@@ -1,8 +1,6 @@
-// SessionConfig: what a session needs to know when it is made, and the constants of
-// the session protocol.
+// SessionConfig: what a session is made with, and the constants of its protocol.
 //
-// A value. Times are of a monotonic clock whose origin is arbitrary; the session
-// never reads one.
+// A value. Times are of a monotonic clock, which the session never reads.
 
 #ifndef CLUSTER_SESSION_SESSION_CONFIG_H_
 #define CLUSTER_SESSION_SESSION_CONFIG_H_
@@ -32,7 +30,7 @@ struct SessionConfig : SessionLimits {
   const Codec* codec = nullptr;
   // Where frames are built; one for all sessions of a server.
   std::shared_ptr<BufferPool> buffers = std::make_shared<BufferPool>();
-  // What they may hold; one for all sessions of a server.
+  // The bound of what they hold; one for all sessions of a server.
   std::shared_ptr<MemoryBudget> memory = std::make_shared<MemoryBudget>();
 
   VersionRange versions{kFrameVersionMin, kFrameVersionMax};
@@ -45,9 +43,9 @@ struct SessionConfig : SessionLimits {
 // The limits and times of `config` for the session from `self_id` to `peer_id`.
 SessionConfig MakeSessionConfig(const Config& config, int self_id, int peer_id);
 
-// What a frame of `body_bytes` takes from the window of its receiver: its bytes
-// and what both sides spend on keeping it. Both sides charge the same, so that
-// many tiny frames cannot outgrow the bound.
+// The charge of a frame to the window of its receiver: its bytes, and the cost of
+// keeping it. So many tiny frames cannot outgrow the bound. Both sides charge the
+// same.
 inline constexpr std::size_t kFrameChargeBytes = 256;
 inline std::size_t FrameCharge(std::size_t body_bytes) {
   return body_bytes + kFrameChargeBytes;
@@ -57,10 +55,9 @@ inline std::size_t FrameCharge(std::size_t body_bytes) {
 inline constexpr std::size_t kSessionFrameBytesMax = 17u << 20;
 
 // A record larger than this travels in chunks of this size, each a frame, and
-// is put together with one copy more. Many frames' worth and room for a
-// record's fields, so that by default a payload of 1 MiB is not cut, as long as
-// four of them may be in flight, two in the bulk lane: while one travels,
-// another is summed and acknowledged, and more make up for a late wake-up.
+// is put together with one copy more. By default a payload of 1 MiB is not cut.
+// Four chunks may be in flight, and two in the bulk lane. While one travels,
+// another is summed and acknowledged; more make up for a late wake-up.
 inline std::size_t ChunkBytes(std::size_t frame_bytes,
                               std::size_t inflight_bytes) {
   constexpr std::size_t kFieldsBytes = 4096;
@@ -70,15 +67,14 @@ inline std::size_t ChunkBytes(std::size_t frame_bytes,
          kFrameChargeBytes;
 }
 
-// A payload larger than this would not share a frame with another like it: it
-// has one of its own, and is copied before any lock is taken.
+// A payload larger than this has a frame of its own, since another like it would
+// not fit in. It is copied before any lock is taken.
 inline std::size_t LoneBytes(std::size_t frame_bytes) {
   return frame_bytes / 2;
 }
 
-// While sessions are busy, envelopes of this lane gather outside their queues: it
-// is the one that most is sent in. Of the urgent lane nothing should wait, and
-// what the bulk lane carries is large.
+// While sessions are busy, broadcasts of this lane gather outside their queues.
+// Urgent ones should not wait, and those of the bulk lane are large.
 inline constexpr Lane kGatheringLane = Lane::kNormal;
 // The longest payload that gathers.
 inline std::size_t GatheredBytesMax(const SessionConfig& config) {
@@ -90,8 +86,8 @@ inline bool MayGather(const EnvelopeView& envelope,
          envelope.payload.size() <= gathered_bytes_max;
 }
 
-// The records of a batch that is full. Where the oldest batch is dropped, an
-// eighth of the bound, so that it is a small part of the queue.
+// The bytes of a full batch. Where the oldest batch is dropped, at most an eighth
+// of the queue.
 inline std::size_t BatchBytes(const SessionConfig& config) {
   return config.overflow == Overflow::kDropOldest
              ? std::min(config.frame_bytes, config.queue_bytes_max / 8)
@@ -99,16 +95,15 @@ inline std::size_t BatchBytes(const SessionConfig& config) {
 }
 
 // A lane sends frames that are not full only while fewer than this many of its
-// frames are not received; fewer than one, once envelopes have gathered in the
-// last of them. A second small frame would follow each acknowledgement, half of
-// all frames where a server sends to several.
+// frames are not received. Once envelopes have gathered in the last one, it is
+// one: a second small frame would follow each acknowledgement.
 inline constexpr int kEagerFrames = 2;
 
 // An acknowledgement that nobody asked for waits this long for a frame to ride
 // on.
 inline constexpr absl::Duration kAckDelay = absl::Milliseconds(20);
 
-// What is in flight for this long is asked after: at first, and at most after
+// Frames in flight for this long are asked after: at first, and at most after
 // doubling. Well above kAckDelay.
 inline constexpr absl::Duration kProbeTimeout = absl::Milliseconds(200);
 inline constexpr absl::Duration kProbeTimeoutMax = absl::Seconds(2);

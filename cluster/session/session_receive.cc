@@ -9,7 +9,7 @@
 namespace cluster::internal {
 namespace {
 
-// What a peer wrote, for people: on one line, whatever it is.
+// A peer's text, for people: on one line, whatever it is.
 std::string Printable(absl::string_view text) {
   std::string printable;
   for (const char c : text) {
@@ -98,7 +98,7 @@ void Session::WantConsumed(std::uint64_t sequence) {
   if (consume_wanted_ == 0) consume_wanted_ = consume_wanted_last_;
 }
 
-// Whether the peer wants to be told how far consumption is by now.
+// Whether the peer asked for an acknowledgement of what is consumed by now.
 bool Session::ConsumptionDue() {
   const std::uint64_t consumed = receive_.consumed_through();
   if (consume_wanted_ == 0 || consumed < consume_wanted_) return false;
@@ -106,7 +106,7 @@ bool Session::ConsumptionDue() {
   return true;
 }
 
-// A frame that was overtaken, or replayed, says nothing of how the peer is now.
+// A frame that was overtaken, or replayed, says nothing of the peer as it is now.
 // RFC 1982, section 3.2: comparison of serial numbers that wrap around.
 bool Session::Fresh(const FrameHeader& header) {
   if (static_cast<std::int32_t>(header.stamp - heard_stamp_) <= 0) return false;
@@ -175,8 +175,8 @@ void Session::OnHello(const FrameHeader& header, absl::string_view body,
   }
 }
 
-// Not only counted: whoever is refused is to know it, and so is this server's
-// own application. Rationed, since the peer decides how often it says hello.
+// A refusal is not only counted: the peer and this server's application should
+// know. It is rationed, since the peer decides how often it says hello.
 void Session::RefuseHello(RefusalReason reason, RefusalCode code,
                           std::uint64_t nonce, absl::string_view text,
                           absl::Time now) {
@@ -356,30 +356,26 @@ bool Session::TakeChunk(const FrameHeader& header, const Slice& body,
     if (!claim) return false;
   }
   grown_[lane] = now_;
-  switch (reassembly.Add(header.chunk, header.chunk_total_bytes, body.bytes,
-                         &arrival.body, std::move(claim))) {
-    case Reassembly::Result::kBroken:
-      BreakSession(RefusalReason::kBadRecord, "chunks that make no record");
-      return true;
-    case Reassembly::Result::kPart: {
-      // Taken as soon as what lies before it is: reassembly has a bound of its
-      // own, so that a payload larger than the window completes.
-      const std::size_t before = receive_.bytes();
-      receive_.Skip(header.sequence);
-      consumed_untold_bytes_ += before - receive_.bytes();
-      if (consumed_untold_bytes_ >= config_.window_bytes / 4) ack_due_ = true;
-      return true;
-    }
-    case Reassembly::Result::kWhole:
-      arrival.records = 1;
-      receive_.Deliver(header.sequence);
-      sink_->OnArrival(std::move(arrival));
-      return true;
+  const Reassembly::Result result =
+      reassembly.Add(header.chunk, header.chunk_total_bytes, body.bytes,
+                     &arrival.body, std::move(claim));
+  if (result == Reassembly::Result::kBroken) {
+    BreakSession(RefusalReason::kBadRecord, "chunks that make no record");
+    return true;
+  }
+  receive_.Deliver(header.sequence);
+  if (result == Reassembly::Result::kWhole) {
+    arrival.records = 1;
+    sink_->OnArrival(std::move(arrival));
+  } else {
+    // Reassembly has a bound of its own, so a payload larger than the window
+    // completes.
+    Consume(header.sequence);
   }
   return true;
 }
 
-// Goes on with what waited for room, as far as there is some now.
+// Goes on with the frames that waited, as far as there is room now.
 void Session::TakeHeld() {
   if (holding_ == 0) return;
   for (Ring<Held>& held : held_) {
@@ -398,8 +394,8 @@ bool Session::Reassembling() const {
       [](const Reassembly& reassembly) { return reassembly.unfinished(); });
 }
 
-// A record that does not go on keeps room that others wait for. Not the peer's
-// fault is what this server has not taken: it withholds the credit.
+// A record that does not go on keeps room that others wait for. It is not the
+// peer's fault while this server has not taken frames, and withholds the credit.
 void Session::LookForStall(absl::Time now) {
   if (!Reassembling()) return;
   if (receive_.bytes() > 0) grown_.fill(now);
@@ -418,7 +414,6 @@ void Session::LookForStall(absl::Time now) {
   }
 }
 
-// What belongs to the session that ends.
 void Session::ResetReceiving() {
   receive_.Reset();
   for (Reassembly& reassembly : reassembly_) reassembly.Reset();

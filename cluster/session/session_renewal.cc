@@ -1,5 +1,5 @@
-// The sessions of Session: how one begins, is taken back, and what becomes of what
-// was in flight.
+// The sessions of Session: how one begins and ends, and what becomes of the frames
+// in flight.
 
 #include <utility>
 
@@ -51,7 +51,7 @@ void Session::BeginSession(HelloResult how) {
   }
   // Before anything is put in front of a record that is cut in part.
   queue_->Restart();
-  // What the transport did not take has never been transmitted.
+  // A frame that the transport did not take has never been transmitted.
   if (!unconsumed.empty() && unconsumed.back().transmissions == 0) {
     queue_->PutBack(std::move(unconsumed.back().batch));
     unconsumed.pop_back();
@@ -64,30 +64,23 @@ void Session::BeginSession(HelloResult how) {
                      : "a new session with the same process";
   for (const SendWindow::Sent& sent : unconsumed)
     event.unknown_fate += sent.envelopes;
-  // The same process may have consumed them in the old session: again would be
-  // twice.
+  // The same process may have consumed them in the old session, and would get
+  // them twice.
   const bool resend = how == HelloResult::kRestarted &&
                       config_.on_peer_restart == OnPeerRestart::kResend;
   if (resend) {
-    event.resent = Requeue(std::move(unconsumed));
+    event.resent = event.unknown_fate;
+    for (auto sent = unconsumed.rbegin(); sent != unconsumed.rend(); ++sent)
+      queue_->PutBack(std::move(sent->batch));
   } else {
     stats_.dropped[static_cast<std::size_t>(DropReason::kPeerRestart)] +=
         event.unknown_fate;
   }
-  queue_->SetTransmitted(0);  // what is put back kept its memory
+  queue_->SetTransmitted(0);  // batches that are put back kept their memory
   AskAgain();
   SetDown("a new session begins");
   sink_->OnSessionEvent(std::move(event));
   SetUp("new session");
-}
-
-std::uint64_t Session::Requeue(std::vector<SendWindow::Sent> unconsumed) {
-  std::uint64_t envelopes = 0;
-  for (auto sent = unconsumed.rbegin(); sent != unconsumed.rend(); ++sent) {
-    envelopes += sent->envelopes;
-    queue_->PutBack(std::move(sent->batch));
-  }
-  return envelopes;
 }
 
 void Session::BreakSession(RefusalReason refusal, absl::string_view reason) {

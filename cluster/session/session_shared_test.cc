@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "cluster/session/large_record.h"
+#include "cluster/session/batch.h"
 #include "cluster/session/testing/session_pair.h"
 #include "gtest/gtest.h"
 

@@ -1,10 +1,10 @@
 // The transmitting half of Session: which frame leaves next, and when.
 //
 // Ack-clocked batching: while a lane has fewer than kEagerFrames frames on the
-// way, whatever it has leaves at once, on the thread of whoever appended it.
-// While it has more, envelopes gather, and leave when an acknowledgement comes
-// or a batch is full; behind such a frame the next ones gather too. So an idle
-// session adds no delay, and a busy one fills its frames.
+// way, its envelopes leave at once, on the sender's thread. While it has more,
+// they gather, and leave when an acknowledgement comes or a batch is full. Behind
+// such a frame the next ones gather too. So an idle session adds no delay, and a
+// busy one fills its frames.
 
 #include <algorithm>
 #include <cstring>
@@ -28,7 +28,7 @@ void Session::Rewind() {
   AskAgain();
 }
 
-// What asked for consumption may be lost.
+// The frame that asked for consumption may be lost.
 void Session::AskAgain() {
   if (Settled(ask_mark_last_)) return;
   ask_later_ = true;
@@ -50,11 +50,10 @@ std::size_t Session::WindowFor(Lane lane) const {
   return window;
 }
 
-// Half is plenty for frames that are small beside it: more would only lie in
-// queues, and grow cold. But four of the largest are to be on their way: while
-// one travels another is summed and acknowledged, and with two the session would
-// stand still at each late wake-up. Not so in the bulk lane, where little is to
-// be ahead of what is urgent.
+// Half is plenty for frames that are small beside it: more would only grow cold in
+// queues. But four of the largest may be on their way. While one travels another
+// is summed and acknowledged; with two the session would wait at each late
+// wake-up. In the bulk lane little may be ahead of urgent envelopes.
 bool Session::FitsInFlight(Lane lane, std::size_t inflight_bytes,
                            std::size_t charge) const {
   if (inflight_bytes == 0) return true;
@@ -147,7 +146,7 @@ void Session::FrameNotTaken() {
   ask_consumed_ = ask_consumed_ || (last_flags_ & kConsumeRequest) != 0;
 }
 
-// Every frame tells how far we are, so making one settles what is due.
+// Every frame has both acknowledgements, so making one settles those that are due.
 FrameHeader Session::Header(FrameKind kind, absl::Time now) {
   FrameHeader header;
   header.version =
@@ -230,8 +229,8 @@ bool Session::NextData(absl::Time now, Frame* frame) {
   return taken.has_value();
 }
 
-// With a header of now: what the first one said of acknowledgements, and of
-// whether the peer is heard, may have become wrong.
+// With a new header: the acknowledgements of the first one, and whether it hears
+// the peer, may be wrong by now.
 void Session::TransmitAgain(const SendWindow::Sent& sent, absl::Time now,
                             Frame* frame) {
   std::shared_ptr<char> place = config_.buffers->Lend(kFrameHeaderBytes);
@@ -283,17 +282,17 @@ void Session::Transmit(SendQueue::Taken taken, absl::Time now, Frame* frame) {
   }
 }
 
-// The flag, if a frame that is being made should ask: all that the question is
-// about is transmitted, and no later than with this one.
+// The flag for a frame that is being made, if it should ask: all that the question
+// is about is transmitted by then.
 std::uint8_t Session::AskNow() {
   if (!AskDue()) return 0;
   ask_consumed_ = false;
   return kConsumeRequest;
 }
 
-// An acknowledgement is asked for where the lane would have to wait for it, and
-// eight times in every inflight_bytes, so that a stream never stands still; to
-// hear of consumption, with the last frame that is to be consumed.
+// A frame asks for an acknowledgement where the lane would have to wait for one.
+// So do eight in every inflight_bytes, so that a stream never waits. The last
+// frame of a mark asks for consumption.
 std::uint8_t Session::DataFlags(Lane lane, std::size_t charge,
                                 bool full_behind) {
   unasked_bytes_ += charge;

@@ -1,9 +1,8 @@
-// Wires: a transport whose frames a test carries itself.
+// Wires: a transport whose frames a test carries itself: a list, per peer, of the
+// frames that were sent to it.
 //
-// What it is: a list, per peer, of the frames that were sent to it.
-//
-// Threads: Send and Take are safe; a test whose threads send looks at the rest
-// when they are gone.
+// Send and Take are thread-safe; a test whose threads send looks at the rest when
+// they are gone.
 //
 //   Wires wires;
 //   ReliablePeer peer(config, &wires, ...);
@@ -54,7 +53,7 @@ class Wires : public Transport {
   }
   void Stop(absl::Duration) override {}
 
-  // What was sent and not taken yet.
+  // The frames that were sent and not taken yet.
   std::vector<Frame> Take(int peer) {
     MutexLock lock(&mutex_);
     return std::exchange(sent[peer], {});
@@ -69,7 +68,8 @@ class Wires : public Transport {
   Mutex mutex_;
 };
 
-// What was sent to `peer` and not taken yet is heard at its end; how many.
+// The end hears the frames that were sent to `peer` and not taken yet. Returns how
+// many.
 inline int Carry(int peer, Wires* wires, SessionEnd* end) {
   const std::vector<Frame> frames = wires->Take(peer);
   for (const Frame& frame : frames) end->Hear(BytesOf(frame));

@@ -1,4 +1,4 @@
-#include "cluster/session/large_record.h"
+#include "cluster/session/batch.h"
 
 #include <string>
 
