@@ -91,7 +91,7 @@ bool MemoryBudget::HasUnfinished(std::uint64_t share) const {
 }
 
 // In the middle of one record a session must not wait with the next one of another
-// lane: that would withhold the credit that the first one needs. So it skips the
+// lane. That would withhold the credit that the first one needs. So it skips the
 // line. One such session at a time, the one with the oldest record, may exceed the
 // pool by a record in each other lane. It can always go on; when it is done, the
 // next one can.

@@ -118,8 +118,8 @@ class SendQueue {
   // accepted before are dropped, and counted, when they would be taken.
   void SetPeerLimits(std::size_t payload_bytes_max, std::uint64_t features);
 
-  // What the session would take of a lane whose first frame has so many bytes;
-  // 0: the lane is empty. `ahead`, unless null, was taken just before. It must
+  // Returns the wish for a lane whose first frame has so many bytes; 0: the lane
+  // is empty. `ahead`, unless null, was taken just before. It must
   // not call the queue.
   using WantOf = absl::FunctionRef<Want(Lane lane, std::size_t body_bytes,
                                         const SendWindow::Sent* ahead)>;

@@ -144,7 +144,7 @@ TEST(SendQueue, SaysWhenTheSessionWaitsForWhatIsAppended) {
   EXPECT_FALSE(wanted(1, Lane::kBulk));  // only the other lane is asked for
   EXPECT_TRUE(wanted(1));
   EXPECT_FALSE(wanted(1));
-  // What is there already is not waited for; a full batch may be.
+  // The queue waits for a full batch, not for the records that are there.
   EXPECT_FALSE(queue.TakeAny(Lane::kNormal, Want::kFull));
   int more = 0;
   while (more < 20 && !wanted(100)) ++more;
@@ -176,7 +176,7 @@ TEST(SendQueue, SaysWhenSomethingWasDropped) {
   EXPECT_TRUE(queue.wanted);
 }
 
-// What it wants next depends on what it takes now.
+// The next wish depends on the batch that is taken now.
 TEST(SendQueue, AsksWhatIsWantedBehindWhatIsTaken) {
   const SessionConfig config = TestSessionConfig(1, 2);
   Queue queue(config);
@@ -407,7 +407,7 @@ TEST(SendQueue, ALargePayloadIsRefusedWithoutRoom) {
   EXPECT_EQ(queue.envelopes(), 1u);
 }
 
-// What goes to several peers, a few records or many at a time.
+// Batches for several peers, of a few records or of many.
 TEST(SendQueue, WhatIsSharedKeepsOrderAndSize) {
   const SessionConfig config = TestSessionConfig(1, 2);
   Queue queue(config);
@@ -636,8 +636,8 @@ TEST(SendQueue, WhatThePeerDoesNotUnderstandIsDroppedFromItsBatch) {
   EXPECT_EQ(queue.bytes(), 0u);
 }
 
-// A frame that is still on its way shares the buffer that its batch had: a
-// batch that is taken again must not write its header there.
+// A frame that is still on its way shares the buffer of its batch. A batch that is
+// taken again must not write its header there.
 TEST(SendQueue, ABatchTakenAgainHasABufferOfItsOwn) {
   const SessionConfig config = TestSessionConfig(1, 2);
   Queue queue(config);
@@ -711,7 +711,7 @@ class Numbered {
       batches.pop_back();
     }
   }
-  // What Mark says, and what lies before the front is passed.
+  // The mark is right, and all before the front is passed.
   void ExpectMark() {
     const SendMark mark = queue_->Mark();
     ASSERT_EQ(mark, accepted_);

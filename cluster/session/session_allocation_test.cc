@@ -1,5 +1,5 @@
-// A session whose allocations fail, one after the other: what it was doing did not
-// happen, and all that it had accepted arrives once there is memory again.
+// A session whose allocations fail, one after the other. The call has no effect,
+// and all accepted envelopes arrive once there is memory again.
 
 #include <algorithm>
 #include <array>
@@ -68,7 +68,7 @@ class Trial {
   std::array<std::vector<std::string>, kLanes> accepted_;
 };
 
-// What is done under failing allocations, and after it if none failed.
+// A call under failing allocations, and the checks after it.
 struct Attempt {
   std::function<void()> run;
   std::function<void()> done = [] {};
@@ -147,7 +147,7 @@ Step MakeFrame(Fate fate = Fate::kArrives) {
             const auto frame = std::make_shared<Frame>();
             const auto made = std::make_shared<bool>(false);
             Attempt attempt;
-            // What was due still is; a hello after a while.
+            // The frame is still due; a hello after a while.
             attempt.undone = [=] {
               SessionPair& pair = trial->pair;
               if (!trial->session().NextFrame(pair.now, frame.get())) {
@@ -449,7 +449,7 @@ TEST(SessionAllocation, WhatThePeerFindsTooLargeIsDroppedOnce) {
   EXPECT_GT(nth, 2);
 }
 
-// The event is told by the next tick, once.
+// The next tick reports the event, once.
 TEST(SessionAllocation, ATickThatCannotTellThatThePeerIsGone) {
   bool failed = true;
   int nth = 1;

@@ -83,8 +83,8 @@ TEST(SessionFlow, WhatAPeerDoesNotUnderstandIsDroppedAndCounted) {
   }
 }
 
-// What a first life of the peer was sent goes to the next one, which may be an
-// older program.
+// Envelopes to a first life of the peer go to the next one, which may be an older
+// program.
 TEST(SessionFlow, WhatTheNextLifeDoesNotUnderstandIsNotSentToIt) {
   SessionPair pair;
   pair.two.consumes = false;
@@ -356,7 +356,7 @@ TEST(SessionFlow, WhatThePeerDoesNotTakeIsDroppedAndTheRestGoesOn) {
   for (const std::string& frame : pair.two.Speak()) pair.one.Hear(frame);
   ASSERT_TRUE(pair.one.session->up());
   EXPECT_EQ(pair.one.Append(std::string(2 << 10, 'x')), SendOutcome::kTooLarge);
-  // What lies behind it leaves at once, in the very next frame.
+  // The record behind it leaves at once, in the very next frame.
   const Strings frames = pair.one.Speak(1);
   ASSERT_EQ(frames.size(), 1u);
   EXPECT_EQ(HeaderOf(frames[0]).kind, FrameKind::kData);

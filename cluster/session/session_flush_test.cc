@@ -1,5 +1,5 @@
-// When a session says that what it had accepted at one moment is settled, and how
-// soon it hears of it, whatever is accepted, dropped or begun since.
+// When a session calls a mark of its queue settled, and how soon, whatever it
+// accepts, drops or begins after the mark.
 
 #include <string>
 #include <vector>

@@ -1,5 +1,4 @@
-// What sessions do when frames are lost, peers fall silent or connections push
-// back.
+// Sessions whose frames are lost, peers fall silent or connections push back.
 
 #include <string>
 #include <vector>
@@ -24,8 +23,7 @@ TEST(SessionLiveness, HeartbeatsKeepAnIdleSessionUp) {
   EXPECT_LE(beats, 22u);
 }
 
-// What was overtaken, or kept by somebody and said again, is not how things are
-// now.
+// A frame that was overtaken or replayed does not show the present state.
 TEST(SessionLiveness, AnOldFrameOfTheSessionSaysNothingOfThePeer) {
   SessionPair pair(
       [](SessionConfig* config) { config->peer_timeout = absl::Seconds(10); });
@@ -91,8 +89,8 @@ TEST(SessionLiveness, OneWayDeafnessIsDownOnBothSides) {
   EXPECT_EQ(pair.two.Payloads(), Strings{"never acknowledged"});
 }
 
-// The side that is not heard is told as soon as the other knows, and not
-// before: it dials anew, and may be heard again at once.
+// The side that is not heard learns it as soon as the other one knows. It must not
+// learn it before, since it dials anew and may be heard again at once.
 TEST(SessionLiveness, OneWayDeafnessIsDownOnBothSidesBeforeItIsRepaired) {
   SessionPair pair;
   pair.Connect();
@@ -214,8 +212,8 @@ TEST(SessionLiveness, AGapBehindProgressIsAnsweredAtOnce) {
     EXPECT_EQ(asker.Ask(received), 28 - static_cast<int>(received));
 }
 
-// What was sent again is lost too: one frame tells whether there is a way, and
-// the others follow it. The question is answered though it is not repeated.
+// The frames that are sent again are lost too. Then one frame tells whether there is
+// a way, and the others follow it. The question is answered though it is not repeated.
 TEST(SessionLiveness, AGapThatIsShownAgainIsAnsweredWithOneFrameLater) {
   SessionPair pair(LargeFlight);
   pair.Connect();
@@ -264,7 +262,7 @@ TEST(SessionLiveness, LostFramesAreSentAgainInOrder) {
   EXPECT_TRUE(pair.one.session->Drained());
 }
 
-// A gap is told, so the sender need not wait for its timer.
+// The receiver reports a gap, so the sender need not wait for its timer.
 TEST(SessionLiveness, AGapIsRepairedWithoutTheTimer) {
   SessionPair pair;
   pair.Connect();

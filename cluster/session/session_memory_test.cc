@@ -1,5 +1,5 @@
-// What sessions of one server may hold together: queues, windows and large
-// payloads that come in, and whom they stop when it is used up.
+// The memory that sessions of one server may hold together: queues, windows and
+// large payloads that come in. And whom they stop when it is used up.
 
 #include <algorithm>
 #include <memory>
@@ -150,8 +150,7 @@ TEST(SessionMemory, WhatOnePeerTakesMakesRoomForAnother) {
   star.Check();
 }
 
-// The bound is where it has always been for one that is alone: a queue of its
-// own, whatever is its size, takes a payload; and here while others leave room.
+// An empty queue takes any payload while others leave room.
 TEST(SessionMemory, TheLargestPayloadToEachPeerInTurnCompletes) {
   Star star(10, /*sends=*/true);
   star.Connect();
@@ -279,7 +278,7 @@ TEST(SessionMemory, WindowsAreSharedOut) {
   }
 }
 
-// Whoever is added later gets what is left, and never less than a frame.
+// A session that is added later gets the rest, and never less than a frame.
 TEST(SessionMemory, AWindowIsNeverLessThanAFrame) {
   MemoryParts parts = LeastParts();
   parts.windows = 3000;
@@ -423,7 +422,7 @@ TEST_F(TwoLargePayloads, APeerThatIsRemovedGivesItsRoomBack) {
 }
 
 // Large payloads in all lanes of all peers at once, frame by frame in a random
-// order, with room for one record and two more of one session: none waits for ever.
+// order. With room for one record and two more of one session none waits for ever.
 TEST(SessionMemory, LargePayloadsInAllLanesAtOnceComplete) {
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
     std::mt19937_64 dice(seed);
@@ -487,7 +486,7 @@ TEST(SessionMemory, AWindowWithoutAnEndIsNotBelieved) {
 }
 
 // The bound of an unfinished record is four thirds of a payload, whichever
-// codec a frame names; what claims more is refused and counted.
+// codec a frame names. A record that claims more is refused and counted.
 TEST(SessionMemory, ARecordClaimsAtMostFourThirdsOfAPayload) {
   const std::size_t most = RecordBytesLimit(kPayload);
   EXPECT_EQ(most, kPayload + kPayload / 3 + 4096);

@@ -1,5 +1,5 @@
 // Sessions of two sessions: how they begin, replays, and breaches of the protocol.
-// What becomes of what was on its way is in session_restart_test.cc.
+// session_restart_test.cc has the envelopes that were on their way.
 
 #include <functional>
 #include <string>
@@ -266,7 +266,7 @@ TEST(SessionRenewal, AVersionOfBeforeIsRefusedAndNotMoreOftenThanTheInterval) {
   EXPECT_EQ(Refusals(pair.one.Speak()), 0);
 }
 
-// Only whoever heard our hello can refuse it.
+// Only a peer that heard our hello can refuse it.
 TEST(SessionRenewal, ARefusalThatEchoesNothingSaysNothing) {
   SessionPair pair;
   pair.Connect();
@@ -324,7 +324,7 @@ TEST(SessionRenewal, AHelloCutShortOrDoubledIsRefused) {
   }
 }
 
-// What it says it takes is not what is sent to it.
+// The window is no larger than our own, whatever the peer claims.
 TEST(SessionRenewal, APeerCannotMakeTheWindowLarger) {
   SessionPair pair;
   pair.two.config.window_bytes = std::size_t{1} << 40;
@@ -372,7 +372,7 @@ TEST(SessionRenewal, ChunksAmidAnotherRecordCostTheSession) {
   EXPECT_EQ(pair.two.Pending(), 0);
 }
 
-// What is consumed of an old session says nothing about the new one.
+// Consumption in an old session says nothing about the new one.
 TEST(SessionRenewal, ConsumedOfAnEarlierSessionIsIgnored) {
   SessionPair pair;
   pair.Connect();

@@ -1,5 +1,5 @@
-// A new process, or a new session of the same one, at the other end of a session, and
-// what becomes of what was on its way to it.
+// A new process at the other end of a session, or a new session of the same one.
+// And the envelopes that were on their way.
 
 #include <string>
 #include <utility>
@@ -82,8 +82,8 @@ TEST(SessionRestart, ARestartedPeerGetsOnlyWhatIsNewWhereThePolicyIsDrop) {
   EXPECT_TRUE(AddsUp(pair.one.Stats()));
 }
 
-// What `one` sends goes to `two`, but for data, which the transport has no room
-// for.
+// The frames of `one` go to `two`, but for data, for which the transport has no
+// room.
 void SpeakButData(SessionPair* pair) {
   pair->one.session->OnWritable();
   Frame frame;

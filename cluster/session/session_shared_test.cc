@@ -1,4 +1,4 @@
-// What several sessions send of the same bytes.
+// Several sessions send the same bytes.
 
 #include <string>
 #include <vector>

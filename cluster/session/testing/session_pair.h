@@ -1,9 +1,8 @@
 // SessionPair: two sessions of one test, joined by wires that the test holds.
 //
-// What it is: ends 1 and 2 in one thread with a virtual clock. Frames move when
-// the test says so, whole and as bytes, so every frame passes through its
-// encoding and decoding. What it is not: a simulation of many servers
-// (cluster/sim/). Threads: one. Errors: a frame that does not decode aborts.
+// Ends 1 and 2 are in one thread with a virtual clock. Frames move when the test
+// says so, whole and as bytes, so every frame passes through its encoding and
+// decoding. A frame that does not decode aborts.
 //
 //   SessionPair pair;
 //   pair.Connect();
