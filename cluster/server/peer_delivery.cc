@@ -1,6 +1,6 @@
 #include "cluster/server/peer_delivery.h"
 
-#include "cluster/server/best_effort_delivery.h"
+#include "cluster/server/best_effort.h"
 #include "cluster/server/reliable_delivery.h"
 
 namespace cluster::internal {

@@ -9,15 +9,15 @@
 namespace cluster::internal {
 
 void Rejections::RefuseClaim(int sender, const absl::optional<int>& identity) {
-  const RefusalReason reason = identity ? RefusalReason::kWrongIdentity
-                                        : RefusalReason::kUnauthenticated;
-  Count(reason);
-  Report(reason, sender,
-         identity ? absl::StrCat("server ", *identity,
-                                 " sent a frame in the name of server ", sender)
-                  : absl::StrCat("a frame in the name of server ", sender,
-                                 " on a connection that proved nothing"),
-         MonotonicNow());
+  if (identity) {
+    Add({RefusalReason::kWrongIdentity, sender,
+         absl::StrCat("server ", *identity,
+                      " sent a frame in the name of server ", sender)});
+  } else {
+    Add({RefusalReason::kUnauthenticated, sender,
+         absl::StrCat("a frame in the name of server ", sender,
+                      " on a connection that proved nothing")});
+  }
 }
 
 void Rejections::Add(const Rejection& rejection) {

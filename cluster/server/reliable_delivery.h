@@ -17,7 +17,7 @@
 #include "absl/container/inlined_vector.h"
 #include "cluster/base/mutex.h"
 #include "cluster/server/broadcaster.h"
-#include "cluster/server/delivery_to.h"
+#include "cluster/server/peer_delivery.h"
 #include "cluster/server/reliable_peer.h"
 
 namespace cluster::internal {

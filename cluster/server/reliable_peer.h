@@ -115,7 +115,6 @@ class ReliablePeer : public Peer, public ArrivalSource, private SessionSink {
   // Call it after the mutex is unlocked: a waiter would wake up to wait for that.
   void TellChange() CLUSTER_EXCLUDES(mutex_);
 
-  // Sending (reliable_peer_send.cc).
   void Transmit();
   void Pump() CLUSTER_REQUIRES(mutex_);
   bool GiveToTransport(const Frame& frame) CLUSTER_REQUIRES(mutex_);

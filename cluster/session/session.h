@@ -195,7 +195,7 @@ class Session {
   bool ConsumptionDue();
   void Refuse(RefusalReason reason, absl::string_view trouble);
 
-  // Sessions (session_renewal.cc).
+  // How sessions begin and end.
   void BeginSession(HelloResult how);
   void BreakSession(RefusalReason refusal, absl::string_view reason);
   void SetUp(std::string reason);

@@ -1,23 +1,31 @@
-// A peer without a session: each envelope is one message of the bare transport.
+// The bare transport to all members: one envelope a message, at most once.
 //
-// Delivery is at most once. An envelope counts as acknowledged once Send
-// accepted it, since nothing more will be known of it.
+// There are no acknowledgements and no frames but the messages, so nothing is
+// flushed and no time passes. An envelope counts as acknowledged once Send
+// accepted it, since nothing more will be known of it. The transport has all that
+// was accepted, and alone can get it out.
 //
-// Thread-safe. Send throws std::bad_alloc where memory ends, and has accepted
+// A message goes to the inbox once it decodes, its connection may speak for the
+// sender that it names, and it is for this server.
+//
+// Thread-safe. Where memory ends, Send throws std::bad_alloc and has accepted
 // nothing.
 
-#ifndef CLUSTER_SERVER_BEST_EFFORT_PEER_H_
-#define CLUSTER_SERVER_BEST_EFFORT_PEER_H_
+#ifndef CLUSTER_SERVER_BEST_EFFORT_H_
+#define CLUSTER_SERVER_BEST_EFFORT_H_
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "cluster/base/mutex.h"
 #include "cluster/codec/codec.h"
 #include "cluster/server/inbox.h"
 #include "cluster/server/peer.h"
-#include "cluster/session/session_config.h"
+#include "cluster/server/peer_delivery.h"
 #include "cluster/transport/transport.h"
 
 namespace cluster::internal {
@@ -81,6 +89,19 @@ class BestEffortPeer : public Peer {
   PeerStats stats_ CLUSTER_GUARDED_BY(mutex_);
 };
 
+class BestEffortDelivery final : public DeliveryTo<BestEffortPeer> {
+ public:
+  BestEffortDelivery(const Config& config, const DeliveryParts& parts);
+
+  std::vector<int> Broadcast(const EnvelopeView& envelope) override;
+  FrameVerdict OnFrame(ReceivedFrame frame) override;
+
+ private:
+  std::unique_ptr<BestEffortPeer> NewPeer() override;
+
+  const std::size_t payload_bytes_max_;
+};
+
 }  // namespace cluster::internal
 
-#endif  // CLUSTER_SERVER_BEST_EFFORT_PEER_H_
+#endif  // CLUSTER_SERVER_BEST_EFFORT_H_

@@ -1,6 +1,6 @@
 // Envelopes to a peer without a session, over a transport that the test holds.
 
-#include "cluster/server/best_effort_peer.h"
+#include "cluster/server/best_effort.h"
 
 #include <string>
 
