@@ -187,10 +187,10 @@ class Session {
   bool Reassembling() const;
   void LookForStall(absl::Time now);
   bool OnAcknowledgement(const FrameHeader& header, absl::Time now);
+  bool IsHere(const FrameHeader& header);
   bool Fresh(const FrameHeader& header);
   void Heard(absl::Time now);
   void UpOrDown(const FrameHeader& header);
-  void LookForGap(const FrameHeader& header);
   void WantConsumed(std::uint64_t sequence);
   bool ConsumptionDue();
   void Refuse(RefusalReason reason, absl::string_view trouble);

@@ -44,15 +44,20 @@ void Session::Refuse(RefusalReason reason, absl::string_view trouble) {
   stats_.last_trouble.assign(trouble.data(), trouble.size());
 }
 
+// Whether the frame is for this server; else refuses it.
+bool Session::IsHere(const FrameHeader& header) {
+  if (header.destination_id == static_cast<std::uint32_t>(config_.self_id))
+    return true;
+  Refuse(RefusalReason::kWrongDestination,
+         absl::StrCat("a frame for server ", header.destination_id));
+  return false;
+}
+
 void Session::OnFrame(const FrameHeader& header, Slice body, absl::Time now) {
   now_ = now;
   ++stats_.frames_received;
   stats_.bytes_received += kFrameHeaderBytes + body.bytes.size();
-  if (header.destination_id != static_cast<std::uint32_t>(config_.self_id)) {
-    Refuse(RefusalReason::kWrongDestination,
-           absl::StrCat("a frame for server ", header.destination_id));
-    return;
-  }
+  if (!IsHere(header)) return;
   if (header.kind == FrameKind::kHello) {
     OnHello(header, body.bytes, now);
     return;
@@ -82,7 +87,11 @@ void Session::OnFrame(const FrameHeader& header, Slice body, absl::Time now) {
     UpOrDown(header);
     if (header.flags & kGap) OnGap(now);
     if (header.flags & kConsumeRequest) WantConsumed(header.sequence);
-    LookForGap(header);
+    // The last data frames may be lost, with none after them to show it.
+    if (header.kind == FrameKind::kControl &&
+        header.sequence > receive_.received_through()) {
+      gap_due_ = ack_due_ = true;
+    }
   }
   if (header.kind == FrameKind::kData) {
     if (holding_ > 0) TakeHeld();
@@ -125,16 +134,6 @@ void Session::UpOrDown(const FrameHeader& header) {
   const bool hears_us = (header.flags & kHearsYou) != 0;
   if (!up_ && hears_us) SetUp("heard again");
   if (up_ && !hears_us) SetDown("it does not hear this server");
-}
-
-// The last data frames were lost, and none came after them to show it.
-void Session::LookForGap(const FrameHeader& header) {
-  if (header.kind != FrameKind::kControl ||
-      header.sequence <= receive_.received_through()) {
-    return;
-  }
-  gap_due_ = true;
-  ack_due_ = true;
 }
 
 void Session::OnHello(const FrameHeader& header, absl::string_view body,
@@ -194,11 +193,7 @@ void Session::RefuseHello(RefusalReason reason, RefusalCode code,
 
 void Session::OnForeignVersion(const FrameHeader& header, absl::Time now) {
   now_ = now;
-  if (header.destination_id != static_cast<std::uint32_t>(config_.self_id)) {
-    Refuse(RefusalReason::kWrongDestination,
-           absl::StrCat("a frame for server ", header.destination_id));
-    return;
-  }
+  if (!IsHere(header)) return;
   // Nothing but its header can be read, so there is no nonce to echo.
   RefuseHello(RefusalReason::kVersion, RefusalCode::kNoCommonVersion,
               /*nonce=*/0,
