@@ -1,20 +1,36 @@
-#include "cluster/transport/zmq/accepted_connections.h"
-
 #include <cerrno>
 
+#include "cluster/transport/zmq/connection_monitor.h"
 #include "gtest/gtest.h"
 
 namespace cluster::internal {
 namespace zmq_backend {
 namespace {
 
-using End = AcceptedConnections::End;
 using std::chrono::milliseconds;
 
+// At is a time in milliseconds.
 class AcceptedConnectionsTest : public testing::Test {
  protected:
-  static AcceptedConnections::Clock::time_point At(int ms) {
-    return AcceptedConnections::Clock::time_point(milliseconds(ms));
+  using Time = AcceptedConnections::Clock::time_point;
+
+  void Accepted(std::uint32_t descriptor, int at) {
+    EXPECT_FALSE(Note(ZMQ_EVENT_ACCEPTED, descriptor, at));
+  }
+  void HandshakeEnded(int error) {
+    EXPECT_FALSE(Note(ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL,
+                      static_cast<std::uint32_t>(error), 0));
+  }
+  // Whether the end is reported as a silent connection's.
+  bool DisconnectedSilent(std::uint32_t descriptor, int at) {
+    const auto rejection = Note(ZMQ_EVENT_DISCONNECTED, descriptor, at);
+    EXPECT_TRUE(!rejection || rejection->kind == RefusalReason::kSilent);
+    return rejection.has_value();
+  }
+
+  absl::optional<Rejection> Note(int id, std::uint32_t value, int at) {
+    return connections_.Note({static_cast<std::uint16_t>(id), value},
+                             Time(milliseconds(at)));
   }
 
   AcceptedConnections connections_{milliseconds(1000)};
@@ -22,41 +38,41 @@ class AcceptedConnectionsTest : public testing::Test {
 
 TEST_F(AcceptedConnectionsTest, ALossEarlyOnIsAHangUp) {
   for (int error : {EPIPE, ECONNRESET, ETIMEDOUT}) {
-    connections_.Accepted(7, At(0));
-    connections_.HandshakeEnded(error);
-    EXPECT_EQ(connections_.Disconnected(7, At(400)), End::kHungUp) << error;
+    Accepted(7, 0);
+    HandshakeEnded(error);
+    EXPECT_FALSE(DisconnectedSilent(7, 400)) << error;
   }
 }
 
 TEST_F(AcceptedConnectionsTest, WhatIsNoLossIsSilence) {
-  connections_.Accepted(7, At(0));
-  connections_.HandshakeEnded(EAGAIN);
-  EXPECT_EQ(connections_.Disconnected(7, At(0)), End::kSilent);
-  // And of one that nobody told of.
-  connections_.HandshakeEnded(EAGAIN);
-  EXPECT_EQ(connections_.Disconnected(8, At(0)), End::kSilent);
+  Accepted(7, 0);
+  HandshakeEnded(EAGAIN);
+  EXPECT_TRUE(DisconnectedSilent(7, 0));
+  // Also of a connection without an event at its begin.
+  HandshakeEnded(EAGAIN);
+  EXPECT_TRUE(DisconnectedSilent(8, 0));
 }
 
 // Its timer came right after somebody else's hang-up.
 TEST_F(AcceptedConnectionsTest, SilenceWithTheErrorOfAnotherIsSilence) {
-  connections_.Accepted(7, At(0));
-  connections_.Accepted(8, At(900));
-  connections_.HandshakeEnded(ECONNRESET);
-  EXPECT_EQ(connections_.Disconnected(8, At(1000)), End::kHungUp);
-  connections_.HandshakeEnded(ECONNRESET);
-  EXPECT_EQ(connections_.Disconnected(7, At(1000)), End::kSilent);
+  Accepted(7, 0);
+  Accepted(8, 900);
+  HandshakeEnded(ECONNRESET);
+  EXPECT_FALSE(DisconnectedSilent(8, 1000));
+  HandshakeEnded(ECONNRESET);
+  EXPECT_TRUE(DisconnectedSilent(7, 1000));
 }
 
 TEST_F(AcceptedConnectionsTest, WhatEndsWithoutAFailedHandshakeHadDoneIt) {
-  connections_.Accepted(7, At(0));
-  EXPECT_EQ(connections_.Disconnected(7, At(5000)), End::kLater);
+  Accepted(7, 0);
+  EXPECT_FALSE(DisconnectedSilent(7, 5000));
 }
 
 TEST_F(AcceptedConnectionsTest, ADescriptorsNextConnectionIsItsOwn) {
-  connections_.Accepted(7, At(0));
-  connections_.Accepted(7, At(900));
-  connections_.HandshakeEnded(EPIPE);
-  EXPECT_EQ(connections_.Disconnected(7, At(1000)), End::kHungUp);
+  Accepted(7, 0);
+  Accepted(7, 900);
+  HandshakeEnded(EPIPE);
+  EXPECT_FALSE(DisconnectedSilent(7, 1000));
 }
 
 }  // namespace

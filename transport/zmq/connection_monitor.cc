@@ -1,9 +1,8 @@
 #include "cluster/transport/zmq/connection_monitor.h"
 
-#include <atomic>
-#include <cstdint>
+#include <cerrno>
 #include <cstring>
-#include <utility>
+#include <string>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -13,114 +12,45 @@ namespace cluster::internal {
 namespace zmq_backend {
 namespace {
 
-constexpr int kBothEvents = ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
-                            ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
-                            ZMQ_EVENT_DISCONNECTED;
-constexpr int kAcceptedEvents =
-    kBothEvents | ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_CLOSED;
-constexpr int kDialledEvents = kBothEvents | ZMQ_EVENT_HANDSHAKE_SUCCEEDED |
-                               ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
-                               ZMQ_EVENT_CONNECT_RETRIED;
+constexpr char kTookTooLong[] = "not done within handshake_timeout";
 
-// Receives one part; false if there is none.
-bool ReceivePart(zmq::socket_t* socket, zmq::message_t* part) {
-  int result;
-  do {
-    result = zmq_msg_recv(part->handle(), socket->handle(), ZMQ_DONTWAIT);
-  } while (result < 0 && zmq_errno() == EINTR);
-  return result >= 0;
-}
-
-ConnectionEvent HandshakeFailed(RefusalReason rejection, std::string reason) {
-  ConnectionEvent event;
-  event.kind = ConnectionEvent::Kind::kHandshakeFailed;
-  event.reason = std::move(reason);
-  event.rejection = rejection;
-  return event;
-}
-
-ConnectionEvent TookTooLong() {
-  return HandshakeFailed(RefusalReason::kSilent,
-                         "not done within handshake_timeout");
-}
-
-ConnectionEvent HungUp(std::string reason) {
-  ConnectionEvent event =
-      HandshakeFailed(RefusalReason::kSilent, std::move(reason));
-  event.rejection = absl::nullopt;
-  return event;
-}
-
-ConnectionEvent ProtocolError(std::uint32_t code) {
-  switch (code) {
-    case ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH:
-      return HandshakeFailed(
-          RefusalReason::kUnauthenticated,
-          "one end has security and the other is plaintext, or no ZeroMQ");
-    case ZMQ_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC:
-      return HandshakeFailed(RefusalReason::kUnauthenticated,
-                             "it was meant for another server key");
-    default:
-      return HandshakeFailed(
-          RefusalReason::kMalformed,
-          absl::StrFormat("ZeroMQ protocol error 0x%08x", code));
-  }
-}
-
-// False: an event that is not asked for.
-bool Translate(std::uint16_t id, std::uint32_t value, ConnectionEvent* event) {
-  switch (id) {
-    case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
-      *event = {ConnectionEvent::Kind::kUp, "", {}};
-      return true;
-    case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
-      *event = IsLoss(static_cast<int>(value))
-                   ? HungUp(zmq_strerror(static_cast<int>(value)))
-                   : TookTooLong();
-      return true;
-    case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
-      *event = ProtocolError(value);
-      return true;
-    case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
-      *event = HandshakeFailed(
-          RefusalReason::kUnauthenticated,
-          absl::StrCat("refused by authentication, code ", value));
-      return true;
-    case ZMQ_EVENT_DISCONNECTED:
-      *event = {ConnectionEvent::Kind::kLost, "", {}};
-      return true;
-    case ZMQ_EVENT_CONNECT_RETRIED:
-      *event = {ConnectionEvent::Kind::kRetry,
-                absl::StrCat("next attempt in ", value, " ms"),
-                {}};
-      return true;
-    case ZMQ_EVENT_CLOSED:
-      *event = {ConnectionEvent::Kind::kListenerClosed, "", {}};
+// Whether an error of a system call on a connection says that it is gone.
+bool IsLoss(int error) {
+  switch (error) {
+    case EPIPE:
+    case ECONNRESET:
+    case ECONNABORTED:
+    case ETIMEDOUT:
+    case EHOSTUNREACH:
+    case ENETUNREACH:
       return true;
     default:
       return false;
   }
 }
 
-// One that no other monitor of the process uses, nor one that was just
-// destroyed: ZeroMQ frees a name some time after that.
-std::string NewEndpoint() {
-  static std::atomic<std::uint64_t> made{0};
-  return absl::StrCat("inproc://monitor-", ++made);
+Rejection ProtocolError(std::uint32_t code) {
+  switch (code) {
+    case ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH:
+      return {RefusalReason::kUnauthenticated, absl::nullopt,
+              "one end has security and the other is plaintext, or no ZeroMQ"};
+    case ZMQ_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC:
+      return {RefusalReason::kUnauthenticated, absl::nullopt,
+              "it was meant for another server key"};
+    default:
+      return {RefusalReason::kMalformed, absl::nullopt,
+              absl::StrFormat("ZeroMQ protocol error 0x%08x", code)};
+  }
 }
 
 }  // namespace
 
-ConnectionMonitor::ConnectionMonitor(
-    zmq::context_t* context, zmq::socket_t* watched, Scope scope,
-    std::chrono::milliseconds handshake_timeout)
+ConnectionMonitor::ConnectionMonitor(zmq::context_t* context,
+                                     zmq::socket_t* watched, int events)
     : watched_(watched), reader_(*context, zmq::socket_type::pair) {
-  if (scope == Scope::kAccepted) accepted_.emplace(handshake_timeout);
   reader_.set(zmq::sockopt::linger, 0);
   reader_.set(zmq::sockopt::rcvhwm, 0);
-  const std::string endpoint = NewEndpoint();
-  const int events =
-      scope == Scope::kDialled ? kDialledEvents : kAcceptedEvents;
+  const std::string endpoint = NewInprocEndpoint();
   CallZmq([&] {
     return zmq_socket_monitor(watched->handle(), endpoint.c_str(), events);
   });
@@ -131,7 +61,7 @@ ConnectionMonitor::ConnectionMonitor(
     throw;
   }
   // The writer rings only for a reader that has found nothing before.
-  ConnectionEvent none;
+  SocketEvent none;
   Next(&none);
 }
 
@@ -141,54 +71,16 @@ ConnectionMonitor::~ConnectionMonitor() {
 
 int ConnectionMonitor::fd() { return reader_.get(zmq::sockopt::fd); }
 
-bool ConnectionMonitor::Next(ConnectionEvent* event) {
-  std::uint16_t id = 0;
-  std::uint32_t value = 0;
-  while (NextRaw(&id, &value)) {
-    if (accepted_ ? TranslateAccepted(id, value, event)
-                  : Translate(id, value, event)) {
-      return true;
-    }
-  }
-  return false;
-}
-
-bool ConnectionMonitor::TranslateAccepted(std::uint16_t id, std::uint32_t value,
-                                          ConnectionEvent* event) {
-  const auto now = AcceptedConnections::Clock::now();
-  switch (id) {
-    case ZMQ_EVENT_ACCEPTED:
-      accepted_->Accepted(value, now);
-      return false;
-    case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
-      accepted_->HandshakeEnded(static_cast<int>(value));
-      return false;
-    case ZMQ_EVENT_DISCONNECTED:
-      break;
-    default:
-      return Translate(id, value, event);
-  }
-  switch (accepted_->Disconnected(value, now)) {
-    case AcceptedConnections::End::kLater:
-      return false;
-    case AcceptedConnections::End::kHungUp:
-      *event = HungUp("it hung up");
-      return true;
-    case AcceptedConnections::End::kSilent:
-      *event = TookTooLong();
-      return true;
-  }
-  return false;
-}
-
-bool ConnectionMonitor::NextRaw(std::uint16_t* id, std::uint32_t* value) {
+bool ConnectionMonitor::Next(SocketEvent* event) {
   zmq::message_t part;
   while (ReceivePart(&reader_, &part)) {
-    const bool is_event = part.size() == sizeof(*id) + sizeof(*value);
+    const bool is_event =
+        part.size() == sizeof(event->id) + sizeof(event->value);
     if (is_event) {
       const char* bytes = static_cast<const char*>(part.data());
-      std::memcpy(id, bytes, sizeof(*id));
-      std::memcpy(value, bytes + sizeof(*id), sizeof(*value));
+      std::memcpy(&event->id, bytes, sizeof(event->id));
+      std::memcpy(&event->value, bytes + sizeof(event->id),
+                  sizeof(event->value));
     }
     // The second part is the endpoint, which the reader knows.
     while (part.more() && ReceivePart(&reader_, &part)) {
@@ -196,6 +88,60 @@ bool ConnectionMonitor::NextRaw(std::uint16_t* id, std::uint32_t* value) {
     if (is_event) return true;
   }
   return false;
+}
+
+Rejection ExplainFailure(const SocketEvent& event) {
+  const int error = static_cast<int>(event.value);
+  switch (event.id) {
+    case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
+      return {RefusalReason::kSilent, absl::nullopt,
+              IsLoss(error) ? zmq_strerror(error) : kTookTooLong};
+    case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
+      return ProtocolError(event.value);
+    default:
+      return {RefusalReason::kUnauthenticated, absl::nullopt,
+              absl::StrCat("refused by authentication, code ", event.value)};
+  }
+}
+
+absl::optional<Rejection> AcceptedConnections::Note(const SocketEvent& event,
+                                                    Clock::time_point now) {
+  Rejection rejection;
+  switch (event.id) {
+    case ZMQ_EVENT_ACCEPTED:
+      begun_[event.value] = now;
+      return absl::nullopt;
+    case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
+      errors_.push_back(static_cast<int>(event.value));
+      return absl::nullopt;
+    case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
+      rejection = ProtocolError(event.value);
+      break;
+    case ZMQ_EVENT_DISCONNECTED:
+      if (!EndedInSilence(event.value, now)) return absl::nullopt;
+      rejection = {RefusalReason::kSilent, absl::nullopt, kTookTooLong};
+      break;
+    default:
+      return absl::nullopt;
+  }
+  rejection.reason = absl::StrCat("a connection was closed in its handshake: ",
+                                  rejection.reason);
+  return rejection;
+}
+
+// False: it hung up, ended after its handshake, or failed with an event of its
+// own.
+bool AcceptedConnections::EndedInSilence(std::uint32_t descriptor,
+                                         Clock::time_point now) {
+  const auto begun = begun_.find(descriptor);
+  // Half of the time, since the events may be read late.
+  const bool was_long =
+      begun != begun_.end() && now - begun->second >= handshake_timeout_ / 2;
+  if (begun != begun_.end()) begun_.erase(begun);
+  if (errors_.empty()) return false;
+  const int error = errors_.front();
+  errors_.pop_front();
+  return was_long || !IsLoss(error);
 }
 
 }  // namespace zmq_backend

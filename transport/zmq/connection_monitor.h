@@ -1,19 +1,15 @@
-// ConnectionMonitor: events of one PUSH socket's connection, or of the connections
-// that a PULL socket turned away.
+// ConnectionMonitor: ZeroMQ's events of one socket's connections.
+// AcceptedConnections: finds among them the connections to report as rejected.
 //
-// It reads the socket's monitor and boils its events down to a few kinds;
-// outbound_peer.h decides what to report. Unread events have no bound, so a
-// late reader never stops ZeroMQ's I/O thread, which waits for room in its
-// monitors. An accepted connection that ends in its handshake is one event
-// (accepted_connections.h).
+// A monitor keeps any number of unread events. So a late reader never stops
+// ZeroMQ's I/O thread, which waits for room in its monitors. One thread at a
+// time. Make it before the socket connects or binds, and destroy it before the
+// socket. Otherwise the I/O thread would write to a closed reader and wait for
+// ever. The constructor throws zmq::error_t.
 //
-// One thread at a time. Make it before the socket connects, and destroy it
-// before the socket. Otherwise the I/O thread would write to a closed reader
-// and wait for ever. The constructor throws zmq::error_t.
-//
-//   ConnectionMonitor monitor(&context, &push, ConnectionMonitor::Scope::kDialled);
+//   ConnectionMonitor monitor(&context, &push, kDialledEvents);
 //   poll_set.Add(monitor.fd(), key);
-//   ConnectionEvent event;
+//   SocketEvent event;
 //   while (monitor.Next(&event)) ...
 
 #ifndef CLUSTER_TRANSPORT_ZMQ_CONNECTION_MONITOR_H_
@@ -21,42 +17,37 @@
 
 #include <chrono>
 #include <cstdint>
-#include <string>
+#include <deque>
+#include <map>
 
 #include "absl/types/optional.h"
 #include "cluster/transport/security.h"
-#include "cluster/transport/zmq/accepted_connections.h"
 #include "zmq.hpp"
 
 namespace cluster::internal {
 namespace zmq_backend {
 
-struct ConnectionEvent {
-  enum class Kind {
-    kUp,               // the handshake is done
-    kHandshakeFailed,  // kLost follows
-    kLost,             // the connection broke
-    kRetry,            // the next attempt is scheduled
-    kListenerClosed,   // its address is free again
-  };
-  Kind kind = Kind::kUp;
-  std::string reason;  // of kHandshakeFailed and kRetry
-  // Of kHandshakeFailed, unless the other end hung up by itself.
-  absl::optional<RefusalReason> rejection;
+struct SocketEvent {
+  std::uint16_t id = 0;  // ZMQ_EVENT_*, which says what `value` is
+  std::uint32_t value = 0;
 };
+
+// Of a PUSH socket. DISCONNECTED follows a failed handshake.
+inline constexpr int kDialledEvents =
+    ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
+    ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
+    ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CONNECT_RETRIED;
+// Of a PULL socket. CLOSED says that the listener's address is free again. ZAP's
+// handler knows more of the handshakes that it refuses (zap.h).
+inline constexpr int kAcceptedEvents =
+    ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
+    ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_DISCONNECTED |
+    ZMQ_EVENT_CLOSED;
 
 class ConnectionMonitor {
  public:
-  enum class Scope {
-    kDialled,   // all kinds
-    kAccepted,  // kListenerClosed and kHandshakeFailed, the latter not where
-                // ZAP was asked: its handler knows more (zap.h)
-  };
-
-  // `handshake_timeout` is the socket's; kAccepted asks for it.
   ConnectionMonitor(zmq::context_t* context, zmq::socket_t* watched,
-                    Scope scope,
-                    std::chrono::milliseconds handshake_timeout = {});
+                    int events);
   ConnectionMonitor(const ConnectionMonitor&) = delete;
   ConnectionMonitor& operator=(const ConnectionMonitor&) = delete;
   ~ConnectionMonitor();
@@ -66,18 +57,43 @@ class ConnectionMonitor {
   int fd();
 
   // The next event, or false if there is none now. Does not block.
-  bool Next(ConnectionEvent* event);
+  bool Next(SocketEvent* event);
 
  private:
-  // The next event as ZeroMQ has it.
-  bool NextRaw(std::uint16_t* id, std::uint32_t* value);
-  // Of kAccepted; false: nothing to tell.
-  bool TranslateAccepted(std::uint16_t id, std::uint32_t value,
-                         ConnectionEvent* event);
-
   zmq::socket_t* const watched_;
   zmq::socket_t reader_;
-  absl::optional<AcceptedConnections> accepted_;  // of kAccepted
+};
+
+// Why a handshake failed, from a ZMQ_EVENT_HANDSHAKE_FAILED_*.
+Rejection ExplainFailure(const SocketEvent& event);
+
+// Tells silence from a hang-up among connections that end in their handshake.
+//
+// ZeroMQ reports both with the last error of its thread. A hang-up always sets
+// that error. The handshake's timer sets none, so it comes with "would block",
+// or with the error of another connection's hang-up just before. The
+// connection's age tells them apart then. DISCONNECTED has the descriptor, and
+// follows the event of the handshake.
+//
+// It keeps as many connections as there are descriptors. If ZeroMQ does not
+// report an end, the entry stays until its descriptor is used again.
+class AcceptedConnections {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  explicit AcceptedConnections(std::chrono::milliseconds handshake_timeout)
+      : handshake_timeout_(handshake_timeout) {}
+
+  // Takes an event of kAcceptedEvents. Returns the rejection that it completes.
+  absl::optional<Rejection> Note(const SocketEvent& event,
+                                 Clock::time_point now);
+
+ private:
+  bool EndedInSilence(std::uint32_t descriptor, Clock::time_point now);
+
+  const std::chrono::milliseconds handshake_timeout_;
+  std::map<std::uint32_t, Clock::time_point> begun_;  // by descriptor
+  std::deque<int> errors_;  // of handshakes, for the next connections that end
 };
 
 }  // namespace zmq_backend

@@ -14,19 +14,17 @@ namespace cluster::internal {
 namespace zmq_backend {
 namespace {
 
-using Kind = ConnectionEvent::Kind;
-
 class ConnectionMonitorTest : public testing::Test {
  protected:
   ConnectionMonitorTest()
       : push_(context_, zmq::socket_type::push),
-        monitor_(&context_, &push_, ConnectionMonitor::Scope::kDialled) {
+        monitor_(&context_, &push_, kDialledEvents) {
     push_.set(zmq::sockopt::linger, 0);
     push_.set(zmq::sockopt::reconnect_ivl, 1);
   }
 
   // The next event, waited for by the descriptor as the event loop does.
-  bool Next(ConnectionEvent* event) {
+  bool Next(SocketEvent* event) {
     while (!monitor_.Next(event)) {
       pollfd ready{monitor_.fd(), POLLIN, 0};
       if (poll(&ready, 1, 30000) != 1) return false;
@@ -43,15 +41,15 @@ TEST_F(ConnectionMonitorTest, TellsOfAConnectionAndItsLoss) {
   zmq::socket_t pull(context_, zmq::socket_type::pull);
   pull.bind("tcp://127.0.0.1:*");
   push_.connect(pull.get(zmq::sockopt::last_endpoint));
-  ConnectionEvent event;
+  SocketEvent event;
   ASSERT_TRUE(Next(&event));
-  EXPECT_EQ(event.kind, Kind::kUp);
+  EXPECT_EQ(event.id, ZMQ_EVENT_HANDSHAKE_SUCCEEDED);
   pull.close();
   ASSERT_TRUE(Next(&event));
-  EXPECT_EQ(event.kind, Kind::kLost);
+  EXPECT_EQ(event.id, ZMQ_EVENT_DISCONNECTED);
   ASSERT_TRUE(Next(&event));
-  EXPECT_EQ(event.kind, Kind::kRetry);
-  EXPECT_NE(event.reason, "");
+  EXPECT_EQ(event.id, ZMQ_EVENT_CONNECT_RETRIED);
+  EXPECT_NE(event.value, 0u);
 }
 
 // A plain monitor holds some 2,000 events; the I/O thread then waits for its
@@ -73,11 +71,11 @@ TEST_F(ConnectionMonitorTest, AnUnreadMonitorStopsNothing) {
 
   // Each of the connections came to an end, and that is followed by a retry.
   int retries = 0;
-  ConnectionEvent event;
+  SocketEvent event;
   while (retries < kTimes) {
     ASSERT_TRUE(Next(&event));
-    EXPECT_NE(event.kind, Kind::kUp);
-    if (event.kind == Kind::kRetry) ++retries;
+    EXPECT_NE(event.id, ZMQ_EVENT_HANDSHAKE_SUCCEEDED);
+    if (event.id == ZMQ_EVENT_CONNECT_RETRIED) ++retries;
   }
 }
 
@@ -89,9 +87,9 @@ class AcceptedConnectionTest : public testing::Test {
     pull_.set(zmq::sockopt::backlog, 500);
     pull_.set(zmq::sockopt::handshake_ivl,
               static_cast<int>(handshake_timeout.count()));
-    monitor_ = std::make_unique<ConnectionMonitor>(
-        &context_, &pull_, ConnectionMonitor::Scope::kAccepted,
-        handshake_timeout);
+    monitor_ =
+        std::make_unique<ConnectionMonitor>(&context_, &pull_, kAcceptedEvents);
+    accepted_ = std::make_unique<AcceptedConnections>(handshake_timeout);
     pull_.bind("tcp://127.0.0.1:*");
     address_ = pull_.get(zmq::sockopt::last_endpoint).substr(6);
   }
@@ -103,17 +101,21 @@ class AcceptedConnectionTest : public testing::Test {
     return strangers;
   }
 
-  // What is told of so many handshakes: how many were silent ones.
-  int Silent(int handshakes) {
+  // The number of silent ones among so many connections that end.
+  int Silent(int ends) {
     int silent = 0;
-    ConnectionEvent event;
-    for (int i = 0; i < handshakes; ++i) {
+    SocketEvent event;
+    while (ends > 0) {
       while (!monitor_->Next(&event)) {
         pollfd ready{monitor_->fd(), POLLIN, 0};
         if (poll(&ready, 1, 30000) != 1) return -1;
       }
-      EXPECT_EQ(event.kind, Kind::kHandshakeFailed);
-      if (event.rejection == RefusalReason::kSilent) ++silent;
+      if (event.id == ZMQ_EVENT_DISCONNECTED) --ends;
+      const absl::optional<Rejection> rejection =
+          accepted_->Note(event, AcceptedConnections::Clock::now());
+      if (!rejection) continue;
+      EXPECT_EQ(rejection->kind, RefusalReason::kSilent);
+      ++silent;
     }
     return silent;
   }
@@ -121,6 +123,7 @@ class AcceptedConnectionTest : public testing::Test {
   zmq::context_t context_;
   zmq::socket_t pull_{context_, zmq::socket_type::pull};
   std::unique_ptr<ConnectionMonitor> monitor_;
+  std::unique_ptr<AcceptedConnections> accepted_;
   std::string address_;
 };
 

@@ -7,6 +7,7 @@
 
 #include "cluster/base/fork_generation.h"
 #include "cluster/base/kept_memory.h"
+#include "cluster/base/mutex.h"
 #include "cluster/base/start_thread.h"
 
 namespace cluster::internal {
@@ -31,14 +32,12 @@ std::unique_ptr<zmq::context_t> MakeContext(int io_threads, int sockets_max) {
   return context;
 }
 
-// Ends a shared context behind its last owner's back.
+// Ends a shared context, of which the last owner only waits.
 struct EndInBackground {
-  std::shared_ptr<ContextEnd> end = std::make_shared<ContextEnd>();
-
   void operator()(zmq::context_t* context) const {
     const auto run = [context, end = end] {
       delete context;  // waits for its sockets
-      end->Come();
+      end->set_value();
     };
     std::thread thread;
     if (StartThread("cluster-zmq-end", run, &thread).ok()) {
@@ -47,10 +46,13 @@ struct EndInBackground {
       run();
     }
   }
+
+  std::shared_ptr<std::promise<void>> end =
+      std::make_shared<std::promise<void>>();
+  std::shared_future<void> ended = end->get_future().share();
 };
 
-// The number of I/O threads is the context's for good, so there is one for each
-// number that is asked for.
+// A context cannot change its number of I/O threads.
 struct SharedContexts {
   Mutex mutex;
   std::map<int, std::weak_ptr<zmq::context_t>> by_io_threads
@@ -73,32 +75,18 @@ std::shared_ptr<zmq::context_t> SharedContext(int io_threads) {
 
 }  // namespace
 
-void ContextEnd::Come() {
-  MutexLock lock(&mutex_);
-  come_ = true;
-  changed_.NotifyAll();
-}
-
-void ContextEnd::WaitFor(std::chrono::milliseconds time) {
-  const auto deadline = std::chrono::steady_clock::now() + time;
-  MutexLock lock(&mutex_);
-  while (!come_ && changed_.WaitUntil(&mutex_, deadline)) {
-  }
-}
-
 std::shared_ptr<zmq::context_t> NewContext(const ZmqSettings& settings) {
   return settings.share_context ? SharedContext(settings.io_threads)
                                 : MakeContext(settings.io_threads, kSocketsMax);
 }
 
-std::shared_ptr<ContextEnd> LeaveContext(
-    std::shared_ptr<zmq::context_t> context) {
+std::shared_future<void> LeaveContext(std::shared_ptr<zmq::context_t> context) {
   const auto* const ending = std::get_deleter<EndInBackground>(context);
-  if (ending == nullptr) return nullptr;
-  std::shared_ptr<ContextEnd> end = ending->end;
+  if (ending == nullptr) return {};
+  std::shared_future<void> ended = ending->ended;
   const std::weak_ptr<zmq::context_t> others = context;
   context.reset();
-  return others.expired() ? end : nullptr;
+  return others.expired() ? ended : std::shared_future<void>();
 }
 
 }  // namespace zmq_backend

@@ -1,10 +1,10 @@
 // The ZeroMQ context in which a transport makes its sockets: its own, or with
 // the option `share_context` one for all such transports of the process.
+// Sockets: what all sockets of one transport use.
 //
-// A context has a thread for each of io_threads and one more. With a context
-// each, dozens of servers in a process have so many threads that senders hardly
-// run. One context has as many as for one server. A transport with security has
-// its own: ZeroMQ asks one ZAP handler per context.
+// A context has a thread for each of io_threads and one more, so dozens of
+// servers in a process should share one. A transport with security has its own:
+// ZeroMQ asks one ZAP handler per context.
 //
 // Thread-safe. A context ends with its last owner, once its closed sockets are
 // gone. The owner waits for its own context. A shared one ends on a thread of
@@ -14,16 +14,18 @@
 //   std::shared_ptr<zmq::context_t> context = NewContext(settings);
 //   zmq::socket_t pull(*context, zmq::socket_type::pull);
 //   ...
-//   auto end = LeaveContext(std::move(context));
-//   if (end != nullptr) end->WaitFor(linger);
+//   std::shared_future<void> end = LeaveContext(std::move(context));
+//   if (end.valid()) end.wait_for(linger);
 
 #ifndef CLUSTER_TRANSPORT_ZMQ_CONTEXT_H_
 #define CLUSTER_TRANSPORT_ZMQ_CONTEXT_H_
 
-#include <chrono>
+#include <future>
 #include <memory>
 
-#include "cluster/base/mutex.h"
+#include "cluster/base/buffer_pool.h"
+#include "cluster/transport/zmq/curve_keys.h"
+#include "cluster/transport/zmq/poll_set.h"
 #include "cluster/transport/zmq/settings.h"
 #include "zmq.hpp"
 
@@ -32,22 +34,20 @@ namespace zmq_backend {
 
 std::shared_ptr<zmq::context_t> NewContext(const ZmqSettings& settings);
 
-// Waits for the end of a shared context.
-class ContextEnd {
- public:
-  void Come();
-  void WaitFor(std::chrono::milliseconds time);
-
- private:
-  Mutex mutex_;
-  CondVar changed_;
-  bool come_ CLUSTER_GUARDED_BY(mutex_) = false;
-};
-
 // Gives a share back, after all its sockets are closed. Returns the end of the
-// context to wait for; null if others still use it or it was an own one.
-std::shared_ptr<ContextEnd> LeaveContext(
-    std::shared_ptr<zmq::context_t> context);
+// context to wait for; not valid if others still use it or it was an own one.
+std::shared_future<void> LeaveContext(std::shared_ptr<zmq::context_t> context);
+
+// Outlives the sockets.
+struct Sockets {
+  ZmqSettings settings;
+  std::unique_ptr<CurveKeyRing> keys;  // null: no security
+  // From Start on.
+  std::shared_ptr<zmq::context_t> context;
+  std::unique_ptr<PollSet> poll_set;
+  // Of frames that are sent uncopied.
+  const std::shared_ptr<BufferPool> loans = std::make_shared<BufferPool>();
+};
 
 }  // namespace zmq_backend
 }  // namespace cluster::internal

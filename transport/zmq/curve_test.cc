@@ -1,14 +1,18 @@
-// Who gets into a secured socket: whom the ZAP handler knows, and while there
-// is none, or one that does not answer, nobody.
+// A secured socket admits the peers that the ZAP handler knows. Without a
+// handler, or an answer, it admits nobody.
 
+#include <chrono>
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "cluster/transport/contract/recording_handler.h"
+#include "cluster/transport/zmq/context.h"
 #include "cluster/transport/zmq/curve_keys.h"
-#include "cluster/transport/zmq/inbound_socket.h"
+#include "cluster/transport/zmq/inbound.h"
 #include "cluster/transport/zmq/settings.h"
 #include "cluster/transport/zmq/zap.h"
 #include "gtest/gtest.h"
@@ -20,7 +24,6 @@ namespace zmq_backend {
 namespace {
 
 constexpr int kHandshakeMs = 300;
-constexpr int kWaitMs = 30000;
 
 class CurveTest : public testing::Test {
  protected:
@@ -30,10 +33,14 @@ class CurveTest : public testing::Test {
     request_.folder = absl::StrCat(testing::TempDir(), "/zapXXXXXX");
     ASSERT_NE(mkdtemp(&request_.folder[0]), nullptr);
     ASSERT_TRUE(MakeKeys(request_).ok());
-    ring_ = std::make_unique<CurveKeyRing>(Keys(1));
-    settings_.frame_bytes_max = 1000;
-    settings_.handshake_ms = kHandshakeMs;
-    settings_.secured = true;
+    sockets_.settings.frame_bytes_max = 1000;
+    sockets_.settings.handshake_ms = kHandshakeMs;
+    sockets_.settings.secured = true;
+    sockets_.keys = std::make_unique<CurveKeyRing>(Keys(1));
+    sockets_.context = NewContext(sockets_.settings);
+  }
+  void TearDown() override {
+    if (inbound_ != nullptr) inbound_->Stop();
   }
 
   std::shared_ptr<const CurveKeys> Keys(int id) {
@@ -51,16 +58,16 @@ class CurveTest : public testing::Test {
   void Listen() {
     Address address;
     address.host = "127.0.0.1";
-    auto inbound =
-        InboundSocket::Open(&context_, settings_, ring_.get(), address);
+    auto inbound = Inbound::Open(&sockets_, address, &handler_);
     ASSERT_TRUE(inbound.ok()) << inbound.status();
     inbound_ = *std::move(inbound);
+    ASSERT_EQ(inbound_->Start(), absl::OkStatus());
   }
 
   // A client with server `id`'s good keys that has sent a frame.
   zmq::socket_t DialAs(int id, const std::string& text) {
     zmq::socket_t push(client_context_, zmq::socket_type::push);
-    SetUpPush(settings_, inbound_->address(), &push);
+    SetUpPush(sockets_.settings, inbound_->address(), &push);
     const auto keys = Keys(id);
     SecurePush(*keys, *keys->FindPeer(1), &push);
     push.connect("tcp://" + ToString(inbound_->address()));
@@ -68,91 +75,94 @@ class CurveTest : public testing::Test {
     return push;
   }
 
-  // Waits for the next message or news of a rejected connection.
-  InboundSocket::Result Next(ReceivedFrame* frame, Rejection* rejection) {
-    constexpr int kSliceMs = 5;
-    for (int waited_ms = 0; waited_ms < kWaitMs; waited_ms += kSliceMs) {
-      const auto result = inbound_->Receive(kSliceMs, frame, rejection);
-      if (result != InboundSocket::Result::kEmpty) return result;
-      if (inbound_->NextRejection(rejection))
-        return InboundSocket::Result::kRejected;
-    }
-    return InboundSocket::Result::kEmpty;
+  // Waits until so many frames have arrived.
+  bool Arrive(std::size_t frames) {
+    return WaitFor([=](const Recorded& r) { return r.frame_count >= frames; });
   }
+  // Waits until so many messages and connections have been rejected.
+  bool AreRejected(std::size_t rejections) {
+    return WaitFor([=](const Recorded& r) {
+      EXPECT_EQ(r.frame_count, 0u);
+      return r.rejections.size() >= rejections;
+    });
+  }
+  // Does the events' thread's part.
+  bool WaitFor(const RecordingHandler::Condition& condition) {
+    constexpr std::chrono::milliseconds kSlice{5};
+    constexpr int kSlices = 6000;
+    for (int i = 0; i < kSlices; ++i) {
+      inbound_->ReportRejections();
+      if (handler_.WaitFor(kSlice, condition)) return true;
+    }
+    return false;
+  }
+  ReceivedFrame LastFrame() const { return handler_.Get().frames.back(); }
+  Rejection LastRejection() const { return handler_.Get().rejections.back(); }
 
   std::unique_ptr<ZapHandler> StartZap() {
-    auto zap = ZapHandler::Start(&context_, ring_.get(), [](Rejection) {});
+    auto zap = ZapHandler::Start(sockets_.context.get(), sockets_.keys.get(),
+                                 [](Rejection) {});
     EXPECT_TRUE(zap.ok()) << zap.status();
     return *std::move(zap);
   }
 
   KeyRequest request_;
-  ZmqSettings settings_;
   zmq::context_t client_context_;
-  std::unique_ptr<CurveKeyRing> ring_;
-  zmq::context_t context_;
-  std::unique_ptr<InboundSocket> inbound_;
+  RecordingHandler handler_;
+  Sockets sockets_;
+  std::unique_ptr<Inbound> inbound_;
 };
 
 TEST_F(CurveTest, AKnownKeyIsLetInUnderItsServersId) {
   const auto zap = StartZap();
   Listen();
   const zmq::socket_t two = DialAs(2, "from two");
-  ReceivedFrame frame;
-  Rejection rejection;
-  ASSERT_EQ(Next(&frame, &rejection), InboundSocket::Result::kFrame);
-  EXPECT_EQ(frame.slice.bytes, "from two");
-  EXPECT_EQ(frame.identity, 2);
+  ASSERT_TRUE(Arrive(1));
+  EXPECT_EQ(LastFrame().slice.bytes, "from two");
+  EXPECT_EQ(LastFrame().identity, 2);
   const zmq::socket_t three = DialAs(3, "from three");
-  ASSERT_EQ(Next(&frame, &rejection), InboundSocket::Result::kFrame);
-  EXPECT_EQ(frame.identity, 3);
+  ASSERT_TRUE(Arrive(2));
+  EXPECT_EQ(LastFrame().identity, 3);
 }
 
-// Good keys, and nobody who says so: ZeroMQ by itself would let them in.
+// The keys are good; ZeroMQ by itself would let them in.
 TEST_F(CurveTest, WithoutAHandlerNobodyIsLetIn) {
   Listen();
   const zmq::socket_t two = DialAs(2, "from two");
-  ReceivedFrame frame;
-  Rejection rejection;
-  EXPECT_EQ(Next(&frame, &rejection), InboundSocket::Result::kRejected);
-  EXPECT_EQ(Next(&frame, &rejection), InboundSocket::Result::kRejected);
+  EXPECT_TRUE(AreRejected(2));
 }
 
 TEST_F(CurveTest, AfterTheHandlersEndNobodyIsLetIn) {
   StartZap().reset();
   Listen();
   const zmq::socket_t two = DialAs(2, "from two");
-  ReceivedFrame frame;
-  Rejection rejection;
-  EXPECT_EQ(Next(&frame, &rejection), InboundSocket::Result::kRejected);
+  EXPECT_TRUE(AreRejected(1));
   // With one, the same client gets in with its next attempt.
   const auto zap = StartZap();
-  while (Next(&frame, &rejection) == InboundSocket::Result::kRejected) {
-  }
-  EXPECT_EQ(frame.identity, 2);
+  ASSERT_TRUE(Arrive(1));
+  EXPECT_EQ(LastFrame().identity, 2);
 }
 
 // One that takes requests and never answers.
 TEST_F(CurveTest, WhileTheHandlerHangsNobodyIsLetIn) {
-  zmq::socket_t hanging(context_, zmq::socket_type::rep);
+  zmq::socket_t hanging(*sockets_.context, zmq::socket_type::rep);
   hanging.bind(kZapEndpoint);
   Listen();
   const zmq::socket_t two = DialAs(2, "from two");
   zmq::message_t request;
   ASSERT_TRUE(hanging.recv(request, zmq::recv_flags::none).has_value());
-  ReceivedFrame frame;
-  Rejection rejection;
-  EXPECT_EQ(Next(&frame, &rejection), InboundSocket::Result::kRejected);
-  EXPECT_EQ(rejection.kind, RefusalReason::kSilent) << rejection;
+  ASSERT_TRUE(AreRejected(1));
+  EXPECT_EQ(LastRejection().kind, RefusalReason::kSilent) << LastRejection();
   hanging.set(zmq::sockopt::linger, 0);
 }
 
 // One that lets everybody in and does not say who that is.
 TEST_F(CurveTest, WhoIsLetInAsNobodyIsNotHeard) {
-  zmq::socket_t lax(context_, zmq::socket_type::rep);
+  zmq::socket_t lax(*sockets_.context, zmq::socket_type::rep);
   lax.set(zmq::sockopt::linger, 0);
   lax.bind(kZapEndpoint);
   Listen();
+  std::size_t rejections = 0;
   for (const std::string user : {"", "everybody"}) {
     const zmq::socket_t two = DialAs(2, "from two");
     std::vector<std::string> request;
@@ -167,11 +177,9 @@ TEST_F(CurveTest, WhoIsLetInAsNobodyIsNotHeard) {
           user})
       lax.send(zmq::buffer(reply), zmq::send_flags::sndmore);
     lax.send(zmq::message_t(), zmq::send_flags::none);
-    ReceivedFrame frame;
-    Rejection rejection;
-    ASSERT_EQ(Next(&frame, &rejection), InboundSocket::Result::kRejected);
-    EXPECT_EQ(rejection.kind, RefusalReason::kUnauthenticated);
-    EXPECT_EQ(rejection.reason,
+    ASSERT_TRUE(AreRejected(++rejections));
+    EXPECT_EQ(LastRejection().kind, RefusalReason::kUnauthenticated);
+    EXPECT_EQ(LastRejection().reason,
               "a message came on a connection that proved nothing");
   }
 }
@@ -180,17 +188,18 @@ TEST_F(CurveTest, FramesOfARevokedKeyAreNobodys) {
   const auto zap = StartZap();
   Listen();
   zmq::socket_t two = DialAs(2, "before");
-  ReceivedFrame frame;
-  Rejection rejection;
-  ASSERT_EQ(Next(&frame, &rejection), InboundSocket::Result::kFrame);
+  ASSERT_TRUE(Arrive(1));
   SecurityFiles files;
   files.identity = absl::StrCat(request_.folder, "/1");
   files.peers[3] = absl::StrCat(request_.folder, "/public/3");
-  ring_->Set(*LoadCurveKeys(files, ring_->Get().get()));
+  const auto keys = LoadCurveKeys(files, sockets_.keys->Get().get());
+  ASSERT_TRUE(keys.ok()) << keys.status();
+  ASSERT_EQ(inbound_->UseKeys(*keys), absl::OkStatus());
   two.send(zmq::str_buffer("after"), zmq::send_flags::none);
-  ASSERT_EQ(Next(&frame, &rejection), InboundSocket::Result::kRejected);
-  EXPECT_EQ(rejection.kind, RefusalReason::kUnauthenticated);
-  EXPECT_EQ(rejection.peer, 2);
+  ASSERT_TRUE(WaitFor([](const Recorded& r) { return !r.rejections.empty(); }));
+  EXPECT_EQ(LastRejection().kind, RefusalReason::kUnauthenticated);
+  EXPECT_EQ(LastRejection().peer, 2);
+  EXPECT_EQ(LastFrame().slice.bytes, "before");
 }
 
 TEST_F(CurveTest, AListenerWithOtherKeysTakesTheSameAddress) {
@@ -198,20 +207,16 @@ TEST_F(CurveTest, AListenerWithOtherKeysTakesTheSameAddress) {
   Listen();
   const Address address = inbound_->address();
   const zmq::socket_t old = DialAs(2, "by the old key");
-  ReceivedFrame frame;
-  Rejection rejection;
-  ASSERT_EQ(Next(&frame, &rejection), InboundSocket::Result::kFrame);
+  ASSERT_TRUE(Arrive(1));
   KeyRequest request = request_;
   request.server_ids = {1};
   request.replace = true;
   ASSERT_TRUE(MakeKeys(request).ok());
-  ring_->Set(Keys(1));
-  ASSERT_EQ(inbound_->ListenAnew(), absl::OkStatus());
+  ASSERT_EQ(inbound_->UseKeys(Keys(1)), absl::OkStatus());
   EXPECT_EQ(ToString(inbound_->address()), ToString(address));
   const zmq::socket_t fresh = DialAs(2, "by the new key");
-  while (Next(&frame, &rejection) == InboundSocket::Result::kRejected) {
-  }
-  EXPECT_EQ(frame.slice.bytes, "by the new key");
+  ASSERT_TRUE(Arrive(2));
+  EXPECT_EQ(LastFrame().slice.bytes, "by the new key");
 }
 
 std::vector<absl::string_view> Request(absl::string_view domain,

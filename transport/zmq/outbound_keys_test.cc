@@ -1,15 +1,15 @@
-// What other keys do to a peer that is dialled: the connection with the old
-// ones ends, whatever becomes of the next.
+// Other keys end the connection to a peer that was dialled with the old ones,
+// also if no dial can begin.
 
 #include <sys/resource.h>
 
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "cluster/transport/contract/recording_handler.h"
 #include "cluster/transport/zmq/context.h"
 #include "cluster/transport/zmq/outbound_peer.h"
 #include "cluster/transport/zmq/testing/raw_tcp.h"
@@ -75,22 +75,23 @@ TEST_F(OutboundKeysTest, AKeyThatIsReplacedIsHungUpOnEvenIfNoDialCanBegin) {
   request_.server_ids = {2};
   MakeNewKeys();
   sockets_.keys->Set(Load(sockets_.keys->Get().get()));
-  std::vector<SessionReport> reports;
+  RecordingHandler handler;
   {
     const NoDescriptors none;
     peer_.UseKeys();
-    EXPECT_TRUE(peer_.TakeReports(&reports));
+    EXPECT_TRUE(peer_.Serve(&handler));
     EXPECT_FALSE(peer_.Redial().ok());
-    EXPECT_TRUE(peer_.TakeReports(&reports));
+    EXPECT_TRUE(peer_.Serve(&handler));
   }
   EXPECT_TRUE(thief.WaitForEnd());
-  ASSERT_EQ(reports.size(), 1u);
-  EXPECT_FALSE(reports[0].connected);
-  EXPECT_TRUE(absl::StrContains(reports[0].reason, listener_.Address()))
-      << reports[0].reason;
+  const Recorded calls = handler.Get();
+  EXPECT_EQ(Recorded::Count(calls.connected, 2), 0);
+  EXPECT_EQ(Recorded::Count(calls.disconnected, 2), 1);
+  EXPECT_TRUE(absl::StrContains(calls.reason, listener_.Address()))
+      << calls.reason;
 
   ASSERT_TRUE(peer_.Redial().ok());
-  EXPECT_FALSE(peer_.TakeReports(&reports));
+  EXPECT_FALSE(peer_.Serve(&handler));
   listener_.Accept();
 }
 

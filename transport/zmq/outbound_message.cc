@@ -9,6 +9,7 @@
 
 #include "absl/container/inlined_vector.h"
 #include "cluster/base/check.h"
+#include "cluster/transport/zmq/settings.h"
 
 namespace cluster::internal {
 namespace zmq_backend {
@@ -68,10 +69,9 @@ void Copy(const Slices& slices, std::size_t bytes, zmq_msg_t* message) {
 
 // False: the socket takes none, and has forgotten the parts before it.
 bool SendPart(zmq::socket_t* push, int flags, zmq_msg_t* message) {
-  int result;
-  do {
-    result = zmq_msg_send(message, push->handle(), ZMQ_DONTWAIT | flags);
-  } while (result < 0 && zmq_errno() == EINTR);
+  const int result = Uninterrupted([&] {
+    return zmq_msg_send(message, push->handle(), ZMQ_DONTWAIT | flags);
+  });
   if (result >= 0) return true;
   const int error = zmq_errno();
   zmq_msg_close(message);
@@ -118,10 +118,9 @@ bool SendFrame(zmq::socket_t* push, const Frame& frame, std::size_t bytes,
 bool HasRoom(zmq::socket_t* push) {
   int events = 0;
   std::size_t size = sizeof(events);
-  int result;
-  do {
-    result = zmq_getsockopt(push->handle(), ZMQ_EVENTS, &events, &size);
-  } while (result < 0 && zmq_errno() == EINTR);
+  const int result = Uninterrupted([&] {
+    return zmq_getsockopt(push->handle(), ZMQ_EVENTS, &events, &size);
+  });
   CLUSTER_CHECK(result == 0, "ZMQ_EVENTS cannot be read");
   return (events & ZMQ_POLLOUT) != 0;
 }

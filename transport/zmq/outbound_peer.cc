@@ -20,8 +20,7 @@ OutboundPeer::Connection::Connection(Sockets* sockets, const Address& address,
                                      const CurveKeys* keys,
                                      const CurvePeer* peer)
     : push(*sockets->context, zmq::socket_type::push),
-      monitor(sockets->context.get(), &push,
-              ConnectionMonitor::Scope::kDialled),
+      monitor(sockets->context.get(), &push, kDialledEvents),
       own_key(keys == nullptr ? CurveKey{} : keys->own_public()),
       peer_key(peer == nullptr ? CurveKey{} : peer->key) {
   SetUpPush(sockets->settings, address, &push);
@@ -36,7 +35,7 @@ absl::Status OutboundPeer::Dial(const Address& address,
 
 absl::Status OutboundPeer::Redial() {
   MutexLock lock(&mutex_);
-  if (!abandoned_) return absl::OkStatus();
+  if (state_ != State::kGone) return absl::OkStatus();
   return DialLocked(address_, generation_);
 }
 
@@ -47,66 +46,49 @@ absl::Status OutboundPeer::DialLocked(const Address& address,
   std::shared_ptr<const CurveKeys> keys;
   if (sockets_->keys != nullptr) keys = sockets_->keys->Get();
   const CurvePeer* const peer = keys == nullptr ? nullptr : keys->FindPeer(id_);
-  if (keys != nullptr && peer == nullptr) {
-    address_ = address;
-    generation_ = generation;
-    HangUpLocked();
-    return absl::OkStatus();
-  }
   std::unique_ptr<Connection> connection;
-  absl::Status status = CatchZmq(absl::StrCat("dial ", *endpoint), [&] {
-    connection =
-        std::make_unique<Connection>(sockets_, address, keys.get(), peer);
-    CallZmq([&] {
-      return zmq_connect(connection->push.handle(), endpoint->c_str());
+  const bool shut_out = keys != nullptr && peer == nullptr;
+  if (!shut_out) {
+    absl::Status status = CatchZmq(absl::StrCat("dial ", *endpoint), [&] {
+      connection =
+          std::make_unique<Connection>(sockets_, address, keys.get(), peer);
+      CallZmq([&] {
+        return zmq_connect(connection->push.handle(), endpoint->c_str());
+      });
     });
-  });
-  if (!status.ok()) return status;
-
-  CloseLocked(0);
-  sockets_->poll_set->Add(connection->monitor.fd(),
-                          WatchKey(Watched::kMonitor, id_));
-  connection_ = std::move(connection);
+    if (!status.ok()) return status;
+  }
   address_ = address;
   generation_ = generation;
-  up_ = loss_told_ = abandoned_ = shut_out_ = false;
+  if (shut_out) {
+    GiveUp(State::kShutOut, absl::StrCat("not connected: server ", id_,
+                                         " has no public key here"));
+    return absl::OkStatus();
+  }
+  CloseLocked(0);
+  sockets_->poll_set->Add(connection->monitor.fd(), id_);
+  connection_ = std::move(connection);
+  state_ = State::kDialling;
   if (owed_ > 0) sockets_->poll_set->Wake();
   return absl::OkStatus();
 }
 
-// To a peer without a key. Whoever waits for room may as well go on: what it
-// sends is lost.
-void OutboundPeer::HangUpLocked() {
-  CloseLocked(0);
-  up_ = abandoned_ = false;
-  shut_out_ = true;
-  untold_.push_back(Loss(
-      absl::StrCat("not connected: server ", id_, " has no public key here")));
-  sockets_->poll_set->Wake();
-}
-
 void OutboundPeer::UseKeys() {
   MutexLock lock(&mutex_);
-  if (connection_ == nullptr && !shut_out_) return;
+  // A later Redial adopts them too.
+  if (connection_ == nullptr && state_ != State::kShutOut) return;
   const std::shared_ptr<const CurveKeys> keys = sockets_->keys->Get();
   const CurvePeer* const peer = keys->FindPeer(id_);
-  if (peer == nullptr) {
-    if (!shut_out_) HangUpLocked();
+  if (peer == nullptr ? state_ == State::kShutOut
+                      : connection_ != nullptr &&
+                            connection_->own_key == keys->own_public() &&
+                            connection_->peer_key == peer->key) {
     return;
   }
-  if (connection_ != nullptr && connection_->Uses(*keys, *peer)) return;
-  // Before anything can fail: who holds the old key may be a thief.
+  // Before anything can fail: a thief may hold the old key.
   CloseLocked(0);
   if (absl::Status status = DialLocked(address_, generation_); !status.ok())
-    AbandonLocked(status.message());
-}
-
-// Whoever waits for room may as well go on: there is no connection to lose.
-void OutboundPeer::AbandonLocked(absl::string_view reason) {
-  up_ = shut_out_ = false;
-  loss_told_ = abandoned_ = true;
-  untold_.push_back(Loss(std::string(reason)));
-  sockets_->poll_set->Wake();
+    GiveUp(State::kGone, std::string(status.message()));
 }
 
 SendResult OutboundPeer::Send(const Frame& frame, std::size_t bytes) {
@@ -114,15 +96,14 @@ SendResult OutboundPeer::Send(const Frame& frame, std::size_t bytes) {
   if (connection_ == nullptr) return SendResult::kSent;
   if (owed_ == 0) {
     zmq::socket_t& push = connection_->push;
-    if (SendFrame(&push, frame, bytes, sockets_->buffers))
+    if (SendFrame(&push, frame, bytes, sockets_->loans))
       return SendResult::kSent;
     // ZeroMQ looks for news of room only now and then; asking makes it look.
     // From then on the next news is an edge on the descriptor.
-    if (HasRoom(&push) && SendFrame(&push, frame, bytes, sockets_->buffers)) {
+    if (HasRoom(&push) && SendFrame(&push, frame, bytes, sockets_->loans)) {
       return SendResult::kSent;
     }
-    sockets_->poll_set->Add(push.get(zmq::sockopt::fd),
-                            WatchKey(Watched::kRoom, id_));
+    sockets_->poll_set->Add(push.get(zmq::sockopt::fd), id_);
     connection_->room_watched = true;
   }
   ++owed_;
@@ -131,7 +112,7 @@ SendResult OutboundPeer::Send(const Frame& frame, std::size_t bytes) {
 
 void OutboundPeer::Part() {
   MutexLock lock(&mutex_);
-  const bool up = up_;
+  const bool up = state_ == State::kUp;
   lock.Unlock();
   Close(up ? static_cast<int>(absl::ToInt64Milliseconds(kPartingTime)) : 0);
 }
@@ -139,8 +120,8 @@ void OutboundPeer::Part() {
 void OutboundPeer::Close(int linger_ms) {
   MutexLock lock(&mutex_);
   CloseLocked(linger_ms);
-  shut_out_ = abandoned_ = false;
-  untold_.clear();
+  state_ = State::kClosed;
+  reports_.clear();
   owed_ = 0;
 }
 
@@ -155,9 +136,41 @@ void OutboundPeer::CloseLocked(int linger_ms) {
   connection_.reset();
 }
 
+void OutboundPeer::GiveUp(State state, std::string reason) {
+  CloseLocked(0);
+  state_ = state;
+  ReportLoss(std::move(reason));
+  sockets_->poll_set->Wake();
+}
+
+void OutboundPeer::ReportLoss(std::string reason) {
+  reports_.push_back({false, generation_, std::move(reason)});
+}
+
+bool OutboundPeer::Serve(TransportHandler* handler) {
+  std::vector<Report> reports;
+  bool gone;
+  {
+    MutexLock lock(&mutex_);
+    if (connection_ != nullptr) ReadMonitor();
+    reports.swap(reports_);
+    gone = state_ == State::kGone;
+  }
+  for (const Report& report : reports) {
+    if (report.connected) {
+      handler->OnConnected(id_, report.generation);
+    } else {
+      handler->OnDisconnected(id_, report.generation, report.reason);
+    }
+  }
+  for (int due = TakeWritable(); due > 0; --due) handler->OnWritable(id_);
+  return gone;
+}
+
 int OutboundPeer::TakeWritable() {
   MutexLock lock(&mutex_);
   if (owed_ == 0) return 0;
+  // Without a connection a frame is lost at once, so none need wait.
   if (connection_ == nullptr) return std::exchange(owed_, 0);
   if (!HasRoom(&connection_->push)) return 0;
   if (connection_->room_watched) {
@@ -167,68 +180,47 @@ int OutboundPeer::TakeWritable() {
   return std::exchange(owed_, 0);
 }
 
-bool OutboundPeer::TakeReports(std::vector<SessionReport>* reports) {
-  MutexLock lock(&mutex_);
-  for (SessionReport& report : untold_) reports->push_back(std::move(report));
-  untold_.clear();
-  if (connection_ == nullptr) return abandoned_;
+void OutboundPeer::ReadMonitor() {
   const int refusals_before = refusals_;
-  ConnectionEvent event;
-  while (connection_->monitor.Next(&event)) Report(event, reports);
-  // Not again before the next one: a dial may be under way.
-  if (refusals_ >= kRefusalsMax && refusals_ > refusals_before) {
-    Pause();
-    if (refusals_before < kRefusalsMax) {
-      reports->push_back(
-          Loss(absl::StrCat(ToString(address_), " refused ", refusals_,
-                            " handshakes in a row; "
-                            "it is dialled once a second now")));
-    }
-  }
-  return abandoned_;
-}
-
-// Whoever waits for room may as well go on: there is no connection to lose.
-void OutboundPeer::Pause() {
+  SocketEvent event;
+  while (connection_->monitor.Next(&event)) Note(event);
+  // Not again before the next refusal: a dial may be under way.
+  if (refusals_ < kRefusalsMax || refusals_ <= refusals_before) return;
   CloseLocked(0);
-  abandoned_ = true;
-  if (owed_ > 0) sockets_->poll_set->Wake();
+  state_ = State::kGone;
+  if (refusals_before < kRefusalsMax) {
+    ReportLoss(absl::StrCat(ToString(address_), " refused ", refusals_,
+                            " handshakes in a row; "
+                            "it is dialled once a second now"));
+  }
 }
 
-void OutboundPeer::Report(const ConnectionEvent& event,
-                          std::vector<SessionReport>* reports) {
+void OutboundPeer::Note(const SocketEvent& event) {
   const std::string address = ToString(address_);
-  switch (event.kind) {
-    case ConnectionEvent::Kind::kUp:
-      up_ = true;
+  const State before = state_;
+  switch (event.id) {
+    case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
+      state_ = State::kUp;
       refusals_ = 0;
-      loss_told_ = abandoned_ = false;
-      reports->push_back({true, generation_, ""});
+      reports_.push_back({true, generation_, ""});
       return;
-    case ConnectionEvent::Kind::kHandshakeFailed:
+    case ZMQ_EVENT_DISCONNECTED:
+      state_ = State::kGone;
+      if (before == State::kGone) return;
+      ReportLoss(absl::StrCat("connection to ", address, " broke",
+                              before == State::kUp ? "" : " in the handshake"));
+      return;
+    case ZMQ_EVENT_CONNECT_RETRIED:
+      state_ = State::kDialling;
+      if (before == State::kGone) return;
+      ReportLoss(absl::StrCat("no connection to ", address,
+                              "; next attempt in ", event.value, " ms"));
+      return;
+    default:  // ZMQ_EVENT_HANDSHAKE_FAILED_*
+      state_ = State::kGone;
       ++refusals_;
-      loss_told_ = abandoned_ = true;
-      reports->push_back(Loss(
-          absl::StrCat("handshake with ", address, " failed: ", event.reason)));
-      return;
-    case ConnectionEvent::Kind::kLost:
-      if (!loss_told_) {
-        reports->push_back(
-            Loss(absl::StrCat("connection to ", address, " broke",
-                              up_ ? "" : " in the handshake")));
-      }
-      up_ = false;
-      loss_told_ = abandoned_ = true;
-      return;
-    case ConnectionEvent::Kind::kRetry:
-      if (!loss_told_) {
-        reports->push_back(Loss(
-            absl::StrCat("no connection to ", address, "; ", event.reason)));
-      }
-      loss_told_ = abandoned_ = false;
-      return;
-    case ConnectionEvent::Kind::kListenerClosed:
-      return;  // of accepting sockets only
+      ReportLoss(absl::StrCat("handshake with ", address,
+                              " failed: ", ExplainFailure(event).reason));
   }
 }
 

@@ -1,76 +1,39 @@
-// OutboundPeer: the PUSH socket that dials one peer, its monitor, and the
-// number of OnWritable calls that are owed.
+// OutboundPeer: the connection that dials one peer, a PUSH socket and its
+// monitor, and the number of OnWritable calls that are owed.
 //
 // Between a kBackPressured and its OnWritable only the events' thread touches
 // the socket. So no sender takes the edge on its descriptor that means "room
-// again". The peer calls no handler; it returns what to call.
+// again". Serve, on the events' thread, makes all calls of the handler.
 //
-// Thread-safe; its mutex is held while one frame is handed over. Nothing
-// blocks. Dial returns ZeroMQ's errors.
+// Thread-safe; its mutex is held while one frame is handed over, and never over
+// a call of the handler. Nothing blocks. Dial returns ZeroMQ's errors.
 //
 //   OutboundPeer peer(2, &sockets);
 //   absl::Status status = peer.Dial(address, /*generation=*/1);
 //   SendResult result = peer.Send(frame, frame.size());
+//   bool gone = peer.Serve(handler);
 
 #ifndef CLUSTER_TRANSPORT_ZMQ_OUTBOUND_PEER_H_
 #define CLUSTER_TRANSPORT_ZMQ_OUTBOUND_PEER_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
-#include "absl/strings/string_view.h"
-#include "cluster/base/buffer_pool.h"
 #include "cluster/base/mutex.h"
 #include "cluster/transport/address.h"
 #include "cluster/transport/frame.h"
 #include "cluster/transport/transport.h"
 #include "cluster/transport/zmq/connection_monitor.h"
+#include "cluster/transport/zmq/context.h"
 #include "cluster/transport/zmq/curve_keys.h"
-#include "cluster/transport/zmq/poll_set.h"
-#include "cluster/transport/zmq/settings.h"
 #include "zmq.hpp"
 
 namespace cluster::internal {
 namespace zmq_backend {
-
-// Shared by the peers of one transport; outlives them.
-struct Sockets {
-  ZmqSettings settings;
-  // From Start on.
-  std::shared_ptr<zmq::context_t> context;
-  std::unique_ptr<PollSet> poll_set;
-  std::unique_ptr<CurveKeyRing> keys;  // null: no security
-  const std::shared_ptr<BufferPool> buffers = std::make_shared<BufferPool>();
-};
-
-// The owner of a descriptor of the poll set, a part of its key.
-enum class Watched : std::uint64_t {
-  kMonitor = 0,
-  kRoom = 1,
-  kInboundMonitor = 2,
-};
-
-inline PollSet::Key WatchKey(Watched what, int peer) {
-  return static_cast<std::uint64_t>(what) << 32 |
-         static_cast<std::uint32_t>(peer);
-}
-inline Watched WhatOf(PollSet::Key key) {
-  return static_cast<Watched>(key >> 32);
-}
-inline int PeerOf(PollSet::Key key) {
-  return static_cast<int>(static_cast<std::uint32_t>(key));
-}
-
-// An OnConnected or OnDisconnected to be called.
-struct SessionReport {
-  bool connected = false;
-  std::uint64_t generation = 0;
-  std::string reason;
-};
 
 class OutboundPeer {
  public:
@@ -85,11 +48,13 @@ class OutboundPeer {
   // stay owed. After an error all is as it was.
   absl::Status Dial(const Address& address, std::uint64_t generation);
 
-  // Dials the same address anew, unless closed.
+  // Dials the same address anew, if Serve asked for that and nothing has
+  // changed since.
   absl::Status Redial();
+
   // Adopts the keys in force. Closes a connection that was dialled with another
   // key of this server or the peer, and dials anew, unless the peer has no key
-  // now. If no dial can begin, TakeReports asks for a Redial.
+  // now. If no dial can begin, Serve asks for a Redial.
   void UseKeys();
 
   // Lost if closed.
@@ -102,23 +67,26 @@ class OutboundPeer {
   // Closes it. Queued frames have kPartingTime if there is a connection.
   void Part();
 
-  // The number of OnWritable calls that are due now: 0, or all that are owed.
-  int TakeWritable();
-
-  // Appends the monitor's news. Returns whether the connection is gone and
-  // needs a Redial. ZeroMQ may not have announced that it tries again; after an
-  // error of the protocol it does not. Or it would try too often: its delay
-  // starts anew with each connection, even if the peer then refuses us.
-  bool TakeReports(std::vector<SessionReport>* reports);
+  // Reports the connection's news, and room if it is owed. Returns whether the
+  // connection is gone and needs a Redial. ZeroMQ may not have announced that it
+  // tries again; after an error of the protocol it does not. Or it would try
+  // too often: its delay starts anew with each connection, even if the peer
+  // then refuses us.
+  bool Serve(TransportHandler* handler);
 
  private:
+  enum class State {
+    kClosed,
+    kShutOut,  // the peer has no key, so nothing is sent to it
+    kDialling,
+    kUp,
+    kGone,  // and reported; needs a Redial
+  };
+
   struct Connection {
     // `keys` and `peer` are null without security.
     Connection(Sockets* sockets, const Address& address, const CurveKeys* keys,
                const CurvePeer* peer);
-    bool Uses(const CurveKeys& keys, const CurvePeer& peer) const {
-      return own_key == keys.own_public() && peer_key == peer.key;
-    }
 
     zmq::socket_t push;
     ConnectionMonitor monitor;  // goes before the socket
@@ -128,36 +96,36 @@ class OutboundPeer {
     const CurveKey peer_key;
   };
 
+  // An OnConnected or OnDisconnected to be called.
+  struct Report {
+    bool connected;
+    std::uint64_t generation;
+    std::string reason;
+  };
+
   absl::Status DialLocked(const Address& address, std::uint64_t generation)
       CLUSTER_REQUIRES(mutex_);
-  SessionReport Loss(std::string reason) const CLUSTER_REQUIRES(mutex_) {
-    return {false, generation_, std::move(reason)};
-  }
-  void HangUpLocked() CLUSTER_REQUIRES(mutex_);
-  void AbandonLocked(absl::string_view reason) CLUSTER_REQUIRES(mutex_);
   void CloseLocked(int linger_ms) CLUSTER_REQUIRES(mutex_);
-  void Report(const ConnectionEvent& event, std::vector<SessionReport>* reports)
-      CLUSTER_REQUIRES(mutex_);
-  void Pause() CLUSTER_REQUIRES(mutex_);
+  // Closes the connection and reports that. Senders that wait for room go on.
+  void GiveUp(State state, std::string reason) CLUSTER_REQUIRES(mutex_);
+  void ReportLoss(std::string reason) CLUSTER_REQUIRES(mutex_);
+  void ReadMonitor() CLUSTER_REQUIRES(mutex_);
+  void Note(const SocketEvent& event) CLUSTER_REQUIRES(mutex_);
+  // The number of OnWritable calls that are due now: 0, or all that are owed.
+  int TakeWritable();
 
   const int id_;
   Sockets* const sockets_;
 
   Mutex mutex_{LockRank::kConnection};
+  State state_ CLUSTER_GUARDED_BY(mutex_) = State::kClosed;
   Address address_ CLUSTER_GUARDED_BY(mutex_);
-  // Of what is dialled.
+  // Of the last Dial.
   std::uint64_t generation_ CLUSTER_GUARDED_BY(mutex_) = 0;
-  // Null: closed, or shut out.
+  // Null when kClosed or kShutOut, and sometimes when kGone.
   std::unique_ptr<Connection> connection_ CLUSTER_GUARDED_BY(mutex_);
-  // The peer has no key, so nothing is sent to it.
-  bool shut_out_ CLUSTER_GUARDED_BY(mutex_) = false;
-  // News that the monitor, which is gone, did not tell.
-  std::vector<SessionReport> untold_ CLUSTER_GUARDED_BY(mutex_);
+  std::vector<Report> reports_ CLUSTER_GUARDED_BY(mutex_);
   int owed_ CLUSTER_GUARDED_BY(mutex_) = 0;  // OnWritable calls
-  bool up_ CLUSTER_GUARDED_BY(mutex_) = false;
-  // The retry that follows is no news.
-  bool loss_told_ CLUSTER_GUARDED_BY(mutex_) = false;
-  bool abandoned_ CLUSTER_GUARDED_BY(mutex_) = false;
   // Handshakes that failed in a row.
   int refusals_ CLUSTER_GUARDED_BY(mutex_) = 0;
 };

@@ -1,9 +1,7 @@
 #include "cluster/transport/zmq/outbound_peer.h"
 
-#include <memory>
-#include <vector>
-
 #include "absl/strings/match.h"
+#include "cluster/transport/contract/recording_handler.h"
 #include "cluster/transport/zmq/context.h"
 #include "cluster/transport/zmq/testing/raw_tcp.h"
 #include "gtest/gtest.h"
@@ -23,50 +21,58 @@ class OutboundPeerTest : public testing::Test {
     EXPECT_TRUE(peer_.Dial(*ParseAddress(listener_.Address()), 1).ok());
   }
 
-  // Resets whoever dials until the peer is no longer dialled by ZeroMQ.
+  // The report of a pause is the last one of its Serve.
+  bool ReportedAPause() const {
+    return absl::StrContains(handler_.Get().reason, "in a row");
+  }
+  int reports() const {
+    const Recorded calls = handler_.Get();
+    return Recorded::Count(calls.connected, 2) +
+           Recorded::Count(calls.disconnected, 2);
+  }
+
+  // Resets all connections until ZeroMQ no longer dials.
   void RefuseUntilPaused() {
-    bool paused = false;
-    while (!paused) {
+    while (!ReportedAPause()) {
       listener_.Accept().Reset();
       sockets_.poll_set->Wait(kWaitMs);
-      std::vector<SessionReport> reports;
-      peer_.TakeReports(&reports);
-      for (const SessionReport& report : reports)
-        paused = paused || absl::StrContains(report.reason, "in a row");
+      peer_.Serve(&handler_);
     }
   }
 
   Sockets sockets_;
+  RecordingHandler handler_;
   RawTcp listener_ = RawTcp::Listen("127.0.0.1:0");
   OutboundPeer peer_{2, &sockets_};
 };
 
-// The loop looks at all peers whenever one of them has news.
+// The events' thread looks at all peers when it is woken.
 TEST_F(OutboundPeerTest, APauseIsThereUntilItIsDialledAgain) {
   RefuseUntilPaused();
-  std::vector<SessionReport> reports;
-  EXPECT_TRUE(peer_.TakeReports(&reports));
-  EXPECT_TRUE(peer_.TakeReports(&reports));
-  EXPECT_TRUE(reports.empty());
+  const int before = reports();
+  EXPECT_TRUE(peer_.Serve(&handler_));
+  EXPECT_TRUE(peer_.Serve(&handler_));
+  EXPECT_EQ(reports(), before);
 }
 
 TEST_F(OutboundPeerTest, ALookAtADialUnderWayDoesNotEndIt) {
   RefuseUntilPaused();
+  const int before = reports();
   ASSERT_TRUE(peer_.Redial().ok());
-  std::vector<SessionReport> reports;
-  EXPECT_FALSE(peer_.TakeReports(&reports));
+  EXPECT_FALSE(peer_.Serve(&handler_));
   RawTcp dialled = listener_.Accept();
-  EXPECT_FALSE(peer_.TakeReports(&reports));
-  EXPECT_TRUE(reports.empty());
-  // One refusal more is enough from here on, and is not told as news.
+  EXPECT_FALSE(peer_.Serve(&handler_));
+  EXPECT_EQ(reports(), before);
+  // One refusal more is enough from here on, and no news.
   dialled.Reset();
   sockets_.poll_set->Wait(kWaitMs);
-  while (!peer_.TakeReports(&reports)) {
+  while (!peer_.Serve(&handler_)) {
+    EXPECT_TRUE(reports() == before || !ReportedAPause());
     listener_.Accept().Reset();
     sockets_.poll_set->Wait(kWaitMs);
   }
-  for (const SessionReport& report : reports)
-    EXPECT_FALSE(absl::StrContains(report.reason, "in a row"));
+  EXPECT_GT(reports(), before);
+  EXPECT_FALSE(ReportedAPause());
 }
 
 }  // namespace

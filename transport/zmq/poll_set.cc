@@ -36,7 +36,7 @@ PollSet::~PollSet() {
 void PollSet::Add(int fd, Key key) {
   epoll_event event{};
   event.events = EPOLLIN;
-  event.data.u64 = key;
+  event.data.u64 = static_cast<std::uint64_t>(key);
   const int result = epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &event);
   CLUSTER_CHECK(result == 0, "epoll_ctl cannot add a descriptor");
 }
@@ -63,7 +63,8 @@ absl::Span<const PollSet::Key> PollSet::Wait(int timeout_ms) {
     CLUSTER_CHECK(errno == EINTR, "epoll_wait failed");
     return {};
   }
-  for (int i = 0; i < count; ++i) ready_[i] = events_[i].data.u64;
+  for (int i = 0; i < count; ++i)
+    ready_[i] = static_cast<Key>(events_[i].data.u64);
   return absl::MakeConstSpan(ready_.data(), count);
 }
 

@@ -1,9 +1,9 @@
-// PollSet: the descriptors that the events' thread sleeps on.
+// PollSet: the descriptors that the events' thread sleeps on, by epoll, and a way
+// to wake it.
 //
-// A thin layer over epoll and an eventfd. Each descriptor has a key that tells
-// the reader where to look; a wake-up has a key of its own. It does not own
-// descriptors. Remove one before its socket is closed. Wait may still return
-// its key after that, so the reader must bear a stale key.
+// Each descriptor has a key that tells the reader where to look. PollSet does
+// not own descriptors: remove one before its socket is closed. Wait may still
+// return its key after that, so the reader must bear a stale key.
 //
 // Wait and ClearWake belong to one thread at a time; call the rest from any.
 // Open answers kResourceExhausted when no descriptors are left.
@@ -29,15 +29,16 @@ namespace zmq_backend {
 
 class PollSet {
  public:
-  using Key = std::uint64_t;
-  static constexpr Key kWakeKey = ~Key{0};
+  using Key = std::int64_t;  // a peer's id, or one of these
+  static constexpr Key kWakeKey = Key{1} << 32;
+  static constexpr Key kInboundKey = kWakeKey + 1;
 
   static absl::StatusOr<std::unique_ptr<PollSet>> Open();
   PollSet(const PollSet&) = delete;
   PollSet& operator=(const PollSet&) = delete;
   ~PollSet();
 
-  // Reports `key` as long as `fd` is readable. A descriptor has one key.
+  // Reports `key` as long as `fd` is readable.
   void Add(int fd, Key key);
   void Remove(int fd);
 

@@ -1,6 +1,7 @@
 #include "cluster/transport/zmq/settings.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstdint>
 #include <limits>
@@ -28,10 +29,10 @@ constexpr int kKeepaliveProbes = 3;
 // ZeroMQ's handshake counts as messages too, so this much is always let in.
 constexpr std::size_t kHandshakeBytes = 512;
 
-// What a peer may say on a connection that we only send on: its handshake.
+// A peer only shakes hands on a connection that we dial.
 constexpr std::int64_t kReplyBytesMax = 8192;
 
-// What CURVE puts around each message on the wire (33 bytes), rounded up.
+// CURVE puts 33 bytes around each message on the wire.
 constexpr std::size_t kCurveBytes = 64;
 
 // ZMQ_ZAP_ENFORCE_DOMAIN, which the header shows to users of the draft API
@@ -53,12 +54,6 @@ void SetKey(int option, const CurveKey& key, zmq::socket_t* socket) {
 void SetOwnKey(const CurveKeys& keys, zmq::socket_t* socket) {
   SetOption(ZMQ_CURVE_SECRETKEY, keys.own_secret().c_str(),
             keys.own_secret().size() + 1, socket);
-}
-
-int Milliseconds(absl::Duration duration) {
-  const std::int64_t ms = absl::ToInt64Milliseconds(duration);
-  return static_cast<int>(
-      std::clamp<std::int64_t>(ms, 1, std::numeric_limits<int>::max()));
 }
 
 void SetUpBoth(const ZmqSettings& settings, const Address& address,
@@ -99,7 +94,7 @@ absl::StatusOr<ZmqSettings> ReadSettings(const TransportConfig& config) {
   }
   if (absl::Status status = reader.Finish(); !status.ok()) return status;
   settings.frame_bytes_max = config.frame_bytes_max;
-  settings.handshake_ms = Milliseconds(config.handshake_timeout);
+  settings.handshake_ms = Milliseconds(config.handshake_timeout, 1);
   return settings;
 }
 
@@ -163,6 +158,23 @@ absl::Status ZmqError(absl::string_view what, int errno_value) {
     default:
       return absl::InternalError(text);
   }
+}
+
+bool ReceivePart(zmq::socket_t* socket, zmq::message_t* part) {
+  return Uninterrupted([&] {
+           return zmq_msg_recv(part->handle(), socket->handle(), ZMQ_DONTWAIT);
+         }) >= 0;
+}
+
+std::string NewInprocEndpoint() {
+  static std::atomic<std::uint64_t> made{0};
+  return absl::StrCat("inproc://cluster-", ++made);
+}
+
+int Milliseconds(absl::Duration duration, int least) {
+  return static_cast<int>(
+      std::clamp<std::int64_t>(absl::ToInt64Milliseconds(duration), least,
+                               std::numeric_limits<int>::max()));
 }
 
 }  // namespace zmq_backend

@@ -17,11 +17,13 @@
 
 #include <cerrno>
 #include <cstddef>
+#include <string>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "cluster/transport/address.h"
 #include "cluster/transport/transport.h"
 #include "cluster/transport/zmq/curve_keys.h"
@@ -59,13 +61,21 @@ void SecurePull(const CurveKeys& keys, zmq::socket_t* socket);
 // "cannot <what>: <text of errno_value>", with the code that fits.
 absl::Status ZmqError(absl::string_view what, int errno_value);
 
-// Repeats a call of ZeroMQ's while a signal interrupts it. ZeroMQ looks for its
-// own commands first, so nothing is done by then. Throws for other failures.
+// Calls ZeroMQ again while a signal interrupts the call, and returns its result.
+// ZeroMQ looks for its own commands first, so nothing is done by then.
+template <typename Call>
+int Uninterrupted(Call&& call) {
+  int result;
+  do {
+    result = call();
+  } while (result < 0 && zmq_errno() == EINTR);
+  return result;
+}
+
+// The same for calls whose failure is to be thrown.
 template <typename Call>
 void CallZmq(Call&& call) {
-  while (call() != 0) {
-    if (zmq_errno() != EINTR) throw zmq::error_t();
-  }
+  if (Uninterrupted(call) < 0) throw zmq::error_t();
 }
 
 template <typename Function>
@@ -77,6 +87,16 @@ absl::Status CatchZmq(absl::string_view what, Function&& function) {
     return ZmqError(what, error.num());
   }
 }
+
+// Receives one part of a message without blocking. False: there is none.
+bool ReceivePart(zmq::socket_t* socket, zmq::message_t* part);
+
+// An address within the process that was never used: ZeroMQ frees one only some
+// time after its socket is gone.
+std::string NewInprocEndpoint();
+
+// Whole milliseconds from `least` on, as ZeroMQ takes them.
+int Milliseconds(absl::Duration duration, int least);
 
 }  // namespace zmq_backend
 }  // namespace cluster::internal

@@ -41,17 +41,10 @@ ZapVerdict Refused(absl::string_view reason) {
 // Receives all parts of a message; empty if there is none.
 std::vector<zmq::message_t> ReceiveMessage(zmq::socket_t* socket) {
   std::vector<zmq::message_t> parts;
-  bool more = true;
-  while (more) {
-    zmq::message_t part;
-    int result;
-    do {
-      result = zmq_msg_recv(part.handle(), socket->handle(), ZMQ_DONTWAIT);
-    } while (result < 0 && zmq_errno() == EINTR);
-    if (result < 0) return {};
-    more = part.more();
-    parts.push_back(std::move(part));
-  }
+  do {
+    parts.emplace_back();
+    if (!ReceivePart(socket, &parts.back())) return {};
+  } while (parts.back().more());
   return parts;
 }
 
@@ -93,7 +86,7 @@ std::vector<std::string> ZapReply(const std::vector<absl::string_view>& request,
                                   const ZapVerdict& verdict) {
   const std::string request_id(request.size() > kRequestId ? request[kRequestId]
                                                            : "");
-  // The reason stays here: who is refused need not know.
+  // The refused side need not know the reason.
   return {kZapVersion,
           request_id,
           verdict.accepted ? "200" : "400",
@@ -144,15 +137,10 @@ void ZapHandler::Run() {
   while (true) {
     if (zmq_poll(items, 2, -1) < 0) continue;  // EINTR
     if (items[1].revents != 0) return;
-    Serve();
-  }
-}
-
-void ZapHandler::Serve() {
-  while (true) {
-    const std::vector<zmq::message_t> request = ReceiveMessage(&socket_);
-    if (request.empty()) return;
-    Answer(request);
+    for (std::vector<zmq::message_t> request = ReceiveMessage(&socket_);
+         !request.empty(); request = ReceiveMessage(&socket_)) {
+      Answer(request);
+    }
   }
 }
 

@@ -67,8 +67,6 @@ class ZapHandler {
              OnRejected on_rejected);
 
   void Run();
-  // Answers what is at hand.
-  void Serve();
   void Answer(const std::vector<zmq::message_t>& request);
 
   zmq::socket_t socket_;

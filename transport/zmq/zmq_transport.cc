@@ -1,11 +1,20 @@
+// A transport's life from top to bottom. Connections that it dials are in
+// outbound_peer.h, those that it accepts in inbound.h.
+
 #include "cluster/transport/zmq/zmq_transport.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
-#include <limits>
+#include <future>
+#include <map>
+#include <random>
 #include <string>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "cluster/base/check.h"
@@ -15,11 +24,8 @@
 #include "cluster/transport/address.h"
 #include "cluster/transport/zmq/context.h"
 #include "cluster/transport/zmq/curve_keys.h"
-#include "cluster/transport/zmq/event_loop.h"
-#include "cluster/transport/zmq/inbound_socket.h"
+#include "cluster/transport/zmq/inbound.h"
 #include "cluster/transport/zmq/outbound_peer.h"
-#include "cluster/transport/zmq/peer_table.h"
-#include "cluster/transport/zmq/receive_loop.h"
 #include "cluster/transport/zmq/settings.h"
 #include "cluster/transport/zmq/zap.h"
 
@@ -27,30 +33,29 @@ namespace cluster::internal {
 namespace zmq_backend {
 namespace {
 
-// The context's (two for each of its threads), the listener with its monitor,
-// ZAP's, and some for strangers. Of a peer: three sockets of ZeroMQ's, which are
-// its PUSH and both ends of the monitor, and a connection each way.
+// Fixed: two for each of the context's threads, the listener with its monitor,
+// ZAP's, and some for strangers. Of a peer: its PUSH socket, both ends of the
+// monitor, and a connection each way.
 DescriptorNeed NeedOf(const ZmqSettings& settings) {
   return {/*fixed=*/30 + 2 * static_cast<std::size_t>(settings.io_threads),
           /*per_peer=*/5};
 }
 
-// What ZeroMQ's threads may take for a shared context's end beyond linger. They
-// close sockets one by one, and look at the monitors of all others for each: of
-// dozens of servers that takes a second or two. And how long the destructor
-// waits for what is left.
+// ZeroMQ's threads may take so long for a shared context's end beyond linger:
+// for each socket that they close, they look at the monitors of all others. Of
+// dozens of servers that takes a second or two, which the destructor waits for.
 constexpr std::chrono::milliseconds kEndTime{100};
 constexpr std::chrono::seconds kFreeTime{5};
 
-int LingerMilliseconds(absl::Duration linger) {
-  return static_cast<int>(std::clamp<std::int64_t>(
-      absl::ToInt64Milliseconds(linger), 0, std::numeric_limits<int>::max()));
-}
+// A connection that ZeroMQ gave up waits from half of this to all of it.
+constexpr int kRedialMsMax = 1000;
 
 class ZmqTransport : public Transport {
  public:
   ZmqTransport(std::unique_ptr<Sockets> sockets, std::size_t peers)
-      : sockets_(std::move(sockets)), peers_expected_(peers) {}
+      : sockets_(std::move(sockets)),
+        peers_expected_(peers),
+        random_(std::random_device{}()) {}
   ~ZmqTransport() override;
 
   absl::Status Start(TransportHandler* handler,
@@ -64,23 +69,34 @@ class ZmqTransport : public Transport {
   void Stop(absl::Duration linger) override;
 
  private:
+  using Clock = std::chrono::steady_clock;
+  using Peer = std::shared_ptr<OutboundPeer>;
   enum class State { kNew, kRunning, kStopped };
 
-  absl::Status OpenContext() CLUSTER_REQUIRES(stop_mutex_);
+  absl::Status Open(TransportHandler* handler, const cluster::Address& address)
+      CLUSTER_REQUIRES(stop_mutex_);
+  // Ends all that Open began, and the callbacks.
+  void StopReceiving() CLUSTER_REQUIRES(stop_mutex_);
   // An own context ends here, when its sockets are gone. For the end of a shared
   // one it waits no longer than `linger` and a little.
-  void LeaveContext(std::chrono::milliseconds linger)
+  void CloseContext(std::chrono::milliseconds linger)
       CLUSTER_REQUIRES(stop_mutex_);
-  absl::Status StartReceiving(TransportHandler* handler,
-                              const cluster::Address& address)
-      CLUSTER_REQUIRES(stop_mutex_);
-  void StopReceiving() CLUSTER_REQUIRES(stop_mutex_);
-  absl::Status UseKeys(std::shared_ptr<const CurveKeys> keys)
-      CLUSTER_REQUIRES(stop_mutex_);
+
+  // Null if there is no such peer.
+  Peer FindPeer(int id) const;
+  std::vector<Peer> AllPeers() const;
+
+  // The events' thread. It sleeps until a connection has news, a full socket has
+  // room, a peer is due to be dialled again, or something wakes it. Frames
+  // arrive elsewhere.
+  void RunEvents(Inbound* inbound, TransportHandler* handler);
+  void ServePeer(OutboundPeer* peer, TransportHandler* handler);
+  void ScheduleRedial(int peer);
+  void RedialDue();
+  int MillisecondsToRedial() const;
 
   const std::unique_ptr<Sockets> sockets_;
   const std::size_t peers_expected_;
-  PeerTable peers_;
 
   // Held for all of Start, Stop and ReloadSecurity: one at a time, and a second
   // caller of Stop returns when all is closed.
@@ -93,19 +109,26 @@ class ZmqTransport : public Transport {
   std::size_t others_descriptors_ CLUSTER_GUARDED_BY(mutex_) = 0;
   std::string address_ CLUSTER_GUARDED_BY(mutex_);
 
-  std::unique_ptr<InboundSocket> inbound_ CLUSTER_GUARDED_BY(stop_mutex_);
-  std::unique_ptr<ReceiveLoop> frames_ CLUSTER_GUARDED_BY(stop_mutex_);
-  std::unique_ptr<EventLoop> events_ CLUSTER_GUARDED_BY(stop_mutex_);
-  // Null without security.
+  mutable SharedMutex peers_mutex_;
+  std::map<int, Peer> peers_ CLUSTER_GUARDED_BY(peers_mutex_);
+
+  // Null unless it is running.
+  std::unique_ptr<Inbound> inbound_ CLUSTER_GUARDED_BY(stop_mutex_);
+  // The same, and null without security.
   std::unique_ptr<ZapHandler> zap_ CLUSTER_GUARDED_BY(stop_mutex_);
-  // Null: nothing to wait for.
-  std::shared_ptr<ContextEnd> context_end_ CLUSTER_GUARDED_BY(stop_mutex_);
+  std::thread events_ CLUSTER_GUARDED_BY(stop_mutex_);
+  std::shared_future<void> context_end_ CLUSTER_GUARDED_BY(stop_mutex_);
+  std::atomic<bool> events_stopping_{false};
+
+  // The events' thread's own.
+  std::map<int, Clock::time_point> redials_;  // by peer
+  std::minstd_rand random_;
 };
 
 // The next server counts the descriptors that are open.
 ZmqTransport::~ZmqTransport() {
   Stop(absl::ZeroDuration());
-  if (context_end_ != nullptr) context_end_->WaitFor(kFreeTime);
+  if (context_end_.valid()) context_end_.wait_for(kFreeTime);
 }
 
 absl::Status ZmqTransport::Start(TransportHandler* handler,
@@ -121,12 +144,11 @@ absl::Status ZmqTransport::Start(TransportHandler* handler,
   absl::Status status = CheckDescriptors(NeedOf(sockets_->settings),
                                          peers_expected_, others_descriptors_);
   if (!status.ok()) return status;
-  status = OpenContext();
-  if (status.ok()) status = StartReceiving(handler, *address);
+  status = Open(handler, *address);
   if (!status.ok()) {
     lock.Unlock();  // a callback may be waiting for it
     StopReceiving();
-    LeaveContext(std::chrono::milliseconds(0));
+    CloseContext(std::chrono::milliseconds(0));
     sockets_->poll_set.reset();
     return status;
   }
@@ -135,53 +157,56 @@ absl::Status ZmqTransport::Start(TransportHandler* handler,
   return absl::OkStatus();
 }
 
-absl::Status ZmqTransport::OpenContext() {
+absl::Status ZmqTransport::Open(TransportHandler* handler,
+                                const cluster::Address& address) {
   absl::Status status = CatchZmq("open a ZeroMQ context", [this] {
     sockets_->context = NewContext(sockets_->settings);
   });
   if (!status.ok()) return status;
   absl::StatusOr<std::unique_ptr<PollSet>> poll_set = PollSet::Open();
-  if (poll_set.ok()) sockets_->poll_set = *std::move(poll_set);
-  return poll_set.status();
-}
-
-void ZmqTransport::LeaveContext(std::chrono::milliseconds linger) {
-  context_end_ = zmq_backend::LeaveContext(std::move(sockets_->context));
-  if (context_end_ != nullptr) context_end_->WaitFor(linger + kEndTime);
-}
-
-absl::Status ZmqTransport::StartReceiving(TransportHandler* handler,
-                                          const cluster::Address& address) {
+  if (!poll_set.ok()) return poll_set.status();
+  sockets_->poll_set = *std::move(poll_set);
   // ZeroMQ starts its threads with the first socket.
   const SignalsBlocked blocked;
-  const CurveKeyRing* const keys = sockets_->keys.get();
-  if (keys != nullptr) {
-    auto zap = ZapHandler::Start(sockets_->context.get(), keys,
+  if (sockets_->keys != nullptr) {
+    auto zap = ZapHandler::Start(sockets_->context.get(), sockets_->keys.get(),
                                  [handler](Rejection rejection) {
                                    handler->OnRejected(std::move(rejection));
                                  });
     if (!zap.ok()) return zap.status();
     zap_ = *std::move(zap);
   }
-  auto inbound = InboundSocket::Open(sockets_->context.get(),
-                                     sockets_->settings, keys, address);
+  auto inbound = Inbound::Open(sockets_.get(), address, handler);
   if (!inbound.ok()) return inbound.status();
   inbound_ = *std::move(inbound);
-  frames_ = std::make_unique<ReceiveLoop>(inbound_.get(), handler);
-  events_ = std::make_unique<EventLoop>(sockets_.get(), &peers_, inbound_.get(),
-                                        handler);
-  absl::Status status = events_->Start();
-  return status.ok() ? frames_->Start() : status;
+  sockets_->poll_set->Add(inbound_->monitor_fd(), PollSet::kInboundKey);
+  events_stopping_.store(false);
+  status = StartThread(
+      "cluster-events",
+      [this, inbound = inbound_.get(), handler] {
+        RunEvents(inbound, handler);
+      },
+      &events_);
+  return status.ok() ? inbound_->Start() : status;
 }
 
-// Of whatever StartReceiving got to.
 void ZmqTransport::StopReceiving() {
-  if (frames_ != nullptr) frames_->Stop();
-  if (events_ != nullptr) events_->Stop();
-  frames_.reset();
-  events_.reset();
+  if (inbound_ != nullptr) {
+    inbound_->Stop();
+    if (events_.joinable()) {
+      events_stopping_.store(true);
+      sockets_->poll_set->Wake();
+      events_.join();
+    }
+    sockets_->poll_set->Remove(inbound_->monitor_fd());
+  }
   inbound_.reset();
   zap_.reset();
+}
+
+void ZmqTransport::CloseContext(std::chrono::milliseconds linger) {
+  context_end_ = LeaveContext(std::move(sockets_->context));
+  if (context_end_.valid()) context_end_.wait_for(linger + kEndTime);
 }
 
 std::string ZmqTransport::Address() const {
@@ -199,9 +224,8 @@ absl::Status ZmqTransport::Connect(int peer, const std::string& address,
         absl::StrCat("cannot connect peer ", peer, ": the transport is ",
                      state_ == State::kNew ? "not started" : "stopped"));
   }
-  if (PeerTable::Peer known = peers_.Find(peer))
-    return known->Dial(*parsed, generation);
-  if (const std::size_t peers = peers_.All().size(); peers >= peers_expected_) {
+  if (Peer known = FindPeer(peer)) return known->Dial(*parsed, generation);
+  if (const std::size_t peers = AllPeers().size(); peers >= peers_expected_) {
     absl::Status enough = CheckDescriptors(NeedOf(sockets_->settings),
                                            peers + 1, others_descriptors_);
     if (!enough.ok()) return enough;
@@ -209,20 +233,27 @@ absl::Status ZmqTransport::Connect(int peer, const std::string& address,
   auto fresh = std::make_shared<OutboundPeer>(peer, sockets_.get());
   absl::Status status = fresh->Dial(*parsed, generation);
   if (!status.ok()) return status;
-  peers_.Insert(std::move(fresh));
+  WriterLock peers_lock(&peers_mutex_);
+  peers_.emplace(peer, std::move(fresh));
   return absl::OkStatus();
 }
 
 void ZmqTransport::Disconnect(int peer) {
   MutexLock lock(&mutex_);
-  if (PeerTable::Peer known = peers_.Remove(peer)) known->Part();
+  const Peer known = FindPeer(peer);
+  if (known == nullptr) return;
+  {
+    WriterLock peers_lock(&peers_mutex_);
+    peers_.erase(peer);
+  }
+  known->Part();
 }
 
 SendResult ZmqTransport::Send(int peer, const Frame& frame) {
   const std::size_t bytes = frame.size();
   CLUSTER_CHECK(bytes <= sockets_->settings.frame_bytes_max,
                 "the frame is larger than frame_bytes_max");
-  const PeerTable::Peer known = peers_.Find(peer);
+  const Peer known = FindPeer(peer);
   return known == nullptr ? SendResult::kSent : known->Send(frame, bytes);
 }
 
@@ -232,32 +263,16 @@ absl::Status ZmqTransport::ReloadSecurity(const SecurityFiles& files) {
   absl::StatusOr<std::shared_ptr<const CurveKeys>> keys =
       LoadCurveKeys(files, sockets_->keys->Get().get());
   if (!keys.ok()) return keys.status();
-  return UseKeys(*std::move(keys));
-}
-
-absl::Status ZmqTransport::UseKeys(std::shared_ptr<const CurveKeys> keys) {
-  const std::shared_ptr<const CurveKeys> before = sockets_->keys->Get();
-  const bool own_changed = keys->own_public() != before->own_public();
-  absl::Status status;
-  InboundSocket* const inbound = inbound_.get();
-  const auto swap = [&] {
-    sockets_->keys->Set(keys);
-    if (inbound == nullptr || (!own_changed && inbound->listening())) return;
-    status = inbound->ListenAnew();
-    // Back to the old ones; the loop listens with them as soon as it can.
-    if (!status.ok()) sockets_->keys->Set(before);
-  };
-  State state;
-  {
-    MutexLock lock(&mutex_);
-    state = state_;
+  if (inbound_ == nullptr) {
+    sockets_->keys->Set(*std::move(keys));
+    return absl::OkStatus();
   }
-  if (state != State::kRunning || !frames_->Perform(swap)) swap();
+  absl::Status status = inbound_->UseKeys(*std::move(keys));
   // A Connect that runs meanwhile either is in the table already, or will find
-  // the keys that are in force now. One that ran during a failure met those
-  // that were not to be, so it needs this too.
+  // the keys that are in force now. One that ran during a failure met the keys
+  // that did not stay, so it needs this too.
   MutexLock lock(&mutex_);
-  for (const PeerTable::Peer& peer : peers_.All()) peer->UseKeys();
+  for (const Peer& peer : AllPeers()) peer->UseKeys();
   return status;
 }
 
@@ -271,9 +286,76 @@ void ZmqTransport::Stop(absl::Duration linger) {
   StopReceiving();
   // Every socket lingers from its own closing on and all at the same time, so
   // together they take no longer than one.
-  const int linger_ms = LingerMilliseconds(linger);
-  for (const PeerTable::Peer& peer : peers_.All()) peer->Close(linger_ms);
-  LeaveContext(std::chrono::milliseconds(linger_ms));
+  const int linger_ms = Milliseconds(linger, 0);
+  for (const Peer& peer : AllPeers()) peer->Close(linger_ms);
+  CloseContext(std::chrono::milliseconds(linger_ms));
+}
+
+ZmqTransport::Peer ZmqTransport::FindPeer(int id) const {
+  ReaderLock lock(&peers_mutex_);
+  const auto found = peers_.find(id);
+  return found == peers_.end() ? nullptr : found->second;
+}
+
+std::vector<ZmqTransport::Peer> ZmqTransport::AllPeers() const {
+  ReaderLock lock(&peers_mutex_);
+  std::vector<Peer> all;
+  for (const auto& [id, peer] : peers_) all.push_back(peer);
+  return all;
+}
+
+void ZmqTransport::RunEvents(Inbound* inbound, TransportHandler* handler) {
+  PollSet& poll_set = *sockets_->poll_set;
+  while (!events_stopping_.load()) {
+    for (PollSet::Key key : poll_set.Wait(MillisecondsToRedial())) {
+      if (key == PollSet::kWakeKey) {
+        poll_set.ClearWake();
+        for (const Peer& peer : AllPeers()) ServePeer(peer.get(), handler);
+      } else if (key == PollSet::kInboundKey) {
+        inbound->ReportRejections();
+      } else if (Peer peer = FindPeer(static_cast<int>(key))) {
+        ServePeer(peer.get(), handler);
+      }
+    }
+    RedialDue();
+  }
+}
+
+void ZmqTransport::ServePeer(OutboundPeer* peer, TransportHandler* handler) {
+  if (peer->Serve(handler)) {
+    ScheduleRedial(peer->id());
+  } else {
+    redials_.erase(peer->id());
+  }
+}
+
+// Does not put off a redial that is scheduled.
+void ZmqTransport::ScheduleRedial(int peer) {
+  std::uniform_int_distribution<int> delay(kRedialMsMax / 2, kRedialMsMax);
+  redials_.emplace(peer,
+                   Clock::now() + std::chrono::milliseconds(delay(random_)));
+}
+
+void ZmqTransport::RedialDue() {
+  if (redials_.empty()) return;
+  const Clock::time_point now = Clock::now();
+  for (auto next = redials_.begin(); next != redials_.end();) {
+    const auto due = next++;
+    if (due->second > now) continue;
+    const int id = due->first;
+    redials_.erase(due);
+    const Peer peer = FindPeer(id);
+    if (peer != nullptr && !peer->Redial().ok()) ScheduleRedial(id);
+  }
+}
+
+int ZmqTransport::MillisecondsToRedial() const {
+  if (redials_.empty()) return -1;
+  Clock::time_point first = Clock::time_point::max();
+  for (const auto& [peer, time] : redials_) first = std::min(first, time);
+  const auto left =
+      std::chrono::ceil<std::chrono::milliseconds>(first - Clock::now());
+  return static_cast<int>(std::max<std::int64_t>(0, left.count()));
 }
 
 }  // namespace

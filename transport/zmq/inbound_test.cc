@@ -1,4 +1,4 @@
-#include "cluster/transport/zmq/inbound_socket.h"
+#include "cluster/transport/zmq/inbound.h"
 
 #include <dlfcn.h>
 #include <netdb.h>
@@ -13,6 +13,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "cluster/transport/contract/recording_handler.h"
+#include "cluster/transport/zmq/context.h"
 #include "cluster/transport/zmq/endpoint.h"
 #include "cluster/transport/zmq/testing/raw_tcp.h"
 #include "cluster/transport/zmq/testing/socket_path.h"
@@ -42,14 +44,15 @@ namespace cluster::internal {
 namespace zmq_backend {
 namespace {
 
-class InboundSocketTest : public testing::Test {
+class InboundTest : public testing::Test {
  protected:
-  InboundSocketTest() : settings_(*ReadSettings(TransportConfig())) {}
+  InboundTest() {
+    sockets_.settings = *ReadSettings(TransportConfig());
+    sockets_.context = NewContext(sockets_.settings);
+  }
 
-  std::unique_ptr<InboundSocket> Open(const std::string& address,
-                                      const CurveKeyRing* keys = nullptr) {
-    auto opened =
-        InboundSocket::Open(&context_, settings_, keys, Parse(address));
+  std::unique_ptr<Inbound> Open(const std::string& address) {
+    auto opened = Inbound::Open(&sockets_, Parse(address), &handler_);
     EXPECT_TRUE(opened.ok()) << opened.status();
     return *std::move(opened);
   }
@@ -69,18 +72,18 @@ class InboundSocketTest : public testing::Test {
     return *LoadCurveKeys(files, nullptr);
   }
 
-  const ZmqSettings settings_;
-  zmq::context_t context_;
+  RecordingHandler handler_;
+  Sockets sockets_;
 };
 
 // As of a process that is started anew while the last one is still stopping. It
 // has to come in the moment after the listener was closed, so it comes often.
-TEST_F(InboundSocketTest, WhoWaitsForThePathOfOneThatClosesKeepsIt) {
+TEST_F(InboundTest, WhoWaitsForThePathOfOneThatClosesKeepsIt) {
   constexpr int kRounds = 20;
   for (int round = 0; round < kRounds; ++round) {
     const SocketPath path;
-    std::unique_ptr<InboundSocket> closing = Open(path.Address());
-    zmq::socket_t successor(context_, zmq::socket_type::pull);
+    std::unique_ptr<Inbound> closing = Open(path.Address());
+    zmq::socket_t successor(*sockets_.context, zmq::socket_type::pull);
     std::thread waiting([&] {
       while (!Bind(Parse(path.Address()), &successor).ok()) {
       }
@@ -91,17 +94,18 @@ TEST_F(InboundSocketTest, WhoWaitsForThePathOfOneThatClosesKeepsIt) {
   }
 }
 
-TEST_F(InboundSocketTest, ANameIsResolvedOnceAndForAll) {
-  CurveKeyRing ring(NewKeys());
-  const auto inbound = Open(absl::StrCat(kName, ":0"), &ring);
+TEST_F(InboundTest, ANameIsResolvedOnceAndForAll) {
+  sockets_.keys = std::make_unique<CurveKeyRing>(NewKeys());
+  const auto inbound = Open(absl::StrCat(kName, ":0"));
+  ASSERT_EQ(inbound->Start(), absl::OkStatus());
   const Address address = inbound->address();
   EXPECT_EQ(address.host, kName);
   EXPECT_NE(address.port, 0);
   name_service_is_up = false;
-  ring.Set(NewKeys());
-  ASSERT_EQ(inbound->ListenAnew(), absl::OkStatus());
+  EXPECT_EQ(inbound->UseKeys(NewKeys()), absl::OkStatus());
   EXPECT_EQ(ToString(inbound->address()), ToString(address));
   RawTcp::Connect(absl::StrCat("127.0.0.1:", address.port));
+  inbound->Stop();
 }
 
 }  // namespace
