@@ -1,11 +1,9 @@
 // ConnectionMonitor: ZeroMQ's events of one socket's connections.
-// AcceptedConnections: finds among them the connections to report as rejected.
+// AcceptedConnections: the accepted ones to report as rejected.
 //
 // A monitor keeps any number of unread events. So a late reader never stops
 // ZeroMQ's I/O thread, which waits for room in its monitors. One thread at a
-// time. Make it before the socket connects or binds, and destroy it before the
-// socket. Otherwise the I/O thread would write to a closed reader and wait for
-// ever. The constructor throws zmq::error_t.
+// time.
 //
 //   ConnectionMonitor monitor(&context, &push, kDialledEvents);
 //   poll_set.Add(monitor.fd(), key);
@@ -37,8 +35,8 @@ inline constexpr int kDialledEvents =
     ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
     ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
     ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CONNECT_RETRIED;
-// Of a PULL socket. CLOSED says that the listener's address is free again. ZAP's
-// handler knows more of the handshakes that it refuses (zap.h).
+// Of a PULL socket. CLOSED says that the listener's address is free again.
+// ZAP's handler knows more of the handshakes that it refuses (zap.h).
 inline constexpr int kAcceptedEvents =
     ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
     ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_DISCONNECTED |
@@ -46,6 +44,9 @@ inline constexpr int kAcceptedEvents =
 
 class ConnectionMonitor {
  public:
+  // Make it before the socket connects or binds, and destroy it before the
+  // socket. Otherwise the I/O thread would write to a closed reader and wait
+  // for ever. Throws zmq::error_t.
   ConnectionMonitor(zmq::context_t* context, zmq::socket_t* watched,
                     int events);
   ConnectionMonitor(const ConnectionMonitor&) = delete;

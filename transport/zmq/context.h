@@ -1,18 +1,16 @@
-// The ZeroMQ context in which a transport makes its sockets: its own, or with
-// the option `share_context` one for all such transports of the process.
-// Sockets: what all sockets of one transport use.
+// Sockets: the context, settings and keys that all sockets of one transport
+// use.
 //
-// A context has a thread for each of io_threads and one more, so dozens of
-// servers in a process should share one. A transport with security has its own:
-// ZeroMQ asks one ZAP handler per context.
+// A ZeroMQ context has a thread for each of io_threads and one more. So dozens
+// of servers in a process should share one (`share_context`). A transport with
+// security has its own: ZeroMQ asks one ZAP handler per context.
 //
-// Thread-safe. A context ends with its last owner, once its closed sockets are
-// gone. The owner waits for its own context. A shared one ends on a thread of
-// its own, since other servers' sockets may linger longer. NewContext throws
-// zmq::error_t.
+// A context ends with its last owner, once its closed sockets are gone. The
+// owner waits for its own context. A shared one ends on a thread of its own,
+// since other servers' sockets may linger longer. The functions are
+// thread-safe.
 //
 //   std::shared_ptr<zmq::context_t> context = NewContext(settings);
-//   zmq::socket_t pull(*context, zmq::socket_type::pull);
 //   ...
 //   std::shared_future<void> end = LeaveContext(std::move(context));
 //   if (end.valid()) end.wait_for(linger);
@@ -32,6 +30,7 @@
 namespace cluster::internal {
 namespace zmq_backend {
 
+// Throws zmq::error_t.
 std::shared_ptr<zmq::context_t> NewContext(const ZmqSettings& settings);
 
 // Gives a share back, after all its sockets are closed. Returns the end of the

@@ -1,8 +1,8 @@
-// What strangers have a say in before they are let in: requests to the ZAP
-// handler; and what lies in key files.
+// Fuzzes requests to the ZAP handler, which strangers shape, and the parsers of
+// keys and UserIds.
 //
-// The input's lines are a request's frames. Nothing that it holds is accepted,
-// since no key is known; and what reads as a key or a UserId does so again.
+// The input's lines are a request's frames. The handler knows no key, so it
+// must refuse them all. A UserId that parses must do so again.
 
 #include <cstddef>
 #include <cstdint>
@@ -23,7 +23,7 @@ void CheckRequest(absl::string_view input) {
   static const CurveKeys* const nobody = new CurveKeys(Secret(), CurveKey{});
   const std::vector<absl::string_view> request = absl::StrSplit(input, '\n');
   const ZapVerdict verdict = JudgeZapRequest(*nobody, request);
-  CLUSTER_CHECK(!verdict.accepted, "a stranger was let in");
+  CLUSTER_CHECK(!verdict.accepted(), "a stranger was let in");
   CLUSTER_CHECK(verdict.user_id.empty(), "a stranger got a name");
   const std::vector<std::string> reply = ZapReply(request, verdict);
   CLUSTER_CHECK(reply.size() == 6 && reply[2] == "400", "no refusal");

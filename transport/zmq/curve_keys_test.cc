@@ -76,7 +76,7 @@ TEST_F(CurveKeysTest, AConnectionStaysCurrentWhileItsKeyDoes) {
   files_.peers.erase(3);
   const auto third = Load(second.get());
   EXPECT_FALSE(third->IsCurrent(three));
-  // Who comes back has to authenticate anew, with the same key too.
+  // A peer that comes back has to authenticate anew, with the same key too.
   files_.peers[3] = Public(3);
   EXPECT_FALSE(Load(third.get())->IsCurrent(three));
 }

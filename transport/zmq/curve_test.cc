@@ -101,7 +101,7 @@ class CurveTest : public testing::Test {
 
   std::unique_ptr<ZapHandler> StartZap() {
     auto zap = ZapHandler::Start(sockets_.context.get(), sockets_.keys.get(),
-                                 [](Rejection) {});
+                                 &handler_);
     EXPECT_TRUE(zap.ok()) << zap.status();
     return *std::move(zap);
   }
@@ -232,7 +232,7 @@ TEST_F(CurveTest, OnlyAWholeRequestWithAKnownKeyIsAccepted) {
   std::string unknown = known;
   unknown[0] = static_cast<char>(unknown[0] ^ 1);
   EXPECT_TRUE(
-      JudgeZapRequest(*keys, Request(kZapDomain, "CURVE", known)).accepted);
+      JudgeZapRequest(*keys, Request(kZapDomain, "CURVE", known)).accepted());
   for (const auto& request : {Request(kZapDomain, "CURVE", unknown),
                               Request(kZapDomain, "CURVE", ""),
                               Request(kZapDomain, "NULL", known),
@@ -241,7 +241,7 @@ TEST_F(CurveTest, OnlyAWholeRequestWithAKnownKeyIsAccepted) {
                               std::vector<absl::string_view>{},
                               {"1.0"}}) {
     const ZapVerdict verdict = JudgeZapRequest(*keys, request);
-    EXPECT_FALSE(verdict.accepted);
+    EXPECT_FALSE(verdict.accepted());
     EXPECT_EQ(verdict.user_id, "");
     EXPECT_NE(verdict.reason, "");
     EXPECT_EQ(ZapReply(request, verdict)[2], "400");

@@ -1,5 +1,5 @@
-// Whoever would rather speak without CURVE, or an older ZMTP that has no
-// security: a secured server takes nothing from it, and tells it nothing.
+// A secured server takes nothing from an end that speaks without CURVE or an
+// older ZMTP, which has no security, and sends it nothing.
 
 #include <stdlib.h>
 
@@ -21,8 +21,8 @@ namespace {
 
 constexpr char kSecret[] = "the secret";
 
-// What begins every greeting since ZMTP 2.0; older ones take it for a routing
-// id.
+// The first bytes of every greeting since ZMTP 2.0. Older ends take them for a
+// routing id.
 std::string Signature() { return std::string("\xff\0\0\0\0\0\0\0\1\x7f", 10); }
 
 std::string Zmtp3(const std::string& mechanism, bool as_server) {
@@ -86,7 +86,7 @@ class DowngradeTest : public testing::Test {
     EXPECT_EQ(one_->handler.Texts(), std::vector<std::string>{"of two"});
   }
 
-  // A client that says `bytes` is closed, and the reason is told.
+  // The server closes a client that says `bytes`, and reports the reason.
   void ExpectRefused(const std::string& bytes) {
     RawTcp client = RawTcp::Connect(one_->transport->Address());
     client.Write(bytes);

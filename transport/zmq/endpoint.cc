@@ -20,17 +20,20 @@ namespace cluster::internal {
 namespace zmq_backend {
 namespace {
 
-bool IsNumericV4(const std::string& host) {
-  in_addr parsed;
-  return inet_pton(AF_INET, host.c_str(), &parsed) == 1;
-}
-
 bool IsLocalhost(const Address& address) {
   return address.kind == Address::Kind::kTcp && address.host == "localhost";
 }
 
-bool IsNumeric(const Address& address) {
-  return address.is_v6() || address.host == "*" || IsNumericV4(address.host);
+bool IsV4(const Address& address) {
+  in_addr parsed;
+  return IsLocalhost(address) ||
+         inet_pton(AF_INET, address.host.c_str(), &parsed) == 1;
+}
+
+// Whether the host is to be resolved.
+bool IsName(const Address& address) {
+  return address.kind == Address::Kind::kTcp && !IsV4(address) &&
+         !address.is_v6() && address.host != "*";
 }
 
 std::string EndpointOf(const Address& address) {
@@ -93,8 +96,8 @@ absl::Status BindError(const Address& address, int errno_value) {
   }
 }
 
-// ZeroMQ deletes whatever lies at the path, even the socket of a running
-// process, so look first. OK: nothing is there that anyone would miss.
+// ZeroMQ deletes any file at the path, even the socket of a running process, so
+// look first. OK: nothing is there that anyone would miss.
 absl::Status CheckPathIsFree(const Address& address) {
   struct stat status;
   if (lstat(address.path.c_str(), &status) != 0) return absl::OkStatus();
@@ -151,8 +154,7 @@ absl::StatusOr<Address> BindNumeric(const Address& address,
 }  // namespace
 
 bool UsesV6(const Address& address) {
-  return address.kind == Address::Kind::kTcp && !IsNumericV4(address.host) &&
-         !IsLocalhost(address);
+  return address.kind == Address::Kind::kTcp && !IsV4(address);
 }
 
 absl::StatusOr<std::string> DialEndpoint(const Address& address) {
@@ -163,12 +165,11 @@ absl::StatusOr<std::string> DialEndpoint(const Address& address) {
                      ": want the host and the port that the peer is bound to"));
   }
   const std::string endpoint = EndpointOf(address);
-  const bool numeric = IsNumeric(address) || IsLocalhost(address);
-  if (address.kind == Address::Kind::kIpc || !numeric) return endpoint;
-  // Where the system takes the dialled port for the near end, the connection
-  // leads to itself. It ends in the handshake; but its socket would keep others
-  // from the port for another minute, unless it was bound to a source address:
-  // ZeroMQ sets SO_REUSEADDR then. Which family a name has is not known here.
+  if (address.kind == Address::Kind::kIpc || IsName(address)) return endpoint;
+  // If the system takes the dialled port for the near end, the connection leads
+  // to itself. It ends in the handshake, but its socket would keep others from
+  // the port for another minute. With a source address ZeroMQ sets
+  // SO_REUSEADDR, which avoids that. The family of a name is not known here.
   const absl::string_view any = address.is_v6() ? "[::]" : "0.0.0.0";
   return absl::StrCat("tcp://", any, ":0;",
                       absl::StripPrefix(endpoint, "tcp://"));
@@ -179,11 +180,8 @@ absl::StatusOr<Address> Bind(const Address& address, zmq::socket_t* socket) {
     if (absl::Status status = CheckPathIsFree(address); !status.ok()) {
       return status;
     }
-    return BindNumeric(address, socket);
   }
-  if (IsNumeric(address) || IsLocalhost(address)) {
-    return BindNumeric(address, socket);
-  }
+  if (!IsName(address)) return BindNumeric(address, socket);
   absl::StatusOr<std::vector<Address>> candidates = Resolve(address);
   if (!candidates.ok()) return candidates.status();
   absl::StatusOr<Address> bound =

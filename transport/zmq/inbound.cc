@@ -64,11 +64,9 @@ Inbound::Inbound(const Sockets* sockets, const Address& address,
       accepted_(std::chrono::milliseconds(sockets->settings.handshake_ms)),
       address_(address),
       bound_(address),
-      wait_ms_(kForEver),
       waker_(*sockets->context, zmq::socket_type::push) {
   SetUpPull(sockets->settings, address, &pull_);
   ConnectInProcess(&waker_, &pull_);
-  if (sockets->keys != nullptr) SecurePull(*sockets->keys->Get(), &pull_);
 }
 
 Inbound::~Inbound() {
@@ -96,7 +94,7 @@ bool Inbound::Turn() {
   if (!listening_) {
     if (const Clock::time_point now = Clock::now(); now >= listen_at_) {
       listen_at_ = now + std::chrono::milliseconds(kListenPauseMs);
-      TryToListen().IgnoreError();
+      Listen().IgnoreError();
     }
   }
   int frames = 0;
@@ -259,8 +257,10 @@ void Inbound::ServeReload() {
 
 absl::Status Inbound::Listen() {
   absl::StatusOr<Address> bound = bound_;
-  absl::Status status = CatchZmq("open the receiving socket",
-                                 [&] { bound = Bind(bound_, &pull_); });
+  absl::Status status = CatchZmq("open the receiving socket", [&] {
+    if (sockets_->keys != nullptr) SecurePull(*sockets_->keys->Get(), &pull_);
+    bound = Bind(bound_, &pull_);
+  });
   if (!status.ok()) return status;
   if (!bound.ok()) return bound.status();
   bound_ = *std::move(bound);
@@ -270,31 +270,25 @@ absl::Status Inbound::Listen() {
 }
 
 absl::Status Inbound::Unlisten() {
-  return CatchZmq("stop to listen", [this] {
+  absl::Status status = CatchZmq("stop to listen", [this] {
     CallZmq([&, endpoint = pull_.get(zmq::sockopt::last_endpoint)] {
       return zmq_unbind(pull_.handle(), endpoint.c_str());
     });
   });
-}
-
-absl::Status Inbound::ListenAnew() {
-  absl::Status status = listening_ ? Unlisten() : absl::OkStatus();
   if (status.ok()) listening_ = false;
-  for (int i = 0; status.ok() && !listening_; ++i) {
-    status = TryToListen();
-    if (absl::IsAlreadyExists(status) && i < kRebindTries) {
-      poll(nullptr, 0, kRebindPauseMs);
-      status = absl::OkStatus();
-    }
-  }
   return status;
 }
 
-absl::Status Inbound::TryToListen() {
-  absl::Status status = CatchZmq("listen with other keys", [this] {
-    SecurePull(*sockets_->keys->Get(), &pull_);
-  });
-  return status.ok() ? Listen() : status;
+absl::Status Inbound::ListenAnew() {
+  if (listening_) {
+    if (absl::Status status = Unlisten(); !status.ok()) return status;
+  }
+  absl::Status status = Listen();
+  for (int i = 0; absl::IsAlreadyExists(status) && i < kRebindTries; ++i) {
+    poll(nullptr, 0, kRebindPauseMs);
+    status = Listen();
+  }
+  return status;
 }
 
 void Inbound::AwaitListenerClosed() {

@@ -1,23 +1,18 @@
 // Inbound: the PULL socket on which every peer's frames arrive, and the threads
 // that deliver them.
 //
-// A message becomes a frame that shares its buffers. Messages of more than two
-// parts and ones over the limit are rejected. With security, so are messages
-// whose connection has no present peer's key.
-//
-// The receiving thread sleeps inside ZeroMQ's own receiving call, which saves two
-// system calls for each frame of a dialogue. New keys, and Stop, reach it as a
-// message of its own socket.
-//
+// The receiving thread sleeps inside ZeroMQ's own receiving call, which saves
+// two system calls for each frame of a dialogue. New keys, and Stop, reach it
+// as a message of its own socket. Messages of more than two parts or over the
+// limit are rejected; with security, so are those without a present peer's key.
 // Any thread may keep and release a received frame, also after the socket is
-// closed. `sockets` and `handler` are borrowed. Open returns the errors of Bind
-// (endpoint.h).
+// closed.
 //
 //   absl::StatusOr<std::unique_ptr<Inbound>> inbound =
 //       Inbound::Open(&sockets, address, handler);
 //   absl::Status status = (*inbound)->Start();
 //   ...
-//   (*inbound)->Stop();   // no call of the handler is running after this
+//   (*inbound)->Stop();   // its threads do not call the handler after this
 
 #ifndef CLUSTER_TRANSPORT_ZMQ_INBOUND_H_
 #define CLUSTER_TRANSPORT_ZMQ_INBOUND_H_
@@ -43,7 +38,8 @@ namespace zmq_backend {
 
 class Inbound {
  public:
-  // Binds and listens.
+  // Binds and listens, with the errors of Bind (endpoint.h). `sockets` and
+  // `handler` are borrowed.
   static absl::StatusOr<std::unique_ptr<Inbound>> Open(
       const Sockets* sockets, const Address& address,
       TransportHandler* handler);
@@ -61,10 +57,10 @@ class Inbound {
   void Stop();
 
   // Puts other keys in force while no frame is being delivered. Between Start
-  // and Stop, by one thread at a time, not from OnFrame. Another own key needs a
-  // new listener: ZeroMQ closes all connections with the old one, and their
-  // peers dial again. If the address cannot be bound again, the keys before stay
-  // in force, and nobody can connect until a later attempt succeeds.
+  // and Stop, by one thread at a time, not from OnFrame. Another own key needs
+  // a new listener: ZeroMQ closes all connections with the old one, and their
+  // peers dial again. If the address cannot be bound again, the keys before
+  // stay in force, and nobody can connect until a later attempt succeeds.
   absl::Status UseKeys(std::shared_ptr<const CurveKeys> keys);
 
   // For one thread, the events'. Readable when ZeroMQ may have turned a
@@ -77,9 +73,6 @@ class Inbound {
 
   Inbound(const Sockets* sockets, const Address& address,
           TransportHandler* handler);
-
-  // All below that has no comment on threads is the receiving threads' own, and
-  // its opener's before Start and after Stop.
 
   // Waits for a frame, and delivers what is at hand, up to about a
   // millisecond's worth; returns whether there was a frame.
@@ -101,18 +94,19 @@ class Inbound {
   bool IsWakeUp();  // of an empty message
   void ServeReload();
 
+  // Listens with the keys in force; one attempt.
   absl::Status Listen();
   absl::Status Unlisten();
   absl::Status ListenAnew();
-  // One attempt, which takes no time.
-  absl::Status TryToListen();
   void AwaitListenerClosed();
 
   const Sockets* const sockets_;
   TransportHandler* const handler_;
   zmq::socket_t pull_;
-  ConnectionMonitor monitor_;  // the events' thread's; goes before the socket
-  AcceptedConnections accepted_;  // the events' thread's
+  // These two are the events' thread's from Start to Stop, and all below that
+  // no lock guards is the receiving threads'.
+  ConnectionMonitor monitor_;  // goes before the socket
+  AcceptedConnections accepted_;
   Address address_;
   // The bound address, to bind again. Its host is a number: the receiving
   // thread cannot wait for name service, and the address must stay the same.
@@ -124,7 +118,7 @@ class Inbound {
   const std::shared_ptr<BufferPool> buffers_ = std::make_shared<BufferPool>();
   zmq::message_t incoming_;
   bool inside_parts_ = false;  // the next part goes on with a dropped message
-  int wait_ms_;                // the socket's setting
+  int wait_ms_ = -1;           // the setting of pull_; -1: for ever
   bool more_ = false;          // the last turn did not see the end of the input
   bool lone_ = false;          // the last look found no second frame
   int unlooked_ = 0;           // turns since

@@ -1,5 +1,5 @@
-// What becomes of a frame for which libzmq has no memory: its functions that make
-// messages are replaced here.
+// SendFrame takes nothing of a frame for which libzmq has no memory. The
+// functions of libzmq that make messages are replaced here.
 
 #include "cluster/transport/zmq/outbound_message.h"
 

@@ -3,15 +3,13 @@
 //
 // Between a kBackPressured and its OnWritable only the events' thread touches
 // the socket. So no sender takes the edge on its descriptor that means "room
-// again". Serve, on the events' thread, makes all calls of the handler.
-//
-// Thread-safe; its mutex is held while one frame is handed over, and never over
-// a call of the handler. Nothing blocks. Dial returns ZeroMQ's errors.
+// again". Thread-safe; its mutex is held while one frame is handed over, and
+// never over a call of the handler. Nothing blocks.
 //
 //   OutboundPeer peer(2, &sockets);
 //   absl::Status status = peer.Dial(address, /*generation=*/1);
 //   SendResult result = peer.Send(frame, frame.size());
-//   bool gone = peer.Serve(handler);
+//   bool gone = peer.Serve(handler);   // on the events' thread
 
 #ifndef CLUSTER_TRANSPORT_ZMQ_OUTBOUND_PEER_H_
 #define CLUSTER_TRANSPORT_ZMQ_OUTBOUND_PEER_H_
@@ -45,7 +43,7 @@ class OutboundPeer {
   int id() const { return id_; }
 
   // Dials in place of the connection before. The queue is dropped; owed calls
-  // stay owed. After an error all is as it was.
+  // stay owed. After an error, which is ZeroMQ's, all is as it was.
   absl::Status Dial(const Address& address, std::uint64_t generation);
 
   // Dials the same address anew, if Serve asked for that and nothing has
@@ -67,11 +65,13 @@ class OutboundPeer {
   // Closes it. Queued frames have kPartingTime if there is a connection.
   void Part();
 
-  // Reports the connection's news, and room if it is owed. Returns whether the
-  // connection is gone and needs a Redial. ZeroMQ may not have announced that it
-  // tries again; after an error of the protocol it does not. Or it would try
-  // too often: its delay starts anew with each connection, even if the peer
-  // then refuses us.
+  // Reports the connection's news, and room if that is owed. Makes all calls of
+  // the handler, on the events' thread.
+  //
+  // Returns whether the connection is gone and needs a Redial. ZeroMQ may not
+  // try again: it does not after an error of the protocol. Or it would try too
+  // often: its delay starts anew with each connection, even if the peer then
+  // refuses us.
   bool Serve(TransportHandler* handler);
 
  private:

@@ -1,5 +1,5 @@
-// PollSet: the descriptors that the events' thread sleeps on, by epoll, and a way
-// to wake it.
+// PollSet: the descriptors that the events' thread sleeps on, by epoll, and a
+// way to wake it.
 //
 // Each descriptor has a key that tells the reader where to look. PollSet does
 // not own descriptors: remove one before its socket is closed. Wait may still

@@ -1,5 +1,5 @@
-// What a reload does to connections: those of a revoked peer carry nothing any
-// more, either way, and the others do not notice.
+// After a reload, connections of a revoked peer carry nothing either way. The
+// others do not notice.
 
 #include <unistd.h>
 
@@ -164,7 +164,7 @@ TEST_F(ReloadTest, AnAddressThatCannotBeBoundAgainChangesNothing) {
 }
 
 // Another process has taken the path when a new own key asks for a new
-// listener, so the reload goes on trying, with keys in force that are not to
+// listener. So the reload goes on trying, with keys in force that will not
 // stay.
 TEST_F(ReloadTest, AConnectDuringAReloadThatFailsMeetsTheOldKeysAfterAll) {
   SocketPath path;
@@ -191,7 +191,7 @@ TEST_F(ReloadTest, AConnectDuringAReloadThatFailsMeetsTheOldKeysAfterAll) {
 
   ASSERT_TRUE(node->SendWaiting(3, "after all"));
   EXPECT_TRUE(Arrives(three_.get(), "after all"));
-  // Whose keys were the old ones throughout lost nothing.
+  // A peer whose keys did not change lost nothing.
   EXPECT_EQ(Recorded::Count(node->handler.Get().connected, 2), 1);
 }
 

@@ -1,10 +1,10 @@
-// The settings of the ZeroMQ backend, and how they reach sockets.
+// The settings of the ZeroMQ backend, how they reach sockets, and calls of
+// ZeroMQ.
 //
 // ZmqSettings has the backend's checked options and its part of
-// TransportConfig. The functions set every socket option whose default would
-// lose messages, hang at exit or trust a stranger. ReadSettings answers
-// kInvalidArgument; the others throw zmq::error_t, which CatchZmq turns into a
-// Status.
+// TransportConfig. SetUp and Secure functions set every socket option whose
+// default would lose messages, hang at exit or trust a stranger. They throw
+// zmq::error_t, which CatchZmq turns into a Status.
 //
 //   absl::StatusOr<ZmqSettings> settings = ReadSettings(config);
 //   absl::Status status = CatchZmq("open a socket", [&] {
@@ -43,6 +43,7 @@ struct ZmqSettings {
   bool secured = false;
 };
 
+// kInvalidArgument: an option is wrong.
 absl::StatusOr<ZmqSettings> ReadSettings(const TransportConfig& config);
 
 // Before connect and bind.
@@ -61,8 +62,8 @@ void SecurePull(const CurveKeys& keys, zmq::socket_t* socket);
 // "cannot <what>: <text of errno_value>", with the code that fits.
 absl::Status ZmqError(absl::string_view what, int errno_value);
 
-// Calls ZeroMQ again while a signal interrupts the call, and returns its result.
-// ZeroMQ looks for its own commands first, so nothing is done by then.
+// Calls ZeroMQ again while a signal interrupts the call, and returns its
+// result. ZeroMQ looks for its own commands first, so nothing is done by then.
 template <typename Call>
 int Uninterrupted(Call&& call) {
   int result;

@@ -91,7 +91,7 @@ TEST_P(SharedContextTest, TheLastOfSixtyDoesNotWaitForWhatTheOthersLingerFor) {
     const bool last = i == kServers - 1;
     nodes[i]->transport->Stop(last ? absl::ZeroDuration() : absl::Hours(1));
   }
-  // Who comes later has another one.
+  // A later server has another one.
   auto later = StartNode(1);
   ASSERT_TRUE(later != nullptr);
   later->transport->Stop(absl::Hours(1));

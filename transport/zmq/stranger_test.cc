@@ -1,4 +1,4 @@
-// What strangers do to a transport over ZeroMQ: nothing.
+// Strangers do nothing to a transport over ZeroMQ.
 
 #include <atomic>
 #include <memory>
@@ -167,8 +167,8 @@ TEST_F(StrangerTest, AServerThatBreaksTheProtocolIsDialledAgain) {
   EXPECT_TRUE(real->handler.WaitForFrames(1));
 }
 
-// What was refused while the socket had nobody to send to is told of room by
-// the next one.
+// The next connection makes room for a frame that the socket refused while it
+// had no connection.
 TEST_F(StrangerTest, BackPressureOutlivesABrokenProtocol) {
   auto node = Start(1);
   RawTcp listener = RawTcp::Listen(FreshIpv4Address());

@@ -1,33 +1,34 @@
-// What the thread sanitizer is told about libzmq. Linked into whatever links
-// libzmq, in builds with --config=tsan only; the sanitizer's runtime calls the
-// function below at start-up.
+// The thread sanitizer's suppressions for libzmq. Linked into everything that
+// links libzmq, in builds with --config=tsan only. The sanitizer's runtime
+// calls the function below at start-up.
 //
 // Debian's libzmq is not instrumented. It hands messages between threads by
-// lock-free queues, whose atomic operations the sanitizer does not see; but it
-// does see the malloc, memcpy, send and recv that libzmq calls, and takes both
-// ends of a queue for a race.
+// lock-free queues, whose atomic operations the sanitizer does not see. It does
+// see the malloc, memcpy, send and recv that libzmq calls. So both ends of a
+// queue look like a race.
 //
 // called_from_lib:libzmq.so.5
-//   What libzmq itself calls is left unchecked. Without this every word of
-//   every frame would be a report to be suppressed, which is so slow that
-//   large frames seem to be stuck.
+//   Calls of libzmq are left unchecked. Without this every word of every frame
+//   would be a report to be suppressed, which is so slow that large frames seem
+//   to be stuck.
 //
 // called_from_lib:libsodium.so
-//   The same of what libzmq has done by it: with CURVE the bytes of a message
-//   are written by libsodium, on libzmq's thread.
+//   The same: with CURVE, libsodium writes the bytes of a message, on libzmq's
+//   thread.
 //
 // called_from_lib:libpgm
 //   libzmq starts and ends it with every context, and nobody uses it. It counts
 //   its users by atomics of its own.
 //
 // race:closedir
-//   It follows descriptors by their numbers. That libzmq closed one goes unseen,
-//   and so does that std::filesystem got the same number for a folder: what it
-//   sees is our epoll_ctl on the one and closedir on the other.
+//   The sanitizer follows descriptors by their numbers. It does not see that
+//   libzmq closed one, and that std::filesystem got the same number for a
+//   folder. So it takes our epoll_ctl on the one and closedir on the other for a
+//   race.
 //
-// What our threads do to each other is reported as ever, also in functions of
-// ours that libzmq calls: what is to be ordered has to pass through a mutex or
-// an atomic of ours, and not only through a socket.
+// It reports races between our threads as ever, also in functions of ours that
+// libzmq calls. So order such accesses by a mutex or an atomic of ours: a
+// socket alone is not enough.
 
 extern "C" const char* __tsan_default_suppressions();
 

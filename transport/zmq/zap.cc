@@ -32,12 +32,6 @@ enum Part {
 constexpr char kZapVersion[] = "1.0";
 constexpr std::size_t kShownAddressBytes = 100;
 
-ZapVerdict Refused(absl::string_view reason) {
-  ZapVerdict verdict;
-  verdict.reason = std::string(reason);
-  return verdict;
-}
-
 // Receives all parts of a message; empty if there is none.
 std::vector<zmq::message_t> ReceiveMessage(zmq::socket_t* socket) {
   std::vector<zmq::message_t> parts;
@@ -61,25 +55,22 @@ std::vector<absl::string_view> ViewsOf(
 ZapVerdict JudgeZapRequest(const CurveKeys& keys,
                            const std::vector<absl::string_view>& request) {
   if (request.size() != kParts || request[kVersion] != kZapVersion)
-    return Refused("a request that ZAP does not know");
-  if (request[kDomain] != kZapDomain) return Refused("a foreign ZAP domain");
+    return {"", "a request that ZAP does not know"};
+  if (request[kDomain] != kZapDomain) return {"", "a foreign ZAP domain"};
   CurveKey key{};
   if (request[kMechanism] != "CURVE" ||
       request[kCredentials].size() != key.size()) {
-    return Refused("another mechanism than CURVE");
+    return {"", "another mechanism than CURVE"};
   }
   std::copy(request[kCredentials].begin(), request[kCredentials].end(),
             key.begin());
   const CurvePeer* const peer = keys.FindKey(key);
   if (peer == nullptr) {
-    return Refused(absl::StrCat("a connection from ",
-                                request[kAddress].substr(0, kShownAddressBytes),
-                                " has a public key that is no peer's"));
+    return {"", absl::StrCat("a connection from ",
+                             request[kAddress].substr(0, kShownAddressBytes),
+                             " has a public key that is no peer's")};
   }
-  ZapVerdict verdict;
-  verdict.accepted = true;
-  verdict.user_id = ToString(UserId{peer->id, peer->serial});
-  return verdict;
+  return {ToString(UserId{peer->id, peer->serial}), ""};
 }
 
 std::vector<std::string> ZapReply(const std::vector<absl::string_view>& request,
@@ -89,14 +80,15 @@ std::vector<std::string> ZapReply(const std::vector<absl::string_view>& request,
   // The refused side need not know the reason.
   return {kZapVersion,
           request_id,
-          verdict.accepted ? "200" : "400",
-          verdict.accepted ? "OK" : "no",
+          verdict.accepted() ? "200" : "400",
+          verdict.accepted() ? "OK" : "no",
           verdict.user_id,
           ""};
 }
 
 absl::StatusOr<std::unique_ptr<ZapHandler>> ZapHandler::Start(
-    zmq::context_t* context, const CurveKeyRing* keys, OnRejected on_rejected) {
+    zmq::context_t* context, const CurveKeyRing* keys,
+    TransportHandler* handler) {
   zmq::socket_t socket;
   absl::Status status = CatchZmq("open the ZAP handler", [&] {
     socket = zmq::socket_t(*context, zmq::socket_type::rep);
@@ -106,20 +98,20 @@ absl::StatusOr<std::unique_ptr<ZapHandler>> ZapHandler::Start(
   if (!status.ok()) return status;
   const int stop_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   if (stop_fd < 0) return ZmqError("open the ZAP handler", errno);
-  std::unique_ptr<ZapHandler> handler(
-      new ZapHandler(std::move(socket), stop_fd, keys, std::move(on_rejected)));
+  std::unique_ptr<ZapHandler> zap(
+      new ZapHandler(std::move(socket), stop_fd, keys, handler));
   status = StartThread(
-      "cluster-zap", [zap = handler.get()] { zap->Run(); }, &handler->thread_);
+      "cluster-zap", [zap = zap.get()] { zap->Run(); }, &zap->thread_);
   if (!status.ok()) return status;
-  return handler;
+  return zap;
 }
 
 ZapHandler::ZapHandler(zmq::socket_t socket, int stop_fd,
-                       const CurveKeyRing* keys, OnRejected on_rejected)
+                       const CurveKeyRing* keys, TransportHandler* handler)
     : socket_(std::move(socket)),
       stop_fd_(stop_fd),
       keys_(keys),
-      on_rejected_(std::move(on_rejected)) {}
+      handler_(handler) {}
 
 ZapHandler::~ZapHandler() {
   const std::uint64_t one = 1;
@@ -154,8 +146,8 @@ void ZapHandler::Answer(const std::vector<zmq::message_t>& request) {
     zmq_send(socket_.handle(), reply[i].data(), reply[i].size(),
              ZMQ_DONTWAIT | more);
   }
-  if (!verdict.accepted) {
-    on_rejected_(
+  if (!verdict.accepted()) {
+    handler_->OnRejected(
         {RefusalReason::kUnauthenticated, absl::nullopt, verdict.reason});
   }
 }

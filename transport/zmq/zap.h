@@ -1,5 +1,5 @@
 // ZapHandler: decides which connections to accept, by ZeroMQ's authentication
-// protocol (ZAP, RFC 27).
+// protocol (ZAP, RFC 27), on a thread of its own.
 //
 // libzmq asks it at inproc://zeromq.zap.01 of its context about each connection
 // that has proved to hold the secret of some public key. The handler finds the
@@ -7,16 +7,11 @@
 // message of the connection. Without a handler, or an answer, nobody is
 // accepted: settings.h sets the sockets up so.
 //
-// It has one thread, which calls `on_rejected`. It borrows the context and the
-// keys. Start returns ZeroMQ's errors, and kResourceExhausted if the process
-// can have no more threads. A malformed request is refused.
-//
 //   auto zap = ZapHandler::Start(&context, &key_ring, [&](Rejection r) {...});
 
 #ifndef CLUSTER_TRANSPORT_ZMQ_ZAP_H_
 #define CLUSTER_TRANSPORT_ZMQ_ZAP_H_
 
-#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -24,7 +19,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "cluster/transport/security.h"
+#include "cluster/transport/transport.h"
 #include "cluster/transport/zmq/curve_keys.h"
 #include "zmq.hpp"
 
@@ -37,9 +32,10 @@ inline constexpr char kZapDomain[] = "cluster";
 
 // The answer to a request, and its reason.
 struct ZapVerdict {
-  bool accepted = false;
-  std::string user_id;  // of the accepted peer
+  std::string user_id;  // of the accepted peer; "": refused
   std::string reason;   // of a refusal, for people; holds no key
+
+  bool accepted() const { return !user_id.empty(); }
 };
 
 // Judges the frames of a request, which may be anything.
@@ -52,11 +48,11 @@ std::vector<std::string> ZapReply(const std::vector<absl::string_view>& request,
 
 class ZapHandler {
  public:
-  using OnRejected = std::function<void(Rejection)>;
-
+  // Borrows all three; its thread calls OnRejected. Answers ZeroMQ's errors,
+  // and kResourceExhausted if the process can have no more threads.
   static absl::StatusOr<std::unique_ptr<ZapHandler>> Start(
       zmq::context_t* context, const CurveKeyRing* keys,
-      OnRejected on_rejected);
+      TransportHandler* handler);
   ZapHandler(const ZapHandler&) = delete;
   ZapHandler& operator=(const ZapHandler&) = delete;
   // Answers nobody from then on.
@@ -64,7 +60,7 @@ class ZapHandler {
 
  private:
   ZapHandler(zmq::socket_t socket, int stop_fd, const CurveKeyRing* keys,
-             OnRejected on_rejected);
+             TransportHandler* handler);
 
   void Run();
   void Answer(const std::vector<zmq::message_t>& request);
@@ -72,7 +68,7 @@ class ZapHandler {
   zmq::socket_t socket_;
   const int stop_fd_;
   const CurveKeyRing* const keys_;
-  const OnRejected on_rejected_;
+  TransportHandler* const handler_;
   std::thread thread_;
 };
 

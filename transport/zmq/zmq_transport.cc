@@ -1,6 +1,3 @@
-// A transport's life from top to bottom. Connections that it dials are in
-// outbound_peer.h, those that it accepts in inbound.h.
-
 #include "cluster/transport/zmq/zmq_transport.h"
 
 #include <algorithm>
@@ -41,15 +38,17 @@ DescriptorNeed NeedOf(const ZmqSettings& settings) {
           /*per_peer=*/5};
 }
 
-// ZeroMQ's threads may take so long for a shared context's end beyond linger:
-// for each socket that they close, they look at the monitors of all others. Of
-// dozens of servers that takes a second or two, which the destructor waits for.
+// How long to wait for a shared context's end beyond linger, in Stop and in the
+// destructor. For each socket that ZeroMQ's threads close, they look at the
+// monitors of all others. With dozens of servers that takes a second or two.
 constexpr std::chrono::milliseconds kEndTime{100};
 constexpr std::chrono::seconds kFreeTime{5};
 
 // A connection that ZeroMQ gave up waits from half of this to all of it.
 constexpr int kRedialMsMax = 1000;
 
+// The transport's life, its peers, and the thread of their events. Connections
+// that it dials are in outbound_peer.h, those that it accepts in inbound.h.
 class ZmqTransport : public Transport {
  public:
   ZmqTransport(std::unique_ptr<Sockets> sockets, std::size_t peers)
@@ -77,8 +76,8 @@ class ZmqTransport : public Transport {
       CLUSTER_REQUIRES(stop_mutex_);
   // Ends all that Open began, and the callbacks.
   void StopReceiving() CLUSTER_REQUIRES(stop_mutex_);
-  // An own context ends here, when its sockets are gone. For the end of a shared
-  // one it waits no longer than `linger` and a little.
+  // An own context ends here, when its sockets are gone. For the end of a
+  // shared one it waits no longer than `linger` and a little.
   void CloseContext(std::chrono::milliseconds linger)
       CLUSTER_REQUIRES(stop_mutex_);
 
@@ -86,9 +85,8 @@ class ZmqTransport : public Transport {
   Peer FindPeer(int id) const;
   std::vector<Peer> AllPeers() const;
 
-  // The events' thread. It sleeps until a connection has news, a full socket has
-  // room, a peer is due to be dialled again, or something wakes it. Frames
-  // arrive elsewhere.
+  // The events' thread. It sleeps until a connection has news, a full socket
+  // has room, a peer is due to be dialled again, or something wakes it.
   void RunEvents(Inbound* inbound, TransportHandler* handler);
   void ServePeer(OutboundPeer* peer, TransportHandler* handler);
   void ScheduleRedial(int peer);
@@ -170,9 +168,7 @@ absl::Status ZmqTransport::Open(TransportHandler* handler,
   const SignalsBlocked blocked;
   if (sockets_->keys != nullptr) {
     auto zap = ZapHandler::Start(sockets_->context.get(), sockets_->keys.get(),
-                                 [handler](Rejection rejection) {
-                                   handler->OnRejected(std::move(rejection));
-                                 });
+                                 handler);
     if (!zap.ok()) return zap.status();
     zap_ = *std::move(zap);
   }

@@ -1,10 +1,11 @@
 // The ZeroMQ backend of the transport.
 //
-// One PULL socket is bound, and one PUSH socket per peer dials. One frame is one
-// message of one part, or of two where a small slice precedes a large one (8 KiB
-// or more). So programs in any language with a ZeroMQ binding can take part:
-// they join the parts that they receive, and send one or two. With security,
-// CURVE encrypts each connection and proves both ends (docs/security.md).
+// One PULL socket is bound, and one PUSH socket per peer dials. One frame is
+// one message of one part, or of two where a small slice precedes a large one
+// (8 KiB or more). So programs in any language with a ZeroMQ binding can take
+// part: they join the parts that they receive, and send one or two. With
+// security, CURVE encrypts each connection and proves both ends
+// (docs/security.md).
 //
 // Options (the object "zmq" of the config file):
 //   io_threads        1     1-16          ZeroMQ's own threads
@@ -16,15 +17,17 @@
 //                                         for dozens of them; not with security
 //
 // With share_context, ZeroMQ writes a stopped server's frames in the background
-// while others of those servers run. The destructor of the last one waits for
-// them, for at most 5 s.
+// while others of those servers run. Stop of the last one waits for all of
+// them, for its own linger and a little. Its destructor waits for at most 5 s
+// more.
 //
 // Send hands the frame to the socket on the caller's thread. Start waits until
 // its local name is resolved, and keeps that number. "localhost" is 127.0.0.1.
 // ZeroMQ resolves other names on an I/O thread at each dial, so where name
-// service may hang, prefer numbers or more io_threads. ZeroMQ aborts the process
-// if it lacks a thread of its own. docs/guarantees.md and docs/security.md say
-// what ZeroMQ does not bound, docs/using.md how many descriptors it needs.
+// service may hang, prefer numbers or more io_threads. ZeroMQ aborts the
+// process if it lacks a thread of its own. docs/guarantees.md and
+// docs/security.md say what ZeroMQ does not bound, docs/using.md how many
+// descriptors it needs.
 //
 //   auto transport = cluster::NewZmqTransport(config);
 //   if (!transport.ok()) return transport.status();
