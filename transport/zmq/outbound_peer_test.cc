@@ -1,5 +1,7 @@
 #include "cluster/transport/zmq/outbound_peer.h"
 
+#include <algorithm>
+
 #include "absl/strings/match.h"
 #include "cluster/transport/contract/recording_handler.h"
 #include "cluster/transport/zmq/context.h"
@@ -73,6 +75,20 @@ TEST_F(OutboundPeerTest, ALookAtADialUnderWayDoesNotEndIt) {
   }
   EXPECT_GT(reports(), before);
   EXPECT_FALSE(ReportedAPause());
+}
+
+// Even if the new connection has no news yet.
+TEST_F(OutboundPeerTest, ADialThatDropsAFullQueueMakesRoom) {
+  const Frame frame{{MakeSlice("frame")}};
+  while (peer_.Send(frame, frame.size()) == SendResult::kSent) {
+  }
+  peer_.Serve(&handler_);
+  ASSERT_EQ(handler_.writable(2), 0);
+  ASSERT_TRUE(peer_.Dial(*ParseAddress(listener_.Address()), 2).ok());
+  const auto keys = sockets_.poll_set->Wait(kWaitMs);
+  EXPECT_NE(std::find(keys.begin(), keys.end(), PollSet::kWakeKey), keys.end());
+  peer_.Serve(&handler_);
+  EXPECT_EQ(handler_.writable(2), 1);
 }
 
 }  // namespace
