@@ -1,6 +1,7 @@
 #include "cluster/transport/zmq/outbound_peer.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "cluster/transport/contract/recording_handler.h"
@@ -33,10 +34,17 @@ class OutboundPeerTest : public testing::Test {
            Recorded::Count(calls.disconnected, 2);
   }
 
+  // Resets a connection in its handshake. Before ZeroMQ notices that it is
+  // connected, a reset would be an attempt that failed, and no refusal.
+  static void Refuse(RawTcp dialled) {
+    EXPECT_TRUE(dialled.Skip(1));
+    dialled.Reset();
+  }
+
   // Resets all connections until ZeroMQ no longer dials.
   void RefuseUntilPaused() {
     while (!ReportedAPause()) {
-      listener_.Accept().Reset();
+      Refuse(listener_.Accept());
       sockets_.poll_set->Wait(kWaitMs);
       peer_.Serve(&handler_);
     }
@@ -66,11 +74,11 @@ TEST_F(OutboundPeerTest, ALookAtADialUnderWayDoesNotEndIt) {
   EXPECT_FALSE(peer_.Serve(&handler_));
   EXPECT_EQ(reports(), before);
   // One refusal more is enough from here on, and no news.
-  dialled.Reset();
+  Refuse(std::move(dialled));
   sockets_.poll_set->Wait(kWaitMs);
   while (!peer_.Serve(&handler_)) {
     EXPECT_TRUE(reports() == before || !ReportedAPause());
-    listener_.Accept().Reset();
+    Refuse(listener_.Accept());
     sockets_.poll_set->Wait(kWaitMs);
   }
   EXPECT_GT(reports(), before);
