@@ -45,8 +45,8 @@ bool HasOldNames(const std::string& folder) {
 }
 
 absl::Status BadFile(const std::string& path, absl::string_view what) {
-  // The queue is the thread's: whoever uses OpenSSL next would take what is left
-  // for an error of its own.
+  // The thread's next use of OpenSSL would take what is left in its queue for an
+  // error of its own.
   ERR_clear_error();
   return absl::InvalidArgumentError(
       absl::StrCat("key file ", path, ": ", what, kCopyAgain));
@@ -128,8 +128,8 @@ absl::StatusOr<std::shared_ptr<const TlsMaterial>> TlsMaterial::Load(
 }
 
 absl::Status TlsMaterial::MakeContext() {
-  // Whoever calls exit while a server runs would else pull OpenSSL away from
-  // under the threads that use it.
+  // Otherwise exit, called while a server runs, would pull OpenSSL away from under
+  // the threads that use it.
   OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, nullptr);
   context_.reset(SSL_CTX_new(TLS_method()));
   SSL_CTX* const context = context_.get();

@@ -1,11 +1,12 @@
-// A server's key files, read and made into the TLS that all its byte streams
-// use: mutual TLS 1.3 on OpenSSL, without tickets, early data or renegotiation.
+// TlsMaterial: a server's key files, read and made into the TLS of all its byte
+// streams. That is mutual TLS 1.3 on OpenSSL, without tickets, early data or
+// renegotiation.
 //
-// A peer is the id under whose pinned certificates its certificate is, byte for
-// byte. No chain and no name is looked at, so a pinned certificate vouches for
-// none but itself. A file may hold several certificates, one behind the other,
-// for the time of a change of keys. Immutable and shared; a reload makes another
-// one. OpenSSL holds the private key, and wipes it.
+// A certificate proves the id for which it is pinned, byte for byte. Chains and
+// names do not count, so a pinned certificate vouches for itself alone. During a
+// change of keys a file may hold several certificates, one behind the other.
+// Immutable and shared; a reload makes another one. OpenSSL holds the private
+// key, and wipes it.
 //
 //   auto material = TlsMaterial::Load(files, "demo", 1);
 
@@ -36,7 +37,7 @@ struct OpensslFree {
 
 class TlsMaterial {
  public:
-  // What a handshake asks of the peer's certificate, and what it finds. A
+  // The question of a handshake about the peer's certificate, and the answer. A
   // session lends it to its SSL object as app data.
   struct Judgement {
     const TlsMaterial* material = nullptr;
@@ -46,9 +47,9 @@ class TlsMaterial {
     std::string refusal;           // why it is not taken, for people
   };
 
-  // As transport/key_files.h, and kInvalidArgument for what holds no key or
-  // certificate, for one certificate under two ids, and for an own certificate
-  // that no peer would take: expired, not valid yet, without its key, or made
+  // Errors as in transport/key_files.h. Also kInvalidArgument: a file without a
+  // key or certificate, or one certificate under two ids. Or no peer would take
+  // the own certificate: it is expired, not valid yet, without its key, or made
   // out to another server or cluster.
   static absl::StatusOr<std::shared_ptr<const TlsMaterial>> Load(
       const SecurityFiles& files, const std::string& cluster, int own_id);

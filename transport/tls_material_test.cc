@@ -41,7 +41,7 @@ class TlsMaterialTest : public testing::Test {
   absl::Status StatusOf(const TransportConfig& config) {
     const auto material =
         TlsMaterial::Load(*config.security, config.cluster, config.server_id);
-    // Whatever is said, it holds no line of a key.
+    // No text holds a line of a key.
     for (int id : {1, 2, 3}) {
       std::ifstream key(keys_.OwnFolder(id) + "/tls.key");
       for (std::string line; std::getline(key, line);) {
@@ -179,7 +179,7 @@ TEST_F(TlsMaterialTest, WhatIsNoCertificateOrKeyIsRefused) {
     }
     std::ofstream(path) << good;
   }
-  // A good one does not excuse what stands behind it.
+  // A good one does not excuse a bad one behind it.
   std::ofstream(Certificate(keys_.PublicFolder(2)), std::ios::app)
       << "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
   ExpectRefused(one_, keys_.PublicFolder(2));
