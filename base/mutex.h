@@ -108,10 +108,11 @@ class CLUSTER_THREAD_ATTRIBUTE(capability("mutex")) Mutex
     mutex_.lock();
     Locked();
   }
-  // Lets other threads run once before it blocks.
+  // For a mutex that is locked often and for some hundred instructions. Tries a
+  // few times, lets other threads run once, and then blocks.
   void LockOrYield() CLUSTER_ACQUIRE() {
     BeforeLock();
-    if (!mutex_.try_lock()) {
+    if (!TryAWhile()) {
       std::this_thread::yield();
       mutex_.lock();
     }
@@ -134,6 +135,18 @@ class CLUSTER_THREAD_ATTRIBUTE(capability("mutex")) Mutex
 
  private:
   friend class CondVar;
+
+  static constexpr int kTriesMax = 5;
+
+  bool TryAWhile() {
+    for (int tries = 1; !mutex_.try_lock(); ++tries) {
+      if (tries == kTriesMax) return false;
+#ifdef __x86_64__
+      __builtin_ia32_pause();
+#endif
+    }
+    return true;
+  }
 
   std::mutex mutex_;
 };
@@ -175,7 +188,6 @@ class CLUSTER_THREAD_ATTRIBUTE(scoped_lockable) MutexLock {
   explicit MutexLock(Mutex* mutex) CLUSTER_ACQUIRE(mutex) : mutex_(mutex) {
     mutex_->Lock();
   }
-  // Lets other threads run once before it blocks.
   enum Yield { kYield };
   MutexLock(Mutex* mutex, Yield) CLUSTER_ACQUIRE(mutex) : mutex_(mutex) {
     mutex_->LockOrYield();

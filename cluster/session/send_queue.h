@@ -287,9 +287,10 @@ inline bool SendQueue::AppendOpen(const EnvelopeView& envelope,
 // Here, since every envelope is through it.
 //
 // The mutex is held for some hundred instructions. A sender that finds it taken
-// yields once before it blocks. With more threads than processors that is better
-// than to sleep at once, which costs the holder a system call too. With four
-// threads that send to one peer on two processors it was a tenth of all CPU time.
+// tries a few times more and yields once before it blocks, since to sleep costs
+// the holder a system call too. With four threads that send to one peer on two
+// processors that was a tenth of all CPU time. Without the tries a stream to a
+// reader was 10 % slower, and with 16 of them the four threads a third.
 inline Appended SendQueue::Append(int peer, const EnvelopeView& envelope) {
   const std::size_t bytes_max = config_.codec->RecordBytesMax(envelope);
   {
