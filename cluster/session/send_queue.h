@@ -287,10 +287,10 @@ inline bool SendQueue::AppendOpen(const EnvelopeView& envelope,
 // Here, since every envelope is through it.
 //
 // The mutex is held for some hundred instructions. A sender that finds it taken
-// tries a few times more and yields once before it blocks, since to sleep costs
-// the holder a system call too. With four threads that send to one peer on two
-// processors that was a tenth of all CPU time. Without the tries a stream to a
-// reader was 10 % slower, and with 16 of them the four threads a third.
+// tries a few times more and yields once before it blocks. A sleep would cost the
+// holder a system call too: a tenth of all CPU time with four threads that send to
+// one peer on two processors. Without the tries a stream to a reader was 10 %
+// slower. With 16 of them those four threads were a third slower.
 inline Appended SendQueue::Append(int peer, const EnvelopeView& envelope) {
   const std::size_t bytes_max = config_.codec->RecordBytesMax(envelope);
   {
