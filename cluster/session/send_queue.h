@@ -288,8 +288,8 @@ inline bool SendQueue::AppendOpen(const EnvelopeView& envelope,
 //
 // The mutex is held for some hundred instructions. A sender that finds it taken
 // tries a few times more and yields once before it blocks. A sleep would cost the
-// holder a system call too: a tenth of all CPU time with four threads that send to
-// one peer on two processors. Without the tries a stream to a reader was 10 %
+// holder a system call too. That was a tenth of all CPU time with four threads
+// that send to one peer on two processors. Without the tries a stream to a reader was 10 %
 // slower. With 16 of them those four threads were a third slower.
 inline Appended SendQueue::Append(int peer, const EnvelopeView& envelope) {
   const std::size_t bytes_max = config_.codec->RecordBytesMax(envelope);
