@@ -1,10 +1,10 @@
-// The connections that others dial, and whom a secured server lets in of them.
+// The accepted connections, and which of them a secured server keeps.
 //
-// Holds the key material that new connections use, and a list of the accepted
-// ones. With TLS it bounds all those that have proven nothing yet, and for each
-// server those that are its. A server uses the latest that it dialled; older ones
-// are half-open, as after a cut that this side has not seen. Of too many the
-// oldest is refused, without the lock. Thread-safe.
+// Holds the key material for new connections and a list of the accepted ones.
+// With TLS it bounds the connections that have proven nothing yet, and those of
+// each server. A server uses the latest that it dialled; older ones are
+// half-open, as after a cut that this side has not seen. So of too many it
+// refuses the oldest, without holding its lock. Thread-safe.
 //
 //   const std::uint64_t ticket = admission.Admit(inbound);
 //   if (!admission.Prove(ticket, 2, certificate)) inbound->Close();
@@ -35,7 +35,7 @@ class AcceptedConnection {
  public:
   virtual ~AcceptedConnection() = default;
   virtual void Refuse(Rejection rejection) = 0;
-  // Closes it; when it returns, no frame of it is being delivered.
+  // Closes it. When this returns, none of its frames is being delivered.
   virtual void Revoke() = 0;
 };
 
@@ -54,7 +54,8 @@ class Admission {
     return material_;
   }
 
-  // One more has been accepted. After Stop it is revoked at once.
+  // Adds an accepted connection, and revokes it if Stop was called. Returns its
+  // ticket.
   std::uint64_t Admit(const std::shared_ptr<AcceptedConnection>& connection) {
     MutexLock lock(&mutex_);
     const std::uint64_t ticket = ++last_ticket_;
@@ -71,12 +72,13 @@ class Admission {
     return ticket;
   }
 
-  // It has proven to be this server. False: not by today's material.
+  // The connection has proven to be server `id`. False: it was refused, or the
+  // current material does not confirm the proof.
   bool Prove(std::uint64_t ticket, int id, const std::string& certificate) {
     {
       MutexLock lock(&mutex_);
       const auto found = entries_.find(ticket);
-      // A reload since the handshake began, or one connection too many.
+      // Refused as one too many, or from before a Reload.
       if (found == entries_.end() || material_->IdOf(certificate) != id) {
         return false;
       }
@@ -94,7 +96,8 @@ class Admission {
     entries_.erase(ticket);
   }
 
-  // New connections use it; those that it does not let in are revoked.
+  // New connections use `material`; proven ones that it does not admit are
+  // revoked.
   void Reload(std::shared_ptr<const TlsMaterial> material) {
     MutexLock lock(&mutex_);
     material_ = std::move(material);
@@ -107,7 +110,7 @@ class Admission {
     Revoke(revoked);
   }
 
-  // Revokes all.
+  // Revokes all connections, and later ones at once.
   void Stop() {
     MutexLock lock(&mutex_);
     stopped_ = true;
@@ -126,7 +129,7 @@ class Admission {
     std::string certificate;
   };
 
-  // The oldest of those with this id, where there are more than `most`.
+  // Refuses the oldest with this id if there are more than `most`.
   void RefuseOldest(absl::optional<int> id, std::size_t most,
                     std::string reason) {
     MutexLock lock(&mutex_);

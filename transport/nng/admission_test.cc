@@ -38,7 +38,7 @@ class AdmissionTest : public testing::Test {
     return admitted;
   }
 
-  // As a session tells it.
+  // As a TLS session reports it.
   static std::string CertificateOf(const TestKeys& keys, int id) {
     stream::TlsPair pair(keys.MaterialOf(id), 1, keys.MaterialOf(1));
     pair.Carry();
@@ -58,7 +58,7 @@ TEST_F(AdmissionTest, OfTooManyThatHaveProvenNothingTheOldestIsRefused) {
   for (std::size_t i = 0; i < Admission::kUnprovenMax; ++i) {
     admitted.push_back(Admit());
   }
-  // Who has ended leaves room.
+  // A connection that has ended leaves room.
   admission_.Ended(admitted[5].ticket);
   admitted.push_back(Admit());
   EXPECT_TRUE(admitted[0].connection->refusals.empty());
@@ -69,7 +69,7 @@ TEST_F(AdmissionTest, OfTooManyThatHaveProvenNothingTheOldestIsRefused) {
               HasSubstr("more than 256 connections"));
   EXPECT_TRUE(admitted[1].connection->refusals.empty());
   EXPECT_TRUE(proven.connection->refusals.empty());
-  // And it is too late for it.
+  // Its proof comes too late.
   EXPECT_FALSE(admission_.Prove(admitted[0].ticket, 2, of_two_));
 }
 
@@ -105,7 +105,7 @@ TEST_F(AdmissionTest, AReloadRevokesThoseThatAreNoLongerPinnedAndNoOthers) {
   EXPECT_FALSE(unproven.connection->revoked);
 }
 
-// One whose handshake began with the keys before: it comes too late.
+// Its handshake began before the reload, so its proof comes too late.
 TEST_F(AdmissionTest, WhoIsRevokedDuringItsHandshakeIsNotAdmitted) {
   const Admitted two = Admit();
   const Admitted three = Admit();

@@ -1,12 +1,14 @@
-// Lifetimes of what nng calls back about.
+// Lifetimes of the objects that nng calls back.
 //
-// An AsyncHandle has Aios, and each operation shares the handle until its
-// callback has returned. So a handle goes when its last operation has ended and
-// nobody else holds it, on any thread: destructors wait for nothing, and nng's
-// reaper frees what they give back. For nng 1.5.2 an operation on a closed
-// stream calls back only if it is aborted. Two callbacks of one Aio run at once
-// when the first has begun the next operation. HandleCount lets Stop wait for
-// the last handle. All but Begin is thread-safe.
+// Each operation of an AsyncHandle's Aios shares the handle until its callback
+// has returned. So its last operation or its last other user destroys the
+// handle, on any thread. Destructors do not wait: nng's reaper frees their
+// resources later. HandleCount lets Stop wait for the last handle. All but
+// Begin is thread-safe.
+//
+// nng 1.5.2 calls back for an operation on a closed stream only if it is
+// aborted. Two callbacks of one Aio may run at once if the first has begun the
+// next operation.
 //
 //   Begin(&aio_, [this] { nng_stream_recv(stream_, aio_.get()); });
 
@@ -49,8 +51,8 @@ class HandleCount {
   int count_ CLUSTER_GUARDED_BY(mutex_) = 0;
 };
 
-// An nng_aio whose operations end with `done`, on nng's threads, which no
-// exception may reach. A member of the handle that it calls.
+// An nng_aio that calls `done` on nng's threads when an operation ends. No
+// exception may reach those threads. A member of the handle that it calls.
 class Aio {
  public:
   explicit Aio(void (*done)(AsyncHandle*)) : done_(done) {
@@ -59,7 +61,7 @@ class Aio {
   }
   Aio(const Aio&) = delete;
   Aio& operator=(const Aio&) = delete;
-  // Its callback may be the caller, so it must not wait for that.
+  // Does not wait for the callback, which may be the caller.
   ~Aio() { nng_aio_reap(aio_); }
 
   nng_aio* get() const { return aio_; }
@@ -107,12 +109,12 @@ class AsyncHandle : public std::enable_shared_from_this<AsyncHandle> {
     const std::shared_ptr<AsyncHandle> self = shared_from_this();
     aio->handle_ = self;
     start();
-    // Close may have come just before `start`: then nobody else ends it.
+    // A Close just before `start` has not ended this operation.
     if (closed_.load()) CloseHandles();
   }
 
-  // Closes what there is and aborts each aio. Does not wait. Several calls may
-  // come, also at the same time.
+  // Closes nng's objects and aborts each aio. Does not wait. May be called
+  // several times, also concurrently.
   virtual void CloseHandles() = 0;
 
  private:

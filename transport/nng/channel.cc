@@ -12,9 +12,9 @@ namespace cluster::internal {
 namespace nng {
 namespace {
 
-// What is encrypted for one write: as much as a batch stages, so that one of
-// small frames is one write, and so is a frame of 64 KiB. Measured there, half as
-// much costs a tenth more of a processor, and more gains nothing.
+// Bytes to encrypt for one write: as many as a batch stages. So a batch of
+// small frames is one write, and so is a frame of 64 KiB. For the latter, half
+// as much costs a tenth more CPU, and more gains nothing (measured).
 constexpr std::size_t kSealBytes = stream::WriteBatch::kStagingBytes;
 static_assert(kSealBytes + kSealBytes / 128 <= stream::TlsSession::kOutBytes,
               "what is sealed for one write, and its records, have room");
@@ -41,7 +41,7 @@ void Channel::Open(nng_stream* stream, stream::TlsSession::Role role,
           context_->admission->material(), role, context_->config.buffers,
           wanted);
     }
-    // From here on Close finds it, or Begin finds that it is closed.
+    // From here on either Close sees stream_, or Begin sees that it is closed.
     stream_.store(stream);
     Pump();
   }
@@ -108,7 +108,7 @@ bool Channel::TakeRead(bool* done) {
 
 bool Channel::TakeSealed(absl::string_view in, bool* done) {
   const std::size_t bytes = in.size();
-  // Whoever says nothing, or no TLS, costs nothing.
+  // Only a handshake is costly, so only a peer that begins one waits its turn.
   if (!shaken_ && in[0] == stream::kTlsFirstByte && !MayShakeHands()) {
     AwaitTurn(in);
     return false;
@@ -117,7 +117,7 @@ bool Channel::TakeSealed(absl::string_view in, bool* done) {
   while (!draining_ && !closed()) {
     const absl::Span<char> room = opened_ ? Room() : absl::Span<char>();
     MutexLock lock(&mutex_);
-    // Once there, neither its failure nor its identity changes any more.
+    // Once set, its failure and identity never change: they are read unlocked.
     stream::TlsSession& tls = *tls_;
     const std::size_t got = tls.Read(&in, room);
     const stream::TlsSession::State state = tls.state();
@@ -154,8 +154,8 @@ void Channel::AdaptSealedRoom(std::size_t bytes) {
   sealed_bytes_ = wanted;
 }
 
-// From here on nng takes a time-out of this aio for a read of nothing. Then
-// StartRead finds that it is too late.
+// After a sleep, nng reports a time-out of this aio as a read of no bytes.
+// StartRead then finds that the deadline has passed.
 void Channel::AwaitTurn(absl::string_view unread) {
   unread_ = unread;
   if (!MayReceive()) return;
@@ -191,7 +191,7 @@ void Channel::Pump() {
     // nng calls back on threads of its own, so the lock may be held.
     Begin(&send_aio_, [this] { nng_stream_send(stream_, send_aio_.get()); });
   } else if (batch_ != nullptr) {
-    // The batch can not be written any more.
+    // The batch can no longer be written.
     if (send_error_ == 0) send_error_ = NNG_ECRYPTO;
     Close();
   }
@@ -223,7 +223,7 @@ void Channel::SealBatch() {
     try {
       tls_->Write(part);
     } catch (const std::bad_alloc&) {
-      // What is sealed goes out first; without any the connection ends.
+      // The sealed part goes out first; without one the connection ends.
       if (tls_->out().bytes.empty()) send_error_ = NNG_ENOMEM;
       return;
     }
@@ -244,8 +244,8 @@ void Channel::NoteSent(std::size_t bytes) {
 void Channel::OnSent() {
   MutexLock lock(&mutex_);
   sending_ = false;
-  // With an error nothing of this operation was written: nng makes one system
-  // call for each.
+  // nng makes one system call for each operation, so after an error nothing of
+  // this one was written.
   send_error_ = nng_aio_result(send_aio_.get());
   if (send_error_ != 0) {
     lock.Unlock();

@@ -1,13 +1,13 @@
-// One byte stream of nng in both directions, in plaintext or in TLS: what an
-// accepted connection (inbound.cc) and a dialled one (outbound.cc) have in
-// common.
+// One byte stream of nng, in plaintext or in TLS: the base of accepted
+// connections (inbound.cc) and dialled ones (outbound.cc).
 //
-// It gives plaintext to the class above it, and writes what that class and TLS
-// have to say, then a WriteBatch, one write at a time. When TLS fails, or the
-// class above refuses the peer, it can go on reading and dropping until the peer
-// has closed: closing first would take the refusal's words with it. nng's
-// threads call the virtual functions: those of reading one at a time, those of
-// writing one at a time. Say and WriteOut are thread-safe.
+// Passes plaintext to the derived class. Writes first what that class and TLS
+// say, then a WriteBatch, one write at a time. When TLS fails, or the class
+// refuses the peer, the channel may go on reading and dropping until the peer
+// has closed. Closing first could lose the reason on its way to the peer.
+//
+// nng's threads call the virtual functions: those of reading one at a time,
+// those of writing one at a time. Say and WriteOut are thread-safe.
 
 #ifndef CLUSTER_TRANSPORT_NNG_CHANNEL_H_
 #define CLUSTER_TRANSPORT_NNG_CHANNEL_H_
@@ -41,8 +41,8 @@ struct Options {
   std::size_t read_buffer_bytes = 0;
 };
 
-// From Start on; it outlives the connections. Nothing changes but what is
-// thread-safe by itself.
+// Shared by the connections of a transport, which it outlives. Constant, but
+// for members that are thread-safe themselves.
 struct Context {
   TransportHandler* const handler;
   const TransportConfig config;
@@ -55,7 +55,7 @@ struct Context {
   HandleCount handles{};
 };
 
-// In nng's milliseconds, from 0 on.
+// In milliseconds, as nng takes them; not negative.
 nng_duration ToTimeout(Clock::duration time);
 
 class Channel : public AsyncHandle {
@@ -64,8 +64,9 @@ class Channel : public AsyncHandle {
     if (stream_ != nullptr) nng_stream_free(stream_);
   }
 
-  // Writes all of the batch, which is not empty, and calls OnWritten, or closes.
-  // One at a time; until OnWritten, or the channel's end, the batch is its own.
+  // Writes the whole batch, which is not empty, then calls OnWritten; on
+  // failure closes instead. One batch at a time. Nobody else may use the batch
+  // until OnWritten, or the channel's end.
   void WriteOut(stream::WriteBatch* batch);
 
  protected:
@@ -75,51 +76,54 @@ class Channel : public AsyncHandle {
   Context* context() const { return context_; }
   bool is_secured() const { return context_->admission->is_secured(); }
 
-  // Takes the stream, begins to read, for the handshake's time, and to write what
-  // TLS has to say. Once. `wanted`: the only server that a dialler takes.
+  // Takes ownership of the stream, and begins to read and to write. Reading
+  // must end the handshake in the handshake's time. Call once. `wanted`: the
+  // only server that a dialler accepts.
   void Open(nng_stream* stream, stream::TlsSession::Role role,
             absl::optional<int> wanted = absl::nullopt);
-  // Says so much before any batch; with TLS not before OnSecured, else from Open.
+  // Writes `bytes` before any batch. In plaintext also before Open; with TLS
+  // from OnSecured on.
   void Say(absl::string_view bytes);
-  // What is not read by then is NNG_ETIMEDOUT. In a virtual function of reading.
+  // Reading ends with NNG_ETIMEDOUT at `deadline`. Call it only in a virtual
+  // function of reading.
   void ReadUntil(Clock::time_point deadline) { deadline_ = deadline; }
-  // Drops whatever comes from here on.
+  // Drops all that arrives from here on.
   void Drain() { draining_ = true; }
 
-  // The first bytes of a TLS handshake are there. False: asks again a little
-  // later, and reads nothing until then.
+  // A TLS handshake begins to arrive. False: asks again a little later, and
+  // reads nothing until then.
   virtual bool MayShakeHands() { return true; }
   // TLS has proven the peer.
   virtual void OnSecured(int identity, const std::string& certificate) = 0;
-  // TLS failed, and what comes is dropped from here on. The peer knows why if
-  // it was the one to refuse; else it is about to hear it.
+  // TLS failed; all that arrives from here on is dropped. `peer_knows`: nothing
+  // is left to tell the peer; else the reason is still being sent.
   virtual void OnTlsFailed(const Rejection& failure, bool peer_knows) = 0;
-  // Where plaintext is to go; not empty.
+  // Where to put plaintext; not empty.
   virtual absl::Span<char> Room() = 0;
-  // So much has been put there. What is wrong with it closes or drains. Whether
-  // OnReadDone is to follow, when the next read has begun.
+  // Room has got `bytes` of plaintext; if they are wrong, closes or drains.
+  // Returns whether to call OnReadDone once the next read has begun.
   virtual bool OnBytes(std::size_t bytes) = 0;
   virtual void OnReadDone() {}
-  // Nothing more comes, with nng's error, or that of a write.
+  // Nothing more arrives. `error` is nng's, of a read or a write.
   virtual void OnEnd(int error) = 0;
-  // The whole batch is written. Never inline.
+  // The whole batch is written. Never called within WriteOut.
   virtual void OnWritten() {}
 
   void CloseHandles() override;
 
  private:
-  // What one read takes of TLS: little of a quiet stream.
+  // Limits of the buffer for one read of TLS; a quiet stream's is small.
   static constexpr std::size_t kSealedBytesMin = 4u << 10;
   static constexpr std::size_t kSealedBytesMax = 128u << 10;
 
   void StartRead();
   void OnReceived();
-  // Whether there is to be another operation of receive_aio_, with its time-out
-  // set. False: it is over.
+  // Sets the time-out of the next operation of receive_aio_. False: reading has
+  // ended, and there is no next one.
   bool MayReceive();
-  // Takes what a read brought; whether to begin the next. `done` becomes true
-  // where OnReadDone is to follow: a local of each read, since the next one may
-  // be taken on another thread meanwhile.
+  // Takes the bytes of a read; returns whether to begin the next one. Sets
+  // `*done` if OnReadDone is to follow. That is a local of each read, since
+  // another thread may take the next one meanwhile.
   bool TakeRead(bool* done);
   bool TakeSealed(absl::string_view in, bool* done);
   void AwaitTurn(absl::string_view unread);
@@ -127,7 +131,7 @@ class Channel : public AsyncHandle {
   void AdaptSealedRoom(std::size_t bytes);
   // Starts the next write, if none is under way and there is anything to write.
   void Pump() CLUSTER_REQUIRES(mutex_);
-  // The segments of the next write; how many.
+  // Fills in the segments of the next write; returns their number.
   unsigned Gather(nng_iov* segments) CLUSTER_REQUIRES(mutex_);
   void SealBatch() CLUSTER_REQUIRES(mutex_);
   void NoteSent(std::size_t bytes) CLUSTER_REQUIRES(mutex_);
@@ -138,7 +142,7 @@ class Channel : public AsyncHandle {
   Aio receive_aio_{&Call<Channel, &Channel::OnReceived>};
   Aio send_aio_{&Call<Channel, &Channel::OnSent>};
 
-  // Of reading.
+  // Used by reading only.
   Clock::time_point deadline_ = Clock::time_point::max();
   std::shared_ptr<char> sealed_;  // where reads go, if not to Room
   std::size_t sealed_bytes_ = kSealedBytesMin;  // its size
@@ -148,16 +152,16 @@ class Channel : public AsyncHandle {
   bool draining_ = false;
 
   Mutex mutex_{LockRank::kConnection};
-  // Null: plaintext. Set before reads and writes begin; reading uses the parts
-  // that do not change after the handshake.
+  // Null: plaintext. Set before reads and writes begin. Reading uses, unlocked,
+  // the parts that no longer change after the handshake.
   std::unique_ptr<stream::TlsSession> tls_ CLUSTER_PT_GUARDED_BY(mutex_);
-  // In plaintext, to be written.
+  // Bytes of Say that wait, in plaintext.
   std::string said_ CLUSTER_GUARDED_BY(mutex_);
   stream::WriteBatch* batch_ CLUSTER_GUARDED_BY(mutex_) = nullptr;
   bool sending_ CLUSTER_GUARDED_BY(mutex_) = false;
-  // Of the write under way, but for a batch in plaintext.
+  // Of the write under way; unset for a batch in plaintext.
   Slice sent_slice_ CLUSTER_GUARDED_BY(mutex_);
-  // The first; then nothing is written any more.
+  // The first error; nothing is written after it.
   int send_error_ CLUSTER_GUARDED_BY(mutex_) = 0;
 };
 

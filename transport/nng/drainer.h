@@ -1,11 +1,11 @@
-// Calls OnDrained, in which user code may block for as long as it likes, without
-// ever using up nng's threads.
+// Calls OnDrained, in which user code may block, without using up nng's
+// threads.
 //
-// nng runs the callbacks of the whole process on 2 threads a CPU, 16 at most. So
-// the call is made inline (no hop) while at most half of them are inside an
-// OnDrained; else one of two threads of this transport's own makes it. Calls that
-// come while both are inside become one. Stop waits for the own threads, so for
-// user code; no Drain may run then.
+// nng runs the callbacks of the whole process on 2 threads a CPU, 16 at most.
+// While at most half of them are inside an OnDrained, Drain calls it inline,
+// without a hop. Otherwise one of two threads of this transport calls it; calls
+// that come while both are busy become one. Stop waits for these two, and so
+// for user code; no Drain may run then.
 
 #ifndef CLUSTER_TRANSPORT_NNG_DRAINER_H_
 #define CLUSTER_TRANSPORT_NNG_DRAINER_H_
@@ -31,7 +31,7 @@ class Drainer {
   explicit Drainer(TransportHandler* handler) : handler_(handler) {}
   ~Drainer() { Stop(); }
 
-  // Once, before Drain. kResourceExhausted: there are not the threads to be had.
+  // Call once, before Drain. kResourceExhausted: no more threads.
   absl::Status Start() {
     absl::Status status;
     for (std::thread& thread : threads_) {
@@ -85,7 +85,7 @@ class Drainer {
     }
   }
 
-  // nng's threads that are inside an OnDrained, of all transports together.
+  // nng's threads that are inside an OnDrained, over all transports.
   inline static std::atomic<int> inside{0};
 
   TransportHandler* const handler_;

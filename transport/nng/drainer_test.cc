@@ -32,7 +32,7 @@ class NestedHandler : public TransportHandler {
   std::promise<void> reached_depth;
 };
 
-// More than nng has threads.
+// More calls are inside than nng has threads.
 TEST(DrainerTest, HandsOverWhatComesWhileTooManyAreInside) {
   NestedHandler handler;
   Drainer drainer(&handler);

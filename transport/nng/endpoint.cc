@@ -41,8 +41,8 @@ void SetTcpOptions(const Address& address, Endpoint* endpoint, SetBool set) {
   set(endpoint, NNG_OPT_TCP_KEEPALIVE, true);
 }
 
-// nng removes whatever is where an ipc listener is to be, if nobody listens on
-// it; a file that is no socket is somebody's data.
+// nng replaces any file at the path of an ipc listener on which nobody listens.
+// A file that is not a socket is somebody's data.
 absl::Status CheckReplaceable(const Address& address) {
   struct stat file;
   if (address.kind != Address::Kind::kIpc ||
@@ -55,8 +55,8 @@ absl::Status CheckReplaceable(const Address& address) {
                    "another path"));
 }
 
-// Calls `step` on nng's reaper thread, later. Reaping an aio that has an
-// operation cancels that, which is how one gets there.
+// Calls `step` on nng's reaper thread, later: reaping an aio cancels its
+// operation.
 void CallOnReaper(std::function<void()> step) {
   const nng_aio_cancelfn call = [](nng_aio* aio, void* owned, int error) {
     const std::unique_ptr<std::function<void()>> step(
@@ -153,16 +153,16 @@ absl::Status OpenDialer(const Address& address, unsigned attempt,
 }
 
 // The connection of a failed attempt shares the dialer until nng's reaper frees
-// it, and the last of the two destroys a mutex. Their order hangs on an atomic
-// inside nng, which a thread sanitizer does not see; on one thread it is plain.
+// it, and the last user destroys a mutex. Only an atomic inside nng orders the
+// two, which a thread sanitizer does not see. On one thread the order is plain.
 void FreeDialer(nng_stream_dialer* dialer) {
   CallOnReaper([dialer] { nng_stream_dialer_free(dialer); });
 }
 
-// The reaper takes one kind of things after the other, and all of a kind that
-// wait at once. So a visit may overtake what was freed before it, but not the
-// next visit, which is asked for only after the first; and what is freed may
-// free another thing in turn.
+// The reaper takes one kind of object after the other, and frees all of a kind
+// at once. So a visit may overtake objects that were released before it. The
+// next visit does not, since it is requested after the first. Freed objects may
+// release others, so there are more visits.
 bool AwaitReaper(std::chrono::steady_clock::time_point deadline) {
   constexpr int kVisits = 4;
   for (int visit = 0; visit < kVisits; ++visit) {
@@ -186,7 +186,7 @@ bool LeadsToItself(nng_stream* stream) {
 
 void ResetToItself(nng_stream* stream) {
   const std::string local = TcpText(stream, NNG_OPT_LOCADDR);
-  // nng does not tell the descriptor.
+  // nng does not expose the descriptor.
   DIR* const folder = local.empty() ? nullptr : opendir("/proc/self/fd");
   while (const dirent* const entry =
              folder == nullptr ? nullptr : readdir(folder)) {
@@ -196,7 +196,7 @@ void ResetToItself(nng_stream* stream) {
         TcpText(fd, getpeername) != local) {
       continue;
     }
-    // Resets it at once: nng's orderly end would be the socket's own answer.
+    // Resets at once. A FIN from nng would be its own answer, an orderly end.
     sockaddr none{};
     none.sa_family = AF_UNSPEC;
     static_cast<void>(connect(fd, &none, sizeof(none)));

@@ -1,7 +1,7 @@
-// Addresses of the library as nng's endpoints, and nng's errors as absl::Status.
+// Converts addresses to nng's endpoints, and nng's errors to absl::Status.
 //
-// The schemes (tcp, ipc) differ here and nowhere else in the backend. nng
-// resolves a name anew at each dial. Functions without state.
+// The rest of the backend treats the schemes (tcp, ipc) alike. nng resolves a
+// name anew at each dial. Functions without state.
 
 #ifndef CLUSTER_TRANSPORT_NNG_ENDPOINT_H_
 #define CLUSTER_TRANSPORT_NNG_ENDPOINT_H_
@@ -18,17 +18,17 @@
 namespace cluster::internal {
 namespace nng {
 
-// The n-th attempt to dial a name asks for whatever address family comes first,
-// then for IPv4, then for IPv6, and so on: the first that a resolver gives need
-// not be the one that the peer listens on.
+// Attempts to dial a name ask for any address family, IPv4 and IPv6 in turn.
+// The first address that a resolver gives need not be the one that the peer
+// listens on.
 std::string ListenUrl(const Address& address);
 std::string DialUrl(const Address& address, unsigned attempt);
 
-// Binds and listens. On success the caller owns `*listener`. A socket file that
-// no process listens on is replaced; a file that is no socket is left alone.
+// Binds and listens. On success the caller owns `*listener`. Replaces a socket
+// file that no process listens on, and leaves any other file alone.
 absl::Status OpenListener(const Address& address,
                           nng_stream_listener** listener);
-// What it is bound to, in the form that ParseAddress reads: "127.0.0.1:43211".
+// The bound address, in the form that ParseAddress reads: "127.0.0.1:43211".
 std::string BoundAddress(const Address& address, nng_stream_listener* listener);
 
 // On success the caller owns `*dialer`. FreeDialer frees it later and does not
@@ -37,20 +37,20 @@ absl::Status OpenDialer(const Address& address, unsigned attempt,
                         nng_stream_dialer** dialer);
 void FreeDialer(nng_stream_dialer* dialer);
 
-// Waits until nng has freed what was given to nng_stream_free and FreeDialer
-// before; a stream's descriptor stays open until then. False: not by
-// `deadline`. Not in a callback of nng.
+// Waits until nng has freed all that nng_stream_free and FreeDialer got before;
+// a stream's descriptor stays open until then. False: `deadline` came first. Do
+// not call it in a callback of nng.
 bool AwaitReaper(std::chrono::steady_clock::time_point deadline);
 
-// Where the other end of `stream` is, for people.
+// The address of the other end of `stream`, for messages.
 std::string RemoteText(nng_stream* stream);
 
-// Whether both ends of `stream` are the same socket: what comes of dialling a
-// free port of one's own host when the system takes that very port for the near
-// end. Nobody could listen there while it lasts.
+// Whether both ends of `stream` are the same socket. That happens when one
+// dials a free port of one's own host, and the system picks that very port for
+// the near end. Nobody could listen there while it lasts.
 bool LeadsToItself(nng_stream* stream);
-// Ends such a stream by a reset, and frees it: closed in order, it would keep
-// the port for another minute.
+// Resets and frees such a stream. An orderly close would keep the port for
+// another minute.
 void ResetToItself(nng_stream* stream);
 
 // kAlreadyExists (in use), kInvalidArgument, kPermissionDenied, kNotFound, else

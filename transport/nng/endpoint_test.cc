@@ -51,7 +51,8 @@ TEST(Endpoint, ABoundPortIsTold) {
   }
 }
 
-// What does lead to itself is in //tests/processes:self_connect_test.
+// For a stream that does lead to itself see
+// //tests/processes:self_connect_test.
 TEST(Endpoint, AStreamToAListenerDoesNotLeadToItself) {
   for (const char* text : {"127.0.0.1:0", "[::1]:0"}) {
     nng_stream_listener* listener = nullptr;

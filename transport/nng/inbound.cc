@@ -18,14 +18,13 @@ namespace {
 
 constexpr nng_duration kAcceptPauseMs = 10;
 
-// A connection that somebody else dialled. Its functions are in the order of its
-// life. All of it runs in nng's callbacks, but Refuse and Revoke, which may come
-// on any thread.
+// An accepted connection. Its functions are in the order of its life. All but
+// Refuse and Revoke, which may come on any thread, run in nng's callbacks.
 //
-// A read's frames are delivered in one go; then the next read begins, and only
-// then OnDrained is called, so that it may block: the next read's callback comes
-// on another thread. Deliveries never overlap, since the read between them
-// begins after the first.
+// The frames of one read are delivered together. Then the next read begins, and
+// only then OnDrained is called. It may block, since the next read's callback
+// comes on another thread. Deliveries never overlap: each read begins after the
+// delivery of the one before.
 class Inbound final : public Channel, public AcceptedConnection {
  public:
   Inbound(Context* context, nng_stream* stream)
@@ -36,7 +35,7 @@ class Inbound final : public Channel, public AcceptedConnection {
                   context->options.read_buffer_bytes) {}
   ~Inbound() override { context()->admission->Ended(ticket_); }
 
-  // Once, with the same stream, and takes it.
+  // Call once, with the constructor's stream; takes ownership of it.
   void Start(nng_stream* stream) {
     ticket_ = context()->admission->Admit(
         std::static_pointer_cast<Inbound>(shared_from_this()));
@@ -78,7 +77,7 @@ class Inbound final : public Channel, public AcceptedConnection {
     return DeliverFrames();
   }
 
-  // All that have arrived; whether there was any.
+  // Delivers all frames that have arrived; returns whether there was any.
   bool DeliverFrames() {
     bool delivered = false;
     while (!closed()) {
@@ -135,7 +134,7 @@ class Inbound final : public Channel, public AcceptedConnection {
     }
     TellRejection(Rejection{kind, identity_, std::move(reason)});
     if (!answer) return Close();
-    // The peer closes, once it has heard why.
+    // The peer closes when it has read the answer.
     Say(stream::AnswerText(*answer));
     Drain();
   }
@@ -167,14 +166,14 @@ class Inbound final : public Channel, public AcceptedConnection {
   bool greeted_ = false;
   std::atomic<bool> rejected_{false};
 
-  // With TLS, held while frames are delivered: Revoke waits for it.
+  // With TLS, held while frames are delivered, so that Revoke waits for it.
   Mutex delivering_mutex_{LockRank::kDelivering};
   stream::FrameSplitter splitter_;
-  absl::optional<int> identity_;  // that it has proven
+  absl::optional<int> identity_;  // that the peer has proven
 };
 
-// The bound address. It survives every error of accept, and tries again after a
-// short pause, since an error like "no more files" stays for a while.
+// Accepts on the bound address. After an error it pauses and tries again, since
+// an error like "no more files" lasts for a while.
 class Acceptor final : public AsyncHandle {
  public:
   Acceptor(Context* context, nng_stream_listener* listener)
@@ -208,7 +207,7 @@ class Acceptor final : public AsyncHandle {
   Context* const context_;
   nng_stream_listener* const listener_;
   Aio aio_{&Call<Acceptor, &Acceptor::OnAccepted>};
-  bool pausing_ = false;  // of the operation under way
+  bool pausing_ = false;  // the operation under way is a pause
 };
 
 }  // namespace

@@ -1,8 +1,8 @@
-// Connections that others dial.
+// Accepts the connections that others dial.
 //
 // Listen binds, and accepts until the acceptor is closed. Each accepted stream
-// becomes an Inbound (inbound.cc), which lives by itself: TLS handshake,
-// greeting, frames, end. The handler is called on nng's threads.
+// becomes an Inbound (inbound.cc), which owns itself: TLS handshake, greeting,
+// frames, end. The handler is called on nng's threads.
 
 #ifndef CLUSTER_TRANSPORT_NNG_INBOUND_H_
 #define CLUSTER_TRANSPORT_NNG_INBOUND_H_
@@ -17,8 +17,8 @@
 namespace cluster::internal {
 namespace nng {
 
-// Gives the acceptor, to be closed and let go of, and the address with its port
-// resolved. The context outlives it.
+// On success sets `*acceptor`, which the caller closes and releases, and
+// `*bound_address`, with the port resolved. The context outlives the acceptor.
 absl::Status Listen(Context* context, const Address& address,
                     std::shared_ptr<AsyncHandle>* acceptor,
                     std::string* bound_address);

@@ -1,6 +1,6 @@
-// What can be done to a secured listener from outside, one test a kind: what is
-// said of it, and that a good peer connects meanwhile. docs/security.md has the
-// same table; all abuse comes from an address of its own.
+// Abuse of a secured listener from outside, a test for each kind in the table
+// of docs/security.md. Each checks the listener's event, and that a good peer
+// connects meanwhile. All abuse comes from an address of its own.
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -36,14 +36,14 @@ using stream::TlsEnd;
 
 constexpr absl::Duration kTimeout = absl::Seconds(2);
 
-// Servers 1, 2 and 3 have keys; 1 listens. Expired is 4.
+// Servers 1, 2 and 3 have keys; 1 listens. The certificate of 4 has expired.
 struct Field {
   const TestKeys keys{{1, 2, 3}};
   const TestKeys foreign{{1, 3}};
   const TestKeys another{{3}, 1, 365, "another"};
   const TestKeys expired{{4}, /*starts_days_ago=*/20, /*validity_days=*/10};
   std::unique_ptr<TestNode> one;
-  // What is held until the end.
+  // Connections that are held until the end.
   std::vector<RawStream> streams;
   std::vector<std::unique_ptr<TlsEnd>> ends;
 
@@ -59,13 +59,13 @@ struct Field {
     return stream;
   }
 
-  // Says so much, and holds the connection.
+  // Sends `bytes`, and holds the connection.
   void Say(const std::string& bytes) {
     streams.push_back(Dial());
     streams.back().Write(bytes);
   }
 
-  // The handshake, with these keys, of what `prepare` made.
+  // Shakes hands with these keys, and with the settings of `prepare`.
   TlsEnd* Shake(
       const std::string& own_folder,
       const std::function<void(TlsEnd*)>& prepare = [](TlsEnd*) {}) {
@@ -75,7 +75,7 @@ struct Field {
     return ends.back().get();
   }
 
-  // And what it has then to say.
+  // The same, then sends `bytes`.
   void ShakeAndSay(const std::string& own_folder, const std::string& bytes) {
     Shake(own_folder)->Write(bytes);
   }
@@ -98,7 +98,7 @@ std::string Hello() {
 struct Abuse {
   const char* name;
   std::function<void(Field*)> does;
-  // Of the event; "" where it is the peer's own affair, and there is none.
+  // A part of the event's reason; "" if the listener reports none.
   const char* reason;
   RefusalReason kind = RefusalReason::kMalformed;
 };
@@ -123,7 +123,7 @@ void Flood(Field* field) {
   }
 }
 
-// Everything that it sends by hand, a byte of the last flight changed.
+// Carries the bytes of a handshake by hand, and changes one in the last flight.
 void ChangeAByte(Field* field) {
   TlsEnd maker(field->keys.OwnFolder(3));
   SSL* const ssl = SSL_new(maker.context());
@@ -222,7 +222,7 @@ const std::vector<Abuse>& Abuses() {
          for (int i = 0; i < 300; ++i) f->Dial().Reset();
        },
        ""},
-      // Old and weak.
+      // Old and weak TLS.
       {"tls10", [](Field* f) { ShakeOfVersion(f, TLS1_VERSION, "ALL"); },
        "TLS handshake: it does not speak TLS 1.3", kUnauthenticated},
       {"tls11", [](Field* f) { ShakeOfVersion(f, TLS1_1_VERSION, "ALL"); },
@@ -349,7 +349,7 @@ TEST_P(ListenerAbuseTest, IsNamedAndGoodPeersConnectMeanwhile) {
   config.handshake_timeout = kTimeout;
   field.one = StartSecured(config);
   ASSERT_NE(field.one, nullptr);
-  // Of server 4, whose certificate is out of date; from the start on.
+  // The event at the start, of server 4's expired certificate.
   ASSERT_TRUE(field.one->handler.WaitForRejection(kUnauthenticated));
 
   abuse.does(&field);
@@ -378,7 +378,7 @@ TEST_P(ListenerAbuseTest, IsNamedAndGoodPeersConnectMeanwhile) {
   } else {
     EXPECT_TRUE(absl::StrContains(said, reason)) << said;
   }
-  // Whose connection is the same still.
+  // The good peer still has the same connection.
   EXPECT_TRUE(Delivers(*good, 1, *field.one, "of a good peer again"));
   EXPECT_EQ(Recorded::Count(good->handler.Get().disconnected, 1), 0);
   for (const ReceivedFrame& frame : field.one->handler.Get().frames) {

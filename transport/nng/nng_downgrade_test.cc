@@ -1,5 +1,5 @@
-// Whoever would rather have an older or weaker TLS, with keys that are good: a
-// secured server has no connection with it, either way.
+// A secured server refuses peers that want an older or weaker TLS, although
+// their keys are good, whether it listens or dials.
 
 #include <openssl/ssl.h>
 
@@ -44,7 +44,7 @@ constexpr Offer kBad[] = {
     {"no_cipher", TLS1_2_VERSION, "ECDHE-ECDSA-NULL-SHA"},
 };
 
-// Whether both ends come to say and hear a greeting.
+// Whether greetings pass both ways.
 bool ConnectAndHear(const std::string& own_folder, const std::string& address,
                     const Offer& offer) {
   TlsEnd end(own_folder);
@@ -71,7 +71,7 @@ bool AcceptAndHear(const std::string& own_folder, RawListener* listener,
   return true;
 }
 
-// 1 runs; the other one has the keys of 2.
+// Server 1 runs; the peer has the keys of server 2.
 class NngDowngradeTest : public testing::TestWithParam<Offer> {
  protected:
   void SetUp() override {
@@ -83,7 +83,7 @@ class NngDowngradeTest : public testing::TestWithParam<Offer> {
   std::unique_ptr<TestNode> one_;
 };
 
-// So that what follows is refused for what it is.
+// OpenSSL itself takes each offer, so the refusals below are this library's.
 TEST_P(NngDowngradeTest, TheOtherLibraryDoesIt) {
   for (const Offer& offer : {kGood, GetParam()}) {
     RawListener listener;
@@ -125,7 +125,7 @@ TEST_P(NngDowngradeTest, AServerIsNotSpokenTo) {
                                 "does not speak TLS 1.3"))
       << one_->handler.Get().rejections[0];
   EXPECT_TRUE(one_->handler.Get().connected.empty());
-  // The same with nothing wrong: then it is spoken to.
+  // With a good offer it connects.
   std::thread server([&] {
     EXPECT_TRUE(AcceptAndHear(keys_.OwnFolder(2), &listener, kGood));
   });

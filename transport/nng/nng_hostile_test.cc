@@ -213,7 +213,7 @@ TEST_F(NngHostileTest, APeerThatClosesIsNoticedAndDialledAgain) {
   }
 }
 
-// Something else listens there, or another version, or one that says too much.
+// A listener of another protocol or version, or one that sends too much.
 TEST_F(NngHostileTest, AListenerOfAnotherKindIsLeftAndItsKindIsTold) {
   Start();
   const std::pair<std::string, std::string> cases[] = {
@@ -251,7 +251,7 @@ TEST_F(NngHostileTest, AListenerThatEndsWithoutAnAnswerIsTold) {
   EXPECT_TRUE(handler_.Get().connected.empty());
 }
 
-// Until it is accepted no frame goes out, however long that takes.
+// No frame goes out before the listener accepts, however long that takes.
 TEST_F(NngHostileTest, AListenerThatDoesNotAnswerGetsNoFrame) {
   Start(absl::Milliseconds(300));
   RawListener peer;
@@ -266,7 +266,7 @@ TEST_F(NngHostileTest, AListenerThatDoesNotAnswerGetsNoFrame) {
       << handler_.Get().reason;
   std::string all;
   EXPECT_FALSE(stream.Read(kPreambleBytes + 1, &all));
-  // And the frame is not lost by that.
+  // The frame is not lost.
   RawStream second = peer.Accept();
   ASSERT_TRUE(second.Write(Greeting()));
   ASSERT_TRUE(second.Read(kPreambleBytes + kLengthBytes + 5, &all));
@@ -286,7 +286,7 @@ TEST_F(NngHostileTest, WhoIsRefusedIsToldWhyAndClosesFirst) {
     std::string heard;
     ASSERT_TRUE(stream.Read(kPreambleBytes, &heard));
     EXPECT_EQ(heard, stream::AnswerText(answer));
-    // It is still there, and takes what comes.
+    // The server still reads, and drops what it gets.
     ASSERT_TRUE(stream.Write(std::string(100000, 'x')));
     stream.Finish();
     EXPECT_TRUE(stream.WaitForEnd());

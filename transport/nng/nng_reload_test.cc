@@ -1,4 +1,5 @@
-// Key files read anew: who stays, who goes, and what is left when it fails.
+// Reloads of key files: which peers stay, which go, and the state after an
+// error.
 
 #include <sys/stat.h>
 
@@ -17,7 +18,7 @@ namespace cluster::internal {
 namespace nng {
 namespace {
 
-// 1 is connected with 2 and 3, both ways.
+// Server 1 is connected with 2 and 3, both ways.
 class NngReloadTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -31,7 +32,7 @@ class NngReloadTest : public testing::Test {
     ExpectReached(*three_, 3);
   }
 
-  // 1 and `other` exchange frames.
+  // Server 1 and `other` exchange frames.
   void ExpectReached(TestNode& other, int id) {
     const std::string text = absl::StrCat("reached ", ++count_);
     EXPECT_TRUE(Delivers(other, 1, *one_, text)) << id;
@@ -65,7 +66,7 @@ TEST_F(NngReloadTest, ARevokedPeerIsCutOffBothWaysAndOthersAreNot) {
   const std::size_t frames_of_two = two_->handler.Get().frame_count;
   (void)two_->Send(1, "of the revoked");
   (void)one_->Send(2, "to the revoked");
-  // It is closed, dials again, and is turned away.
+  // The connection of 2 is closed; 2 dials again and is refused.
   ASSERT_TRUE(two_->handler.WaitForDisconnected(1, 2));
   EXPECT_TRUE(one_->handler.WaitForRejection(RefusalReason::kUnauthenticated));
   ASSERT_TRUE(one_->handler.WaitFor([](const Recorded& r) {
@@ -76,7 +77,7 @@ TEST_F(NngReloadTest, ARevokedPeerIsCutOffBothWaysAndOthersAreNot) {
   EXPECT_FALSE(one_->handler.Get().HasFrame("of the revoked"));
   EXPECT_EQ(two_->handler.Get().frame_count, frames_of_two);
 
-  // And let in again.
+  // Server 2 is admitted again.
   ASSERT_TRUE(one_->transport->ReloadSecurity(keys_.FilesOf(1)).ok());
   ExpectReached(*two_, 2);
 }
@@ -88,7 +89,7 @@ TEST_F(NngReloadTest, APeerWithANewKeyUsesIt) {
   SecurityFiles of_one = keys_.FilesOf(1);
   of_one.peers[2] = fresh.PublicFolder(2);
   ASSERT_TRUE(two_->transport->ReloadSecurity(of_two).ok());
-  // What there is goes on with the old key until 1 hears of it too.
+  // Existing connections keep the old key until 1 reloads too.
   ExpectReached(*two_, 2);
   EXPECT_EQ(Losses(2), 0);
   ASSERT_TRUE(one_->transport->ReloadSecurity(of_one).ok());
@@ -97,7 +98,7 @@ TEST_F(NngReloadTest, APeerWithANewKeyUsesIt) {
   ExpectReached(*two_, 2);
   ExpectReached(*three_, 3);
   EXPECT_EQ(Losses(3), 0);
-  // The old one is of no use any more.
+  // The old key is refused now.
   TransportConfig old = keys_.ConfigOf(2);
   auto late = StartSecured(old);
   ASSERT_TRUE(late->Connect(1, one_->transport->Address()).ok());
@@ -123,7 +124,7 @@ TEST_F(NngReloadTest, AHalfCopiedPairChangesNothing) {
       << status;
   ExpectReached(*two_, 2);
   EXPECT_EQ(Losses(2), 0);
-  // New connections still have the pair that there was.
+  // New connections still use the old pair.
   ASSERT_TRUE(one_->Connect(2, two_->transport->Address()).ok());
   ASSERT_TRUE(two_->Connect(1, one_->transport->Address()).ok());
   ASSERT_TRUE(one_->handler.WaitForConnected(2, 2));

@@ -1,4 +1,4 @@
-// The secured nng backend against those who are not whom they say they are.
+// The secured nng backend: members reach each other, and impostors do not.
 
 #include <unistd.h>
 
@@ -34,7 +34,7 @@ std::string Wire(const std::string& text) {
   return std::string(length, stream::kLengthBytes) + text;
 }
 
-// Of a short path, as sockets need it.
+// A folder with a short path, as socket files need it.
 class SocketFolder {
  public:
   SocketFolder() { EXPECT_NE(mkdtemp(&path_[0]), nullptr); }
@@ -82,7 +82,7 @@ class NngSecurityTest : public testing::TestWithParam<const char*> {
     ExpectAlive();
   }
 
-  // Both directions between 1 and 2 work, and each frame says whose it is.
+  // Both directions between 1 and 2 work, and each frame has its sender's id.
   void ExpectAlive() {
     const std::string text = absl::StrCat("alive ", ++count_);
     EXPECT_TRUE(Delivers(*two_, 1, *one_, text));
@@ -95,8 +95,8 @@ class NngSecurityTest : public testing::TestWithParam<const char*> {
     }
   }
 
-  // A node with `config` dials 1 as `peer`. One of the two refuses, which both
-  // tell in these words, and nothing is said.
+  // A node with `config` dials 1 as `peer`. One of the two refuses, both report
+  // it in these words, and no frame arrives.
   void ExpectBothTell(const TransportConfig& config, int peer,
                       const std::string& listener_tells,
                       const std::string& dialler_tells) {
@@ -144,7 +144,7 @@ TEST_P(NngSecurityTest, OneDirectionIsEnough) {
   EXPECT_EQ(one_->handler.Get().frames[0].identity, 2);
 }
 
-// Who is no member of the cluster yet: its identity is proven all the same.
+// Server 9 is not a member of the cluster yet, but proves its identity.
 TEST_P(NngSecurityTest, APinnedServerIsKnownWhetherOrNotItIsDialled) {
   const TestKeys newcomer({9});
   TransportConfig config = keys_.ConfigOf(1);
@@ -213,7 +213,7 @@ TEST_P(NngSecurityTest, AMemberThatIsNotTheOneDialledIsNotSpokenTo) {
                  "its certificate is server 1's, and server 3 was dialled");
 }
 
-// It was good when its server started.
+// The certificate was good when its server started.
 TEST_P(NngSecurityTest, AnExpiredCertificateIsNamedAtStartAndRefused) {
   const TestKeys expired({2}, /*starts_days_ago=*/20, /*validity_days=*/10);
   TransportConfig config = keys_.ConfigOf(1);
@@ -232,7 +232,7 @@ TEST_P(NngSecurityTest, AnExpiredCertificateIsNamedAtStartAndRefused) {
                      ": TLS handshake: its certificate (server-2.cluster) "
                      "expired on 20");
   })) << Reasons(*one_);
-  // And at each reload.
+  // Each reload reports it again.
   one_->handler.ClearFrames();
   const std::size_t before = one_->handler.Get().rejections.size();
   ASSERT_TRUE(one_->transport->ReloadSecurity(*config.security).ok());
@@ -257,7 +257,7 @@ TEST_P(NngSecurityTest, SecuredAgainstPlaintext) {
                  "it has no security configured and takes no TLS");
 }
 
-// A member, whose key is good, but who keeps to nothing else.
+// The member's key is good, but it breaks the protocol.
 TEST_P(NngSecurityTest, AMemberThatSpeaksAnythingElseIsShutOut) {
   one_ = StartSecured(keys_.ConfigOf(1));
   two_ = StartSecured(keys_.ConfigOf(2));

@@ -30,11 +30,11 @@ namespace cluster::internal {
 namespace nng {
 namespace {
 
-// A listener, nng's own, and some for strangers. Of a peer: the connection to
-// it, and the one from it while another takes its place.
+// Fixed: a listener, nng's own, and some for strangers. For each peer: the
+// connection to it, the one from it, and one that takes the latter's place.
 constexpr DescriptorNeed kDescriptorNeed{/*fixed=*/24, /*per_peer=*/3};
 
-// How long the destructor waits for nng to free what the transport had.
+// How long the destructor waits for nng to close descriptors.
 constexpr std::chrono::seconds kFreeTime{5};
 
 absl::StatusOr<Options> ReadOptions(const TransportOptions& from) {
@@ -50,8 +50,8 @@ absl::StatusOr<Options> ReadOptions(const TransportOptions& from) {
   return options;
 }
 
-// nng's threads are of the process that first used it. In a child of that it
-// ends the process (nng 1.5: "nng is not fork-reentrant safe").
+// nng's threads belong to the process that first used it. In a forked child nng
+// aborts (nng 1.5: "nng is not fork-reentrant safe").
 absl::Status CheckGeneration() {
   static std::atomic<std::uint64_t> used_in{0};
   std::uint64_t before = 0;
@@ -65,7 +65,8 @@ absl::Status CheckGeneration() {
       "the child, or use \"transport\": \"zmq\"");
 }
 
-// Tells the handler once, on a thread of nng's: no method calls it.
+// Reports outdated certificates to the handler, once. On a thread of nng's,
+// since no method of a transport may call the handler.
 class OutdatedTold final : public AsyncHandle {
  public:
   OutdatedTold(Context* context, std::vector<Rejection> outdated)
@@ -95,9 +96,9 @@ class NngTransport final : public Transport {
                std::shared_ptr<const TlsMaterial> material)
       : config_(config), options_(options), admission_(std::move(material)) {}
 
-  // nng closes descriptors after Stop, at some thousands in a second. The next
-  // server counts them, so they are waited for. In a child of fork there is
-  // nobody to wait for.
+  // nng goes on closing descriptors after Stop, some thousands per second. The
+  // next server would count them, so wait. In a forked child nng has no thread
+  // to wait for.
   ~NngTransport() override {
     Stop(absl::ZeroDuration());
     if (state_ == State::kStopped && CheckGeneration().ok())
@@ -195,8 +196,7 @@ class NngTransport final : public Transport {
 
   absl::Status ReloadSecurity(const SecurityFiles& files) override {
     if (!admission_.is_secured()) return SecurityNotConfigured();
-    // Before the files are read: of two calls the one that read them last has
-    // the last word.
+    // Taken before the files are read: of two calls, the last to read wins.
     MutexLock change_lock(&change_mutex_);
     auto material =
         TlsMaterial::Load(files, config_.cluster, config_.server_id);
@@ -256,14 +256,14 @@ class NngTransport final : public Transport {
   Mutex change_mutex_{LockRank::kTransportStop};
   mutable Mutex mutex_{LockRank::kTransport};
   State state_ CLUSTER_GUARDED_BY(mutex_) = State::kNew;
-  // The process's, before Start.
+  // Descriptors of the process before Start.
   std::size_t others_descriptors_ CLUSTER_GUARDED_BY(mutex_) = 0;
   std::string address_ CLUSTER_GUARDED_BY(mutex_);
   // Kept after Stop, since a Send or Disconnect of another thread may still be
   // inside.
   std::unique_ptr<Context> context_ CLUSTER_GUARDED_BY(mutex_);
   std::shared_ptr<AsyncHandle> acceptor_ CLUSTER_GUARDED_BY(mutex_);
-  // None but while it is started.
+  // Empty unless started.
   std::map<int, std::shared_ptr<Outbound>> outbounds_
       CLUSTER_GUARDED_BY(mutex_);
 };

@@ -1,11 +1,12 @@
 // The nng backend: length-prefixed frames (transport/stream/preamble.h) over
 // nng's byte streams, tcp and ipc; with security, in mutual TLS 1.3.
 //
-// nng's sockets (pair, push and so on) are not used: in version 1.5.2 one peer
-// that connects and resets stops their listeners for good, and they say nothing
-// of what was lost. Callbacks come on nng's threads and the transport's own; who
-// sends on an idle connection does the system call. The destructor waits, for at
-// most 5 s, until nng has closed the descriptors that the transport had.
+// nng's sockets (pair, push and so on) are not used. In version 1.5.2 one peer
+// that connects and resets stops their listeners for good, and they do not
+// report lost messages. Callbacks come on nng's threads and the transport's
+// own. Sending on an idle connection does the system call itself. The
+// destructor waits, for at most 5 s, until nng has closed the transport's
+// descriptors.
 
 #ifndef CLUSTER_TRANSPORT_NNG_NNG_TRANSPORT_H_
 #define CLUSTER_TRANSPORT_NNG_NNG_TRANSPORT_H_
@@ -18,21 +19,21 @@
 namespace cluster {
 
 // Options ("nng": {...}):
-//   send_queue_bytes   what may wait for one peer beside the write that is
-//                      under way; 4 KiB-1 GiB, default 1 MiB. A single frame
-//                      is always taken when nothing waits.
+//   send_queue_bytes   bound of the queue to one peer, beside the write that is
+//                      under way; 4 KiB-1 GiB, default 1 MiB. An empty queue
+//                      takes any single frame.
 //   read_buffer_bytes  the largest buffer of a connection; 8 KiB-16 MiB,
 //                      default 256 KiB. Quiet connections hold 8 KiB.
 //
-// kInvalidArgument: an option that is unknown, of the wrong type or out of
-// range; a frame_bytes_max over kFrameBytesLimit; a key file that TLS does not
-// take, or that makes no sense for this server (tls_material.h). kNotFound,
+// kInvalidArgument: an option is unknown, of the wrong type or out of range, or
+// frame_bytes_max is over kFrameBytesLimit. Also if TLS does not take a key
+// file, or the file is wrong for this server (tls_material.h). kNotFound,
 // kPermissionDenied: a key file (key_files.h).
 //
 // Opens nothing and starts no thread before Start, so a process may fork in
-// between. Start answers kFailedPrecondition where the parent of this process
-// had started one before it forked. kResourceExhausted: the process can have no
-// more threads, or not the descriptors that it needs: 24, and 3 for each peer.
+// between. Start returns kFailedPrecondition if the parent process had started
+// one before it forked. It returns kResourceExhausted if the process lacks
+// threads or descriptors: 24, and 3 for each peer.
 absl::StatusOr<std::unique_ptr<Transport>> NewNngTransport(
     const TransportConfig& config);
 

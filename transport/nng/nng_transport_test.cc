@@ -1,5 +1,5 @@
-// The nng backend against the contract of all transports, and what only it
-// promises: its options, its files, its threads.
+// The nng backend: the contract of all transports, and its own options, files
+// and threads.
 
 #include "cluster/transport/nng/nng_transport.h"
 
@@ -74,7 +74,7 @@ TEST(NngTransport, FramesAreNoLongerThanALengthCanSay) {
   EXPECT_TRUE(absl::StrContains(status.message(), "2147483647")) << status;
 }
 
-// And can be started as soon as there is one.
+// Once there are threads, it starts.
 TEST(NngTransport, WithoutAThreadItDoesNotStart) {
   const auto transport = NewNngTransport(TransportConfig());
   ASSERT_TRUE(transport.ok()) << transport.status();
@@ -117,7 +117,7 @@ class NngTransportTest : public testing::Test {
   int deliveries_ = 0;
 };
 
-// nng frees a stream some time after it was given back.
+// nng frees a stream some time after nng_stream_free.
 TEST_F(NngTransportTest, ForgottenTransportsLeaveNoDescriptors) {
   constexpr int kServers = 40;
   constexpr int kNeighbours = 20;
@@ -125,7 +125,7 @@ TEST_F(NngTransportTest, ForgottenTransportsLeaveNoDescriptors) {
   getrlimit(RLIMIT_NOFILE, &limit);
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
-  StartNode("127.0.0.1:0").reset();  // nng's own
+  StartNode("127.0.0.1:0").reset();  // opens nng's own
   const std::size_t before = DescriptorsInUse();
   std::vector<std::unique_ptr<Node>> nodes;
   for (int i = 0; i < kServers; ++i) nodes.push_back(StartNode("127.0.0.1:0"));
@@ -150,7 +150,7 @@ TEST_F(NngTransportTest, ForgottenTransportsLeaveNoDescriptors) {
 
 TEST_F(NngTransportTest, TheQueueTakesWhatItsOptionSays) {
   auto node = StartNode("127.0.0.1:0", 100000);
-  // Nobody is dialled successfully at a port that a stopped node had.
+  // Nobody listens at a port that a stopped node had.
   std::string nobody;
   {
     auto stopped = StartNode(FreshIpv4Address());
@@ -241,7 +241,7 @@ TEST_F(NngTransportTest, StopRemovesTheSocketFile) {
   EXPECT_NE(access(path.c_str(), F_OK), 0);
 }
 
-// More than nng has threads, by far.
+// There are far more nodes than nng has threads.
 TEST_F(NngTransportTest, BlockedHandlersOfManyTransportsHoldUpNoFrame) {
   constexpr int kNodes = 40;
   Gate gate;
@@ -261,7 +261,7 @@ TEST_F(NngTransportTest, BlockedHandlersOfManyTransportsHoldUpNoFrame) {
       EXPECT_EQ(sender->Send(i, "frame"), SendResult::kSent);
     }
     for (auto& receiver : receivers) {
-      // The frames are told of, and somebody is called to take them.
+      // The frames arrive, and OnDrained is called.
       all = all && receiver->handler.WaitFor([round](const Recorded& r) {
         return r.frame_count == round && r.drained_count > 0;
       });

@@ -11,19 +11,20 @@ namespace cluster::internal {
 namespace nng {
 namespace {
 
-// A connection that lived shorter may have been refused by its listener, which
-// says so by closing it: then the delay goes on growing.
+// A shorter life may mean that the listener refused the connection, which it
+// says by closing. Then the delay goes on growing.
 constexpr std::chrono::milliseconds kProvenLife{50};
 
 }  // namespace
 
-// One attempt, and the connection that comes of it: it dials, with a dialer of
-// its own so that a name is resolved anew, shakes hands, greets, hears the
-// listener's answer and writes batches. Its read then brings nothing but the
-// end. Its functions are in that order. Its destructor tells the owner.
+// One attempt to connect, and the connection that results. In the order of its
+// functions it dials, shakes hands, greets, reads the listener's answer and
+// writes batches. After the answer a read brings nothing but the end. Each
+// attempt has a dialer of its own, so that a name is resolved anew. The
+// destructor reports the end to the owner.
 class OutboundConnection final : public Channel {
  public:
-  // Takes the dialer.
+  // Takes ownership of the dialer.
   OutboundConnection(Context* context, std::shared_ptr<Outbound> owner,
                      int peer, Address address, nng_stream_dialer* dialer)
       : Channel(context),
@@ -37,7 +38,7 @@ class OutboundConnection final : public Channel {
     owner_->OnEnd(std::move(loss_));
   }
 
-  // Once.
+  // Call once.
   void Dial() {
     nng_aio_set_timeout(dial_aio_.get(),
                         ToTimeout(context()->handshake_timeout));
@@ -64,7 +65,7 @@ class OutboundConnection final : public Channel {
           ": nobody listens there, and the attempt connected to itself; give "
           "servers ports outside of ip_local_port_range"));
     }
-    // Before anything is read: frames follow the listener's answer.
+    // Before Open reads: the listener's answer starts the frames.
     if (!is_secured()) Say(stream::Preamble());
     Open(stream, stream::TlsSession::Role::kDialler, peer_);
   }
@@ -146,7 +147,7 @@ class OutboundConnection final : public Channel {
   Aio dial_aio_{&Call<OutboundConnection, &OutboundConnection::OnDialled>};
 
   // Of reading.
-  char answer_[stream::kPreambleBytes + 1];  // nothing comes behind it
+  char answer_[stream::kPreambleBytes + 1];  // a listener sends no more
   std::size_t answer_bytes_ = 0;
   std::string certificate_;
   Loss loss_;
@@ -167,7 +168,7 @@ void Outbound::Reload(const TlsMaterial& material) {
   Then then;
   {
     MutexLock lock(&mutex_);
-    // One that is not accepted yet is judged by the new material then.
+    // OnAccepted checks a connection that is not accepted yet.
     if (gone_ || certificate_.empty()) return;
     if (material.IdOf(certificate_) == peer_) return;
     then = RedialLocked();
@@ -266,8 +267,8 @@ SendResult Outbound::Send(const Frame& frame) {
     }
     queue_.PushBack(frame);
     if (state_ != State::kConnected || writing_) return SendResult::kSent;
-    // When no write is under way the queue was empty, so nobody waits for
-    // OnWritable, and nothing is told inline here.
+    // Without a write under way the queue was empty. So nobody waits for
+    // OnWritable, and Do does not call it inline here.
     CLUSTER_CHECK(writable_owed_ == 0, "an idle connection owes OnWritable");
     try {
       then = WriteNext();
@@ -297,7 +298,7 @@ Outbound::Then Outbound::WriteNext() {
 }
 
 void Outbound::OnWritten() {
-  batch_.Clear();  // without the lock: the last shares may go
+  batch_.Clear();  // unlocked, since it may free frames
   Then then;
   {
     MutexLock lock(&mutex_);
@@ -328,12 +329,12 @@ void Outbound::OnEnd(Loss loss) {
     return Close();
   }
   batch_.ReturnUntouched(&queue_);
-  // Not told here: this may be the thread of a Send.
+  // OnTimer reports the loss, since this may be the thread of a Send.
   Sleep(Clock::duration::zero());
 }
 
 void Outbound::TellLoss() {
-  batch_.Clear();  // without the lock; nobody else's while state_ is kLosing
+  batch_.Clear();  // unlocked: nobody else uses it while state_ is kLosing
   Loss loss;
   std::uint64_t generation = 0;
   {
@@ -345,7 +346,7 @@ void Outbound::TellLoss() {
   if (loss.refusal) context_->handler->OnRejected(*std::move(loss.refusal));
   context_->handler->OnDisconnected(peer_, generation, loss.reason);
   MutexLock lock(&mutex_);
-  // Not before: the next OnConnected must not overtake this.
+  // Only now, so that the next OnConnected does not overtake the report.
   state_ = State::kWaiting;
   const auto connected_at = std::exchange(connected_at_, absl::nullopt);
   if (connected_at && Clock::now() - *connected_at > kProvenLife) {
@@ -374,7 +375,7 @@ void Outbound::Part() {
 
 void Outbound::Disconnect() {
   std::shared_ptr<OutboundConnection> connection;
-  stream::FrameQueue dropped;  // after the lock: the last shares may go with it
+  stream::FrameQueue dropped;  // freed after the lock is released
   {
     MutexLock lock(&mutex_);
     gone_ = true;

@@ -1,13 +1,15 @@
-// All that goes to one peer: its queue, the connection to it, or the attempt at
-// one (OutboundConnection, in outbound.cc), and the promise of OnWritable.
+// The way to one peer: the queue, the connection or an attempt at one
+// (OutboundConnection in outbound.cc), and the OnWritable calls that are due.
 //
-// A frame to an idle connection is written on the sender's thread; while a write
-// is under way frames queue up, and the next write takes as many as fit. Of a
-// lost connection, frames of which no byte was written go to the next one; the
-// others are lost: a frame is never sent twice. Thread-safe. The handler is
-// called without a lock, with the generation of the Connect that the attempt was
-// made for; OnConnected and OnDisconnected take turns. A call that was about to
-// begin when Disconnect came may still run; none begins later.
+// A frame to an idle connection is written on the sender's thread. While a
+// write is under way frames queue up; the next write takes as many as fit.
+// After a loss, frames of which no byte was written go to the next connection.
+// The others are lost: a frame is never sent twice.
+//
+// Thread-safe. Calls the handler without a lock, with the generation of the
+// Connect that led to the attempt; OnConnected and OnDisconnected alternate. A
+// call that is about to begin during Disconnect may still run; none begins
+// later.
 
 #ifndef CLUSTER_TRANSPORT_NNG_OUTBOUND_H_
 #define CLUSTER_TRANSPORT_NNG_OUTBOUND_H_
@@ -34,7 +36,7 @@ class OutboundConnection;
 // Why an attempt or a connection ended.
 struct Loss {
   std::string reason;
-  absl::optional<Rejection> refusal;  // of one of the two sides, by the other
+  absl::optional<Rejection> refusal;  // by either side
 };
 
 class Outbound final : public AsyncHandle {
@@ -48,38 +50,39 @@ class Outbound final : public AsyncHandle {
         generation_(generation),
         attempt_generation_(generation) {}
 
-  // Begins to dial. Once.
+  // Begins to dial. Call once.
   void Start() {
     MutexLock lock(&mutex_);
     Sleep(Clock::duration::zero());
   }
 
-  // Dials at once, whatever is there now.
+  // Dials at once, in place of the connection or attempt that exists.
   void SetAddress(Address address, std::uint64_t generation);
 
-  // Closes a connection to a peer that this material does not let in, so that
-  // nothing more is sent on it, and dials again.
+  // If the material does not admit the connected peer: closes the connection,
+  // so that nothing more is sent on it, and dials again.
   void Reload(const TlsMaterial& material);
 
   SendResult Send(const Frame& frame);
 
-  // Waits until nothing is queued or being written; false: not by `deadline`.
+  // Waits until nothing is queued or being written. False: `deadline` came
+  // first.
   bool WaitUntilSent(Clock::time_point deadline);
 
-  // Drops everything. The handler hears nothing more. Does not wait.
+  // Drops everything, and calls the handler no more. Does not wait.
   void Disconnect();
-  // The same, but what is queued first goes out on the connection, if there is
-  // one, for at most kPartingTime.
+  // The same, but first sends the queue if there is a connection, for at most
+  // kPartingTime.
   void Part();
 
-  // What its connection says, of which there is one at a time.
+  // Calls of the connection, of which there is one at a time.
   //
-  // The listener has accepted it; frames may follow. With TLS, with the peer's
-  // certificate. False: close it.
+  // The listener has accepted the connection, so frames may follow.
+  // `certificate`: the peer's, with TLS. False: close it.
   bool OnAccepted(const std::string& certificate);
   // The whole batch has been written.
   void OnWritten();
-  // It is over, or never came to be: none of its callbacks runs any more.
+  // The connection or attempt is over; none of its callbacks runs any more.
   void OnEnd(Loss loss);
 
  private:
@@ -97,25 +100,25 @@ class Outbound final : public AsyncHandle {
     std::size_t writable = 0;  // calls of OnWritable
   };
 
-  // From here on nothing is written to the connection, which `close` has.
+  // Writes nothing more to the connection, and has Do close it.
   Then RedialLocked() CLUSTER_REQUIRES(mutex_);
-  // What is queued. If nothing is and the peer has gone, it closes.
+  // Has Do write queued frames. Without any, and after Part, has it close.
   Then WriteNext() CLUSTER_REQUIRES(mutex_);
   void Do(Then then) CLUSTER_EXCLUDES(mutex_);
 
   // Dials, unless there is something else to do.
   void OnTimer() CLUSTER_EXCLUDES(mutex_);
-  // Until the next OnTimer. When no other is awaited.
+  // Calls OnTimer after `time`. Only when no other call is due.
   void Sleep(Clock::duration time) CLUSTER_REQUIRES(mutex_) {
     Begin(&timer_, [&] { nng_sleep_aio(ToTimeout(time), timer_.get()); });
   }
   void CloseHandles() override { nng_aio_abort(timer_.get(), NNG_ECLOSED); }
-  // Tells the handler, then waits until it is time to dial.
+  // Calls the handler, then waits until it is time to dial.
   void TellLoss() CLUSTER_EXCLUDES(mutex_);
 
   Context* const context_;
   const int peer_;
-  // For the calls that no caller's thread may make, and for what comes later.
+  // For calls that must not run on a caller's thread, and for later ones.
   Aio timer_{&Call<Outbound, &Outbound::OnTimer>};
 
   Mutex mutex_{LockRank::kConnection};
@@ -123,25 +126,25 @@ class Outbound final : public AsyncHandle {
   Address address_ CLUSTER_GUARDED_BY(mutex_);
   // Of the latest Connect.
   std::uint64_t generation_ CLUSTER_GUARDED_BY(mutex_);
-  // Of the attempt or connection that there is; it may be an earlier one.
+  // Of the current attempt or connection; it may be an earlier one.
   std::uint64_t attempt_generation_ CLUSTER_GUARDED_BY(mutex_);
   State state_ CLUSTER_GUARDED_BY(mutex_) = State::kWaiting;
   bool gone_ CLUSTER_GUARDED_BY(mutex_) = false;
-  // The next dial, once the connection has ended.
+  // The next dial follows the loss at once.
   bool is_urgent_ CLUSTER_GUARDED_BY(mutex_) = false;
   stream::Backoff backoff_ CLUSTER_GUARDED_BY(mutex_);
 
   stream::FrameQueue queue_ CLUSTER_GUARDED_BY(mutex_);
   std::size_t writable_owed_ CLUSTER_GUARDED_BY(mutex_) = 0;
-  // The connection's while writing_, else of the holder of mutex_.
+  // The connection uses it while writing_, else the holder of mutex_.
   stream::WriteBatch batch_;
   bool writing_ CLUSTER_GUARDED_BY(mutex_) = false;
 
-  // It lives by its operations.
+  // Its operations own it.
   std::weak_ptr<OutboundConnection> connection_ CLUSTER_GUARDED_BY(mutex_);
-  Loss loss_ CLUSTER_GUARDED_BY(mutex_);  // once it is over
+  Loss loss_ CLUSTER_GUARDED_BY(mutex_);  // once the connection is over
   absl::optional<Clock::time_point> connected_at_ CLUSTER_GUARDED_BY(mutex_);
-  // Of its peer, in DER; with TLS, once accepted.
+  // Of the peer, in DER; with TLS, once accepted.
   std::string certificate_ CLUSTER_GUARDED_BY(mutex_);
 };
 

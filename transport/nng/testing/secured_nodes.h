@@ -1,6 +1,6 @@
-// SecuredNodes: nodes for tests of the nng backend.
+// Transports over nng with their handlers, for tests.
 //
-// Threads: one. Errors: fail the test.
+// Not thread-safe. An error fails the test.
 //
 //   const stream::TestKeys keys({1, 2});
 //   auto one = StartSecured(keys.ConfigOf(1));
@@ -36,13 +36,14 @@ struct TestNode {
   }
 };
 
-// Listens there. Null, and a failed test, if not.
+// Starts a node that listens on `address`. Null, and a failed test, if it
+// cannot.
 std::unique_ptr<TestNode> StartSecured(
     const TransportConfig& config, const std::string& address = "127.0.0.1:0");
 
 void ConnectBoth(TestNode& one, int one_id, TestNode& two, int two_id);
 
-// Sends `text` and waits for it. False: it did not come.
+// Sends `text` and waits for it. False: it did not arrive.
 bool Delivers(TestNode& from, int peer, TestNode& to, const std::string& text);
 
 }  // namespace nng
