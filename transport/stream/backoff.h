@@ -1,6 +1,7 @@
-// How long to wait before a peer is dialled again, and the count of attempts, by
+// The delay before a peer is dialled again, and the number of attempts, by
 // which the addresses of a name take turns. The delay doubles up to a cap, with
-// jitter, so that not all dial a server at once that returns. Not thread-safe.
+// jitter, so that not all peers dial a returning server at once. Not
+// thread-safe.
 
 #ifndef CLUSTER_TRANSPORT_STREAM_BACKOFF_H_
 #define CLUSTER_TRANSPORT_STREAM_BACKOFF_H_
@@ -28,10 +29,10 @@ class Backoff {
     attempts_ = 0;
   }
 
-  // From 0 on.
+  // Counts from 0.
   unsigned NextAttempt() { return attempts_++; }
 
-  // Between half of what it has grown to and all of it.
+  // Between half of the current delay and all of it, at random; doubles it.
   Clock::duration NextDelay() {
     const auto most =
         std::chrono::duration_cast<std::chrono::microseconds>(std::exchange(

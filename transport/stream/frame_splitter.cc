@@ -12,13 +12,13 @@ namespace cluster::internal {
 namespace stream {
 namespace {
 
-// Frames that are shorter do not decide how long a buffer is.
+// Shorter frames do not decide how long a buffer is.
 constexpr std::size_t kAlignedFrameBytesMin = 4u << 10;
 
-// A rest of a buffer that is smaller than this part of it is not read into.
+// A rest of a buffer is not read into if it is a smaller part than 1/kRestPart.
 constexpr std::size_t kRestPart = 8;
 
-// Of what a length that has arrived announces, with the length itself.
+// The size of the frame whose length is at `at`, with that length.
 std::size_t WholeBytes(const char* at) {
   return kLengthBytes + (std::size_t{LoadLength(at)});
 }
@@ -102,7 +102,7 @@ bool FrameSplitter::FrameFits(std::size_t frame_bytes) const {
 std::size_t FrameSplitter::Allowed(std::size_t frame_bytes) const {
   const std::size_t trusted =
       std::max(2 * read_buffer_bytes_, longest_frame_bytes_);
-  // Doubled when full, not before.
+  // Doubles when full, not before.
   const std::size_t grown =
       begin_ == 0 && unread() < capacity_ ? unread() : 2 * unread();
   return std::min(frame_bytes, std::max(trusted, grown));
@@ -113,15 +113,15 @@ std::size_t FrameSplitter::UsualBytes() const {
   bytes = std::min(std::max(bytes, kBufferBytesMin), read_buffer_bytes_);
   const std::size_t frame = last_frame_bytes_;
   if (frame < kAlignedFrameBytesMin) return bytes;
-  // What comes of the next such frame with its length has to be moved to where
-  // the rest will go.
+  // The bytes of the next such frame that come with its length have to be moved
+  // to where the rest goes. So keep them few.
   if (frame > 2 * read_buffer_bytes_) return kBufferBytesMin;
   return (bytes + frame - 1) / frame * frame;
 }
 
 void FrameSplitter::StartBuffer(std::size_t bytes) {
-  // Without anything to move, the buffer goes first: when no frame holds it,
-  // the pool lends the same again, which is in the cache still.
+  // With nothing to move, release the buffer first. If no frame holds it, the
+  // pool lends it again, and it is still in the cache.
   if (unread() == 0) buffer_ = nullptr;
   std::shared_ptr<char> buffer = pool_->Lend(bytes);
   if (unread() > 0) {

@@ -1,12 +1,13 @@
-// Cuts what arrives on a byte stream into frames, without copying them: the
-// reading half of preamble.h, free of any I/O.
+// Cuts the bytes of a stream into frames, without copying them and without I/O:
+// the reading half of preamble.h. Not thread-safe.
 //
-// A buffer is filled from end to end before the next one is begun, so frames pin
-// the buffers that they fill and at most one more. It holds about four times what
-// the last reads brought, in whole frames of the size last seen: quiet streams
-// hold little, and equal frames are never moved. A frame longer than two buffers,
-// and than any that this stream has completed, gets memory as its bytes arrive,
-// twice what has arrived at most: a mere claim costs nothing. Not thread-safe.
+// A buffer is filled from end to end before the next one begins. So frames pin
+// the buffers that they fill, and at most one more. It holds about four reads
+// of the recent size, in whole frames of the last size. So quiet streams hold
+// little, and equal frames are never moved.
+//
+// A frame longer than two buffers and than all before it gets memory as its
+// bytes arrive, at most twice what has arrived. So a mere claim costs nothing.
 //
 //   splitter.Commit(read(fd, splitter.Room().data(), splitter.Room().size()));
 //   while (splitter.Next(&slice) == FrameSplitter::Step::kFrame) Use(slice);
@@ -46,7 +47,7 @@ class FrameSplitter {
   FrameSplitter(std::shared_ptr<BufferPool> pool, std::size_t frame_bytes_max,
                 std::size_t read_buffer_bytes);
 
-  // Where the next bytes go; never empty. Call it when Next has said kMore.
+  // Where the next bytes go; never empty. Call it when Next returned kMore.
   absl::Span<char> Room();
   void Commit(std::size_t bytes);
 
@@ -61,7 +62,7 @@ class FrameSplitter {
   Step TakePreamble();
   Step Fail(Fault fault);
   bool FrameFits(std::size_t frame_bytes) const;
-  // Memory to have at once for a frame of which so few bytes have arrived.
+  // The memory that an incomplete frame may have now.
   std::size_t Allowed(std::size_t frame_bytes) const;
   std::size_t UsualBytes() const;
   void StartBuffer(std::size_t bytes);
@@ -72,14 +73,14 @@ class FrameSplitter {
 
   std::shared_ptr<char> buffer_;
   std::size_t capacity_ = 0;
-  std::size_t begin_ = 0;  // of what no frame has been made of
-  std::size_t end_ = 0;    // of what has been read
+  std::size_t begin_ = 0;  // of the bytes that no frame has yet
+  std::size_t end_ = 0;    // of the bytes read
   bool has_preamble_ = false;
   Fault fault_ = Fault::kNone;
-  // Both with the length before it.
+  // Both include the length field.
   std::size_t last_frame_bytes_ = 0;
   std::size_t longest_frame_bytes_ = 0;
-  // Of the reads into this buffer.
+  // Reads into this buffer, and their bytes.
   std::size_t reads_ = 0;
   std::size_t read_bytes_ = 0;
 };

@@ -43,7 +43,7 @@ class FrameSplitterTest : public testing::Test {
     frames_.clear();
   }
 
-  // Feeds `wire`, at most `read_bytes` a read, and keeps what comes out.
+  // Feeds `wire`, at most `read_bytes` a read, and keeps the frames.
   void Feed(const std::string& wire, std::size_t read_bytes = SIZE_MAX) {
     std::size_t fed = 0;
     while (fed < wire.size() && !bad_) {
@@ -206,8 +206,8 @@ TEST_F(FrameSplitterTest, EqualLargeFramesAreNotMoved) {
   EXPECT_LE(reads, 12u);
 }
 
-// Each begins in the smallest buffer, where its length comes in, and goes on in
-// one that is just as long.
+// Each begins with its length in the smallest buffer, and goes on in one that
+// is just as long.
 TEST_F(FrameSplitterTest, OfLongFramesLittleIsMoved) {
   const std::size_t bytes = 4 * kReadBufferBytes;
   Feed(Wire({Text(bytes)}));

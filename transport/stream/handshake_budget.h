@@ -1,11 +1,11 @@
-// How many TLS handshakes may come to nothing.
+// Limits how many TLS handshakes may fail.
 //
 // A handshake costs the listener much and the dialler almost nothing, so
-// strangers that fail or fall silent could take a whole processor. Each address,
-// without its port, has a debt. It grows with each handshake that begins and
-// melts away with time; one that succeeds is given back. While the debt is too
-// high, nobody of that address begins. All addresses together have one more, so
-// that many cannot take what one may not. Thread-safe.
+// strangers that fail or fall silent could take a whole processor. Each
+// address, without its port, has a debt. Each handshake that begins adds to it,
+// and success or time takes that away. While the debt is too high, no handshake
+// with that address begins. All addresses together have one more debt, so that
+// many cannot take what one may not. Thread-safe.
 //
 //   if (budget.Begin("10.0.0.7", Clock::now())) ...   // else ask again later
 //   budget.Succeeded("10.0.0.7");
@@ -29,14 +29,14 @@ class HandshakeBudget {
  public:
   using Clock = std::chrono::steady_clock;
 
-  // Handshakes at once, and how long each takes to melt away: when to ask again.
+  // Handshakes at once, and the time that pays for one: when to ask again.
   static constexpr int kHandshakesMax = 64;
   static constexpr std::chrono::milliseconds kHandshakeTime{20};
   // The same for all addresses together.
   static constexpr int kAllHandshakesMax = 512;
   static constexpr std::chrono::milliseconds kAllHandshakeTime{2};
 
-  // Whether a handshake may begin; then it is charged.
+  // Charges a handshake if it may begin; returns whether it may.
   bool Begin(const std::string& address, Clock::time_point now) {
     MutexLock lock(&mutex_);
     if (all_ >= now + kAllHandshakesMax * kAllHandshakeTime) return false;
@@ -51,8 +51,9 @@ class HandshakeBudget {
     return true;
   }
 
-  // One that began has proven a peer: gives its charge back. What has melted
-  // away is not given back a second time: a debt in the past is none.
+  // A handshake that began has proven a peer: gives its charge back. If time
+  // has paid for it already, that grants nothing: a debt in the past counts as
+  // zero.
   void Succeeded(const std::string& address) {
     MutexLock lock(&mutex_);
     const auto found = debts_.find(address);
@@ -66,11 +67,11 @@ class HandshakeBudget {
   }
 
  private:
-  // More than can be in debt at a time, given what all may have.
+  // More than can be in debt at a time, under the common limit.
   static constexpr std::size_t kAddressesMax = 2048;
 
   mutable Mutex mutex_;
-  // When each debt will have melted away.
+  // When each debt will be paid.
   std::map<std::string, Clock::time_point> debts_ CLUSTER_GUARDED_BY(mutex_);
   Clock::time_point all_ CLUSTER_GUARDED_BY(mutex_){};
 };

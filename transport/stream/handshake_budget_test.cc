@@ -12,7 +12,7 @@ namespace {
 
 class HandshakeBudgetTest : public testing::Test {
  protected:
-  // How often `address` may begin at once, with no success.
+  // How often `address` may begin at once, without a success.
   int BeginAll(const std::string& address) {
     int begun = 0;
     while (begun <= HandshakeBudget::kHandshakesMax &&
@@ -52,7 +52,7 @@ TEST_F(HandshakeBudgetTest, SuccessGivesItBackAndNoMoreThanThereWas) {
   EXPECT_EQ(BeginAll("10.0.0.1"), kHandshakes);
   for (int i = 0; i < 3; ++i) budget_.Succeeded("10.0.0.1");
   EXPECT_EQ(BeginAll("10.0.0.1"), 3);
-  // Late, when time has given it back already.
+  // Time has paid for these already.
   now_ += kHandshakes * HandshakeBudget::kHandshakeTime;
   for (int i = 0; i < kHandshakes; ++i) budget_.Succeeded("10.0.0.1");
   EXPECT_EQ(BeginAll("10.0.0.1"), kHandshakes);

@@ -1,5 +1,5 @@
-// What comes first on a byte stream, and the lengths between frames. With
-// security it is inside of TLS, but for the answer to one that speaks no TLS.
+// The first bytes of a byte stream, and the lengths between frames. With
+// security they are inside TLS, except for an answer that refuses plaintext.
 //
 //   the side that dialled writes      the side that listens writes
 //     8       greeting                  8   answer, once it has accepted
@@ -7,9 +7,9 @@
 //     length  the frame; and so on      nothing more
 //
 // Greeting and answer are "CLNS", version 2, a code (0, or an Answer), and two
-// bytes 0. Frames wait for the answer: in TLS 1.3 the dialler's handshake is over
-// before the listener judges its certificate. Nothing follows the answer, so that
-// closing never turns into a reset that takes frames with it.
+// zero bytes. Frames wait for the answer: in TLS 1.3 the dialler's handshake is
+// over before the listener judges its certificate. Nothing follows the answer,
+// so that closing never turns into a reset that takes frames with it.
 
 #ifndef CLUSTER_TRANSPORT_STREAM_PREAMBLE_H_
 #define CLUSTER_TRANSPORT_STREAM_PREAMBLE_H_
@@ -31,7 +31,7 @@ inline constexpr char kMagic[] = "CLNS";
 inline constexpr std::size_t kMagicBytes = 4;
 inline constexpr char kVersion = 2;
 
-// The first byte of whoever begins with TLS.
+// The first byte of a TLS handshake.
 inline constexpr char kTlsFirstByte = 0x16;
 
 enum class Answer : char {
@@ -52,7 +52,7 @@ inline absl::string_view Preamble() {
   return absl::string_view(kPreamble, kPreambleBytes);
 }
 
-// Why an answer of kPreambleBytes does not accept, for people; "" if it does.
+// Why an answer of kPreambleBytes refuses, for messages; "" if it accepts.
 inline std::string RefusalIn(absl::string_view answer) {
   if (answer == Preamble()) return "";
   if (!absl::StartsWith(answer, kMagic)) {
@@ -76,7 +76,7 @@ inline std::string RefusalIn(absl::string_view answer) {
                       " of this protocol, which this server does not know");
 }
 
-// Whether what has come may become an answer of this protocol, of any version.
+// Whether `bytes` may be the beginning of an answer, of any version.
 inline bool IsBeginOfAnswer(absl::string_view bytes) {
   return absl::StartsWith(bytes, kMagic) || absl::StartsWith(kMagic, bytes);
 }

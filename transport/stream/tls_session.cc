@@ -16,13 +16,13 @@ namespace cluster::internal {
 namespace stream {
 namespace {
 
-// Of whoever refuses the handshake at once.
+// The first byte of a peer that refuses the handshake at once.
 constexpr char kAlertFirstByte = 0x15;
 
 constexpr std::size_t kRecordBytesMax = 16u << 10;
 // Header, content type and tag of a record.
 constexpr std::size_t kRecordOverhead = 5 + 1 + 16;
-// What out() has room for in a handshake, or for a short text.
+// The room of out() in a handshake, or for a short text.
 constexpr std::size_t kQuietBytes = 4u << 10;
 
 struct ReasonText {
@@ -30,7 +30,7 @@ struct ReasonText {
   const char* text;
 };
 
-// What an alert of the peer's means. Those about certificates are as
+// The meaning of the peer's alerts. Those about certificates are as
 // TlsMaterial::Judge gives them.
 constexpr ReasonText kAlerts[] = {
     {SSL_AD_UNKNOWN_CA,
@@ -50,7 +50,7 @@ constexpr ReasonText kAlerts[] = {
      "it takes no cipher of TLS 1.3 that this server has"},
 };
 
-// What an error of OpenSSL's says about the peer.
+// The meaning of OpenSSL's errors.
 constexpr char kNoTls13[] = "it does not speak TLS 1.3";
 constexpr char kNoCipher[] =
     "it has no cipher of TLS 1.3 that this server takes";
@@ -191,7 +191,7 @@ std::size_t TlsSession::Read(absl::string_view* in, absl::Span<char> room) {
            "it asks for answers and does not read them");
     }
   }
-  // Nothing that comes later is of interest, but that it is taken.
+  // Drop all that comes after the end.
   if (state_ == State::kFailed || state_ == State::kEnded) *in = {};
   return got;
 }
@@ -204,7 +204,7 @@ bool TlsSession::LooksLikeTls(absl::string_view* in) {
               (role_ == Role::kDialler && first == kAlertFirstByte);
     if (is_tls_) return true;
   }
-  // A listener knows enough by the first bytes, a dialler wants an answer.
+  // The first bytes are enough for a listener; a dialler reads a whole answer.
   const std::size_t wanted =
       role_ == Role::kListener ? kMagicBytes : kPreambleBytes;
   const std::size_t part = std::min(wanted - first_bytes_.size(), in->size());
@@ -308,7 +308,7 @@ void TlsSession::TakeError(unsigned long error) {
     return Fail(RefusalReason::kUnauthenticated,
                 absl::StrCat(shaking ? kHandshake : "", judgement_.refusal));
   }
-  // A dialler hears in the open state what its handshake came to.
+  // A dialler may be open already when it hears that the listener refused it.
   const int alert = reason - SSL_AD_REASON_OFFSET;
   if (alert > 0 && alert < 256) {
     is_refused_ = true;

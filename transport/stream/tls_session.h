@@ -1,10 +1,11 @@
-// The TLS of one connection, without I/O: bytes of the network go in, plaintext
-// comes out, and the other way round. Not thread-safe.
+// The TLS of one connection, without I/O: turns bytes of the network into
+// plaintext, and plaintext into bytes. Not thread-safe.
 //
-// A session that fails says why in words, after an alert for the peer in out():
-// so each side's event can name the reason. Write out(), then read on until the
-// peer has closed, or for a bounded time: closing first would lose the alert. A
-// handshake, and what comes without content, is bounded whatever the peer sends.
+// A session that fails has a reason in words, and an alert for the peer in
+// out(), so that both sides can report the reason. Write out(), then read until
+// the peer has closed, or for a bounded time: closing first could lose the
+// alert. Handshakes and records without content are bounded, whatever the peer
+// sends.
 //
 //   TlsSession session(material, TlsSession::Role::kListener, pool);
 //   while (std::size_t got = session.Read(&in, room)) Use(room.first(got));
@@ -42,15 +43,16 @@ class TlsSession {
   };
 
   static constexpr std::size_t kUnproductiveBytesMax = 64u << 10;
-  // What out() has room for when the stream is busy; it grows if it must.
+  // The room of out() on a busy stream; it grows if it must.
   static constexpr std::size_t kOutBytes = 160u << 10;
-  // What may wait in out() beyond that when the peer reads nothing of it.
+  // Beyond that, the answers that may wait in out() while the peer does not
+  // read.
   static constexpr std::size_t kAnswerBytesMax = 64u << 10;
   // A key is changed long before the limits of its cipher.
   static constexpr std::uint64_t kRecordsPerKey = std::uint64_t{1} << 18;
 
-  // `wanted`: the only server that a dialler takes. A dialler has something in
-  // out() at once.
+  // `wanted`: the only server that a dialler accepts. A dialler's out() has
+  // bytes from the start.
   TlsSession(std::shared_ptr<const TlsMaterial> material, Role role,
              std::shared_ptr<BufferPool> pool,
              absl::optional<int> wanted = absl::nullopt);
@@ -58,16 +60,17 @@ class TlsSession {
   TlsSession(const TlsSession&) = delete;
   TlsSession& operator=(const TlsSession&) = delete;
 
-  // Takes from the front of `in`, and puts plaintext to the front of `room`; how
-  // much. Call it again until it returns 0: then all of `in` has been taken. It
-  // may add to out().
+  // Takes bytes from the front of `in` and puts plaintext at the front of
+  // `room`; returns how much. Call it until it returns 0: then all of `in` has
+  // been taken. May add to out().
   std::size_t Read(absl::string_view* in, absl::Span<char> room);
 
-  // Adds the records that carry `text` to out(). Only when open. It throws
-  // std::bad_alloc before it has taken anything.
+  // Adds the records of `text` to out(). Only when open. Throws std::bad_alloc
+  // before it has taken anything.
   void Write(absl::string_view text);
 
-  // What is to be sent. The slice stays as it is, whatever is called next.
+  // The bytes to send. The slice stays valid and unchanged, whatever is called
+  // next.
   Slice out() const {
     return Slice{out_, absl::string_view(out_.get() + out_begin_,
                                          out_end_ - out_begin_)};
@@ -76,9 +79,9 @@ class TlsSession {
 
   State state() const { return state_; }
   const Rejection& failure() const { return failure_; }
-  // It was the peer that refused this side, and said so.
+  // Whether the peer refused this side, and said so.
   bool is_refused() const { return is_refused_; }
-  // Whose certificate the peer has shown, and has the key of; once open.
+  // The server that the peer has proven to be, and its certificate; once open.
   absl::optional<int> identity() const { return judgement_.identity; }
   const std::string& certificate() const { return judgement_.certificate; }
 
@@ -89,14 +92,14 @@ class TlsSession {
                      std::size_t* put);
   static long Control(BIO* bio, int command, long number, void* pointer);
 
-  // Whether what comes is TLS. False: not known yet, or not.
+  // Whether the peer speaks TLS. False: no, or not known yet.
   bool LooksLikeTls(absl::string_view* in);
   void FailOfPlaintext();
   void ShakeHands();
   std::size_t ReadRecords(absl::Span<char> room);
   void Reserve(std::size_t bytes);
   void PutOut(absl::string_view bytes);
-  // Of what an operation of OpenSSL answered that did not succeed.
+  // Both handle an operation of OpenSSL that did not succeed.
   void TakeResult(int result);
   void TakeError(unsigned long error);
   void Fail(RefusalReason kind, absl::string_view reason);
@@ -110,7 +113,7 @@ class TlsSession {
   TlsMaterial::Judgement judgement_;
   std::unique_ptr<SSL, OpensslFree> ssl_;
 
-  std::string first_bytes_;  // while they may be anything
+  std::string first_bytes_;  // until the peer's protocol is known
   bool is_tls_ = false;
   absl::string_view* in_ = nullptr;  // while Read runs
   std::size_t unproductive_bytes_ = 0;

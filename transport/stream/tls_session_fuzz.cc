@@ -1,10 +1,10 @@
-// Fuzzes TlsSession in each of its states, from either side: raw bytes instead
-// of a handshake or after it, and good records that are cut, changed, doubled or
-// left out on their way.
+// Fuzzes TlsSession in each of its states, from either side. It feeds raw
+// bytes, in a handshake or after it, and good records that it cuts, changes,
+// doubles or leaves out.
 //
-// Whatever comes, plaintext is what the other side wrote, from its beginning,
-// and nothing else; a session that failed stays so; and what waits to be sent is
-// bounded. An input is a list of steps of three bytes: what, how much, where.
+// It checks that the plaintext begins what the other side wrote, that a failed
+// session stays so, and that out() is bounded. An input is a list of steps of
+// three bytes: what, how much, where.
 
 #include <cstddef>
 #include <cstdint>
@@ -21,7 +21,7 @@ namespace {
 
 constexpr std::size_t kOutBytesMax = 1u << 20;
 
-// Made once: a handshake is slow enough.
+// Made once, since a handshake alone is slow enough.
 struct Materials {
   const TestKeys keys{{1, 2}};
   const std::shared_ptr<const TlsMaterial> one = keys.MaterialOf(1);
@@ -65,7 +65,7 @@ struct Way {
 void Step(int what, std::size_t much, std::size_t where, Way* way) {
   const std::size_t part = 1 + where;
   switch (what) {
-    case 0:  // what is there, in pieces
+    case 0:  // out() in pieces
       way->Take(way->TakeOut(), part);
       return;
     case 1: {  // one byte of it changed
@@ -92,7 +92,7 @@ void Step(int what, std::size_t much, std::size_t where, Way* way) {
       way->written.append(much * 64, static_cast<char>(where));
       way->from->Write(std::string(much * 64, static_cast<char>(where)));
       return;
-    default:  // what nobody sent: a record's head, and bytes
+    default:  // a record that nobody sent
       way->Take(std::string(1, static_cast<char>(what + 0x0e)) + "\x03\x03" +
                     std::string(1, static_cast<char>(much)) +
                     std::string(much, static_cast<char>(where)),
@@ -117,7 +117,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
   // The highest bit: begin when both are open.
   if ((data[0] & 0x80) != 0) pair.Carry();
   if ((data[0] & 0x40) != 0) {
-    // Raw bytes, to the one or the other.
+    // Raw bytes, to one of the two.
     ways[data[0] & 1].Take(
         absl::string_view(reinterpret_cast<const char*>(data) + 1, bytes - 1),
         1 + (data[0] & 0x3f));

@@ -1,5 +1,5 @@
-// TLS without a network: who is taken for whom, what each side says of the one
-// that it refuses, and what whoever sends anything else can bring about.
+// TLS without a network: identities, the reasons that both sides give for a
+// refusal, and hostile input.
 
 #include "cluster/transport/stream/tls_session.h"
 
@@ -34,10 +34,10 @@ std::string Text(std::size_t bytes) {
   return text;
 }
 
-// A client of OpenSSL's own, with which a test does what no TlsSession does.
+// A client by OpenSSL itself, for behaviour that no TlsSession has.
 class RawClient {
  public:
-  // With the keys in `own_folder`, or none.
+  // With the keys in `own_folder`, or none ("").
   explicit RawClient(const std::string& own_folder,
                      int version = TLS1_3_VERSION)
       : context_(SSL_CTX_new(TLS_method())) {
@@ -79,7 +79,7 @@ class RawClient {
     return out;
   }
 
-  // Until neither has anything to say.
+  // Carries bytes both ways, for more rounds than a handshake takes.
   void Shake(TlsSession* with) {
     for (int i = 0; i < 10; ++i) {
       SSL_do_handshake(ssl_.get());
@@ -240,8 +240,8 @@ TEST_F(TlsSessionTest, AnotherClustersCertificateIsRefused) {
                         "certificate: of another cluster");
 }
 
-// One that is pinned, and becomes too old between its owner's start and now, as
-// it looks to a listener whose clock is right.
+// The client stands for a server whose pinned certificate was valid when it
+// started, by its own clock.
 TEST_F(TlsSessionTest, ACertificateOutOfItsTimeIsRefused) {
   const TestKeys expired({2}, /*starts_days_ago=*/20, /*validity_days=*/10);
   const TestKeys early({2}, /*starts_days_ago=*/-20);
@@ -332,7 +332,7 @@ TEST_F(TlsSessionTest, ADiallerReadsWhyAPlaintextListenerRefusesIt) {
     EXPECT_EQ(dialler->failure().kind, RefusalReason::kUnauthenticated);
     EXPECT_THAT(dialler->failure().reason, HasSubstr("takes no TLS"));
   }
-  // It must not lead to plaintext.
+  // An answer that accepts must not lead to plaintext.
   const auto dialler = Dialler();
   Feed(dialler.get(), Preamble());
   EXPECT_EQ(dialler->state(), State::kFailed);
@@ -345,7 +345,7 @@ TEST_F(TlsSessionTest, WhatIsNeitherTlsNorOursIsMalformed) {
       const auto session = listens ? Listener() : Dialler();
       Feed(session.get(), text, 1);
       if (std::string(text) == "C") {
-        EXPECT_EQ(session->state(), State::kHandshake);  // it may be ours yet
+        EXPECT_EQ(session->state(), State::kHandshake);  // it may become ours
         continue;
       }
       EXPECT_EQ(session->state(), State::kFailed) << text;
@@ -356,8 +356,8 @@ TEST_F(TlsSessionTest, WhatIsNeitherTlsNorOursIsMalformed) {
   }
 }
 
-// Of the records of a handshake and of text, each byte changed: whatever comes of
-// it, it is nothing that was not said.
+// Changes each byte of the dialler's last records, which are of the handshake
+// and of a text. The listener must never read a text that was not written.
 TEST_F(TlsSessionTest, AnyChangedByteEndsTheSession) {
   std::size_t bytes = 0;
   for (std::size_t at = 0; at == 0 || at < bytes; ++at) {
@@ -370,7 +370,7 @@ TEST_F(TlsSessionTest, AnyChangedByteEndsTheSession) {
     Feed(pair.dialler.get(), answer);
     pair.dialler->Write("secret");
     std::string last(pair.dialler->out().bytes);
-    bytes = last.size();  // which differs with the signature's
+    bytes = last.size();  // varies with the signature's
     if (at >= bytes) break;
     last[at] = static_cast<char>(last[at] ^ (1 << at % 8));
     const std::string heard = Feed(pair.listener.get(), last);
@@ -397,7 +397,7 @@ TEST_F(TlsSessionTest, AReplayIsNotTaken) {
   EXPECT_EQ(pair.listener->state(), State::kFailed);
   EXPECT_THAT(pair.listener->failure().reason, HasSubstr("does not decrypt"));
   EXPECT_EQ(pair.listener->failure().kind, RefusalReason::kMalformed);
-  // What comes after is taken and dropped.
+  // Later bytes are taken and dropped.
   EXPECT_EQ(Feed(pair.listener.get(), Text(100000)), "");
 }
 
@@ -422,7 +422,8 @@ TEST_F(TlsSessionTest, AlertsInPlaintextEndAHandshakeAndNothingLater) {
     Feed(dialler.get(), record);
     EXPECT_NE(dialler->state(), State::kOpen) << alert;
     EXPECT_NE(dialler->failure().reason, "") << alert;
-    // Anybody could have put it into the stream.
+    // Anybody could have put the alert into an open stream, so it counts as
+    // garbage.
     TlsPair pair = OpenPair();
     Feed(pair.listener.get(), record);
     EXPECT_EQ(pair.listener->state(), State::kFailed) << alert;
@@ -467,7 +468,7 @@ TEST_F(TlsSessionTest, SmallRecordsAreTakenAndRecordsWithoutContentAreBounded) {
   EXPECT_LE(sent, 2 * TlsSession::kUnproductiveBytesMax);
 }
 
-// Each asks for an answer, and a byte of content stands between two.
+// Each key update asks for an answer, and a byte of content follows it.
 TEST_F(TlsSessionTest, AnswersThatNobodyReadsAreBounded) {
   const auto listener = Listener();
   RawClient client(keys_.OwnFolder(2));

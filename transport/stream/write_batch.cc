@@ -19,11 +19,11 @@ bool IsCopied(const Slice& slice) {
   return slice.bytes.size() <= WriteBatch::kCopiedBytesMax;
 }
 
-// Of the list of frames, which doubles.
+// The first capacity of the list of frames, which doubles.
 constexpr std::size_t kEntriesMin = 16;
 
-// The same in one slice: an allocation and a copy, for a frame of more slices
-// than one write takes.
+// The frame in one slice, for one of more slices than a write takes. Costs an
+// allocation and a copy.
 Frame Joined(const Frame& frame) {
   std::string all;
   all.reserve(frame.size());
@@ -33,7 +33,7 @@ Frame Joined(const Frame& frame) {
 
 }  // namespace
 
-// More segments than one write takes are never listed.
+// The list of segments never holds more than one write takes.
 WriteBatch::WriteBatch() : staging_(new char[kStagingBytes]) {
   segments_.reserve(kSegmentsMax);
   entries_.reserve(kEntriesMin);
@@ -54,7 +54,7 @@ void WriteBatch::Fill(FrameQueue* queue) {
   }
 }
 
-// False: there is no memory for one more, and there are some already.
+// False: there is no memory for one more entry, and there are some already.
 bool WriteBatch::HasRoomForEntry() {
   if (entries_.size() < entries_.capacity()) return true;
   try {
@@ -75,8 +75,8 @@ bool WriteBatch::Add(const Frame& frame) {
       segments += 2;  // and the small slices before it
     }
   }
-  // A large slice at the end needs nothing after it, which is the common case:
-  // a header and a body.
+  // A large slice at the end needs no segment after it. That is the common
+  // case: a header and a body.
   if (!frame.slices.empty() && !IsCopied(frame.slices.back())) --segments;
   if (segments_.size() + segments - 1 > kSegmentsMax) return false;
   if (staged_ + copied > kStagingBytes) return false;

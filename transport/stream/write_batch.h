@@ -1,11 +1,11 @@
 // Frames that wait, and the frames of one write.
 //
 // A WriteBatch takes frames from a FrameQueue, copies lengths and small slices
-// side by side and lists large slices as they are. So thousands of small frames
-// or some large ones make one system call of a few segments. It follows how far
-// a write got and gives back the frames of which nothing was written. Not
-// thread-safe: during a write the batch is its writer's, since the segments point
-// into it.
+// side by side, and refers to large slices where they are. So thousands of
+// small frames or some large ones make one system call of a few segments. It
+// follows how far a write got, and gives back the frames of which nothing was
+// written. Not thread-safe. During a write only the writer uses the batch,
+// since the segments point into it.
 //
 //   batch.Fill(&queue);
 //   while (!batch.done()) batch.Advance(writev(fd, batch.segments()));
@@ -43,7 +43,7 @@ class FrameQueue {
     bytes_ += bytes;
   }
 
-  // For what was taken and not sent after all.
+  // For a frame that was taken and not sent after all.
   void PushFront(Frame frame) {
     const std::size_t bytes = frame.size();
     ring_.PushFront(std::move(frame));
@@ -71,19 +71,19 @@ class WriteBatch {
 
   WriteBatch();
 
-  // Takes frames while they fit; at least one, if there is any and the batch
-  // is empty. Only before the first Advance. std::bad_alloc: memory ended before
-  // the first frame, and it took none; later it takes fewer.
+  // Takes frames while they fit, at least one into an empty batch. Only before
+  // the first Advance. Throws std::bad_alloc if memory ends before the first
+  // frame; if it ends later, takes fewer.
   void Fill(FrameQueue* queue);
 
   bool done() const { return segments_begin_ == segments_.size(); }
 
-  // What is left to write; valid until the next Advance or Clear.
+  // The rest to write; valid until the next Advance or Clear.
   absl::Span<const absl::string_view> segments() const {
     return absl::MakeConstSpan(segments_).subspan(segments_begin_);
   }
 
-  // So many of the bytes left have been written.
+  // `bytes` more have been written.
   void Advance(std::size_t bytes);
 
   // Puts the frames of which no byte has been written back to the front of

@@ -130,7 +130,7 @@ TEST(WriteBatch, AnAdvanceMayEndAnywhere) {
   EXPECT_TRUE(batch.done());
 }
 
-// How many of three frames come back when so many bytes were written.
+// How many of three frames come back after `written` bytes were written.
 std::size_t Untouched(std::size_t written) {
   FrameQueue queue;
   for (const char* text : {"one", "two", "three"}) {
@@ -193,7 +193,7 @@ TEST(FrameQueue, KeepsOrderAndBytesAsItGrowsAndWraps) {
   }
 }
 
-// What it has no memory to list stays in the queue, in its order.
+// Frames that it has no memory to list stay in the queue, in order.
 TEST(WriteBatch, TakesFewerFramesWhereMemoryEnds) {
   constexpr std::size_t kFrames = 40;
   FrameQueue queue;

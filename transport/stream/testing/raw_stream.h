@@ -1,8 +1,6 @@
-// RawStream and RawListener: blocking sockets of the system, for tests that
-// play a peer which is broken, hostile or slow.
+// Blocking sockets for tests that play a broken, hostile or slow peer.
 //
-// Threads: one at a time. Errors: a wait over 30 s, and anything else that goes
-// wrong, makes the call return false.
+// Not thread-safe. A call that fails, or waits over 30 s, returns false.
 //
 //   RawStream stream = RawStream::Dial(transport->Address());
 //   stream.Write(garbage);
@@ -34,14 +32,14 @@ class RawStream {
   bool ok() const { return fd_ >= 0; }
   int fd() const { return fd_; }  // borrowed
   bool Write(absl::string_view bytes);
-  // Reads so many bytes.
+  // Reads exactly `bytes`.
   bool Read(std::size_t bytes, std::string* text);
-  // Reads, and drops what comes, until the other side has closed or reset.
+  // Reads and drops bytes until the other side has closed or reset.
   bool WaitForEnd();
-  // FIN, the other direction stays open.
+  // Sends FIN; the other direction stays open.
   void Finish();
   void Close();
-  // RST.
+  // Closes by RST.
   void Reset();
 
  private:

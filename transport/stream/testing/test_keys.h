@@ -1,6 +1,7 @@
-// TestKeys: key files of some servers, in a folder that goes with the object.
+// Key files of some servers, in a folder that the object removes, and TLS
+// sessions with them.
 //
-// Threads: one. Errors: fail the test.
+// Not thread-safe. Errors abort.
 //
 //   const TestKeys keys({1, 2});
 //   config.security = keys.FilesOf(1);
@@ -43,7 +44,7 @@ class TestKeys {
   std::string folder_;
 };
 
-// Loads what must be good.
+// Aborts unless the files are good.
 std::shared_ptr<const TlsMaterial> LoadMaterial(const TransportConfig& config);
 
 // The two ends of a connection.
@@ -54,8 +55,8 @@ struct TlsPair {
   TlsPair(std::shared_ptr<const TlsMaterial> dialling, int wanted,
           std::shared_ptr<const TlsMaterial> listening);
 
-  // Carries what each has for the other, `part` bytes at a time, until neither
-  // has anything; returns the plaintext that each took.
+  // Carries each one's out() to the other, `part` bytes at a time, until both
+  // are empty. Returns the plaintext that each read.
   struct Heard {
     std::string dialler;
     std::string listener;
@@ -63,7 +64,7 @@ struct TlsPair {
   Heard Carry(std::size_t part = SIZE_MAX);
 };
 
-// Feeds `bytes`, and returns the plaintext that came of them.
+// Feeds `bytes`, and returns the plaintext.
 std::string Feed(TlsSession* to, absl::string_view bytes,
                  std::size_t part = SIZE_MAX);
 

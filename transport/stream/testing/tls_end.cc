@@ -13,7 +13,7 @@ namespace stream {
 
 TlsEnd::TlsEnd(const std::string& own_folder)
     : context_(SSL_CTX_new(TLS_method())) {
-  signal(SIGPIPE, SIG_IGN);  // OpenSSL writes to the socket as it likes
+  signal(SIGPIPE, SIG_IGN);  // OpenSSL's writes may raise it
   // OpenSSL has old versions and empty ciphers at its lowest level only.
   SSL_CTX_set_security_level(context_.get(), 0);
   SSL_CTX_set_min_proto_version(context_.get(), 0);

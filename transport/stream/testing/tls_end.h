@@ -1,8 +1,8 @@
-// TlsEnd: one end of a TLS connection by OpenSSL itself on a blocking socket,
-// for tests that play a peer with other wishes than this library's.
+// One end of a TLS connection, by OpenSSL itself on a blocking socket. For
+// tests of peers whose TLS this library never speaks.
 //
-// It takes whatever certificate the other end shows. Threads: one. Errors: a
-// call that does not succeed returns false; waits end with the stream's (30 s).
+// It accepts any certificate of the other end. Not thread-safe. A call that
+// fails returns false; waits end with the stream's, after 30 s.
 //
 //   TlsEnd end(keys.OwnFolder(2));
 //   ASSERT_TRUE(end.Connect(RawStream::Dial(address)));
@@ -28,19 +28,20 @@ class TlsEnd {
   // With the key files of a folder, or without any ("").
   explicit TlsEnd(const std::string& own_folder);
 
-  // For what is not made yet: exactly this version; these ciphers of older ones.
+  // For later handshakes: exactly this version; these ciphers, before TLS 1.3.
   void SetVersion(int version);
   void SetCiphers(const char* ciphers);
   SSL_CTX* context() { return context_.get(); }
 
-  // The handshake, as far as this end can tell. Keeps the stream.
+  // Take the stream and shake hands. True: succeeded, as far as this end can
+  // tell.
   bool Connect(RawStream stream);
   bool Accept(RawStream stream);
 
   bool Write(absl::string_view bytes);
-  // Whether just that comes.
+  // Reads as many bytes; whether they are `bytes`.
   bool Hears(absl::string_view bytes);
-  // Reads, and drops what comes, until the other side has ended or refused.
+  // Reads and drops bytes until the other side has ended or refused.
   void WaitForEnd();
 
   SSL* ssl() { return ssl_.get(); }
