@@ -1,4 +1,4 @@
-// ReceiveThreads: the two threads on which a transport receives.
+// The two threads on which a transport receives.
 //
 // One of them runs the transport's turn, and OnDrained after each turn that
 // delivered frames. While OnDrained blocks in user code, the other one takes over

@@ -1,5 +1,5 @@
-// NoMoreThreads: while it lives, the process cannot start threads, except those
-// that ask for a stack size of their own.
+// Keeps the process from starting threads, except those that ask for a stack
+// size of their own.
 //
 // It sets a default stack larger than any address space. That needs no
 // privilege, and no limit that would disturb sanitizers. For tests; one at a
