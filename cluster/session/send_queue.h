@@ -154,7 +154,7 @@ class SendQueue {
   void AddTo(PeerStats* stats) const;
 
  private:
-  struct alignas(64) LaneQueue {
+  struct LaneQueue {
     LaneQueue(const SessionConfig& config, Lane lane) : open(config, lane) {}
 
     Want want = Want::kNothing;  // of the last Take
