@@ -5,7 +5,6 @@ import importlib.machinery
 import importlib.util
 import os
 import sys
-import tempfile
 import unittest
 
 
@@ -103,23 +102,6 @@ class CheckProseTest(unittest.TestCase):
         self.expect("a.md", "Text.\n\n    %s\n" % line)
         self.expect("a.md", "A [link](https://%s) and more.\n" % ("x" * 100))
         self.expect("a.h", "// %s\n" % line)
-
-    def test_list_of_what_is_to_do(self):
-        with tempfile.TemporaryDirectory(dir=os.environ.get("TEST_TMPDIR")) as folder:
-            prose.TODO = os.path.join(folder, "todo.txt")
-            bad, good = os.path.join(folder, "bad.h"), os.path.join(folder, "good.h")
-            other = os.path.join(folder, "sub", "good.h")
-            os.mkdir(os.path.dirname(other))
-            for path, text in ((bad, "// It is told.\n"), (good, "// Good.\n"), (other, "")):
-                with open(path, "w") as file:
-                    file.write(text)
-            lines = ["# why", good, folder + "/", bad, os.path.dirname(other) + "/"]
-            with open(prose.TODO, "w") as file:
-                file.write("\n".join(lines) + "\n")
-            self.assertTrue(prose.is_listed(good, {folder + "/"}))
-            self.assertFalse(prose.is_listed(other, {folder + "/"}))
-            prose.shrink([bad, good, other])
-            self.assertEqual(prose.read_todo(), ["# why", folder + "/", bad])
 
 
 if __name__ == "__main__":
