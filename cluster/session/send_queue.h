@@ -2,8 +2,8 @@
 //
 // Senders append; the peer's session takes batches, the most urgent lane first.
 // The mutex is held over one encoding, or over taking one batch, and over nothing
-// else. A Take that finds nothing leaves behind what it would have taken. The
-// Append that brings that returns it to its sender, so no wake-up is lost.
+// else. A Take that leaves nothing wanted behind notes what the session would
+// take next. The Append that brings that tells its caller, so no wake-up is lost.
 // ARCHITECTURE.md has the whole picture.
 //
 // Thread-safe; Take, PutBack, Restart and the setters are the session's, whose
