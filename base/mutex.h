@@ -1,4 +1,4 @@
-// Mutex, SharedMutex, MutexLock, CondVar: the standard ones, with two checks.
+// Mutex, MutexLock, CondVar: the standard ones, with two checks.
 //
 // clang checks at compile time that what a mutex guards is touched only under
 // it: bazel build --config=thread_safety. Builds without NDEBUG check at run
@@ -28,7 +28,6 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
-#include <shared_mutex>
 #include <thread>
 
 #include "cluster/base/lock_rank.h"
@@ -50,16 +49,10 @@
   CLUSTER_THREAD_ATTRIBUTE(locks_excluded(__VA_ARGS__))
 #define CLUSTER_ACQUIRE(...) \
   CLUSTER_THREAD_ATTRIBUTE(acquire_capability(__VA_ARGS__))
-#define CLUSTER_ACQUIRE_SHARED(...) \
-  CLUSTER_THREAD_ATTRIBUTE(acquire_shared_capability(__VA_ARGS__))
 #define CLUSTER_TRY_ACQUIRE(...) \
   CLUSTER_THREAD_ATTRIBUTE(try_acquire_capability(__VA_ARGS__))
 #define CLUSTER_RELEASE(...) \
   CLUSTER_THREAD_ATTRIBUTE(release_capability(__VA_ARGS__))
-#define CLUSTER_RELEASE_SHARED(...) \
-  CLUSTER_THREAD_ATTRIBUTE(release_shared_capability(__VA_ARGS__))
-#define CLUSTER_RELEASE_GENERIC(...) \
-  CLUSTER_THREAD_ATTRIBUTE(release_generic_capability(__VA_ARGS__))
 // Not in product code without a reason beside it.
 #define CLUSTER_NO_THREAD_SAFETY_ANALYSIS \
   CLUSTER_THREAD_ATTRIBUTE(no_thread_safety_analysis)
@@ -151,37 +144,6 @@ class CLUSTER_THREAD_ATTRIBUTE(capability("mutex")) Mutex
   std::mutex mutex_;
 };
 
-// Many readers or one writer.
-class CLUSTER_THREAD_ATTRIBUTE(capability("mutex")) SharedMutex
-    : private mutex_internal::Ranked {
- public:
-  explicit SharedMutex(LockRank rank = LockRank::kLeaf) : Ranked(rank) {}
-  SharedMutex(const SharedMutex&) = delete;
-  SharedMutex& operator=(const SharedMutex&) = delete;
-
-  void Lock() CLUSTER_ACQUIRE() {
-    BeforeLock();
-    mutex_.lock();
-    Locked();
-  }
-  void Unlock() CLUSTER_RELEASE() {
-    Unlocking();
-    mutex_.unlock();
-  }
-  void LockShared() CLUSTER_ACQUIRE_SHARED() {
-    BeforeLock();
-    mutex_.lock_shared();
-    Locked();
-  }
-  void UnlockShared() CLUSTER_RELEASE_SHARED() {
-    Unlocking();
-    mutex_.unlock_shared();
-  }
-
- private:
-  std::shared_mutex mutex_;
-};
-
 // Holds a mutex while it lives, but between Unlock and Lock.
 class CLUSTER_THREAD_ATTRIBUTE(scoped_lockable) MutexLock {
  public:
@@ -213,34 +175,6 @@ class CLUSTER_THREAD_ATTRIBUTE(scoped_lockable) MutexLock {
  private:
   Mutex* const mutex_;
   bool held_ = true;
-};
-
-class CLUSTER_THREAD_ATTRIBUTE(scoped_lockable) ReaderLock {
- public:
-  explicit ReaderLock(SharedMutex* mutex) CLUSTER_ACQUIRE_SHARED(mutex)
-      : mutex_(mutex) {
-    mutex_->LockShared();
-  }
-  ReaderLock(const ReaderLock&) = delete;
-  ReaderLock& operator=(const ReaderLock&) = delete;
-  ~ReaderLock() CLUSTER_RELEASE_GENERIC() { mutex_->UnlockShared(); }
-
- private:
-  SharedMutex* const mutex_;
-};
-
-class CLUSTER_THREAD_ATTRIBUTE(scoped_lockable) WriterLock {
- public:
-  explicit WriterLock(SharedMutex* mutex) CLUSTER_ACQUIRE(mutex)
-      : mutex_(mutex) {
-    mutex_->Lock();
-  }
-  WriterLock(const WriterLock&) = delete;
-  WriterLock& operator=(const WriterLock&) = delete;
-  ~WriterLock() CLUSTER_RELEASE() { mutex_->Unlock(); }
-
- private:
-  SharedMutex* const mutex_;
 };
 
 // `mutex` is the one that the thread locked last. Without a condition, waits may

@@ -8,7 +8,6 @@
 #include <fstream>
 #include <iterator>
 #include <mutex>
-#include <shared_mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -57,7 +56,6 @@ TEST(Mutex, WaitsUntilNotified) {
 #ifdef NDEBUG
 
 static_assert(sizeof(Mutex) == sizeof(std::mutex), "costs memory");
-static_assert(sizeof(SharedMutex) == sizeof(std::shared_mutex), "costs memory");
 static_assert(sizeof(CondVar) == sizeof(std::condition_variable), "likewise");
 
 #else
@@ -75,14 +73,6 @@ TEST(MutexDeathTest, TwoOfOneRankDie) {
   Mutex other;
   MutexLock lock(&one);
   EXPECT_DEATH(MutexLock{&other}, "a thread locks kLeaf while it holds kLeaf");
-}
-
-TEST(MutexDeathTest, SharedMutexesHaveAnOrderToo) {
-  SharedMutex outer(kOuter);
-  SharedMutex inner(kInner);
-  ReaderLock lock(&inner);
-  EXPECT_DEATH(WriterLock{&outer}, "locks kTransportStop");
-  EXPECT_DEATH(ReaderLock{&outer}, "locks kTransportStop");
 }
 
 void LockAfterTryLock(Mutex* tried, Mutex* locked) {

@@ -318,7 +318,19 @@ TEST_P(CallTest, ReceiveBatchLosesNoEnvelopeThatItHasNoMemoryFor) {
   EXPECT_TRUE(server(1).Flush(kPatience).ok());
 }
 
-INSTANTIATE_TEST_SUITE_P(All, CallTest, testing::ValuesIn(AllTransports()));
+// The thread sanitizer does not look at memory that libzmq itself takes from the
+// C library. This test's operator new is between the two. So the sanitizer would
+// watch that memory, and report each use by libzmq's threads.
+std::vector<const char*> WatchedTransports() {
+  std::vector<const char*> names = AllTransports();
+#ifdef __SANITIZE_THREAD__
+  names.erase(std::remove(names.begin(), names.end(), std::string("zmq")),
+              names.end());
+#endif
+  return names;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, CallTest, testing::ValuesIn(WatchedTransports()));
 
 void FillSmall(Burst* burst) {
   for (int i = 0; i < 100; ++i) burst->Add(2, 100);
@@ -356,7 +368,7 @@ void FillOwn(Burst* burst) {
 
 INSTANTIATE_TEST_SUITE_P(
     All, AllocationTest,
-    testing::Combine(testing::ValuesIn(AllTransports()),
+    testing::Combine(testing::ValuesIn(WatchedTransports()),
                      testing::Values(Case{"Small", FillSmall},
                                      Case{"Sizes", FillSizes},
                                      Case{"Broadcast", FillBroadcast},

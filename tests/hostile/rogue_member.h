@@ -16,6 +16,7 @@
 #ifndef TESTS_HOSTILE_ROGUE_MEMBER_H_
 #define TESTS_HOSTILE_ROGUE_MEMBER_H_
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -62,8 +63,8 @@ class RogueMember final : private TransportHandler {
   const int id_;
   const std::string cluster_;
   std::unique_ptr<Transport> transport_;
-  bool only_receives_ = false;
-  std::uint64_t window_bytes_ = 1u << 20;
+  std::atomic<bool> only_receives_{false};
+  std::atomic<std::uint64_t> window_bytes_{1u << 20};
   std::uint32_t stamp_ = 0;  // for the transport's thread
 
   mutable Mutex mutex_;

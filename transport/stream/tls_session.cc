@@ -19,7 +19,6 @@ namespace {
 // The first byte of a peer that refuses the handshake at once.
 constexpr char kAlertFirstByte = 0x15;
 
-constexpr std::size_t kRecordBytesMax = 16u << 10;
 // Header, content type and tag of a record.
 constexpr std::size_t kRecordOverhead = 5 + 1 + 16;
 // The room of out() in a handshake, or for a short text.
@@ -245,9 +244,10 @@ void TlsSession::ShakeHands() {
 }
 
 std::size_t TlsSession::ReadRecords(absl::Span<char> room) {
+  KeepBuffersFor(in_->size());
+  ERR_clear_error();
   std::size_t got = 0;
   while (got < room.size()) {
-    ERR_clear_error();
     std::size_t part = 0;
     const int result =
         SSL_read_ex(ssl_.get(), room.data() + got, room.size() - got, &part);
@@ -261,11 +261,20 @@ std::size_t TlsSession::ReadRecords(absl::Span<char> room) {
   return got;
 }
 
+void TlsSession::KeepBuffersFor(std::size_t bytes) {
+  if (bytes >= kRecordBytesMax) {
+    SSL_clear_mode(ssl_.get(), SSL_MODE_RELEASE_BUFFERS);
+  } else {
+    SSL_set_mode(ssl_.get(), SSL_MODE_RELEASE_BUFFERS);
+  }
+}
+
 void TlsSession::Write(absl::string_view text) {
   CLUSTER_CHECK(state_ == State::kOpen, "TLS is not open");
   const std::size_t records =
       (text.size() + kRecordBytesMax - 1) / kRecordBytesMax;
   Reserve(text.size() + records * kRecordOverhead);
+  KeepBuffersFor(text.size());
   records_ += records;
   if (records_ > kRecordsPerKey) {
     SSL_key_update(ssl_.get(), SSL_KEY_UPDATE_NOT_REQUESTED);

@@ -107,7 +107,7 @@ class ZmqTransport : public Transport {
   std::size_t others_descriptors_ CLUSTER_GUARDED_BY(mutex_) = 0;
   std::string address_ CLUSTER_GUARDED_BY(mutex_);
 
-  mutable SharedMutex peers_mutex_;
+  mutable Mutex peers_mutex_;
   std::map<int, Peer> peers_ CLUSTER_GUARDED_BY(peers_mutex_);
 
   // Null unless it is running.
@@ -229,7 +229,7 @@ absl::Status ZmqTransport::Connect(int peer, const std::string& address,
   auto fresh = std::make_shared<OutboundPeer>(peer, sockets_.get());
   absl::Status status = fresh->Dial(*parsed, generation);
   if (!status.ok()) return status;
-  WriterLock peers_lock(&peers_mutex_);
+  MutexLock peers_lock(&peers_mutex_);
   peers_.emplace(peer, std::move(fresh));
   return absl::OkStatus();
 }
@@ -239,7 +239,7 @@ void ZmqTransport::Disconnect(int peer) {
   const Peer known = FindPeer(peer);
   if (known == nullptr) return;
   {
-    WriterLock peers_lock(&peers_mutex_);
+    MutexLock peers_lock(&peers_mutex_);
     peers_.erase(peer);
   }
   known->Part();
@@ -288,13 +288,13 @@ void ZmqTransport::Stop(absl::Duration linger) {
 }
 
 ZmqTransport::Peer ZmqTransport::FindPeer(int id) const {
-  ReaderLock lock(&peers_mutex_);
+  MutexLock lock(&peers_mutex_);
   const auto found = peers_.find(id);
   return found == peers_.end() ? nullptr : found->second;
 }
 
 std::vector<ZmqTransport::Peer> ZmqTransport::AllPeers() const {
-  ReaderLock lock(&peers_mutex_);
+  MutexLock lock(&peers_mutex_);
   std::vector<Peer> all;
   for (const auto& [id, peer] : peers_) all.push_back(peer);
   return all;
