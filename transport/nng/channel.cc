@@ -22,8 +22,8 @@ static_assert(kSealBytes + kRecordBytes + kSealBytes / 128 <=
               "what is sealed for one write, and its records, have room");
 
 // The next bytes to encrypt, about `bytes_max`. Small records are costly, so it
-// takes whole ones where it can. What a segment has beyond them is put together
-// in `record` with the segments behind it.
+// takes whole ones where it can. A segment's rest goes into `record`, together
+// with the segments behind it.
 absl::string_view NextPlaintext(const stream::WriteBatch& batch,
                                 std::size_t bytes_max, char* record) {
   const absl::string_view first = batch.segments().front();

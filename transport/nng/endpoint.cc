@@ -9,6 +9,7 @@
 #include <functional>
 #include <future>
 #include <memory>
+#include <new>
 #include <utility>
 
 #include "absl/strings/numbers.h"
@@ -156,7 +157,11 @@ absl::Status OpenDialer(const Address& address, unsigned attempt,
 // it, and the last user destroys a mutex. Only an atomic inside nng orders the
 // two, which a thread sanitizer does not see. On one thread the order is plain.
 void FreeDialer(nng_stream_dialer* dialer) {
-  CallOnReaper([dialer] { nng_stream_dialer_free(dialer); });
+  try {
+    CallOnReaper([dialer] { nng_stream_dialer_free(dialer); });
+  } catch (const std::bad_alloc&) {
+    nng_stream_dialer_free(dialer);
+  }
 }
 
 // The reaper takes one kind of object after the other, and frees all of a kind
