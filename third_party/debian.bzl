@@ -128,6 +128,11 @@ def debian_libraries():
     )
     debian_library(name = "nng", headers = ["nng"], targets = {":nng": ["-lnng"]})
     debian_library(
+        name = "c-ares",
+        headers = ["ares.h", "ares_build.h", "ares_rules.h", "ares_version.h"],
+        targets = {":ares": ["libcares"]},
+    )
+    debian_library(
         name = "openssl",
         headers = ["openssl"],
         targets = {

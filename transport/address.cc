@@ -1,17 +1,21 @@
 #include "cluster/transport/address.h"
 
 #include <arpa/inet.h>
+#include <net/if.h>
 
 #include <algorithm>
 #include <charconv>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 
 namespace cluster {
 namespace {
+
+constexpr char kLocalhost[] = "localhost";
 
 constexpr std::size_t kHostBytesMax =
     253;  // RFC 1035, section 2.3.4, without the final dot
@@ -44,8 +48,31 @@ bool IsHostCharacter(unsigned char c) {
   return absl::ascii_isalnum(c) || c == '-' || c == '.' || c == '_';
 }
 
-bool IsV6Character(unsigned char c) {
-  return absl::ascii_isxdigit(c) || c == ':' || c == '.';
+bool IsV4(const std::string& host) {
+  in_addr parsed;
+  return inet_pton(AF_INET, host.c_str(), &parsed) == 1;
+}
+
+bool IsV6(const std::string& host) {
+  in6_addr parsed;
+  return inet_pton(AF_INET6, host.c_str(), &parsed) == 1;
+}
+
+// Of an interface: its name or number.
+bool IsZone(absl::string_view zone) {
+  return !zone.empty() && zone.size() < IF_NAMESIZE &&
+         std::all_of(zone.begin(), zone.end(), [](unsigned char c) {
+           return absl::ascii_isgraph(c) && c != '/' && c != '%' && c != '[' &&
+                  c != ']';
+         });
+}
+
+// Judges the text between brackets.
+bool IsV6WithZone(absl::string_view text) {
+  const std::size_t percent = text.find('%');
+  return IsV6(std::string(text.substr(0, percent))) &&
+         (percent == absl::string_view::npos ||
+          IsZone(text.substr(percent + 1)));
 }
 
 }  // namespace
@@ -68,8 +95,7 @@ absl::StatusOr<Address> ParseAddress(absl::string_view text) {
     return Bad(text, "the port is not a number from 0 to 65535");
 
   if (absl::ConsumePrefix(&host, "[")) {
-    if (!absl::ConsumeSuffix(&host, "]") || !absl::StrContains(host, ':') ||
-        !std::all_of(host.begin(), host.end(), IsV6Character))
+    if (!absl::ConsumeSuffix(&host, "]") || !IsV6WithZone(host))
       return Bad(text, "the brackets hold no IPv6 address");
   } else {
     if (host.empty()) return Bad(text, "there is no host");
@@ -96,9 +122,32 @@ bool Address::is_every_interface() const {
   in_addr v4;
   if (inet_pton(AF_INET, host.c_str(), &v4) == 1) return v4.s_addr == 0;
   in6_addr v6;
-  if (inet_pton(AF_INET6, host.c_str(), &v6) == 1)
+  const std::string number = host.substr(0, host.find('%'));
+  if (inet_pton(AF_INET6, number.c_str(), &v6) == 1)
     return IN6_IS_ADDR_UNSPECIFIED(&v6);
   return host == "*";
+}
+
+bool Address::is_name() const {
+  return kind == Kind::kTcp && !is_v6() && !IsV4(host) && host != "*" &&
+         host != kLocalhost;
+}
+
+absl::StatusOr<Address> ToNumbers(const Address& address) {
+  Address numbers = address;
+  if (address.host == kLocalhost) numbers.host = "127.0.0.1";
+  const std::size_t percent = address.host.find('%');
+  if (percent == std::string::npos) return numbers;
+  const std::string zone = address.host.substr(percent + 1);
+  unsigned number = 0;
+  if (!absl::SimpleAtoi(zone, &number)) number = if_nametoindex(zone.c_str());
+  if (number == 0) {
+    return absl::NotFoundError(absl::StrCat(
+        "address \"", ToString(address), "\": this machine has no interface \"",
+        zone, "\"; `ip link` lists its interfaces"));
+  }
+  numbers.host = absl::StrCat(address.host.substr(0, percent), "%", number);
+  return numbers;
 }
 
 std::string ToString(const Address& address) {

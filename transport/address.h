@@ -1,8 +1,8 @@
 // Address: the text form of an endpoint, parsed. Every backend takes the same
 // forms: "host:port", "[v6]:port" or "ipc:///path".
 //
-// Host names are not resolved here; the backend does that at each dial.
-// kInvalidArgument shows the text and the allowed forms.
+// Names are looked up elsewhere (resolver/resolver.h). kInvalidArgument shows the
+// text and the allowed forms.
 //
 //   absl::StatusOr<cluster::Address> address =
 //       cluster::ParseAddress("[::1]:10001");
@@ -22,14 +22,17 @@ namespace cluster {
 struct Address {
   enum class Kind { kTcp, kIpc };
   Kind kind = Kind::kTcp;
-  std::string host;  // tcp: a name or a numeric address, without brackets; "*"
-                     // is every interface
+  // tcp: a name or a number, without brackets; "*" is every interface. An IPv6
+  // number may have a zone: "fe80::1%eth0".
+  std::string host;
   std::uint16_t port = 0;  // tcp: 0 asks the system for a free one
   std::string path;        // ipc: absolute, at most kIpcPathBytesMax bytes
 
   bool is_v6() const { return host.find(':') != std::string::npos; }
   // "*", "0.0.0.0", "[::]": to listen on, not to dial.
   bool is_every_interface() const;
+  // Whether the host is to be looked up. "localhost" is not: it is 127.0.0.1.
+  bool is_name() const;
 };
 
 // Fits a sockaddr_un everywhere, with its terminating zero.
@@ -41,6 +44,11 @@ absl::StatusOr<Address> ParseAddress(absl::string_view text);
 // of another form that ends in ":0". The path of "ipc:///tmp/two:0" has no
 // port.
 bool AsksForAnyPort(absl::string_view text);
+
+// The address as numbers only: 127.0.0.1 for "localhost", and an interface's
+// number for its name in a zone. Not of a name. kNotFound: there is no such
+// interface.
+absl::StatusOr<Address> ToNumbers(const Address& address);
 
 // The text that ParseAddress reads.
 std::string ToString(const Address& address);

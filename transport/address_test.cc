@@ -9,8 +9,10 @@ namespace {
 using ::testing::HasSubstr;
 
 TEST(AddressTest, ReadsAndWritesEachForm) {
-  for (const char* text : {"127.0.0.1:10001", "db-1.example.org:0",
-                           "[::1]:65535", "*:80", "ipc:///tmp/a b.sock"}) {
+  for (const char* text :
+       {"127.0.0.1:10001", "db-1.example.org:0", "[::1]:65535",
+        "[fe80::1%eth0]:80", "[fe80::1%7]:80", "[::ffff:10.0.0.1]:80", "*:80",
+        "ipc:///tmp/a b.sock"}) {
     const absl::StatusOr<Address> address = ParseAddress(text);
     ASSERT_TRUE(address.ok()) << address.status();
     EXPECT_EQ(ToString(*address), text);
@@ -20,7 +22,8 @@ TEST(AddressTest, ReadsAndWritesEachForm) {
 }
 
 TEST(AddressTest, KnowsEveryInterface) {
-  for (const char* text : {"*:80", "0.0.0.0:80", "[::]:80", "[0::0]:0"})
+  for (const char* text :
+       {"*:80", "0.0.0.0:80", "[::]:80", "[0::0]:0", "[::%lo]:80"})
     EXPECT_TRUE(ParseAddress(text)->is_every_interface()) << text;
   for (const char* text : {"0.0.0.1:80", "[::1]:80", "a:80", "ipc:///*"})
     EXPECT_FALSE(ParseAddress(text)->is_every_interface()) << text;
@@ -40,6 +43,14 @@ TEST(AddressTest, SaysWhatIsWrong) {
       {"[::1:5", "the brackets"},
       {"[abc]:5", "the brackets"},
       {"[::g]:5", "the brackets"},
+      {"[1:2]:5", "the brackets"},
+      {"[::1::]:5", "the brackets"},
+      {"[fe80::1%]:5", "the brackets"},
+      {"[fe80::1%a b]:5", "the brackets"},
+      {"[fe80::1%eth0%eth1]:5", "the brackets"},
+      {"[fe80::1%a-name-of-16-byte]:5", "the brackets"},
+      {"[%eth0]:5", "the brackets"},
+      {"127.0.0.1%lo:5", "strange character"},
       {"a b:5", "strange character"},
       {"tcp://a:5", "the scheme"},
       {"ipc://relative", "not absolute"},
@@ -52,6 +63,36 @@ TEST(AddressTest, SaysWhatIsWrong) {
     EXPECT_THAT(std::string(status.message()), HasSubstr(why)) << text;
     EXPECT_THAT(std::string(status.message()), HasSubstr("want \"host:port\""));
   }
+}
+
+TEST(AddressTest, OnlyAHostThatIsNoNumberIsAName) {
+  for (const char* text :
+       {"db1:80", "a.b.example:80", "1.2.3:80", "localhost.example:80"})
+    EXPECT_TRUE(ParseAddress(text)->is_name()) << text;
+  for (const char* text : {"127.0.0.1:80", "[::1]:80", "[fe80::1%lo]:80",
+                           "*:80", "localhost:80", "ipc:///db1"}) {
+    EXPECT_FALSE(ParseAddress(text)->is_name()) << text;
+  }
+}
+
+TEST(AddressTest, BecomesNumbers) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"localhost:80", "127.0.0.1:80"},
+      {"10.0.0.1:80", "10.0.0.1:80"},
+      {"[::1]:80", "[::1]:80"},
+      {"*:80", "*:80"},
+      {"[fe80::1%7]:80", "[fe80::1%7]:80"},
+      {"[fe80::1%lo]:80", "[fe80::1%1]:80"},
+      {"ipc:///tmp/x%y", "ipc:///tmp/x%y"},
+  };
+  for (const auto& [text, numbers] : cases)
+    EXPECT_EQ(ToString(*ToNumbers(*ParseAddress(text))), numbers);
+  const absl::Status status =
+      ToNumbers(*ParseAddress("[fe80::1%no-such]:80")).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(
+      std::string(status.message()),
+      HasSubstr("[fe80::1%no-such]:80\": this machine has no interface"));
 }
 
 TEST(AddressTest, OnlyAPortCanBeZero) {
