@@ -133,9 +133,10 @@ struct Config : SessionLimits {
   // The objects of transports, by their names.
   std::map<std::string, TransportOptions> transport_options;
 
-  std::string origin;  // the file it came from, for error texts; "" if none
-  // The lines of the file's top-level keys ("transport"), for error texts.
-  // Erase the key here when you overwrite its field.
+  std::string origin;  // the file it came from, for error texts; "" if none.
+  // For error texts, the lines of the file's top-level keys ("transport") and of
+  // its servers' keys ("servers[2].address"). Erase the key here when you
+  // overwrite its field.
   std::map<std::string, int> lines;
 };
 

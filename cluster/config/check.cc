@@ -119,6 +119,13 @@ absl::Status CheckPairs(const Config& config, const ConfigPlaces& places) {
 
 }  // namespace
 
+std::string ConfigPlaces::ListenerPath(const Config& config,
+                                       std::size_t index) const {
+  return MemberPath(
+      ItemPath(servers_path, index),
+      config.servers[index].listen.empty() ? address_key : "listen");
+}
+
 std::string ConfigPlaces::Place(absl::string_view path) const {
   const auto line = lines.find(std::string(path));
   return absl::StrCat(
@@ -155,13 +162,10 @@ absl::Status CheckConfig(const Config& config, const ConfigPlaces& places) {
   return status;
 }
 
-}  // namespace cluster::internal
-
-namespace cluster {
 namespace {
 
-internal::ConfigPlaces PlacesOf(const Config& config) {
-  internal::ConfigPlaces places;
+ConfigPlaces PlacesOf(const Config& config) {
+  ConfigPlaces places;
   places.origin = config.origin;
   for (const auto& [key, line] : config.lines)
     places.lines.emplace(absl::StrCat("$.", key), line);
@@ -171,12 +175,25 @@ internal::ConfigPlaces PlacesOf(const Config& config) {
 
 }  // namespace
 
+std::string PlaceOfListener(const Config& config, int id) {
+  const ConfigPlaces places = PlacesOf(config);
+  for (std::size_t i = 0; i < config.servers.size(); ++i) {
+    if (config.servers[i].id == id)
+      return places.Place(places.ListenerPath(config, i));
+  }
+  return places.Place(places.servers_path);
+}
+
+}  // namespace cluster::internal
+
+namespace cluster {
+
 absl::Status ValidateConfig(const Config& config) {
-  return internal::CheckConfig(config, PlacesOf(config));
+  return internal::CheckConfig(config, internal::PlacesOf(config));
 }
 
 std::string PlaceOf(const Config& config, absl::string_view key) {
-  const internal::ConfigPlaces places = PlacesOf(config);
+  const internal::ConfigPlaces places = internal::PlacesOf(config);
   return places.Place(key == "servers" ? places.servers_path
                                        : absl::StrCat("$.", key));
 }

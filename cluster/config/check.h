@@ -39,6 +39,9 @@ struct ConfigPlaces {
     address_key = "Port_Num";
   }
 
+  // Where that server listens: "$.servers[2].listen" or "$.servers[2].address".
+  std::string ListenerPath(const Config& config, std::size_t index) const;
+
   // "a.json:3: $.codec"; without the line if that is not known.
   std::string Place(absl::string_view path) const;
   // kInvalidArgument.
@@ -73,6 +76,9 @@ absl::Status CheckPeerAddress(const Config& config, const std::string& text);
 // does not yet).
 absl::Status CheckNewPeer(const Config& config, int id, const std::string& text,
                           const std::string& own_bound);
+
+// The place of the address at which server `id` listens.
+std::string PlaceOfListener(const Config& config, int id);
 
 // The folders of server `id` and its peers, without the own id; a folder of
 // peers is listed anew. kFailedPrecondition: security is not configured.

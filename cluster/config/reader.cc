@@ -46,6 +46,7 @@ class ConfigReader {
       if (!status.ok()) return status;
       config_.lines.emplace(member.key, member.line);
     }
+    NoteServers();
     status.Update(CheckForm());
     status.Update(CheckDeliveryKeys());
     return status;
@@ -334,6 +335,16 @@ class ConfigReader {
         return Unknown(member_path, member.key, known);
     }
     return absl::OkStatus();
+  }
+
+  // For errors that come later.
+  void NoteServers() {
+    const std::string items = absl::StrCat(places_.servers_path, "[");
+    for (auto place = places_.lines.lower_bound(items);
+         place != places_.lines.end() && absl::StartsWith(place->first, items);
+         ++place) {
+      config_.lines.emplace(place->first.substr(2), place->second);
+    }
   }
 
   absl::Status CheckForm() const {

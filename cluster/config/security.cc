@@ -50,11 +50,9 @@ absl::Status CheckListeners(const Config& config, const ConfigPlaces& places) {
   for (std::size_t i = 0; i < config.servers.size(); ++i) {
     const ServerAddress& server = config.servers[i];
     if (!ReachedFromOutside(server.listening())) continue;
-    const std::string path =
-        MemberPath(ItemPath(places.servers_path, i),
-                   server.listen.empty() ? places.address_key : "listen");
     return absl::FailedPreconditionError(absl::StrCat(
-        places.Place(path), ": found ", QuotedExcerpt(server.listening()),
+        places.Place(places.ListenerPath(config, i)), ": found ",
+        QuotedExcerpt(server.listening()),
         ", which other machines can reach, and no security; want \"security\": "
         "{\"mode\": \"mutual\", ...} with keys that bazel run "
         "@cluster//tools:keygen "

@@ -7,6 +7,7 @@
 #include <random>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "cluster/base/check.h"
 #include "cluster/base/clock.h"
@@ -35,6 +36,14 @@ absl::Status AtServer(int id, const absl::Status& status) {
                       absl::StrCat("server ", id, ": ", status.message()));
 }
 
+// An error about the address where it listens names its place in the config.
+absl::Status AtListener(const absl::Status& status, const std::string& address,
+                        const std::string& place) {
+  if (!absl::StrContains(status.message(), address)) return status;
+  return absl::Status(status.code(),
+                      absl::StrCat(place, ": ", status.message()));
+}
+
 // Port 0 of a peer is not known yet: AddPeer will tell it.
 bool AddressKnown(const std::string& address) {
   return !address.empty() && !AsksForAnyPort(address);
@@ -56,6 +65,7 @@ ServerCore::ServerCore(int server_id, Config config, const Codec* codec,
     : id_(server_id),
       message_ids_(0),
       config_(std::move(config)),
+      listener_place_(PlaceOfListener(config_, id_)),
       transport_(std::move(transport)),
       inbox_(id_, config_.payload_bytes_max, config_.inbox_bytes_max),
       callbacks_(&inbox_),
@@ -175,11 +185,11 @@ absl::Status ServerCore::Run() {
   message_ids_.SetIncarnation(incarnation);
   delivery_->Begin(incarnation);
   started_in_ = ForkGeneration();
-  absl::Status status =
-      transport_->Start(delivery_.get(), FindAddress(id_)->listening());
+  const std::string& address = FindAddress(id_)->listening();
+  absl::Status status = transport_->Start(delivery_.get(), address);
   if (!status.ok()) {
     started_in_ = kNever;
-    return AtServer(id_, status);
+    return AtServer(id_, AtListener(status, address, listener_place_));
   }
   phase_ = Phase::kRunning;
   return InMemory([this] {

@@ -167,6 +167,8 @@ class ServerCore {
   Mutex stop_mutex_{LockRank::kServerStop};
   Mutex reload_mutex_{LockRank::kServerStop};
   Config config_;  // only its servers change; use servers()
+  // The place of its address in the config, for errors.
+  const std::string listener_place_;
 
   // The transport outlives the delivery, and is stopped before anything is
   // destroyed.

@@ -15,23 +15,11 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "cluster/base/check.h"
+#include "cluster/transport/resolver/resolver.h"
 
 namespace cluster::internal {
 namespace nng {
 namespace {
-
-bool IsName(const Address& address) {
-  if (address.is_v6()) return false;
-  in_addr parsed;
-  return inet_pton(AF_INET, address.host.c_str(), &parsed) != 1;
-}
-
-std::string Url(absl::string_view scheme, const Address& address) {
-  if (address.kind == Address::Kind::kIpc) {
-    return absl::StrCat("ipc://", address.path);
-  }
-  return absl::StrCat(scheme, "://", ToString(address));
-}
 
 // Keep-alive notices the death of a peer's machine even if nothing above us
 // does. Without Nagle's delay the last small frame leaves at once.
@@ -54,6 +42,26 @@ absl::Status CheckReplaceable(const Address& address) {
       absl::StrCat("listen on ", ToString(address),
                    ": a file that is no socket is in the way; remove it or use "
                    "another path"));
+}
+
+// `text` names the address in errors.
+absl::Status ListenAt(const Address& address, const std::string& text,
+                      nng_stream_listener** listener) {
+  absl::Status status = CheckReplaceable(address);
+  if (!status.ok()) return status;
+  const absl::StatusOr<Address> numbers = ToNumbers(address);
+  if (!numbers.ok()) return numbers.status();
+  nng_stream_listener* made = nullptr;
+  int error = nng_stream_listener_alloc(&made, Url(*numbers).c_str());
+  if (error != 0) return ErrorStatus(error, "listen on", text);
+  SetTcpOptions(address, made, nng_stream_listener_set_bool);
+  error = nng_stream_listener_listen(made);
+  if (error != 0) {
+    nng_stream_listener_free(made);
+    return ErrorStatus(error, "listen on", text);
+  }
+  *listener = made;
+  return absl::OkStatus();
 }
 
 // Calls `step` on nng's reaper thread, later: reaping an aio cancels its
@@ -110,28 +118,30 @@ std::string TcpText(int fd, GetName get_name) {
 
 }  // namespace
 
-std::string ListenUrl(const Address& address) { return Url("tcp", address); }
-
-std::string DialUrl(const Address& address, unsigned attempt) {
-  static constexpr const char* kSchemes[] = {"tcp", "tcp4", "tcp6"};
-  return Url(IsName(address) ? kSchemes[attempt % 3] : "tcp", address);
+std::string Url(const Address& numbers) {
+  return absl::StrCat(numbers.kind == Address::Kind::kIpc ? "" : "tcp://",
+                      ToString(numbers));
 }
 
 absl::Status OpenListener(const Address& address,
                           nng_stream_listener** listener) {
-  const absl::Status status = CheckReplaceable(address);
-  if (!status.ok()) return status;
-  nng_stream_listener* made = nullptr;
-  int error = nng_stream_listener_alloc(&made, ListenUrl(address).c_str());
-  if (error != 0) return ErrorStatus(error, "listen on", address);
-  SetTcpOptions(address, made, nng_stream_listener_set_bool);
-  error = nng_stream_listener_listen(made);
-  if (error != 0) {
-    nng_stream_listener_free(made);
-    return ErrorStatus(error, "listen on", address);
+  if (!address.is_name()) return ListenAt(address, ToString(address), listener);
+  const absl::StatusOr<Resolver::Hosts> hosts =
+      Resolver::OfProcess().Find(address.host);
+  if (!hosts.ok()) {
+    return absl::Status(hosts.status().code(),
+                        absl::StrCat("listen on ", ToString(address), ": ",
+                                     hosts.status().message()));
   }
-  *listener = made;
-  return absl::OkStatus();
+  absl::Status status = absl::InternalError("a name of no address");
+  for (const std::string& host : *hosts) {
+    Address numbers = address;
+    numbers.host = host;
+    status = ListenAt(numbers, absl::StrCat(ToString(address), " (", host, ")"),
+                      listener);
+    if (status.ok()) break;
+  }
+  return status;
 }
 
 std::string BoundAddress(const Address& address,
@@ -139,15 +149,21 @@ std::string BoundAddress(const Address& address,
   nng_sockaddr bound{};
   nng_stream_listener_get_addr(listener, NNG_OPT_LOCADDR, &bound);
   const std::string text = TcpText(bound);
-  return text.empty() ? ToString(address) : text;
+  const absl::StatusOr<Address> numbers = ParseAddress(text);
+  if (!numbers.ok()) return ToString(address);  // ipc
+  if (address.host.find('%') == std::string::npos && !address.is_name())
+    return text;
+  Address named = address;
+  named.port = numbers->port;
+  return ToString(named);
 }
 
-absl::Status OpenDialer(const Address& address, unsigned attempt,
-                        nng_stream_dialer** dialer) {
+absl::Status OpenDialer(const Address& address, nng_stream_dialer** dialer) {
+  const absl::StatusOr<Address> numbers = ToNumbers(address);
+  if (!numbers.ok()) return numbers.status();
   nng_stream_dialer* made = nullptr;
-  const int error =
-      nng_stream_dialer_alloc(&made, DialUrl(address, attempt).c_str());
-  if (error != 0) return ErrorStatus(error, "connect to", address);
+  const int error = nng_stream_dialer_alloc(&made, Url(*numbers).c_str());
+  if (error != 0) return ErrorStatus(error, "connect to", ToString(address));
   SetTcpOptions(address, made, nng_stream_dialer_set_bool);
   *dialer = made;
   return absl::OkStatus();
@@ -212,9 +228,9 @@ void ResetToItself(nng_stream* stream) {
 }
 
 absl::Status ErrorStatus(int error, absl::string_view doing,
-                         const Address& address) {
+                         absl::string_view address) {
   const std::string text =
-      absl::StrCat(doing, " ", ToString(address), ": ", nng_strerror(error));
+      absl::StrCat(doing, " ", address, ": ", nng_strerror(error));
   switch (error) {
     case NNG_EADDRINUSE:
       return absl::AlreadyExistsError(absl::StrCat(

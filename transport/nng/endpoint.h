@@ -1,7 +1,7 @@
 // Converts addresses to nng's endpoints, and nng's errors to absl::Status.
 //
-// The rest of the backend treats the schemes (tcp, ipc) alike. nng resolves a
-// name anew at each dial. Functions without state.
+// The rest of the backend treats the schemes (tcp, ipc) alike. nng gets numbers
+// only, so it never looks a name up. Functions without state.
 
 #ifndef CLUSTER_TRANSPORT_NNG_ENDPOINT_H_
 #define CLUSTER_TRANSPORT_NNG_ENDPOINT_H_
@@ -18,23 +18,21 @@
 namespace cluster::internal {
 namespace nng {
 
-// Attempts to dial a name ask for any address family, IPv4 and IPv6 in turn.
-// The first address that a resolver gives need not be the one that the peer
-// listens on.
-std::string ListenUrl(const Address& address);
-std::string DialUrl(const Address& address, unsigned attempt);
+// Of an address of numbers (ToNumbers).
+std::string Url(const Address& numbers);
 
 // Binds and listens. On success the caller owns `*listener`. Replaces a socket
-// file that no process listens on, and leaves any other file alone.
+// file that no process listens on, and leaves any other file alone. A name's
+// numbers are tried in turn; it waits for the resolver.
 absl::Status OpenListener(const Address& address,
                           nng_stream_listener** listener);
-// The bound address, in the form that ParseAddress reads: "127.0.0.1:43211".
+// The bound address, in the form that ParseAddress reads: "127.0.0.1:43211", or
+// the name with the port.
 std::string BoundAddress(const Address& address, nng_stream_listener* listener);
 
 // On success the caller owns `*dialer`. FreeDialer frees it later and does not
-// wait.
-absl::Status OpenDialer(const Address& address, unsigned attempt,
-                        nng_stream_dialer** dialer);
+// wait. `address` is no name.
+absl::Status OpenDialer(const Address& address, nng_stream_dialer** dialer);
 void FreeDialer(nng_stream_dialer* dialer);
 
 // Waits until nng has freed all that nng_stream_free and FreeDialer got before;
@@ -54,9 +52,9 @@ bool LeadsToItself(nng_stream* stream);
 void ResetToItself(nng_stream* stream);
 
 // kAlreadyExists (in use), kInvalidArgument, kPermissionDenied, kNotFound, else
-// kUnavailable. `error` is one of nng's, not zero.
+// kUnavailable. `error` is one of nng's, not zero. `address` is for the text.
 absl::Status ErrorStatus(int error, absl::string_view doing,
-                         const Address& address);
+                         absl::string_view address);
 
 }  // namespace nng
 }  // namespace cluster::internal

@@ -22,6 +22,7 @@
 #include "cluster/base/testing/no_more_threads.h"
 #include "cluster/transport/contract/contract_suite.h"
 #include "cluster/transport/contract/recording_handler.h"
+#include "cluster/transport/resolver/testing/fresh_name.h"
 #include "gtest/gtest.h"
 
 namespace cluster::internal {
@@ -37,7 +38,8 @@ TransportUnderTest Overlapping(const std::string& name,
 INSTANTIATE_TEST_SUITE_P(Nng, TransportContract,
                          testing::Values(Overlapping("ipv4", FreshIpv4Address),
                                          Overlapping("ipv6", FreshIpv6Address),
-                                         Overlapping("ipc", FreshIpcAddress)),
+                                         Overlapping("ipc", FreshIpcAddress),
+                                         Overlapping("name", FreshName)),
                          TransportUnderTest::Name);
 
 absl::Status OptionStatus(const std::string& key, OptionValue value) {

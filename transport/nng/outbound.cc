@@ -24,9 +24,9 @@ constexpr std::chrono::milliseconds kProvenLife{50};
 // destructor reports the end to the owner.
 class OutboundConnection final : public Channel {
  public:
-  // Takes ownership of the dialer.
+  // Takes ownership of the dialer. `address` is for texts.
   OutboundConnection(Context* context, std::shared_ptr<Outbound> owner,
-                     int peer, Address address, nng_stream_dialer* dialer)
+                     int peer, std::string address, nng_stream_dialer* dialer)
       : Channel(context),
         owner_(std::move(owner)),
         peer_(peer),
@@ -38,10 +38,9 @@ class OutboundConnection final : public Channel {
     owner_->OnEnd(std::move(loss_));
   }
 
-  // Call once.
-  void Dial() {
-    nng_aio_set_timeout(dial_aio_.get(),
-                        ToTimeout(context()->handshake_timeout));
+  // Call once. Gives up after `time`.
+  void Dial(Clock::duration time) {
+    nng_aio_set_timeout(dial_aio_.get(), ToTimeout(time));
     Begin(&dial_aio_,
           [this] { nng_stream_dialer_dial(dialer_, dial_aio_.get()); });
   }
@@ -50,18 +49,17 @@ class OutboundConnection final : public Channel {
   void OnDialled() {
     const int error = nng_aio_result(dial_aio_.get());
     if (error != 0) {
-      const absl::Status status = ErrorStatus(error, "connect to", address_);
-      return EndWith(error == NNG_ETIMEDOUT
-                         ? absl::StrCat("connect to ", ToString(address_),
-                                        ": no answer within the time allowed")
-                         : std::string(status.message()));
+      return EndWith(absl::StrCat("connect to ", address_, ": ",
+                                  error == NNG_ETIMEDOUT
+                                      ? "no answer within the time allowed"
+                                      : nng_strerror(error)));
     }
     auto* const stream =
         static_cast<nng_stream*>(nng_aio_get_output(dial_aio_.get(), 0));
     if (LeadsToItself(stream)) {
       ResetToItself(stream);
       return EndWith(absl::StrCat(
-          "connect to ", ToString(address_),
+          "connect to ", address_,
           ": nobody listens there, and the attempt connected to itself; give "
           "servers ports outside of ip_local_port_range"));
     }
@@ -125,7 +123,7 @@ class OutboundConnection final : public Channel {
         : error == NNG_ETIMEDOUT && answer_bytes_ < stream::kPreambleBytes
             ? "it did not answer within the handshake timeout"
             : nng_strerror(error);
-    EndWith(absl::StrCat("connection to ", ToString(address_), " lost: ", why));
+    EndWith(absl::StrCat("connection to ", address_, " lost: ", why));
   }
 
   void EndWith(const std::string& reason) {
@@ -142,7 +140,7 @@ class OutboundConnection final : public Channel {
 
   const std::shared_ptr<Outbound> owner_;
   const int peer_;
-  const Address address_;
+  const std::string address_;
   nng_stream_dialer* const dialer_;
   Aio dial_aio_{&Call<OutboundConnection, &OutboundConnection::OnDialled>};
 
@@ -157,7 +155,7 @@ void Outbound::SetAddress(Address address, std::uint64_t generation) {
   Then then;
   {
     MutexLock lock(&mutex_);
-    address_ = std::move(address);
+    order_ = DialOrder(std::move(address));
     generation_ = generation;
     then = RedialLocked();
   }
@@ -178,6 +176,12 @@ void Outbound::Reload(const TlsMaterial& material) {
 
 Outbound::Then Outbound::RedialLocked() {
   backoff_.Reset();
+  if (state_ == State::kLookingUp) {
+    Resolver::OfProcess().Cancel(std::exchange(look_up_, 0));
+    state_ = State::kWaiting;
+    Sleep(Clock::duration::zero());
+    return Then();
+  }
   if (state_ == State::kWaiting) {
     nng_aio_abort(timer_.get(), NNG_ECANCELED);
     return Then();
@@ -212,27 +216,64 @@ void Outbound::OnTimer() {
     return TellLoss();
   }
   attempt_generation_ = generation_;
-  nng_stream_dialer* dialer = nullptr;
-  const auto material = context_->admission->material();
-  const absl::Status status =
-      material == nullptr || material->Knows(peer_)
-          ? OpenDialer(address_, backoff_.NextAttempt(), &dialer)
-          : absl::FailedPreconditionError(
-                absl::StrCat("connect to ", ToString(address_), ": server ",
-                             peer_, " is not among the peers of \"security\""));
-  if (!status.ok()) {
-    loss_.reason = std::string(status.message());
+  const auto attempt = NextAttempt();
+  if (!attempt.ok()) {
+    loss_.reason = std::string(attempt.status().message());
     state_ = State::kLosing;
     lock.Unlock();
     return TellLoss();
   }
-  const auto connection = std::make_shared<OutboundConnection>(
-      context_, std::static_pointer_cast<Outbound>(shared_from_this()), peer_,
-      address_, dialer);
+  const Clock::duration time = order_.TimeOf(context_->handshake_timeout);
+  lock.Unlock();
+  if (*attempt != nullptr) (*attempt)->Dial(time);
+}
+
+absl::StatusOr<std::shared_ptr<OutboundConnection>> Outbound::NextAttempt() {
+  const auto material = context_->admission->material();
+  if (material != nullptr && !material->Knows(peer_)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("connect to ", ToString(order_.address()), ": server ",
+                     peer_, " is not among the peers of \"security\""));
+  }
+  const auto self = std::static_pointer_cast<Outbound>(shared_from_this());
+  const absl::optional<Address> next = order_.Next();
+  if (!next) {
+    const absl::StatusOr<Resolver::Ticket> begun = Resolver::OfProcess().Begin(
+        order_.address().host,
+        [weak = std::weak_ptr<Outbound>(self)](
+            Resolver::Ticket ticket, absl::StatusOr<Resolver::Hosts> hosts) {
+          if (const auto found = weak.lock())
+            found->OnFound(ticket, std::move(hosts));
+        });
+    if (!begun.ok()) return begun.status();
+    look_up_ = *begun;
+    state_ = State::kLookingUp;
+    return nullptr;
+  }
+  nng_stream_dialer* dialer = nullptr;
+  const absl::Status status = OpenDialer(*next, &dialer);
+  if (!status.ok()) return status;
+  auto connection = std::make_shared<OutboundConnection>(context_, self, peer_,
+                                                         order_.text(), dialer);
   connection_ = connection;
   state_ = State::kDialling;
-  lock.Unlock();
-  connection->Dial();
+  return connection;
+}
+
+void Outbound::OnFound(Resolver::Ticket ticket,
+                       absl::StatusOr<Resolver::Hosts> hosts) {
+  MutexLock lock(&mutex_);
+  if (look_up_ != ticket) return;
+  look_up_ = 0;
+  if (hosts.ok()) {
+    order_.Found(*std::move(hosts));
+    state_ = State::kWaiting;
+  } else {
+    loss_.reason = absl::StrCat("connect to ", ToString(order_.address()), ": ",
+                                hosts.status().message());
+    state_ = State::kLosing;
+  }
+  Sleep(Clock::duration::zero());
 }
 
 bool Outbound::OnAccepted(const std::string& certificate) {
@@ -246,6 +287,7 @@ bool Outbound::OnAccepted(const std::string& certificate) {
     if (material != nullptr && material->IdOf(certificate) != peer_)
       return false;
     connected_at_ = Clock::now();
+    order_.Worked();
     state_ = State::kConnected;
     generation = attempt_generation_;
     then = WriteNext();
@@ -352,8 +394,8 @@ void Outbound::TellLoss() {
   if (connected_at && Clock::now() - *connected_at > kProvenLife) {
     backoff_.Reset();
   }
-  const Clock::duration delay = backoff_.NextDelay();
-  Sleep(std::exchange(is_urgent_, false) ? Clock::duration::zero() : delay);
+  const bool at_once = std::exchange(is_urgent_, false) || order_.GoesOn();
+  Sleep(at_once ? Clock::duration::zero() : backoff_.NextDelay());
 }
 
 void Outbound::Part() {
@@ -380,6 +422,7 @@ void Outbound::Disconnect() {
     MutexLock lock(&mutex_);
     gone_ = true;
     writable_owed_ = 0;
+    if (look_up_ != 0) Resolver::OfProcess().Cancel(std::exchange(look_up_, 0));
     connection = connection_.lock();
     std::swap(dropped, queue_);
     sent_.NotifyAll();

@@ -24,6 +24,8 @@
 #include "cluster/base/mutex.h"
 #include "cluster/transport/address.h"
 #include "cluster/transport/nng/channel.h"
+#include "cluster/transport/resolver/dial_order.h"
+#include "cluster/transport/resolver/resolver.h"
 #include "cluster/transport/stream/backoff.h"
 #include "cluster/transport/stream/write_batch.h"
 #include "cluster/transport/transport.h"
@@ -46,7 +48,7 @@ class Outbound final : public AsyncHandle {
       : AsyncHandle(&context->handles),
         context_(context),
         peer_(peer),
-        address_(std::move(address)),
+        order_(std::move(address)),
         generation_(generation),
         attempt_generation_(generation) {}
 
@@ -87,8 +89,9 @@ class Outbound final : public AsyncHandle {
 
  private:
   enum class State {
-    kWaiting,   // until timer_ says to dial
-    kDialling,  // until the listener has accepted the connection
+    kWaiting,    // until timer_ says to dial
+    kLookingUp,  // until OnFound
+    kDialling,   // until the listener has accepted the connection
     kConnected,
     kLosing,  // until the connection is over, and OnDisconnected was called
   };
@@ -108,6 +111,12 @@ class Outbound final : public AsyncHandle {
 
   // Dials, unless there is something else to do.
   void OnTimer() CLUSTER_EXCLUDES(mutex_);
+  // Dials the next number, or looks the name up. An error ends the attempt.
+  absl::StatusOr<std::shared_ptr<OutboundConnection>> NextAttempt()
+      CLUSTER_REQUIRES(mutex_);
+  // On the resolver's thread.
+  void OnFound(Resolver::Ticket ticket, absl::StatusOr<Resolver::Hosts> hosts)
+      CLUSTER_EXCLUDES(mutex_);
   // Calls OnTimer after `time`. Only when no other call is due.
   void Sleep(Clock::duration time) CLUSTER_REQUIRES(mutex_) {
     Begin(&timer_, [&] { nng_sleep_aio(ToTimeout(time), timer_.get()); });
@@ -123,7 +132,8 @@ class Outbound final : public AsyncHandle {
 
   Mutex mutex_{LockRank::kConnection};
   CondVar sent_;
-  Address address_ CLUSTER_GUARDED_BY(mutex_);
+  DialOrder order_ CLUSTER_GUARDED_BY(mutex_);
+  Resolver::Ticket look_up_ CLUSTER_GUARDED_BY(mutex_) = 0;  // 0: none
   // Of the latest Connect.
   std::uint64_t generation_ CLUSTER_GUARDED_BY(mutex_);
   // Of the current attempt or connection; it may be an earlier one.

@@ -1,7 +1,5 @@
-// The delay before a peer is dialled again, and the number of attempts, by
-// which the addresses of a name take turns. The delay doubles up to a cap, with
-// jitter, so that not all peers dial a returning server at once. Not
-// thread-safe.
+// The delay before a peer is dialled again. It doubles up to a cap, with jitter,
+// so that not all peers dial a returning server at once. Not thread-safe.
 
 #ifndef CLUSTER_TRANSPORT_STREAM_BACKOFF_H_
 #define CLUSTER_TRANSPORT_STREAM_BACKOFF_H_
@@ -24,13 +22,9 @@ class Backoff {
 
   Backoff() : delay_(kDelayMin), random_(std::random_device()()) {}
 
-  void Reset() {
-    delay_ = kDelayMin;
-    attempts_ = 0;
-  }
-
-  // Counts from 0.
-  unsigned NextAttempt() { return attempts_++; }
+  void Reset() { delay_ = kDelayMin; }
+  // Goes to the cap.
+  void Slow() { delay_ = kDelayMax; }
 
   // Between half of the current delay and all of it, at random; doubles it.
   Clock::duration NextDelay() {
@@ -44,7 +38,6 @@ class Backoff {
 
  private:
   Clock::duration delay_;
-  unsigned attempts_ = 0;
   std::minstd_rand random_;
 };
 

@@ -1,7 +1,6 @@
 #include "cluster/transport/zmq/endpoint.h"
 
 #include <arpa/inet.h>
-#include <netdb.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -9,68 +8,25 @@
 
 #include <cerrno>
 #include <cstring>
-#include <memory>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "cluster/transport/resolver/resolver.h"
 #include "cluster/transport/zmq/settings.h"
 
 namespace cluster::internal {
 namespace zmq_backend {
 namespace {
 
-bool IsLocalhost(const Address& address) {
-  return address.kind == Address::Kind::kTcp && address.host == "localhost";
-}
-
 bool IsV4(const Address& address) {
   in_addr parsed;
-  return IsLocalhost(address) ||
+  return address.host == "localhost" ||
          inet_pton(AF_INET, address.host.c_str(), &parsed) == 1;
 }
 
-// Whether the host is to be resolved.
-bool IsName(const Address& address) {
-  return address.kind == Address::Kind::kTcp && !IsV4(address) &&
-         !address.is_v6() && address.host != "*";
-}
-
-std::string EndpointOf(const Address& address) {
-  if (address.kind == Address::Kind::kIpc) return ToString(address);
-  if (!IsLocalhost(address)) return absl::StrCat("tcp://", ToString(address));
-  return absl::StrCat("tcp://127.0.0.1:", address.port);
-}
-
-// ZeroMQ binds to numbers and interfaces only. The query is the one that it
-// makes when it dials a name, so that both ends of a name meet.
-absl::StatusOr<std::vector<Address>> Resolve(const Address& address) {
-  addrinfo hints{};
-  hints.ai_family = AF_INET6;
-  hints.ai_flags = AI_V4MAPPED;
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* list = nullptr;
-  const int error = getaddrinfo(address.host.c_str(), nullptr, &hints, &list);
-  if (error != 0) {
-    return absl::NotFoundError(absl::StrCat(
-        "cannot resolve host \"", address.host, "\": ", gai_strerror(error)));
-  }
-  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(list,
-                                                                 &freeaddrinfo);
-  std::vector<Address> found;
-  for (const addrinfo* item = list; item != nullptr; item = item->ai_next) {
-    const in6_addr& v6 =
-        reinterpret_cast<const sockaddr_in6*>(item->ai_addr)->sin6_addr;
-    char text[INET6_ADDRSTRLEN];
-    if (IN6_IS_ADDR_V4MAPPED(&v6)) {
-      inet_ntop(AF_INET, &v6.s6_addr[12], text, sizeof(text));
-    } else {
-      inet_ntop(AF_INET6, &v6, text, sizeof(text));
-    }
-    found.push_back(address);
-    found.back().host = text;
-  }
-  return found;
+std::string EndpointOf(const Address& numbers) {
+  return absl::StrCat(numbers.kind == Address::Kind::kIpc ? "" : "tcp://",
+                      ToString(numbers));
 }
 
 absl::Status InUse(const Address& address) {
@@ -137,10 +93,12 @@ std::uint16_t BoundPort(zmq::socket_t* socket) {
       std::stoi(endpoint.substr(endpoint.rfind(':') + 1)));
 }
 
-absl::StatusOr<Address> BindNumeric(const Address& address,
+absl::StatusOr<Address> BindNumbers(const Address& address,
                                     zmq::socket_t* socket) {
+  const absl::StatusOr<Address> numbers = ToNumbers(address);
+  if (!numbers.ok()) return numbers.status();
   try {
-    CallZmq([&, endpoint = EndpointOf(address)] {
+    CallZmq([&, endpoint = EndpointOf(*numbers)] {
       return zmq_bind(socket->handle(), endpoint.c_str());
     });
   } catch (const zmq::error_t& error) {
@@ -157,19 +115,25 @@ bool UsesV6(const Address& address) {
   return address.kind == Address::Kind::kTcp && !IsV4(address);
 }
 
-absl::StatusOr<std::string> DialEndpoint(const Address& address) {
-  if (address.kind == Address::Kind::kTcp &&
-      (address.port == 0 || address.host == "*")) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("cannot dial ", ToString(address),
-                     ": want the host and the port that the peer is bound to"));
+absl::Status CheckDialable(const Address& address) {
+  if (address.kind == Address::Kind::kIpc ||
+      (address.port != 0 && address.host != "*")) {
+    return absl::OkStatus();
   }
-  const std::string endpoint = EndpointOf(address);
-  if (address.kind == Address::Kind::kIpc || IsName(address)) return endpoint;
+  return absl::InvalidArgumentError(
+      absl::StrCat("cannot dial ", ToString(address),
+                   ": want the host and the port that the peer is bound to"));
+}
+
+absl::StatusOr<std::string> DialEndpoint(const Address& address) {
+  const absl::StatusOr<Address> numbers = ToNumbers(address);
+  if (!numbers.ok()) return numbers.status();
+  const std::string endpoint = EndpointOf(*numbers);
+  if (address.kind == Address::Kind::kIpc) return endpoint;
   // If the system takes the dialled port for the near end, the connection leads
   // to itself. It ends in the handshake, but its socket would keep others from
   // the port for another minute. With a source address ZeroMQ sets
-  // SO_REUSEADDR, which avoids that. The family of a name is not known here.
+  // SO_REUSEADDR, which avoids that.
   const absl::string_view any = address.is_v6() ? "[::]" : "0.0.0.0";
   return absl::StrCat("tcp://", any, ":0;",
                       absl::StripPrefix(endpoint, "tcp://"));
@@ -181,16 +145,24 @@ absl::StatusOr<Address> Bind(const Address& address, zmq::socket_t* socket) {
       return status;
     }
   }
-  if (!IsName(address)) return BindNumeric(address, socket);
-  absl::StatusOr<std::vector<Address>> candidates = Resolve(address);
-  if (!candidates.ok()) return candidates.status();
-  absl::StatusOr<Address> bound =
-      absl::NotFoundError(absl::StrCat("no address of host ", address.host));
-  for (const Address& candidate : *candidates) {
-    bound = BindNumeric(candidate, socket);
+  if (!address.is_name()) return BindNumbers(address, socket);
+  const absl::StatusOr<Resolver::Hosts> hosts =
+      Resolver::OfProcess().Find(address.host);
+  if (!hosts.ok()) {
+    return absl::Status(hosts.status().code(),
+                        absl::StrCat("cannot bind ", ToString(address), ": ",
+                                     hosts.status().message()));
+  }
+  absl::StatusOr<Address> bound = absl::InternalError("a name of no address");
+  for (const std::string& host : *hosts) {
+    Address numbers = address;
+    numbers.host = host;
+    bound = BindNumbers(numbers, socket);
     if (bound.ok()) return bound;
   }
-  return bound;
+  return absl::Status(
+      bound.status().code(),
+      absl::StrCat(bound.status().message(), " (", ToString(address), ")"));
 }
 
 void RemoveSocketFile(const Address& bound) {

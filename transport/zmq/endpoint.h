@@ -1,9 +1,8 @@
 // Translates addresses into ZeroMQ's words, and binds with care.
 //
-// Bind resolves names, leaves a Unix socket that is in use alone, and says what
-// to do about an error. A name with IPv6 and IPv4 addresses is bound and
-// dialled at the IPv6 one. "localhost" is 127.0.0.1, since many machines
-// resolve it to an ::1 without a listener. Stateless functions.
+// ZeroMQ gets numbers only, so it never looks a name up. Bind leaves a Unix
+// socket that is in use alone, and says what to do about an error. Stateless
+// functions.
 //
 //   zmq::socket_t pull(context, zmq::socket_type::pull);
 //   absl::StatusOr<Address> bound = Bind(address, &pull);
@@ -24,16 +23,20 @@ namespace zmq_backend {
 // Whether the socket needs IPv6: for IPv6 addresses, names and "*".
 bool UsesV6(const Address& address);
 
-// The argument of zmq_connect; ZeroMQ resolves a name anew at each dial.
 // kInvalidArgument: port 0 or "*", which nobody can dial.
+absl::Status CheckDialable(const Address& address);
+
+// The argument of zmq_connect for a dialable address that is no name. kNotFound:
+// the interface of its zone is not there.
 absl::StatusOr<std::string> DialEndpoint(const Address& address);
 
-// Binds, and returns `address` with its port resolved and a number for a host
-// name. It waits for name service; binding the result again does not.
+// Binds, and returns `address` with its port resolved and a number for its host.
+// A name's numbers are tried in turn. It waits for the resolver; binding the
+// result again does not.
 // kAlreadyExists: the address is in use. For ipc that means by a living
 // process: the socket file of a dead one is replaced, any other file is left
 // alone. kFailedPrecondition: this machine has no such address or directory.
-// kNotFound: the name does not resolve.
+// kNotFound, kUnavailable: the name does not resolve (resolver.h).
 absl::StatusOr<Address> Bind(const Address& address, zmq::socket_t* socket);
 
 // Removes the socket file of a bound ipc address. Before the socket is closed:

@@ -13,6 +13,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "cluster/transport/resolver/testing/dns_server.h"
 #include "gtest/gtest.h"
 
 namespace cluster::internal {
@@ -81,10 +82,33 @@ TEST_F(EndpointTest, ALocalhostMeetsA127) {
 }
 
 TEST_F(EndpointTest, WhatNobodyCanDialIsRefused) {
-  EXPECT_EQ(DialEndpoint(Parse("127.0.0.1:0")).status().code(),
-            absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(DialEndpoint(Parse("*:80")).status().code(),
-            absl::StatusCode::kInvalidArgument);
+  for (const char* text : {"127.0.0.1:0", "*:80", "name.test:0"}) {
+    EXPECT_EQ(CheckDialable(Parse(text)).code(),
+              absl::StatusCode::kInvalidArgument);
+  }
+  for (const char* text :
+       {"127.0.0.1:1", "[::1]:80", "name.test:1", "ipc:///x"})
+    EXPECT_TRUE(CheckDialable(Parse(text)).ok()) << text;
+}
+
+TEST_F(EndpointTest, AZoneIsDialledByItsNumber) {
+  EXPECT_EQ(*DialEndpoint(Parse("[fe80::1%lo]:80")),
+            "tcp://[::]:0;[fe80::1%1]:80");
+  EXPECT_EQ(DialEndpoint(Parse("[fe80::1%none]:80")).status().code(),
+            absl::StatusCode::kNotFound);
+}
+
+TEST_F(EndpointTest, OneOfANamesAddressesIsBound) {
+  DnsServer dns;
+  dns.Set("here.test", {"192.0.2.1", "127.0.0.7", "192.0.2.2"});
+  const auto bound = BindText("here.test:0");
+  ASSERT_TRUE(bound.ok()) << bound.status();
+  EXPECT_EQ(bound->host, "127.0.0.7");
+  dns.Set("there.test", {"192.0.2.1"});
+  const absl::Status status = BindText("there.test:0").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;
+  EXPECT_TRUE(absl::StrContains(status.message(), "192.0.2.1:0")) << status;
+  EXPECT_TRUE(absl::StrContains(status.message(), "there.test:0")) << status;
 }
 
 TEST_F(EndpointTest, AnAddressOfAnotherMachineSaysSo) {
@@ -94,9 +118,14 @@ TEST_F(EndpointTest, AnAddressOfAnotherMachineSaysSo) {
 }
 
 TEST_F(EndpointTest, ANameThatDoesNotResolveSaysSo) {
-  const absl::Status status = BindText("nobody.invalid:0").status();
+  DnsServer dns;
+  const absl::Status status = BindText("nobody.test:0").status();
   EXPECT_EQ(status.code(), absl::StatusCode::kNotFound) << status;
-  EXPECT_TRUE(absl::StrContains(status.message(), "nobody.invalid")) << status;
+  EXPECT_TRUE(absl::StrContains(status.message(),
+                                "cannot bind nobody.test:0: host "
+                                "\"nobody.test\" does not resolve: there is no "
+                                "such name"))
+      << status;
 }
 
 TEST_F(EndpointTest, ASocketFileThatNobodyListensOnIsReplaced) {

@@ -1,12 +1,8 @@
 #include "cluster/transport/zmq/inbound.h"
 
-#include <dlfcn.h>
-#include <netdb.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cstdlib>
-#include <cstring>
 #include <memory>
 #include <string>
 #include <thread>
@@ -14,31 +10,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "cluster/transport/contract/recording_handler.h"
+#include "cluster/transport/resolver/testing/dns_server.h"
 #include "cluster/transport/zmq/context.h"
 #include "cluster/transport/zmq/endpoint.h"
 #include "cluster/transport/zmq/testing/raw_tcp.h"
 #include "cluster/transport/zmq/testing/socket_path.h"
 #include "gtest/gtest.h"
 #include "programs/keygen/keys.h"
-
-namespace {
-
-constexpr char kName[] = "server.test";
-std::atomic<bool> name_service_is_up{true};
-
-}  // namespace
-
-// In front of the C library's: knows one name more, as long as it is up.
-// NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name)
-extern "C" int getaddrinfo(const char* name, const char* service,
-                           const addrinfo* hints, addrinfo** result) {
-  static const auto system =
-      reinterpret_cast<decltype(&getaddrinfo)>(dlsym(RTLD_NEXT, "getaddrinfo"));
-  if (name == nullptr || std::strcmp(name, kName) != 0)
-    return system(name, service, hints, result);
-  if (!name_service_is_up) return EAI_AGAIN;
-  return system("127.0.0.1", service, hints, result);
-}
 
 namespace cluster::internal {
 namespace zmq_backend {
@@ -95,15 +73,19 @@ TEST_F(InboundTest, WhoWaitsForThePathOfOneThatClosesKeepsIt) {
 }
 
 TEST_F(InboundTest, ANameIsResolvedOnceAndForAll) {
+  constexpr char kName[] = "server.test";
+  DnsServer dns;
+  dns.Set(kName, {"127.0.0.1"});
   sockets_.keys = std::make_unique<CurveKeyRing>(NewKeys());
   const auto inbound = Open(absl::StrCat(kName, ":0"));
   ASSERT_EQ(inbound->Start(), absl::OkStatus());
   const Address address = inbound->address();
   EXPECT_EQ(address.host, kName);
   EXPECT_NE(address.port, 0);
-  name_service_is_up = false;
+  const int questions = dns.questions(kName);
   EXPECT_EQ(inbound->UseKeys(NewKeys()), absl::OkStatus());
   EXPECT_EQ(ToString(inbound->address()), ToString(address));
+  EXPECT_EQ(dns.questions(kName), questions);
   RawTcp::Connect(absl::StrCat("127.0.0.1:", address.port));
   inbound->Stop();
 }

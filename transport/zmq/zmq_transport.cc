@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <future>
 #include <map>
-#include <random>
 #include <string>
 #include <thread>
 #include <utility>
@@ -44,17 +43,15 @@ DescriptorNeed NeedOf(const ZmqSettings& settings) {
 constexpr std::chrono::milliseconds kEndTime{100};
 constexpr std::chrono::seconds kFreeTime{5};
 
-// A connection that ZeroMQ gave up waits from half of this to all of it.
-constexpr int kRedialMsMax = 1000;
+// The delay after a dial that could not begin.
+constexpr std::chrono::seconds kRedialPause{1};
 
 // The transport's life, its peers, and the thread of their events. Connections
 // that it dials are in outbound_peer.h, those that it accepts in inbound.h.
 class ZmqTransport : public Transport {
  public:
   ZmqTransport(std::unique_ptr<Sockets> sockets, std::size_t peers)
-      : sockets_(std::move(sockets)),
-        peers_expected_(peers),
-        random_(std::random_device{}()) {}
+      : sockets_(std::move(sockets)), peers_expected_(peers) {}
   ~ZmqTransport() override;
 
   absl::Status Start(TransportHandler* handler,
@@ -74,8 +71,9 @@ class ZmqTransport : public Transport {
 
   absl::Status Open(TransportHandler* handler, const cluster::Address& address)
       CLUSTER_REQUIRES(stop_mutex_);
-  // Ends all that Open began, and the callbacks.
-  void StopReceiving() CLUSTER_REQUIRES(stop_mutex_);
+  // Ends all that Open began, and the callbacks. Before that, frames that wait
+  // for a connection may go to it, until `deadline`.
+  void StopReceiving(Clock::time_point deadline) CLUSTER_REQUIRES(stop_mutex_);
   // An own context ends here, when its sockets are gone. For the end of a
   // shared one it waits no longer than `linger` and a little.
   void CloseContext(std::chrono::milliseconds linger)
@@ -89,7 +87,6 @@ class ZmqTransport : public Transport {
   // has room, a peer is due to be dialled again, or something wakes it.
   void RunEvents(Inbound* inbound, TransportHandler* handler);
   void ServePeer(OutboundPeer* peer, TransportHandler* handler);
-  void ScheduleRedial(int peer);
   void RedialDue();
   int MillisecondsToRedial() const;
 
@@ -120,7 +117,6 @@ class ZmqTransport : public Transport {
 
   // The events' thread's own.
   std::map<int, Clock::time_point> redials_;  // by peer
-  std::minstd_rand random_;
 };
 
 // The next server counts the descriptors that are open.
@@ -145,7 +141,7 @@ absl::Status ZmqTransport::Start(TransportHandler* handler,
   status = Open(handler, *address);
   if (!status.ok()) {
     lock.Unlock();  // a callback may be waiting for it
-    StopReceiving();
+    StopReceiving(Clock::now());
     CloseContext(std::chrono::milliseconds(0));
     sockets_->poll_set.reset();
     return status;
@@ -186,9 +182,10 @@ absl::Status ZmqTransport::Open(TransportHandler* handler,
   return status.ok() ? inbound_->Start() : status;
 }
 
-void ZmqTransport::StopReceiving() {
+void ZmqTransport::StopReceiving(Clock::time_point deadline) {
   if (inbound_ != nullptr) {
     inbound_->Stop();
+    for (const Peer& peer : AllPeers()) peer->AwaitHandedOver(deadline);
     if (events_.joinable()) {
       events_stopping_.store(true);
       sockets_->poll_set->Wake();
@@ -229,8 +226,12 @@ absl::Status ZmqTransport::Connect(int peer, const std::string& address,
   auto fresh = std::make_shared<OutboundPeer>(peer, sockets_.get());
   absl::Status status = fresh->Dial(*parsed, generation);
   if (!status.ok()) return status;
-  MutexLock peers_lock(&peers_mutex_);
-  peers_.emplace(peer, std::move(fresh));
+  {
+    MutexLock peers_lock(&peers_mutex_);
+    peers_.emplace(peer, std::move(fresh));
+  }
+  // It may have news that the events' thread did not find in the table.
+  sockets_->poll_set->Wake();
   return absl::OkStatus();
 }
 
@@ -279,10 +280,14 @@ void ZmqTransport::Stop(absl::Duration linger) {
     if (std::exchange(state_, State::kStopped) != State::kRunning) return;
   }
   // From here on nobody adds a peer.
-  StopReceiving();
+  constexpr absl::Duration kLingerMax = absl::Hours(24);
+  const Clock::time_point deadline =
+      Clock::now() + absl::ToChronoNanoseconds(std::min(linger, kLingerMax));
+  StopReceiving(deadline);
   // Every socket lingers from its own closing on and all at the same time, so
   // together they take no longer than one.
-  const int linger_ms = Milliseconds(linger, 0);
+  const int linger_ms =
+      Milliseconds(absl::FromChrono(deadline - Clock::now()), 0);
   for (const Peer& peer : AllPeers()) peer->Close(linger_ms);
   CloseContext(std::chrono::milliseconds(linger_ms));
 }
@@ -318,18 +323,12 @@ void ZmqTransport::RunEvents(Inbound* inbound, TransportHandler* handler) {
 }
 
 void ZmqTransport::ServePeer(OutboundPeer* peer, TransportHandler* handler) {
-  if (peer->Serve(handler)) {
-    ScheduleRedial(peer->id());
+  if (const auto redial_in = peer->Serve(handler)) {
+    // Does not put off one that is scheduled.
+    redials_.emplace(peer->id(), Clock::now() + *redial_in);
   } else {
     redials_.erase(peer->id());
   }
-}
-
-// Does not put off a redial that is scheduled.
-void ZmqTransport::ScheduleRedial(int peer) {
-  std::uniform_int_distribution<int> delay(kRedialMsMax / 2, kRedialMsMax);
-  redials_.emplace(peer,
-                   Clock::now() + std::chrono::milliseconds(delay(random_)));
 }
 
 void ZmqTransport::RedialDue() {
@@ -341,7 +340,8 @@ void ZmqTransport::RedialDue() {
     const int id = due->first;
     redials_.erase(due);
     const Peer peer = FindPeer(id);
-    if (peer != nullptr && !peer->Redial().ok()) ScheduleRedial(id);
+    if (peer != nullptr && !peer->Redial().ok())
+      redials_.emplace(id, now + kRedialPause);
   }
 }
 

@@ -21,10 +21,9 @@
 // them, for its own linger and a little. Its destructor waits for at most 5 s
 // more.
 //
-// Send hands the frame to the socket on the caller's thread. Start waits until
-// its local name is resolved, and keeps that number. "localhost" is 127.0.0.1.
-// ZeroMQ resolves other names on an I/O thread at each dial, so where name
-// service may hang, prefer numbers or more io_threads. ZeroMQ aborts the
+// Send hands the frame to the socket on the caller's thread. Names are looked up
+// by the library's resolver (resolver/resolver.h), never by ZeroMQ. Start waits
+// for its local name's number, and keeps it. ZeroMQ aborts the
 // process if it lacks a thread of its own. docs/guarantees.md and
 // docs/security.md say what ZeroMQ does not bound, docs/using.md how many
 // descriptors it needs.

@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "cluster/transport/contract/contract_suite.h"
+#include "cluster/transport/resolver/testing/fresh_name.h"
 #include "gtest/gtest.h"
 
 namespace cluster::internal {
@@ -24,6 +25,7 @@ INSTANTIATE_TEST_SUITE_P(
         TransportUnderTest{"ipv4", NewZmqTransport, FreshIpv4Address},
         TransportUnderTest{"ipv6", NewZmqTransport, FreshIpv6Address},
         TransportUnderTest{"ipc", NewZmqTransport, FreshIpcAddress},
+        TransportUnderTest{"name", NewZmqTransport, FreshName},
         TransportUnderTest{"sharing", NewSharingTransport, FreshIpv4Address},
         TransportUnderTest{"sharing_ipc", NewSharingTransport,
                            FreshIpcAddress}),
