@@ -34,8 +34,8 @@ class DialOrder {
 
   const Address& address() const { return address_; }
 
-  // What to dial; it may have a zone or be "localhost" (see ToNumbers). None: the
-  // host is to be looked up.
+  // The next to dial; it may have a zone or be "localhost" (see ToNumbers). None:
+  // the host is to be looked up.
   absl::optional<Address> Next() {
     if (!address_.is_name()) return address_;
     if (next_ == hosts_.size()) return absl::nullopt;

@@ -59,7 +59,7 @@ std::string NumberOf(const sockaddr& address) {
   return text;
 }
 
-// What an answer that c-ares reports says of the name.
+// Puts a status of c-ares into words.
 std::string Explain(int status) {
   switch (status) {
     case ARES_ENOTFOUND:

@@ -1,7 +1,7 @@
 // DnsServer: a name server of a test, on loopback, that the resolver of this
 // process asks while it exists.
 //
-// It denies every name that it was not told of. It can also be silent, late,
+// It denies every name that the test did not set. It can also be silent, late,
 // broken or empty, send chains of aliases, and cut its answers so that they are
 // asked for by TCP. Thread-safe. Failures are failed expectations.
 //
