@@ -27,6 +27,7 @@
 #include "cluster/transport/nng/admission.h"
 #include "cluster/transport/nng/async_handle.h"
 #include "cluster/transport/nng/drainer.h"
+#include "cluster/transport/nng/endpoint.h"
 #include "cluster/transport/security.h"
 #include "cluster/transport/stream/handshake_budget.h"
 #include "cluster/transport/stream/tls_session.h"
@@ -39,6 +40,7 @@ namespace nng {
 struct Options {
   std::size_t send_queue_bytes = 0;  // for one peer
   std::size_t read_buffer_bytes = 0;
+  TcpOptions tcp;
 };
 
 // Shared by the connections of a transport, which it outlives. Constant, but

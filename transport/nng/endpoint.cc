@@ -24,10 +24,39 @@ namespace {
 // Keep-alive notices the death of a peer's machine even if nothing above us
 // does. Without Nagle's delay the last small frame leaves at once.
 template <typename Endpoint, typename SetBool>
-void SetTcpOptions(const Address& address, Endpoint* endpoint, SetBool set) {
+void SetTcpOptions(const Address& address, const TcpOptions& options,
+                   Endpoint* endpoint, SetBool set) {
   if (address.kind != Address::Kind::kTcp) return;
   set(endpoint, NNG_OPT_TCP_NODELAY, true);
-  set(endpoint, NNG_OPT_TCP_KEEPALIVE, true);
+  set(endpoint, NNG_OPT_TCP_KEEPALIVE, options.keepalive);
+}
+
+absl::Status DialFrom(const SourceAddress& source, const Address& address,
+                      nng_stream_dialer* dialer) {
+  if (!source.address() || address.kind != Address::Kind::kTcp)
+    return absl::OkStatus();
+  if (absl::Status status = source.CheckReaches(address); !status.ok())
+    return status;
+  const absl::StatusOr<Address> from = ToNumbers(*source.address());
+  if (!from.ok()) return from.status();
+  const std::size_t percent = from->host.find('%');
+  const std::string number = from->host.substr(0, percent);
+  nng_sockaddr name{};
+  if (from->is_v6()) {
+    name.s_in6.sa_family = NNG_AF_INET6;
+    inet_pton(AF_INET6, number.c_str(), name.s_in6.sa_addr);
+    if (percent != std::string::npos) {
+      CLUSTER_CHECK(absl::SimpleAtoi(from->host.substr(percent + 1),
+                                     &name.s_in6.sa_scope),
+                    "ToNumbers leaves a zone that is no number");
+    }
+  } else {
+    name.s_in.sa_family = NNG_AF_INET;
+    inet_pton(AF_INET, number.c_str(), &name.s_in.sa_addr);
+  }
+  const int error = nng_stream_dialer_set_addr(dialer, NNG_OPT_LOCADDR, &name);
+  return error == 0 ? absl::OkStatus()
+                    : ErrorStatus(error, "dial from", from->host);
 }
 
 // nng replaces any file at the path of an ipc listener on which nobody listens.
@@ -46,6 +75,7 @@ absl::Status CheckReplaceable(const Address& address) {
 
 // `text` names the address in errors.
 absl::Status ListenAt(const Address& address, const std::string& text,
+                      const TcpOptions& options,
                       nng_stream_listener** listener) {
   absl::Status status = CheckReplaceable(address);
   if (!status.ok()) return status;
@@ -54,7 +84,7 @@ absl::Status ListenAt(const Address& address, const std::string& text,
   nng_stream_listener* made = nullptr;
   int error = nng_stream_listener_alloc(&made, Url(*numbers).c_str());
   if (error != 0) return ErrorStatus(error, "listen on", text);
-  SetTcpOptions(address, made, nng_stream_listener_set_bool);
+  SetTcpOptions(address, options, made, nng_stream_listener_set_bool);
   error = nng_stream_listener_listen(made);
   if (error != 0) {
     nng_stream_listener_free(made);
@@ -123,9 +153,10 @@ std::string Url(const Address& numbers) {
                       ToString(numbers));
 }
 
-absl::Status OpenListener(const Address& address,
+absl::Status OpenListener(const Address& address, const TcpOptions& options,
                           nng_stream_listener** listener) {
-  if (!address.is_name()) return ListenAt(address, ToString(address), listener);
+  if (!address.is_name())
+    return ListenAt(address, ToString(address), options, listener);
   const absl::StatusOr<Resolver::Hosts> hosts =
       Resolver::OfProcess().Find(address.host);
   if (!hosts.ok()) {
@@ -138,7 +169,7 @@ absl::Status OpenListener(const Address& address,
     Address numbers = address;
     numbers.host = host;
     status = ListenAt(numbers, absl::StrCat(ToString(address), " (", host, ")"),
-                      listener);
+                      options, listener);
     if (status.ok()) break;
   }
   return status;
@@ -158,13 +189,19 @@ std::string BoundAddress(const Address& address,
   return ToString(named);
 }
 
-absl::Status OpenDialer(const Address& address, nng_stream_dialer** dialer) {
+absl::Status OpenDialer(const Address& address, const TcpOptions& options,
+                        nng_stream_dialer** dialer) {
   const absl::StatusOr<Address> numbers = ToNumbers(address);
   if (!numbers.ok()) return numbers.status();
   nng_stream_dialer* made = nullptr;
   const int error = nng_stream_dialer_alloc(&made, Url(*numbers).c_str());
   if (error != 0) return ErrorStatus(error, "connect to", ToString(address));
-  SetTcpOptions(address, made, nng_stream_dialer_set_bool);
+  if (absl::Status status = DialFrom(options.source, address, made);
+      !status.ok()) {
+    FreeDialer(made);
+    return status;
+  }
+  SetTcpOptions(address, options, made, nng_stream_dialer_set_bool);
   *dialer = made;
   return absl::OkStatus();
 }

@@ -14,9 +14,15 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "cluster/transport/address.h"
+#include "cluster/transport/source_address.h"
 
 namespace cluster::internal {
 namespace nng {
+
+struct TcpOptions {
+  SourceAddress source;
+  bool keepalive = true;
+};
 
 // Of an address of numbers (ToNumbers).
 std::string Url(const Address& numbers);
@@ -24,7 +30,7 @@ std::string Url(const Address& numbers);
 // Binds and listens. On success the caller owns `*listener`. Replaces a socket
 // file that no process listens on, and leaves any other file alone. A name's
 // numbers are tried in turn; it waits for the resolver.
-absl::Status OpenListener(const Address& address,
+absl::Status OpenListener(const Address& address, const TcpOptions& options,
                           nng_stream_listener** listener);
 // The bound address, in the form that ParseAddress reads: "127.0.0.1:43211", or
 // the name with the port.
@@ -32,7 +38,8 @@ std::string BoundAddress(const Address& address, nng_stream_listener* listener);
 
 // On success the caller owns `*dialer`. FreeDialer frees it later and does not
 // wait. `address` is no name.
-absl::Status OpenDialer(const Address& address, nng_stream_dialer** dialer);
+absl::Status OpenDialer(const Address& address, const TcpOptions& options,
+                        nng_stream_dialer** dialer);
 void FreeDialer(nng_stream_dialer* dialer);
 
 // Waits until nng has freed all that nng_stream_free and FreeDialer got before;

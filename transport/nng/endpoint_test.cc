@@ -27,14 +27,15 @@ TEST(Endpoint, AddressesBecomeUrls) {
 TEST(Endpoint, ABoundPortIsTold) {
   for (const char* text : {"127.0.0.1:0", "[::1]:0", "[::1%lo]:0"}) {
     nng_stream_listener* listener = nullptr;
-    const absl::Status status = OpenListener(Parsed(text), &listener);
+    const absl::Status status =
+        OpenListener(Parsed(text), TcpOptions(), &listener);
     ASSERT_TRUE(status.ok()) << status;
     const Address bound = Parsed(BoundAddress(Parsed(text), listener));
     EXPECT_EQ(bound.host, Parsed(text).host);
     EXPECT_NE(bound.port, 0);
 
     nng_stream_listener* second = nullptr;
-    EXPECT_EQ(OpenListener(bound, &second).code(),
+    EXPECT_EQ(OpenListener(bound, TcpOptions(), &second).code(),
               absl::StatusCode::kAlreadyExists);
     nng_stream_listener_free(listener);
   }
@@ -45,7 +46,7 @@ TEST(Endpoint, ABoundPortIsTold) {
 TEST(Endpoint, AStreamToAListenerDoesNotLeadToItself) {
   for (const char* text : {"127.0.0.1:0", "[::1]:0"}) {
     nng_stream_listener* listener = nullptr;
-    ASSERT_TRUE(OpenListener(Parsed(text), &listener).ok());
+    ASSERT_TRUE(OpenListener(Parsed(text), TcpOptions(), &listener).ok());
     const std::string to =
         absl::StrCat("tcp://", BoundAddress(Parsed(text), listener));
     nng_stream_dialer* dialer = nullptr;

@@ -216,7 +216,8 @@ absl::Status Listen(Context* context, const Address& address,
                     std::shared_ptr<AsyncHandle>* acceptor,
                     std::string* bound_address) {
   nng_stream_listener* listener = nullptr;
-  const absl::Status status = OpenListener(address, &listener);
+  const absl::Status status =
+      OpenListener(address, context->options.tcp, &listener);
   if (!status.ok()) return status;
   *bound_address = BoundAddress(address, listener);
   const auto made = std::make_shared<Acceptor>(context, listener);

@@ -45,6 +45,8 @@ absl::StatusOr<Options> ReadOptions(const TransportOptions& from) {
   options.read_buffer_bytes = static_cast<std::size_t>(
       reader.Int("read_buffer_bytes", 256 << 10,
                  stream::FrameSplitter::kBufferBytesMin, 16 << 20));
+  options.tcp.source = SourceAddress::Read(from, &reader);
+  options.tcp.keepalive = reader.Bool("keepalive", options.tcp.keepalive);
   const absl::Status status = reader.Finish();
   if (!status.ok()) return status;
   return options;
@@ -121,6 +123,8 @@ class NngTransport final : public Transport {
     const absl::Status enough =
         CheckDescriptors(kDescriptorNeed, config_.peers, others_descriptors_);
     if (!enough.ok()) return enough;
+    if (absl::Status here = options_.tcp.source.CheckIsHere(); !here.ok())
+      return here;
     std::unique_ptr<Context> context(
         new Context{handler, config_, options_, &admission_});
     const absl::Status drained = context->drainer.Start();
@@ -147,6 +151,10 @@ class NngTransport final : public Transport {
         (parsed->port == 0 || parsed->host == "*")) {
       return absl::InvalidArgumentError(absl::StrCat(
           "address \"", address, "\": can be listened on, but not dialled"));
+    }
+    if (!parsed->is_name()) {
+      const absl::Status reached = options_.tcp.source.CheckReaches(*parsed);
+      if (!reached.ok()) return reached;
     }
     MutexLock lock(&mutex_);
     if (state_ != State::kStarted) {

@@ -24,6 +24,9 @@ namespace cluster {
 //                      takes any single frame.
 //   read_buffer_bytes  the largest buffer of a connection; 8 KiB-16 MiB,
 //                      default 256 KiB. Quiet connections hold 8 KiB.
+//   source_address     the own number to dial from; "": the system chooses
+//   keepalive          whether TCP asks idle peers, at the system's intervals;
+//                      default true
 //
 // kInvalidArgument: an option is unknown, of the wrong type or out of range, or
 // frame_bytes_max is over kFrameBytesLimit. Also if TLS does not take a key

@@ -251,7 +251,7 @@ absl::StatusOr<std::shared_ptr<OutboundConnection>> Outbound::NextAttempt() {
     return nullptr;
   }
   nng_stream_dialer* dialer = nullptr;
-  const absl::Status status = OpenDialer(*next, &dialer);
+  const absl::Status status = OpenDialer(*next, context_->options.tcp, &dialer);
   if (!status.ok()) return status;
   auto connection = std::make_shared<OutboundConnection>(context_, self, peer_,
                                                          order_.text(), dialer);

@@ -125,17 +125,23 @@ absl::Status CheckDialable(const Address& address) {
                    ": want the host and the port that the peer is bound to"));
 }
 
-absl::StatusOr<std::string> DialEndpoint(const Address& address) {
+absl::StatusOr<std::string> DialEndpoint(const Address& address,
+                                         const SourceAddress& source) {
   const absl::StatusOr<Address> numbers = ToNumbers(address);
   if (!numbers.ok()) return numbers.status();
   const std::string endpoint = EndpointOf(*numbers);
   if (address.kind == Address::Kind::kIpc) return endpoint;
+  absl::Status status = source.CheckReaches(address);
+  if (!status.ok()) return status;
   // If the system takes the dialled port for the near end, the connection leads
   // to itself. It ends in the handshake, but its socket would keep others from
   // the port for another minute. With a source address ZeroMQ sets
   // SO_REUSEADDR, which avoids that.
-  const absl::string_view any = address.is_v6() ? "[::]" : "0.0.0.0";
-  return absl::StrCat("tcp://", any, ":0;",
+  absl::StatusOr<Address> from =
+      *ParseAddress(address.is_v6() ? "[::]:0" : "0.0.0.0:0");
+  if (source.address()) from = ToNumbers(*source.address());
+  if (!from.ok()) return from.status();
+  return absl::StrCat("tcp://", ToString(*from), ";",
                       absl::StripPrefix(endpoint, "tcp://"));
 }
 

@@ -15,6 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "cluster/transport/address.h"
+#include "cluster/transport/source_address.h"
 #include "zmq.hpp"
 
 namespace cluster::internal {
@@ -27,8 +28,10 @@ bool UsesV6(const Address& address);
 absl::Status CheckDialable(const Address& address);
 
 // The argument of zmq_connect for a dialable address that is no name. kNotFound:
-// the interface of its zone is not there.
-absl::StatusOr<std::string> DialEndpoint(const Address& address);
+// the interface of its zone is not there. kInvalidArgument: `source` is of
+// another family.
+absl::StatusOr<std::string> DialEndpoint(const Address& address,
+                                         const SourceAddress& source);
 
 // Binds, and returns `address` with its port resolved and a number for its host.
 // A name's numbers are tried in turn. It waits for the resolver; binding the

@@ -76,7 +76,7 @@ TEST_F(EndpointTest, PortZeroIsResolvedAndTheHostKept) {
 TEST_F(EndpointTest, ALocalhostMeetsA127) {
   const auto bound = BindText("localhost:0");
   ASSERT_TRUE(bound.ok()) << bound.status();
-  const auto endpoint = DialEndpoint(*bound);
+  const auto endpoint = DialEndpoint(*bound, SourceAddress());
   ASSERT_TRUE(endpoint.ok());
   EXPECT_EQ(*endpoint, absl::StrCat("tcp://0.0.0.0:0;127.0.0.1:", bound->port));
 }
@@ -92,10 +92,11 @@ TEST_F(EndpointTest, WhatNobodyCanDialIsRefused) {
 }
 
 TEST_F(EndpointTest, AZoneIsDialledByItsNumber) {
-  EXPECT_EQ(*DialEndpoint(Parse("[fe80::1%lo]:80")),
+  EXPECT_EQ(*DialEndpoint(Parse("[fe80::1%lo]:80"), SourceAddress()),
             "tcp://[::]:0;[fe80::1%1]:80");
-  EXPECT_EQ(DialEndpoint(Parse("[fe80::1%none]:80")).status().code(),
-            absl::StatusCode::kNotFound);
+  EXPECT_EQ(
+      DialEndpoint(Parse("[fe80::1%none]:80"), SourceAddress()).status().code(),
+      absl::StatusCode::kNotFound);
 }
 
 TEST_F(EndpointTest, OneOfANamesAddressesIsBound) {

@@ -44,9 +44,12 @@ void OutboundPeer::Connection::DialOnce(Clock::duration time) {
 
 absl::Status OutboundPeer::Dial(const Address& address,
                                 std::uint64_t generation) {
-  if (absl::Status status = CheckDialable(address); !status.ok()) return status;
+  absl::Status status = CheckDialable(address);
+  if (status.ok() && !address.is_name())
+    status = sockets_->settings.source.CheckReaches(address);
+  if (!status.ok()) return status;
   MutexLock lock(&mutex_);
-  absl::Status status = DialLocked(DialOrder(address), generation);
+  status = DialLocked(DialOrder(address), generation);
   if (!status.ok()) return status;
   backoff_.Reset();
   waiting_.clear();
@@ -74,7 +77,8 @@ absl::Status OutboundPeer::DialLocked(DialOrder order,
     trouble = absl::FailedPreconditionError(
         absl::StrCat("not connected: server ", id_, " has no public key here"));
   } else if (const absl::optional<Address> next = order.Next()) {
-    const absl::StatusOr<std::string> endpoint = DialEndpoint(*next);
+    const absl::StatusOr<std::string> endpoint =
+        DialEndpoint(*next, sockets_->settings.source);
     trouble = endpoint.status();
     if (endpoint.ok()) {
       absl::Status status = CatchZmq(absl::StrCat("dial ", *endpoint), [&] {

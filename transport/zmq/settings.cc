@@ -20,11 +20,10 @@ constexpr int kReconnectMsMax = 1000;
 
 constexpr int kBacklog = 511;
 
-// A silent path is given up after about a minute (15 s and 3 probes); faster
-// detection is the business of the layer above.
-constexpr int kKeepaliveIdleSeconds = 15;
-constexpr int kKeepaliveIntervalSeconds = 15;
+// By default a silent path is given up after about a minute; faster detection is
+// the business of the layer above.
 constexpr int kKeepaliveProbes = 3;
+constexpr int kKeepaliveSecondsMax = 32767;  // the system's
 
 // ZeroMQ's handshake counts as messages too, so this much is always let in.
 constexpr std::size_t kHandshakeBytes = 512;
@@ -61,10 +60,16 @@ void SetUpBoth(const ZmqSettings& settings, const Address& address,
   socket->set(zmq::sockopt::linger, 0);
   socket->set(zmq::sockopt::ipv6, UsesV6(address));
   socket->set(zmq::sockopt::handshake_ivl, settings.handshake_ms);
-  socket->set(zmq::sockopt::tcp_keepalive, 1);
-  socket->set(zmq::sockopt::tcp_keepalive_idle, kKeepaliveIdleSeconds);
-  socket->set(zmq::sockopt::tcp_keepalive_intvl, kKeepaliveIntervalSeconds);
-  socket->set(zmq::sockopt::tcp_keepalive_cnt, kKeepaliveProbes);
+  const int keepalive = settings.keepalive_seconds;
+  socket->set(zmq::sockopt::tcp_keepalive, keepalive > 0 ? 1 : 0);
+  if (keepalive > 0) {
+    socket->set(zmq::sockopt::tcp_keepalive_idle, keepalive);
+    socket->set(zmq::sockopt::tcp_keepalive_intvl, keepalive);
+    socket->set(zmq::sockopt::tcp_keepalive_cnt, kKeepaliveProbes);
+  }
+  // Sets TCP_USER_TIMEOUT.
+  if (settings.tcp_user_timeout_ms > 0)
+    socket->set(zmq::sockopt::tcp_maxrt, settings.tcp_user_timeout_ms);
   if (settings.tcp_buffer_bytes > 0) {
     socket->set(zmq::sockopt::sndbuf, settings.tcp_buffer_bytes);
     socket->set(zmq::sockopt::rcvbuf, settings.tcp_buffer_bytes);
@@ -85,6 +90,11 @@ absl::StatusOr<ZmqSettings> ReadSettings(const TransportConfig& config) {
   settings.receive_hwm =
       integer("receive_hwm", settings.receive_hwm, 1, 1000000);
   settings.tcp_buffer_bytes = integer("tcp_buffer_bytes", 0, 0, 1 << 30);
+  settings.source = SourceAddress::Read(config.options, &reader);
+  settings.tcp_user_timeout_ms =
+      integer("tcp_user_timeout_ms", settings.tcp_user_timeout_ms, 0, 1 << 30);
+  settings.keepalive_seconds = integer(
+      "keepalive_seconds", settings.keepalive_seconds, 0, kKeepaliveSecondsMax);
   settings.share_context = reader.Bool("share_context", false);
   settings.secured = config.security.has_value();
   if (settings.secured && settings.share_context) {

@@ -25,6 +25,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "cluster/transport/address.h"
+#include "cluster/transport/source_address.h"
 #include "cluster/transport/transport.h"
 #include "cluster/transport/zmq/curve_keys.h"
 #include "zmq.hpp"
@@ -37,6 +38,9 @@ struct ZmqSettings {
   int send_hwm = 1000;       // frames
   int receive_hwm = 64;      // frames, per inbound connection
   int tcp_buffer_bytes = 0;  // 0: the system's
+  SourceAddress source;
+  int tcp_user_timeout_ms = 0;  // 0: the system's
+  int keepalive_seconds = 15;   // 0: none
   bool share_context = false;
   std::size_t frame_bytes_max = 0;
   int handshake_ms = 0;

@@ -30,6 +30,9 @@ TEST(ZmqOptions, AreRead) {
   config.options.values["send_hwm"] = std::int64_t{3};
   config.options.values["receive_hwm"] = std::int64_t{4};
   config.options.values["tcp_buffer_bytes"] = std::int64_t{65536};
+  config.options.values["source_address"] = std::string("127.0.0.9");
+  config.options.values["tcp_user_timeout_ms"] = std::int64_t{7000};
+  config.options.values["keepalive_seconds"] = std::int64_t{5};
   config.frame_bytes_max = 1000;
   config.handshake_timeout = absl::Seconds(7);
   const auto settings = zmq_backend::ReadSettings(config);
@@ -38,6 +41,9 @@ TEST(ZmqOptions, AreRead) {
   EXPECT_EQ(settings->send_hwm, 3);
   EXPECT_EQ(settings->receive_hwm, 4);
   EXPECT_EQ(settings->tcp_buffer_bytes, 65536);
+  EXPECT_EQ(settings->source.address()->host, "127.0.0.9");
+  EXPECT_EQ(settings->tcp_user_timeout_ms, 7000);
+  EXPECT_EQ(settings->keepalive_seconds, 5);
   EXPECT_EQ(settings->frame_bytes_max, 1000u);
   EXPECT_EQ(settings->handshake_ms, 7000);
 }
@@ -59,12 +65,20 @@ TEST(ZmqOptions, ValuesOutOfRangeAreRefused) {
   }
   EXPECT_FALSE(
       NewZmqTransport(With("tcp_buffer_bytes", std::int64_t{-1})).ok());
+  EXPECT_FALSE(
+      NewZmqTransport(With("keepalive_seconds", std::int64_t{32768})).ok());
+  EXPECT_FALSE(
+      NewZmqTransport(With("tcp_user_timeout_ms", std::int64_t{-1})).ok());
+  EXPECT_FALSE(
+      NewZmqTransport(With("source_address", std::string("db1"))).ok());
 }
 
 TEST(ZmqOptions, ReachTheSockets) {
   TransportConfig config = With("send_hwm", std::int64_t{3});
   config.options.values["receive_hwm"] = std::int64_t{4};
   config.options.values["tcp_buffer_bytes"] = std::int64_t{65536};
+  config.options.values["tcp_user_timeout_ms"] = std::int64_t{7000};
+  config.options.values["keepalive_seconds"] = std::int64_t{5};
   config.frame_bytes_max = 1000;
   const auto settings = zmq_backend::ReadSettings(config);
   ASSERT_TRUE(settings.ok());
@@ -79,6 +93,10 @@ TEST(ZmqOptions, ReachTheSockets) {
   SetUpPull(*settings, v6, &pull);
   EXPECT_EQ(push.get(zmq::sockopt::sndhwm), 3);
   EXPECT_EQ(push.get(zmq::sockopt::sndbuf), 65536);
+  EXPECT_EQ(push.get(zmq::sockopt::tcp_maxrt), 7000);
+  EXPECT_EQ(push.get(zmq::sockopt::tcp_keepalive), 1);
+  EXPECT_EQ(push.get(zmq::sockopt::tcp_keepalive_idle), 5);
+  EXPECT_EQ(pull.get(zmq::sockopt::tcp_keepalive_intvl), 5);
   EXPECT_EQ(push.get(zmq::sockopt::linger), 0);
   EXPECT_FALSE(push.get(zmq::sockopt::ipv6));
   EXPECT_EQ(pull.get(zmq::sockopt::rcvhwm), 4);

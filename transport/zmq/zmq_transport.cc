@@ -137,6 +137,7 @@ absl::Status ZmqTransport::Start(TransportHandler* handler,
   others_descriptors_ = DescriptorsInUse();
   absl::Status status = CheckDescriptors(NeedOf(sockets_->settings),
                                          peers_expected_, others_descriptors_);
+  status.Update(sockets_->settings.source.CheckIsHere());
   if (!status.ok()) return status;
   status = Open(handler, *address);
   if (!status.ok()) {

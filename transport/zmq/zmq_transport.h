@@ -12,6 +12,11 @@
 //   send_hwm          1000  1-1000000     frames queued per peer
 //   receive_hwm       64    1-1000000     frames queued per inbound connection
 //   tcp_buffer_bytes  0     0-1073741824  kernel buffers; 0: the system decides
+//   source_address    ""                  the own number to dial from
+//   tcp_user_timeout_ms  0  0-1073741824  TCP gives up unacknowledged bytes; 0:
+//                                         the system decides
+//   keepalive_seconds 15    0-32767       TCP asks an idle peer so often, and
+//                                         gives it up after 3 times; 0: never
 //   share_context     false               one set of ZeroMQ's threads for all
 //                                         servers of the process that say so:
 //                                         for dozens of them; not with security

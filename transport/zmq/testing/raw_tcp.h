@@ -61,13 +61,8 @@ class RawTcp {
     return RawTcp(accept4(fd_, nullptr, nullptr, SOCK_NONBLOCK));
   }
 
-  std::string Address() const {
-    sockaddr_in name{};
-    socklen_t size = sizeof(name);
-    getsockname(fd_, reinterpret_cast<sockaddr*>(&name), &size);
-    return std::string(inet_ntoa(name.sin_addr)) + ":" +
-           std::to_string(ntohs(name.sin_port));
-  }
+  std::string Address() const { return NameBy(getsockname); }
+  std::string PeerAddress() const { return NameBy(getpeername); }
 
   // May fail, when the other end has had enough.
   void Write(const std::string& bytes) {
@@ -123,6 +118,15 @@ class RawTcp {
   }
 
  private:
+  template <typename GetName>
+  std::string NameBy(GetName get_name) const {
+    sockaddr_in name{};
+    socklen_t size = sizeof(name);
+    get_name(fd_, reinterpret_cast<sockaddr*>(&name), &size);
+    return std::string(inet_ntoa(name.sin_addr)) + ":" +
+           std::to_string(ntohs(name.sin_port));
+  }
+
   static sockaddr_in NameOf(const std::string& text) {
     const absl::StatusOr<cluster::Address> address = ParseAddress(text);
     EXPECT_TRUE(address.ok()) << address.status();
