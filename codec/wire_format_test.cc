@@ -82,7 +82,6 @@ std::string BinaryBody() {
   third.pid = kBroadcast;
   third.term = 8;
   third.voted = false;
-  third.lane = Lane::kUrgent;
   third.payload = "new";
   return Body({FirstEnvelope(), second, third});
 }
