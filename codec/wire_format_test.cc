@@ -1,4 +1,5 @@
-// The examples of docs/wire-format.md are what the code writes.
+// The examples of docs/wire-format.md and docs/session.md are what the code
+// writes.
 
 #include <fstream>
 #include <string>
@@ -16,9 +17,11 @@ namespace cluster::internal {
 namespace {
 
 // The lines of the document's fenced blocks that open with "```<opening>".
-std::vector<std::vector<std::string>> Blocks(const std::string& opening) {
-  std::ifstream in("docs/wire-format.md");
-  EXPECT_TRUE(in) << "docs/wire-format.md cannot be read";
+std::vector<std::vector<std::string>> Blocks(
+    const std::string& opening,
+    const std::string& document = "docs/wire-format.md") {
+  std::ifstream in(document);
+  EXPECT_TRUE(in) << document << " cannot be read";
   std::vector<std::vector<std::string>> blocks;
   bool inside = false;
   for (std::string line; std::getline(in, line);) {
@@ -36,8 +39,9 @@ std::vector<std::vector<std::string>> Blocks(const std::string& opening) {
 
 // The bytes of a block whose lines are "offset  hex bytes  # note"; the offsets
 // are checked too.
-std::string HexExample(const std::string& name) {
-  const auto blocks = Blocks("hex " + name);
+std::string HexExample(const std::string& name,
+                       const std::string& document = "docs/wire-format.md") {
+  const auto blocks = Blocks("hex " + name, document);
   EXPECT_EQ(blocks.size(), 1u) << name;
   std::string hex;
   for (const std::string& line : blocks.at(0)) {
@@ -105,6 +109,22 @@ TEST(WireFormatTest, TheFrameIsWhatTheCodeWrites) {
   std::string frame(kFrameHeaderBytes, '\0');
   EncodeFrameHeader(header, &frame[0]);
   EXPECT_EQ(HexExample("frame"), absl::BytesToHexString(frame + body));
+}
+
+TEST(WireFormatTest, TheControlFrameIsWhatTheCodeWrites) {
+  FrameHeader header;
+  header.flags = kGap | kHearsYou;
+  header.sender_id = 2;
+  header.destination_id = 1;
+  header.session = 0xa1a2a3a4a5a6a7a8;
+  header.sequence = 2;
+  header.received_through = 3;
+  header.consumed_through = 3;
+  header.stamp = 7;
+  std::string frame(kFrameHeaderBytes, '\0');
+  EncodeFrameHeader(header, &frame[0]);
+  EXPECT_EQ(HexExample("control", "docs/session.md"),
+            absl::BytesToHexString(frame));
 }
 
 TEST(WireFormatTest, TheHelloIsWhatTheCodeWrites) {
