@@ -35,6 +35,12 @@ enum class Delivery {
   kBestEffort,  // at most once: the bare transport, one envelope a message
 };
 
+// How the JSON codec writes an envelope.
+enum class JsonDialect {
+  kCluster,  // this library's
+  kGo,       // that of the Go library it grew from; best effort only
+};
+
 // The treatment of an envelope for a peer whose queue is full.
 enum class Overflow {
   kReject,  // Send answers kResourceExhausted.
@@ -113,6 +119,7 @@ struct Config : SessionLimits {
   std::string cluster = "cluster";
   std::string transport = kDefaultTransport;
   std::string codec = "binary";  // binary, json
+  JsonDialect json_dialect = JsonDialect::kCluster;
   Delivery delivery = Delivery::kReliable;
   std::vector<ServerAddress> servers;
 
@@ -141,7 +148,9 @@ struct Config : SessionLimits {
 };
 
 // Reads and validates a file: the form of this library, or the Go library's
-// `{"Server": [{"Server_Id": 1, "Port_Num": 10000}]}` on host 127.0.0.1.
+// `{"Server": [{"Server_Id": 1, "Port_Num": 10000}]}` on host 127.0.0.1. That
+// form also implies how Go programs talk: best effort, JSON, and its dialect,
+// each unless the file says otherwise.
 absl::StatusOr<Config> LoadConfig(const std::string& file);
 
 // The same from text; errors show `origin` instead of the file's name.

@@ -203,12 +203,14 @@ TEST(WireFormatTest, TheJsonObjectsAreWhatTheCodeWrites) {
   second.group = 9;
   second.correlation = 300;
   const auto blocks = Blocks("json");
-  ASSERT_EQ(blocks.size(), 2u);
+  ASSERT_EQ(blocks.size(), 3u);
   std::string message;
   JsonCodec().EncodeStandalone(FirstEnvelope(), &message);
   EXPECT_EQ(blocks[0], std::vector<std::string>{message});
   JsonCodec().EncodeStandalone(second, &message);
   EXPECT_EQ(blocks[1], std::vector<std::string>{message});
+  GoJsonCodec().EncodeStandalone(FirstEnvelope(), &message);
+  EXPECT_EQ(blocks[2], std::vector<std::string>{message});
 }
 
 }  // namespace

@@ -102,6 +102,7 @@ TEST(ConfigsTest, TheSpecialFilesAreWhatTheirNamesSay) {
   EXPECT_EQ(Loaded("five.json").servers.size(), 5u);
   EXPECT_EQ(Loaded("secure.json").security.mode, SecurityConfig::Mode::kMutual);
   EXPECT_EQ(Loaded("go_library.json").lines.count("Server"), 1u);
+  EXPECT_EQ(Loaded("go_library.json").json_dialect, JsonDialect::kGo);
   EXPECT_EQ(Loaded("containers.json").servers[0].listening(), "0.0.0.0:10701");
   const Config best_effort = Loaded("best_effort_json.json");
   EXPECT_EQ(best_effort.delivery, Delivery::kBestEffort);

@@ -90,6 +90,9 @@ absl::StatusOr<Config> LoadProgramConfig() {
   flags.Update(Override(codec, "codec", FindCodec(codec).status(), &*config,
                         &Config::codec));
   if (!flags.ok()) return flags;
+  // The one that the Go library's form implies is JSON's.
+  if (config->codec != "json" && config->lines.count("json_dialect") == 0)
+    config->json_dialect = JsonDialect::kCluster;
   const TransportFacts* const facts = FindTransportFacts(config->transport);
   if (facts != nullptr && facts->one_process_only) {
     return absl::InvalidArgumentError(

@@ -87,6 +87,20 @@ absl::Status PairError(const ConfigPlaces& places, absl::string_view key,
                                    ", its default, want ", want));
 }
 
+absl::Status CheckDialect(const Config& config, const ConfigPlaces& places) {
+  if (config.json_dialect != JsonDialect::kGo || MayHaveGoDialect(config))
+    return absl::OkStatus();
+  return places.Error(
+      "$.json_dialect",
+      absl::StrCat(
+          "found \"go\" with ",
+          config.codec == "json"
+              ? "\"delivery\": \"reliable\""
+              : absl::StrCat("\"codec\": ", QuotedExcerpt(config.codec)),
+          ", want it with \"codec\": \"json\" and \"delivery\": "
+          "\"best_effort\" only, or \"cluster\""));
+}
+
 absl::Status CheckPairs(const Config& config, const ConfigPlaces& places) {
   if (config.delivery != Delivery::kReliable) return absl::OkStatus();
   const std::pair<const char*, std::size_t> kHoldAFrame[] = {
@@ -148,15 +162,19 @@ absl::Status CheckText(const ConfigPlaces& places, const std::string& path,
 
 absl::Status ReliableOnlyError(const ConfigPlaces& places,
                                absl::string_view key) {
+  const bool implied = places.servers_path == "$.Server" &&
+                       places.lines.count("$.delivery") == 0;
   return places.Error(
       absl::StrCat("$.", key),
-      "found with \"delivery\": \"best_effort\", want it with \"reliable\" "
-      "only, which alone has it");
+      absl::StrCat("found with \"delivery\": \"best_effort\"",
+                   implied ? " (which \"Server\" implies)" : "",
+                   ", want it with \"reliable\" only, which alone has it"));
 }
 
 absl::Status CheckConfig(const Config& config, const ConfigPlaces& places) {
   absl::Status status = CheckValues(config, places);
   status.Update(CheckServers(config, places));
+  if (status.ok()) status = CheckDialect(config, places);
   if (status.ok()) status = CheckPairs(config, places);
   if (status.ok()) status = CheckSecurity(config, places);
   return status;

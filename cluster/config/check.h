@@ -55,6 +55,11 @@ absl::Status CheckConfig(const Config& config, const ConfigPlaces& places);
 absl::Status CheckServers(const Config& config, const ConfigPlaces& places);
 absl::Status CheckSecurity(const Config& config, const ConfigPlaces& places);
 
+// Whether the codec and the delivery are those that have the Go dialect.
+inline bool MayHaveGoDialect(const Config& config) {
+  return config.codec == "json" && config.delivery == Delivery::kBestEffort;
+}
+
 // That a text has 1 to `bytes_max` bytes.
 absl::Status CheckText(const ConfigPlaces& places, const std::string& path,
                        const std::string& text, std::size_t bytes_max);

@@ -49,14 +49,16 @@ TEST(ConfigErrorTest, TheRootIsAnObject) {
 }
 
 TEST(ConfigErrorTest, UnknownKeysNameTheNearestAndTheKnown) {
-  EXPECT_EQ(ErrorOfLine("\"transprot\": \"nng\""),
-            "a.json:3: $.transprot: unknown key; did you mean \"transport\"?; "
-            "known: cluster, transport, codec, delivery, servers, Server, "
-            "frame_bytes, inflight_bytes, window_bytes, queue_bytes_max, "
-            "payload_bytes_max, memory_bytes_max, inbox_bytes_max, overflow, "
-            "on_peer_restart, heartbeat_ms, peer_timeout_ms, "
-            "handshake_timeout_ms, linger_ms, security, allow_plaintext, "
-            "memory, nng, zmq");
+  EXPECT_EQ(
+      ErrorOfLine("\"transprot\": \"nng\""),
+      "a.json:3: $.transprot: unknown key; did you mean \"transport\"?; "
+      "known: cluster, transport, codec, json_dialect, delivery, servers, "
+      "Server, "
+      "frame_bytes, inflight_bytes, window_bytes, queue_bytes_max, "
+      "payload_bytes_max, memory_bytes_max, inbox_bytes_max, overflow, "
+      "on_peer_restart, heartbeat_ms, peer_timeout_ms, "
+      "handshake_timeout_ms, linger_ms, security, allow_plaintext, "
+      "memory, nng, zmq");
   EXPECT_THAT(ErrorOfLine("\"Servers\": []"),
               HasSubstr("did you mean \"servers\"?"));
   EXPECT_THAT(ErrorOfLine("\"quic\": {}"),
@@ -320,6 +322,25 @@ TEST(ConfigErrorTest, TheFormsDoNotMix) {
   EXPECT_THAT(
       ErrorOf("{\"Server\": [{\"id\": 1, \"address\": \"localhost:1\"}]}"),
       HasSubstr("$.Server[0].id: unknown key"));
+}
+
+TEST(ConfigErrorTest, TheGoDialectNeedsJsonAndBestEffort) {
+  const std::string want =
+      ", want it with \"codec\": \"json\" and \"delivery\": "
+      "\"best_effort\" only, or \"cluster\"";
+  EXPECT_EQ(
+      ErrorOfLine("\"json_dialect\": \"go\", \"delivery\": \"best_effort\""),
+      "a.json:3: $.json_dialect: found \"go\" with \"codec\": \"binary\"" +
+          want);
+  EXPECT_EQ(ErrorOfLine("\"json_dialect\": \"go\", \"codec\": \"json\""),
+            "a.json:3: $.json_dialect: found \"go\" with \"delivery\": "
+            "\"reliable\"" +
+                want);
+  EXPECT_EQ(ErrorOf("{\"Server\": [{\"Server_Id\": 1, \"Port_Num\": 1}],\n"
+                    "\"heartbeat_ms\": 100}"),
+            "a.json:2: $.heartbeat_ms: found with \"delivery\": "
+            "\"best_effort\" (which \"Server\" implies), want it with "
+            "\"reliable\" only, which alone has it");
 }
 
 TEST(ConfigErrorTest, EveryTruncationIsAnError) {

@@ -7,7 +7,9 @@
 #include <fstream>
 #include <map>
 #include <string>
+#include <tuple>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -130,13 +132,47 @@ TEST(ConfigTest, AStrangersTransportHasItsObjectToo) {
 TEST(ConfigTest, ReadsTheSeedsForm) {
   const Config config = Parsed(R"({"Server": [
     {"Server_Id": 1, "Port_Num": 10000},
-    {"Server_Id": 2, "Port_Num": 10001}], "codec": "json"})");
+    {"Server_Id": 2, "Port_Num": 10001}]})");
   ASSERT_EQ(config.servers.size(), 2u);
   EXPECT_EQ(config.servers[0].id, 1);
   EXPECT_EQ(config.servers[0].address, "127.0.0.1:10000");
   EXPECT_EQ(config.servers[1].id, 2);
   EXPECT_EQ(config.servers[1].address, "127.0.0.1:10001");
-  EXPECT_EQ(config.codec, "json");
+}
+
+// As Go programs that read the same file do, unless the file says otherwise.
+TEST(ConfigTest, TheSeedsFormImpliesHowItsProgramsTalk) {
+  const auto with = [](absl::string_view keys) {
+    return Parsed(absl::StrCat(
+        R"({"Server": [{"Server_Id": 1, "Port_Num": 1}])", keys, "}"));
+  };
+  const auto talks = [&](absl::string_view keys) {
+    const Config config = with(keys);
+    return std::make_tuple(config.delivery, config.codec, config.json_dialect);
+  };
+  constexpr auto kBest = Delivery::kBestEffort;
+  constexpr auto kReliable = Delivery::kReliable;
+  constexpr auto kGo = JsonDialect::kGo;
+  constexpr auto kOwn = JsonDialect::kCluster;
+  EXPECT_EQ(talks(""), std::make_tuple(kBest, "json", kGo));
+  EXPECT_EQ(talks(R"(, "delivery": "best_effort", "codec": "json")"),
+            std::make_tuple(kBest, "json", kGo));
+  EXPECT_EQ(talks(R"(, "json_dialect": "cluster")"),
+            std::make_tuple(kBest, "json", kOwn));
+  EXPECT_EQ(talks(R"(, "codec": "binary")"),
+            std::make_tuple(kBest, "binary", kOwn));
+  EXPECT_EQ(talks(R"(, "delivery": "reliable")"),
+            std::make_tuple(kReliable, "json", kOwn));
+  EXPECT_EQ(talks(R"(, "delivery": "reliable", "codec": "binary")"),
+            std::make_tuple(kReliable, "binary", kOwn));
+  EXPECT_EQ(with(R"(, "heartbeat_ms": 100, "delivery": "reliable")").heartbeat,
+            absl::Milliseconds(100));
+}
+
+TEST(ConfigTest, TheGoDialectIsThereForEveryFile) {
+  const Config config = Parsed(R"({"json_dialect": "go", "codec": "json",
+    "delivery": "best_effort", "servers": [{"id": 1, "address": "[::1]:1"}]})");
+  EXPECT_EQ(config.json_dialect, JsonDialect::kGo);
 }
 
 TEST(ConfigTest, MemoryAndStrangersTakeAnyAddress) {

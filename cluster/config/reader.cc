@@ -47,6 +47,7 @@ class ConfigReader {
       config_.lines.emplace(member.key, member.line);
     }
     NoteServers();
+    ImplyGoDialect();
     status.Update(CheckForm());
     status.Update(CheckDeliveryKeys());
     return status;
@@ -358,6 +359,18 @@ class ConfigReader {
     return places_.Error("$",
                          "found no \"servers\", want a list such as "
                          "[{\"id\": 1, \"address\": \"127.0.0.1:10001\"}]");
+  }
+
+  // Go programs that read the same file talk so, and not otherwise.
+  void ImplyGoDialect() {
+    const auto lacks = [this](absl::string_view key) {
+      return Find(root_, key) == nullptr;
+    };
+    if (lacks("Server")) return;
+    if (lacks("delivery")) config_.delivery = Delivery::kBestEffort;
+    if (lacks("codec")) config_.codec = "json";
+    if (lacks("json_dialect") && MayHaveGoDialect(config_))
+      config_.json_dialect = JsonDialect::kGo;
   }
 
   absl::Status CheckDeliveryKeys() const {

@@ -143,7 +143,9 @@ PeerStats BestEffortPeer::Stats() const {
 
 BestEffortDelivery::BestEffortDelivery(const Config& config,
                                        const DeliveryParts& parts)
-    : DeliveryTo(parts), payload_bytes_max_(config.payload_bytes_max) {}
+    : DeliveryTo(parts),
+      payload_bytes_max_(config.payload_bytes_max),
+      go_dialect_(config.json_dialect == JsonDialect::kGo) {}
 
 std::unique_ptr<BestEffortPeer> BestEffortDelivery::NewPeer() {
   return std::make_unique<BestEffortPeer>(parts_.codec, payload_bytes_max_,
@@ -176,16 +178,21 @@ FrameVerdict BestEffortDelivery::OnFrame(ReceivedFrame frame) {
     return Refuse(RefusalReason::kMalformed, FrameVerdict::kMalformed);
   }
   EnvelopeView& envelope = state.envelope;
+  const bool nameless =
+      go_dialect_ && envelope.sender_id == 0 && parts_.self_id != 0 && !Has(0);
+  if (nameless && frame.identity) envelope.sender_id = *frame.identity;
   const int sender = envelope.sender_id;
   if (!parts_.rejections->MaySpeakFor(sender, frame.identity))
     return FrameVerdict::kMalformed;
   BestEffortPeer* const peer = peers_.Find(sender);
-  if (peer == nullptr)
+  if (peer == nullptr && !(nameless && !frame.identity))
     return Refuse(RefusalReason::kUnknownSender, FrameVerdict::kAccepted);
   const auto refuse = [&](RefusalReason reason, absl::string_view trouble) {
-    return peer->CountRefusal(sender, reason, trouble)
+    return peer != nullptr && peer->CountRefusal(sender, reason, trouble)
                ? FrameVerdict::kAccepted
-               : Refuse(RefusalReason::kUnknownSender, FrameVerdict::kAccepted);
+               : Refuse(
+                     peer == nullptr ? reason : RefusalReason::kUnknownSender,
+                     FrameVerdict::kAccepted);
   };
   if (envelope.pid != parts_.self_id && envelope.pid != kBroadcast) {
     return refuse(RefusalReason::kWrongDestination,
@@ -196,7 +203,7 @@ FrameVerdict BestEffortDelivery::OnFrame(ReceivedFrame frame) {
     envelope.message_id = parts_.message_ids->Next();
   if (!parts_.inbox->PushEnvelope(envelope))
     return refuse(RefusalReason::kInboxFull, "Receive does not keep up");
-  peer->CountReceived(sender, frame.slice.bytes.size());
+  if (peer != nullptr) peer->CountReceived(sender, frame.slice.bytes.size());
   return FrameVerdict::kAccepted;
 }
 

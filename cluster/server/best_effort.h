@@ -6,7 +6,8 @@
 // was accepted, and alone can get it out.
 //
 // A message goes to the inbox once it decodes, its connection may speak for the
-// sender that it names, and it is for this server.
+// sender that it names, and it is for this server. The Go library names no
+// sender: with its dialect SenderId 0 is no claim unless there is a server 0.
 //
 // Thread-safe. Where memory ends, Send throws std::bad_alloc and has accepted
 // nothing.
@@ -100,6 +101,7 @@ class BestEffortDelivery final : public DeliveryTo<BestEffortPeer> {
   std::unique_ptr<BestEffortPeer> NewPeer() override;
 
   const std::size_t payload_bytes_max_;
+  const bool go_dialect_;
 };
 
 }  // namespace cluster::internal

@@ -3,7 +3,10 @@
 #include "cluster/server/best_effort.h"
 
 #include <string>
+#include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "cluster/codec/json/json.h"
 #include "cluster/codec/registry.h"
 #include "cluster/server/testing/wires.h"
 #include "gtest/gtest.h"
@@ -47,6 +50,71 @@ TEST_F(BestEffortPeerTest, WhatIsTooLargeOnceEncodedIsRefused) {
 TEST_F(BestEffortPeerTest, AnOverlongPayloadIsRefused) {
   EXPECT_EQ(Offer(std::string(kPayloadBytesMax + 1, 'a')),
             SendOutcome::kTooLarge);
+}
+
+// Server 1 with the peer 2, as a config of the Go library makes it.
+class GoDialectTest : public testing::Test {
+ protected:
+  explicit GoDialectTest(bool secured = false) : secured_(secured) {
+    delivery_.Add(2, PeerStats());
+  }
+
+  static Config GoConfig() {
+    Config config;
+    config.codec = "json";
+    config.delivery = Delivery::kBestEffort;
+    config.json_dialect = JsonDialect::kGo;
+    config.servers = {{1, "wires"}, {2, "wires"}};
+    return config;
+  }
+
+  // The sender of the envelope that a message of this one becomes; -1: none.
+  int SenderOf(int sender, absl::optional<int> identity) {
+    ReceivedFrame frame;
+    frame.identity = identity;
+    frame.slice = MakeSlice(
+        absl::StrCat(R"({"Pid":1,"SenderId":)", sender, R"(,"Msg":"x"})"));
+    delivery_.OnFrame(std::move(frame));
+    if (!inbox_.TryBeginReading()) return -1;
+    const int read = inbox_.Next()->sender_id;
+    inbox_.EndReading();
+    return read;
+  }
+
+  const bool secured_;
+  Wires wires_;
+  Inbox inbox_{1, 1 << 20, 1 << 20};
+  Callbacks callbacks_{&inbox_};
+  Rejections rejections_{[](PeerEvent) {}, [](int) { return true; }, secured_};
+  MessageIds message_ids_{0};
+  BestEffortDelivery delivery_{GoConfig(),
+                               {1, &GoJsonCodec(), nullptr, &message_ids_,
+                                &wires_, &inbox_, &callbacks_, &rejections_}};
+};
+
+TEST_F(GoDialectTest, SenderZeroIsNobodyUnlessThereIsAServerZero) {
+  EXPECT_EQ(SenderOf(2, absl::nullopt), 2);
+  EXPECT_EQ(SenderOf(3, absl::nullopt), -1);
+  EXPECT_EQ(SenderOf(0, absl::nullopt), 0);
+  EXPECT_EQ(delivery_.Remove(2).received, 1u);
+  delivery_.Add(0, PeerStats());
+  EXPECT_EQ(SenderOf(0, absl::nullopt), 0);
+  EXPECT_EQ(delivery_.Remove(0).received, 1u);
+}
+
+class SecuredGoDialectTest : public GoDialectTest {
+ protected:
+  SecuredGoDialectTest() : GoDialectTest(true) {}
+};
+
+TEST_F(SecuredGoDialectTest, SenderZeroIsTheServerThatTheConnectionProved) {
+  EXPECT_EQ(SenderOf(0, 2), 2);
+  EXPECT_EQ(SenderOf(0, 3), -1);
+  EXPECT_EQ(SenderOf(0, absl::nullopt), -1);
+  delivery_.Add(0, PeerStats());
+  EXPECT_EQ(SenderOf(0, 2), -1);
+  EXPECT_EQ(SenderOf(0, 0), 0);
+  EXPECT_EQ(delivery_.Remove(2).received, 1u);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "cluster/base/buffer_pool.h"
 #include "cluster/base/check.h"
+#include "cluster/codec/json/json.h"
 #include "cluster/codec/registry.h"
 #include "cluster/config/check.h"
 #include "cluster/server/peer_delivery.h"
@@ -156,6 +157,7 @@ absl::StatusOr<std::unique_ptr<Server>> NewServer(int server_id, Config config,
     return absl::InvalidArgumentError(
         absl::StrCat(PlaceOf(config, "codec"), ": ", codec.status().message()));
   }
+  if (config.json_dialect == JsonDialect::kGo) codec = &GoJsonCodec();
   if (factory == nullptr) {
     return absl::InvalidArgumentError(
         "NewServer with a null factory: want one that makes a transport");

@@ -1,5 +1,6 @@
 #include "cluster/codec/json/json.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <string>
@@ -44,6 +45,8 @@ void WriteKey(const char (&key)[bytes], Writer* writer) {
   writer->Key(key, static_cast<rapidjson::SizeType>(bytes - 1));
 }
 
+enum class Dialect { kOwn, kGo };
+
 void WriteMessageId(const MessageId& id, Writer* writer) {
   constexpr std::size_t kDigitsMax = 20;
   char text[2 * kDigitsMax + 1];
@@ -73,6 +76,25 @@ void WritePayload(absl::string_view payload, Writer* writer) {
   }
 }
 
+// A Go program gets what its own encoding/json writes: a text is a string, an
+// object or array is itself, and other bytes are base64. Only this library reads
+// the mark, which tells such base64 from a text.
+void WriteMsg(absl::string_view payload, Writer* writer) {
+  const bool text = IsUtf8(payload);
+  if (!text) {
+    WriteKey("MsgBase64", writer);
+    writer->Bool(true);
+  }
+  WriteKey("Msg", writer);
+  if (!text) {
+    WriteText(absl::Base64Escape(payload), writer);
+  } else if (IsJsonTree(payload)) {
+    writer->RawValue(payload.data(), payload.size(), rapidjson::kObjectType);
+  } else {
+    WriteText(payload, writer);
+  }
+}
+
 // WriteJson writes at most so many bytes.
 std::size_t JsonBytesMax(const EnvelopeView& envelope) {
   const std::size_t bytes = envelope.payload.size();
@@ -80,8 +102,15 @@ std::size_t JsonBytesMax(const EnvelopeView& envelope) {
          (bytes <= kSmallPayloadBytes ? 6 * bytes : Base64Bytes(bytes));
 }
 
-// Writes the object at `out`, which has room for JsonBytesMax, and returns its
-// end.
+std::size_t GoJsonBytesMax(const EnvelopeView& envelope) {
+  const absl::string_view payload = envelope.payload;
+  return kFieldsBytesMax +
+         std::max(EscapedBytes(payload), Base64Bytes(payload.size()));
+}
+
+// Writes the object at `out`, which has room for JsonBytesMax or
+// GoJsonBytesMax, and returns its end.
+template <Dialect dialect>
 char* WriteJson(const EnvelopeView& envelope, char* out) {
   // The writer's stack of open objects, so that writing allocates nothing.
   alignas(std::uint64_t) char levels[1024];
@@ -89,7 +118,12 @@ char* WriteJson(const EnvelopeView& envelope, char* out) {
   BufferStream stream{out};
   Writer writer(stream, &pool);
   writer.StartObject();
-  WriteMessageId(envelope.message_id, &writer);
+  if constexpr (dialect == Dialect::kGo) {
+    WriteKey("MsgId", &writer);
+    writer.Int64(static_cast<std::int64_t>(envelope.message_id.sequence));
+  } else {
+    WriteMessageId(envelope.message_id, &writer);
+  }
   WriteKey("Pid", &writer);
   writer.Int(envelope.pid);
   WriteKey("MsgType", &writer);
@@ -100,7 +134,11 @@ char* WriteJson(const EnvelopeView& envelope, char* out) {
   writer.Uint64(envelope.term);
   WriteKey("Voted", &writer);
   writer.Bool(envelope.voted);
-  WritePayload(envelope.payload, &writer);
+  if constexpr (dialect == Dialect::kGo) {
+    WriteMsg(envelope.payload, &writer);
+  } else {
+    WritePayload(envelope.payload, &writer);
+  }
   if (envelope.lane != Lane::kNormal) {
     WriteKey("Lane", &writer);
     WriteText(LaneName(envelope.lane), &writer);
@@ -117,7 +155,7 @@ char* WriteJson(const EnvelopeView& envelope, char* out) {
   return stream.out;
 }
 
-class Json final : public Codec {
+class Json : public Codec {
  public:
   absl::string_view Name() const override { return "json"; }
   std::uint8_t Id() const override { return 2; }
@@ -129,7 +167,7 @@ class Json final : public Codec {
   char* AppendRecord(const EnvelopeView& envelope, EncodeState* state,
                      char* out) const override {
     state->grouped |= (envelope.group | envelope.correlation) != 0;
-    out = WriteJson(envelope, out);
+    out = WriteJson<Dialect::kOwn>(envelope, out);
     *out++ = '\n';
     return out;
   }
@@ -151,12 +189,29 @@ class Json final : public Codec {
                         std::string* out) const override {
     out->resize(JsonBytesMax(envelope));
     char* const begin = &(*out)[0];
-    out->resize(static_cast<std::size_t>(WriteJson(envelope, begin) - begin));
+    char* const end = WriteJson<Dialect::kOwn>(envelope, begin);
+    out->resize(static_cast<std::size_t>(end - begin));
   }
 
   absl::Status DecodeStandalone(absl::string_view message,
                                 DecodeState* state) const override {
     return ReadJson(message, &state->scratch, &state->envelope);
+  }
+};
+
+class GoJson final : public Json {
+ public:
+  void EncodeStandalone(const EnvelopeView& envelope,
+                        std::string* out) const override {
+    out->resize(GoJsonBytesMax(envelope));
+    char* const begin = &(*out)[0];
+    char* const end = WriteJson<Dialect::kGo>(envelope, begin);
+    out->resize(static_cast<std::size_t>(end - begin));
+  }
+
+  absl::Status DecodeStandalone(absl::string_view message,
+                                DecodeState* state) const override {
+    return ReadGoJson(message, &state->scratch, &state->envelope);
   }
 };
 
@@ -167,6 +222,11 @@ namespace cluster {
 
 const Codec& JsonCodec() {
   static const auto* const codec = new internal::Json;
+  return *codec;
+}
+
+const Codec& GoJsonCodec() {
+  static const auto* const codec = new internal::GoJson;
   return *codec;
 }
 

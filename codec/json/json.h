@@ -18,11 +18,17 @@
 
 namespace cluster {
 
-// How deep an ignored value may nest, the envelope's own object included.
+// How deep a value may nest, the envelope's own object included.
 inline constexpr int kJsonDepthMax = 16;
 
 // Lives for ever.
 const Codec& JsonCodec();
+
+// The same for `"json_dialect": "go"`, with messages as the Go library writes
+// and reads them: `MsgId`, a number, and `Msg`, which may be any value. Of a
+// message id only the sequence travels. Only standalone messages have the
+// dialect.
+const Codec& GoJsonCodec();
 
 }  // namespace cluster
 

@@ -32,6 +32,7 @@ enum class Field {
   kVoted,
   kPayload,
   kPayloadBase64,
+  kMsgBase64,
   kLane,
   kGroup,
   kCorrelation,
@@ -57,6 +58,7 @@ constexpr KnownKey kKeys[] = {
     {"Voted", 32, "neither true nor false"},
     {"Payload", 64, "not a string of Unicode characters"},
     {"PayloadBase64", 64, "not a string in padded base64"},
+    {"MsgBase64", 1024, "neither true nor false, before Msg"},
     {"Lane", 128, "none of \"urgent\", \"normal\", \"bulk\""},
     {"Group", 256, kNoUint64},
     {"Correlation", 512, kNoUint64},
@@ -77,21 +79,39 @@ const char* ReadDigits(const char* in, const char* end, std::uint64_t* value) {
   return result.ec == std::errc() ? result.ptr : nullptr;
 }
 
+// The Go dialect takes the text of a value from here. The event of a value comes
+// while the stream is at its first byte. That of the end of an object or array
+// comes while it is at the last one.
+struct GoSource {
+  absl::string_view text;  // as it came: scratch changes under the parser
+  rapidjson::InsituStringStream* stream;
+};
+
 // Fills in an envelope from the events of a rapidjson::Reader. An event that
 // returns false ends the parse; `fault` says why.
 class FieldsHandler {
  public:
   // `scratch` holds the text that is parsed in place, and then the payload.
-  FieldsHandler(std::string* scratch, EnvelopeView* envelope)
-      : scratch_(scratch), envelope_(envelope) {}
+  // `go`: null but for the Go dialect.
+  FieldsHandler(std::string* scratch, EnvelopeView* envelope,
+                const GoSource* go)
+      : scratch_(scratch), envelope_(envelope), go_(go) {}
 
   // "" if no event was refused.
   const std::string& fault() const { return fault_; }
 
-  bool Null() { return Other(); }
+  bool Null() { return IsGoMsg() || Other(); }
   bool Bool(bool value) {
-    if (depth_ != 1 || field_ != Field::kVoted) return Other();
-    envelope_->voted = value;
+    if (depth_ == 1 && field_ == Field::kVoted) {
+      envelope_->voted = value;
+      return true;
+    }
+    if (depth_ == 1 && field_ == Field::kMsgBase64) {
+      msg_base64_ = value;
+      return !Seen(Field::kPayload) || WrongValue();
+    }
+    if (!IsGoMsg()) return Other();
+    envelope_->payload = value ? "true" : "false";
     return true;
   }
   bool Int(int value) { return Int64(value); }
@@ -99,10 +119,16 @@ class FieldsHandler {
 
   bool Int64(std::int64_t value) {
     if (value >= 0) return Uint64(static_cast<std::uint64_t>(value));
-    if (depth_ != 1 || field_ != Field::kPid || value != kBroadcast)
-      return Other();
-    envelope_->pid = kBroadcast;
-    return true;
+    if (depth_ == 1 && field_ == Field::kPid && value == kBroadcast) {
+      envelope_->pid = kBroadcast;
+      return true;
+    }
+    // An id may be any number there.
+    if (go_ != nullptr && depth_ == 1 && field_ == Field::kMsgId) {
+      envelope_->message_id.sequence = static_cast<std::uint64_t>(value);
+      return true;
+    }
+    return Number();
   }
 
   bool Uint64(std::uint64_t value) {
@@ -134,11 +160,11 @@ class FieldsHandler {
         envelope_->msg_type = static_cast<MsgType>(value);
         return true;
       default:
-        return Other();
+        return Number();
     }
   }
 
-  bool Double(double) { return Other(); }
+  bool Double(double) { return Number(); }
   bool RawNumber(const char*, rapidjson::SizeType, bool) { return Other(); }
 
   bool String(const char* text, rapidjson::SizeType bytes, bool) {
@@ -150,6 +176,7 @@ class FieldsHandler {
       case Field::kMsgType:
         return SetMsgType(value) || WrongValue();
       case Field::kPayload:
+        if (msg_base64_) return SetPayloadBase64(value) || WrongValue();
         envelope_->payload = value;
         // An escape can spell half of a surrogate pair, which the parser lets
         // pass.
@@ -185,14 +212,37 @@ class FieldsHandler {
   bool Other() { return Ignored() && depth_ > 0 ? true : WrongValue(); }
 
   bool Open(bool object) {
-    if (depth_ == 0 ? !object : !Ignored()) return WrongValue();
+    if (IsGoMsg()) {
+      msg_begin_ = go_->stream->Tell();
+    } else if (depth_ == 0 ? !object : !Ignored()) {
+      return WrongValue();
+    }
     if (depth_ == kJsonDepthMax) return Fail("nested too deeply");
     ++depth_;
     return true;
   }
   bool Close() {
     --depth_;
+    if (IsGoMsg()) {
+      envelope_->payload =
+          go_->text.substr(msg_begin_, go_->stream->Tell() + 1 - msg_begin_);
+    }
     return true;
+  }
+
+  // Whether the value at hand may be of any type, and its text is the payload.
+  bool IsGoMsg() const {
+    return go_ != nullptr && depth_ == 1 && field_ == Field::kPayload;
+  }
+  bool Number() {
+    if (!IsGoMsg()) return Other();
+    const absl::string_view rest = go_->text.substr(go_->stream->Tell());
+    envelope_->payload =
+        rest.substr(0, rest.find_first_not_of("+-.0123456789Ee"));
+    return true;
+  }
+  bool Seen(Field field) const {
+    return (seen_ & kKeys[static_cast<int>(field)].says) != 0;
   }
 
   bool WrongValue() { return Fail(known().wrong); }
@@ -259,6 +309,9 @@ class FieldsHandler {
 
   std::string* const scratch_;
   EnvelopeView* const envelope_;
+  const GoSource* const go_;
+  std::size_t msg_begin_ = 0;
+  bool msg_base64_ = false;
   std::string fault_;
   int depth_ = 0;
   Field field_ = Field::kIgnored;
@@ -270,16 +323,15 @@ absl::Status Wrong(absl::string_view what, std::size_t at) {
       absl::StrCat("json record: ", what, " at byte ", at));
 }
 
-}  // namespace
-
-absl::Status ReadJson(absl::string_view text, std::string* scratch,
-                      EnvelopeView* envelope) {
+absl::Status Read(absl::string_view text, bool go, std::string* scratch,
+                  EnvelopeView* envelope) {
   *envelope = EnvelopeView();
   const std::size_t utf8_bytes = Utf8Bytes(text);
   if (utf8_bytes != text.size()) return Wrong("not UTF-8", utf8_bytes);
   scratch->assign(text.data(), text.size());
-  FieldsHandler fields(scratch, envelope);
   rapidjson::InsituStringStream stream(&(*scratch)[0]);
+  const GoSource source{text, &stream};
+  FieldsHandler fields(scratch, envelope, go ? &source : nullptr);
   rapidjson::Reader reader;
   const rapidjson::ParseResult result = reader.Parse<kFlags>(stream, fields);
   if (!fields.fault().empty()) return Wrong(fields.fault(), result.Offset());
@@ -289,6 +341,47 @@ absl::Status ReadJson(absl::string_view text, std::string* scratch,
   if (stream.Tell() != text.size())
     return Wrong("a zero byte behind the object", stream.Tell());
   return absl::OkStatus();
+}
+
+// As deep as a value may be within an envelope.
+class TreeHandler
+    : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, TreeHandler> {
+ public:
+  bool StartObject() { return ++depth_ < kJsonDepthMax; }
+  bool StartArray() { return ++depth_ < kJsonDepthMax; }
+  bool EndObject(rapidjson::SizeType) { return --depth_ >= 0; }
+  bool EndArray(rapidjson::SizeType) { return --depth_ >= 0; }
+
+ private:
+  int depth_ = 0;
+};
+
+}  // namespace
+
+absl::Status ReadJson(absl::string_view text, std::string* scratch,
+                      EnvelopeView* envelope) {
+  return Read(text, /*go=*/false, scratch, envelope);
+}
+
+absl::Status ReadGoJson(absl::string_view text, std::string* scratch,
+                        EnvelopeView* envelope) {
+  return Read(text, /*go=*/true, scratch, envelope);
+}
+
+bool IsJsonTree(absl::string_view text) {
+  // Most texts end here. No white space around it: so a space in front sends
+  // such a text as a string.
+  const char last = text.empty() ? '\0' : text.back();
+  if (!(last == '}' && text.front() == '{') &&
+      !(last == ']' && text.front() == '[')) {
+    return false;
+  }
+  rapidjson::MemoryStream stream(text.data(), text.size());
+  rapidjson::Reader reader;
+  TreeHandler tree;
+  return !reader.Parse<rapidjson::kParseIterativeFlag>(stream, tree)
+              .IsError() &&
+         stream.Tell() == text.size();
 }
 
 }  // namespace cluster::internal

@@ -20,6 +20,15 @@ namespace cluster::internal {
 absl::Status ReadJson(absl::string_view text, std::string* scratch,
                       EnvelopeView* envelope);
 
+// The same in the Go library's dialect. The payload of a `Msg` that is no string
+// is its text, which may be in `text`, and that of null is empty.
+absl::Status ReadGoJson(absl::string_view text, std::string* scratch,
+                        EnvelopeView* envelope);
+
+// Whether `text`, which is UTF-8, is one object or array and nothing else, and
+// ReadGoJson takes it as a `Msg`.
+bool IsJsonTree(absl::string_view text);
+
 }  // namespace cluster::internal
 
 #endif  // CLUSTER_CODEC_JSON_JSON_READ_H_
