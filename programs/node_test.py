@@ -120,7 +120,7 @@ class NodeTest(unittest.TestCase):
 
     def test_a_private_key_that_others_may_read_is_refused(self):
         config = self.secured()
-        os.chmod(self.folder.name + "/keys/1", 0o755)
+        os.chmod(self.folder.name + "/keys/1", 0o777)
         node = Program([NODE, "--config=" + config, "1"])
         self.assertNotEqual(node.wait(), 0)
         self.assertIn("chmod 700 ", node.errors())

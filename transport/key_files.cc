@@ -1,9 +1,6 @@
 #include "cluster/transport/key_files.h"
 
-#include <fcntl.h>
 #include <openssl/crypto.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,46 +9,14 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "cluster/base/open_file.h"
+#include "cluster/transport/private_path.h"
 
 namespace cluster {
 namespace {
 
-constexpr mode_t kOthers = S_IRWXG | S_IRWXO;
+using internal::KeyFileError;
+
 constexpr std::size_t kClusterBytesMax = 40;
-
-absl::Status SystemError(const std::string& path, int error) {
-  const std::string text =
-      absl::StrCat(path, ": cannot read the key file: ", strerror(error));
-  switch (error) {
-    case ENOENT:
-    case ENOTDIR:
-      return absl::NotFoundError(text);
-    case EACCES:
-    case EPERM:
-      return absl::PermissionDeniedError(text);
-    default:
-      return absl::InvalidArgumentError(text);
-  }
-}
-
-absl::Status CheckPrivate(const std::string& path, const struct stat& info,
-                          absl::string_view chmod) {
-  if ((info.st_mode & kOthers) == 0) return absl::OkStatus();
-  return absl::PermissionDeniedError(absl::StrCat(
-      path,
-      ": others than its owner may use it, and it is to be private; run: "
-      "chmod ",
-      chmod, " ", path));
-}
-
-absl::Status CheckFolder(const std::string& folder) {
-  struct stat info;
-  if (::stat(folder.c_str(), &info) != 0) return SystemError(folder, errno);
-  if (!S_ISDIR(info.st_mode))
-    return absl::InvalidArgumentError(absl::StrCat(folder, ": no folder"));
-  return CheckPrivate(folder, info, "700");
-}
 
 absl::StatusOr<Secret> ReadAll(const std::string& path, int fd) {
   Secret secret(kKeyFileBytesMax + 1);
@@ -59,7 +24,7 @@ absl::StatusOr<Secret> ReadAll(const std::string& path, int fd) {
   while (got < secret.size()) {
     const ssize_t bytes = ::read(fd, secret.data() + got, secret.size() - got);
     if (bytes < 0 && errno == EINTR) continue;
-    if (bytes < 0) return SystemError(path, errno);
+    if (bytes < 0) return KeyFileError(path, errno);
     if (bytes == 0) break;
     got += static_cast<std::size_t>(bytes);
   }
@@ -74,26 +39,9 @@ absl::StatusOr<Secret> ReadAll(const std::string& path, int fd) {
 
 absl::StatusOr<Secret> ReadKeyFile(const std::string& folder,
                                    absl::string_view name, bool is_private) {
-  const std::string path = absl::StrCat(folder, "/", name);
-  if (is_private) {
-    absl::Status status = CheckFolder(folder);
-    if (!status.ok()) return status;
-  }
-  // Without O_NONBLOCK the opening of a pipe would wait for its writer.
-  const internal::OpenFile file(
-      ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (file.fd() < 0) return SystemError(path, errno);
-  struct stat info;
-  if (::fstat(file.fd(), &info) != 0) return SystemError(path, errno);
-  if (!S_ISREG(info.st_mode)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(path, ": no regular file, want a key file"));
-  }
-  if (is_private) {
-    absl::Status status = CheckPrivate(path, info, "600");
-    if (!status.ok()) return status;
-  }
-  return ReadAll(path, file.fd());
+  const auto file = internal::OpenKeyFile(folder, name, is_private);
+  if (!file.ok()) return file.status();
+  return ReadAll(absl::StrCat(folder, "/", name), (*file)->fd());
 }
 
 }  // namespace

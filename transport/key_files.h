@@ -1,13 +1,13 @@
 // Reads key files and names them.
 //
 // It reads small files out of the folders of SecurityFiles, whatever they
-// contain. tools/keygen and the backends share the names. A private file is
-// refused if others than its owner may read it or its folder, or if it is no
-// regular file. Secret wipes its bytes when it goes.
+// contain. tools/keygen and the backends share the names. It refuses private files
+// that somebody else than root and the user of the process could read or replace
+// (docs/security.md has the modes). Secret wipes its bytes when it goes.
 //
 // The functions are stateless; a Secret belongs to one thread at a time.
-// kNotFound, kInvalidArgument, or kPermissionDenied with the chmod to run. No
-// text holds a byte of a file.
+// kNotFound, kInvalidArgument, or kPermissionDenied with the owner, the mode and
+// the command to run. No text holds a byte of a file.
 //
 //   absl::StatusOr<Secret> secret = ReadPrivateFile("keys/1", kZmqSecretFile);
 //   if (secret.ok()) Use(secret->text());

