@@ -82,7 +82,7 @@ class Walk {
 
   const struct stat& info() const { return info_; }
   std::unique_ptr<OpenFile> TakeFile() { return std::move(file_); }
-  // What is wrong with the way if it has a link.
+  // The fault of a way that has a link.
   std::string LinkFault() const {
     return links_ == 0 || fault_.empty()
                ? ""

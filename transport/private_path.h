@@ -42,7 +42,7 @@ std::string PrivateFolderFault(const std::string& path, const struct stat& info,
                                uid_t user);
 // A public file or folder must not be everybody's to write.
 std::string PublicFault(const std::string& path, const struct stat& info);
-// Who is not trusted must not be able to replace an entry of a folder.
+// Nobody else than the trusted may be able to replace an entry of a folder.
 std::string EntryFault(const std::string& folder,
                        const struct stat& folder_info, const std::string& entry,
                        const struct stat& entry_info, uid_t user);

@@ -77,6 +77,18 @@ class RotationTest : public testing::Test {
     return true;
   }
 
+  // Whether a new connection carries more than a handshake does.
+  bool CarriesMore(int from, int to) {
+    constexpr std::uint64_t kBytes = 1u << 20;
+    constexpr auto kForward = static_cast<std::size_t>(Way::kForward);
+    TcpProxy& proxy = mesh_.proxy(from, to);
+    proxy.Cut(CutBy::kReset);
+    const std::uint64_t before = proxy.Figures().taken[kForward];
+    return proxy.WaitUntil([&](const ProxyFigures& figures) {
+      return figures.taken[kForward] > before + kBytes;
+    });
+  }
+
   // Checks that all sent envelopes arrived once, in order and in the first
   // session.
   void ExpectNothingLost() {
@@ -91,6 +103,12 @@ class RotationTest : public testing::Test {
 
   std::string Public(int id) const {
     return absl::StrCat(cluster_->keys().folder, "/public/", id);
+  }
+
+  static void CopyFiles(const std::string& from, const std::string& to) {
+    fs::copy(
+        from, to,
+        fs::copy_options::recursive | fs::copy_options::overwrite_existing);
   }
 
   bool GoesDown(int observer, int peer) {
@@ -117,6 +135,29 @@ TEST_F(RotationTest, EveryServersKeysCanBeReplacedUnderLoad) {
     Reload(cluster_->ids());
     EXPECT_TRUE(MoreArrive());
   }
+  ExpectNothingLost();
+}
+
+// The new key is listed beside the old one before its server has it, and the old
+// one goes after that. The others do not reload in between.
+TEST_F(RotationTest, TwoListedKeysLeaveNoGap) {
+  KeyRequest fresh = cluster_->keys();
+  fresh.folder += "/fresh";
+  fresh.server_ids = {2};
+  ASSERT_TRUE(MakeKeys(fresh).ok());
+  const std::string fresh_public = absl::StrCat(fresh.folder, "/public/2");
+  for (const char* name : {"zmq.public", "tls.crt"})
+    std::ofstream(absl::StrCat(Public(2), "/", name), std::ios::app)
+        << std::ifstream(absl::StrCat(fresh_public, "/", name)).rdbuf();
+  Reload({1, 3});
+  EXPECT_TRUE(CarriesMore(1, 2) && CarriesMore(2, 1));
+  CopyFiles(absl::StrCat(fresh.folder, "/2"),
+            absl::StrCat(cluster_->keys().folder, "/2"));
+  Reload({2});
+  EXPECT_TRUE(CarriesMore(1, 2) && CarriesMore(2, 1));
+  CopyFiles(fresh_public, Public(2));
+  Reload({1, 3});
+  EXPECT_TRUE(CarriesMore(1, 2) && CarriesMore(2, 1));
   ExpectNothingLost();
 }
 

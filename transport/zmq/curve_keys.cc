@@ -2,12 +2,13 @@
 
 #include <zmq.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
-#include <vector>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 
 namespace cluster::internal {
@@ -33,16 +34,22 @@ bool IsZ85Key(absl::string_view text) {
 absl::Status NoKey(const std::string& folder, absl::string_view name) {
   return absl::InvalidArgumentError(
       absl::StrCat(folder, "/", name,
-                   ": holds no CURVE key, which is a line of 40 characters as "
-                   "bazel run @cluster//tools:keygen makes it"));
+                   ": holds what is no CURVE key, which is a line of 40 "
+                   "characters as bazel run @cluster//tools:keygen makes it"));
 }
 
-absl::StatusOr<CurveKey> ReadPublicKey(const std::string& folder) {
+// At least one.
+absl::StatusOr<std::vector<CurveKey>> ReadPublicKeys(
+    const std::string& folder) {
   absl::StatusOr<std::string> text = ReadPublicFile(folder, kZmqPublicFile);
   if (!text.ok()) return text.status();
-  const absl::optional<CurveKey> key = ParseCurveKey(*text);
-  if (!key) return NoKey(folder, kZmqPublicFile);
-  return *key;
+  std::vector<CurveKey> keys;
+  for (absl::string_view line : absl::StrSplit(WithoutLineEnd(*text), '\n')) {
+    const absl::optional<CurveKey> key = ParseCurveKey(line);
+    if (!key) return NoKey(folder, kZmqPublicFile);
+    keys.push_back(*key);
+  }
+  return keys;
 }
 
 absl::StatusOr<Secret> ReadSecretKey(const std::string& folder) {
@@ -86,23 +93,33 @@ absl::optional<UserId> ParseUserId(absl::string_view text) {
   return user;
 }
 
-const CurvePeer* CurveKeys::FindPeer(int id) const {
+const CurvePeer* CurveKeys::FindPeer(int id, std::size_t turn) const {
   const auto found = peers_.find(id);
-  return found == peers_.end() ? nullptr : &found->second;
+  if (found == peers_.end()) return nullptr;
+  const std::vector<CurvePeer>& keys = found->second;
+  // Each round begins one later. Else it might stay in step with a round of
+  // another length, such as that of a name's addresses.
+  return &keys[(turn + turn / keys.size()) % keys.size()];
 }
 
 const CurvePeer* CurveKeys::FindKey(const CurveKey& key) const {
-  const auto found = ids_.find(key);
-  return found == ids_.end() ? nullptr : FindPeer(found->second);
+  const auto id = ids_.find(key);
+  if (id == ids_.end()) return nullptr;
+  const std::vector<CurvePeer>& keys = peers_.at(id->second);
+  return &*std::find_if(keys.begin(), keys.end(),
+                        [&](const CurvePeer& peer) { return peer.key == key; });
 }
 
 bool CurveKeys::IsCurrent(const UserId& user) const {
-  const CurvePeer* const peer = FindPeer(user.peer);
-  return peer != nullptr && peer->serial == user.serial;
+  const auto found = peers_.find(user.peer);
+  return found != peers_.end() &&
+         std::any_of(
+             found->second.begin(), found->second.end(),
+             [&](const CurvePeer& peer) { return peer.serial == user.serial; });
 }
 
-absl::Status CurveKeys::AddPeer(int id, const CurveKey& key,
-                                const CurveKeys* before) {
+absl::Status CurveKeys::AddKey(int id, const CurveKey& key,
+                               const CurveKeys* before) {
   if (key == own_public_) {
     return absl::InvalidArgumentError(
         absl::StrCat("server ", id,
@@ -111,15 +128,16 @@ absl::Status CurveKeys::AddPeer(int id, const CurveKey& key,
   }
   const auto [owner, is_new] = ids_.emplace(key, id);
   if (!is_new) {
+    if (owner->second == id) return absl::OkStatus();  // the same line again
     return absl::InvalidArgumentError(
         absl::StrCat("servers ", owner->second, " and ", id,
                      " have the same public key; each server needs keys of its "
                      "own"));
   }
   const CurvePeer* const known =
-      before == nullptr ? nullptr : before->FindPeer(id);
-  const bool same = known != nullptr && known->key == key;
-  peers_[id] = {id, same ? known->serial : next_serial_++, key};
+      before == nullptr ? nullptr : before->FindKey(key);
+  const bool same = known != nullptr && known->id == id;
+  peers_[id].push_back({id, same ? known->serial : next_serial_++, key});
   return absl::OkStatus();
 }
 
@@ -127,9 +145,13 @@ absl::StatusOr<std::shared_ptr<const CurveKeys>> LoadCurveKeys(
     const SecurityFiles& files, const CurveKeys* before) {
   absl::StatusOr<Secret> secret = ReadSecretKey(files.identity);
   if (!secret.ok()) return secret.status();
-  const absl::StatusOr<CurveKey> own = ReadPublicKey(files.identity);
-  if (!own.ok()) return own.status();
-  if (!Belong(*secret, *own)) {
+  const absl::StatusOr<std::vector<CurveKey>> owns =
+      ReadPublicKeys(files.identity);
+  if (!owns.ok()) return owns.status();
+  const auto own =
+      std::find_if(owns->begin(), owns->end(),
+                   [&](const CurveKey& key) { return Belong(*secret, key); });
+  if (own == owns->end()) {
     return absl::InvalidArgumentError(
         absl::StrCat(files.identity, ": ", kZmqSecretFile, " and ",
                      kZmqPublicFile, " are not of one pair"));
@@ -137,10 +159,13 @@ absl::StatusOr<std::shared_ptr<const CurveKeys>> LoadCurveKeys(
   auto keys = std::make_shared<CurveKeys>(*std::move(secret), *own);
   if (before != nullptr) keys->next_serial_ = before->next_serial_;
   for (const auto& [id, folder] : files.peers) {
-    const absl::StatusOr<CurveKey> key = ReadPublicKey(folder);
-    if (!key.ok()) return key.status();
-    absl::Status status = keys->AddPeer(id, *key, before);
-    if (!status.ok()) return status;
+    const absl::StatusOr<std::vector<CurveKey>> of_peer =
+        ReadPublicKeys(folder);
+    if (!of_peer.ok()) return of_peer.status();
+    for (const CurveKey& key : *of_peer) {
+      absl::Status status = keys->AddKey(id, key, before);
+      if (!status.ok()) return status;
+    }
   }
   return std::shared_ptr<const CurveKeys>(std::move(keys));
 }

@@ -1,9 +1,10 @@
 // CurveKeys: the CURVE keys of one server and of its peers.
 //
 // An immutable value with the checked content of the key files; a reload makes
-// another one. Each pair of a peer and a public key has a serial number, which
-// authenticated connections carry (UserId). So a connection made with a former
-// key of a peer is recognised. libzmq does the cryptography.
+// another one. A peer may have several public keys, a line each, while it changes
+// from one to the next. Each pair of a peer and a public key has a serial number,
+// which authenticated connections carry (UserId). So a connection made with a
+// former key of a peer is recognised. libzmq does the cryptography.
 //
 // CurveKeyRing holds the keys in force; it is thread-safe. Errors are those of
 // key_files.h, and kInvalidArgument for a malformed key. No text holds a byte
@@ -17,11 +18,13 @@
 #define CLUSTER_TRANSPORT_ZMQ_CURVE_KEYS_H_
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -62,8 +65,9 @@ class CurveKeys {
   const Secret& own_secret() const { return own_secret_; }
   const CurveKey& own_public() const { return own_public_; }
 
-  // Null if no peer matches.
-  const CurvePeer* FindPeer(int id) const;
+  // Null if no peer matches. A dialler tries the keys of a peer in turn: `turn`
+  // counts its changes.
+  const CurvePeer* FindPeer(int id, std::size_t turn = 0) const;
   const CurvePeer* FindKey(const CurveKey& key) const;
   // Whether a connection that was let in as `user` still is who it was.
   bool IsCurrent(const UserId& user) const;
@@ -72,11 +76,11 @@ class CurveKeys {
   friend absl::StatusOr<std::shared_ptr<const CurveKeys>> LoadCurveKeys(
       const SecurityFiles& files, const CurveKeys* before);
 
-  absl::Status AddPeer(int id, const CurveKey& key, const CurveKeys* before);
+  absl::Status AddKey(int id, const CurveKey& key, const CurveKeys* before);
 
   const Secret own_secret_;
   const CurveKey own_public_;
-  std::map<int, CurvePeer> peers_;
+  std::map<int, std::vector<CurvePeer>> peers_;  // in the order of the file
   std::map<CurveKey, int> ids_;
   std::uint64_t next_serial_ = 1;
 };

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <memory>
 #include <string>
 
@@ -48,6 +49,14 @@ class CurveKeysTest : public testing::Test {
     ASSERT_TRUE(MakeKeys(request).ok());
   }
 
+  static std::string TextOf(const std::string& folder) {
+    std::ifstream file(absl::StrCat(folder, "/", kZmqPublicFile));
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+  static void Write(const std::string& folder, const std::string& text) {
+    std::ofstream(absl::StrCat(folder, "/", kZmqPublicFile)) << text;
+  }
+
   std::string folder_;
   KeyRequest request_;
   SecurityFiles files_;
@@ -81,6 +90,40 @@ TEST_F(CurveKeysTest, AConnectionStaysCurrentWhileItsKeyDoes) {
   EXPECT_FALSE(Load(third.get())->IsCurrent(three));
 }
 
+TEST_F(CurveKeysTest, APeerMayHaveTwoKeys) {
+  const auto first = Load();
+  const CurvePeer old_key = *first->FindPeer(2);
+  const std::string before = TextOf(Public(2));
+  Replace(2);
+  const std::string after = TextOf(Public(2));
+  Write(Public(2), absl::StrCat(before, after, before));
+  const auto both = Load(first.get());
+  const CurvePeer new_key = *both->FindPeer(2, 1);
+  EXPECT_EQ(both->FindPeer(2)->key, old_key.key);
+  EXPECT_NE(new_key.key, old_key.key);
+  // Over two rounds each key has each place.
+  for (std::size_t turn : {0, 3, 4})
+    EXPECT_EQ(both->FindPeer(2, turn)->key, old_key.key) << turn;
+  for (std::size_t turn : {1, 2, 5})
+    EXPECT_EQ(both->FindPeer(2, turn)->key, new_key.key) << turn;
+  for (const CurvePeer& key : {old_key, new_key}) {
+    EXPECT_EQ(both->FindKey(key.key)->id, 2);
+    EXPECT_EQ(both->FindKey(key.key)->serial, key.serial);
+    EXPECT_TRUE(both->IsCurrent({2, key.serial}));
+  }
+  EXPECT_NE(old_key.serial, new_key.serial);
+
+  Write(Public(2), after);
+  const auto last = Load(both.get());
+  EXPECT_FALSE(last->IsCurrent({2, old_key.serial}));
+  EXPECT_TRUE(last->IsCurrent({2, new_key.serial}));
+  EXPECT_EQ(last->FindKey(old_key.key), nullptr);
+
+  // The own one is that of the secret.
+  Write(files_.identity, absl::StrCat(after, TextOf(files_.identity)));
+  EXPECT_EQ(Load()->own_public(), first->own_public());
+}
+
 TEST_F(CurveKeysTest, TwoServersWithOneKeyAreRefused) {
   fs::copy_file(absl::StrCat(Public(2), "/", kZmqPublicFile),
                 absl::StrCat(Public(3), "/", kZmqPublicFile),
@@ -105,6 +148,12 @@ TEST_F(CurveKeysTest, WhatIsNoKeyIsRefused) {
     std::ofstream(absl::StrCat(files_.identity, "/", kZmqSecretFile)) << text;
     EXPECT_NE(Error(), "") << text;
     EXPECT_FALSE(ParseCurveKey(text).has_value()) << text;
+  }
+  const std::string key = TextOf(Public(2));
+  for (const std::string& text :
+       {key + "\n" + key, key + key.substr(1), key + "x", " " + key}) {
+    Write(Public(2), text);
+    EXPECT_NE(Error(), "") << text;
   }
   EXPECT_TRUE(ParseCurveKey(absl::StrCat(std::string(40, 'a'), "\r\n")));
 }

@@ -67,7 +67,9 @@ absl::Status OutboundPeer::DialLocked(DialOrder order,
                                       std::uint64_t generation) {
   std::shared_ptr<const CurveKeys> keys;
   if (sockets_->keys != nullptr) keys = sockets_->keys->Get();
-  const CurvePeer* const peer = keys == nullptr ? nullptr : keys->FindPeer(id_);
+  if (std::exchange(key_failed_, false)) ++key_turn_;
+  const CurvePeer* const peer =
+      keys == nullptr ? nullptr : keys->FindPeer(id_, key_turn_);
   const bool shut_out = keys != nullptr && peer == nullptr;
   const bool by_name = order.address().is_name();
   std::unique_ptr<Connection> connection;
@@ -148,12 +150,11 @@ void OutboundPeer::UseKeys() {
   // A later Redial adopts them too.
   if (connection_ == nullptr && state_ != State::kShutOut) return;
   const std::shared_ptr<const CurveKeys> keys = sockets_->keys->Get();
-  const CurvePeer* const peer = keys->FindPeer(id_);
-  if (peer == nullptr ? state_ == State::kShutOut
-                      : connection_ != nullptr &&
-                            connection_->own_key == keys->own_public() &&
-                            connection_->peer_key == peer->key) {
-    return;
+  if (connection_ == nullptr) {
+    if (keys->FindPeer(id_) == nullptr) return;
+  } else if (connection_->own_key == keys->own_public()) {
+    const CurvePeer* const dialled = keys->FindKey(connection_->peer_key);
+    if (dialled != nullptr && dialled->id == id_) return;
   }
   // Before anything can fail: a thief may hold the old key.
   CloseLocked(0);
@@ -332,6 +333,7 @@ void OutboundPeer::Note(const SocketEvent& event) {
     case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
       state_ = State::kUp;
       refusals_ = 0;
+      key_failed_ = false;
       connected_at_ = Clock::now();
       order_.Worked();
       SendWaiting();
@@ -339,6 +341,7 @@ void OutboundPeer::Note(const SocketEvent& event) {
       return;
     case ZMQ_EVENT_DISCONNECTED:
       if (before == State::kGone) return;
+      if (before != State::kUp) key_failed_ = true;
       Lose(absl::StrCat("connection to ", address, " broke",
                         before == State::kUp ? "" : " in the handshake"));
       return;
@@ -354,6 +357,7 @@ void OutboundPeer::Note(const SocketEvent& event) {
                               "; next attempt in ", event.value, " ms"));
       return;
     default:  // ZMQ_EVENT_HANDSHAKE_FAILED_*
+      key_failed_ = true;
       ++refusals_;
       Lose(absl::StrCat("handshake with ", address,
                         " failed: ", ExplainFailure(event).reason));

@@ -171,6 +171,10 @@ class OutboundPeer : public std::enable_shared_from_this<OutboundPeer> {
   int owed_ CLUSTER_GUARDED_BY(mutex_) = 0;  // OnWritable calls
   // Handshakes that failed in a row.
   int refusals_ CLUSTER_GUARDED_BY(mutex_) = 0;
+  // Which of the peer's keys is dialled with, and whether a handshake with it has
+  // failed, so that the next dial takes the next one.
+  std::size_t key_turn_ CLUSTER_GUARDED_BY(mutex_) = 0;
+  bool key_failed_ CLUSTER_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace zmq_backend
