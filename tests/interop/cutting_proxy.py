@@ -26,7 +26,9 @@ class CuttingProxy:
         self._target = (host, int(port))
 
     def close(self):
-        for each in [self._listener] + self._sockets:
+        _cut(self._listener)
+        self._threads[0].join()  # so no more connections come
+        for each in self._sockets:
             _cut(each)
         for thread in self._threads:
             thread.join()

@@ -179,6 +179,10 @@ class Receiver:
     def consumed(self):
         return next((sequence for sequence, _ in self.inbox if sequence), self.received + 1) - 1
 
+    def used(self):
+        """The bytes of the window that are in use."""
+        return sum(charge for _, charge in self.charges)
+
     def take(self, now):
         """The next envelope, or None."""
         if not self.inbox:
@@ -218,8 +222,7 @@ class Receiver:
             return
         self.gap_told = False
         charge = len(frame.body) + CHARGE
-        used = sum(charge for _, charge in self.charges)
-        need(not used or used + charge <= WINDOW_BYTES, "more than the window")
+        need(not self.charges or self.used() + charge <= WINDOW_BYTES, "more than the window")
         self.received = frame.sequence
         self.charges.append((frame.sequence, charge))
         self.answer_by(now + ACKNOWLEDGE_DELAY)
@@ -303,7 +306,7 @@ class Session:
             try:
                 self._hear_of_session(frame)
             except Malformed as why:
-                self._break(str(why))
+                self.end(str(why))
 
     def _hear_hello(self, session, hello):
         if hello["cluster"] != self.cluster or not (
@@ -337,7 +340,7 @@ class Session:
         self.events.append("restarted" if restarted else "session")
         self._set_up(True)
 
-    def _break(self, why):
+    def end(self, why):
         """Ends the session. Hellos begin another one."""
         self._set_up(False, why)
         self.id = 0
