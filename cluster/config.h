@@ -77,6 +77,11 @@ struct SecurityConfig {
     kMutual,  // both ends of each connection prove who they are; encrypted
   };
   Mode mode = Mode::kNone;
+  enum class Reload {
+    kOnRequest,  // by Server::ReloadSecurity
+    kOnChange,   // also when the files below change
+  };
+  Reload reload = Reload::kOnRequest;
   // The folder of the own key files; {id} is the own id.
   std::string identity;
   // The peers' public files. Set one of the two: a folder with one subfolder per

@@ -14,6 +14,8 @@ const char* PeerEventTypeName(PeerEvent::Type type) {
       return "removed";
     case PeerEvent::kRejected:
       return "rejected";
+    case PeerEvent::kWarning:
+      return "warning";
   }
   return "unknown";
 }

@@ -40,6 +40,10 @@ struct PeerEvent {
                  // peer's name, or in nobody's. Or this peer refused this
                  // server ("server 2 refuses this server: ..."). A session, if
                  // there is one, goes on
+    kWarning,    // nothing was refused, but somebody should look: a certificate
+                 // of the peer, or of this server, expires within 30 days. Or
+                 // this server's key files have changed, and were read anew or
+                 // cannot be used
   };
   static constexpr int kNobody = -1;  // of kRejected: no member's id
 

@@ -60,6 +60,11 @@ std::ostream& operator<<(std::ostream& out, const PeerStats& stats) {
     out << ", rtt "
         << absl::FormatDuration(absl::Trunc(stats.rtt, absl::Microseconds(1)));
   }
+  if (stats.certificate_expires != absl::InfiniteFuture()) {
+    out << ", certificate until "
+        << absl::FormatTime("%Y-%m-%d", stats.certificate_expires,
+                            absl::UTCTimeZone());
+  }
   if (!stats.last_trouble.empty())
     out << ", last trouble: " << stats.last_trouble;
   return out;

@@ -94,6 +94,9 @@ struct PeerStats {
   absl::Duration rtt;
   // The latest refusal or loss of the peer, for people.
   std::string last_trouble;
+  // When the first of its certificates expires, or the last one has expired.
+  // InfiniteFuture where keys do not.
+  absl::Time certificate_expires = absl::InfiniteFuture();
 
 #define CLUSTER_MEMBER(name, kind, text) std::uint64_t name = 0;
   CLUSTER_PEER_COUNTERS(CLUSTER_MEMBER)

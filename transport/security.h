@@ -1,5 +1,5 @@
-// SecurityFiles: where a transport finds its keys. Rejection: a connection or
-// message that it turned away.
+// SecurityFiles: where a transport finds its keys. PinnedCertificate: one that it
+// found there. Rejection: a connection or message that it turned away.
 //
 // Both backends use these words for their mechanisms: CURVE for zmq, mutual TLS
 // for nng. The keys stay in their files; no text of this library holds any of
@@ -18,6 +18,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "cluster/transport/refusal_reason.h"
 
@@ -35,6 +36,15 @@ struct Rejection {
   RefusalReason kind = RefusalReason::kUnauthenticated;
   absl::optional<int> peer;  // whom it proved or claimed to be, if it did
   std::string reason;        // for people
+};
+
+// A certificate that proves a server of the cluster, or this server itself.
+struct PinnedCertificate {
+  int server = 0;
+  std::string name;  // that it is made out to, for people: "server-2.demo"
+  std::string file;
+  absl::Time valid_from;
+  absl::Time valid_until;
 };
 
 // "unauthenticated, as server 2: ..."

@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
+#include "absl/time/time.h"
 #include "cluster/transport/key_files.h"
 
 namespace cluster::internal {
@@ -76,6 +77,14 @@ std::string DateText(const ASN1_TIME* time) {
     std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S UTC", &date);
   }
   return text;
+}
+
+// With a date that OpenSSL cannot read, a certificate is never valid.
+absl::Time TimeOf(const ASN1_TIME* time, bool is_end) {
+  std::tm date{};
+  if (ASN1_TIME_to_tm(time, &date) == 1)
+    return absl::FromTM(date, absl::UTCTimeZone());
+  return is_end ? absl::InfinitePast() : absl::InfiniteFuture();
 }
 
 // OpenSSL's error for a certificate out of its time, or X509_V_OK.
@@ -246,27 +255,15 @@ bool TlsMaterial::Knows(int id) const {
   return id != own_id_ && std::any_of(pins_.begin(), pins_.end(), is_of_id);
 }
 
-std::vector<Rejection> TlsMaterial::OutdatedPeers() const {
-  // By id; a reason only where no certificate is good.
-  std::map<int, std::string> reasons = {{own_id_, ""}};
+std::vector<PinnedCertificate> TlsMaterial::Certificates() const {
+  std::vector<PinnedCertificate> certificates;
   for (const auto& [der, pin] : pins_) {
-    const int error = TimeError(pin.certificate.get());
-    std::string reason;
-    if (error != X509_V_OK) {
-      reason = absl::StrCat(
-          "its certificate ", TimeText(pin.certificate.get(), error), " (",
-          pin.path, "); give it a new one, and all servers a copy");
-    }
-    const auto [found, is_first] = reasons.emplace(pin.id, reason);
-    if (!is_first && !found->second.empty()) found->second = reason;
+    X509* const one = pin.certificate.get();
+    certificates.push_back({pin.id, NameOf(one), pin.path,
+                            TimeOf(X509_get0_notBefore(one), false),
+                            TimeOf(X509_get0_notAfter(one), true)});
   }
-  std::vector<Rejection> rejections;
-  for (auto& [id, reason] : reasons) {
-    if (reason.empty()) continue;
-    rejections.push_back(
-        Rejection{RefusalReason::kUnauthenticated, id, std::move(reason)});
-  }
-  return rejections;
+  return certificates;
 }
 
 int TlsMaterial::Verify(X509_STORE_CTX* store, void* /*ignored*/) {

@@ -59,9 +59,9 @@ class TlsMaterial {
   // Whether this server is a peer.
   bool Knows(int id) const;
 
-  // Of each peer that can not connect because all its certificates are expired,
-  // or not valid yet. That is no error of Load: the others may.
-  std::vector<Rejection> OutdatedPeers() const;
+  // All that are pinned. That one of a peer is out of its time is no error of
+  // Load: the other peers may connect.
+  std::vector<PinnedCertificate> Certificates() const;
 
   SSL_CTX* context() const { return context_.get(); }
 

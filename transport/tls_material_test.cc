@@ -2,15 +2,19 @@
 
 #include "cluster/transport/tls_material.h"
 
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "cluster/transport/key_files.h"
 #include "cluster/transport/stream/testing/test_keys.h"
 #include "gmock/gmock.h"
@@ -85,7 +89,7 @@ TEST_F(TlsMaterialTest, ServersArePinnedWhetherOrNotTheyAreMembers) {
   EXPECT_FALSE(material->Knows(3));
   EXPECT_FALSE(material->Knows(1));
   EXPECT_EQ(material->IdOf("no certificate"), absl::nullopt);
-  EXPECT_TRUE(material->OutdatedPeers().empty());
+  EXPECT_EQ(material->Certificates().size(), 3u);
 }
 
 TEST_F(TlsMaterialTest, TheEarlierNamesOfFilesAreRead) {
@@ -185,26 +189,33 @@ TEST_F(TlsMaterialTest, WhatIsNoCertificateOrKeyIsRefused) {
   ExpectRefused(one_, keys_.PublicFolder(2));
 }
 
-TEST_F(TlsMaterialTest, PeersThatAreOutdatedAreNamedWithDatesAndAreNoError) {
+TEST_F(TlsMaterialTest, CertificatesHaveTheirDatesAndOutdatedPeersAreNoError) {
   const TestKeys expired({2}, /*starts_days_ago=*/20, /*validity_days=*/10);
   const TestKeys early({3}, /*starts_days_ago=*/-20);
   one_.security->peers[2] = expired.PublicFolder(2);
   one_.security->peers[3] = early.PublicFolder(3);
-  std::vector<Rejection> outdated = LoadMaterial(one_)->OutdatedPeers();
-  ASSERT_EQ(outdated.size(), 2u);
-  EXPECT_EQ(outdated[0].peer, 2);
-  EXPECT_THAT(outdated[0].reason, HasSubstr("(server-2.cluster) expired on "));
-  EXPECT_THAT(outdated[0].reason, ContainsRegex(kDate));
-  EXPECT_THAT(outdated[0].reason, HasSubstr(expired.PublicFolder(2)));
-  EXPECT_EQ(outdated[1].peer, 3);
-  EXPECT_THAT(outdated[1].reason, HasSubstr("is not valid before"));
-  EXPECT_THAT(outdated[1].reason, ContainsRegex(kDate));
-  // One that has another certificate can connect.
   std::ofstream(Certificate(expired.PublicFolder(2)), std::ios::app)
       << TextOf(Certificate(keys_.PublicFolder(2)));
-  outdated = LoadMaterial(one_)->OutdatedPeers();
-  ASSERT_EQ(outdated.size(), 1u);
-  EXPECT_EQ(outdated[0].peer, 3);
+  std::multimap<int, PinnedCertificate> found;
+  for (const PinnedCertificate& one : LoadMaterial(one_)->Certificates())
+    found.emplace(one.server, one);
+  ASSERT_EQ(found.size(), 4u);
+  ASSERT_EQ(found.count(2), 2u);
+  const absl::Time now = absl::Now();
+  const auto days = [&](absl::Time time) {
+    return std::lround(absl::ToDoubleHours(time - now) / 24);
+  };
+  const PinnedCertificate& own = found.find(1)->second;
+  EXPECT_EQ(own.name, "server-1.cluster");
+  EXPECT_EQ(own.file, keys_.OwnFolder(1) + "/tls.crt");
+  EXPECT_EQ(days(own.valid_from), -1);
+  EXPECT_EQ(days(own.valid_until), 364);
+  EXPECT_EQ(days(found.find(3)->second.valid_from), 20);
+  EXPECT_EQ(found.find(3)->second.file, early.PublicFolder(3) + "/tls.crt");
+  std::set<long> ends;
+  for (auto [one, end] = found.equal_range(2); one != end; ++one)
+    ends.insert(days(one->second.valid_until));
+  EXPECT_EQ(ends, (std::set<long>{-10, 364}));
 }
 
 TEST_F(TlsMaterialTest, AFolderThatIsNotThereIsNotFound) {

@@ -31,6 +31,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -145,6 +146,10 @@ class Transport {
   // for running callbacks, so do not call it from one. May be called before
   // Start.
   virtual absl::Status ReloadSecurity(const SecurityFiles& files) = 0;
+
+  // The certificates in force, the own ones too. None where keys do not expire.
+  // At any time.
+  virtual std::vector<PinnedCertificate> Certificates() const { return {}; }
 
   // Stops receiving, tries for at most `linger` to get accepted frames out, and
   // closes all. It returns within linger and a little; then no call of the

@@ -380,7 +380,7 @@ TEST(ConfigErrorTest, SecurityIsReadStrictly) {
             "\"none\"");
   EXPECT_EQ(ErrorOfLine("\"security\": {\"mod\": \"mutual\"}"),
             "a.json:3: $.security.mod: unknown key; did you mean \"mode\"?; "
-            "known: mode, identity, peers");
+            "known: mode, reload, identity, peers");
   EXPECT_EQ(ErrorOfLine("\"security\": {\"identity\": \"\"}"),
             "a.json:3: $.security.identity: found \"\", want the path of a "
             "folder");

@@ -38,6 +38,7 @@ WordKey Words(Field field,
 
 std::vector<ConfigKey> MakeKeys() {
   using Mode = SecurityConfig::Mode;
+  using Reload = SecurityConfig::Reload;
   using C = Config;
   return {
       {"cluster", TextKey{&C::cluster, 255},
@@ -116,6 +117,13 @@ std::vector<ConfigKey> MakeKeys() {
        Words<Mode>([](auto& config) -> auto& { return config.security.mode; },
                    {{"mutual", Mode::kMutual}, {"none", Mode::kNone}}),
        "mutual: both ends of each connection"},
+      {"security.reload",
+       Words<Reload>(
+           [](auto& config) -> auto& { return config.security.reload; },
+           {{"on_request", Reload::kOnRequest},
+            {"on_change", Reload::kOnChange}}),
+       "on_change: the key files are read anew when they change, not only by "
+       "ReloadSecurity"},
       {"security.identity", FormKey{"folder"},
        "the own key files, which ReloadSecurity reads anew; {id} is the own "
        "id",

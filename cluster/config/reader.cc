@@ -241,9 +241,10 @@ class ConfigReader {
     SecurityConfig& security = config_.security;
     for (const JsonMember& member : value.members) {
       const std::string member_path = MemberPath(path, member.key);
-      if (member.key == "mode") {
-        status =
-            ReadKey(member_path, *FindConfigKey("security.mode"), member.value);
+      if (member.key == "mode" || member.key == "reload") {
+        status = ReadKey(member_path,
+                         *FindConfigKey(absl::StrCat("security.", member.key)),
+                         member.value);
       } else if (member.key == "identity") {
         status = ReadFolder(member_path, member.value, &security.identity);
       } else if (member.value.type == JsonType::kObject) {

@@ -89,11 +89,14 @@ absl::Status CheckSecurity(const Config& config, const ConfigPlaces& places) {
   const bool has_folder = !security.peers.empty();
   const bool has_map = !security.peer_folders.empty();
   if (security.mode == SecurityConfig::Mode::kNone) {
-    if (security.identity.empty() && !has_folder && !has_map)
+    const bool has_files = !security.identity.empty() || has_folder || has_map;
+    if (!has_files && security.reload == SecurityConfig::Reload::kOnRequest)
       return CheckListeners(config, places);
     return places.Error(
         "$.security",
-        "found key files with \"mode\": \"none\", want \"mode\": \"mutual\"");
+        absl::StrCat("found ",
+                     has_files ? "key files" : "\"reload\": \"on_change\"",
+                     " with \"mode\": \"none\", want \"mode\": \"mutual\""));
   }
   if (security.identity.empty()) {
     return places.Error("$.security",

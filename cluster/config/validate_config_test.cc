@@ -277,6 +277,12 @@ TEST(ValidateConfigTest, SecurityIsWholeOrNotThere) {
   EXPECT_EQ(ErrorOf(config),
             "config: $.security: found key files with \"mode\": \"none\", want "
             "\"mode\": \"mutual\"");
+  config = Valid();
+  config.security.reload = SecurityConfig::Reload::kOnChange;
+  EXPECT_EQ(
+      ErrorOf(config),
+      "config: $.security: found \"reload\": \"on_change\" with \"mode\": "
+      "\"none\", want \"mode\": \"mutual\"");
   config = Secured();
   config.allow_plaintext = true;
   EXPECT_EQ(ErrorOf(config),

@@ -69,13 +69,11 @@ ServerCore::ServerCore(int server_id, Config config, const Codec* codec,
       transport_(std::move(transport)),
       inbox_(id_, config_.payload_bytes_max, config_.inbox_bytes_max),
       callbacks_(&inbox_),
-      rejections_(
-          [this](PeerEvent event) {
-            inbox_.PushEvent(std::move(event));
-            callbacks_.Wake();
-          },
-          [this](int id) { return delivery_->Has(id); },
-          config_.security.mode != SecurityConfig::Mode::kNone),
+      rejections_([this](PeerEvent event) { PushEvent(std::move(event)); },
+                  [this](int id) { return delivery_->Has(id); },
+                  config_.security.mode != SecurityConfig::Mode::kNone),
+      key_watch_(id_, transport_.get(),
+                 [this](PeerEvent event) { PushEvent(std::move(event)); }),
       delivery_(NewPeerDelivery(
           config_, {id_, codec, std::move(buffers), &message_ids_,
                     transport_.get(), &inbox_, &callbacks_, &rejections_})) {
@@ -203,7 +201,20 @@ absl::Status ServerCore::RunParts() {
   absl::Status status = callbacks_.Start();
   if (status.ok()) status = Dial();
   if (status.ok()) status = delivery_->StartTicking();
+  if (status.ok()) status = WatchKeys();
   return status;
+}
+
+absl::Status ServerCore::WatchKeys() {
+  if (config_.security.reload != SecurityConfig::Reload::kOnChange)
+    return key_watch_.Start(nullptr, nullptr);
+  return key_watch_.Start([this] { return ResolveSecurity(config_, id_); },
+                          [this] { return ReloadSecurity(); });
+}
+
+void ServerCore::PushEvent(PeerEvent event) {
+  inbox_.PushEvent(std::move(event));
+  callbacks_.Wake();
 }
 
 absl::Status ServerCore::Dial() {
@@ -283,7 +294,9 @@ absl::Status ServerCore::ReloadSecurity() {
   MutexLock lock(&reload_mutex_);
   absl::StatusOr<SecurityFiles> files = ResolveSecurity(config_, id_);
   if (!files.ok()) return files.status();
-  return transport_->ReloadSecurity(*files);
+  absl::Status status = transport_->ReloadSecurity(*files);
+  if (status.ok()) key_watch_.KeysLoaded();
+  return status;
 }
 
 // Half stopped it would be of no use to anybody.
@@ -307,6 +320,7 @@ void ServerCore::StopAll() {
     sending_in_ = kNever;
   }
   const auto deadline = Deadline(config_.linger);
+  key_watch_.Stop();
   if (ran) delivery_->Finish(deadline);
   callbacks_.StopBeginning();
   inbox_.Close();
@@ -352,6 +366,15 @@ ServerStats ServerCore::Stats() const {
     stats.peers.assign(removed_.begin(), removed_.end());
     stats.removed_earlier = removed_earlier_;
     delivery_->AddStats(&stats);
+  }
+  const std::vector<PinnedCertificate> certificates =
+      transport_->Certificates();
+  if (!certificates.empty()) {
+    const absl::Time now = absl::Now();
+    stats.own.certificate_expires = CertificateExpiry(certificates, id_, now);
+    for (PeerStats& peer : stats.peers)
+      peer.certificate_expires =
+          CertificateExpiry(certificates, peer.peer, now);
   }
   std::sort(stats.peers.begin(), stats.peers.end(),
             [](const PeerStats& one, const PeerStats& other) {

@@ -28,6 +28,7 @@
 #include "cluster/server.h"
 #include "cluster/server/callbacks.h"
 #include "cluster/server/inbox.h"
+#include "cluster/server/key_watch.h"
 #include "cluster/server/message_ids.h"
 #include "cluster/server/peer_delivery.h"
 #include "cluster/server/rejections.h"
@@ -104,6 +105,8 @@ class ServerCore {
   absl::Status Run() CLUSTER_REQUIRES(lifecycle_mutex_);
   absl::Status RunParts() CLUSTER_REQUIRES(lifecycle_mutex_);
   absl::Status Dial() CLUSTER_REQUIRES(lifecycle_mutex_);
+  absl::Status WatchKeys();
+  void PushEvent(PeerEvent event);
   std::vector<ServerAddress>& servers() CLUSTER_REQUIRES(lifecycle_mutex_) {
     return config_.servers;
   }
@@ -181,6 +184,7 @@ class ServerCore {
   std::deque<PeerStats> removed_ CLUSTER_GUARDED_BY(members_mutex_);
   PeerStats removed_earlier_ CLUSTER_GUARDED_BY(members_mutex_);
   Rejections rejections_;
+  KeyWatch key_watch_;
   const std::unique_ptr<PeerDelivery> delivery_;
 };
 

@@ -309,6 +309,7 @@ void Checker::OnEvent(const SimLife& self, int peer, const PeerEvent& event) {
     case PeerEvent::kRemoved:
       break;
     case PeerEvent::kRejected:
+    case PeerEvent::kWarning:
       Fail(who, "rejected on a network without strangers");
       break;
   }

@@ -9,7 +9,9 @@
 #ifndef TESTS_SECURITY_EVENT_LOG_H_
 #define TESTS_SECURITY_EVENT_LOG_H_
 
+#include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <functional>
 #include <sstream>
 #include <string>
@@ -59,12 +61,13 @@ class EventLog {
     return true;
   }
 
-  bool WaitFor(const std::function<bool(const Entry&)>& wanted) {
+  // Waits for `count` of them.
+  bool WaitFor(const std::function<bool(const Entry&)>& wanted,
+               std::size_t count = 1) {
     MutexLock lock(&mutex_);
     return changed_.WaitFor(&mutex_, std::chrono::seconds(60), [&] {
-      for (const Entry& entry : entries_)
-        if (wanted(entry)) return true;
-      return false;
+      return static_cast<std::size_t>(std::count_if(
+                 entries_.begin(), entries_.end(), wanted)) >= count;
     });
   }
 

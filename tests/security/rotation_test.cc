@@ -1,8 +1,11 @@
 // Replaced keys and revoked peers, while all servers send at full load.
 
+#include <algorithm>
 #include <atomic>
+#include <cstddef>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -10,6 +13,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "cluster/transport/testing/secret_volume.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "programs/keygen/keys.h"
@@ -24,12 +28,16 @@ namespace cluster::internal {
 namespace {
 
 namespace fs = std::filesystem;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 constexpr std::uint64_t kSomeArrivals = 500;
 
 class RotationTest : public testing::Test {
  protected:
+  virtual void Adapt(ClusterSpec* /*spec*/) {}
+
   void SetUp() override {
     ClusterSpec spec;
     spec.config.transport = SECURITY_BACKEND;
@@ -37,6 +45,7 @@ class RotationTest : public testing::Test {
     spec.secured = true;
     spec.route = mesh_.Router();
     spec.on_event = log_.Sink();
+    Adapt(&spec);
     spec.on_envelope = [this](int receiver, const EnvelopeView& envelope) {
       ledger_.Arrived(receiver, envelope);
       if (receiver != 3 && envelope.sender_id != 3) ++honest_;
@@ -104,7 +113,25 @@ class RotationTest : public testing::Test {
   std::string Public(int id) const {
     return absl::StrCat(cluster_->keys().folder, "/public/", id);
   }
+  std::string Own(int id) const {
+    return absl::StrCat(cluster_->keys().folder, "/", id);
+  }
 
+  // Returns the folder.
+  std::string MakeFreshKeys(int id) const {
+    KeyRequest fresh = cluster_->keys();
+    fresh.folder += "/fresh";
+    fresh.server_ids = {id};
+    EXPECT_TRUE(MakeKeys(fresh).ok());
+    return fresh.folder;
+  }
+  void ListBesideOld(int id, const std::string& fresh) const {
+    for (const char* name : {"zmq.public", "tls.crt"}) {
+      std::ofstream(absl::StrCat(Public(id), "/", name), std::ios::app)
+          << std::ifstream(absl::StrCat(fresh, "/public/", id, "/", name))
+                 .rdbuf();
+    }
+  }
   static void CopyFiles(const std::string& from, const std::string& to) {
     fs::copy(
         from, to,
@@ -141,24 +168,74 @@ TEST_F(RotationTest, EveryServersKeysCanBeReplacedUnderLoad) {
 // The new key is listed beside the old one before its server has it, and the old
 // one goes after that. The others do not reload in between.
 TEST_F(RotationTest, TwoListedKeysLeaveNoGap) {
-  KeyRequest fresh = cluster_->keys();
-  fresh.folder += "/fresh";
-  fresh.server_ids = {2};
-  ASSERT_TRUE(MakeKeys(fresh).ok());
-  const std::string fresh_public = absl::StrCat(fresh.folder, "/public/2");
-  for (const char* name : {"zmq.public", "tls.crt"})
-    std::ofstream(absl::StrCat(Public(2), "/", name), std::ios::app)
-        << std::ifstream(absl::StrCat(fresh_public, "/", name)).rdbuf();
+  const std::string fresh = MakeFreshKeys(2);
+  ListBesideOld(2, fresh);
   Reload({1, 3});
   EXPECT_TRUE(CarriesMore(1, 2) && CarriesMore(2, 1));
-  CopyFiles(absl::StrCat(fresh.folder, "/2"),
-            absl::StrCat(cluster_->keys().folder, "/2"));
+  CopyFiles(absl::StrCat(fresh, "/2"), Own(2));
   Reload({2});
   EXPECT_TRUE(CarriesMore(1, 2) && CarriesMore(2, 1));
-  CopyFiles(fresh_public, Public(2));
+  CopyFiles(absl::StrCat(fresh, "/public/2"), Public(2));
   Reload({1, 3});
   EXPECT_TRUE(CarriesMore(1, 2) && CarriesMore(2, 1));
   ExpectNothingLost();
+}
+
+// The keys of each server are secrets as Kubernetes mounts them, and nobody asks
+// for a reload.
+class MountedKeysTest : public RotationTest {
+ protected:
+  void Adapt(ClusterSpec* spec) override {
+    spec->make_server = [this](int id, Config config) {
+      if (public_ == nullptr) {
+        public_ = std::make_unique<SecretVolume>(Volume("public"));
+        public_->UpdateFrom(absl::StrCat(cluster_->keys().folder, "/public"));
+      }
+      own_.emplace(id, Volume(absl::StrCat(id)))
+          .first->second.UpdateFrom(Own(id));
+      config.security.identity = Volume("{id}");
+      config.security.peers = public_->folder();
+      config.security.reload = SecurityConfig::Reload::kOnChange;
+      return NewServer(id, std::move(config));
+    };
+  }
+
+  std::string Volume(const std::string& name) const {
+    return absl::StrCat(cluster_->keys().folder, "/volumes/", name);
+  }
+
+  // Waits until each of `ids` has read its files anew so many times.
+  bool ReadAnew(const std::vector<int>& ids, std::size_t times) {
+    return std::all_of(ids.begin(), ids.end(), [&](int id) {
+      return log_.WaitFor(
+          [&](const EventLog::Entry& entry) {
+            return entry.first == id &&
+                   entry.second.type == PeerEvent::kWarning &&
+                   absl::StrContains(entry.second.reason, "read anew");
+          },
+          times);
+    });
+  }
+
+  std::unique_ptr<SecretVolume> public_;
+  std::map<int, SecretVolume> own_;
+};
+
+TEST_F(MountedKeysTest, KeysChangeWithTheirVersionsUnderLoad) {
+  const std::string fresh = MakeFreshKeys(2);
+  ListBesideOld(2, fresh);
+  public_->UpdateFrom(absl::StrCat(cluster_->keys().folder, "/public"));
+  ASSERT_TRUE(ReadAnew({1, 2, 3}, 1)) << log_.Text();
+  EXPECT_TRUE(CarriesMore(1, 2) && CarriesMore(2, 1));
+  own_.at(2).UpdateFrom(absl::StrCat(fresh, "/2"));
+  ASSERT_TRUE(ReadAnew({2}, 2)) << log_.Text();
+  EXPECT_TRUE(CarriesMore(1, 2) && CarriesMore(2, 1));
+  CopyFiles(absl::StrCat(fresh, "/public/2"), Public(2));
+  public_->UpdateFrom(absl::StrCat(cluster_->keys().folder, "/public"));
+  ASSERT_TRUE(ReadAnew({1, 3}, 2)) << log_.Text();
+  EXPECT_TRUE(CarriesMore(1, 2) && CarriesMore(2, 1));
+  ExpectNothingLost();
+  EXPECT_THAT(log_.Text(), Not(HasSubstr("cannot be used")));
 }
 
 TEST_F(RotationTest, AReloadOfTheSameKeysChangesNothing) {

@@ -67,30 +67,6 @@ absl::Status CheckGeneration() {
       "the child, or use \"transport\": \"zmq\"");
 }
 
-// Reports outdated certificates to the handler, once. On a thread of nng's,
-// since no method of a transport may call the handler.
-class OutdatedTold final : public AsyncHandle {
- public:
-  OutdatedTold(Context* context, std::vector<Rejection> outdated)
-      : AsyncHandle(&context->handles),
-        handler_(context->handler),
-        outdated_(std::move(outdated)) {}
-
-  void Start() {
-    Begin(&aio_, [this] { nng_sleep_aio(0, aio_.get()); });
-  }
-
- private:
-  void Tell() {
-    for (Rejection& one : outdated_) handler_->OnRejected(std::move(one));
-  }
-  void CloseHandles() override {}
-
-  TransportHandler* const handler_;
-  std::vector<Rejection> outdated_;
-  Aio aio_{&Call<OutdatedTold, &OutdatedTold::Tell>};
-};
-
 class NngTransport final : public Transport {
  public:
   // `material`: null for plaintext.
@@ -134,7 +110,6 @@ class NngTransport final : public Transport {
     if (!listening.ok()) return listening;
     context_ = std::move(context);
     state_ = State::kStarted;
-    if (admission_.is_secured()) TellOutdated(*admission_.material());
     return absl::OkStatus();
   }
 
@@ -215,10 +190,15 @@ class NngTransport final : public Transport {
       MutexLock lock(&mutex_);
       if (state_ != State::kStarted) return absl::OkStatus();
       outbounds = outbounds_;
-      TellOutdated(**material);
     }
     for (const auto& entry : outbounds) entry.second->Reload(**material);
     return absl::OkStatus();
+  }
+
+  std::vector<PinnedCertificate> Certificates() const override {
+    const auto material = admission_.material();
+    return material == nullptr ? std::vector<PinnedCertificate>()
+                               : material->Certificates();
   }
 
   void Stop(absl::Duration linger) override {
@@ -248,13 +228,6 @@ class NngTransport final : public Transport {
 
  private:
   enum class State { kNew, kStarted, kStopped };
-
-  void TellOutdated(const TlsMaterial& material) CLUSTER_REQUIRES(mutex_) {
-    std::vector<Rejection> outdated = material.OutdatedPeers();
-    if (outdated.empty()) return;
-    std::make_shared<OutdatedTold>(context_.get(), std::move(outdated))
-        ->Start();
-  }
 
   const TransportConfig config_;
   const Options options_;

@@ -22,6 +22,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "cluster/transport/transport.h"
 
@@ -48,6 +49,9 @@ class ForwardingTransport : public Transport, protected TransportHandler {
   }
   absl::Status ReloadSecurity(const SecurityFiles& files) override {
     return inner_->ReloadSecurity(files);
+  }
+  std::vector<PinnedCertificate> Certificates() const override {
+    return inner_->Certificates();
   }
   void Stop(absl::Duration linger) override { inner_->Stop(linger); }
 

@@ -3,10 +3,11 @@
 // The folder is everybody's to write, and sticky. Each version of the files is in
 // a folder of its own, behind the link `..data`. An update replaces that link by
 // a rename, so a reader sees all of a version or nothing. The files are readable
-// for their group if the process is root's, as with an fsGroup. Errors abort.
+// for their group if the process is root's, as with an fsGroup. A name may have a
+// folder, as an item's path may. Errors abort.
 //
 //   SecretVolume volume("/tmp/x/keys");
-//   volume.Update({{"tls.key", key}, {"tls.crt", certificate}});
+//   volume.Update({{"tls.key", key}, {"2/tls.crt", certificate}});
 
 #ifndef CLUSTER_TRANSPORT_TESTING_SECRET_VOLUME_H_
 #define CLUSTER_TRANSPORT_TESTING_SECRET_VOLUME_H_
@@ -44,6 +45,7 @@ class SecretVolume {
     fs::create_directory(version);
     for (const auto& [name, text] : files) {
       const std::string path = version / name;
+      fs::create_directories(fs::path(path).parent_path());
       std::ofstream(path, std::ios::binary) << text;
       SetMode(path, is_root() ? 0440 : 0400);
     }
@@ -52,20 +54,23 @@ class SecretVolume {
     fs::create_directory_symlink(version.filename(), fresh);
     fs::rename(fresh, data);
     for (const auto& [name, text] : files) {
-      const fs::path link = fs::path(folder_) / name;
+      const fs::path top = *fs::path(name).begin();
+      const fs::path link = fs::path(folder_) / top;
       if (!fs::is_symlink(link))
-        fs::create_symlink(fs::path("..data") / name, link);
+        fs::create_symlink(fs::path("..data") / top, link);
     }
     if (!before.empty()) fs::remove_all(before);
   }
 
-  // With the files of another folder.
+  // With the files of another folder and its subfolders.
   void UpdateFrom(const std::string& folder) {
     std::map<std::string, std::string> files;
-    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    for (const auto& entry :
+         std::filesystem::recursive_directory_iterator(folder)) {
+      if (!entry.is_regular_file()) continue;
       std::ostringstream text;
       text << std::ifstream(entry.path(), std::ios::binary).rdbuf();
-      files[entry.path().filename()] = text.str();
+      files[entry.path().lexically_relative(folder)] = text.str();
     }
     Update(files);
   }

@@ -340,8 +340,8 @@ void OutboundPeer::Note(const SocketEvent& event) {
       reports_.push_back({true, generation_, ""});
       return;
     case ZMQ_EVENT_DISCONNECTED:
-      if (before == State::kGone) return;
       if (before != State::kUp) key_failed_ = true;
+      if (before == State::kGone) return;
       Lose(absl::StrCat("connection to ", address, " broke",
                         before == State::kUp ? "" : " in the handshake"));
       return;
