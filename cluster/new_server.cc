@@ -23,6 +23,10 @@ absl::StatusOr<std::unique_ptr<Server>> NewServer(int server_id,
     return absl::InvalidArgumentError(absl::StrCat(
         PlaceOf(config, "transport"), ": ", factory.status().message()));
   }
+  for (const auto& [name, options] : config.transport_options) {
+    absl::Status status = CheckTransportOptions(name, options);
+    if (name != config.transport && !status.ok()) return status;
+  }
   return NewServer(server_id, std::move(config), *std::move(factory));
 }
 

@@ -61,6 +61,27 @@ TEST(ServerLimitsTest, TooLargeAPayloadIsRefused) {
   EXPECT_TRUE(one->Send(To(2, std::string(100000, 'x'))).ok());
 }
 
+TEST(ServerLimitsTest, TheErrorSaysWhichLimitAPayloadIsOver) {
+  Config config = MakeConfig(2);
+  config.payload_bytes_max = 100000;
+  auto one = Started(1, config);
+  config.payload_bytes_max = 50000;
+  auto two = Started(2, config);
+  // Its session has begun when server 2 has taken this.
+  ASSERT_TRUE(one->Send(To(2, "x")).ok());
+  ASSERT_TRUE(two->Receive(kLong).ok());
+  const auto error_of = [&one](std::size_t bytes) {
+    return std::string(one->Send(To(2, std::string(bytes, 'x'))).message());
+  };
+  EXPECT_EQ(error_of(50000), "");
+  EXPECT_EQ(error_of(50001),
+            "a payload of 50001 bytes for server 2: over payload_bytes_max of "
+            "that server, which is less than the 100000 here");
+  EXPECT_EQ(error_of(100001),
+            "a payload of 100001 bytes for server 2: over payload_bytes_max, "
+            "100000");
+}
+
 // Sends an invalid envelope in each way. The call returns an error with `text`,
 // and no server gets it.
 void ExpectRefused(const Envelope& bad, const std::string& text) {

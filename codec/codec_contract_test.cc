@@ -261,7 +261,7 @@ TEST(CodecRegistryTest, KnowsItsCodecsAndRefusesOthers) {
   const auto unknown = FindCodec("xml");
   EXPECT_TRUE(absl::IsNotFound(unknown.status()));
   EXPECT_EQ(unknown.status().message(),
-            "codec \"xml\" is none of binary, json");
+            "unknown codec \"xml\"; known: binary, json");
 }
 
 }  // namespace

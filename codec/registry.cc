@@ -1,7 +1,7 @@
 #include "cluster/codec/registry.h"
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
+#include "cluster/base/known_words.h"
 #include "cluster/codec/binary/binary.h"
 #include "cluster/codec/json/json.h"
 
@@ -21,8 +21,11 @@ absl::StatusOr<const Codec*> FindCodec(absl::string_view name) {
   for (const Codec* codec : Codecs()) {
     if (codec->Name() == name) return codec;
   }
-  return absl::NotFoundError(absl::StrCat("codec \"", name, "\" is none of ",
-                                          absl::StrJoin(CodecNames(), ", ")));
+  constexpr std::size_t kShownBytes = 80;
+  const absl::string_view shown = name.substr(0, kShownBytes);
+  return absl::NotFoundError(absl::StrCat(
+      "unknown codec \"", shown, shown.size() < name.size() ? "..." : "", "\"",
+      internal::KnownWords(shown, CodecNames())));
 }
 
 const Codec* FindCodec(std::uint8_t id) {

@@ -158,4 +158,13 @@ std::string ToString(const Address& address) {
   return absl::StrCat(address.host, ":", address.port);
 }
 
+std::string NoSuchAddressText(const Address& address) {
+  Address all = address;
+  all.host = address.is_v6() ? "::" : "*";
+  return absl::StrCat(
+      "this machine has no such address. If the other servers reach this one "
+      "there, keep it as \"address\" and add \"listen\": \"",
+      ToString(all), "\", or an address of this machine");
+}
+
 }  // namespace cluster

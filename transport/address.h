@@ -53,6 +53,9 @@ absl::StatusOr<Address> ToNumbers(const Address& address);
 // The text that ParseAddress reads.
 std::string ToString(const Address& address);
 
+// The rest of the error of a listener at an address that this machine lacks.
+std::string NoSuchAddressText(const Address& address);
+
 }  // namespace cluster
 
 #endif  // CLUSTER_TRANSPORT_ADDRESS_H_

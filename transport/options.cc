@@ -2,49 +2,29 @@
 
 #include <algorithm>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
+#include "cluster/base/known_words.h"
 
 namespace cluster {
 namespace {
 
-std::size_t EditDistance(absl::string_view a, absl::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
-    }
+struct Show {
+  std::string operator()(bool value) const { return value ? "true" : "false"; }
+  std::string operator()(std::int64_t value) const {
+    return absl::StrCat(value);
   }
-  return row[b.size()];
-}
-
-std::string TypeName(const OptionValue& value) {
-  static constexpr const char* kNames[] = {"a boolean", "an integer",
-                                           "a number", "a string"};
-  return kNames[value.index()];
-}
+  std::string operator()(double value) const { return absl::StrCat(value); }
+  std::string operator()(const std::string& value) const {
+    constexpr std::size_t kShownBytes = 80;
+    const absl::string_view shown =
+        absl::string_view(value).substr(0, kShownBytes);
+    return absl::StrCat("\"", absl::Utf8SafeCEscape(shown),
+                        shown.size() < value.size() ? "..." : "", "\"");
+  }
+};
 
 }  // namespace
-
-std::string KnownWords(absl::string_view word,
-                       const std::vector<std::string>& known) {
-  constexpr std::size_t kWordBytesMax = 64;
-  std::string question;
-  std::size_t least = std::max<std::size_t>(2, word.size() / 3) + 1;
-  for (const std::string& candidate : known) {
-    if (word.size() > kWordBytesMax) break;
-    const std::size_t distance = EditDistance(word, candidate);
-    if (distance >= least) continue;
-    least = distance;
-    question = absl::StrCat("; did you mean \"", candidate, "\"?");
-  }
-  return absl::StrCat(question, "; known: ", absl::StrJoin(known, ", "));
-}
 
 template <typename T>
 const T* OptionReader::Find(absl::string_view key, absl::string_view want) {
@@ -53,7 +33,8 @@ const T* OptionReader::Find(absl::string_view key, absl::string_view want) {
   if (found == options_.values.end()) return nullptr;
   const T* const value = absl::get_if<T>(&found->second);
   if (value == nullptr)
-    Fail(key, absl::StrCat("found ", TypeName(found->second), ", want ", want));
+    Fail(key, absl::StrCat("found ", absl::visit(Show(), found->second),
+                           ", want ", want));
   return value;
 }
 
@@ -90,7 +71,7 @@ absl::Status OptionReader::Finish() {
     if (std::find(known_.begin(), known_.end(), key) != known_.end()) continue;
     Fail(key, absl::StrCat("unknown key",
                            known_.empty() ? "; this transport has no options"
-                                          : KnownWords(key, known_)));
+                                          : internal::KnownWords(key, known_)));
   }
   return status_;
 }

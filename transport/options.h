@@ -60,11 +60,6 @@ class OptionReader {
   absl::Status status_;
 };
 
-// For the error of an unknown word: `; did you mean "zmq"?; known: memory, nng,
-// zmq`. Without the question if no known word is near enough to be meant.
-std::string KnownWords(absl::string_view word,
-                       const std::vector<std::string>& known);
-
 }  // namespace cluster
 
 #endif  // CLUSTER_TRANSPORT_OPTIONS_H_

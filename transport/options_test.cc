@@ -34,12 +34,26 @@ TEST(OptionReaderTest, NamesPlaceKeyFoundAndAllowed) {
             "a.json:7: $.zmq.threads: found 40, want an integer from 1 to 16");
 }
 
-TEST(OptionReaderTest, WrongTypeIsAnError) {
-  const TransportOptions options = Options({{"threads", std::string("four")}});
+TEST(OptionReaderTest, AValueOfTheWrongTypeIsShown) {
+  const auto error_of = [](OptionValue value) {
+    const TransportOptions options = Options({{"threads", std::move(value)}});
+    OptionReader reader(options);
+    EXPECT_EQ(reader.Int("threads", 1, 1, 16), 1);
+    return std::string(reader.Finish().message());
+  };
+  EXPECT_EQ(error_of(std::string("2")),
+            "a.json:7: $.zmq.threads: found \"2\", want an integer from 1 to "
+            "16");
+  EXPECT_THAT(error_of(true), HasSubstr("found true, want"));
+  EXPECT_THAT(error_of(1.5), HasSubstr("found 1.5, want"));
+  EXPECT_THAT(error_of(std::string("\x1b[2J")),
+              HasSubstr("found \"\\033[2J\""));
+  EXPECT_THAT(error_of(std::string(100, 'x')), HasSubstr("xx...\", want"));
+  const TransportOptions options = Options({{"fast", std::string("yes")}});
   OptionReader reader(options);
-  EXPECT_EQ(reader.Int("threads", 1, 1, 16), 1);
+  reader.Bool("fast", false);
   EXPECT_THAT(std::string(reader.Finish().message()),
-              HasSubstr("found a string"));
+              HasSubstr("found \"yes\", want a boolean"));
 }
 
 TEST(OptionReaderTest, UnknownKeyNamesTheNearestKnownOne) {
@@ -48,13 +62,6 @@ TEST(OptionReaderTest, UnknownKeyNamesTheNearestKnownOne) {
   reader.Int("threads", 1, 1, 16);
   EXPECT_THAT(std::string(reader.Finish().message()),
               HasSubstr("did you mean \"threads\"?"));
-}
-
-TEST(KnownWordsTest, AsksForTheNearestUnlessItIsFar) {
-  EXPECT_EQ(KnownWords("transprot", {"transport", "codec"}),
-            "; did you mean \"transport\"?; known: transport, codec");
-  EXPECT_EQ(KnownWords("zzzzzz", {"transport", "codec"}),
-            "; known: transport, codec");
 }
 
 }  // namespace

@@ -3,9 +3,8 @@
 #include <cstddef>
 #include <memory>
 
-#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "cluster/transport/options.h"
+#include "cluster/base/known_words.h"
 #include "cluster/transport/transport_facts.h"
 
 namespace cluster {
@@ -42,7 +41,17 @@ absl::StatusOr<TransportFactory> FindTransport(absl::string_view name) {
   const absl::string_view shown = name.substr(0, kShownBytes);
   return absl::NotFoundError(absl::StrCat(
       "unknown transport \"", shown, shown.size() < name.size() ? "..." : "",
-      "\"", KnownWords(shown, TransportNames())));
+      "\"", internal::KnownWords(shown, TransportNames())));
+}
+
+// Making a transport checks its options, and opens nothing.
+absl::Status CheckTransportOptions(absl::string_view name,
+                                   const TransportOptions& options) {
+  const absl::StatusOr<TransportFactory> factory = FindTransport(name);
+  if (!factory.ok()) return absl::OkStatus();
+  TransportConfig config;
+  config.options = options;
+  return (*factory)(config).status();
 }
 
 std::vector<std::string> TransportNames() {

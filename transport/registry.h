@@ -13,8 +13,10 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "cluster/transport/options.h"
 #include "cluster/transport/transport.h"
 
 namespace cluster {
@@ -22,6 +24,11 @@ namespace cluster {
 // The factory of the transport of that name, letter by letter. kNotFound:
 // `unknown transport "zmp"; did you mean "zmq"?; known: memory, nng, zmq`.
 absl::StatusOr<TransportFactory> FindTransport(absl::string_view name);
+
+// Whether that transport takes these options; OK for a transport from
+// elsewhere. For those that a config has for another transport than its own.
+absl::Status CheckTransportOptions(absl::string_view name,
+                                   const TransportOptions& options);
 
 // In the order in which errors list them.
 std::vector<std::string> TransportNames();

@@ -44,6 +44,16 @@ TEST(RegistryTest, EveryNameMakesItsOwnTransport) {
   }
 }
 
+TEST(RegistryTest, OptionsAreCheckedForAnyTransport) {
+  TransportOptions options;
+  EXPECT_TRUE(CheckTransportOptions("nng", options).ok());
+  options.origin = "a.json:7: $.nng";
+  options.values["bogus"] = std::int64_t{2};
+  EXPECT_THAT(std::string(CheckTransportOptions("nng", options).message()),
+              HasSubstr("a.json:7: $.nng.bogus: unknown key"));
+  EXPECT_TRUE(CheckTransportOptions("from elsewhere", options).ok());
+}
+
 TEST(RegistryTest, UnknownNamesAreToldWithTheKnownOnes) {
   const absl::Status status = FindTransport("zmp").status();
   EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);

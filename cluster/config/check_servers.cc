@@ -1,9 +1,13 @@
 // The checks of the list of servers.
 
+#include <arpa/inet.h>
+
+#include <filesystem>
 #include <map>
 #include <string>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
@@ -31,6 +35,28 @@ absl::Status FormError(const ConfigPlaces& places, const std::string& path,
   return places.Error(path, absl::StrCat("found ", text));
 }
 
+// One form for all texts of a host: "DB1.", "localhost", "[::ffff:127.0.0.1]".
+std::string CanonicalHost(absl::string_view host) {
+  std::string text = absl::AsciiStrToLower(absl::StripSuffix(host, "."));
+  if (text == "localhost") return "127.0.0.1";
+  in6_addr v6;
+  if (inet_pton(AF_INET6, text.c_str(), &v6) != 1) return text;
+  char shown[INET6_ADDRSTRLEN];
+  if (IN6_IS_ADDR_V4MAPPED(&v6))
+    inet_ntop(AF_INET, &v6.s6_addr[12], shown, sizeof(shown));
+  else
+    inet_ntop(AF_INET6, &v6, shown, sizeof(shown));
+  return shown;
+}
+
+std::string CanonicalText(Address address) {
+  if (address.kind == Address::Kind::kIpc)
+    address.path = std::filesystem::path(address.path).lexically_normal();
+  else
+    address.host = CanonicalHost(address.host);
+  return ToString(address);
+}
+
 // One form per address, so that "h:080" and "h:80" are the same one; "" if the
 // port is any free one.
 absl::StatusOr<std::string> AddressIdentity(const Config& config,
@@ -40,7 +66,7 @@ absl::StatusOr<std::string> AddressIdentity(const Config& config,
   if (!address.ok()) return text;
   if (address->kind == Address::Kind::kTcp && address->port == 0)
     return std::string();
-  return HasOurAddresses(config) ? ToString(*address) : text;
+  return HasOurAddresses(config) ? CanonicalText(*address) : text;
 }
 
 // Ids and addresses seen so far, and which server had them.

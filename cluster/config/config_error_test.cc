@@ -69,6 +69,21 @@ TEST(ConfigErrorTest, UnknownKeysNameTheNearestAndTheKnown) {
   EXPECT_EQ(ErrorOfServers({"{\"id\": 1,\n\"adress\": \"localhost:1\"}"}),
             "a.json:4: $.servers[0].adress: unknown key; did you mean "
             "\"address\"?; known: id, address, listen");
+  for (const char* key : {"addr", "Address", "host", "Port", "endpoint"}) {
+    EXPECT_THAT(ErrorOfServers({absl::StrCat("{\"", key, "\": \"h:1\"}")}),
+                HasSubstr("did you mean \"address\"?"))
+        << key;
+  }
+  EXPECT_THAT(ErrorOfServers({"{\"server_id\": 1}"}),
+              HasSubstr("did you mean \"id\"?"));
+  EXPECT_THAT(ErrorOfServers({"{\"bind\": \"*:1\"}"}),
+              HasSubstr("did you mean \"listen\"?"));
+  EXPECT_THAT(ErrorOfLine("\"nodes\": []"),
+              HasSubstr("did you mean \"servers\"?"));
+  EXPECT_THAT(ErrorOfLine("\"heartbeat\": 100"),
+              HasSubstr("did you mean \"heartbeat_ms\"?"));
+  EXPECT_THAT(ErrorOf("{\"Server\": [{\"Server_Id\": 1, \"Port\": 1}]}"),
+              HasSubstr("did you mean \"Port_Num\"?"));
 }
 
 TEST(ConfigErrorTest, RepeatedKeysNameBothLines) {
@@ -274,6 +289,28 @@ TEST(ConfigErrorTest, AddressesAreUnique) {
                       "{\"id\": 2, \"address\": \"localhost:080\"}"}),
       "a.json:4: $.servers[1].address: found \"localhost:080\", the address of "
       "$.servers[0] too; want every address once");
+  const std::pair<const char*, const char*> kSame[] = {
+      {"127.0.0.1:80", "localhost:80"},
+      {"db1.example:80", "DB1.example.:80"},
+      {"[::1]:80", "[0:0:0:0:0:0:0:1]:80"},
+      {"[2001:db8::A]:80", "[2001:DB8:0::a]:80"},
+      {"127.0.0.1:80", "[::ffff:127.0.0.1]:80"},
+      {"ipc:///tmp/a", "ipc:///tmp//x/../a"},
+  };
+  for (const auto& [first, second] : kSame) {
+    EXPECT_THAT(
+        ErrorOfServers(
+            {absl::StrCat("{\"id\": 1, \"address\": \"", first, "\"}"),
+             absl::StrCat("{\"id\": 2, \"address\": \"", second, "\"}")}),
+        HasSubstr("the address of $.servers[0] too"))
+        << second;
+  }
+  for (const char* other : {"127.0.0.2:80", "[::1]:80", "localhost:81"}) {
+    EXPECT_EQ(ErrorOfServers(
+                  {"{\"id\": 1, \"address\": \"127.0.0.1:80\"}",
+                   absl::StrCat("{\"id\": 2, \"address\": \"", other, "\"}")}),
+              "no error");
+  }
   for (const char* transport : {"memory", "quic"}) {
     EXPECT_EQ(ErrorOfServers({"{\"id\": 1, \"address\": \"left\"}",
                               "{\"id\": 2, \"address\": \"left\"}"},

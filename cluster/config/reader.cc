@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
+#include "cluster/base/known_words.h"
 #include "cluster/config.h"
 #include "cluster/config/check.h"
 #include "cluster/config/keys.h"
@@ -24,6 +25,19 @@ namespace {
 
 bool Contains(const std::vector<std::string>& words, absl::string_view word) {
   return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+// The key that a word of other configs means here, or the word itself.
+absl::string_view Meant(absl::string_view word) {
+  constexpr std::pair<const char*, const char*> kMeanings[] = {
+      {"host", "address"},  {"hostname", "address"}, {"ip", "address"},
+      {"port", "address"},  {"endpoint", "address"}, {"url", "address"},
+      {"bind", "listen"},   {"nodes", "servers"},    {"members", "servers"},
+      {"peers", "servers"}, {"tls", "security"},     {"backend", "transport"},
+  };
+  for (const auto& [other, key] : kMeanings)
+    if (absl::EqualsIgnoreCase(word, other)) return key;
+  return word;
 }
 
 // Walks the tree once. The first mistake ends it: nothing unknown, repeated or
@@ -386,8 +400,11 @@ class ConfigReader {
 
   absl::Status Unknown(const std::string& path, absl::string_view key,
                        const std::vector<std::string>& known) const {
-    return places_.Error(path,
-                         absl::StrCat("unknown key", KnownWords(key, known)));
+    return places_.Error(
+        path,
+        absl::StrCat(
+            "unknown key",
+            KnownWords(Contains(known, Meant(key)) ? Meant(key) : key, known)));
   }
 
   absl::Status Wrong(const std::string& path, const JsonValue& value,

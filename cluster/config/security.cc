@@ -3,11 +3,13 @@
 
 #include <arpa/inet.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <system_error>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
@@ -21,6 +23,8 @@ namespace cluster::internal {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr char kKeygen[] = "bazel run @cluster//tools:keygen";
 
 // Of names only "localhost" is known to stay on this machine.
 bool IsLoopback(const std::string& host) {
@@ -54,9 +58,9 @@ absl::Status CheckListeners(const Config& config, const ConfigPlaces& places) {
         places.Place(places.ListenerPath(config, i)), ": found ",
         QuotedExcerpt(server.listening()),
         ", which other machines can reach, and no security; want \"security\": "
-        "{\"mode\": \"mutual\", ...} with keys that bazel run "
-        "@cluster//tools:keygen "
-        "makes, or \"allow_plaintext\": true where the network is trusted"));
+        "{\"mode\": \"mutual\", ...} with keys that ",
+        kKeygen,
+        " makes, or \"allow_plaintext\": true where the network is trusted"));
   }
   return absl::OkStatus();
 }
@@ -64,6 +68,12 @@ absl::Status CheckListeners(const Config& config, const ConfigPlaces& places) {
 // A relative path starts at the folder of the config's file.
 std::string FromOrigin(const Config& config, const std::string& path) {
   return (fs::path(config.origin).parent_path() / path).string();
+}
+
+std::string KeygenMakesIt(const Config& config) {
+  return absl::StrCat("; to make it: ", kKeygen, " -- --config=",
+                      config.origin.empty() ? "FILE" : config.origin,
+                      " --out=FOLDER");
 }
 
 // The folder's subfolders that are named by an id, and nothing else in it.
@@ -79,7 +89,8 @@ absl::Status ListPeers(const Config& config, SecurityFiles* files) {
   if (!error) return absl::OkStatus();
   return absl::NotFoundError(absl::StrCat(
       PlaceOf(config, "security"), ".peers: cannot list the folder ",
-      QuotedExcerpt(folder.string()), ": ", error.message()));
+      QuotedExcerpt(folder.string()), ": ", error.message(),
+      KeygenMakesIt(config)));
 }
 
 }  // namespace
@@ -153,6 +164,23 @@ absl::StatusOr<SecurityFiles> ResolveSecurity(const Config& config, int id) {
   }
   files.peers.erase(id);
   return files;
+}
+
+absl::Status AtKeyFile(const Config& config, const SecurityFiles& files,
+                       const absl::Status& error) {
+  const auto is_in = [&error](const std::string& folder) {
+    return absl::StartsWith(error.message(), folder);
+  };
+  const bool own = is_in(files.identity);
+  const bool of_peer =
+      std::any_of(files.peers.begin(), files.peers.end(),
+                  [&](const auto& peer) { return is_in(peer.second); });
+  if (!own && !of_peer) return error;
+  return absl::Status(
+      error.code(),
+      absl::StrCat(PlaceOf(config, "security"),
+                   own ? ".identity: " : ".peers: ", error.message(),
+                   absl::IsNotFound(error) ? KeygenMakesIt(config) : ""));
 }
 
 }  // namespace cluster::internal

@@ -178,7 +178,12 @@ absl::StatusOr<std::unique_ptr<Server>> NewServer(int server_id, Config config,
     transport_config.options = options->second;
   absl::StatusOr<std::unique_ptr<Transport>> transport =
       factory(transport_config);
-  if (!transport.ok()) return transport.status();
+  if (!transport.ok()) {
+    return transport_config.security
+               ? internal::AtKeyFile(config, *transport_config.security,
+                                     transport.status())
+               : transport.status();
+  }
   if (*transport == nullptr) {
     return absl::InvalidArgumentError(
         absl::StrCat(PlaceOf(config, "transport"),

@@ -294,8 +294,9 @@ absl::Status ServerCore::ReloadSecurity() {
   MutexLock lock(&reload_mutex_);
   absl::StatusOr<SecurityFiles> files = ResolveSecurity(config_, id_);
   if (!files.ok()) return files.status();
-  absl::Status status = transport_->ReloadSecurity(*files);
-  if (status.ok()) key_watch_.KeysLoaded();
+  const absl::Status status = transport_->ReloadSecurity(*files);
+  if (!status.ok()) return AtKeyFile(config_, *files, status);
+  key_watch_.KeysLoaded();
   return status;
 }
 

@@ -58,6 +58,20 @@ absl::Status ImpossiblePid(int pid, absl::string_view want) {
   return absl::InvalidArgumentError(absl::StrCat("pid ", pid, ": want ", want));
 }
 
+// Which limit a payload is over, if a peer's queue refuses it.
+std::string LimitOf(const Config& config, std::size_t bytes) {
+  if (bytes > config.payload_bytes_max) {
+    return absl::StrCat("over payload_bytes_max, ", config.payload_bytes_max);
+  }
+  if (config.delivery == Delivery::kBestEffort) {
+    return absl::StrCat("its message is over ", kFrameBytesLimit,
+                        " bytes, the most that a transport carries");
+  }
+  return absl::StrCat(
+      "over payload_bytes_max of that server, which is less than the ",
+      config.payload_bytes_max, " here");
+}
+
 }  // namespace
 
 EnvelopeView ServerCore::Stamp(const Envelope& envelope, int pid,
@@ -125,9 +139,7 @@ absl::Status ServerCore::SendOne(int pid, const EnvelopeView& view,
       case SendOutcome::kTooLarge:
         return absl::InvalidArgumentError(absl::StrCat(
             "a payload of ", view.payload.size(), " bytes for server ", pid,
-            ": over payload_bytes_max of this server or of that one (here ",
-            config_.payload_bytes_max, "), or, as a message of its own, over ",
-            kFrameBytesLimit, " bytes"));
+            ": ", LimitOf(config_, view.payload.size())));
       case SendOutcome::kNoMemory:
         if (deadline == nullptr) {
           return absl::ResourceExhaustedError(absl::StrCat(

@@ -73,6 +73,21 @@ absl::Status CheckReplaceable(const Address& address) {
                    "another path"));
 }
 
+// `text` names the address.
+absl::Status ListenError(int error, const Address& address,
+                         const std::string& text) {
+  const bool ipc = address.kind == Address::Kind::kIpc;
+  const absl::Status status = ErrorStatus(error, "listen on", text);
+  if (error == NNG_EADDRINUSE) {
+    return absl::AlreadyExistsError(absl::StrCat(
+        status.message(), "; stop whoever listens there, or use another ",
+        ipc ? "path" : "port (0: any free one)"));
+  }
+  if (error != NNG_EADDRINVAL || ipc) return status;
+  return absl::FailedPreconditionError(
+      absl::StrCat("listen on ", text, ": ", NoSuchAddressText(address)));
+}
+
 // `text` names the address in errors.
 absl::Status ListenAt(const Address& address, const std::string& text,
                       const TcpOptions& options,
@@ -83,12 +98,12 @@ absl::Status ListenAt(const Address& address, const std::string& text,
   if (!numbers.ok()) return numbers.status();
   nng_stream_listener* made = nullptr;
   int error = nng_stream_listener_alloc(&made, Url(*numbers).c_str());
-  if (error != 0) return ErrorStatus(error, "listen on", text);
+  if (error != 0) return ListenError(error, address, text);
   SetTcpOptions(address, options, made, nng_stream_listener_set_bool);
   error = nng_stream_listener_listen(made);
   if (error != 0) {
     nng_stream_listener_free(made);
-    return ErrorStatus(error, "listen on", text);
+    return ListenError(error, address, text);
   }
   *listener = made;
   return absl::OkStatus();
@@ -270,10 +285,7 @@ absl::Status ErrorStatus(int error, absl::string_view doing,
       absl::StrCat(doing, " ", address, ": ", nng_strerror(error));
   switch (error) {
     case NNG_EADDRINUSE:
-      return absl::AlreadyExistsError(absl::StrCat(
-          text,
-          "; stop whoever listens there, or use another address (port 0 takes "
-          "a free one)"));
+      return absl::AlreadyExistsError(text);
     case NNG_EADDRINVAL:
     case NNG_EINVAL:
       return absl::InvalidArgumentError(text);

@@ -72,7 +72,7 @@ TEST(Endpoint, ErrorsNameTheAddressAndTheReason) {
   EXPECT_EQ(status.message(), "connect to 127.0.0.1:80: Connection refused");
   EXPECT_TRUE(absl::StrContains(
       ErrorStatus(NNG_EADDRINUSE, "listen on", "127.0.0.1:80").message(),
-      "another address"));
+      "Address in use"));
 }
 
 }  // namespace

@@ -43,10 +43,8 @@ absl::Status BindError(const Address& address, int errno_value) {
       return InUse(address);
     case EADDRNOTAVAIL:
     case ENODEV:
-      return absl::FailedPreconditionError(
-          absl::StrCat("cannot bind ", ToString(address),
-                       ": this machine has no such address; use one of its "
-                       "own, or \"*\" for all"));
+      return absl::FailedPreconditionError(absl::StrCat(
+          "cannot bind ", ToString(address), ": ", NoSuchAddressText(address)));
     default:
       return ZmqError(absl::StrCat("bind ", ToString(address)), errno_value);
   }
