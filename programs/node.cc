@@ -5,8 +5,9 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include <algorithm>
+#include <cstdint>
 #include <cstdio>
+#include <map>
 #include <memory>
 #include <sstream>
 #include <string>
@@ -14,22 +15,23 @@
 #include <vector>
 
 #include "absl/flags/flag.h"
-#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "cluster/config/keys.h"
 #include "cluster/server.h"
-#include "programs/flags.h"
+#include "programs/line_editor.h"
 #include "programs/line_reader.h"
 #include "programs/node_command.h"
 #include "programs/output.h"
 #include "programs/printable.h"
 #include "programs/program_config.h"
+#include "programs/run_program.h"
 #include "programs/signals.h"
 
 ABSL_FLAG(bool, keys, false, "list the keys of the config");
+ABSL_FLAG(bool, no_console, false, "take no commands; run until a signal");
 
 namespace cluster {
 namespace {
@@ -40,6 +42,8 @@ constexpr absl::Duration kSendWait = absl::Seconds(5);
 constexpr absl::Duration kFlushWait = absl::Seconds(5);
 // How soon a signal ends that wait.
 constexpr absl::Duration kFlushStep = absl::Milliseconds(50);
+// How long that wait goes without a word.
+constexpr absl::Duration kSilence = absl::Seconds(1);
 
 // "<- 1 AppendEntriesRequest term 0: hello", and any unusual fields.
 std::string ArrivalText(const EnvelopeView& envelope) {
@@ -61,11 +65,15 @@ std::string Text(const T& value) {
 
 class Node {
  public:
-  Node(Server* server, Output* output, Signals* signals, bool reliable)
+  // The server starts within Run.
+  Node(Server* server, const Config& config, Output* output, Signals* signals)
       : server_(server),
+        reliable_(config.delivery == Delivery::kReliable),
+        line_bytes_max_(config.payload_bytes_max + 4096),
         output_(output),
-        signals_(signals),
-        reliable_(reliable) {
+        signals_(signals) {
+    for (const ServerAddress& listed : config.servers)
+      addresses_[listed.id] = listed.address;
     server_->OnEnvelope([output](const EnvelopeView& envelope) {
       output->Line(ArrivalText(envelope));
     });
@@ -74,47 +82,76 @@ class Node {
     });
   }
 
-  // Runs commands until quit, the end of the input or a signal. Prints only the
-  // address between starting to send and starting to receive.
-  absl::Status Run(std::size_t line_bytes_max) {
+  // Runs until quit, the end of the input or a signal. Without a console it
+  // reads no input. Prints only the address between starting to send and
+  // starting to receive.
+  absl::Status Run(bool console) {
     if (absl::Status status = SendMessage(*server_); !status.ok())
       return status;
     output_->Line(
         absl::StrCat("server ", server_->Pid(), " at ", server_->Address()));
     if (absl::Status status = ReceiveMessage(*server_); !status.ok())
       return status;
-    output_->Prompt();
-    ReadCommands(line_bytes_max);
-    output_->HidePrompt();
-    const absl::Status flushed = Flush();
+    if (console) {
+      ReadCommands();
+    } else {
+      while (Wait(-1)) {
+      }
+    }
+    absl::Status status = output_->status();
+    if (status.ok()) status = Flush();
     output_->Abandon();
-    Complain(flushed);
-    return absl::OkStatus();
+    return status;
   }
 
  private:
-  void ReadCommands(std::size_t line_bytes_max) {
-    LineReader input(STDIN_FILENO, line_bytes_max);
-    pollfd polled[] = {{STDIN_FILENO, POLLIN, 0},
-                       {signals_->descriptor(), POLLIN, 0},
-                       {output_->broken(), POLLIN, 0},
-                       {signals_->reload_descriptor(), POLLIN, 0}};
-    while (!input.ended()) {
-      if (poll(polled, 4, -1) < 0) continue;  // EINTR
-      if (polled[1].revents != 0 || polled[2].revents != 0) return;
-      if (polled[3].revents != 0) Reload();
-      if (polled[0].revents == 0) continue;
-      input.Fill();
-      std::string line;
-      while (input.Next(&line)) {
-        if (signals_->Arrived()) return;
-        if (input.cut()) {
-          Complain(absl::InvalidArgumentError("the line is too long"));
-        } else if (!Execute(line)) {
-          return;
-        }
+  void ReadCommands() {
+    if (LineEditor::HasTerminal()) {
+      editor_ = std::make_unique<LineEditor>(
+          absl::StrCat(server_->Pid(), "> "), output_,
+          [this] { return Wait(STDIN_FILENO); });
+    }
+    LineReader reader(STDIN_FILENO, line_bytes_max_);
+    std::string line;
+    bool any = false;
+    while (NextLine(&reader, &line)) {
+      any = true;
+      if (reader.cut()) {
+        Complain(absl::InvalidArgumentError("the line is too long"));
+      } else if (!Execute(line)) {
+        break;
       }
-      output_->Prompt();
+    }
+    editor_.reset();
+    if (!any && reader.ended())
+      output_->Line("-- there is no input, so it ends; see --no_console");
+  }
+
+  // False: quit, for whatever reason.
+  bool NextLine(LineReader* reader, std::string* line) {
+    if (editor_ != nullptr) return editor_->Next(line);
+    while (!reader->Next(line)) {
+      if (reader->ended() || !Wait(STDIN_FILENO)) return false;
+      reader->Fill();
+    }
+    return !signals_->Arrived();
+  }
+
+  // Waits until `input` is readable. False: it is to end, by a signal or
+  // because nobody can read what it says. Reloads keys meanwhile.
+  bool Wait(int input) {
+    pollfd polled[] = {
+        {input, POLLIN, 0},
+        {signals_->descriptor(), POLLIN, 0},
+        {output_->broken(), POLLIN, 0},
+        {signals_->reload_descriptor(), POLLIN, 0},
+        {editor_ != nullptr ? editor_->signals() : -1, POLLIN, 0}};
+    while (true) {
+      if (poll(polled, 5, -1) < 0) continue;  // EINTR
+      if (polled[1].revents != 0 || polled[2].revents != 0) return false;
+      if (polled[3].revents != 0) Reload();
+      if (polled[4].revents != 0) editor_->TakeSignals();
+      if (polled[0].revents != 0) return true;
     }
   }
 
@@ -132,7 +169,7 @@ class Node {
         Complain(Send(*command));
         break;
       case NodeCommand::kAdd:
-        Complain(server_->AddPeer(command->pids[0], command->address));
+        Complain(Add(command->pids[0], command->address));
         break;
       case NodeCommand::kRemove:
         Complain(server_->RemovePeer(command->pids[0]));
@@ -161,6 +198,14 @@ class Node {
     return server_->Send(command.envelope, kSendWait);
   }
 
+  absl::Status Add(int peer, const std::string& address) {
+    absl::Status status = server_->AddPeer(peer, address);
+    if (!status.ok()) return status;
+    addresses_[peer] = address;
+    output_->Line(absl::StrCat("-- peer ", peer, " added at ", address));
+    return status;
+  }
+
   void Reload() {
     signals_->TakeReload();
     const absl::Status status = server_->ReloadSecurity();
@@ -174,8 +219,9 @@ class Node {
     if (peers.empty()) output_->Line("   no other server");
     for (int peer : peers) {
       const PeerStats* const known = stats.Peer(peer);
-      output_->Line(absl::StrCat(
-          "   ", peer, known != nullptr && known->up ? " up" : " down"));
+      const bool up = known != nullptr && known->up;
+      output_->Line(absl::StrCat("   ", peer, up ? " up" : " down", " at ",
+                                 Printable(addresses_[peer])));
     }
   }
 
@@ -199,72 +245,99 @@ class Node {
 
   // Waits until the peers have taken the typed envelopes, or for a signal.
   absl::Status Flush() {
-    const absl::Time deadline = absl::Now() + kFlushWait;
-    absl::Status status;
+    const absl::Time begin = absl::Now();
+    bool told = false;
     while (reliable_ && !signals_->Arrived()) {
-      status = server_->Flush(kFlushStep);
-      if (!absl::IsDeadlineExceeded(status) || absl::Now() >= deadline) break;
+      absl::Status status = server_->Flush(kFlushStep);
+      const absl::Duration waited = absl::Now() - begin;
+      if (!absl::IsDeadlineExceeded(status) || waited >= kFlushWait)
+        return status;
+      // Not on the output, whose reader may be the one that does not read.
+      if (!told && waited >= kSilence)
+        std::fprintf(stderr, "node: %s\n", WaitText().c_str());
+      told = told || waited >= kSilence;
     }
-    return status;
+    return absl::OkStatus();
+  }
+
+  std::string WaitText() const {
+    std::uint64_t envelopes = 0;
+    std::vector<int> peers;
+    const auto add = [&](int id, const PeerStats& stats) {
+      if (stats.queued + stats.in_flight == 0) return;
+      envelopes += stats.queued + stats.in_flight;
+      peers.push_back(id);
+    };
+    const ServerStats stats = server_->Stats();
+    for (const PeerStats& peer : stats.peers) add(peer.peer, peer);
+    add(server_->Pid(), stats.own);
+    return absl::StrCat("waits up to ", absl::FormatDuration(kFlushWait),
+                        " for acknowledgements of ", envelopes,
+                        envelopes == 1 ? " envelope" : " envelopes",
+                        " by: ", absl::StrJoin(peers, ", "),
+                        "; Ctrl-C ends it");
   }
 
   Server* const server_;
+  const bool reliable_;
+  const std::size_t line_bytes_max_;
   Output* const output_;
   Signals* const signals_;
-  const bool reliable_;
+  std::unique_ptr<LineEditor> editor_;  // while commands come from a terminal
+  std::map<int, std::string> addresses_;
 };
 
-constexpr char kUsage[] =
-    "Runs one server of a cluster in this terminal.\n\n"
-    "  node [flags] ID    (bazel run //cluster:node -- 1)\n\n";
+std::string Usage() {
+  return absl::StrCat(
+      "Runs one server of a cluster in this terminal.\n\n"
+      "  node [flags] ID    (bazel run //cluster:node -- 1)\n\n",
+      ConfigFlagsHelp(),
+      "  --no_console       take no commands, and run until a signal\n"
+      "  --keys             list the keys of the config\n"
+      "\nSIGHUP reloads the keys of a cluster with security. Exit code: 0; 1 "
+      "after an\nerror, or if an envelope was not acknowledged at the end of "
+      "the input; 2 if the\ncommand line is wrong.\n"
+      "\nLines it takes:\n",
+      kNodeHelp, "\n");
+}
 
-absl::Status RunNode(int id, Config config) {
-  const bool reliable = config.delivery == Delivery::kReliable;
-  const std::size_t line_bytes_max = config.payload_bytes_max + 4096;
-  // Without keys to reload, SIGHUP means that the terminal has closed.
-  Signals signals(config.security.mode == SecurityConfig::Mode::kNone
-                      ? Hangup::kEnds
-                      : Hangup::kReloads);
-  const bool terminal = isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1;
-  Output output(STDOUT_FILENO, terminal ? absl::StrCat(id, "> ") : "",
-                signals.descriptor());
-  absl::StatusOr<std::unique_ptr<Server>> server =
-      NewServer(id, std::move(config));
+absl::Status CheckMember(int id, const Config& config) {
+  std::vector<int> known;
+  for (const ServerAddress& server : config.servers) {
+    if (server.id == id) return absl::OkStatus();
+    known.push_back(server.id);
+  }
+  return UsageError(absl::StrCat("no server has id ", id, " in ", config.origin,
+                                 "; known: ", absl::StrJoin(known, ", ")));
+}
+
+absl::Status RunNode(const std::vector<std::string>& arguments) {
+  if (absl::GetFlag(FLAGS_keys)) {
+    std::fputs(internal::ListConfigKeys().c_str(), stdout);
+    return absl::OkStatus();
+  }
+  int id = 0;
+  if (arguments.size() != 1 || !absl::SimpleAtoi(arguments[0], &id))
+    return UsageError("want one server id: node [flags] ID; see --help");
+  const absl::StatusOr<Config> config = LoadProgramConfig();
+  if (!config.ok()) return config.status();
+  if (absl::Status status = CheckMember(id, *config); !status.ok())
+    return status;
+  Signals signals(Hangup::kReloads);
+  Output output(STDOUT_FILENO, signals.descriptor());
+  absl::StatusOr<std::unique_ptr<Server>> server = NewServer(id, *config);
   if (!server.ok()) return server.status();
-  Node node(server->get(), &output, &signals, reliable);
-  absl::Status status = node.Run(line_bytes_max);
+  Node node(server->get(), *config, &output, &signals);
+  const absl::Status status = node.Run(!absl::GetFlag(FLAGS_no_console));
   signals.Release();
   (*server)->Stop();
   return status;
 }
 
-int Main(int argc, char** argv) {
-  const absl::StatusOr<std::vector<std::string>> arguments = ReadCommandLine(
-      argc, argv,
-      absl::StrCat(kUsage, ConfigFlagsHelp(),
-                   "  --keys             list the keys of the config\n"
-                   "\nLines it takes:\n",
-                   kNodeHelp, "\n")
-          .c_str());
-  if (!arguments.ok()) return Fail("node", arguments.status(), kExitUsage);
-  if (absl::GetFlag(FLAGS_keys)) {
-    std::fputs(cluster::internal::ListConfigKeys().c_str(), stdout);
-    return 0;
-  }
-  int id = 0;
-  if (arguments->size() != 1 || !absl::SimpleAtoi((*arguments)[0], &id)) {
-    return Fail("node",
-                absl::InvalidArgumentError(
-                    "want one server id: node [flags] ID; see --help"),
-                kExitUsage);
-  }
-  absl::StatusOr<Config> config = LoadProgramConfig();
-  if (!config.ok()) return Fail("node", config.status(), kExitFailure);
-  const absl::Status status = RunNode(id, *std::move(config));
-  return status.ok() ? 0 : Fail("node", status, kExitFailure);
-}
-
 }  // namespace
 }  // namespace cluster
 
-int main(int argc, char** argv) { return cluster::Main(argc, argv); }
+int main(int argc, char** argv) {
+  return cluster::RunProgram("node", cluster::Usage(), &cluster::RunNode, argc,
+                             argv);
+}

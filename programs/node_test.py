@@ -9,20 +9,27 @@ import fcntl
 import json
 import os
 import pty
+import re
 import select
+import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
 import termios
 import time
+import unicodedata
 import unittest
 
 from programs.program import Program, write_config
 
 NODE = "programs/node"
 KEYGEN = "programs/keygen/keygen"
+
+PROMPT = b"\r\x1b[J1> "
+TAIL = re.escape(PROMPT) + rb"$"
 
 
 def unread_bytes(pipe):
@@ -31,14 +38,24 @@ def unread_bytes(pipe):
     return count[0]
 
 
-def read_until(descriptor, end):
-    """Reads from a terminal up to `end`."""
-    data = b""
-    while end not in data:
-        if not select.select([descriptor], [], [], 30)[0]:
-            raise AssertionError("no %r in %r" % (end, data))
-        data += os.read(descriptor, 4096)
-    return data
+class Screen:
+    """What a program shows on a terminal, read in pieces."""
+
+    def __init__(self, descriptor):
+        self.descriptor = descriptor
+        self.unread = b""
+
+    def until(self, end):
+        """What is shown up to `end`, and that."""
+        while end not in self.unread:
+            if not select.select([self.descriptor], [], [], 30)[0]:
+                raise AssertionError("no %r in %r" % (end, self.unread))
+            self.unread += os.read(self.descriptor, 4096)
+        shown, self.unread = self.unread.split(end, 1)
+        return shown + end
+
+    def type(self, keys):
+        os.write(self.descriptor, keys)
 
 
 class Node(Program):
@@ -128,8 +145,8 @@ class NodeTest(unittest.TestCase):
     def test_commands(self):
         one, two = start_nodes([1, 2], self.config())
         one.say("peers")
-        one.expect(r"^   2 up$")
-        one.expect(r"^   3 down$")
+        one.expect(r"^   2 up at %s$" % re.escape(two.address))
+        one.expect(r"^   3 down at 127.0.0.1:0$")
         one.say("2 x")
         two.expect(r": x$")
         two.say("stats")
@@ -141,6 +158,8 @@ class NodeTest(unittest.TestCase):
         one.expect(r"^-- peer 2 removed")
         one.say("2 gone")
         one.expect(r"^!! no server 2 in the cluster; known: 1, 3")
+        one.say("add 4 127.0.0.1:9")
+        one.expect(r"^-- peer 4 added at 127.0.0.1:9$")
 
     def test_a_peer_that_ends_is_reported(self):
         one, two = start_nodes([1, 2], self.config())
@@ -172,7 +191,18 @@ class NodeTest(unittest.TestCase):
         node = Node(1, self.config())
         node.say_bytes(b"1 a\x1b[31mb\x00c\td\\e\x7f\xc2\x9b\xff\xc3\xa9\n")
         node.expect(r"^<- 1 AppendEntriesRequest term 0: "
-                    r"a\\x1b\[31mb\\x00c\\td\\\\e\\x7f\\xc2\\x9b\\xff\u00e9$")
+                    r"a\\x1b\[31mb\\x00c\\td\\\\e\\x7f\\u009b\\xff\u00e9$")
+
+    def test_no_character_can_turn_or_hide_a_line(self):
+        node = Node(1, self.config())
+        # The oracle is another implementation's table of Unicode.
+        text = "".join(chr(c) for c in range(0x80, 0x110000)
+                       if unicodedata.category(chr(c)) in ("Cc", "Cf", "Zl", "Zp"))
+        self.assertGreater(len(text), 150)
+        node.say("1 " + text)
+        escapes = node.expect(r"^<- 1 AppendEntriesRequest term 0: (.*)$")[1]
+        self.assertTrue(escapes.isascii())
+        self.assertEqual(escapes.encode().decode("unicode_escape"), text)
 
     def test_what_precedes_the_end_of_the_input_arrives(self):
         config = self.config()
@@ -187,21 +217,81 @@ class NodeTest(unittest.TestCase):
             self.assertEqual(two.expect(r"^<- .*: (.*)$")[1], "line %d" % i)
         two.expect(r": last$")
         self.assertEqual(one.wait(), 0)
-        self.assertEqual(one.errors(), "")
 
     def test_the_end_of_the_input_does_not_wait_for_ever(self):
         node = Node(1, self.config())
         node.say("2 nobody is there")
         node.end_input()
-        node.expect(r"^!! not acknowledged in time by: 2$")
+        self.assertEqual(node.wait(), 1)
+        self.assertEqual(
+            node.errors(),
+            "node: waits up to 5s for acknowledgements of 1 envelope by: 2; Ctrl-C ends it\n"
+            "node: not acknowledged in time by: 2\n")
+
+    def test_a_signal_ends_that_wait(self):
+        node = Node(1, self.config())
+        node.say("2 nobody is there")
+        node.end_input()
+        self.wait_until(lambda: "waits up to 5s" in node.errors())
+        node.process.send_signal(signal.SIGINT)
         self.assertEqual(node.wait(), 0)
 
     def test_signals_end_it(self):
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            node = Node(1, self.config())
-            node.process.send_signal(number)
-            self.assertEqual(node.wait(), 0)
-            self.assertEqual(node.errors(), "")
+        for flags in ([], ["--no_console"]):
+            for number in (signal.SIGINT, signal.SIGTERM):
+                node = Node(1, self.config(), *flags)
+                node.process.send_signal(number)
+                self.assertEqual(node.wait(), 0)
+                self.assertEqual(node.errors(), "")
+
+    def test_sighup_means_the_same_without_security(self):
+        node = Node(1, self.config())
+        node.process.send_signal(signal.SIGHUP)
+        node.expect(r"^!! there is no security to reload")
+        node.say("1 still here")
+        node.expect(r": still here$")
+
+    def test_without_a_console_it_reads_no_input(self):
+        two = Node(2, self.config())
+        with open(self.config()) as file:
+            config = json.load(file)
+        config["servers"][1]["address"] = two.address
+        path = os.path.join(self.folder.name, "known.json")
+        with open(path, "w") as file:
+            json.dump(config, file)
+        one = Node(1, path, "--no_console")
+        one.say("quit")
+        one.end_input()
+        two.say("add 1 " + one.address)
+        two.say("1 hello")
+        one.expect(r": hello$")
+
+    def test_an_empty_input_is_told_what_to_do(self):
+        node = Node(1, self.config())
+        node.end_input()
+        node.expect(r"^-- there is no input, so it ends; see --no_console$")
+        self.assertEqual(node.wait(), 0)
+
+    def ends_without(self, redirections):
+        """How a node ends whose descriptors a shell has changed."""
+        done = subprocess.run(
+            ["sh", "-c", "exec %s --config=%s 1 %s" % (NODE, self.config(), redirections)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=30)
+        return done.returncode, done.stderr.decode()
+
+    def test_an_output_that_cannot_be_written_is_an_error(self):
+        full = "node: cannot write standard output: No space left on device\n"
+        self.assertEqual(self.ends_without(">/dev/full"), (1, full))
+        self.assertEqual(self.ends_without(">/dev/full --no_console"), (1, full))
+        self.assertEqual(self.ends_without(">/dev/full --help"), (1, full))
+        self.assertEqual(self.ends_without(">/dev/full --keys"), (1, full))
+
+    def test_closed_descriptors_are_those_of_no_socket(self):
+        closed = "node: cannot write standard output: Bad file descriptor\n"
+        self.assertEqual(self.ends_without("<&-"), (0, ""))
+        self.assertEqual(self.ends_without(">&-"), (1, closed))
+        self.assertEqual(self.ends_without("<&- >&-"), (1, closed))
+        self.assertEqual(self.ends_without("<&- 2>&-"), (0, ""))
 
     def test_a_closed_output_ends_it(self):
         read, write = os.pipe()
@@ -213,14 +303,15 @@ class NodeTest(unittest.TestCase):
         self.assertEqual(node.wait(), 0)
 
     def test_it_ends_when_nobody_reads_its_output(self):
-        self.ends_unread(lambda node: node.process.send_signal(signal.SIGTERM))
-        self.ends_unread(lambda node: node.end_input())
+        self.ends_unread(0, lambda node: node.process.send_signal(signal.SIGTERM))
+        # Its own line is not acknowledged, since it is not shown.
+        self.ends_unread(1, lambda node: node.end_input())
 
         def ask_then_signal(node):
             node.say("peers")
             self.wait_until(lambda: unread_bytes(node.process.stdin) == 0)
             node.process.send_signal(signal.SIGINT)
-        self.ends_unread(ask_then_signal)
+        self.ends_unread(0, ask_then_signal)
 
     def wait_until(self, condition):
         deadline = time.monotonic() + 30
@@ -228,7 +319,7 @@ class NodeTest(unittest.TestCase):
             self.assertLess(time.monotonic(), deadline)
             os.sched_yield()
 
-    def ends_unread(self, end):
+    def ends_unread(self, code, end):
         read, write = os.pipe()
         self.addCleanup(os.close, read)
         capacity = fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, 4096)
@@ -239,22 +330,93 @@ class NodeTest(unittest.TestCase):
         self.assertIn(b"server 1 at", os.read(read, capacity))
         self.wait_until(lambda: unread_bytes(read) > capacity // 2)
         end(node)
-        self.assertEqual(node.wait(), 0)
+        self.assertEqual(node.wait(), code)
 
-    def test_a_terminal_gets_a_prompt(self):
-        screen, terminal = pty.openpty()
-        self.addCleanup(os.close, screen)
+    def at_a_terminal(self, term="xterm"):
+        """A node at a terminal of 40 columns, and the terminal's other end."""
+        other, terminal = pty.openpty()
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 40, 0, 0))
+        self.addCleanup(os.close, other)
         process = subprocess.Popen([NODE, "--config=" + self.config(), "1"],
-                                   stdin=terminal, stdout=terminal)
+                                   stdin=terminal, stdout=terminal,
+                                   env=dict(os.environ, TERM=term))
+        self.addCleanup(process.wait)
         self.addCleanup(process.kill)
         os.close(terminal)
-        shown = read_until(screen, b"\r\n1> ")
-        self.assertRegex(shown, rb"^server 1 at [^ ]*\r\n1> $")
-        os.write(screen, b"1 hello\n")
-        # The arrival replaces the prompt, which then follows it.
-        read_until(screen, b"\r\x1b[K<- 1 AppendEntriesRequest term 0: hello\r\n1> ")
-        os.write(screen, b"\x04")  # ^D
+        return process, Screen(other)
+
+    def test_a_terminal_gets_one_prompt_per_line(self):
+        process, screen = self.at_a_terminal()
+        self.assertRegex(screen.until(PROMPT), rb"^server 1 at [^ ]*\r\n" + TAIL)
+        screen.type(b"peers\n")
+        self.assertRegex(screen.until(PROMPT),
+                         rb"^peers\r\n   2 down at [^ ]*\r\n   3 down at [^ ]*\r\n" + TAIL)
+        screen.type(b"\n")
+        self.assertRegex(screen.until(PROMPT), rb"^\r\n" + TAIL)
+        screen.type(b"\x04")  # ^D
         self.assertEqual(process.wait(30), 0)
+
+    def test_an_event_leaves_what_is_half_typed(self):
+        process, screen = self.at_a_terminal()
+        screen.until(PROMPT)
+        screen.type(b"1 caf\xc3\xa9 at ho")
+        screen.until(b"at ho")
+        process.send_signal(signal.SIGHUP)
+        # The line takes the place of the prompt, which follows it.
+        shown = screen.until(b"1> 1 caf\xc3\xa9 at ho\r\x1b[15C")
+        self.assertRegex(shown, rb"^\r\x1b\[J!! there is no security .*\r\n\r\x1b\[J1> 1 caf")
+        screen.type(b"me\n")
+        screen.until(b"<- 1 AppendEntriesRequest term 0: caf\xc3\xa9 at home\r\n")
+
+    def test_a_long_half_typed_line_moves_as_a_whole(self):
+        process, screen = self.at_a_terminal()
+        screen.until(PROMPT)
+        line = b"1 " + b"0123456789" * 9 + b"end"
+        screen.type(line)
+        screen.until(b"end")
+        process.send_signal(signal.SIGHUP)
+        # 98 columns are three rows of 40, so the cursor is in the third.
+        shown = screen.until(line + b"\r\x1b[18C")
+        self.assertRegex(shown, rb"^\x1b\[2A\r\x1b\[J!! ")
+
+    def test_lines_can_be_edited_and_called_back(self):
+        process, screen = self.at_a_terminal()
+        screen.until(PROMPT)
+        screen.type(b"1 hallo\x1b[D\x1b[D\x1b[D\x7fe\n")  # left, left, left, rub out
+        screen.until(b": hello\r\n")
+        screen.until(PROMPT)
+        screen.type(b"\x1b[A\n")  # up
+        screen.until(b": hello\r\n")
+
+    def test_a_terminal_that_cannot_move_its_cursor(self):
+        process, screen = self.at_a_terminal(term="dumb")
+        screen.type(b"1 hello\n")
+        shown = screen.until(b"<- 1 AppendEntriesRequest term 0: hello\r\n")
+        self.assertNotIn(b"\x1b", shown)
+        screen.type(b"\x04")
+        self.assertEqual(process.wait(30), 0)
+
+    def test_a_stopped_node_shows_its_line_again(self):
+        shell, other = pty.fork()
+        if shell == 0:
+            os.environ.update(TERM="xterm", PS1="$ ")
+            os.execv("/bin/bash", ["bash", "--norc", "--noprofile", "-i"])
+        self.addCleanup(os.waitpid, shell, 0)
+        self.addCleanup(os.close, other)  # hangs up
+        screen = Screen(other)
+        screen.type(("%s --config=%s 1\n" % (NODE, self.config())).encode())
+        screen.until(PROMPT)
+        screen.type(b"1 half")
+        screen.until(b"half")
+        screen.type(b"\x1a")  # ^Z
+        screen.until(b"Stopped")
+        screen.type(b"fg\n")
+        screen.until(b"\r\x1b[J1> 1 half")
+        screen.type(b" way\n")
+        screen.until(b": half way\r\n")
+        screen.until(PROMPT)
+        screen.type(b"\x04")
+        screen.until(b"$ ")
 
     def fails(self, code, pattern, *arguments):
         program = Program([NODE, *arguments])
@@ -269,23 +431,30 @@ class NodeTest(unittest.TestCase):
         self.fails(2, r"^node: want one server id", config)
         self.fails(2, r"^node: want one server id", config, "1", "2")
         self.fails(2, r"^node: want one server id", config, "one")
-        self.fails(2, r"^node: no flag --confg", "--confg=x", "1")
+        self.fails(2, r"^node: no flag --confg; did you mean \"config\"\?", "--confg=x", "1")
         self.fails(2, r"^node: --config needs a value", "1", "--config")
+        self.fails(2, r"^node: no server has id 9 in .*; known: 1, 2, 3$", config, "9")
+        self.fails(2, r"^node: --transport=pigeon: .*: memory, nng, zmq", config,
+                   "--transport=pigeon", "1")
+        self.fails(2, r"^node: --codec=morse: .*: binary, json", config, "--codec=morse", "1")
+        self.fails(2, r"^node: --transport=memory: .*one process only; want nng or zmq$",
+                   config, "--transport=memory", "1")
 
     def test_other_errors(self):
         config = "--config=" + self.config()
-        self.fails(1, r"^node: .*no server has id 9; known: 1", config, "9")
         self.fails(1, r"^node: .*nothere.json", "--config=/nothere.json", "1")
-        self.fails(1, r"^node: .*transport.*: .*nng, zmq", config,
-                   "--transport=pigeon", "1")
-        self.fails(1, r"^node: .*codec.*: .*binary, json", config,
-                   "--codec=morse", "1")
-        self.fails(1, r"^node: .*memory.*one process", config,
-                   "--transport=memory", "1")
+        self.fails(1, r"^node: .*memory.*one process.*--transport=zmq",
+                   "--config=" + self.config(transport="memory"), "1")
         broken = os.path.join(self.folder.name, "broken.json")
         with open(broken, "w") as file:
             file.write('{"servers": [')
         self.fails(1, r"^node: .*broken.json:1", "--config=" + broken, "1")
+
+    def test_outside_the_tree_a_config_is_asked_for(self):
+        done = subprocess.run([shutil.copy(NODE, self.folder.name), "1"], cwd=self.folder.name,
+                              env={}, stderr=subprocess.PIPE)
+        self.assertEqual(done.returncode, 2)
+        self.assertRegex(done.stderr.decode(), r"name the cluster's with --config=FILE\n$")
 
     def test_an_address_in_use(self):
         for transport in ("zmq", "nng"):

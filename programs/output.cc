@@ -11,11 +11,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "cluster/base/check.h"
+#include "programs/run_program.h"
 
 namespace cluster {
 namespace {
 
-constexpr char kClearLine[] = "\r\x1b[K";
 constexpr int kAbandonedWaitMs = 1000;
 
 int NewEvent() {
@@ -31,9 +31,8 @@ void Raise(int event) {
 
 }  // namespace
 
-Output::Output(int descriptor, std::string prompt, int interrupt)
+Output::Output(int descriptor, int interrupt)
     : descriptor_(descriptor),
-      prompt_(std::move(prompt)),
       interrupt_(interrupt),
       broken_(NewEvent()),
       abandoned_(NewEvent()) {}
@@ -45,22 +44,23 @@ Output::~Output() {
 
 void Output::Line(absl::string_view text) {
   internal::MutexLock lock(&mutex_);
-  Write(absl::StrCat(prompted_ ? kClearLine : "", text, "\n",
-                     prompted_ ? prompt_ : ""));
+  Write(absl::StrCat(footer_.hide, text, "\n", footer_.show));
 }
 
-void Output::Prompt() {
-  if (prompt_.empty()) return;
+void Output::Draw(absl::string_view drawing, Footer footer) {
   internal::MutexLock lock(&mutex_);
-  prompted_ = true;
-  Write(prompt_);
+  Write(drawing);
+  footer_ = std::move(footer);
 }
 
-void Output::HidePrompt() {
-  if (prompt_.empty()) return;
+void Output::Redraw() {
   internal::MutexLock lock(&mutex_);
-  if (prompted_) Write(kClearLine);
-  prompted_ = false;
+  Write(footer_.show);
+}
+
+absl::Status Output::status() const {
+  const int error = error_;
+  return error == 0 ? absl::OkStatus() : OutputError(error);
 }
 
 void Output::Abandon() { Raise(abandoned_); }
@@ -89,6 +89,7 @@ void Output::Write(absl::string_view text) {
       text.remove_prefix(static_cast<std::size_t>(bytes));
     } else if (errno != EINTR && errno != EAGAIN) {
       open_ = false;
+      error_ = errno;
       Raise(broken_);
     }
   }

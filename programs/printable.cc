@@ -1,15 +1,19 @@
 #include "programs/printable.h"
 
-#include <algorithm>
+#include <utf8proc.h>
 
 #include "absl/strings/str_cat.h"
-#include "cluster/codec/json/text.h"
+#include "absl/strings/str_format.h"
 
 namespace cluster {
 namespace {
 
-void AppendEscape(unsigned char byte, std::string* out) {
-  switch (byte) {
+void AppendByteEscape(unsigned char byte, std::string* out) {
+  absl::StrAppend(out, "\\x", absl::Hex(byte, absl::kZeroPad2));
+}
+
+void AppendEscape(utf8proc_int32_t character, std::string* out) {
+  switch (character) {
     case '\n':
       out->append("\\n");
       return;
@@ -23,32 +27,31 @@ void AppendEscape(unsigned char byte, std::string* out) {
       out->append("\\\\");
       return;
     default:
-      absl::StrAppend(out, "\\x", absl::Hex(byte, absl::kZeroPad2));
+      break;
+  }
+  if (character < 0x80) {
+    AppendByteEscape(static_cast<unsigned char>(character), out);
+  } else if (character <= 0xffff) {
+    absl::StrAppendFormat(out, "\\u%04x", character);
+  } else {
+    absl::StrAppendFormat(out, "\\U%08x", character);
   }
 }
 
-// U+0080 to U+009F, which some terminals obey: 0xc2 0x80 to 0xc2 0x9f.
-bool StartsWithC1Control(absl::string_view text) {
-  return text.size() >= 2 && text[0] == '\xc2' &&
-         static_cast<unsigned char>(text[1]) < 0xa0;
-}
-
-// `text` is UTF-8.
-void AppendUtf8(absl::string_view text, std::string* out) {
-  while (!text.empty()) {
-    const auto byte = static_cast<unsigned char>(text[0]);
-    if (StartsWithC1Control(text)) {
-      AppendEscape(byte, out);
-      AppendEscape(static_cast<unsigned char>(text[1]), out);
-      text.remove_prefix(2);
-      continue;
-    }
-    if (byte < 0x20 || byte == 0x7f || byte == '\\') {
-      AppendEscape(byte, out);
-    } else {
-      out->push_back(text[0]);
-    }
-    text.remove_prefix(1);
+bool IsPlain(utf8proc_int32_t character) {
+  if (character == '\\') return false;
+  const utf8proc_property_t& property = *utf8proc_get_property(character);
+  switch (property.category) {
+    case UTF8PROC_CATEGORY_CC:  // controls
+    case UTF8PROC_CATEGORY_CF:  // directions, joiners, tags
+    case UTF8PROC_CATEGORY_CN:  // not assigned
+    case UTF8PROC_CATEGORY_CO:  // private use
+    case UTF8PROC_CATEGORY_CS:  // surrogates
+    case UTF8PROC_CATEGORY_ZL:  // ends a line
+    case UTF8PROC_CATEGORY_ZP:  // ends a paragraph
+      return false;
+    default:
+      return property.ignorable == 0;  // shows nothing
   }
 }
 
@@ -58,12 +61,22 @@ std::string Printable(absl::string_view text) {
   std::string out;
   out.reserve(text.size());
   while (!text.empty()) {
-    const std::size_t bytes = internal::Utf8Bytes(text);
-    AppendUtf8(text.substr(0, bytes), &out);
-    text.remove_prefix(bytes);
-    if (text.empty()) break;
-    AppendEscape(static_cast<unsigned char>(text[0]), &out);
-    text.remove_prefix(1);
+    utf8proc_int32_t character = -1;
+    const utf8proc_ssize_t bytes = utf8proc_iterate(
+        reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
+        static_cast<utf8proc_ssize_t>(text.size()), &character);
+    if (bytes <= 0) {
+      AppendByteEscape(static_cast<unsigned char>(text[0]), &out);
+      text.remove_prefix(1);
+      continue;
+    }
+    const auto taken = static_cast<std::size_t>(bytes);
+    if (IsPlain(character)) {
+      absl::StrAppend(&out, text.substr(0, taken));
+    } else {
+      AppendEscape(character, &out);
+    }
+    text.remove_prefix(taken);
   }
   return out;
 }

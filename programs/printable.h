@@ -1,8 +1,10 @@
 // Printable: makes any text safe to show on a terminal.
 //
-// Control characters, a backslash and bytes that are not UTF-8 become escapes
-// (\n, \t, \\, \x1b). So no envelope can move the cursor or forge a line. It
-// does not quote for a shell or for JSON. A pure function.
+// Characters that a terminal could obey or hide become escapes. These are
+// Unicode's controls and formats (\n, \x1b, \u202e), and characters that show
+// nothing or are not assigned. So do a backslash (\\) and bytes that are not UTF-8 (\xff).
+// No envelope can move the cursor, forge a line or turn its direction. It does
+// not quote for a shell or for JSON. A pure function.
 //
 //   std::cout << cluster::Printable(envelope.payload) << "\n";
 

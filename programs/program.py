@@ -34,7 +34,8 @@ class Program:
         self._lines.put(None)
 
     def _read_errors(self):
-        self._errors.append(self.process.stderr.read().decode())
+        for line in self.process.stderr:
+            self._errors.append(line.decode())
 
     def say(self, line):
         self.say_bytes(line.encode() + b"\n")
@@ -85,7 +86,7 @@ class Program:
         return lines
 
     def errors(self):
-        """After `wait`: its standard error."""
+        """Its standard error so far; all of it after `wait`."""
         return "".join(self._errors)
 
     @staticmethod

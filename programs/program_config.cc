@@ -11,6 +11,7 @@
 #include "cluster/codec/registry.h"
 #include "cluster/transport/registry.h"
 #include "cluster/transport/transport_facts.h"
+#include "programs/run_program.h"
 
 ABSL_FLAG(std::string, config, "", "the cluster's config file");
 ABSL_FLAG(std::string, transport, "", "instead of the config's");
@@ -39,7 +40,7 @@ absl::Status Override(const std::string& value, const char* key,
                       std::string Config::*field) {
   if (value.empty()) return absl::OkStatus();
   if (!found.ok()) {
-    return absl::InvalidArgumentError(
+    return UsageError(
         absl::StrCat("--", key, "=", value, ": ", found.message()));
   }
   config->*field = value;
@@ -64,11 +65,7 @@ std::string ConfigFlagsHelp() {
 
 std::string ConfigFile() {
   const std::string file = absl::GetFlag(FLAGS_config);
-  if (!file.empty()) {
-    const std::string folder = Environment("BUILD_WORKING_DIRECTORY");
-    return file[0] == '/' || folder.empty() ? file
-                                            : absl::StrCat(folder, "/", file);
-  }
+  if (!file.empty()) return UsersPath(file);
   const std::string places[] = {
       absl::StrCat(Environment("RUNFILES_DIR"), "/cluster/", kDefaultConfig),
       absl::StrCat(OwnPath(), ".runfiles/cluster/", kDefaultConfig),
@@ -81,6 +78,11 @@ std::string ConfigFile() {
 
 absl::StatusOr<Config> LoadProgramConfig() {
   absl::StatusOr<Config> config = LoadConfig(ConfigFile());
+  if (absl::IsNotFound(config.status()) &&
+      absl::GetFlag(FLAGS_config).empty()) {
+    return UsageError(absl::StrCat(config.status().message(),
+                                   "; name the cluster's with --config=FILE"));
+  }
   if (!config.ok()) return config;
   const std::string transport = absl::GetFlag(FLAGS_transport);
   const std::string codec = absl::GetFlag(FLAGS_codec);
@@ -94,6 +96,12 @@ absl::StatusOr<Config> LoadProgramConfig() {
   if (config->codec != "json" && config->lines.count("json_dialect") == 0)
     config->json_dialect = JsonDialect::kCluster;
   const TransportFacts* const facts = FindTransportFacts(config->transport);
+  if (facts != nullptr && facts->one_process_only && !transport.empty()) {
+    return UsageError(
+        absl::StrCat("--transport=", transport,
+                     ": it joins servers of one process only; want ",
+                     TransportsThat(&TransportFacts::one_process_only, false)));
+  }
   if (facts != nullptr && facts->one_process_only) {
     return absl::InvalidArgumentError(
         absl::StrCat(PlaceOf(*config, "transport"), ": found \"", facts->name,

@@ -1,8 +1,7 @@
 // The config of a program: its file, and the flags that change it.
 //
-// Every program has the flags --config, --transport and --codec. Call it after
-// ReadCommandLine, from one thread. kNotFound and kInvalidArgument have a text
-// for people.
+// Adds the flags --config, --transport and --codec. Call it from the body of
+// RunProgram. A wrong flag is a UsageError; other errors are those of the file.
 //
 //   absl::StatusOr<cluster::Config> config = cluster::LoadProgramConfig();
 

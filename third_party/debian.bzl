@@ -87,6 +87,7 @@ _ABSEIL = {
     "absl/random:random": ["absl_random_random"],
     "absl/status:status": ["absl_status"],
     "absl/status:statusor": ["absl_statusor"],
+    "absl/strings:cord": ["absl_cord"],
     "absl/strings:str_format": ["absl_str_format"],
     "absl/strings:strings": ["absl_strings"],
     "absl/time:time": ["absl_time"],
@@ -141,3 +142,5 @@ def debian_libraries():
         },
     )
     debian_library(name = "isa-l", headers = ["isa-l"], targets = {":isa-l": ["libisal"]})
+    debian_library(name = "libedit", headers = ["histedit.h"], targets = {":libedit": ["libedit"]})
+    debian_library(name = "utf8proc", headers = ["utf8proc.h"], targets = {":utf8proc": ["libutf8proc"]})

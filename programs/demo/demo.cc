@@ -21,8 +21,8 @@
 #include "cluster/transport/address.h"
 #include "programs/demo/demo_run.h"
 #include "programs/demo/demo_server.h"
-#include "programs/flags.h"
 #include "programs/program_config.h"
+#include "programs/run_program.h"
 #include "programs/signals.h"
 
 ABSL_FLAG(std::int64_t, count, 20000, "rounds of each scenario");
@@ -53,13 +53,6 @@ constexpr char kMoreFlags[] =
 
 constexpr std::int64_t kCountMax = 1000000000;
 constexpr std::int64_t kStandstillMsMax = 3600 * 1000;
-
-absl::Status CheckRange(const char* flag, std::int64_t value,
-                        std::int64_t least, std::int64_t most) {
-  if (value >= least && value <= most) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("--", flag, "=", value, ": want ", least, " to ", most));
-}
 
 // Lets the system choose free ports, and puts Unix sockets into `folder`.
 absl::Status UseFreeAddresses(const std::string& folder, Config* config) {
@@ -136,13 +129,11 @@ bool PrintResults(const std::vector<ScenarioResult>& results) {
   return right;
 }
 
-int RunCluster(const Config& config) {
+absl::Status RunCluster(const Config& config) {
   Signals signals;
   SocketFolder folder;
-  if (folder.path().empty()) {
-    return Fail("demo", absl::UnavailableError("no folder in /tmp"),
-                kExitFailure);
-  }
+  if (folder.path().empty())
+    return absl::UnavailableError("cannot make a folder in /tmp");
   std::vector<int> ids;
   for (const ServerAddress& server : config.servers) ids.push_back(server.id);
   std::sort(ids.begin(), ids.end());
@@ -153,50 +144,53 @@ int RunCluster(const Config& config) {
   DemoRun run(ids, ServerArguments(config, folder.path()),
               static_cast<std::uint64_t>(absl::GetFlag(FLAGS_count)),
               absl::Milliseconds(absl::GetFlag(FLAGS_standstill_ms)));
-  const absl::Status status = run.Run(signals.descriptor());
+  absl::Status status = run.Run(signals.descriptor());
   const bool right = PrintResults(run.results());
-  std::fflush(stdout);
-  if (!status.ok()) return Fail("demo", status, kExitFailure);
-  std::puts(right ? "\nEvery envelope arrived once and in order."
-                  : "\nNOT every envelope arrived once and in order.");
-  return right ? 0 : kExitFailure;
+  if (!status.ok()) return status;
+  if (!right)
+    return absl::DataLossError("not every envelope arrived once and in order");
+  std::puts("\nEvery envelope arrived once and in order.");
+  return absl::OkStatus();
 }
 
-int Main(int argc, char** argv) {
-  const absl::StatusOr<std::vector<std::string>> arguments = ReadCommandLine(
-      argc, argv, absl::StrCat(kUsage, ConfigFlagsHelp(), kMoreFlags).c_str());
-  absl::Status usage = arguments.status();
-  if (usage.ok() && !arguments->empty()) {
-    usage = absl::InvalidArgumentError(
-        absl::StrCat("no argument is wanted, found '", (*arguments)[0], "'"));
+absl::Status RunDemo(const std::vector<std::string>& arguments) {
+  absl::Status status;
+  if (!arguments.empty()) {
+    status = UsageError(
+        absl::StrCat("want no argument, found '", arguments[0], "'"));
   }
-  usage.Update(CheckRange("count", absl::GetFlag(FLAGS_count), 1, kCountMax));
-  usage.Update(CheckRange("standstill_ms", absl::GetFlag(FLAGS_standstill_ms),
+  status.Update(CheckFlag("count", absl::GetFlag(FLAGS_count), 1, kCountMax));
+  status.Update(CheckFlag("standstill_ms", absl::GetFlag(FLAGS_standstill_ms),
                           1, kStandstillMsMax));
-  if (!usage.ok()) return Fail("demo", usage, kExitUsage);
+  if (!status.ok()) return status;
 
   absl::StatusOr<Config> config = LoadProgramConfig();
-  if (!config.ok()) return Fail("demo", config.status(), kExitFailure);
-  usage = CheckRange("payload_bytes", absl::GetFlag(FLAGS_payload_bytes),
+  if (!config.ok()) return config.status();
+  status = CheckFlag("payload_bytes", absl::GetFlag(FLAGS_payload_bytes),
                      kPayloadBytesMin,
                      static_cast<std::int64_t>(config->payload_bytes_max));
-  if (!usage.ok()) return Fail("demo", usage, kExitUsage);
+  if (!status.ok()) return status;
 
   const int server_id = absl::GetFlag(FLAGS_server_id);
   if (server_id < 0) return RunCluster(*config);
   if (!absl::GetFlag(FLAGS_keep_ports)) {
-    const absl::Status status =
-        UseFreeAddresses(absl::GetFlag(FLAGS_socket_folder), &*config);
-    if (!status.ok()) return Fail("demo", status, kExitFailure);
+    status = UseFreeAddresses(absl::GetFlag(FLAGS_socket_folder), &*config);
+    if (!status.ok()) return status;
   }
-  return RunDemoServer(
-      server_id, *config,
-      {static_cast<std::uint64_t>(absl::GetFlag(FLAGS_count)),
-       static_cast<std::size_t>(absl::GetFlag(FLAGS_payload_bytes))});
+  RunDemoServer(server_id, *config,
+                {static_cast<std::uint64_t>(absl::GetFlag(FLAGS_count)),
+                 static_cast<std::size_t>(absl::GetFlag(FLAGS_payload_bytes))});
+  return absl::OkStatus();
 }
 
 }  // namespace
 }  // namespace demo
 }  // namespace cluster
 
-int main(int argc, char** argv) { return cluster::demo::Main(argc, argv); }
+int main(int argc, char** argv) {
+  return cluster::RunProgram(
+      "demo",
+      absl::StrCat(cluster::demo::kUsage, cluster::ConfigFlagsHelp(),
+                   cluster::demo::kMoreFlags),
+      &cluster::demo::RunDemo, argc, argv);
+}

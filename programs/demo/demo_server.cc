@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <map>
 #include <memory>
 #include <set>
@@ -39,7 +38,7 @@ class DemoServer {
       : server_(server),
         ids_(std::move(ids)),
         load_(load),
-        output_(STDOUT_FILENO, "", -1) {
+        output_(STDOUT_FILENO, -1) {
     for (const Scenario& scenario : Scenarios()) {
       tallies_.emplace_back();
       awaited_.push_back(load.rounds *
@@ -60,7 +59,8 @@ class DemoServer {
     if (sender_.joinable()) sender_.join();
   }
 
-  int Run() {
+  // Returns at the end of the input, or after an error that it has reported.
+  void Run() {
     absl::Status status = SendMessage(*server_);
     if (!status.ok()) return Error(status);
     output_.Line(absl::StrCat("address ", server_->Address()));
@@ -77,14 +77,11 @@ class DemoServer {
         if (!status.ok()) return Error(status);
       }
     }
-    return failed_ ? 1 : 0;
   }
 
  private:
-  int Error(const absl::Status& status) {
-    failed_ = true;
+  void Error(const absl::Status& status) {
     output_.Line(absl::StrCat("error ", status.message()));
-    return 1;
   }
 
   absl::Status Obey(const std::string& line) {
@@ -182,23 +179,22 @@ class DemoServer {
   std::vector<Tally> tallies_ CLUSTER_GUARDED_BY(mutex_);
   std::map<std::pair<std::size_t, int>, ArrivalLog> logs_
       CLUSTER_GUARDED_BY(mutex_);
-  std::atomic<bool> failed_{false};
   std::thread sender_;
 };
 
 }  // namespace
 
-int RunDemoServer(int server_id, const Config& config, const Load& load) {
+void RunDemoServer(int server_id, const Config& config, const Load& load) {
   std::vector<int> ids;
   for (const ServerAddress& server : config.servers) ids.push_back(server.id);
   std::sort(ids.begin(), ids.end());
   absl::StatusOr<std::unique_ptr<Server>> server = NewServer(server_id, config);
   if (!server.ok()) {
-    Output(STDOUT_FILENO, "", -1)
+    Output(STDOUT_FILENO, -1)
         .Line(absl::StrCat("error ", server.status().message()));
-    return 1;
+    return;
   }
-  return DemoServer(server->get(), std::move(ids), load).Run();
+  DemoServer(server->get(), std::move(ids), load).Run();
 }
 
 }  // namespace demo

@@ -17,7 +17,7 @@
 //         reported
 //         error <text>          it cannot go on
 //
-//   return RunDemoServer(2, config, {20000, 64});
+//   RunDemoServer(2, config, {20000, 64});
 
 #ifndef PROGRAMS_DEMO_DEMO_SERVER_H_
 #define PROGRAMS_DEMO_DEMO_SERVER_H_
@@ -35,8 +35,8 @@ struct Load {
   std::size_t payload_bytes = 0;  // of each envelope
 };
 
-// Returns the process's exit code.
-int RunDemoServer(int server_id, const Config& config, const Load& load);
+// Returns at the end of the input, or after it has reported an error.
+void RunDemoServer(int server_id, const Config& config, const Load& load);
 
 }  // namespace demo
 }  // namespace cluster

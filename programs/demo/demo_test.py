@@ -119,17 +119,24 @@ class DemoTest(unittest.TestCase):
 
     def test_usage(self):
         for code, pattern, flags in [
-                (2, r"no argument is wanted, found 'nng'", ["nng"]),
+                (2, r"want no argument, found 'nng'", ["nng"]),
                 (2, r"no flag --cuont", ["--cuont=1"]),
-                (2, r"--count=x: want a number", ["--count=x"]),
+                (2, r"--count=x: want an integer", ["--count=x"]),
                 (2, r"--count=0: want 1 to", ["--count=0"]),
                 (2, r"--payload_bytes=3: want 24 to", ["--payload_bytes=3"]),
-                (1, r"memory.*one process", ["--transport=memory"]),
-                (1, r"unknown transport \"pigeon\"", ["--transport=pigeon"]),
+                (2, r"memory.*one process", ["--transport=memory"]),
+                (2, r"unknown transport \"pigeon\"", ["--transport=pigeon"]),
         ]:
             program = Program([DEMO, "--config=" + self.config, *flags])
             self.assertEqual(program.wait(), code, flags)
             self.assertRegex(program.errors(), r"^demo: .*%s.*\n$" % pattern)
+
+    def test_a_result_that_cannot_be_written_is_an_error(self):
+        with open("/dev/full", "w") as full:
+            program = Program([DEMO, "--config=" + self.config, "--count=10"], stdout=full)
+            self.assertEqual(program.wait(), 1)
+        self.assertRegex(program.errors(),
+                         r"^demo: cannot write standard output: No space left on device\n$")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
 //   bazel run //tools:keygen -- --config=configs/secure.json --out=keys
 
 #include <algorithm>
-#include <cstdlib>
+#include <cstddef>
+#include <filesystem>
 #include <iostream>
 #include <string>
 #include <vector>
@@ -14,18 +15,20 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "cluster/config.h"
-#include "programs/flags.h"
 #include "programs/keygen/keys.h"
+#include "programs/run_program.h"
 
 ABSL_FLAG(std::string, config, "", "the cluster's config file");
 ABSL_FLAG(std::string, out, "", "the folder to make the keys in");
 ABSL_FLAG(int, days, 365, "how long the certificates (TLS) are valid");
-ABSL_FLAG(std::vector<std::string>, ids, {},
+ABSL_FLAG(std::vector<std::string>, ids, {"all"},
           "only these servers' keys, as in --ids=1,3; default: all");
 ABSL_FLAG(bool, force, false, "replace keys that are there");
 
 namespace cluster {
 namespace {
+
+namespace fs = std::filesystem;
 
 constexpr int kDaysMax = 36500;
 
@@ -39,38 +42,51 @@ constexpr char kUsage[] =
     "  --force        replace keys that are there\n"
     "  --version      print the library's version\n";
 
-int FailUsage(const std::string& text) {
-  return Fail("keygen", absl::InvalidArgumentError(text), kExitUsage);
-}
-
-// `bazel run` starts a program in another folder than the user's.
-std::string FromUsersFolder(const std::string& path) {
-  const char* const folder = std::getenv("BUILD_WORKING_DIRECTORY");
-  return folder == nullptr || path.empty() || path[0] == '/'
-             ? path
-             : absl::StrCat(folder, "/", path);
-}
-
 // The servers of the config that --ids names, or all.
 absl::StatusOr<std::vector<int>> ChosenIds(const Config& config) {
+  const std::vector<std::string> chosen = absl::GetFlag(FLAGS_ids);
   std::vector<int> ids;
-  std::vector<std::string> chosen = absl::GetFlag(FLAGS_ids);
   std::vector<std::string> known;
   for (const ServerAddress& server : config.servers) {
-    const std::string id = absl::StrCat(server.id);
-    known.push_back(id);
-    const auto found = std::find(chosen.begin(), chosen.end(), id);
-    if (absl::GetFlag(FLAGS_ids).empty() || found != chosen.end())
-      ids.push_back(server.id);
-    if (found != chosen.end()) chosen.erase(found);
+    ids.push_back(server.id);
+    known.push_back(absl::StrCat(server.id));
   }
-  if (chosen.empty()) return ids;
-  return absl::InvalidArgumentError(
-      absl::StrCat("--ids: the config has no server ", chosen[0],
-                   "; known: ", absl::StrJoin(known, ", ")));
+  if (chosen == std::vector<std::string>{"all"}) return ids;
+  ids.clear();
+  for (const std::string& text : chosen) {
+    const auto found = std::find(known.begin(), known.end(), text);
+    if (found == known.end()) {
+      return UsageError(absl::StrCat("--ids: the config has no server ", text,
+                                     "; known: ", absl::StrJoin(known, ", ")));
+    }
+    const int id =
+        config.servers[static_cast<std::size_t>(found - known.begin())].id;
+    if (std::find(ids.begin(), ids.end(), id) != ids.end()) {
+      return UsageError(
+          absl::StrCat("--ids: found ", id, " twice, want every server once"));
+    }
+    ids.push_back(id);
+  }
+  if (ids.empty()) return UsageError("--ids: want servers, as in --ids=1,3");
+  return ids;
 }
 
-void PrintWhatToCopy(const KeyRequest& request) {
+// The folder as a config's "security" names it: from the config's own folder,
+// if it is below that.
+std::string FromConfig(const std::string& config_file,
+                       const std::string& folder) {
+  const fs::path from = fs::absolute(config_file).parent_path();
+  const fs::path absolute = fs::absolute(folder).lexically_normal();
+  const fs::path relative =
+      absolute.lexically_relative(from.lexically_normal());
+  const bool below = !relative.empty() && *relative.begin() != "..";
+  std::string text = (below ? relative : absolute).string();
+  if (text.size() > 1 && text.back() == '/') text.pop_back();
+  return text;
+}
+
+void PrintWhatToDo(const KeyRequest& request, const Config& config,
+                   const std::string& config_file) {
   std::cout << "Made the keys of cluster \"" << request.cluster << "\" in "
             << request.folder << ", certificates valid for "
             << request.validity_days << " days.\n\nCopy, by a way that nobody "
@@ -80,46 +96,58 @@ void PrintWhatToCopy(const KeyRequest& request) {
               << " only (private: mode 0700, its "
               << "files 0600)\n";
   }
-  std::cout << "  " << request.folder << "/public  to every server\n\n"
-            << "and say in every server's config, relative to its own folder:\n"
-            << "  \"security\": {\"mode\": \"mutual\", \"identity\": \""
-            << "keys/{id}\", \"peers\": \"keys/public\"}\n\n"
-            << "Then delete the private folders here. Running servers take new "
-            << "files up by ReloadSecurity (SIGHUP to a node).\n";
+  std::cout << "  " << request.folder << "/public  to every server\n\n";
+  const std::string keys = FromConfig(config_file, request.folder);
+  const std::string identity = absl::StrCat(keys, "/{id}");
+  const std::string peers = absl::StrCat(keys, "/public");
+  if (config.security.identity == identity && config.security.peers == peers) {
+    std::cout << "The config names these folders already";
+  } else {
+    std::cout << "and say in every server's config"
+              << (keys[0] == '/' ? "" : ", relative to its own folder")
+              << ":\n  \"security\": {\"mode\": \"mutual\", \"identity\": \""
+              << identity << "\", \"peers\": \"" << peers << "\"}";
+  }
+  std::cout
+      << ".\n\nThen delete here the private folders of the servers that do "
+      << "not run on this machine.\nRunning servers take new files up by "
+      << "ReloadSecurity (SIGHUP to a node).\n";
 }
 
-int Main(int argc, char** argv) {
-  const absl::StatusOr<std::vector<std::string>> rest =
-      ReadCommandLine(argc, argv, kUsage);
-  if (!rest.ok()) return Fail("keygen", rest.status(), kExitUsage);
-  const std::string file = absl::GetFlag(FLAGS_config);
+absl::Status RunKeygen(const std::vector<std::string>& arguments) {
+  const std::string file = UsersPath(absl::GetFlag(FLAGS_config));
   KeyRequest request;
-  request.folder = FromUsersFolder(absl::GetFlag(FLAGS_out));
+  request.folder = UsersPath(absl::GetFlag(FLAGS_out));
   request.validity_days = absl::GetFlag(FLAGS_days);
   request.replace = absl::GetFlag(FLAGS_force);
-  if (!rest->empty() || file.empty() || request.folder.empty())
-    return FailUsage("want --config=FILE and --out=DIR; see --help");
-  if (request.validity_days < 1 || request.validity_days > kDaysMax)
-    return FailUsage(absl::StrCat("--days: want 1 to ", kDaysMax));
-  const absl::StatusOr<Config> config = LoadConfig(FromUsersFolder(file));
-  if (!config.ok()) return Fail("keygen", config.status(), kExitFailure);
+  absl::Status status;
+  if (!arguments.empty()) {
+    status = UsageError(
+        absl::StrCat("want no argument, found '", arguments[0], "'"));
+  } else if (file.empty() || request.folder.empty()) {
+    status = UsageError("want --config=FILE and --out=DIR; see --help");
+  }
+  status.Update(CheckFlag("days", request.validity_days, 1, kDaysMax));
+  if (!status.ok()) return status;
+  const absl::StatusOr<Config> config = LoadConfig(file);
+  if (!config.ok()) return config.status();
   absl::StatusOr<std::vector<int>> ids = ChosenIds(*config);
-  if (!ids.ok()) return Fail("keygen", ids.status(), kExitUsage);
+  if (!ids.ok()) return ids.status();
   request.cluster = config->cluster;
   request.server_ids = *std::move(ids);
-  const absl::Status status = MakeKeys(request);
+  status = MakeKeys(request);
   if (absl::IsAlreadyExists(status)) {
-    return Fail("keygen",
-                absl::AlreadyExistsError(
-                    absl::StrCat(status.message(), "; --force replaces it")),
-                kExitFailure);
+    return absl::AlreadyExistsError(
+        absl::StrCat(status.message(), "; --force replaces it"));
   }
-  if (!status.ok()) return Fail("keygen", status, kExitFailure);
-  PrintWhatToCopy(request);
-  return 0;
+  if (status.ok()) PrintWhatToDo(request, *config, file);
+  return status;
 }
 
 }  // namespace
 }  // namespace cluster
 
-int main(int argc, char** argv) { return cluster::Main(argc, argv); }
+int main(int argc, char** argv) {
+  return cluster::RunProgram("keygen", cluster::kUsage, &cluster::RunKeygen,
+                             argc, argv);
+}

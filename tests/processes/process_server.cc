@@ -45,7 +45,7 @@ class ProcessServer {
       : server_(std::move(server)),
         life_(life),
         journal_(journal),
-        output_(STDOUT_FILENO, "", -1) {
+        output_(STDOUT_FILENO, -1) {
     if (handler) {
       server_->OnEnvelope([this](const EnvelopeView& view) { Take(view); });
     }
