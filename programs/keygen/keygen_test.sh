@@ -35,6 +35,15 @@ for id in 1 2 3; do
   grep -q "BEGIN CERTIFICATE" "$folder/keys/$id/tls.crt" || fail "no certificate"
   grep -q "BEGIN PRIVATE KEY" "$folder/keys/$id/tls.key" || fail "no key"
 done
+grep -q 'The config names these folders already\.' "$folder/said" || fail "$(cat "$folder/said")"
+git -C "$folder" init -q 2>/dev/null && git -C "$folder" add -A
+for file in $(git -C "$folder" ls-files); do
+  case $file in
+  cluster.json | said | keys/.gitignore | keys/public/*) ;;
+  *) fail "git would take $file" ;;
+  esac
+done
+rm -rf "$folder/.git"
 [ "$(ls "$folder/keys")" = "1
 2
 3
@@ -67,6 +76,54 @@ keygen --force --ids=2 >"$folder/said"
 [ -e "$folder/keys/2/tls.key" ] || fail "no new key"
 [ ! -e "$folder/keys/2/nng.key" ] && [ ! -e "$folder/keys/2/nng.crt" ] || fail "the old key is still there"
 
-if keygen --ids=4 2>"$folder/said"; then fail "it made keys of no server"; fi
-grep -q "the config has no server 4; known: 1, 2, 3" "$folder/said" || fail "$(cat "$folder/said")"
+# A full disk leaves nothing of a new set, and nothing changed of an old one. The limit of a file's
+# size, in 512 bytes, lets keys pass and stops certificates.
+(
+  trap '' XFSZ
+  ulimit -f 1
+  ! programs/keygen/keygen "--config=$folder/cluster.json" "--out=$folder/full" 2>&1
+) | grep -q "full/1/tls.crt: cannot write: File too large; no key was changed" || fail "no word on the full disk"
+[ ! -e "$folder/full" ] || fail "half a set is there: $(find "$folder/full")"
+before=$(cd "$folder/keys" && find . -type f | sort | xargs sha256sum)
+(
+  trap '' XFSZ
+  ulimit -f 1
+  keygen --force >/dev/null 2>&1
+) && fail "it did not notice the full disk"
+[ "$(cd "$folder/keys" && find . -type f | sort | xargs sha256sum)" = "$before" ] || fail "it changed half a set"
+keygen --force >"$folder/said"
+
+# The advice follows --out.
+advises() {
+  (cd "$folder" && "$keygen" --config=cluster.json --force "$1" | grep -qF "$2") || fail "$1: want $2"
+}
+keygen=$PWD/programs/keygen/keygen
+mkdir "$folder/other"
+advises --out=other/keys '"identity": "other/keys/{id}", "peers": "other/keys/public"}'
+advises --out=./keys 'The config names these folders already.'
+advises "--out=$folder/keys/" 'The config names these folders already.'
+advises --out=../elsewhere "\"identity\": \"$(dirname "$folder")/elsewhere/{id}\""
+rm -r "$(dirname "$folder")/elsewhere"
+
+expect_usage() {
+  want=$1
+  shift
+  code=0
+  keygen "$@" >/dev/null 2>"$folder/said" || code=$?
+  [ "$code" = 2 ] || fail "$*: exit code $code, want 2"
+  grep -q "^keygen: $want" "$folder/said" || fail "$(cat "$folder/said")"
+}
+expect_usage "--ids: the config has no server 4; known: 1, 2, 3" --ids=4
+expect_usage "--ids: the config has no server x; known: 1, 2, 3" --ids=2,x
+expect_usage "--ids: found 2 twice, want every server once" --ids=2,2
+expect_usage "--ids: want servers" --ids=
+expect_usage "--days=0: want 1 to 36500" --days=0
+expect_usage "--days=x: want an integer" --days=x
+expect_usage "want no argument, found 'more'" more
+expect_usage "no flag --dasy; did you mean \"days\"?; --help lists them" --dasy=3
+expect_usage "want --config=FILE and --out=DIR" --out=
+code=0
+keygen --force >/dev/full 2>"$folder/said" || code=$?
+[ "$code" = 1 ] || fail "exit code $code after advice that nobody got"
+grep -q "^keygen: cannot write standard output: No space left" "$folder/said" || fail "$(cat "$folder/said")"
 echo "all as it should be"

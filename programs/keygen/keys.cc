@@ -9,6 +9,7 @@
 #include <cstring>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
@@ -24,20 +25,14 @@ constexpr mode_t kPublicFolder = 0755;
 constexpr mode_t kPrivateFile = 0600;
 constexpr mode_t kPublicFile = 0644;
 
+// Keeps private keys out of a repository that the folder is in.
+constexpr char kGitIgnore[] = "/*\n!/.gitignore\n!/public/\n";
+
 absl::Status SystemError(absl::string_view what, const std::string& path) {
   return absl::Status(
       errno == EACCES || errno == EPERM ? absl::StatusCode::kPermissionDenied
                                         : absl::StatusCode::kFailedPrecondition,
       absl::StrCat(path, ": cannot ", what, ": ", std::strerror(errno)));
-}
-
-// An existing folder keeps its files, and gets this mode if it is private.
-absl::Status MakeFolder(const std::string& path, mode_t mode) {
-  if (mkdir(path.c_str(), mode) == 0) return absl::OkStatus();
-  if (errno != EEXIST) return SystemError("make the folder", path);
-  if (mode == kPrivateFolder && chmod(path.c_str(), mode) != 0)
-    return SystemError("make the folder private", path);
-  return absl::OkStatus();
 }
 
 absl::Status WriteAll(int fd, absl::string_view text, const std::string& path) {
@@ -50,24 +45,63 @@ absl::Status WriteAll(int fd, absl::string_view text, const std::string& path) {
   return absl::OkStatus();
 }
 
-// Renames a finished file into place, since a server may read it at any moment.
-// Its mode is never wider than `mode`.
-absl::Status WriteFile(const std::string& path, absl::string_view text,
-                       mode_t mode) {
-  const std::string temporary = absl::StrCat(path, ".new");
-  unlink(temporary.c_str());
-  const int fd =
-      open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-  if (fd < 0) return SystemError("write", temporary);
-  absl::Status status = WriteAll(fd, text, temporary);
-  if (status.ok() && (fchmod(fd, mode) != 0 || fsync(fd) != 0))
-    status = SystemError("write", temporary);
-  close(fd);
-  if (status.ok() && rename(temporary.c_str(), path.c_str()) != 0)
-    status = SystemError("write", path);
-  if (!status.ok()) unlink(temporary.c_str());
-  return status;
-}
+// Files that appear together: all are written aside, then renamed into place.
+// A server may read them at any moment. Without PutInPlace the destructor
+// leaves everything as it was.
+class NewFiles {
+ public:
+  ~NewFiles() {
+    for (const std::string& path : paths_) unlink(Aside(path).c_str());
+    for (auto folder = folders_.rbegin(); folder != folders_.rend(); ++folder)
+      rmdir(folder->c_str());
+  }
+
+  // An existing folder keeps its files, and gets this mode if it is private.
+  absl::Status MakeFolder(const std::string& path, mode_t mode) {
+    if (mkdir(path.c_str(), mode) == 0) {
+      folders_.push_back(path);
+      return absl::OkStatus();
+    }
+    if (errno != EEXIST) return SystemError("make the folder", path);
+    if (mode == kPrivateFolder && chmod(path.c_str(), mode) != 0)
+      return SystemError("make the folder private", path);
+    return absl::OkStatus();
+  }
+
+  // The file's mode is never wider than `mode`.
+  absl::Status Write(const std::string& path, absl::string_view text,
+                     mode_t mode) {
+    const std::string aside = Aside(path);
+    unlink(aside.c_str());
+    const int fd =
+        open(aside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+    if (fd < 0) return SystemError("write", path);
+    paths_.push_back(path);
+    absl::Status status = WriteAll(fd, text, path);
+    if (status.ok() && (fchmod(fd, mode) != 0 || fsync(fd) != 0))
+      status = SystemError("write", path);
+    close(fd);
+    return status;
+  }
+
+  absl::Status PutInPlace() {
+    folders_.clear();
+    absl::Status status;
+    for (const std::string& path : paths_) {
+      if (rename(Aside(path).c_str(), path.c_str()) != 0)
+        status.Update(SystemError("write", path));
+    }
+    return status;
+  }
+
+ private:
+  static std::string Aside(const std::string& path) {
+    return absl::StrCat(path, ".new");
+  }
+
+  std::vector<std::string> paths_;
+  std::vector<std::string> folders_;  // that it made
+};
 
 std::string OwnFolder(const KeyRequest& request, int id) {
   return absl::StrCat(request.folder, "/", id);
@@ -96,17 +130,16 @@ absl::Status CheckNothingThere(const KeyRequest& request) {
 }
 
 absl::Status WritePublic(const std::string& folder, absl::string_view curve,
-                         absl::string_view certificate) {
-  absl::Status status =
-      WriteFile(absl::StrCat(folder, "/", kZmqPublicFile), curve, kPublicFile);
-  status.Update(WriteFile(absl::StrCat(folder, "/", kTlsCertificateFile),
-                          certificate, kPublicFile));
-  // Servers ignore the old name once the new file exists.
-  unlink(absl::StrCat(folder, "/", kOldTlsCertificateFile).c_str());
+                         absl::string_view certificate, NewFiles* files) {
+  absl::Status status = files->Write(absl::StrCat(folder, "/", kZmqPublicFile),
+                                     curve, kPublicFile);
+  status.Update(files->Write(absl::StrCat(folder, "/", kTlsCertificateFile),
+                             certificate, kPublicFile));
   return status;
 }
 
-absl::Status MakeServerKeys(const KeyRequest& request, int id) {
+absl::Status MakeServerKeys(const KeyRequest& request, int id,
+                            NewFiles* files) {
   // Room for libzmq's terminating zero, where the line's end goes.
   Secret curve_secret(kZ85KeyBytes + 1);
   std::string curve_public(kZ85KeyBytes + 1, '\0');
@@ -122,16 +155,40 @@ absl::Status MakeServerKeys(const KeyRequest& request, int id) {
 
   const std::string own = OwnFolder(request, id);
   const std::string shared = PublicFolder(request, id);
-  absl::Status status = MakeFolder(own, kPrivateFolder);
-  if (status.ok()) status = MakeFolder(shared, kPublicFolder);
+  absl::Status status = files->MakeFolder(own, kPrivateFolder);
+  if (status.ok()) status = files->MakeFolder(shared, kPublicFolder);
   if (!status.ok()) return status;
-  status.Update(WriteFile(absl::StrCat(own, "/", kZmqSecretFile),
-                          curve_secret.text(), kPrivateFile));
-  status.Update(WriteFile(absl::StrCat(own, "/", kTlsKeyFile), tls->key.text(),
-                          kPrivateFile));
-  status.Update(WritePublic(own, curve_public, tls->certificate));
+  status.Update(files->Write(absl::StrCat(own, "/", kZmqSecretFile),
+                             curve_secret.text(), kPrivateFile));
+  status.Update(files->Write(absl::StrCat(own, "/", kTlsKeyFile),
+                             tls->key.text(), kPrivateFile));
+  status.Update(WritePublic(own, curve_public, tls->certificate, files));
+  status.Update(WritePublic(shared, curve_public, tls->certificate, files));
+  return status;
+}
+
+// Servers ignore the old names once the new files exist.
+void RemoveOldNames(const KeyRequest& request, int id) {
+  const std::string own = OwnFolder(request, id);
+  const std::string shared = PublicFolder(request, id);
   unlink(absl::StrCat(own, "/", kOldTlsKeyFile).c_str());
-  status.Update(WritePublic(shared, curve_public, tls->certificate));
+  unlink(absl::StrCat(own, "/", kOldTlsCertificateFile).c_str());
+  unlink(absl::StrCat(shared, "/", kOldTlsCertificateFile).c_str());
+}
+
+absl::Status WriteAside(const KeyRequest& request, NewFiles* files) {
+  absl::Status status = files->MakeFolder(request.folder, kPublicFolder);
+  if (status.ok()) {
+    status = files->MakeFolder(absl::StrCat(request.folder, "/public"),
+                               kPublicFolder);
+  }
+  if (status.ok()) {
+    status = files->Write(absl::StrCat(request.folder, "/.gitignore"),
+                          kGitIgnore, kPublicFile);
+  }
+  for (int id : request.server_ids) {
+    if (status.ok()) status = MakeServerKeys(request, id, files);
+  }
   return status;
 }
 
@@ -140,13 +197,16 @@ absl::Status MakeServerKeys(const KeyRequest& request, int id) {
 absl::Status MakeKeys(const KeyRequest& request) {
   absl::Status status =
       request.replace ? absl::OkStatus() : CheckNothingThere(request);
-  if (status.ok()) status = MakeFolder(request.folder, kPublicFolder);
-  if (status.ok())
-    status = MakeFolder(absl::StrCat(request.folder, "/public"), kPublicFolder);
-  for (int id : request.server_ids) {
-    if (!status.ok()) return status;
-    status = MakeServerKeys(request, id);
+  if (!status.ok()) return status;
+  NewFiles files;
+  status = WriteAside(request, &files);
+  if (!status.ok()) {
+    return absl::Status(status.code(),
+                        absl::StrCat(status.message(), "; no key was changed"));
   }
+  status = files.PutInPlace();
+  for (int id : request.server_ids)
+    if (status.ok()) RemoveOldNames(request, id);
   return status;
 }
 

@@ -5,8 +5,9 @@
 // server trusts exactly the public files in its folder.
 //
 // One thread. It wipes secrets from memory once they are written.
-// kAlreadyExists means that a file exists and may not be replaced; then nothing
-// was written. Other errors are the system's. No text holds a key.
+// kAlreadyExists means that a file exists and may not be replaced. Other errors
+// are the system's. After an error no file has changed, unless the text names a
+// file that could not be renamed. No text holds a key.
 //
 //   KeyRequest request;
 //   request.cluster = "demo";
@@ -34,7 +35,8 @@ struct KeyRequest {
 };
 
 // Makes `folder`/<id>/ with the private and public files of each server, and
-// `folder`/public/<id>/ with the public files alone.
+// `folder`/public/<id>/ with the public files alone. A .gitignore there leaves
+// out all but the public ones.
 absl::Status MakeKeys(const KeyRequest& request);
 
 }  // namespace cluster
