@@ -1,8 +1,10 @@
 // PeerEvent: a change of a peer, for OnPeerEvent (server.h).
 //
 // Events have their places among the envelopes: kUp precedes the first envelope
-// of a session, and kRestarted is between the envelopes of two sessions. You
-// get them according to how you receive:
+// of a session, and kRestarted is between the envelopes of two sessions. Best
+// effort has no sessions: there kUp is about the connection to the peer, and
+// envelopes from it may come earlier. You get events according to how you
+// receive:
 // - With OnPeerEvent and OnEnvelope: both handlers run in that order, one call
 //   at a time. So an event waits for the envelopes before it.
 // - With OnPeerEvent and Receive: the handler runs at once, also while envelopes

@@ -40,7 +40,7 @@ const PeerStats* ServerStats::Peer(int id) const {
 
 std::ostream& operator<<(std::ostream& out, const PeerStats& stats) {
   const auto show = [&out](std::uint64_t count, const std::string& name) {
-    if (count > 0 && !name.empty()) out << ", " << count << " " << name;
+    if (count > 0) out << ", " << count << " " << name;
   };
   out << "peer " << stats.peer << ": " << (stats.up ? "up" : "down");
 #define CLUSTER_SHOW(name, kind, text) show(stats.name, text);

@@ -54,12 +54,13 @@ inline constexpr int kDropReasons = 0
 #undef CLUSTER_ONE_MORE
 const char* DropReasonName(DropReason reason);
 
-// The counters of a peer. kSum: a peer's lives add up; kNow: only the present
-// one counts. The text is the name in operator<<; "" leaves the counter out.
-// Bytes are bytes, all others are numbers of envelopes unless they say frames.
+// The figures of a peer. kSum is a counter: it only grows, and a peer's lives add
+// up. kNow is a gauge: the present value, of the present life. The text is the
+// name in operator<<. Bytes are bytes, all others are numbers of envelopes unless
+// they say frames.
 #define CLUSTER_PEER_COUNTERS(X)                                                 \
   /* Sessions begun so far. */                                                   \
-  X(sessions, kSum, "")                                                          \
+  X(sessions, kSum, "sessions")                                                  \
   /* Envelopes to the peer. */                                                   \
   X(accepted, kSum, "accepted")                                                  \
   /* Consumed by the peer; best effort: given to the transport. */               \
@@ -69,21 +70,21 @@ const char* DropReasonName(DropReason reason);
   /* Transmitted, not known to be consumed. */                                   \
   X(in_flight, kNow, "in flight")                                                \
   /* Of queued. */                                                               \
-  X(queued_bytes, kNow, "")                                                      \
+  X(queued_bytes, kNow, "bytes queued")                                          \
   /* Of in_flight, as charged to the peer's window. */                           \
-  X(unconsumed_bytes, kNow, "")                                                  \
+  X(unconsumed_bytes, kNow, "bytes unconsumed")                                  \
   /* Tries to send that found no room in memory_bytes_max. */                    \
   X(memory_refused, kSum, "refused (memory_bytes_max)")                          \
   /* Of memory_bytes_max, both ways, without large payloads that come in. */     \
-  X(held_bytes, kNow, "")                                                        \
+  X(held_bytes, kNow, "bytes held")                                              \
   /* Of all kinds, to the peer. */                                               \
-  X(frames_sent, kSum, "")                                                       \
+  X(frames_sent, kSum, "frames sent")                                            \
   X(frames_retransmitted, kSum, "frames sent again")                             \
-  X(bytes_sent, kSum, "")                                                        \
+  X(bytes_sent, kSum, "bytes sent")                                              \
   /* Envelopes from the peer, as their frames arrived. */                        \
   X(received, kSum, "received")                                                  \
-  X(frames_received, kSum, "")                                                   \
-  X(bytes_received, kSum, "")                                                    \
+  X(frames_received, kSum, "frames received")                                    \
+  X(bytes_received, kSum, "bytes received")                                      \
   /* Connections that the transport lost sight of: more than 0 is its defect. */ \
   X(redials_by_watchdog, kSum, "redials by the watchdog")
 
@@ -118,6 +119,8 @@ struct PeerStats {
 // Adds the counters that add up over the lives of a peer.
 void AddCounters(const PeerStats& more, PeerStats* total);
 
+// Counters, but for inbox_bytes, held_bytes and reassembly_bytes, which are
+// gauges.
 struct ServerStats {
   static constexpr std::size_t kRemovedKept = 64;
 

@@ -2,6 +2,7 @@
 
 #include <sstream>
 
+#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 
 namespace cluster::internal {
@@ -27,14 +28,33 @@ TEST(PeerStatsTest, ALineShowsEachCounterThatIsNotZero) {
   stats.up = true;
   stats.accepted = 10;
   stats.in_flight = 1;
-  stats.frames_sent = 4;  // for programs only
+  stats.frames_sent = 4;
+  stats.sessions = 1;
+  stats.queued_bytes = 20;
+  stats.unconsumed_bytes = 30;
   stats.dropped[static_cast<std::size_t>(DropReason::kTooLarge)] = 2;
   stats.refused[static_cast<std::size_t>(RefusalReason::kUnknownSession)] = 3;
   std::ostringstream line;
   line << stats;
-  EXPECT_EQ(line.str(),
-            "peer 2: up, 10 accepted, 1 in flight, 2 dropped (too large), 3 "
-            "frames refused (unknown session)");
+  EXPECT_EQ(
+      line.str(),
+      "peer 2: up, 1 sessions, 10 accepted, 1 in flight, 20 bytes queued, "
+      "30 bytes unconsumed, 4 frames sent, 2 dropped (too large), 3 "
+      "frames refused (unknown session)");
+}
+
+TEST(PeerStatsTest, ALineLeavesNoFigureOut) {
+  PeerStats stats;
+  std::uint64_t value = 100;
+#define CLUSTER_SET(name, kind, text) stats.name = ++value;
+  CLUSTER_PEER_COUNTERS(CLUSTER_SET)
+#undef CLUSTER_SET
+  std::ostringstream line;
+  line << stats;
+  for (; value > 100; --value)
+    EXPECT_NE(line.str().find(absl::StrCat(", ", value, " ")),
+              std::string::npos)
+        << line.str();
 }
 
 TEST(ReasonsTest, EachHasAName) {

@@ -128,7 +128,7 @@ LineEditor::LineEditor(std::string prompt, Output* output,
       signals_(OpenSignals()),
       drawings_(fopencookie(this, "w", {nullptr, &Collect, nullptr, nullptr})),
       history_(history_init()) {
-  // What the programs print is UTF-8 in every locale, and so is what they read.
+  // The programs print UTF-8 in every locale, and so they read it too.
   std::setlocale(LC_CTYPE, "C.UTF-8");
   CLUSTER_CHECK(drawings_ != nullptr && history_ != nullptr, "out of memory");
   editor_ = el_init_fd("cluster", stdin, drawings_, stderr, STDIN_FILENO,

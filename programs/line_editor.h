@@ -1,8 +1,8 @@
 // LineEditor: the lines that a user types at a terminal, with a prompt, editing
 // keys and a history.
 //
-// libedit reads, edits and draws. What the program prints through `output`
-// meanwhile appears above the prompt and the half-typed line. A stop (Ctrl-Z)
+// libedit reads, edits and draws. Lines that the program prints through `output`
+// meanwhile appear above the prompt and the half-typed line. A stop (Ctrl-Z)
 // gives the terminal back as it was, and `fg` shows the line again.
 //
 // For standard input and output. One thread calls it; others may print.
