@@ -294,9 +294,8 @@ std::string Usage() {
       ConfigFlagsHelp(),
       "  --no_console       take no commands, and run until a signal\n"
       "  --keys             list the keys of the config\n"
-      "\nSIGHUP reloads the keys of a cluster with security. Exit code: 0; 1 "
-      "after an\nerror, or if an envelope was not acknowledged at the end of "
-      "the input; 2 if the\ncommand line is wrong.\n"
+      "\nSIGHUP reloads the keys of a cluster with security. An envelope that "
+      "is not\nacknowledged at the end of the input is an error.\n"
       "\nLines it takes:\n",
       kNodeHelp, "\n");
 }

@@ -396,6 +396,31 @@ class NodeTest(unittest.TestCase):
         screen.type(b"\x04")
         self.assertEqual(process.wait(30), 0)
 
+    def with_its_own_terminal(self):
+        """A node whose session has no other process, and its terminal."""
+        process, other = pty.fork()
+        if process == 0:
+            os.environ["TERM"] = "xterm"
+            os.execv(NODE, [NODE, "--config=" + self.config(), "1"])
+        screen = Screen(other)
+        screen.until(PROMPT)
+        screen.type(b"1 half")
+        screen.until(b"half")
+        return process, screen
+
+    def test_a_terminal_of_another_size_shows_the_line_again(self):
+        process, screen = self.with_its_own_terminal()
+        self.addCleanup(os.waitpid, process, 0)
+        self.addCleanup(os.close, screen.descriptor)  # hangs up
+        fcntl.ioctl(screen.descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 7, 0, 0))
+        # "1> 1 ha" fills the first row.
+        self.assertIn(b"1> 1 ha", screen.until(b"lf"))
+
+    def test_the_end_of_its_terminal_ends_it(self):
+        process, screen = self.with_its_own_terminal()
+        os.close(screen.descriptor)
+        self.assertEqual(os.waitpid(process, 0)[0], process)
+
     def test_a_stopped_node_shows_its_line_again(self):
         shell, other = pty.fork()
         if shell == 0:
@@ -473,6 +498,7 @@ class NodeTest(unittest.TestCase):
         program = Program([NODE, "--help"])
         program.expect(r"--config=FILE")
         program.expect(r"all hello")
+        program.expect(r"^Exit code: 0, or 1 after an error, or 2 if")
         self.assertEqual(program.wait(), 0)
 
     def test_keys(self):

@@ -58,9 +58,7 @@ std::string ConfigFlagsHelp() {
       TransportsThat(&TransportFacts::one_process_only, false),
       "\n"
       "  --codec=NAME       instead of the config's: ",
-      absl::StrJoin(CodecNames(), " or "),
-      "\n"
-      "  --version          print the library's version\n");
+      absl::StrJoin(CodecNames(), " or "), "\n");
 }
 
 std::string ConfigFile() {

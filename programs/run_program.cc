@@ -24,6 +24,10 @@ namespace {
 
 constexpr char kUsagePayload[] = "cluster.dev/usage";
 
+constexpr char kCommonHelp[] =
+    "\n  --version          print the library's version\n"
+    "\nExit code: 0, or 1 after an error, or 2 if the command line is wrong.\n";
+
 // A closed standard descriptor would become that of a socket. Standard output
 // stays one that cannot be written, so that its loss is reported.
 void OpenStandardDescriptors() {
@@ -102,6 +106,7 @@ absl::Status Run(const std::string& usage, const ProgramBody& body, int argc,
     absl::ConsumePrefix(&text, "-");
     if (text == "help" || text == "h") {
       std::fputs(usage.c_str(), stdout);
+      std::fputs(kCommonHelp, stdout);
       return absl::OkStatus();
     }
     if (text == "version") {

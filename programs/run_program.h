@@ -3,8 +3,8 @@
 // It sets the absl flags, runs the program and returns its exit code: 0,
 // kExitUsage for a UsageError, kExitFailure for any other error. It prints the
 // error as one line, "<program>: <text>". An output that cannot be written is an
-// error too, unless its reader has gone (EPIPE). `--help` prints `usage`,
-// `--version` the library's version.
+// error too, unless its reader has gone (EPIPE). `--help` prints `usage` and the
+// exit codes, `--version` the library's version.
 //
 // Call it first in main, before any thread, descriptor or output.
 //

@@ -39,8 +39,7 @@ constexpr char kUsage[] =
     "  --out=DIR      the folder to make the keys in\n"
     "  --ids=1,3      only these servers' keys; default: all\n"
     "  --days=N       how long the TLS certificates are valid; default: 365\n"
-    "  --force        replace keys that are there\n"
-    "  --version      print the library's version\n";
+    "  --force        replace keys that are there\n";
 
 // The servers of the config that --ids names, or all.
 absl::StatusOr<std::vector<int>> ChosenIds(const Config& config) {
