@@ -131,6 +131,9 @@ struct Config : SessionLimits {
   // The most that a server holds for all its peers together: in queues, windows
   // and incoming large payloads (docs/using.md has the shares).
   std::size_t memory_bytes_max = 1u << 30;
+  // "slow_handler_ms": a handler that runs for longer is counted and reported;
+  // 0: none is.
+  absl::Duration slow_handler = absl::Milliseconds(100);
   // "linger_ms": the time that Stop may spend on unsent frames.
   absl::Duration linger = absl::Seconds(1);
 

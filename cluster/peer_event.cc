@@ -14,6 +14,8 @@ const char* PeerEventTypeName(PeerEvent::Type type) {
       return "removed";
     case PeerEvent::kRejected:
       return "rejected";
+    case PeerEvent::kStranger:
+      return "stranger";
     case PeerEvent::kWarning:
       return "warning";
   }
@@ -21,12 +23,14 @@ const char* PeerEventTypeName(PeerEvent::Type type) {
 }
 
 std::ostream& operator<<(std::ostream& out, const PeerEvent& event) {
-  if (event.peer == PeerEvent::kNobody) {
-    out << "a stranger";
+  if (event.type == PeerEvent::kStranger) {
+    out << "stranger " << event.peer;
+  } else if (event.peer != PeerEvent::kNobody) {
+    out << "peer " << event.peer << " " << PeerEventTypeName(event.type);
   } else {
-    out << "peer " << event.peer;
+    out << (event.type == PeerEvent::kWarning ? "" : "a stranger ")
+        << PeerEventTypeName(event.type);
   }
-  out << " " << PeerEventTypeName(event.type);
   if (!event.reason.empty()) out << ": " << event.reason;
   if (event.unknown_fate > 0) {
     out << " (" << event.unknown_fate << " of unknown fate, " << event.resent

@@ -27,14 +27,27 @@
 #include <ostream>
 #include <string>
 
+#include "absl/types/optional.h"
+
 namespace cluster {
+
+// Of a server that is no member. Only the identity is proven: in plaintext
+// anybody may claim anything.
+struct Stranger {
+  std::string
+      address;         // that it claims to have, at most 255 bytes; not escaped
+  std::string source;  // its connection comes from there; "" if not known
+  absl::optional<int> identity;  // that its connection proved
+};
 
 struct PeerEvent {
   enum Type {
     kUp,    // there is a session and the peer is heard
     kDown,  // not heard for peer_timeout, or it does not hear this server. Or
-            // it said goodbye: it stopped, or it removed this server. Its
-            // session and queue are kept
+            // it said goodbye: it stopped, or it removed this server. Or it did
+            // not come up within peer_timeout of Start or AddPeer. Its session
+            // and queue are kept. A second one follows if something connects
+    // at the address of a peer that was unreachable, but does not answer
     kRestarted,  // a new session: the peer is another process, or forgot us;
                  // kUp follows
     kRemoved,    // RemovePeer; nothing but kRejected follows
@@ -42,12 +55,15 @@ struct PeerEvent {
                  // peer's name, or in nobody's. Or this peer refused this
                  // server ("server 2 refuses this server: ..."). A session, if
                  // there is one, goes on
-    kWarning,    // nothing was refused, but somebody should look: a certificate
-                 // of the peer, or of this server, expires within 30 days. Or
-                 // this server's key files have changed, and were read anew or
-                 // cannot be used
+    kStranger,   // a server greets whose id is no member's; `stranger` has what
+                 // is known of it. Nothing is dialled or sent because of it
+    kWarning,    // nothing was refused, but somebody should look: two processes
+                 // have the peer's id, times do not fit, a handler was slow, a
+                 // certificate of the peer, or of this server, expires within
+                 // 30 days. Or this server's key files have changed, and were
+                 // read anew or cannot be used
   };
-  static constexpr int kNobody = -1;  // of kRejected: no member's id
+  static constexpr int kNobody = -1;  // kRejected, kWarning: no member's id
 
   Type type = kUp;
   int peer = 0;
@@ -59,9 +75,12 @@ struct PeerEvent {
   std::uint64_t unknown_fate = 0;
   std::uint64_t resent = 0;
 
-  // kRejected: the number of further ones since the last event. A flood gives
-  // one event a second; Stats counts each.
+  // kRejected, kStranger, kWarning: the number of further ones since the last
+  // event. A lasting trouble gives an event after 1 s, 2 s, 4 s, and so on up to 5
+  // minutes; Stats counts each.
   std::uint64_t withheld = 0;
+
+  Stranger stranger;  // of kStranger; `peer` is the id that it claims
 };
 
 const char* PeerEventTypeName(PeerEvent::Type type);

@@ -65,8 +65,15 @@ std::ostream& operator<<(std::ostream& out, const PeerStats& stats) {
         << absl::FormatTime("%Y-%m-%d", stats.certificate_expires,
                             absl::UTCTimeZone());
   }
-  if (!stats.last_trouble.empty())
-    out << ", last trouble: " << stats.last_trouble;
+  if (!stats.last_trouble.empty()) {
+    out << ", last trouble";
+    if (stats.last_trouble_at != absl::InfinitePast()) {
+      out << " at "
+          << absl::FormatTime("%Y-%m-%d %H:%M:%S", stats.last_trouble_at,
+                              absl::LocalTimeZone());
+    }
+    out << ": " << stats.last_trouble;
+  }
   return out;
 }
 

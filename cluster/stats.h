@@ -93,8 +93,10 @@ struct PeerStats {
   bool up = false;
   // From a frame to its acknowledgement, smoothed; zero if not measured yet.
   absl::Duration rtt;
-  // The latest refusal or loss of the peer, for people.
+  // The latest refusal or loss of the peer, for people, and when it was. None
+  // while it is up and nothing has happened since: "" and InfinitePast.
   std::string last_trouble;
+  absl::Time last_trouble_at = absl::InfinitePast();
   // When the first of its certificates expires, or the last one has expired.
   // InfiniteFuture where keys do not.
   absl::Time certificate_expires = absl::InfiniteFuture();
@@ -130,6 +132,9 @@ struct ServerStats {
   PeerStats removed_earlier;
   // Envelopes that Receive returned or a handler took.
   std::uint64_t delivered = 0;
+  // Calls of a handler that took longer than slow_handler_ms, as the server's ticks
+  // saw them. A call that takes 100 ms more is always among them.
+  std::uint64_t slow_handlers = 0;
   // Envelopes to the own id. Acknowledged means that Receive returned it or its
   // handler has returned; Stop drops the rest as kStopped.
   PeerStats own;

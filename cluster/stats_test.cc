@@ -65,7 +65,7 @@ TEST(ReasonsTest, EachHasAName) {
                "unknown");
   EXPECT_STREQ(
       RefusalReasonName(static_cast<RefusalReason>(kRefusalReasons - 1)),
-      "stalled");
+      "wrong delivery");
   EXPECT_STREQ(RefusalReasonName(static_cast<RefusalReason>(kRefusalReasons)),
                "unknown");
 }

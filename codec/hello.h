@@ -59,6 +59,8 @@ struct Hello {
 enum class RefusalCode : std::uint16_t {
   kNoCommonVersion = 1,
   kWrongCluster = 2,
+  kTwoProcesses = 3,  // refuses nothing: another process has the addressee's id
+  kWrongDelivery = 4,  // the sender has the best-effort delivery
 };
 
 struct Refusal {

@@ -35,6 +35,13 @@ const Codec* FindCodec(std::uint8_t id) {
   return nullptr;
 }
 
+const Codec* CodecOfStandalone(absl::string_view message, DecodeState* state) {
+  for (const Codec* codec : Codecs()) {
+    if (codec->DecodeStandalone(message, state).ok()) return codec;
+  }
+  return nullptr;
+}
+
 std::vector<std::string> CodecNames() {
   std::vector<std::string> names;
   for (const Codec* codec : Codecs()) names.emplace_back(codec->Name());

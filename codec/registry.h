@@ -25,6 +25,10 @@ absl::StatusOr<const Codec*> FindCodec(absl::string_view name);
 // The codec with that wire id, or null.
 const Codec* FindCodec(std::uint8_t id);
 
+// The codec in which this is a standalone message, and in `state` its envelope;
+// null if there is none.
+const Codec* CodecOfStandalone(absl::string_view message, DecodeState* state);
+
 // In the order in which errors list them.
 std::vector<std::string> CodecNames();
 

@@ -1,5 +1,5 @@
 // Frame, ReceivedFrame: the unit that a transport carries. Slice: a piece of
-// one.
+// one. FrameSource: where it came from.
 //
 // A frame to send is a short list of slices, sent as their concatenation. A
 // received frame is one slice, or two: some transports hand over a small and a
@@ -52,6 +52,17 @@ struct Frame {
   }
 };
 
+// Where a connection comes from. The text is made only when it is asked for: to
+// report what was refused.
+class FrameSource {
+ public:
+  // For people: "10.0.0.2:40112", or without the port; "" if it is not known.
+  virtual std::string Text() const = 0;
+
+ protected:
+  ~FrameSource() = default;
+};
+
 // A frame that arrived: the concatenation of its slices.
 struct ReceivedFrame {
   Slice slice;
@@ -61,6 +72,9 @@ struct ReceivedFrame {
   // The server that the connection proved to be, by the transport's own
   // security; none where it proves nothing.
   absl::optional<int> identity;
+  // The connection's; null if the transport cannot tell. Ends with OnFrame, or
+  // with the last share in the slices if that is sooner.
+  const FrameSource* source = nullptr;
 
   // A copy in one piece.
   std::string ToString() const {

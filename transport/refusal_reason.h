@@ -41,7 +41,9 @@ namespace cluster {
   /* It speaks no version of the protocol that this server or its session does. */ \
   X(kVersion, "no version in common")                                              \
   /* A large payload stood still while others waited for its room. */              \
-  X(kStalled, "stalled")
+  X(kStalled, "stalled")                                                           \
+  /* Its sender has the other delivery: reliable, or best effort. */               \
+  X(kWrongDelivery, "wrong delivery")
 
 enum class RefusalReason {
 #define CLUSTER_ENUMERATOR(reason, name) reason,

@@ -92,6 +92,11 @@ class TransportHandler {
   virtual void OnDisconnected(int peer, std::uint64_t generation,
                               absl::string_view reason) = 0;
 
+  // The host at the address of Connect refused an attempt: it is there, and
+  // nobody listens. Comes for each such attempt that the transport knows of,
+  // before the OnDisconnected, if there is one. Must not block.
+  virtual void OnRefused(int /*peer*/, std::uint64_t /*generation*/) {}
+
   // The transport itself refused a connection, or a message on one. A flood of
   // them may come. Must not block.
   virtual void OnRejected(Rejection rejection) = 0;

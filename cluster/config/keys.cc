@@ -111,6 +111,8 @@ std::vector<ConfigKey> MakeKeys() {
        "a connection that does not complete its handshake by then is closed"},
       {"linger_ms", TimeKey{&C::linger, 0, 10 * kMinuteMs},
        "how long Stop tries to deliver what was accepted"},
+      {"slow_handler_ms", TimeKey{&C::slow_handler, 0, 10 * kMinuteMs},
+       "a handler that runs for longer is counted and reported; 0: none is"},
       {"security", FormKey{"object"},
        "how servers prove who they are, and encrypt"},
       {"security.mode",

@@ -4,16 +4,33 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "cluster/codec/hello.h"
+#include "cluster/session/printable.h"
+#include "cluster/session/session_config.h"
 
 namespace cluster::internal {
+namespace {
+
+constexpr absl::Duration kTick = absl::Milliseconds(100);
+
+std::string WrongDelivery(int self_id, int peer) {
+  return absl::StrCat("server ", self_id,
+                      " has \"delivery\": \"best_effort\", server ", peer,
+                      " \"reliable\"");
+}
+
+}  // namespace
 
 BestEffortPeer::BestEffortPeer(const Codec* codec,
                                std::size_t payload_bytes_max,
                                std::size_t frame_bytes_max,
-                               Transport* transport, Inbox* inbox)
+                               absl::Duration patience, Transport* transport,
+                               Inbox* inbox)
     : codec_(codec),
       payload_bytes_max_(payload_bytes_max),
       frame_bytes_max_(frame_bytes_max),
+      patience_(patience),
       transport_(transport),
       inbox_(inbox) {}
 
@@ -23,6 +40,11 @@ SendOutcome BestEffortPeer::Send(int id, const EnvelopeView& envelope) {
   MutexLock lock(&mutex_);
   if (this->id() != id || left_) return SendOutcome::kRemoved;
   if (!dialled_ || !writable_) return SendOutcome::kFull;
+  if (reliable_) {
+    ++stats_.accepted;
+    ++stats_.dropped[static_cast<std::size_t>(DropReason::kUnsupported)];
+    return SendOutcome::kAccepted;
+  }
   std::string message;
   codec_->EncodeStandalone(envelope, &message);
   const std::size_t bytes = message.size();
@@ -90,13 +112,41 @@ void BestEffortPeer::Join(int id, const PeerStats& before) {
   stats_ = before;
   stats_.peer = id;
   writable_ = true;
+  down_told_ = reliable_ = false;
+  begun_ = absl::InfinitePast();
   Serve(id);
+}
+
+void BestEffortPeer::SetTrouble(absl::string_view trouble) {
+  if (trouble.empty()) return;
+  stats_.last_trouble.assign(trouble.data(), trouble.size());
+  stats_.last_trouble_at = absl::Now();
+}
+
+void BestEffortPeer::TellDown(absl::string_view reason) {
+  SetTrouble(reason);
+  stats_.up = false;
+  down_told_ = true;
+  Event(PeerEvent::kDown, reason);
+}
+
+bool BestEffortPeer::Tick(absl::Time now) {
+  MutexLock lock(&mutex_);
+  if (begun_ == absl::InfinitePast()) begun_ = now;
+  if (id() == kNobody || stats_.up || down_told_ || now - begun_ < patience_)
+    return false;
+  TellDown(stats_.last_trouble.empty() ? "no connection yet"
+                                       : std::string(stats_.last_trouble));
+  return true;
 }
 
 void BestEffortPeer::OnConnected(int id, std::uint64_t generation) {
   MutexLock lock(&mutex_);
   if (this->id() != id || !Hear(generation) || stats_.up) return;
   stats_.up = true;
+  down_told_ = reliable_ = false;
+  stats_.last_trouble.clear();
+  stats_.last_trouble_at = absl::InfinitePast();
   ++stats_.sessions;
   Event(PeerEvent::kUp, "connected");
 }
@@ -105,10 +155,8 @@ void BestEffortPeer::OnDisconnected(int id, std::uint64_t generation,
                                     absl::string_view reason) {
   MutexLock lock(&mutex_);
   if (this->id() != id || !Hear(generation)) return;
-  stats_.last_trouble = std::string(reason);
-  if (!stats_.up) return;
-  stats_.up = false;
-  Event(PeerEvent::kDown, reason);
+  if (stats_.up) return TellDown(reason);
+  SetTrouble(reason);
 }
 
 void BestEffortPeer::OnWritable(int id) {
@@ -121,6 +169,7 @@ void BestEffortPeer::OnWritable(int id) {
 bool BestEffortPeer::CountReceived(int id, std::size_t message_bytes) {
   MutexLock lock(&mutex_);
   if (this->id() != id) return false;
+  reliable_ = false;
   ++stats_.received;
   ++stats_.frames_received;
   stats_.bytes_received += message_bytes;
@@ -132,8 +181,50 @@ bool BestEffortPeer::CountRefusal(int id, RefusalReason reason,
   MutexLock lock(&mutex_);
   if (this->id() != id) return false;
   ++stats_.refused[static_cast<std::size_t>(reason)];
-  stats_.last_trouble.assign(trouble.data(), trouble.size());
+  SetTrouble(trouble);
   return true;
+}
+
+bool BestEffortPeer::OnReliableHello(int id, std::uint64_t nonce,
+                                     absl::Time now) {
+  MutexLock lock(&mutex_);
+  if (this->id() != id || left_) return false;
+  ++stats_.refused[static_cast<std::size_t>(RefusalReason::kWrongDelivery)];
+  const std::string text = WrongDelivery(inbox_->self_id(), id);
+  if (stats_.up || !down_told_) {
+    TellDown(text);
+  } else {
+    SetTrouble(text);
+  }
+  reliable_ = true;
+  if (dialled_ && now >= refuse_after_) {
+    refuse_after_ = now + kRefusalInterval;
+    SendRefusal(text, nonce);
+  }
+  return true;
+}
+
+// Over the connection to the peer, as a session would. It is lost if that is
+// full: another hello will come.
+void BestEffortPeer::SendRefusal(const std::string& text, std::uint64_t nonce) {
+  Refusal refusal;
+  refusal.code = RefusalCode::kWrongDelivery;
+  refusal.text = text;
+  refusal.echo_nonce = nonce;
+  refusal.versions = {kFrameVersionMin, kFrameVersionMax};
+  const std::string body = EncodeRefusal(refusal);
+  FrameHeader header;
+  header.kind = FrameKind::kRefusal;
+  header.sender_id = static_cast<std::uint32_t>(inbox_->self_id());
+  header.destination_id = static_cast<std::uint32_t>(id());
+  header.body_bytes = static_cast<std::uint32_t>(body.size());
+  header.body_crc = Crc32c(body);
+  std::string frame(kFrameHeaderBytes, '\0');
+  EncodeFrameHeader(header, &frame[0]);
+  if (transport_->Send(id(), Frame{{MakeSlice(frame + body)}}) ==
+      SendResult::kBackPressured) {
+    writable_ = false;
+  }
 }
 
 PeerStats BestEffortPeer::Stats() const {
@@ -143,14 +234,22 @@ PeerStats BestEffortPeer::Stats() const {
 
 BestEffortDelivery::BestEffortDelivery(const Config& config,
                                        const DeliveryParts& parts)
-    : DeliveryTo(parts),
+    : DeliveryTo(parts, kTick, kTick),
+      patience_(config.peer_timeout),
       payload_bytes_max_(config.payload_bytes_max),
       go_dialect_(config.json_dialect == JsonDialect::kGo) {}
 
 std::unique_ptr<BestEffortPeer> BestEffortDelivery::NewPeer() {
-  return std::make_unique<BestEffortPeer>(parts_.codec, payload_bytes_max_,
-                                          MessageBytesMax(payload_bytes_max_),
-                                          parts_.transport, parts_.inbox);
+  return std::make_unique<BestEffortPeer>(
+      parts_.codec, payload_bytes_max_, MessageBytesMax(payload_bytes_max_),
+      patience_, parts_.transport, parts_.inbox);
+}
+
+bool BestEffortDelivery::TickPeers(absl::Time now) {
+  bool told = false;
+  for (BestEffortPeer* const peer : peers_.all()) told |= peer->Tick(now);
+  if (told) parts_.callbacks->Wake();
+  return false;
 }
 
 std::vector<int> BestEffortDelivery::Broadcast(const EnvelopeView& envelope) {
@@ -175,7 +274,7 @@ FrameVerdict BestEffortDelivery::OnFrame(ReceivedFrame frame) {
   DecodeState state;
   if (!frame.rest.bytes.empty() ||
       !parts_.codec->DecodeStandalone(frame.slice.bytes, &state).ok()) {
-    return Refuse(RefusalReason::kMalformed, FrameVerdict::kMalformed);
+    return RefuseBytes(frame);
   }
   EnvelopeView& envelope = state.envelope;
   const bool nameless =
@@ -185,18 +284,28 @@ FrameVerdict BestEffortDelivery::OnFrame(ReceivedFrame frame) {
   if (!parts_.rejections->MaySpeakFor(sender, frame.identity))
     return FrameVerdict::kMalformed;
   BestEffortPeer* const peer = peers_.Find(sender);
-  if (peer == nullptr && !(nameless && !frame.identity))
-    return Refuse(RefusalReason::kUnknownSender, FrameVerdict::kAccepted);
   const auto refuse = [&](RefusalReason reason, absl::string_view trouble) {
-    return peer != nullptr && peer->CountRefusal(sender, reason, trouble)
-               ? FrameVerdict::kAccepted
-               : Refuse(
-                     peer == nullptr ? reason : RefusalReason::kUnknownSender,
-                     FrameVerdict::kAccepted);
+    const auto text = [&] {
+      return absl::StrCat(trouble, FromText(frame.source));
+    };
+    if (peer == nullptr || !peer->CountRefusal(sender, reason, trouble)) {
+      parts_.rejections->Refuse(reason, PeerEvent::kNobody, text);
+    } else {
+      parts_.rejections->Report(reason, sender, text, MonotonicNow());
+    }
+    return FrameVerdict::kAccepted;
   };
+  if (peer == nullptr && !(nameless && !frame.identity)) {
+    return refuse(
+        RefusalReason::kUnknownSender,
+        absl::StrCat("server ", sender, ", which is no member here, sends"));
+  }
   if (envelope.pid != parts_.self_id && envelope.pid != kBroadcast) {
-    return refuse(RefusalReason::kWrongDestination,
-                  absl::StrCat("an envelope for server ", envelope.pid));
+    return refuse(
+        RefusalReason::kWrongDestination,
+        absl::StrCat("server ", sender, " sent an envelope for server ",
+                     envelope.pid, " to this server, ", parts_.self_id,
+                     ": its address of server ", envelope.pid, " leads here"));
   }
   // A foreign sender gives no id.
   if (envelope.message_id == MessageId())
@@ -204,6 +313,51 @@ FrameVerdict BestEffortDelivery::OnFrame(ReceivedFrame frame) {
   if (!parts_.inbox->PushEnvelope(envelope))
     return refuse(RefusalReason::kInboxFull, "Receive does not keep up");
   if (peer != nullptr) peer->CountReceived(sender, frame.slice.bytes.size());
+  return FrameVerdict::kAccepted;
+}
+
+FrameVerdict BestEffortDelivery::RefuseBytes(const ReceivedFrame& frame) {
+  FrameHeader header;
+  absl::string_view body = frame.rest.bytes;
+  const FrameError error = body.empty()
+                               ? DecodeFrame(frame.slice.bytes, &header, &body)
+                               : DecodeFrame(frame.slice.bytes, body, &header);
+  if (error == FrameError::kNone || error == FrameError::kVersion)
+    return RefuseReliable(header, body, frame);
+  parts_.rejections->Refuse(RefusalReason::kMalformed, PeerEvent::kNobody, [&] {
+    DecodeState state;
+    return absl::StrCat(
+        frame.slice.bytes.size() + frame.rest.bytes.size(),
+        " bytes that are no envelope: ",
+        Printable(parts_.codec->DecodeStandalone(frame.slice.bytes, &state)
+                      .message()),
+        FromText(frame.source));
+  });
+  return FrameVerdict::kMalformed;
+}
+
+// It is well-formed, so its connection may stay. So its sender can hear why.
+FrameVerdict BestEffortDelivery::RefuseReliable(const FrameHeader& header,
+                                                absl::string_view body,
+                                                const ReceivedFrame& frame) {
+  const int sender = static_cast<int>(header.sender_id);
+  if (!parts_.rejections->MaySpeakFor(sender, frame.identity))
+    return FrameVerdict::kMalformed;
+  Hello hello;
+  const bool greets =
+      header.kind == FrameKind::kHello && DecodeHello(body, &hello);
+  BestEffortPeer* const peer = peers_.Find(sender);
+  const absl::Time now = MonotonicNow();
+  const auto text = [&] {
+    return absl::StrCat(WrongDelivery(parts_.self_id, sender),
+                        FromText(frame.source));
+  };
+  if (greets && peer != nullptr &&
+      peer->OnReliableHello(sender, hello.nonce, now)) {
+    parts_.rejections->Report(RefusalReason::kWrongDelivery, sender, text, now);
+  } else {
+    parts_.rejections->Refuse(RefusalReason::kWrongDelivery, sender, text);
+  }
   return FrameVerdict::kAccepted;
 }
 

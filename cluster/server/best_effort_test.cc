@@ -2,10 +2,13 @@
 
 #include "cluster/server/best_effort.h"
 
+#include <cstdint>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "cluster/codec/hello.h"
 #include "cluster/codec/json/json.h"
 #include "cluster/codec/registry.h"
 #include "cluster/server/testing/wires.h"
@@ -17,6 +20,7 @@ namespace {
 class BestEffortPeerTest : public testing::Test {
  protected:
   void SetUp() override {
+    inbox_.SetEventTaker(Inbox::EventTaker::kTeller);
     peer_.Join(2, PeerStats());
     ASSERT_TRUE(peer_.Connect("wires").ok());
   }
@@ -34,7 +38,7 @@ class BestEffortPeerTest : public testing::Test {
   Wires wires_;
   Inbox inbox_{1, 1 << 20, 1 << 20};
   BestEffortPeer peer_{*FindCodec("json"), kPayloadBytesMax, kFrameBytesMax,
-                       &wires_, &inbox_};
+                       absl::Seconds(5),   &wires_,          &inbox_};
 };
 
 // JSON says control characters in base64, four bytes for three.
@@ -50,6 +54,59 @@ TEST_F(BestEffortPeerTest, WhatIsTooLargeOnceEncodedIsRefused) {
 TEST_F(BestEffortPeerTest, AnOverlongPayloadIsRefused) {
   EXPECT_EQ(Offer(std::string(kPayloadBytesMax + 1, 'a')),
             SendOutcome::kTooLarge);
+}
+
+TEST_F(BestEffortPeerTest, APeerThatNeverComesIsDownAfterAWhile) {
+  const std::uint64_t generation = Peer::DrawGeneration();
+  peer_.Tick(absl::UnixEpoch());
+  peer_.OnDisconnected(2, generation, "connect to n2:1: refused");
+  peer_.Tick(absl::UnixEpoch() + absl::Seconds(4));
+  EXPECT_FALSE(inbox_.TellEvent([](const PeerEvent&) {}));
+  peer_.Tick(absl::UnixEpoch() + absl::Seconds(5));
+  peer_.Tick(absl::UnixEpoch() + absl::Seconds(6));
+  std::vector<PeerEvent> told;
+  while (inbox_.TellEvent(
+      [&](const PeerEvent& event) { told.push_back(event); })) {
+  }
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(told[0].type, PeerEvent::kDown);
+  EXPECT_EQ(told[0].reason, "connect to n2:1: refused");
+  EXPECT_NE(peer_.Stats().last_trouble, "");
+  peer_.OnConnected(2, generation);
+  EXPECT_EQ(peer_.Stats().last_trouble, "");
+}
+
+// It would never take what is sent to it.
+TEST_F(BestEffortPeerTest, APeerOfTheOtherDeliveryIsRefusedAndDown) {
+  const std::uint64_t generation = Peer::DrawGeneration();
+  peer_.OnConnected(2, generation);
+  EXPECT_TRUE(peer_.OnReliableHello(2, /*nonce=*/77, absl::UnixEpoch()));
+  EXPECT_FALSE(peer_.Stats().up);
+  const std::vector<Frame> sent = wires_.Take(2);
+  ASSERT_EQ(sent.size(), 1u);
+  FrameHeader header;
+  absl::string_view body;
+  Refusal refusal;
+  const std::string bytes = BytesOf(sent[0]);
+  ASSERT_EQ(DecodeFrame(bytes, &header, &body), FrameError::kNone);
+  ASSERT_TRUE(DecodeRefusal(body, &refusal));
+  EXPECT_EQ(refusal.echo_nonce, 77u);
+  EXPECT_EQ(
+      refusal.text,
+      "server 1 has \"delivery\": \"best_effort\", server 2 \"reliable\"");
+  // Not more than one a second.
+  EXPECT_TRUE(peer_.OnReliableHello(2, 78, absl::UnixEpoch()));
+  EXPECT_TRUE(wires_.Take(2).empty());
+
+  EXPECT_EQ(Offer("lost"), SendOutcome::kAccepted);
+  EXPECT_TRUE(wires_.Take(2).empty());
+  EXPECT_EQ(peer_.Stats().acknowledged, 0u);
+  EXPECT_EQ(peer_.Stats().Dropped(DropReason::kUnsupported), 1u);
+  // It is mended.
+  peer_.OnConnected(2, generation);
+  EXPECT_TRUE(peer_.Stats().up);
+  EXPECT_EQ(Offer("sent"), SendOutcome::kAccepted);
+  EXPECT_EQ(wires_.Take(2).size(), 1u);
 }
 
 // Server 1 with the peer 2, as a config of the Go library makes it.

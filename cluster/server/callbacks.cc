@@ -5,6 +5,7 @@
 #include <exception>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "cluster/base/fork_generation.h"
 #include "cluster/base/start_thread.h"
 
@@ -38,8 +39,10 @@ class HandlerScope {
 
 template <typename Handler, typename Told>
 void Callbacks::Run(const char* name, const Handler& handler,
-                    const Told& told) const {
+                    const Told& told) {
   const std::uint64_t generation = ForkGeneration();
+  const std::uint64_t step = steps_.load(std::memory_order_relaxed) + 1;
+  steps_.store(step, std::memory_order_relaxed);
   try {
     handler(told);
   } catch (const std::exception& error) {
@@ -48,6 +51,7 @@ void Callbacks::Run(const char* name, const Handler& handler,
     Die(name, inbox_->self_id(), "threw",
         "something that is no std::exception");
   }
+  steps_.store(step + 1, std::memory_order_relaxed);
   // The rest of this thread belongs to the parent: it would receive from the
   // parent's sockets.
   if (generation != ForkGeneration()) {
@@ -99,6 +103,36 @@ void Callbacks::StopBeginning() {
 void Callbacks::Stop() {
   StopBeginning();
   if (thread_.joinable()) thread_.join();
+}
+
+bool Callbacks::Watch(absl::Time now) {
+  const std::uint64_t steps = steps_.load(std::memory_order_relaxed);
+  const bool runs = steps % 2 == 1;
+  if (steps != steps_seen_) {
+    steps_seen_ = steps;
+    seen_at_ = now;
+    slow_told_ = false;
+  }
+  if (!runs || slow_told_ || slow_ == absl::ZeroDuration() ||
+      now - seen_at_ < slow_) {
+    return runs;
+  }
+  slow_told_ = true;
+  slow_handlers_.fetch_add(1, std::memory_order_relaxed);
+  const auto withheld = slow_ration_.Take(now);
+  if (!withheld) return runs;
+  PeerEvent event;
+  event.type = PeerEvent::kWarning;
+  event.peer = PeerEvent::kNobody;
+  event.withheld = *withheld;
+  event.reason = absl::StrCat(
+      "a handler of server ", inbox_->self_id(), " runs for more than ",
+      absl::FormatDuration(slow_),
+      " (slow_handler_ms): what arrives waits for it, and so does this event; "
+      "hand slow work to a thread of your own");
+  inbox_->PushEvent(std::move(event));
+  Wake();
+  return runs;
 }
 
 void Callbacks::Loop() {

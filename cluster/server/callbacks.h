@@ -12,20 +12,25 @@
 #define CLUSTER_SERVER_CALLBACKS_H_
 
 #include <atomic>
+#include <cstdint>
 #include <functional>
 #include <thread>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "cluster/base/mutex.h"
 #include "cluster/envelope.h"
 #include "cluster/peer_event.h"
 #include "cluster/server/inbox.h"
+#include "cluster/session/event_ration.h"
 
 namespace cluster::internal {
 
 class Callbacks {
  public:
-  explicit Callbacks(Inbox* inbox) : inbox_(inbox) {}
+  // A handler that runs for longer than `slow` is slow; 0: none is.
+  explicit Callbacks(Inbox* inbox, absl::Duration slow = absl::ZeroDuration())
+      : inbox_(inbox), slow_(slow) {}
   ~Callbacks() { Stop(); }
 
   void SetEnvelopeHandler(std::function<void(const EnvelopeView&)> handler);
@@ -48,6 +53,14 @@ class Callbacks {
   // waits wakes up. Call it without a lock that a reader may want.
   void Wake();
 
+  // Looks for a slow handler, from one thread, now and then; counts and reports
+  // it while it runs. So no handler reads a clock, and one that hangs is seen. It
+  // is exact to the interval of these calls. True: a handler runs.
+  bool Watch(absl::Time now);
+  std::uint64_t slow_handlers() const {
+    return slow_handlers_.load(std::memory_order_relaxed);
+  }
+
   // Whether the calling thread is in a handler of this server.
   bool InCallback() const;
 
@@ -57,13 +70,24 @@ class Callbacks {
   void RunInbox();
   bool RunEvent();
   template <typename Handler, typename Told>
-  void Run(const char* name, const Handler& handler, const Told& told) const;
+  void Run(const char* name, const Handler& handler, const Told& told);
 
   Inbox* const inbox_;
+  const absl::Duration slow_;
   std::function<void(const EnvelopeView&)> on_envelope_;
   std::function<void(const PeerEvent&)> on_event_;
   std::atomic<bool> enabled_{false};
   std::atomic<bool> stopping_{false};
+
+  // One more when a handler begins and when it returns, so odd while one runs.
+  // Written by the thread that runs it; there is one at a time.
+  std::atomic<std::uint64_t> steps_{0};
+  // Watch's own.
+  std::uint64_t steps_seen_ = 0;
+  absl::Time seen_at_ = absl::InfinitePast();
+  bool slow_told_ = false;  // of this step
+  EventRation slow_ration_;
+  std::atomic<std::uint64_t> slow_handlers_{0};
 
   Mutex mutex_;
   CondVar wake_;

@@ -10,8 +10,11 @@ namespace {
 void AddSums(const PeerEvent& earlier, PeerEvent* later) {
   later->unknown_fate += earlier.unknown_fate;
   later->resent += earlier.resent;
-  if (later->type == PeerEvent::kRejected)
+  if (later->type == PeerEvent::kRejected ||
+      later->type == PeerEvent::kStranger ||
+      later->type == PeerEvent::kWarning) {
     later->withheld += earlier.withheld + 1;
+  }
 }
 
 }  // namespace

@@ -21,6 +21,7 @@
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "cluster/base/buffer_pool.h"
+#include "cluster/base/clock.h"
 #include "cluster/codec/codec.h"
 #include "cluster/config.h"
 #include "cluster/envelope.h"
@@ -30,6 +31,7 @@
 #include "cluster/server/peer.h"
 #include "cluster/server/peer_table.h"
 #include "cluster/server/rejections.h"
+#include "cluster/server/ticker.h"
 #include "cluster/stats.h"
 #include "cluster/transport/transport.h"
 
@@ -67,13 +69,16 @@ class PeerDelivery : public TransportHandler {
 
   // The server starts, as this life of its id; before it, nothing is sent.
   virtual void Begin(std::uint64_t /*incarnation*/) {}
+  // The address for hellos, if its port was not known before. Nothing is dialled
+  // yet.
+  virtual void Bound(const std::string& /*address*/) {}
   // The transport runs and the address is known: dial.
   virtual absl::Status Connect(int id, const std::string& address) = 0;
   // From now on time passes. kResourceExhausted: the system gives no thread.
-  virtual absl::Status StartTicking() { return absl::OkStatus(); }
+  virtual absl::Status StartTicking() = 0;
   // The last envelopes were accepted: waits until they are with their members,
   // but for members that went. No time passes any more.
-  virtual void Finish(std::chrono::steady_clock::time_point /*deadline*/) {}
+  virtual void Finish(std::chrono::steady_clock::time_point deadline) = 0;
   // Says goodbye to all and drops the rest, counted as kStopped. Returns how long
   // the transport may still try to get out what it has.
   virtual absl::Duration Leave() = 0;
@@ -96,7 +101,10 @@ struct DeliveryParts {
 template <typename PeerType>
 class DeliveryTo : public PeerDelivery {
  public:
-  explicit DeliveryTo(const DeliveryParts& parts) : parts_(parts) {}
+  DeliveryTo(const DeliveryParts& parts, absl::Duration tick_soon,
+             absl::Duration tick_at_leisure)
+      : parts_(parts),
+        ticker_([this] { return Tick(); }, tick_soon, tick_at_leisure) {}
 
   bool Has(int id) const override { return peers_.Find(id) != nullptr; }
 
@@ -133,6 +141,12 @@ class DeliveryTo : public PeerDelivery {
     return peers_.Find(id)->Connect(address);
   }
 
+  absl::Status StartTicking() override { return ticker_.Start(); }
+
+  void Finish(std::chrono::steady_clock::time_point /*deadline*/) override {
+    ticker_.Stop();
+  }
+
   absl::Duration Leave() override {
     for (PeerType* const peer : peers_.all()) peer->Leave();
     return absl::InfiniteDuration();
@@ -155,6 +169,11 @@ class DeliveryTo : public PeerDelivery {
     parts_.callbacks->Wake();
   }
 
+  void OnRefused(int id, std::uint64_t generation) override {
+    if (PeerType* const peer = peers_.Find(id)) peer->OnRefused(id, generation);
+    parts_.callbacks->Wake();
+  }
+
   void OnDrained() override { parts_.callbacks->RunHere(); }
 
   void OnRejected(Rejection rejection) override {
@@ -163,15 +182,24 @@ class DeliveryTo : public PeerDelivery {
 
  protected:
   virtual std::unique_ptr<PeerType> NewPeer() = 0;
-
-  // Counts a frame of no member.
-  FrameVerdict Refuse(RefusalReason reason, FrameVerdict verdict) {
-    parts_.rejections->Count(reason);
-    return verdict;
-  }
+  // True if a peer wants the next tick soon.
+  virtual bool TickPeers(absl::Time now) = 0;
 
   const DeliveryParts parts_;
   PeerTable<PeerType> peers_;
+  void StopTicking() { ticker_.Stop(); }
+
+ private:
+  bool Tick() {
+    const absl::Time now = MonotonicNow();
+    const bool peers_busy = TickPeers(now);
+    const bool handler_runs = parts_.callbacks->Watch(now);
+    return peers_busy || handler_runs;
+  }
+
+  // Last: no tick runs when the rest is destroyed. A delivery that overrides
+  // TickPeers stops it in its own destructor.
+  Ticker ticker_;
 };
 
 // The delivery that the config names.

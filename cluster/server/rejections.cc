@@ -1,29 +1,38 @@
 #include "cluster/server/rejections.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <iterator>
 
 #include "absl/strings/str_cat.h"
 #include "cluster/base/clock.h"
+#include "cluster/session/printable.h"
 
 namespace cluster::internal {
 
 void Rejections::RefuseClaim(int sender, const absl::optional<int>& identity) {
   if (identity) {
-    Add({RefusalReason::kWrongIdentity, sender,
-         absl::StrCat("server ", *identity,
-                      " sent a frame in the name of server ", sender)});
+    Refuse(RefusalReason::kWrongIdentity, sender, [&] {
+      return absl::StrCat("server ", *identity,
+                          " sent a frame in the name of server ", sender);
+    });
   } else {
-    Add({RefusalReason::kUnauthenticated, sender,
-         absl::StrCat("a frame in the name of server ", sender,
-                      " on a connection that proved nothing")});
+    Refuse(RefusalReason::kUnauthenticated, sender, [&] {
+      return absl::StrCat("a frame in the name of server ", sender,
+                          " on a connection that proved nothing");
+    });
   }
 }
 
 void Rejections::Add(const Rejection& rejection) {
-  Count(rejection.kind);
-  Report(rejection.kind, rejection.peer.value_or(PeerEvent::kNobody),
-         rejection.reason, MonotonicNow());
+  Refuse(rejection.kind, rejection.peer.value_or(PeerEvent::kNobody),
+         [&] { return rejection.reason; });
+}
+
+void Rejections::Refuse(RefusalReason reason, int peer,
+                        absl::FunctionRef<std::string()> text) {
+  Count(reason);
+  Report(reason, peer, text, MonotonicNow());
 }
 
 void Rejections::Count(RefusalReason reason) {
@@ -31,22 +40,61 @@ void Rejections::Count(RefusalReason reason) {
   ++counts_[static_cast<std::size_t>(reason)];
 }
 
-void Rejections::Report(RefusalReason reason, int peer, absl::string_view text,
-                        absl::Time now) {
+void Rejections::Report(RefusalReason reason, int peer,
+                        absl::FunctionRef<std::string()> text, absl::Time now) {
   PeerEvent event;
   event.type = PeerEvent::kRejected;
   {
     MutexLock lock(&mutex_);
     event.peer = is_member_(peer) ? peer : PeerEvent::kNobody;
-    Ration& ration = rations_[{reason, event.peer}];
-    if (now - ration.last < kEventInterval) {
-      ++ration.withheld;
+    const auto withheld = rations_[{reason, event.peer}].Take(now);
+    if (!withheld) return;
+    event.withheld = *withheld;
+  }
+  event.reason = absl::StrCat(RefusalReasonName(reason), ": ", text());
+  push_(std::move(event));
+}
+
+EventRation* Rejections::RationOf(int id, const std::string& address,
+                                  absl::Time now) {
+  const Strangers::key_type key(id, address);
+  if (const auto known = strangers_.find(key); known != strangers_.end())
+    return &known->second;
+  if (strangers_.size() >= kStrangersKept) {
+    const auto oldest = std::min_element(
+        strangers_.begin(), strangers_.end(),
+        [](const Strangers::value_type& one, const Strangers::value_type& two) {
+          return one.second.happened() < two.second.happened();
+        });
+    if (now - oldest->second.happened() < kStrangerForgotten) return nullptr;
+    strangers_.erase(oldest);
+  }
+  return &strangers_[key];
+}
+
+void Rejections::Strange(int id, Stranger stranger, absl::Time now) {
+  PeerEvent event;
+  event.type = PeerEvent::kStranger;
+  event.peer = id;
+  {
+    MutexLock lock(&mutex_);
+    ++counts_[static_cast<std::size_t>(RefusalReason::kUnknownSender)];
+    EventRation* const ration = RationOf(id, stranger.address, now);
+    if (ration == nullptr) {
+      ++strangers_unkept_;
       return;
     }
-    event.withheld = ration.withheld;
-    ration = {now, 0};
+    const auto withheld = ration->Take(now);
+    if (!withheld) return;
+    event.withheld = *withheld + std::exchange(strangers_unkept_, 0);
   }
-  event.reason = absl::StrCat(RefusalReasonName(reason), ": ", text);
+  event.reason = absl::StrCat(
+      "server ", id, " greets",
+      stranger.source.empty() ? "" : absl::StrCat(" from ", stranger.source),
+      " as ", Quoted(stranger.address), ", but is no member here",
+      stranger.identity ? ", though its key is good" : "",
+      ": add it to \"servers\" here, or take this server out of its config");
+  event.stranger = std::move(stranger);
   push_(std::move(event));
 }
 

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "cluster/base/clock.h"
-#include "cluster/base/start_thread.h"
-#include "cluster/codec/frame_header.h"
+#include "cluster/codec/hello.h"
+#include "cluster/codec/registry.h"
+#include "cluster/session/printable.h"
 
 namespace cluster::internal {
 namespace {
@@ -33,6 +35,28 @@ SessionConfig NewSessionConfig(const Config& config, const DeliveryParts& parts,
   return session;
 }
 
+// Bytes that are no frame may be an envelope of the best-effort delivery. Only so
+// many are looked at: it takes longer than to look for a frame.
+constexpr std::size_t kEnvelopeBytesMax = 64u << 10;
+
+const char* Explanation(FrameError error) {
+  switch (error) {
+    case FrameError::kHeaderCrc:
+    case FrameError::kBodyCrc:
+      return "a checksum is wrong";
+    case FrameError::kField:
+      return "its header makes no sense";
+    case FrameError::kTruncated:
+    case FrameError::kOverlong:
+      return "its length is wrong";
+    case FrameError::kMagic:
+    case FrameError::kVersion:
+    case FrameError::kNone:
+      break;
+  }
+  return "its first bytes are others";
+}
+
 // The body has taken its share over from the frame.
 FrameError Decode(ReceivedFrame* frame, FrameHeader* header, Slice* body) {
   if (!frame->rest.bytes.empty()) {
@@ -47,12 +71,11 @@ FrameError Decode(ReceivedFrame* frame, FrameHeader* header, Slice* body) {
 
 ReliableDelivery::ReliableDelivery(const Config& config,
                                    const DeliveryParts& parts)
-    : DeliveryTo(parts),
+    : DeliveryTo(parts, std::min(kTickSoon, config.heartbeat / 4),
+                 std::min(kTickAtLeisure, config.heartbeat / 2)),
       memory_(NewMemoryBudget(config)),
       session_(NewSessionConfig(config, parts, memory_)),
-      broadcaster_(session_, &peers_),
-      tick_soon_(std::min(kTickSoon, config.heartbeat / 4)),
-      tick_at_leisure_(std::min(kTickAtLeisure, config.heartbeat / 2)) {}
+      broadcaster_(session_, &peers_) {}
 
 std::unique_ptr<ReliablePeer> ReliableDelivery::NewPeer() {
   return std::make_unique<ReliablePeer>(session_, parts_.transport,
@@ -112,6 +135,11 @@ void ReliableDelivery::Begin(std::uint64_t incarnation) {
   for (ReliablePeer* const peer : peers_.all()) peer->Begin(incarnation);
 }
 
+void ReliableDelivery::Bound(const std::string& address) {
+  session_.address = address;
+  for (ReliablePeer* const peer : peers_.all()) peer->Bound(address);
+}
+
 void ReliableDelivery::Finish(std::chrono::steady_clock::time_point deadline) {
   broadcaster_.Stop();
   for (ReliablePeer* const peer : peers_.all()) peer->WaitReceived(deadline);
@@ -123,46 +151,7 @@ absl::Duration ReliableDelivery::Leave() {
   return kGoodbyeLingerMax;
 }
 
-absl::Status ReliableDelivery::StartTicking() {
-  return StartThread(
-      "cluster-tick", [this] { Loop(); }, &ticker_);
-}
-
-void ReliableDelivery::StopTicking() {
-  {
-    MutexLock lock(&ticking_mutex_);
-    ticking_ends_ = true;
-    stop_ticking_.NotifyAll();
-  }
-  if (ticker_.joinable()) ticker_.join();
-}
-
-void ReliableDelivery::Loop() {
-  bool ends = false;
-  while (!ends) {
-    const bool busy = Tick();
-    MutexLock lock(&ticking_mutex_);
-    ends = stop_ticking_.WaitUntil(&ticking_mutex_, NextTick(busy), [this] {
-      ticking_mutex_.AssertHeld();
-      return ticking_ends_;
-    });
-  }
-}
-
-// Multiples of the interval, by the clock of this host: so servers that share
-// it wake, and send heartbeats, mostly together. That costs each of them less.
-std::chrono::steady_clock::time_point ReliableDelivery::NextTick(
-    bool busy) const {
-  if (busy) return Deadline(tick_soon_);
-  using Clock = std::chrono::steady_clock;
-  const auto interval = std::chrono::duration_cast<Clock::duration>(
-      absl::ToChronoNanoseconds(tick_at_leisure_));
-  const auto now = Clock::now().time_since_epoch();
-  return Clock::time_point(now - now % interval + interval);
-}
-
-bool ReliableDelivery::Tick() {
-  const absl::Time now = MonotonicNow();
+bool ReliableDelivery::TickPeers(absl::Time now) {
   if (now >= trim_at_) {
     parts_.buffers->Trim();
     trim_at_ = now + kTrimInterval;
@@ -181,20 +170,91 @@ FrameVerdict ReliableDelivery::OnFrame(ReceivedFrame frame) {
   Slice body;
   const FrameError error = Decode(&frame, &header, &body);
   if (error != FrameError::kNone && error != FrameError::kVersion)
-    return Refuse(RefusalReason::kMalformed, FrameVerdict::kMalformed);
+    return RefuseBytes(error, frame.slice.bytes, frame);
   const int sender = static_cast<int>(header.sender_id);
   if (!parts_.rejections->MaySpeakFor(sender, frame.identity))
     return FrameVerdict::kMalformed;
   ReliablePeer* const peer = peers_.Find(sender);
   if (error == FrameError::kVersion) {
-    return peer != nullptr && peer->OnForeignVersion(header)
-               ? FrameVerdict::kMalformed
-               : Refuse(RefusalReason::kVersion, FrameVerdict::kMalformed);
+    if (peer == nullptr || !peer->OnForeignVersion(header)) {
+      parts_.rejections->Refuse(RefusalReason::kVersion, sender, [&] {
+        return absl::StrCat(
+            "a frame of version ", header.version, " in the name of server ",
+            sender, ", which is no member here", FromText(frame.source));
+      });
+    }
+    return FrameVerdict::kMalformed;
   }
+  if (peer == nullptr) return RefuseSender(header, body.bytes, frame);
   bool may_pump = false;
-  if (peer == nullptr || !peer->OnFrame(header, std::move(body), &may_pump))
-    return Refuse(RefusalReason::kUnknownSender, FrameVerdict::kAccepted);
+  if (!peer->OnFrame(header, std::move(body), &may_pump, frame.source)) {
+    // It was removed meanwhile.
+    frame.source = nullptr;  // it may be gone with the body
+    return RefuseSender(header, "", frame);
+  }
   if (may_pump) DrainLater(peer);
+  return FrameVerdict::kAccepted;
+}
+
+FrameVerdict ReliableDelivery::RefuseBytes(FrameError error,
+                                           absl::string_view bytes,
+                                           const ReceivedFrame& frame) {
+  DecodeState state;
+  if (error != FrameError::kHeaderCrc && error != FrameError::kBodyCrc &&
+      bytes.size() <= kEnvelopeBytesMax &&
+      CodecOfStandalone(bytes, &state) != nullptr) {
+    const int sender = state.envelope.sender_id;
+    if (parts_.rejections->MaySpeakFor(sender, frame.identity)) {
+      parts_.rejections->Refuse(RefusalReason::kWrongDelivery, sender, [&] {
+        return absl::StrCat("server ", sender,
+                            " has \"delivery\": "
+                            "\"best_effort\", server ",
+                            parts_.self_id, " \"reliable\"",
+                            FromText(frame.source));
+      });
+    }
+    return FrameVerdict::kMalformed;
+  }
+  parts_.rejections->Refuse(RefusalReason::kMalformed, PeerEvent::kNobody, [&] {
+    return absl::StrCat(bytes.size(),
+                        " bytes that are no frame of this library: ",
+                        Explanation(error), FromText(frame.source));
+  });
+  return FrameVerdict::kMalformed;
+}
+
+FrameVerdict ReliableDelivery::RefuseSender(const FrameHeader& header,
+                                            absl::string_view body,
+                                            const ReceivedFrame& frame) {
+  const int sender = static_cast<int>(header.sender_id);
+  const auto destination = header.destination_id;
+  const auto refuse = [&](RefusalReason reason, absl::string_view text) {
+    parts_.rejections->Refuse(reason, PeerEvent::kNobody, [&] {
+      return absl::StrCat("server ", sender, text, FromText(frame.source));
+    });
+  };
+  Hello hello;
+  if (sender == parts_.self_id) {
+    refuse(RefusalReason::kUnknownSender,
+           absl::StrCat(" is this server: either its address of server ",
+                        destination,
+                        " leads back here, or another process has its id"));
+  } else if (destination != static_cast<std::uint32_t>(parts_.self_id)) {
+    refuse(RefusalReason::kWrongDestination,
+           absl::StrCat(", which is no member here, wants server ", destination,
+                        ": its address of that server leads here"));
+  } else if (header.kind != FrameKind::kHello || !DecodeHello(body, &hello)) {
+    refuse(RefusalReason::kUnknownSender, ", which is no member here, sends");
+  } else if (hello.cluster != session_.cluster) {
+    refuse(
+        RefusalReason::kWrongCluster,
+        absl::StrCat(", which is no member here, is of ", Quoted(hello.cluster),
+                     ", and this server of ", Quoted(session_.cluster)));
+  } else {
+    Stranger stranger{hello.address, "", frame.identity};
+    if (frame.source != nullptr) stranger.source = frame.source->Text();
+    parts_.rejections->Strange(sender, std::move(stranger), MonotonicNow());
+  }
   return FrameVerdict::kAccepted;
 }
 

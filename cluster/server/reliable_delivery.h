@@ -1,5 +1,4 @@
-// Sessions with all members: a ReliablePeer for each, a broadcaster to all, and
-// the thread that lets time pass for them.
+// Sessions with all members: a ReliablePeer for each, and a broadcaster to all.
 //
 // A frame goes to the peer that it names as its sender. Before that its header
 // and checksums must be right, and its connection may speak for that sender.
@@ -11,11 +10,12 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
-#include <thread>
 #include <vector>
 
 #include "absl/container/inlined_vector.h"
+#include "absl/strings/string_view.h"
 #include "cluster/base/mutex.h"
+#include "cluster/codec/frame_header.h"
 #include "cluster/server/broadcaster.h"
 #include "cluster/server/peer_delivery.h"
 #include "cluster/server/reliable_peer.h"
@@ -25,6 +25,7 @@ namespace cluster::internal {
 class ReliableDelivery final : public DeliveryTo<ReliablePeer> {
  public:
   ReliableDelivery(const Config& config, const DeliveryParts& parts);
+  // Ticks call what is only here.
   ~ReliableDelivery() override { StopTicking(); }
 
   void Add(int id, const PeerStats& before) override;
@@ -41,7 +42,7 @@ class ReliableDelivery final : public DeliveryTo<ReliablePeer> {
       std::chrono::steady_clock::time_point deadline) override;
 
   void Begin(std::uint64_t incarnation) override;
-  absl::Status StartTicking() override;
+  void Bound(const std::string& address) override;
   void Finish(std::chrono::steady_clock::time_point deadline) override;
   absl::Duration Leave() override;
 
@@ -61,10 +62,12 @@ class ReliableDelivery final : public DeliveryTo<ReliablePeer> {
   }
   // OnDrained is to be passed on to it.
   void DrainLater(ReliablePeer* peer);
-  bool Tick();
-  void Loop();
-  std::chrono::steady_clock::time_point NextTick(bool busy) const;
-  void StopTicking();
+  bool TickPeers(absl::Time now) override;
+  // Bytes that are no frame; and a frame that names no member as its sender.
+  FrameVerdict RefuseBytes(FrameError error, absl::string_view bytes,
+                           const ReceivedFrame& frame);
+  FrameVerdict RefuseSender(const FrameHeader& header, absl::string_view body,
+                            const ReceivedFrame& frame);
 
   const std::shared_ptr<MemoryBudget> memory_;
   SessionConfig
@@ -75,15 +78,7 @@ class ReliableDelivery final : public DeliveryTo<ReliablePeer> {
   Undrained undrained_ CLUSTER_GUARDED_BY(undrained_mutex_);
   std::atomic<bool> any_undrained_{false};
 
-  // The ticker's thread: after tick_soon_ while a session is busy, else at
-  // multiples of tick_at_leisure_.
-  const absl::Duration tick_soon_;
-  const absl::Duration tick_at_leisure_;
-  absl::Time trim_at_ = absl::InfinitePast();
-  Mutex ticking_mutex_;
-  CondVar stop_ticking_;
-  bool ticking_ends_ CLUSTER_GUARDED_BY(ticking_mutex_) = false;
-  std::thread ticker_;
+  absl::Time trim_at_ = absl::InfinitePast();  // the ticker's
 };
 
 }  // namespace cluster::internal

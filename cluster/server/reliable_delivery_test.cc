@@ -7,7 +7,9 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "cluster/codec/registry.h"
 #include "cluster/server/testing/wires.h"
 #include "cluster/session/testing/session_pair.h"
 #include "gtest/gtest.h"
@@ -67,7 +69,10 @@ class ReliableDeliveryTest : public testing::Test {
   Wires wires_;
   Inbox inbox_{1, 1 << 20, 1 << 20};
   Callbacks callbacks_{&inbox_};
-  Rejections rejections_{[](PeerEvent) {}, [](int) { return true; }};
+  std::vector<PeerEvent> events_;  // of refusals that belong to no session
+  Rejections rejections_{
+      [this](PeerEvent event) { events_.push_back(std::move(event)); },
+      [](int id) { return id == 2; }};
   MessageIds message_ids_{0};
   ReliableDelivery delivery_{
       TestConfig(),
@@ -87,6 +92,94 @@ TEST_F(ReliableDeliveryTest, AcknowledgesAsSoonAsTheInputIsDrained) {
     delivery_.OnDrained();
     EXPECT_TRUE(wires_.sent[2].empty());
   }
+}
+
+class Source final : public FrameSource {
+ public:
+  std::string Text() const override { return "10.0.0.9:4"; }
+};
+
+// A hello that no member says.
+ReceivedFrame StrangeHello(int sender, int destination,
+                           const std::string& cluster,
+                           const FrameSource* source) {
+  SessionConfig config = TestSessionConfig(sender, destination);
+  config.cluster = cluster;
+  config.address = absl::StrCat("n", sender, ":1");
+  const absl::Time now = absl::UnixEpoch();
+  SessionEnd stranger(config, &now);
+  stranger.session->OnConnected(now);
+  ReceivedFrame frame;
+  frame.slice = MakeSlice(stranger.Speak().at(0));
+  frame.source = source;
+  return frame;
+}
+
+TEST_F(ReliableDeliveryTest, AStrangerIsToldAndNothingIsSentOrDialled) {
+  const std::size_t dialled = wires_.dialled.size();
+  wires_.sent.clear();
+  const Source source;
+  for (int id = 1000; id < 11000; ++id) {
+    EXPECT_EQ(delivery_.OnFrame(StrangeHello(id, 1, "test", &source)),
+              FrameVerdict::kAccepted);
+    delivery_.OnDrained();
+  }
+  EXPECT_EQ(wires_.dialled.size(), dialled);
+  EXPECT_TRUE(wires_.sent.empty());
+  EXPECT_EQ(Refused(RefusalReason::kUnknownSender), 10000u);
+  ASSERT_EQ(events_.size(), Rejections::kStrangersKept);
+  EXPECT_EQ(events_[0].type, PeerEvent::kStranger);
+  EXPECT_EQ(events_[0].peer, 1000);
+  EXPECT_EQ(events_[0].stranger.address, "n1000:1");
+  EXPECT_EQ(events_[0].stranger.source, "10.0.0.9:4");
+}
+
+TEST_F(ReliableDeliveryTest, WhoLooksForAnotherClusterOrServerIsNoStranger) {
+  const Source source;
+  delivery_.OnFrame(StrangeHello(7, 1, "other", &source));
+  delivery_.OnFrame(StrangeHello(7, 5, "test", &source));
+  // The address of server 5 in the own config leads back here, say.
+  delivery_.OnFrame(StrangeHello(1, 5, "test", &source));
+  ASSERT_EQ(events_.size(), 3u);
+  for (const PeerEvent& event : events_)
+    EXPECT_EQ(event.type, PeerEvent::kRejected);
+  EXPECT_EQ(
+      events_[0].reason,
+      "wrong cluster: server 7, which is no member here, is of \"other\", "
+      "and this server of \"test\" (from 10.0.0.9:4)");
+  EXPECT_EQ(
+      events_[1].reason,
+      "wrong destination: server 7, which is no member here, wants server "
+      "5: its address of that server leads here (from 10.0.0.9:4)");
+  EXPECT_EQ(events_[2].reason,
+            "unknown sender: server 1 is this server: either its address of "
+            "server 5 leads back here, or another process has its id (from "
+            "10.0.0.9:4)");
+}
+
+TEST_F(ReliableDeliveryTest, BytesThatAreNoFrameAreExplained) {
+  const Source source;
+  const auto hear = [&](const std::string& bytes) {
+    ReceivedFrame frame;
+    frame.slice = MakeSlice(bytes);
+    frame.source = &source;
+    EXPECT_EQ(delivery_.OnFrame(std::move(frame)), FrameVerdict::kMalformed);
+  };
+  Envelope envelope;
+  envelope.sender_id = 2;
+  std::string message;
+  (*FindCodec("json"))->EncodeStandalone(envelope, &message);
+  hear(message);
+  hear("GET / HTTP/1.1");
+  ASSERT_EQ(events_.size(), 2u);
+  EXPECT_EQ(events_[0].peer, 2);
+  EXPECT_EQ(
+      events_[0].reason,
+      "wrong delivery: server 2 has \"delivery\": \"best_effort\", server 1 "
+      "\"reliable\" (from 10.0.0.9:4)");
+  EXPECT_EQ(events_[1].reason,
+            "malformed: 14 bytes that are no frame of this library: its length "
+            "is wrong (from 10.0.0.9:4)");
 }
 
 TEST_F(ReliableDeliveryTest, FramesOfWhoIsNoMemberAreCounted) {

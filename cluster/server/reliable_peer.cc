@@ -8,6 +8,7 @@
 
 #include "absl/base/optimization.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "cluster/base/check.h"
 #include "cluster/base/clock.h"
 
@@ -47,6 +48,13 @@ void ReliablePeer::Begin(std::uint64_t incarnation) {
   if (session_ != nullptr) NewSession();
 }
 
+void ReliablePeer::Bound(const std::string& address) {
+  MutexLock lock(&mutex_);
+  Touch();
+  config_.address = address;
+  if (session_ != nullptr) NewSession();
+}
+
 void ReliablePeer::TellChange() {
   changed_.NotifyAll();
   config_.memory->Changed();
@@ -72,7 +80,7 @@ absl::Status ReliablePeer::Dial(const std::string& address,
   Touch();
   // From here on nothing is heard of the connection before, nor of its end.
   if (!Heard(generation) && session_ != nullptr && session_->connected()) {
-    session_->OnDisconnected("dialled anew");
+    session_->OnRedial();
   }
   Hear(generation);
   return status;
@@ -146,7 +154,13 @@ void ReliablePeer::OnDisconnected(int id, std::uint64_t generation,
   if (!Serves(id) || !Hear(generation)) return;
   reported_ = MonotonicNow();
   if (generation == watchdog_generation_) watchdog_generation_ = 0;
-  session_->OnDisconnected(reason);
+  session_->OnDisconnected(reason, reported_);
+}
+
+void ReliablePeer::OnRefused(int id, std::uint64_t generation) {
+  MutexLock lock(&mutex_);
+  Touch();
+  if (Serves(id) && Hear(generation)) session_->OnRefused(MonotonicNow());
 }
 
 void ReliablePeer::OnWritable(int id) {
@@ -158,13 +172,13 @@ void ReliablePeer::OnWritable(int id) {
 }
 
 bool ReliablePeer::OnFrame(const FrameHeader& header, Slice body,
-                           bool* may_pump) {
+                           bool* may_pump, const FrameSource* source) {
   MutexLock lock(&mutex_);
   Touch();
   if (!Serves(static_cast<int>(header.sender_id))) return false;
   *may_pump = false;
   if (left_) return true;  // it knows no more of what it has sent
-  session_->OnFrame(header, std::move(body), MonotonicNow());
+  session_->OnFrame(header, std::move(body), MonotonicNow(), source);
   *may_pump = session_->Due();
   lock.Unlock();
   TellChange();
@@ -272,6 +286,8 @@ PeerStats ReliablePeer::Stats() const {
   if (session_ == nullptr) return retired_;
   PeerStats stats = session_->Stats();
   AddCounters(retired_, &stats);
+  if (stats.last_trouble_at != absl::InfinitePast())
+    stats.last_trouble_at += absl::Now() - MonotonicNow();
   return stats;
 }
 
@@ -308,9 +324,10 @@ void ReliablePeer::RejectRecords(const Arrival& arrival, RefusalReason reason,
     Pump();
   }
   if (reason == RefusalReason::kWrongIdentity) {
-    rejections_->Report(reason, arrival.sender,
-                        absl::StrCat("server ", arrival.sender, " sent ", text),
-                        MonotonicNow());
+    rejections_->Report(
+        reason, arrival.sender,
+        [&] { return absl::StrCat("server ", arrival.sender, " sent ", text); },
+        MonotonicNow());
   }
   callbacks_->Wake();
 }

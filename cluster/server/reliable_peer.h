@@ -62,6 +62,8 @@ class ReliablePeer : public Peer, public ArrivalSource, private SessionSink {
 
   // The server starts, as this life of its id; before it, nothing is sent.
   void Begin(std::uint64_t incarnation);
+  // The own address, now that the port is known. Nothing was sent yet.
+  void Bound(const std::string& address);
   // The transport is there and the address known: dial.
   absl::Status Connect(const std::string& address);
   // Says goodbye and drops the rest, counted as kStopped.
@@ -76,6 +78,7 @@ class ReliablePeer : public Peer, public ArrivalSource, private SessionSink {
   void OnConnected(int id, std::uint64_t generation);
   void OnDisconnected(int id, std::uint64_t generation,
                       absl::string_view reason);
+  void OnRefused(int id, std::uint64_t generation);
   void OnWritable(int id);
   // The input is drained: acknowledge, and send what was waiting for an
   // acknowledgement.
@@ -86,7 +89,8 @@ class ReliablePeer : public Peer, public ArrivalSource, private SessionSink {
 
   // A frame; false if its sender is not served.
   // `may_pump`: OnDrained should be called when the input is drained.
-  bool OnFrame(const FrameHeader& header, Slice body, bool* may_pump);
+  bool OnFrame(const FrameHeader& header, Slice body, bool* may_pump,
+               const FrameSource* source = nullptr);
   // The same of one in a version that this library does not speak.
   bool OnForeignVersion(const FrameHeader& header);
 

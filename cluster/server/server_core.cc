@@ -68,7 +68,7 @@ ServerCore::ServerCore(int server_id, Config config, const Codec* codec,
       listener_place_(PlaceOfListener(config_, id_)),
       transport_(std::move(transport)),
       inbox_(id_, config_.payload_bytes_max, config_.inbox_bytes_max),
-      callbacks_(&inbox_),
+      callbacks_(&inbox_, config_.slow_handler),
       rejections_([this](PeerEvent event) { PushEvent(std::move(event)); },
                   [this](int id) { return delivery_->Has(id); },
                   config_.security.mode != SecurityConfig::Mode::kNone),
@@ -198,6 +198,8 @@ absl::Status ServerCore::Run() {
 
 absl::Status ServerCore::RunParts() {
   bound_address_ = transport_->Address();
+  if (AsksForAnyPort(FindAddress(id_)->address))
+    delivery_->Bound(bound_address_);
   absl::Status status = callbacks_.Start();
   if (status.ok()) status = Dial();
   if (status.ok()) status = delivery_->StartTicking();
@@ -356,6 +358,7 @@ std::string ServerCore::Address() const {
 ServerStats ServerCore::Stats() const {
   ServerStats stats;
   stats.delivered = inbox_.delivered();
+  stats.slow_handlers = callbacks_.slow_handlers();
   stats.inbox_bytes = inbox_.bytes();
   // The rest is behind locks.
   if (InAnotherProcess()) return stats;

@@ -75,9 +75,10 @@ HelloResult Handshake::Receive(const Hello& hello, std::uint64_t session,
       version_ = version;
       features_ = hello.features & config_.features;
       peer_incarnation_ = hello.incarnation;
-      greet_at_ = absl::InfiniteFuture();
-      interval_ = kHelloInterval;
     }
+    challenging_ = false;
+    greet_at_ = absl::InfiniteFuture();
+    interval_ = kHelloInterval;
     peer_ = Clamped(hello);
   }
   // The peer is where we are, or it must hear our nonce to get there.
@@ -91,15 +92,23 @@ HelloResult Handshake::Receive(const Hello& hello, std::uint64_t session,
 
 void Handshake::Doubt() { reply_due_ = true; }
 
+void Handshake::Challenge(absl::Time now) {
+  nonce_ = FreshRandom();
+  challenging_ = true;
+  greet_at_ = now;
+  interval_ = kHelloInterval;
+}
+
 void Handshake::Break() {
   session_ = 0;
+  challenging_ = false;
   epoch_ = FreshRandom();
   nonce_ = FreshRandom();
   reply_due_ = true;
 }
 
 void Handshake::Greet(absl::Time now) {
-  if (established()) return;
+  if (established() && !challenging_) return;
   greet_at_ = now;
   interval_ = kHelloInterval;
 }
@@ -112,7 +121,7 @@ Hello Handshake::Say(absl::Time now) {
   reply_due_ = false;
   reply_after_ = now + kHelloInterval;
   told_nonce_ = heard_nonce_;
-  if (!established()) {
+  if (!established() || challenging_) {
     greet_at_ = now + interval_;
     interval_ = std::min(2 * interval_, kHelloIntervalMax);
   }

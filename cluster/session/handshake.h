@@ -9,7 +9,8 @@
 // exclusive or of the two epochs.
 //
 // Every frame header names its sender's session. A hello that names another one
-// than ours gets a hello back. So both sides converge, whatever was lost.
+// than ours gets a hello back. So both sides converge, whatever was lost. A
+// challenge uses that: its hello names no session, and has a fresh nonce.
 //
 //   A                                         B
 //   hello nonce=a            ------------->             (knows a)
@@ -58,6 +59,10 @@ class Handshake {
   // A frame of another session than ours arrived: the peer should hear from us.
   void Doubt();
 
+  // Asks the peer to echo a nonce that is drawn now, until it has done so (kSame).
+  // So it lives and hears this server now, however old its other frames are.
+  void Challenge(absl::Time now);
+
   // Gives up the session; a new epoch, so that no frame of it is ever taken
   // again.
   void Break();
@@ -76,6 +81,8 @@ class Handshake {
 
   bool established() const { return session_ != 0; }
   std::uint64_t session() const { return session_; }
+  // For the header of a hello. Naming none, it draws an answer.
+  std::uint64_t session_of_hello() const { return challenging_ ? 0 : session_; }
   // Of the session. Meaningful while established.
   std::uint8_t version() const { return version_; }
   std::uint64_t features() const { return features_; }
@@ -101,6 +108,7 @@ class Handshake {
   std::uint64_t heard_epoch_ = 0;
   std::uint64_t told_nonce_ = 0;  // the last one that we echoed
   bool reply_due_ = false;
+  bool challenging_ = false;
   absl::Time greet_at_ = absl::InfiniteFuture();
   absl::Time reply_after_ = absl::InfinitePast();
   absl::Duration interval_ = kHelloInterval;

@@ -110,10 +110,10 @@ void Session::OnConnected(absl::Time now) {
   look_ = true;
   connected_ = true;
   writable_ = true;
-  if (!handshake_.established()) {
-    handshake_.Greet(now);
-    return;
-  }
+  connected_since_ = std::min(connected_since_, now);
+  nobody_since_ = absl::InfiniteFuture();
+  handshake_.Greet(now);
+  if (!handshake_.established()) return;
   // The frames in flight may have gone with the old connection. The peer drops
   // those that it has.
   Rewind();
@@ -121,24 +121,44 @@ void Session::OnConnected(absl::Time now) {
   ack_due_ = true;
 }
 
-void Session::OnDisconnected(absl::string_view reason) {
+void Session::OnDisconnected(absl::string_view reason, absl::Time now) {
+  now_ = now;
+  OnRedial();
+  connected_since_ = absl::InfiniteFuture();
+  SetTrouble(std::string(reason));
+}
+
+void Session::OnRedial() {
   connected_ = false;
   queue_->WantNothing();
-  stats_.last_trouble = std::string(reason);
+}
+
+// Once may be a listener that binds anew. A peer that lives is heard, over the
+// connection that it dialled.
+void Session::OnRefused(absl::Time now) {
+  now_ = now;
+  if (!up_ || connected_) return;
+  if (nobody_since_ > now || last_heard_ > nobody_since_) nobody_since_ = now;
+  if (now - nobody_since_ < kNobodyListens) return;
+  SetDown(absl::StrCat("nobody listens at its address any more",
+                       stats_.last_trouble.empty() ? "" : ": ",
+                       stats_.last_trouble));
 }
 
 // The last multiple of the interval, by the clock. So the heartbeats of all
 // sessions are due together, and their threads wake once for all.
 absl::Time Session::HeartbeatBefore(absl::Time now) const {
-  return now - (now - absl::UnixEpoch()) % config_.heartbeat;
+  return now - (now - absl::UnixEpoch()) % heartbeat_;
 }
 
 absl::Time Session::IdleUntil() const {
   if (Reassembling()) return now_;  // to see whether it stands still
   absl::Time until = absl::InfiniteFuture();
   if (heard_) until = last_heard_ + config_.peer_timeout;
+  if (!down_told_ && !up_)
+    until = std::min(until, begun_ + config_.peer_timeout);
   if (handshake_.established())
-    until = std::min(until, HeartbeatBefore(now_) + config_.heartbeat);
+    until = std::min(until, HeartbeatBefore(now_) + heartbeat_);
   return until;
 }
 
@@ -147,14 +167,8 @@ void Session::Tick(absl::Time now) {
   queue_->SetTransmitted(window_.held_bytes());
   TakeHeld();
   LookForStall(now);
-  if (heard_ && now - last_heard_ > config_.peer_timeout) {
-    SetDown(absl::StrCat("not heard for ",
-                         absl::FormatDuration(config_.peer_timeout)));
-    heard_ = false;
-    // Not before: the peer would dial anew, and be heard again, before this side
-    // knows that anything was wrong.
-    ack_due_ = true;
-  }
+  LookForSilence(now);
+  LookForAbsence(now);
   // Frames are sent again only if the peer misses them (RFC 8985, section 7: a
   // tail loss probe). A peer that is only slow would become slower.
   if (window_.inflight() && now - timer_start_ >= probe_timeout_) {
@@ -165,6 +179,63 @@ void Session::Tick(absl::Time now) {
   if (!handshake_.established()) return;
   if (gap_waits_) OnGap(now);
   if (now >= ack_at_ || last_sent_ < HeartbeatBefore(now)) ack_due_ = true;
+}
+
+void Session::LookForSilence(absl::Time now) {
+  if (!heard_ || now - last_heard_ <= config_.peer_timeout) return;
+  std::string reason = absl::StrCat("not heard for ",
+                                    absl::FormatDuration(config_.peer_timeout));
+  if (!connected_ && !stats_.last_trouble.empty())
+    absl::StrAppend(&reason, "; ", stats_.last_trouble);
+  SetDown(std::move(reason));
+  heard_ = false;
+  unproven_ = true;
+  // Not before: the peer would dial anew, and be heard again, before this side
+  // knows that anything was wrong.
+  ack_due_ = true;
+}
+
+// A peer that never came up; and one that was unreachable, where now something
+// takes connections and does not answer.
+void Session::LookForAbsence(absl::Time now) {
+  if (begun_ == absl::InfinitePast()) begun_ = now;
+  if (up_ || goodbye_ != GoodbyeState::kNo) return;
+  const absl::Time since = down_told_ ? UnansweredSince() : begun_;
+  if (now - since < config_.peer_timeout) return;
+  TellDown(WhyAbsent());
+}
+
+absl::Time Session::UnansweredSince() const {
+  if (!unreachable_told_ || !connected_) return absl::InfiniteFuture();
+  return std::max({connected_since_, last_heard_, last_hello_});
+}
+
+std::string Session::WhyAbsent() const {
+  const absl::Time recently = now_ - 2 * config_.peer_timeout;
+  if (refused_at_ > recently) return refusal_text_;
+  const std::string peer = absl::StrCat("server ", config_.peer_id);
+  const std::string self = absl::StrCat("server ", config_.self_id);
+  const std::string greets =
+      last_hello_ > recently
+          ? absl::StrCat(peer, " does greet this server, ", greets_from_)
+          : "";
+  if (!connected_) {
+    return absl::StrCat(
+        stats_.last_trouble.empty() ? "no connection yet" : stats_.last_trouble,
+        greets.empty() ? "" : "; but ", greets);
+  }
+  if (!greets.empty()) {
+    return absl::StrCat("connected, but ", peer,
+                        " does not hear this server: its address here "
+                        "may be another server's; ",
+                        greets);
+  }
+  return absl::StrCat(
+      "connected, but ", peer, " does not answer: it may not list ", self,
+      ", or have another cluster name, delivery or version. Or its address "
+      "here "
+      "may be another server's, it may have a wrong address of ",
+      self, ", or another process may be ", self);
 }
 
 PeerStats Session::Stats() const {
@@ -179,11 +250,13 @@ PeerStats Session::Stats() const {
   return stats;
 }
 
-void Session::Event(PeerEvent::Type type, std::string reason) {
+void Session::Event(PeerEvent::Type type, std::string reason,
+                    std::uint64_t withheld) {
   PeerEvent event;
   event.type = type;
   event.peer = config_.peer_id;
   event.reason = std::move(reason);
+  event.withheld = withheld;
   sink_->OnSessionEvent(std::move(event));
 }
 
@@ -191,13 +264,59 @@ void Session::SetUp(std::string reason) {
   if (up_) return;
   Event(PeerEvent::kUp, std::move(reason));
   up_ = true;
+  down_told_ = unreachable_told_ = false;
+  stats_.last_trouble.clear();
+  stats_.last_trouble_at = absl::InfinitePast();
+  refused_at_ = absl::InfinitePast();
 }
 
 void Session::SetDown(std::string reason) {
-  if (!up_) return;
+  if (up_) TellDown(std::move(reason));
+}
+
+void Session::TellDown(std::string reason) {
   Event(PeerEvent::kDown, reason);
   up_ = false;
-  stats_.last_trouble = std::move(reason);
+  down_told_ = true;
+  unreachable_told_ = !connected_;
+  SetTrouble(std::move(reason));
+}
+
+void Session::SetTrouble(std::string trouble) {
+  if (trouble.empty()) return;
+  stats_.last_trouble = std::move(trouble);
+  stats_.last_trouble_at = now_;
+}
+
+// The peer would find this server down between two heartbeats, for ever: it gets
+// them sooner. Both sides say so.
+void Session::FitHeartbeat() {
+  const absl::Duration beat = config_.heartbeat;
+  const absl::Duration patience = config_.peer_timeout;
+  const auto peer_beat = absl::Milliseconds(handshake_.peer().heartbeat_ms);
+  const auto peer_patience =
+      absl::Milliseconds(handshake_.peer().peer_timeout_ms);
+  const bool impatient =
+      peer_patience > absl::ZeroDuration() && peer_patience < 2 * beat;
+  heartbeat_ = impatient
+                   ? std::min(beat, std::max(peer_patience / 3, kHeartbeatMin))
+                   : beat;
+  const bool slow = patience < 2 * peer_beat;
+  if (!impatient && !slow) return;
+  const auto of = [](int id, absl::Duration beat, absl::Duration patience) {
+    return absl::StrCat(
+        "server ", id, " has heartbeat_ms ", absl::ToInt64Milliseconds(beat),
+        " and peer_timeout_ms ", absl::ToInt64Milliseconds(patience));
+  };
+  TellRationed(
+      PeerEvent::kWarning,
+      absl::StrCat(
+          "times that do not fit: ", of(config_.self_id, beat, patience), ", ",
+          of(config_.peer_id, peer_beat, peer_patience),
+          ": a timeout should be at least twice the heartbeat of the "
+          "other side. Heartbeats are sent sooner for it; give both "
+          "servers the same times"),
+      &heartbeat_ration_);
 }
 
 void Session::BeginSession(HelloResult how) {
@@ -211,6 +330,8 @@ void Session::BeginSession(HelloResult how) {
   consume_wanted_ = consume_wanted_last_ = 0;
   consumed_untold_bytes_ = unasked_bytes_ = 0;
   stamp_ = heard_stamp_ = 0;
+  unproven_ = false;
+  nobody_since_ = absl::InfiniteFuture();
   probe_timeout_ = kProbeTimeout;
   ForgetGaps();
   rtt_sequence_ = 0;
@@ -218,6 +339,7 @@ void Session::BeginSession(HelloResult how) {
 
   if (how == HelloResult::kFirst) {
     SetUp("first session");
+    FitHeartbeat();
     return;
   }
   // Before anything is put in front of a record that is cut in part.
@@ -252,15 +374,17 @@ void Session::BeginSession(HelloResult how) {
   SetDown("a new session begins");
   sink_->OnSessionEvent(std::move(event));
   SetUp("new session");
+  FitHeartbeat();
 }
 
 void Session::BreakSession(RefusalReason refusal, absl::string_view reason) {
-  Refuse(refusal, reason);
-  SetDown(std::string(reason));
+  ++stats_.refused[static_cast<std::size_t>(refusal)];
+  SetDown(std::string(reason));  // which says all that a kRejected would
   handshake_.Break();
   queue_->WantNothing();
   queue_->SetPeerLimits(config_.payload_bytes_max, /*features=*/0);
   ResetReceiving();
+  unproven_ = false;
 }
 
 void Session::RejectRecords(std::uint64_t session, RefusalReason reason,

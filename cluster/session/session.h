@@ -38,6 +38,7 @@
 #include "cluster/codec/hello.h"
 #include "cluster/envelope.h"
 #include "cluster/peer_event.h"
+#include "cluster/session/event_ration.h"
 #include "cluster/session/handshake.h"
 #include "cluster/session/memory_budget.h"
 #include "cluster/session/reassembly.h"
@@ -115,12 +116,17 @@ class Session {
   // --- the transport's side ---
 
   void OnConnected(absl::Time now);
-  void OnDisconnected(absl::string_view reason);
+  void OnDisconnected(absl::string_view reason, absl::Time now);
+  // The connection is given up, to dial anew: it may be half-open.
+  void OnRedial();
+  // Nobody listens at the peer's address: its host refused an attempt.
+  void OnRefused(absl::Time now);
   void OnWritable() { writable_ = look_ = true; }
 
   // A frame whose header names the peer as its sender and whose checksums are
-  // right.
-  void OnFrame(const FrameHeader& header, Slice body, absl::Time now);
+  // right. `source` may be null.
+  void OnFrame(const FrameHeader& header, Slice body, absl::Time now,
+               const FrameSource* source = nullptr);
   // A frame of the peer in a version that this library does not speak.
   void OnForeignVersion(const FrameHeader& header, absl::Time now);
 
@@ -145,7 +151,8 @@ class Session {
   // for one to be said.
   bool Busy() const {
     return window_.inflight() || ack_at_ != absl::InfiniteFuture() ||
-           (connected_ && !up_) || holding_ > 0;
+           (connected_ && !up_) || holding_ > 0 ||
+           heartbeat_ < config_.heartbeat;
   }
   // When a session that is not busy wants the next Tick, if nothing happens
   // before.
@@ -165,16 +172,31 @@ class Session {
   std::size_t received_bytes() const { return receive_.bytes(); }
   // Whether a large payload waits for room to be put together.
   bool holding() const { return holding_ > 0; }
+  // Its last_trouble_at is of the session's clock.
   PeerStats Stats() const;
 
  private:
   enum class GoodbyeState { kNo, kDue, kSaid };
+  // Another process that greets with the peer's id.
+  struct Other {
+    std::uint64_t incarnation = 0;
+    std::string origin;                       // for people
+    absl::Time first = absl::InfinitePast();  // heard
+    absl::Time last = absl::InfinitePast();
+    bool peer_lives = false;  // the session's process answered since `first`
+  };
 
   // Receiving (session_receive.cc).
   void OnHello(const FrameHeader& header, absl::string_view body,
-               absl::Time now);
+               const FrameSource* source, absl::Time now);
+  void LookForOthers(const Hello& hello, HelloResult result,
+                     std::uint64_t incarnation_before,
+                     const FrameSource* source, absl::Time now);
+  void ReportOther(const Hello& hello, const FrameSource* source);
   void RefuseHello(RefusalReason reason, RefusalCode code, std::uint64_t nonce,
                    absl::string_view text, absl::Time now);
+  void AnswerLater(RefusalCode code, std::uint64_t nonce,
+                   absl::string_view text);
   void OnRefusal(absl::string_view body, absl::Time now);
   void OnGoodbye(absl::string_view body);
   void OnGap(absl::Time now);
@@ -194,13 +216,23 @@ class Session {
   void WantConsumed(std::uint64_t sequence);
   bool ConsumptionDue();
   void Refuse(RefusalReason reason, absl::string_view trouble);
+  void SetTrouble(std::string trouble);
+  void TellRationed(PeerEvent::Type type, std::string reason,
+                    EventRation* ration);
 
   // How sessions begin and end.
   void BeginSession(HelloResult how);
   void BreakSession(RefusalReason refusal, absl::string_view reason);
   void SetUp(std::string reason);
   void SetDown(std::string reason);
-  void Event(PeerEvent::Type type, std::string reason);
+  void TellDown(std::string reason);
+  void LookForSilence(absl::Time now);
+  void LookForAbsence(absl::Time now);
+  std::string WhyAbsent() const;
+  absl::Time UnansweredSince() const;
+  void FitHeartbeat();
+  void Event(PeerEvent::Type type, std::string reason,
+             std::uint64_t withheld = 0);
 
   // Transmitting (session_transmit.cc).
   bool NextData(absl::Time now, Frame* frame);
@@ -261,8 +293,35 @@ class Session {
   // Whether frames of the peer come in; false after peer_timeout without any.
   // Every frame says so (kHearsYou).
   bool heard_ = false;
+  // After such a silence the peer's frames may be old: it is up once it answers a
+  // challenge.
+  bool unproven_ = false;
   absl::Time last_heard_ = absl::InfinitePast();
   absl::Time last_sent_ = absl::InfinitePast();
+
+  // Absence of the peer, and the events about it.
+  absl::Time begun_ = absl::InfinitePast();  // the first Tick
+  // Something has taken the connections since then; infinite: nothing has.
+  absl::Time connected_since_ = absl::InfiniteFuture();
+  bool down_told_ = false;  // since it was up
+  bool unreachable_told_ =
+      false;  // as the reason; an answer may still be missed
+  absl::Time last_hello_ =
+      absl::InfinitePast();  // of the peer, for this cluster
+  std::string greets_from_;  // where the last one came from, as it says
+  // The latest refusal of either side by the other, for people.
+  std::string refusal_text_;
+  absl::Time refused_at_ = absl::InfinitePast();
+  // The first of the attempts that were refused with nothing heard since.
+  absl::Time nobody_since_ = absl::InfiniteFuture();
+
+  Other other_;
+  // Of the session before this one, and when it ended.
+  std::uint64_t incarnation_before_ = 0;
+  absl::Time restarted_at_ = absl::InfinitePast();
+
+  // The peer may want heartbeats sooner than the config says.
+  absl::Duration heartbeat_ = config_.heartbeat;
 
   // Of the last frame made, and of the latest that was heard, in this session.
   std::uint32_t stamp_ = 0;
@@ -305,11 +364,14 @@ class Session {
   bool gap_waits_ = false;
   bool one_at_a_time_ = false;
 
-  // The refusal of the peer's hello, and when to report its refusal of ours.
+  // The refusal of the peer's hello, and when the next may follow.
   Refusal refusal_;
   bool refusal_due_ = false;
   absl::Time refuse_after_ = absl::InfinitePast();
-  absl::Time tell_refused_after_ = absl::InfinitePast();
+  std::array<EventRation, kRefusalReasons> refused_rations_;
+  EventRation refused_us_ration_;
+  EventRation other_ration_;
+  EventRation heartbeat_ration_;
 
   FrameKind last_kind_ = FrameKind::kControl;  // of the last NextFrame
   std::uint8_t last_flags_ = 0;

@@ -116,6 +116,19 @@ inline constexpr absl::Duration kGapIntervalMax = kProbeTimeoutMax;
 // Refusals of a peer's hellos are at least this far apart.
 inline constexpr absl::Duration kRefusalInterval = absl::Seconds(1);
 
+// A peer that is up, but not connected, is down once its host has refused attempts
+// for this long and nothing is heard of it. Longer than a listener takes to bind
+// anew.
+inline constexpr absl::Duration kNobodyListens = absl::Milliseconds(200);
+
+// Two processes have one id if each is heard again, after the other, at least this
+// much later. A frame that was overtaken is not as late.
+inline constexpr absl::Duration kLateFrameMax = absl::Seconds(1);
+inline constexpr absl::Duration kOtherForgottenMin = absl::Seconds(4);
+
+// The shortest interval of heartbeats for a peer that is impatient.
+inline constexpr absl::Duration kHeartbeatMin = absl::Milliseconds(10);
+
 // A hello that is not answered is said again after this long, at most after
 // doubling.
 inline constexpr absl::Duration kHelloInterval = absl::Milliseconds(50);

@@ -302,7 +302,7 @@ TEST(SessionFlush, ARequestThatWasLostIsSaidAgain) {
   const SendMark mark = pair.one.queue->Mark();
   pair.one.session->RequestConsumed();
   ASSERT_NE(HeaderOf(pair.one.Speak()[0]).flags & kConsumeRequest, 0);
-  pair.one.session->OnDisconnected("cut");
+  pair.one.session->OnDisconnected("cut", pair.now);
   pair.one.session->OnConnected(pair.now);
   pair.Exchange();
   ASSERT_EQ(pair.two.Pending(), 2);

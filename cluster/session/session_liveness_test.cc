@@ -338,7 +338,7 @@ TEST(SessionLiveness, ANewConnectionSendsAgainWhatMayHaveGoneWithTheOldOne) {
   pair.Connect();
   pair.one.Append("gone");
   pair.one.Speak();
-  pair.one.session->OnDisconnected("reset");
+  pair.one.session->OnDisconnected("reset", pair.now);
   EXPECT_TRUE(pair.one.Speak().empty());
   pair.one.session->OnConnected(pair.now);
   pair.Exchange();

@@ -4,23 +4,23 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "cluster/session/printable.h"
 #include "cluster/session/session.h"
 
 namespace cluster::internal {
 namespace {
 
-// A peer's text, for people: on one line, whatever it is.
-std::string Printable(absl::string_view text) {
-  std::string printable;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7f) {
-      absl::StrAppend(&printable, "\\x", absl::Hex(byte, absl::kZeroPad2));
-    } else {
-      printable += c;
-    }
-  }
-  return printable;
+// Refusals that come with every loss, restart or removal, and trouble nobody.
+bool IsUsual(RefusalReason reason) {
+  return reason == RefusalReason::kUnknownSession ||
+         reason == RefusalReason::kDuplicate || reason == RefusalReason::kGap;
+}
+
+// The origin of a hello, as far as the transport and the hello itself know it.
+std::string OriginText(const Hello& hello, const FrameSource* source) {
+  const std::string from = source == nullptr ? "" : source->Text();
+  return absl::StrCat(from.empty() ? "" : absl::StrCat("from ", from, " "),
+                      "as ", Quoted(hello.address));
 }
 
 std::string RangeText(const VersionRange& versions) {
@@ -40,8 +40,18 @@ std::string NoCommonVersion(const SessionConfig& config,
 }  // namespace
 
 void Session::Refuse(RefusalReason reason, absl::string_view trouble) {
-  ++stats_.refused[static_cast<std::size_t>(reason)];
-  stats_.last_trouble.assign(trouble.data(), trouble.size());
+  const auto index = static_cast<std::size_t>(reason);
+  ++stats_.refused[index];
+  if (IsUsual(reason)) return;
+  std::string told = absl::StrCat(RefusalReasonName(reason), ": ", trouble);
+  SetTrouble(told);
+  TellRationed(PeerEvent::kRejected, std::move(told), &refused_rations_[index]);
+}
+
+void Session::TellRationed(PeerEvent::Type type, std::string reason,
+                           EventRation* ration) {
+  if (const auto withheld = ration->Take(now_))
+    Event(type, std::move(reason), *withheld);
 }
 
 // Whether the frame is for this server; else refuses it.
@@ -49,17 +59,21 @@ bool Session::IsHere(const FrameHeader& header) {
   if (header.destination_id == static_cast<std::uint32_t>(config_.self_id))
     return true;
   Refuse(RefusalReason::kWrongDestination,
-         absl::StrCat("a frame for server ", header.destination_id));
+         absl::StrCat("server ", config_.peer_id, " sent a frame for server ",
+                      header.destination_id, " to this server, ",
+                      config_.self_id, ": its address of server ",
+                      header.destination_id, " leads here"));
   return false;
 }
 
-void Session::OnFrame(const FrameHeader& header, Slice body, absl::Time now) {
+void Session::OnFrame(const FrameHeader& header, Slice body, absl::Time now,
+                      const FrameSource* source) {
   now_ = now;
   ++stats_.frames_received;
   stats_.bytes_received += kFrameHeaderBytes + body.bytes.size();
   if (!IsHere(header)) return;
   if (header.kind == FrameKind::kHello) {
-    OnHello(header, body.bytes, now);
+    OnHello(header, body.bytes, source, now);
     return;
   }
   if (header.kind == FrameKind::kRefusal) {
@@ -128,31 +142,38 @@ void Session::Heard(absl::Time now) {
   if (heard_) return;
   heard_ = true;
   ack_due_ = true;  // the peer wants to know
+  if (unproven_) handshake_.Challenge(now);
 }
 
 void Session::UpOrDown(const FrameHeader& header) {
   const bool hears_us = (header.flags & kHearsYou) != 0;
-  if (!up_ && hears_us) SetUp("heard again");
+  if (!up_ && hears_us && !unproven_) SetUp("heard again");
   if (up_ && !hears_us) SetDown("it does not hear this server");
 }
 
 void Session::OnHello(const FrameHeader& header, absl::string_view body,
-                      absl::Time now) {
+                      const FrameSource* source, absl::Time now) {
   Hello hello;
   if (!DecodeHello(body, &hello)) {
     Refuse(RefusalReason::kMalformed, "a hello that does not parse");
     return;
   }
+  const std::uint64_t incarnation_before = handshake_.peer().incarnation;
   const HelloResult result = handshake_.Receive(hello, header.session, now);
+  LookForOthers(hello, result, incarnation_before, source, now);
   switch (result) {
     case HelloResult::kHeard:
+      last_hello_ = now;
+      if (!up_) {
+        greets_from_ = OriginText(hello, source);
+      }
       return;
     case HelloResult::kWrongCluster:
       RefuseHello(RefusalReason::kWrongCluster, RefusalCode::kWrongCluster,
                   hello.nonce,
-                  absl::StrCat("server ", config_.self_id, " is of \"",
-                               config_.cluster, "\", server ", config_.peer_id,
-                               " of \"", Printable(hello.cluster), "\""),
+                  absl::StrCat("server ", config_.self_id, " is of ",
+                               Quoted(config_.cluster), ", server ",
+                               config_.peer_id, " of ", Quoted(hello.cluster)),
                   now);
       return;
     case HelloResult::kNoCommonVersion:
@@ -164,6 +185,7 @@ void Session::OnHello(const FrameHeader& header, absl::string_view body,
       return;
     case HelloResult::kSame:
       Heard(now);
+      if (std::exchange(unproven_, false)) SetUp("heard again");
       return;
     case HelloResult::kFirst:
     case HelloResult::kRenewed:
@@ -174,21 +196,80 @@ void Session::OnHello(const FrameHeader& header, absl::string_view body,
   }
 }
 
-// A refusal is not only counted: the peer and this server's application should
-// know. It is rationed, since the peer decides how often it says hello.
+// Two live processes of the peer's id: one has the session and answers a
+// challenge, which it hears over the connection to the peer's address. The other
+// one greets before that and again later. Or each wins the session in turn. A
+// process that is gone answers nothing, and its last frames are not that late. In
+// plaintext a recorded hello passes for another process.
+void Session::LookForOthers(const Hello& hello, HelloResult result,
+                            std::uint64_t incarnation_before,
+                            const FrameSource* source, absl::Time now) {
+  const absl::Duration kept =
+      std::max(config_.peer_timeout, kOtherForgottenMin);
+  if (result == HelloResult::kRestarted) {
+    if (hello.incarnation == incarnation_before_ && now - restarted_at_ <= kept)
+      ReportOther(hello, source);
+    incarnation_before_ = incarnation_before;
+    restarted_at_ = now;
+    other_ = Other();
+    other_.origin = OriginText(hello, source);
+    return;
+  }
+  if (result == HelloResult::kSame) {
+    other_.peer_lives = true;
+    if (now - other_.last <= kept && other_.last - other_.first > kLateFrameMax)
+      ReportOther(hello, source);
+    return;
+  }
+  if (result != HelloResult::kHeard || !handshake_.established() ||
+      hello.incarnation == incarnation_before) {
+    return;
+  }
+  if (hello.incarnation != other_.incarnation || now - other_.last > kept) {
+    other_ = Other();
+    other_.incarnation = hello.incarnation;
+    other_.first = now;
+    handshake_.Challenge(now);
+  } else if (other_.peer_lives && now - other_.first > kLateFrameMax) {
+    // Now the session's process has to live still.
+    handshake_.Challenge(now);
+  }
+  other_.last = now;
+  other_.origin = OriginText(hello, source);
+}
+
+// To the application, and to the process that said this hello.
+void Session::ReportOther(const Hello& hello, const FrameSource* source) {
+  const std::string text =
+      absl::StrCat("two processes have the id ", config_.peer_id,
+                   ": one greets ", OriginText(hello, source), ", another one ",
+                   other_.origin, "; stop one of them, or give it another id");
+  other_ = Other();
+  AnswerLater(RefusalCode::kTwoProcesses, hello.nonce, text);
+  SetTrouble(text);
+  TellRationed(PeerEvent::kWarning, text, &other_ration_);
+}
+
+// A refusal is not only counted: the peer should know. How often it says hello is
+// its own decision.
 void Session::RefuseHello(RefusalReason reason, RefusalCode code,
                           std::uint64_t nonce, absl::string_view text,
                           absl::Time now) {
-  const std::string told = absl::StrCat(RefusalReasonName(reason), ": ", text);
-  Refuse(reason, told);
+  Refuse(reason, text);
+  refusal_text_ = stats_.last_trouble;
+  refused_at_ = now;
   if (now < refuse_after_) return;
   refuse_after_ = now + kRefusalInterval;
+  AnswerLater(code, nonce, refusal_text_);
+}
+
+void Session::AnswerLater(RefusalCode code, std::uint64_t nonce,
+                          absl::string_view text) {
   refusal_due_ = true;
   refusal_.code = code;
-  refusal_.text = told;
+  refusal_.text = std::string(text);
   refusal_.echo_nonce = nonce;
   refusal_.versions = config_.versions;
-  Event(PeerEvent::kRejected, told);
 }
 
 void Session::OnForeignVersion(const FrameHeader& header, absl::Time now) {
@@ -216,11 +297,18 @@ void Session::OnRefusal(absl::string_view body, absl::Time now) {
       refusal.text.empty()
           ? absl::StrCat("code ", static_cast<int>(refusal.code))
           : Printable(refusal.text);
-  stats_.last_trouble =
+  if (refusal.code == RefusalCode::kTwoProcesses) {
+    TellRationed(
+        PeerEvent::kWarning,
+        absl::StrCat("server ", config_.peer_id, " reports that ", why),
+        &other_ration_);
+    return;
+  }
+  refusal_text_ =
       absl::StrCat("server ", config_.peer_id, " refuses this server: ", why);
-  if (now < tell_refused_after_) return;
-  tell_refused_after_ = now + config_.peer_timeout;
-  Event(PeerEvent::kRejected, stats_.last_trouble);
+  refused_at_ = now;
+  SetTrouble(refusal_text_);
+  TellRationed(PeerEvent::kRejected, refusal_text_, &refused_us_ration_);
 }
 
 void Session::OnGoodbye(absl::string_view body) {
@@ -229,15 +317,14 @@ void Session::OnGoodbye(absl::string_view body) {
     Refuse(RefusalReason::kMalformed, "a goodbye that does not parse");
     return;
   }
-  switch (goodbye.reason) {
-    case GoodbyeReason::kStopped:
-      return SetDown("it stopped");
-    case GoodbyeReason::kRemovedYou:
-      return SetDown("it removed this server");
-  }
-  SetDown(goodbye.text.empty()
-              ? "it left"
-              : absl::StrCat("it left: ", Printable(goodbye.text)));
+  std::string reason = goodbye.reason == GoodbyeReason::kStopped ? "it stopped"
+                       : goodbye.reason == GoodbyeReason::kRemovedYou
+                           ? "it removed this server"
+                       : goodbye.text.empty()
+                           ? "it left"
+                           : absl::StrCat("it left: ", Printable(goodbye.text));
+  if (!up_) SetTrouble(reason);
+  SetDown(std::move(reason));
 }
 
 // The first time, all is sent again at once. A peer that goes on asking, and

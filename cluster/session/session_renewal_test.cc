@@ -151,7 +151,10 @@ TEST(SessionRenewal, FramesForOthersAreRefused) {
       frames[0], [](FrameHeader* header) { header->destination_id = 3; }));
   EXPECT_EQ(pair.two.Stats().Refused(RefusalReason::kWrongDestination), 1u);
   EXPECT_TRUE(pair.two.taken.empty());
-  EXPECT_EQ(pair.two.Events(), "up");
+  EXPECT_EQ(pair.two.Events(), "up rejected");
+  EXPECT_EQ(pair.two.events[1].reason,
+            "wrong destination: server 1 sent a frame for server 3 to this "
+            "server, 2: its address of server 3 leads here");
 }
 
 // Both sides refuse each other, and each learns both of it.
@@ -183,7 +186,7 @@ TEST(SessionRenewal, OtherClustersAreRefusedAndKnowIt) {
                 "wrong cluster: server 1 is of \"test\", server 2 of "
                 "\"an\\x0aother\"");
   ExpectRefused(&pair.two, RefusalReason::kWrongCluster,
-                "wrong cluster: server 2 is of \"an\nother\", server 1 of "
+                "wrong cluster: server 2 is of \"an\\x0aother\", server 1 of "
                 "\"test\"");
 }
 
@@ -227,7 +230,7 @@ TEST(SessionRenewal, AFrameOfAnotherVersionThanItsSessionsIsRefused) {
   header.received_through = 1000;  // of the unsent, if anybody believed it
   pair.two.session->OnFrame(header, Slice(), pair.now);
   EXPECT_EQ(pair.two.Stats().Refused(RefusalReason::kVersion), 1u);
-  EXPECT_EQ(pair.two.Events(), "up");
+  EXPECT_EQ(pair.two.Events(), "up rejected");
   EXPECT_EQ(pair.two.session->id(), header.session);
 }
 
@@ -255,7 +258,7 @@ TEST(SessionRenewal, AVersionOfBeforeIsRefusedAndNotMoreOftenThanTheInterval) {
     pair.now += absl::Milliseconds(10);
   }
   EXPECT_EQ(refusals, 10);
-  EXPECT_EQ(pair.one.events.size(), 10u);
+  EXPECT_EQ(pair.one.events.size(), 4u);  // after 0, 1, 3 and 7 seconds
   EXPECT_EQ(pair.one.events[0].reason,
             "no version in common: server 1 speaks 2, server 2 1");
   EXPECT_EQ(pair.one.Stats().Refused(RefusalReason::kVersion), 1000u);
@@ -282,8 +285,9 @@ TEST(SessionRenewal, ARefusalThatEchoesNothingSaysNothing) {
                               pair.now);
   }
   pair.one.session->OnFrame(header, MakeSlice("no entry"), pair.now);
-  EXPECT_EQ(pair.one.Events(), "up");
-  EXPECT_EQ(pair.one.Stats().last_trouble, "a refusal that does not parse");
+  EXPECT_EQ(pair.one.Events(), "up rejected");
+  EXPECT_EQ(pair.one.Stats().last_trouble,
+            "malformed: a refusal that does not parse");
   EXPECT_EQ(pair.one.Stats().Refused(RefusalReason::kUnknownSession), 2u);
   EXPECT_EQ(pair.one.Stats().Refused(RefusalReason::kMalformed), 1u);
 }
@@ -350,7 +354,7 @@ TEST(SessionRenewal, RecordsThatMakeNoSenseCostTheSession) {
                                   "nonsense");
   EXPECT_EQ(pair.two.session->id(), 0u);
   pair.Advance(absl::Milliseconds(200));
-  EXPECT_EQ(pair.two.Events(), "up down restarted up");
+  EXPECT_EQ(pair.two.Events(), "up rejected down restarted up");
   EXPECT_EQ(pair.two.Stats().Refused(RefusalReason::kBadRecord), 2u);
 }
 

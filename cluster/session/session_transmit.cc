@@ -154,7 +154,8 @@ FrameHeader Session::Header(FrameKind kind, absl::Time now) {
   header.kind = kind;
   header.sender_id = static_cast<std::uint32_t>(config_.self_id);
   header.destination_id = static_cast<std::uint32_t>(config_.peer_id);
-  header.session = handshake_.session();
+  header.session = kind == FrameKind::kHello ? handshake_.session_of_hello()
+                                             : handshake_.session();
   Stamp(now, &header);
   return header;
 }

@@ -296,9 +296,11 @@ void Checker::OnEvent(const SimLife& self, int peer, const PeerEvent& event) {
     case PeerEvent::kUp:
       if (ear.up) Fail(who, "up twice");
       ear.up = ear.was_up = true;
+      ear.downs = 0;
       break;
     case PeerEvent::kDown:
-      if (!ear.up) Fail(who, "down twice");
+      // The second one says that it is reachable now, but does not answer.
+      if (++ear.downs > 2) Fail(who, "down three times");
       ear.up = false;
       break;
     case PeerEvent::kRestarted:
@@ -309,8 +311,11 @@ void Checker::OnEvent(const SimLife& self, int peer, const PeerEvent& event) {
     case PeerEvent::kRemoved:
       break;
     case PeerEvent::kRejected:
+    case PeerEvent::kStranger:
     case PeerEvent::kWarning:
-      Fail(who, "rejected on a network without strangers");
+      Fail(who,
+           absl::StrCat(PeerEventTypeName(event.type),
+                        " on a network without strangers: ", event.reason));
       break;
   }
 }

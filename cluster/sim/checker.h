@@ -147,6 +147,7 @@ class Checker {
     bool up = false;
     bool was_up = false;     // since the session began
     bool restarted = false;  // since the last envelope
+    int downs = 0;           // since it was up
     std::uint64_t session = 0;
   };
   using StreamKey = std::tuple<int, int, std::uint64_t>;  // incarnation

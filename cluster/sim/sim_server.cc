@@ -265,7 +265,7 @@ void SimServer::OnDisconnected(int peer, std::uint64_t /*generation*/,
                                absl::string_view reason) {
   Peer* const found = Find(peer);
   if (found == nullptr) return;
-  found->session->OnDisconnected(reason);
+  found->session->OnDisconnected(reason, around_.world->Now());
   Observe(found);
 }
 

@@ -35,8 +35,10 @@ PeerEvent ReadEvent(const std::vector<std::string>& words) {
               absl::SimpleAtoi(words[3], &event.unknown_fate) &&
               absl::SimpleAtoi(words[4], &event.resent);
   bool known = false;
-  for (PeerEvent::Type type : {PeerEvent::kUp, PeerEvent::kDown,
-                               PeerEvent::kRestarted, PeerEvent::kRemoved}) {
+  for (PeerEvent::Type type :
+       {PeerEvent::kUp, PeerEvent::kDown, PeerEvent::kRestarted,
+        PeerEvent::kRemoved, PeerEvent::kRejected, PeerEvent::kStranger,
+        PeerEvent::kWarning}) {
     if (words[1] != PeerEventTypeName(type)) continue;
     event.type = type;
     known = true;

@@ -16,9 +16,9 @@
 #include "absl/strings/string_view.h"
 #include "cluster/transport/zmq/testing/raw_tcp.h"
 #include "gtest/gtest.h"
+#include "tests/harness/event_log.h"
 #include "tests/harness/process_resources.h"
 #include "tests/harness/test_cluster.h"
-#include "tests/security/event_log.h"
 
 namespace cluster::internal {
 namespace {

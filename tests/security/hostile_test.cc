@@ -18,9 +18,9 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "programs/keygen/keys.h"
+#include "tests/harness/event_log.h"
 #include "tests/harness/seed.h"
 #include "tests/scenarios/scenario.h"
-#include "tests/security/event_log.h"
 #include "tests/security/hostile_crowd.h"
 
 namespace cluster::internal {

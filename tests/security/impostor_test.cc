@@ -18,10 +18,10 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/harness/delivery_ledger.h"
+#include "tests/harness/event_log.h"
 #include "tests/harness/flood.h"
 #include "tests/harness/seed.h"
 #include "tests/harness/test_cluster.h"
-#include "tests/security/event_log.h"
 #include "tests/security/forging_transport.h"
 
 namespace cluster::internal {

@@ -6,9 +6,9 @@
 
 #include "cluster/transport/nng/admission.h"
 #include "gtest/gtest.h"
+#include "tests/harness/event_log.h"
 #include "tests/harness/proxy_mesh.h"
 #include "tests/harness/test_cluster.h"
-#include "tests/security/event_log.h"
 
 namespace cluster::internal {
 namespace {

@@ -18,10 +18,10 @@
 #include "cluster/transport/zmq/testing/raw_tcp.h"
 #include "gtest/gtest.h"
 #include "programs/keygen/keys.h"
+#include "tests/harness/event_log.h"
 #include "tests/harness/fresh_address.h"
 #include "tests/harness/tcp_proxy.h"
 #include "tests/harness/test_cluster.h"
-#include "tests/security/event_log.h"
 
 namespace cluster::internal {
 namespace {

@@ -18,11 +18,11 @@
 #include "gtest/gtest.h"
 #include "programs/keygen/keys.h"
 #include "tests/harness/delivery_ledger.h"
+#include "tests/harness/event_log.h"
 #include "tests/harness/flood.h"
 #include "tests/harness/proxy_mesh.h"
 #include "tests/harness/seed.h"
 #include "tests/harness/test_cluster.h"
-#include "tests/security/event_log.h"
 
 namespace cluster::internal {
 namespace {

@@ -25,7 +25,9 @@ constexpr nng_duration kAcceptPauseMs = 10;
 // only then OnDrained is called. It may block, since the next read's callback
 // comes on another thread. Deliveries never overlap: each read begins after the
 // delivery of the one before.
-class Inbound final : public Channel, public AcceptedConnection {
+class Inbound final : public Channel,
+                      public AcceptedConnection,
+                      private FrameSource {
  public:
   Inbound(Context* context, nng_stream* stream)
       : Channel(context),
@@ -83,6 +85,7 @@ class Inbound final : public Channel, public AcceptedConnection {
     while (!closed()) {
       ReceivedFrame frame;
       frame.identity = identity_;
+      frame.source = this;
       const stream::FrameSplitter::Step step = splitter_.Next(&frame.slice);
       if (splitter_.has_preamble() && !greeted_) Greet();
       if (step == stream::FrameSplitter::Step::kMore) break;
@@ -98,6 +101,8 @@ class Inbound final : public Channel, public AcceptedConnection {
     }
     return delivered;
   }
+
+  std::string Text() const override { return remote_; }
 
   void OnReadDone() override { context()->drainer.Drain(); }
 

@@ -68,6 +68,9 @@ class ForwardingTransport : public Transport, protected TransportHandler {
                       absl::string_view reason) override {
     handler_->OnDisconnected(peer, generation, reason);
   }
+  void OnRefused(int peer, std::uint64_t generation) override {
+    handler_->OnRefused(peer, generation);
+  }
   void OnRejected(Rejection rejection) override {
     handler_->OnRejected(std::move(rejection));
   }

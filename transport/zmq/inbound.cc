@@ -42,6 +42,22 @@ void ConnectInProcess(zmq::socket_t* push, zmq::socket_t* pull) {
   CallZmq([&] { return zmq_connect(push->handle(), endpoint.c_str()); });
 }
 
+// ZeroMQ keeps the address with each message that came over TCP, without a port.
+class MessageSource final : public FrameSource {
+ public:
+  // A zmq::message_t.
+  explicit MessageSource(const void* message)
+      : message_(static_cast<const zmq::message_t*>(message)) {}
+
+  std::string Text() const override {
+    const char* const text = zmq_msg_gets(message_->handle(), "Peer-Address");
+    return text == nullptr ? "" : text;
+  }
+
+ private:
+  const zmq::message_t* const message_;
+};
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Inbound>> Inbound::Open(
@@ -126,6 +142,8 @@ bool Inbound::Take(int wait_ms, int* frames) {
   ReceivedFrame frame;
   if (!ReadFrame(&frame)) return true;
   ++*frames;
+  const MessageSource source(frame.slice.owner.get());
+  frame.source = &source;
   // ZeroMQ does not say which connection a frame came on, so there is none to
   // close after a kMalformed.
   (void)handler_->OnFrame(std::move(frame));

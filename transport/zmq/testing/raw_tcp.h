@@ -61,6 +61,12 @@ class RawTcp {
     return RawTcp(accept4(fd_, nullptr, nullptr, SOCK_NONBLOCK));
   }
 
+  // Whether a connection waits for Accept now.
+  bool IsDialled() const {
+    pollfd ready{fd_, POLLIN, 0};
+    return poll(&ready, 1, 0) == 1;
+  }
+
   std::string Address() const { return NameBy(getsockname); }
   std::string PeerAddress() const { return NameBy(getpeername); }
 

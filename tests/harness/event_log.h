@@ -6,8 +6,8 @@
 //   spec.on_event = log.Sink();
 //   EXPECT_TRUE(log.WaitForRejection(1, "unauthenticated"));
 
-#ifndef TESTS_SECURITY_EVENT_LOG_H_
-#define TESTS_SECURITY_EVENT_LOG_H_
+#ifndef TESTS_HARNESS_EVENT_LOG_H_
+#define TESTS_HARNESS_EVENT_LOG_H_
 
 #include <algorithm>
 #include <chrono>
@@ -39,9 +39,13 @@ class EventLog {
 
   // Waits for a kRejected of `observer` with `text` in its reason.
   bool WaitForRejection(int observer, absl::string_view text) {
+    return WaitFor(observer, PeerEvent::kRejected, text);
+  }
+
+  // Waits for an event of that type with `text` in its reason.
+  bool WaitFor(int observer, PeerEvent::Type type, absl::string_view text) {
     return WaitFor([&](const Entry& entry) {
-      return entry.first == observer &&
-             entry.second.type == PeerEvent::kRejected &&
+      return entry.first == observer && entry.second.type == type &&
              absl::StrContains(entry.second.reason, text);
     });
   }
@@ -92,4 +96,4 @@ class EventLog {
 
 }  // namespace cluster::internal
 
-#endif  // TESTS_SECURITY_EVENT_LOG_H_
+#endif  // TESTS_HARNESS_EVENT_LOG_H_
