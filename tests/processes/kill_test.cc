@@ -238,6 +238,20 @@ TEST_P(KillTest, ASenderLeavesAPrefixOfItsBroadcasts) {
   EXPECT_GT(taken_of_dead, 0u);
 }
 
+// Its host refuses connections, so nobody waits for the timeout.
+TEST_P(KillTest, IsDownLongBeforeTheTimeout) {
+  ProcessSpec spec = Spec({1, kMortal, 3});
+  spec.options = "\"peer_timeout_ms\": 3600000";
+  ProcessCluster cluster(std::move(spec));
+  ASSERT_TRUE(cluster.Start());
+  for (int kill = 0; kill < kKills; ++kill) {
+    cluster[kMortal].Kill();
+    for (int id : {1, 3}) cluster[id].AwaitEvent(PeerEvent::kDown, kMortal);
+    ASSERT_TRUE(cluster.StartNextLife(kMortal));
+    for (int id : {1, 3}) cluster[id].AwaitEvent(PeerEvent::kUp, kMortal);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Backends, KillTest,
                          testing::ValuesIn(SocketTransports()), TransportName);
 

@@ -49,6 +49,7 @@ class OutboundConnection final : public Channel {
   void OnDialled() {
     const int error = nng_aio_result(dial_aio_.get());
     if (error != 0) {
+      loss_.nobody_listens = error == NNG_ECONNREFUSED || error == NNG_ENOENT;
       return EndWith(absl::StrCat("connect to ", address_, ": ",
                                   error == NNG_ETIMEDOUT
                                       ? "no answer within the time allowed"
@@ -385,6 +386,7 @@ void Outbound::TellLoss() {
     loss = std::exchange(loss_, Loss());
     generation = attempt_generation_;
   }
+  if (loss.nobody_listens) context_->handler->OnRefused(peer_, generation);
   if (loss.refusal) context_->handler->OnRejected(*std::move(loss.refusal));
   context_->handler->OnDisconnected(peer_, generation, loss.reason);
   MutexLock lock(&mutex_);

@@ -39,6 +39,7 @@ class OutboundConnection;
 struct Loss {
   std::string reason;
   absl::optional<Rejection> refusal;  // by either side
+  bool nobody_listens = false;        // the host refused the attempt
 };
 
 class Outbound final : public AsyncHandle {

@@ -30,11 +30,13 @@ struct SocketEvent {
   std::uint32_t value = 0;
 };
 
-// Of a PUSH socket. DISCONNECTED follows a failed handshake.
+// Of a PUSH socket. CONNECTED has the descriptor. DISCONNECTED follows a failed
+// handshake.
 inline constexpr int kDialledEvents =
-    ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
-    ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
-    ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CONNECT_RETRIED;
+    ZMQ_EVENT_CONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED |
+    ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
+    ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_DISCONNECTED |
+    ZMQ_EVENT_CONNECT_RETRIED;
 // Of a PULL socket. CLOSED says that the listener's address is free again.
 // ZAP's handler knows more of the handshakes that it refuses (zap.h).
 inline constexpr int kAcceptedEvents =

@@ -43,6 +43,8 @@ TEST_F(ConnectionMonitorTest, TellsOfAConnectionAndItsLoss) {
   push_.connect(pull.get(zmq::sockopt::last_endpoint));
   SocketEvent event;
   ASSERT_TRUE(Next(&event));
+  EXPECT_EQ(event.id, ZMQ_EVENT_CONNECTED);
+  ASSERT_TRUE(Next(&event));
   EXPECT_EQ(event.id, ZMQ_EVENT_HANDSHAKE_SUCCEEDED);
   pull.close();
   ASSERT_TRUE(Next(&event));

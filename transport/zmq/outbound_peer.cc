@@ -21,6 +21,9 @@ constexpr std::chrono::milliseconds kProvenLife{50};
 // ZeroMQ's delay before it would dial again by itself.
 constexpr int kNeverMs = 3600 * 1000;
 
+// A second of them. Then the peer's silence tells.
+constexpr int kProbesMax = 10;
+
 }  // namespace
 
 OutboundPeer::Connection::Connection(Sockets* sockets, const Address& address,
@@ -103,6 +106,7 @@ absl::Status OutboundPeer::DialLocked(DialOrder order,
   }
   order_ = std::move(order);
   by_name_ = by_name;
+  if (generation != generation_) probes_left_ = 0;
   generation_ = generation;
   if (!trouble.ok()) {
     GiveUp(shut_out ? State::kShutOut : State::kGone,
@@ -260,6 +264,29 @@ absl::optional<OutboundPeer::Clock::duration> OutboundPeer::Serve(
   return redial_in;
 }
 
+bool OutboundPeer::WantsProbe() {
+  MutexLock lock(&mutex_);
+  return probes_left_ > 0;
+}
+
+bool OutboundPeer::Probe(TransportHandler* handler) {
+  RefusalProbe::Answer answer;
+  std::uint64_t generation;
+  bool goes_on;
+  {
+    MutexLock lock(&mutex_);
+    if (probes_left_ == 0) return false;
+    answer = probe_.Ask();
+    probes_left_ =
+        answer == RefusalProbe::Answer::kOther ? 0 : probes_left_ - 1;
+    goes_on = probes_left_ > 0;
+    generation = generation_;
+  }
+  if (answer == RefusalProbe::Answer::kRefused)
+    handler->OnRefused(id_, generation);
+  return goes_on;
+}
+
 int OutboundPeer::TakeWritable() {
   MutexLock lock(&mutex_);
   if (owed_ == 0) return 0;
@@ -330,9 +357,12 @@ void OutboundPeer::Note(const SocketEvent& event) {
   const std::string address = order_.text();
   const State before = state_;
   switch (event.id) {
+    case ZMQ_EVENT_CONNECTED:
+      probe_.Remember(static_cast<int>(event.value));
+      return;
     case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
       state_ = State::kUp;
-      refusals_ = 0;
+      refusals_ = probes_left_ = 0;
       key_failed_ = false;
       connected_at_ = Clock::now();
       order_.Worked();
@@ -340,7 +370,11 @@ void OutboundPeer::Note(const SocketEvent& event) {
       reports_.push_back({true, generation_, ""});
       return;
     case ZMQ_EVENT_DISCONNECTED:
-      if (before != State::kUp) key_failed_ = true;
+      if (before == State::kUp) {
+        probes_left_ = kProbesMax;
+      } else {
+        key_failed_ = true;
+      }
       if (before == State::kGone) return;
       Lose(absl::StrCat("connection to ", address, " broke",
                         before == State::kUp ? "" : " in the handshake"));

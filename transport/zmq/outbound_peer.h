@@ -38,6 +38,7 @@
 #include "cluster/transport/zmq/connection_monitor.h"
 #include "cluster/transport/zmq/context.h"
 #include "cluster/transport/zmq/curve_keys.h"
+#include "cluster/transport/zmq/refusal_probe.h"
 #include "zmq.hpp"
 
 namespace cluster::internal {
@@ -90,6 +91,13 @@ class OutboundPeer : public std::enable_shared_from_this<OutboundPeer> {
   // often: its delay starts anew with each connection, even if the peer then
   // refuses us.
   absl::optional<Clock::duration> Serve(TransportHandler* handler);
+
+  // After a connection was lost: whether to call Probe soon.
+  bool WantsProbe();
+  // Reports it if nobody listens at the address that the lost connection had. On
+  // the events' thread, every kProbePause. Returns whether to go on.
+  static constexpr std::chrono::milliseconds kProbePause{100};
+  bool Probe(TransportHandler* handler);
 
  private:
   enum class State {
@@ -169,6 +177,8 @@ class OutboundPeer : public std::enable_shared_from_this<OutboundPeer> {
   std::unique_ptr<Connection> connection_ CLUSTER_GUARDED_BY(mutex_);
   std::vector<Report> reports_ CLUSTER_GUARDED_BY(mutex_);
   int owed_ CLUSTER_GUARDED_BY(mutex_) = 0;  // OnWritable calls
+  RefusalProbe probe_ CLUSTER_GUARDED_BY(mutex_);
+  int probes_left_ CLUSTER_GUARDED_BY(mutex_) = 0;
   // Handshakes that failed in a row.
   int refusals_ CLUSTER_GUARDED_BY(mutex_) = 0;
   // Which of the peer's keys is dialled with, and whether a handshake with it has

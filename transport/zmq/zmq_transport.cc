@@ -88,7 +88,8 @@ class ZmqTransport : public Transport {
   void RunEvents(Inbound* inbound, TransportHandler* handler);
   void ServePeer(OutboundPeer* peer, TransportHandler* handler);
   void RedialDue();
-  int MillisecondsToRedial() const;
+  void ProbeDue(TransportHandler* handler);
+  int MillisecondsToNext() const;
 
   const std::unique_ptr<Sockets> sockets_;
   const std::size_t peers_expected_;
@@ -117,6 +118,7 @@ class ZmqTransport : public Transport {
 
   // The events' thread's own.
   std::map<int, Clock::time_point> redials_;  // by peer
+  std::map<int, Clock::time_point> probes_;
 };
 
 // The next server counts the descriptors that are open.
@@ -309,7 +311,7 @@ std::vector<ZmqTransport::Peer> ZmqTransport::AllPeers() const {
 void ZmqTransport::RunEvents(Inbound* inbound, TransportHandler* handler) {
   PollSet& poll_set = *sockets_->poll_set;
   while (!events_stopping_.load()) {
-    for (PollSet::Key key : poll_set.Wait(MillisecondsToRedial())) {
+    for (PollSet::Key key : poll_set.Wait(MillisecondsToNext())) {
       if (key == PollSet::kWakeKey) {
         poll_set.ClearWake();
         for (const Peer& peer : AllPeers()) ServePeer(peer.get(), handler);
@@ -320,6 +322,7 @@ void ZmqTransport::RunEvents(Inbound* inbound, TransportHandler* handler) {
       }
     }
     RedialDue();
+    ProbeDue(handler);
   }
 }
 
@@ -329,6 +332,23 @@ void ZmqTransport::ServePeer(OutboundPeer* peer, TransportHandler* handler) {
     redials_.emplace(peer->id(), Clock::now() + *redial_in);
   } else {
     redials_.erase(peer->id());
+  }
+  if (peer->WantsProbe())
+    probes_.emplace(peer->id(), Clock::now() + OutboundPeer::kProbePause);
+}
+
+void ZmqTransport::ProbeDue(TransportHandler* handler) {
+  if (probes_.empty()) return;
+  const Clock::time_point now = Clock::now();
+  for (auto next = probes_.begin(); next != probes_.end();) {
+    const auto due = next++;
+    if (due->second > now) continue;
+    const Peer peer = FindPeer(due->first);
+    if (peer != nullptr && peer->Probe(handler)) {
+      due->second = now + OutboundPeer::kProbePause;
+    } else {
+      probes_.erase(due);
+    }
   }
 }
 
@@ -346,10 +366,11 @@ void ZmqTransport::RedialDue() {
   }
 }
 
-int ZmqTransport::MillisecondsToRedial() const {
-  if (redials_.empty()) return -1;
+int ZmqTransport::MillisecondsToNext() const {
+  if (redials_.empty() && probes_.empty()) return -1;
   Clock::time_point first = Clock::time_point::max();
   for (const auto& [peer, time] : redials_) first = std::min(first, time);
+  for (const auto& [peer, time] : probes_) first = std::min(first, time);
   const auto left =
       std::chrono::ceil<std::chrono::milliseconds>(first - Clock::now());
   return static_cast<int>(std::max<std::int64_t>(0, left.count()));
