@@ -264,6 +264,7 @@ void Session::SetUp(std::string reason) {
   if (up_) return;
   Event(PeerEvent::kUp, std::move(reason));
   up_ = true;
+  up_at_ = now_;
   down_told_ = unreachable_told_ = false;
   stats_.last_trouble.clear();
   stats_.last_trouble_at = absl::InfinitePast();

@@ -286,6 +286,7 @@ class Session {
   bool connected_ = false;
   bool writable_ = true;
   bool up_ = false;
+  absl::Time up_at_ = absl::InfinitePast();  // the last time that it came up
   // Something has changed since neither the queue nor the window had a frame.
   bool look_ = true;
   GoodbyeState goodbye_ = GoodbyeState::kNo;

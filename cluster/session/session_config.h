@@ -129,6 +129,10 @@ inline constexpr absl::Duration kOtherForgottenMin = absl::Seconds(4);
 // The shortest interval of heartbeats for a peer that is impatient.
 inline constexpr absl::Duration kHeartbeatMin = absl::Milliseconds(10);
 
+// For this long after a peer came up, its word that it does not hear this server
+// may be older than that.
+inline constexpr absl::Duration kHearingGrace = absl::Milliseconds(200);
+
 // A hello that is not answered is said again after this long, at most after
 // doubling.
 inline constexpr absl::Duration kHelloInterval = absl::Milliseconds(50);

@@ -148,7 +148,9 @@ void Session::Heard(absl::Time now) {
 void Session::UpOrDown(const FrameHeader& header) {
   const bool hears_us = (header.flags & kHearsYou) != 0;
   if (!up_ && hears_us && !unproven_) SetUp("heard again");
-  if (up_ && !hears_us) SetDown("it does not hear this server");
+  // Frames of before it heard this server may be on their way.
+  if (up_ && !hears_us && now_ - up_at_ > kHearingGrace)
+    SetDown("it does not hear this server");
 }
 
 void Session::OnHello(const FrameHeader& header, absl::string_view body,
@@ -185,7 +187,8 @@ void Session::OnHello(const FrameHeader& header, absl::string_view body,
       return;
     case HelloResult::kSame:
       Heard(now);
-      if (std::exchange(unproven_, false)) SetUp("heard again");
+      // It lives. Its answer to a frame of the session says whether it hears them.
+      if (std::exchange(unproven_, false)) probe_due_ = true;
       return;
     case HelloResult::kFirst:
     case HelloResult::kRenewed:

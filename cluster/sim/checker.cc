@@ -13,6 +13,9 @@ constexpr std::size_t kViolationsMax = 20;
 // The network delays no frame for longer.
 constexpr absl::Duration kLateFrame = absl::Milliseconds(700);
 
+// A peer that is up for less, and down for less, was not worth an event.
+constexpr absl::Duration kFlap = absl::Milliseconds(100);
+
 std::uint64_t Sum(const std::array<std::uint64_t, kDropReasons>& counts) {
   return std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
 }
@@ -61,7 +64,7 @@ void Checker::OnLife(const SimLife& self) {
 
 void Checker::OnSessionMade(const SimLife& self, int peer) {
   ears_[{self.server, peer}] = Ear();
-  StreamOf(self, peer);
+  StreamOf(self, peer).awaited_since = world_->Now();
 }
 
 void Checker::OnSessionGone(const SimLife& self, int peer) {
@@ -92,6 +95,7 @@ void Checker::OnSession(const SimLife& self, int peer,
                         const SessionObservation& seen) {
   const Way who{self.server, peer};
   Stream& stream = StreamOf(self, peer);
+  CheckNews(who, &stream, seen);
   for (const PeerEvent& event : seen.events) {
     if (quiet_)
       Fail(who, absl::StrCat(PeerEventTypeName(event.type), " (", event.reason,
@@ -143,6 +147,28 @@ void Checker::OnMemory(const SimLife& self, const MemoryObservation& seen,
   if (seen.reassembly > parts.reassembly)
     Fail(who, absl::StrCat(seen.reassembly, " bytes of large payloads, over ",
                            parts.reassembly));
+}
+
+void Checker::CheckNews(Way who, Stream* stream,
+                        const SessionObservation& seen) {
+  const absl::Time now = world_->Now();
+  for (const PeerEvent& event : seen.events) {
+    if (event.type == PeerEvent::kRestarted)
+      stream->down_at = absl::InfinitePast();
+    if (event.type == PeerEvent::kUp) {
+      if (now - stream->down_at < kFlap &&
+          stream->down_at - stream->up_at < kFlap)
+        Fail(who, "up, down and up again at once");
+      stream->up_at = now;
+      stream->awaited_since = absl::InfiniteFuture();
+    }
+    if (event.type == PeerEvent::kDown) {
+      stream->down_at = now;
+      stream->awaited_since = absl::InfiniteFuture();
+    }
+  }
+  if (now - stream->awaited_since > patience_)
+    Fail(who, "absent, and not a word of it");
 }
 
 // A peer that is up was heard in time, and heard this server as far as either

@@ -7,6 +7,8 @@
 //   was taken;
 // - the counts, the bounds of memory, and the policy for restarts;
 // - the order of events, and that no silent or deaf peer is up;
+// - that an absent peer is down in time, and that none goes up, down and up again at
+//   once;
 // - that no two lives have one incarnation.
 //
 // Use it from one thread. It keeps the texts of the first violations.
@@ -136,6 +138,10 @@ class Checker {
     PeerStats now;
     std::uint64_t peer_life = 0;  // in this session; 0 before the first
     absl::Time session_began = absl::InfinitePast();
+    // Since when the peer is awaited; infinite once it is up, or told as down.
+    absl::Time awaited_since = absl::InfiniteFuture();
+    absl::Time up_at = absl::InfinitePast();    // the last time
+    absl::Time down_at = absl::InfinitePast();  // after that
 
     std::uint64_t Acknowledged() const {
       return gone_acknowledged + now.acknowledged;
@@ -166,6 +172,7 @@ class Checker {
   }
   std::uint64_t LifeOf(Way who, std::uint64_t incarnation);
   void CheckBounds(Way who, const SessionObservation& seen);
+  void CheckNews(Way who, Stream* stream, const SessionObservation& seen);
   void CheckHearing(Way who, const SessionObservation& seen,
                     absl::Time session_began);
   void CheckRestart(Way who, const Stream& stream, std::uint64_t peer_life,

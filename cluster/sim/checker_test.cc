@@ -188,6 +188,30 @@ TEST_F(CheckerTest, FindsAPeerThatIsUpThoughSilent) {
   ExpectFound("up, though silent for 3s");
 }
 
+TEST_F(CheckerTest, FindsAnAbsenceWithoutAWord) {
+  const auto look = [this] {
+    SessionObservation seen{};
+    checker_.OnSession(two_, 1, seen);
+  };
+  world_.RunUntil(world_.Now() + absl::Seconds(2));
+  look();
+  EXPECT_THAT(checker_.violations(), IsEmpty());
+  world_.RunUntil(world_.Now() + absl::Milliseconds(1));
+  look();
+  ExpectFound("absent, and not a word of it");
+}
+
+TEST_F(CheckerTest, FindsAPeerThatFlaps) {
+  world_.RunUntil(world_.Now() + absl::Milliseconds(10));
+  Look([](SessionObservation* seen) {
+    for (PeerEvent::Type type : {PeerEvent::kDown, PeerEvent::kUp}) {
+      seen->events.emplace_back();
+      seen->events.back().type = type;
+    }
+  });
+  ExpectFound("up, down and up again at once");
+}
+
 TEST_F(CheckerTest, FindsASessionWithoutAnEventBetween) {
   const Envelope first = Accept(1), second = Accept(2);
   Take(first);
