@@ -58,10 +58,10 @@ struct PeerEvent {
     kStranger,   // a server greets whose id is no member's; `stranger` has what
                  // is known of it. Nothing is dialled or sent because of it
     kWarning,    // nothing was refused, but somebody should look: two processes
-                 // have the peer's id, times do not fit, a handler was slow, a
-                 // certificate of the peer, or of this server, expires within
-                 // 30 days. Or this server's key files have changed, and were
-                 // read anew or cannot be used
+                 // have the peer's id, times do not fit, or a handler was slow.
+                 // Or a certificate of the peer, or of this server, expires
+                 // within 30 days. Or this server's key files have changed, and
+                 // were read anew or cannot be used
   };
   static constexpr int kNobody = -1;  // kRejected, kWarning: no member's id
 

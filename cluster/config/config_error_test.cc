@@ -57,7 +57,8 @@ TEST(ConfigErrorTest, UnknownKeysNameTheNearestAndTheKnown) {
       "frame_bytes, inflight_bytes, window_bytes, queue_bytes_max, "
       "payload_bytes_max, memory_bytes_max, inbox_bytes_max, overflow, "
       "on_peer_restart, heartbeat_ms, peer_timeout_ms, "
-      "handshake_timeout_ms, linger_ms, slow_handler_ms, security, allow_plaintext, "
+      "handshake_timeout_ms, linger_ms, slow_handler_ms, security, "
+      "allow_plaintext, "
       "memory, nng, zmq");
   EXPECT_THAT(ErrorOfLine("\"Servers\": []"),
               HasSubstr("did you mean \"servers\"?"));
