@@ -7,7 +7,7 @@
 #include "gtest/gtest.h"
 #include "programs/keygen/keys.h"
 #include "tests/harness/test_cluster.h"
-#include "tests/security/event_log.h"
+#include "tests/harness/event_log.h"
 
 namespace cluster::internal {
 namespace {
