@@ -30,8 +30,9 @@ bool Before(const PinnedCertificate& one, const PinnedCertificate& other) {
   return one.valid_until < other.valid_until;
 }
 
-// The names of a folder, and of each the facts that a new version changes. Links
-// are followed.
+// The files of a folder, and of each the facts that a new version changes. Links
+// are followed. Folders are left out: of a mounted secret they come and go before
+// and after its new version is in place.
 void AddState(const std::string& folder, std::string* state) {
   std::vector<std::string> entries;
   std::error_code error;
@@ -39,6 +40,7 @@ void AddState(const std::string& folder, std::string* state) {
   for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
     struct stat info {};
     const bool found = ::stat(entry->path().c_str(), &info) == 0;
+    if (found && S_ISDIR(info.st_mode)) continue;
     entries.push_back(absl::StrCat(
         entry->path().filename().string(), " ", found, " ", info.st_dev, " ",
         info.st_ino, " ", info.st_mode, " ", info.st_uid, " ", info.st_size,

@@ -153,8 +153,14 @@ class KeyWatchTest : public testing::Test {
     ASSERT_TRUE(Reloads(1));
   }
 
-  static void Write(const std::string& folder, const std::string& name) {
-    std::ofstream(absl::StrCat(folder, "/", name)) << "text";
+  // In one step, so that no look sees half of it.
+  void Write(const std::string& folder, const std::string& name) const {
+    const std::string aside = absl::StrCat(folder_, "/aside");
+    std::ofstream(aside) << "text";
+    fs::rename(aside, absl::StrCat(folder, "/", name));
+  }
+  static void Append(const std::string& file) {
+    std::ofstream(file, std::ios::app) << "more";
   }
 
   // Waits for that many reloads, and for as many looks that there may be more.
@@ -214,12 +220,11 @@ TEST_F(KeyWatchTest, ReloadsAfterEachKindOfChange) {
     EXPECT_TRUE(Reloads(++reloads)) << change;
     EXPECT_THAT(Told(), ElementsAre(kReadAnew)) << change;
   };
-  Write(folder_, "aside");
-  fs::rename(absl::StrCat(folder_, "/aside"), file);
+  Write(absl::StrCat(folder_, "/two"), "public");
   expect_reload("a rename");
-  std::ofstream(absl::StrCat(folder_, "/elsewhere")) << "longer text";
+  Append(absl::StrCat(folder_, "/elsewhere"));
   expect_reload("a write behind a link");
-  std::ofstream(file) << "longer text";
+  Append(file);
   expect_reload("a write");
   ASSERT_EQ(chmod(file.c_str(), 0640), 0);
   expect_reload("a mode");
