@@ -111,8 +111,9 @@ class Transport {
 
   // Binds `local_address` and begins to call `handler`. Once. Every backend
   // takes the same addresses: "host:port" (port 0: any free one), "[v6]:port"
-  // or "ipc:///path". kAlreadyExists: the address is in use. kInvalidArgument:
-  // it does not parse. Other errors are the system's.
+  // or "ipc:///path". A name is looked up once, for at most 5 s. kAlreadyExists:
+  // the address is in use. kInvalidArgument: it does not parse. Other errors are
+  // the system's and the resolver's.
   virtual absl::Status Start(TransportHandler* handler,
                              const std::string& local_address) = 0;
 

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <future>
 #include <memory>
@@ -279,10 +280,46 @@ void ResetToItself(nng_stream* stream) {
   nng_stream_free(stream);
 }
 
+std::string ErrorText(int error) {
+  switch (error) {
+    case NNG_ENOMEM:
+      return "out of memory";
+    case NNG_ETIMEDOUT:
+      return "no answer within the time allowed";
+    case NNG_ECONNREFUSED:
+      return "connection refused: nobody listens there";
+    case NNG_ECLOSED:
+    case NNG_ECANCELED:
+      return "this side closed it";
+    case NNG_EADDRINUSE:
+      return "address in use";
+    case NNG_ENOENT:
+      return "the path does not exist";
+    case NNG_EUNREACHABLE:
+      return "there is no route to it";
+    case NNG_EADDRINVAL:
+      return "the address is not valid here";
+    case NNG_EPERM:
+      return "permission denied";
+    case NNG_ECONNABORTED:
+    case NNG_ECONNRESET:
+      return "the connection was reset";
+    case NNG_ENOFILES:
+      return "the process has no more descriptors";
+    case NNG_ECRYPTO:
+      return "TLS failed";
+    case NNG_ECONNSHUT:
+      return "the other side closed it";
+    default:
+      return (error & NNG_ESYSERR) != 0 ? std::strerror(error & ~NNG_ESYSERR)
+                                        : nng_strerror(error);
+  }
+}
+
 absl::Status ErrorStatus(int error, absl::string_view doing,
                          absl::string_view address) {
   const std::string text =
-      absl::StrCat(doing, " ", address, ": ", nng_strerror(error));
+      absl::StrCat(doing, " ", address, ": ", ErrorText(error));
   switch (error) {
     case NNG_EADDRINUSE:
       return absl::AlreadyExistsError(text);

@@ -62,6 +62,8 @@ void ResetToItself(nng_stream* stream);
 // kUnavailable. `error` is one of nng's, not zero. `address` is for the text.
 absl::Status ErrorStatus(int error, absl::string_view doing,
                          absl::string_view address);
+// The error in words. nng's own, such as "Object closed", are not for users.
+std::string ErrorText(int error);
 
 }  // namespace nng
 }  // namespace cluster::internal

@@ -69,10 +69,12 @@ TEST(Endpoint, ErrorsNameTheAddressAndTheReason) {
   const absl::Status status =
       ErrorStatus(NNG_ECONNREFUSED, "connect to", "127.0.0.1:80");
   EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
-  EXPECT_EQ(status.message(), "connect to 127.0.0.1:80: Connection refused");
+  EXPECT_EQ(
+      status.message(),
+      "connect to 127.0.0.1:80: connection refused: nobody listens there");
   EXPECT_TRUE(absl::StrContains(
       ErrorStatus(NNG_EADDRINUSE, "listen on", "127.0.0.1:80").message(),
-      "Address in use"));
+      "address in use"));
 }
 
 }  // namespace

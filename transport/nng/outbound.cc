@@ -50,10 +50,8 @@ class OutboundConnection final : public Channel {
     const int error = nng_aio_result(dial_aio_.get());
     if (error != 0) {
       loss_.nobody_listens = error == NNG_ECONNREFUSED || error == NNG_ENOENT;
-      return EndWith(absl::StrCat("connect to ", address_, ": ",
-                                  error == NNG_ETIMEDOUT
-                                      ? "no answer within the time allowed"
-                                      : nng_strerror(error)));
+      return EndWith(
+          absl::StrCat("connect to ", address_, ": ", ErrorText(error)));
     }
     auto* const stream =
         static_cast<nng_stream*>(nng_aio_get_output(dial_aio_.get(), 0));
@@ -123,7 +121,7 @@ class OutboundConnection final : public Channel {
         loss_.refusal ? loss_.refusal->reason
         : error == NNG_ETIMEDOUT && answer_bytes_ < stream::kPreambleBytes
             ? "it did not answer within the handshake timeout"
-            : nng_strerror(error);
+            : ErrorText(error);
     EndWith(absl::StrCat("connection to ", address_, " lost: ", why));
   }
 

@@ -168,12 +168,14 @@ void OutboundPeer::UseKeys() {
 
 SendResult OutboundPeer::Send(const Frame& frame, std::size_t bytes) {
   MutexLock lock(&mutex_);
-  if (Keeps() && HasRoomLocked()) {
-    waiting_.push_back(frame);
+  if (Keeps()) {
+    if (HasRoomLocked()) {
+      waiting_.push_back(frame);
+      return SendResult::kSent;
+    }
+  } else if (connection_ == nullptr) {
     return SendResult::kSent;
-  }
-  if (connection_ == nullptr && !Keeps()) return SendResult::kSent;
-  if (owed_ == 0 && !Keeps()) {
+  } else if (owed_ == 0) {
     zmq::socket_t& push = connection_->push;
     if (SendFrame(&push, frame, bytes, sockets_->loans))
       return SendResult::kSent;
