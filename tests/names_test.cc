@@ -1,9 +1,13 @@
 // Peers by name, with name servers in every kind of trouble. A name in trouble is
 // its peer's trouble only.
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <fstream>
+#include <iterator>
 #include <map>
+#include <memory>
 #include <string>
 #include <thread>
 #include <utility>
@@ -16,8 +20,10 @@
 #include "cluster/base/mutex.h"
 #include "cluster/transport/address.h"
 #include "cluster/transport/resolver/testing/dns_server.h"
+#include "cluster/transport/zmq/testing/raw_tcp.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "programs/keygen/keys.h"
 #include "tests/harness/test_cluster.h"
 #include "tests/harness/transports.h"
 
@@ -304,6 +310,72 @@ INSTANTIATE_TEST_SUITE_P(Backends, NamesTest,
                          testing::ValuesIn(With(SocketTransports(),
                                                 SecuredTransports())),
                          TransportName);
+
+// Resets all connections in their handshakes, at the port of a server.
+class Resetter {
+ public:
+  explicit Resetter(const std::string& address)
+      : listener_(RawTcp::Listen(address)), thread_([this] { Run(); }) {}
+  ~Resetter() {
+    stopping_ = true;
+    RawTcp::Connect(listener_.Address());
+    thread_.join();
+  }
+
+ private:
+  void Run() {
+    while (!stopping_) {
+      RawTcp dialled = listener_.Accept();
+      dialled.Skip(1);  // so the reset is in the handshake
+      dialled.Reset();
+    }
+  }
+
+  RawTcp listener_;
+  std::atomic<bool> stopping_{false};
+  std::thread thread_;
+};
+
+// Two keys and two addresses, of which one each is right, in either order.
+TEST(SecuredNamesTest, EachAddressIsTriedWithEachKey) {
+  for (bool right_first : {true, false}) {
+    DnsServer dns;
+    ClusterSpec spec;
+    spec.secured = true;
+    spec.config.transport = "zmq";
+    spec.config.cluster = right_first ? "first" : "second";
+    spec.ids = {1, 2};
+    spec.on_envelope = [](int, const EnvelopeView&) {};
+    std::unique_ptr<Resetter> other;
+    spec.route = [&](int, int to, const std::string& address) {
+      if (to == 1) return address;
+      const Address right = *ParseAddress(address);
+      constexpr char kOther[] = "127.99.4.4";
+      other = std::make_unique<Resetter>(absl::StrCat(kOther, ":", right.port));
+      dns.Set("s2.test", {kOther, right.host});
+      return absl::StrCat("s2.test:", right.port);
+    };
+    TestCluster cluster(spec);
+    KeyRequest wrong;
+    wrong.cluster = spec.config.cluster;
+    wrong.server_ids = {2};
+    wrong.folder = absl::StrCat(cluster.keys().folder, "/wrong");
+    ASSERT_TRUE(MakeKeys(wrong).ok());
+    const auto read = [](const std::string& folder) {
+      std::ifstream file(absl::StrCat(folder, "/public/2/zmq.public"));
+      return std::string(std::istreambuf_iterator<char>(file), {});
+    };
+    const std::string keys[] = {read(cluster.keys().folder),
+                                read(wrong.folder)};
+    std::ofstream(absl::StrCat(cluster.keys().folder, "/public/2/zmq.public"))
+        << keys[right_first ? 0 : 1] << keys[right_first ? 1 : 0];
+    ASSERT_TRUE(cluster.Start());
+    Envelope envelope;
+    envelope.pid = 2;
+    ASSERT_EQ(cluster.server(1).Send(envelope), absl::OkStatus());
+    EXPECT_EQ(cluster.server(1).Flush(2, kPatience), absl::OkStatus());
+  }
+}
 
 class ListeningNameTest : public testing::TestWithParam<const char*> {
  protected:
