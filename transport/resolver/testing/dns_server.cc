@@ -22,7 +22,6 @@ namespace {
 
 // RFC 1035.
 constexpr std::size_t kHeaderBytes = 12;
-constexpr std::uint16_t kTypeA = 1;
 constexpr std::uint16_t kTypeAlias = 5;
 constexpr std::uint16_t kTypeAaaa = 28;
 constexpr int kCodeServFail = 2;
