@@ -6,8 +6,8 @@
 #include "absl/time/time.h"
 #include "gtest/gtest.h"
 #include "programs/keygen/keys.h"
-#include "tests/harness/test_cluster.h"
 #include "tests/harness/event_log.h"
+#include "tests/harness/test_cluster.h"
 
 namespace cluster::internal {
 namespace {
