@@ -112,7 +112,7 @@ void BestEffortPeer::Join(int id, const PeerStats& before) {
   stats_ = before;
   stats_.peer = id;
   writable_ = true;
-  down_told_ = reliable_ = false;
+  down_reported_ = reliable_ = false;
   begun_ = absl::InfinitePast();
   Serve(id);
 }
@@ -123,20 +123,21 @@ void BestEffortPeer::SetTrouble(absl::string_view trouble) {
   stats_.last_trouble_at = absl::Now();
 }
 
-void BestEffortPeer::TellDown(absl::string_view reason) {
+void BestEffortPeer::ReportDown(absl::string_view reason) {
   SetTrouble(reason);
   stats_.up = false;
-  down_told_ = true;
+  down_reported_ = true;
   Event(PeerEvent::kDown, reason);
 }
 
 bool BestEffortPeer::Tick(absl::Time now) {
   MutexLock lock(&mutex_);
   if (begun_ == absl::InfinitePast()) begun_ = now;
-  if (id() == kNobody || stats_.up || down_told_ || now - begun_ < patience_)
+  if (id() == kNobody || stats_.up || down_reported_ ||
+      now - begun_ < patience_)
     return false;
-  TellDown(stats_.last_trouble.empty() ? "no connection yet"
-                                       : std::string(stats_.last_trouble));
+  ReportDown(stats_.last_trouble.empty() ? "no connection yet"
+                                         : std::string(stats_.last_trouble));
   return true;
 }
 
@@ -144,7 +145,7 @@ void BestEffortPeer::OnConnected(int id, std::uint64_t generation) {
   MutexLock lock(&mutex_);
   if (this->id() != id || !Hear(generation) || stats_.up) return;
   stats_.up = true;
-  down_told_ = reliable_ = false;
+  down_reported_ = reliable_ = false;
   stats_.last_trouble.clear();
   stats_.last_trouble_at = absl::InfinitePast();
   ++stats_.sessions;
@@ -155,7 +156,7 @@ void BestEffortPeer::OnDisconnected(int id, std::uint64_t generation,
                                     absl::string_view reason) {
   MutexLock lock(&mutex_);
   if (this->id() != id || !Hear(generation)) return;
-  if (stats_.up) return TellDown(reason);
+  if (stats_.up) return ReportDown(reason);
   SetTrouble(reason);
 }
 
@@ -191,8 +192,8 @@ bool BestEffortPeer::OnReliableHello(int id, std::uint64_t nonce,
   if (this->id() != id || left_) return false;
   ++stats_.refused[static_cast<std::size_t>(RefusalReason::kWrongDelivery)];
   const std::string text = WrongDelivery(inbox_->self_id(), id);
-  if (stats_.up || !down_told_) {
-    TellDown(text);
+  if (stats_.up || !down_reported_) {
+    ReportDown(text);
   } else {
     SetTrouble(text);
   }
@@ -246,9 +247,9 @@ std::unique_ptr<BestEffortPeer> BestEffortDelivery::NewPeer() {
 }
 
 bool BestEffortDelivery::TickPeers(absl::Time now) {
-  bool told = false;
-  for (BestEffortPeer* const peer : peers_.all()) told |= peer->Tick(now);
-  if (told) parts_.callbacks->Wake();
+  bool reported = false;
+  for (BestEffortPeer* const peer : peers_.all()) reported |= peer->Tick(now);
+  if (reported) parts_.callbacks->Wake();
   return false;
 }
 

@@ -82,7 +82,7 @@ class BestEffortPeer : public Peer {
 
  private:
   void SetTrouble(absl::string_view trouble) CLUSTER_REQUIRES(mutex_);
-  void TellDown(absl::string_view reason) CLUSTER_REQUIRES(mutex_);
+  void ReportDown(absl::string_view reason) CLUSTER_REQUIRES(mutex_);
   void SendRefusal(const std::string& text, std::uint64_t nonce)
       CLUSTER_REQUIRES(mutex_);
   void Event(PeerEvent::Type type, absl::string_view reason)
@@ -102,7 +102,7 @@ class BestEffortPeer : public Peer {
   bool writable_ CLUSTER_GUARDED_BY(mutex_) = true;
   bool left_ CLUSTER_GUARDED_BY(mutex_) = false;  // the server stops
   absl::Time begun_ CLUSTER_GUARDED_BY(mutex_) = absl::InfinitePast();
-  bool down_told_ CLUSTER_GUARDED_BY(mutex_) = false;  // since it was up
+  bool down_reported_ CLUSTER_GUARDED_BY(mutex_) = false;  // since it was up
   // It has the reliable delivery; until its next connection or message.
   bool reliable_ CLUSTER_GUARDED_BY(mutex_) = false;
   absl::Time refuse_after_ CLUSTER_GUARDED_BY(mutex_) = absl::InfinitePast();

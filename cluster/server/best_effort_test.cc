@@ -20,7 +20,7 @@ namespace {
 class BestEffortPeerTest : public testing::Test {
  protected:
   void SetUp() override {
-    inbox_.SetEventTaker(Inbox::EventTaker::kTeller);
+    inbox_.SetEventTaker(Inbox::EventTaker::kReporter);
     peer_.Join(2, PeerStats());
     ASSERT_TRUE(peer_.Connect("wires").ok());
   }
@@ -61,11 +61,11 @@ TEST_F(BestEffortPeerTest, APeerThatNeverComesIsDownAfterAWhile) {
   peer_.Tick(absl::UnixEpoch());
   peer_.OnDisconnected(2, generation, "connect to n2:1: refused");
   peer_.Tick(absl::UnixEpoch() + absl::Seconds(4));
-  EXPECT_FALSE(inbox_.TellEvent([](const PeerEvent&) {}));
+  EXPECT_FALSE(inbox_.ReportEvent([](const PeerEvent&) {}));
   peer_.Tick(absl::UnixEpoch() + absl::Seconds(5));
   peer_.Tick(absl::UnixEpoch() + absl::Seconds(6));
   std::vector<PeerEvent> told;
-  while (inbox_.TellEvent(
+  while (inbox_.ReportEvent(
       [&](const PeerEvent& event) { told.push_back(event); })) {
   }
   ASSERT_EQ(told.size(), 1u);

@@ -37,14 +37,14 @@ class HandlerScope {
 
 }  // namespace
 
-template <typename Handler, typename Told>
+template <typename Handler, typename Item>
 void Callbacks::Run(const char* name, const Handler& handler,
-                    const Told& told) {
+                    const Item& item) {
   const std::uint64_t generation = ForkGeneration();
   const std::uint64_t step = steps_.load(std::memory_order_relaxed) + 1;
   steps_.store(step, std::memory_order_relaxed);
   try {
-    handler(told);
+    handler(item);
   } catch (const std::exception& error) {
     Die(name, inbox_->self_id(), "threw", error.what());
   } catch (...) {
@@ -75,7 +75,7 @@ void Callbacks::ShareOutEvents() {
   if (on_event_ == nullptr) {
     inbox_->SetEventTaker(Inbox::EventTaker::kNobody);
   } else if (on_envelope_ == nullptr) {
-    inbox_->SetEventTaker(Inbox::EventTaker::kTeller);
+    inbox_->SetEventTaker(Inbox::EventTaker::kReporter);
   } else {
     inbox_->SetEventTaker(Inbox::EventTaker::kReader);
   }
@@ -111,13 +111,13 @@ bool Callbacks::Watch(absl::Time now) {
   if (steps != steps_seen_) {
     steps_seen_ = steps;
     seen_at_ = now;
-    slow_told_ = false;
+    slow_reported_ = false;
   }
-  if (!runs || slow_told_ || slow_ == absl::ZeroDuration() ||
+  if (!runs || slow_reported_ || slow_ == absl::ZeroDuration() ||
       now - seen_at_ < slow_) {
     return runs;
   }
-  slow_told_ = true;
+  slow_reported_ = true;
   slow_handlers_.fetch_add(1, std::memory_order_relaxed);
   const auto withheld = slow_ration_.Take(now);
   if (!withheld) return runs;
@@ -181,7 +181,7 @@ void Callbacks::RunInbox() {
 }
 
 bool Callbacks::RunEvent() {
-  return inbox_->TellEvent([this](const PeerEvent& event) {
+  return inbox_->ReportEvent([this](const PeerEvent& event) {
     const HandlerScope scope(this);
     Run("OnPeerEvent", on_event_, event);
   });

@@ -2,7 +2,7 @@
 // where that is at hand, else on a thread of its own.
 //
 // With an OnEnvelope handler it is the inbox's reader, and runs both handlers in
-// the inbox's order. Without one it tells events as soon as they come.
+// the inbox's order. Without one it reports events as soon as they come.
 //
 // Thread-safe, but for the setters, which come before Start. No lock is held
 // over user code. A handler that throws ends the process with a text, and so
@@ -69,8 +69,8 @@ class Callbacks {
   void Loop();
   void RunInbox();
   bool RunEvent();
-  template <typename Handler, typename Told>
-  void Run(const char* name, const Handler& handler, const Told& told);
+  template <typename Handler, typename Item>
+  void Run(const char* name, const Handler& handler, const Item& item);
 
   Inbox* const inbox_;
   const absl::Duration slow_;
@@ -85,7 +85,7 @@ class Callbacks {
   // Watch's own.
   std::uint64_t steps_seen_ = 0;
   absl::Time seen_at_ = absl::InfinitePast();
-  bool slow_told_ = false;  // of this step
+  bool slow_reported_ = false;  // of this step
   EventRation slow_ration_;
   std::atomic<std::uint64_t> slow_handlers_{0};
 

@@ -24,7 +24,7 @@ Inbox::Inbox(int self_id, std::size_t payload_bytes_max, std::size_t bytes_max)
 
 bool Inbox::EventIsNext() const {
   const std::uint64_t next = pushed_ - items_.size();
-  return (telling_ && *telling_ <= next) ||
+  return (reporting_ && *reporting_ <= next) ||
          (!events_.empty() && events_.first_place() <= next);
 }
 
@@ -346,18 +346,18 @@ bool Inbox::WaitOwn(std::uint64_t accepted,
   return settled;
 }
 
-bool Inbox::TellEvent(absl::FunctionRef<void(const PeerEvent&)> tell) {
+bool Inbox::ReportEvent(absl::FunctionRef<void(const PeerEvent&)> report) {
   if (!event_waits_) return false;
   MutexLock lock(&mutex_);
-  if (closed_ || telling_ || events_.empty()) return false;
+  if (closed_ || reporting_ || events_.empty()) return false;
   if (event_taker_ == EventTaker::kReader && !EventIsNext()) return false;
-  telling_ = events_.first_place();
+  reporting_ = events_.first_place();
   const PeerEvent event = events_.Pop();
   event_waits_ = !events_.empty();
   lock.Unlock();
-  tell(event);
+  report(event);
   lock.Lock();
-  telling_.reset();
+  reporting_.reset();
   const bool due = ReaderIsDue();
   lock.Unlock();
   if (due) readable_.NotifyOne();

@@ -57,9 +57,9 @@ class Inbox {
  public:
   // The taker of events.
   enum class EventTaker : std::uint8_t {
-    kNobody,  // PushEvent drops them
-    kReader,  // the reader, in their places
-    kTeller,  // any other thread, at once
+    kNobody,    // PushEvent drops them
+    kReader,    // the reader, in their places
+    kReporter,  // any other thread, at once
   };
 
   // Gives the reader's role back at its end.
@@ -104,7 +104,7 @@ class Inbox {
   void PushEvent(PeerEvent event);
 
   // Takes the reader's role when there is something to read: by `deadline`, or
-  // false. False when closed. Nothing behind an untold event is to be read.
+  // false. False when closed. Nothing behind an event that is not reported yet is to be read.
   bool BeginReading(std::chrono::steady_clock::time_point deadline);
   // The same without waiting.
   bool TryBeginReading();
@@ -118,10 +118,10 @@ class Inbox {
   // Gives the role back.
   void EndReading();
 
-  // Calls `tell` with the first event, which keeps its place meanwhile. False:
-  // there is no event, or another thread tells one. Where events are the
+  // Calls `report` with the first event, which keeps its place meanwhile. False:
+  // there is no event, or another thread reports one. Where events are the
   // reader's, call it with the role; false also while the event is not next.
-  bool TellEvent(absl::FunctionRef<void(const PeerEvent&)> tell);
+  bool ReportEvent(absl::FunctionRef<void(const PeerEvent&)> report);
 
   // From now on nothing is read or waited for. Unread items stay in bytes(); own
   // envelopes are dropped from their accounts.
@@ -195,7 +195,7 @@ class Inbox {
   EventQueue events_ CLUSTER_GUARDED_BY(mutex_);
   std::atomic<bool> event_waits_{false};  // events_ is not empty
   // The place of the event that a handler is at.
-  absl::optional<std::uint64_t> telling_ CLUSTER_GUARDED_BY(mutex_);
+  absl::optional<std::uint64_t> reporting_ CLUSTER_GUARDED_BY(mutex_);
   EventTaker event_taker_ = EventTaker::kNobody;
   std::atomic<std::size_t> bytes_{0};
   // Of bytes_, PushEnvelope's.

@@ -158,7 +158,7 @@ PeerEvent EventOf(int peer) {
 int TakeEvent(Inbox* inbox) {
   int peer = 0;
   const bool told =
-      inbox->TellEvent([&](const PeerEvent& event) { peer = event.peer; });
+      inbox->ReportEvent([&](const PeerEvent& event) { peer = event.peer; });
   EXPECT_EQ(told, peer != 0);
   return peer;
 }
@@ -216,7 +216,7 @@ TEST(InboxTest, EventsThatNobodyTakesAreNotKept) {
 
 TEST(InboxTest, ATellerIsNotBehindWhatIsUnread) {
   Inbox inbox(kSelf, kPayloadBytesMax, kPayloadBytesMax);
-  inbox.SetEventTaker(Inbox::EventTaker::kTeller);
+  inbox.SetEventTaker(Inbox::EventTaker::kReporter);
   ASSERT_TRUE(inbox.PushEnvelope(Addressed(kSelf)));
   inbox.PushEvent(EventOf(2));
   EXPECT_EQ(TakeEvent(&inbox), 2);
@@ -226,17 +226,17 @@ TEST(InboxTest, ATellerIsNotBehindWhatIsUnread) {
 
 TEST(InboxTest, OneEventAtATimeIsTold) {
   Inbox inbox(kSelf, kPayloadBytesMax, kPayloadBytesMax);
-  inbox.SetEventTaker(Inbox::EventTaker::kTeller);
+  inbox.SetEventTaker(Inbox::EventTaker::kReporter);
   inbox.PushEvent(EventOf(2));
   inbox.PushEvent(EventOf(3));
-  EXPECT_TRUE(inbox.TellEvent(
+  EXPECT_TRUE(inbox.ReportEvent(
       [&](const PeerEvent&) { EXPECT_EQ(TakeEvent(&inbox), 0); }));
   EXPECT_EQ(TakeEvent(&inbox), 3);
 }
 
 TEST(InboxTest, OnlyWhatIsBeforeAnUntoldEventIsRead) {
   Inbox inbox(kSelf, kPayloadBytesMax, kPayloadBytesMax);
-  inbox.SetEventTaker(Inbox::EventTaker::kTeller);
+  inbox.SetEventTaker(Inbox::EventTaker::kReporter);
   ASSERT_TRUE(inbox.PushEnvelope(Addressed(kSelf)));
   inbox.PushEvent(EventOf(2));
   ASSERT_TRUE(inbox.PushEnvelope(Addressed(kSelf)));
@@ -247,9 +247,9 @@ TEST(InboxTest, OnlyWhatIsBeforeAnUntoldEventIsRead) {
   };
   EXPECT_EQ(ReadAll(&inbox), "e");
   EXPECT_FALSE(inbox.TryBeginReading());
-  EXPECT_TRUE(inbox.TellEvent(nothing_to_read));
+  EXPECT_TRUE(inbox.ReportEvent(nothing_to_read));
   EXPECT_EQ(ReadAll(&inbox), "e");
-  EXPECT_TRUE(inbox.TellEvent(nothing_to_read));
+  EXPECT_TRUE(inbox.ReportEvent(nothing_to_read));
   EXPECT_EQ(ReadAll(&inbox), "e");
 }
 
@@ -257,11 +257,11 @@ TEST(InboxTest, OnlyWhatIsBeforeAnUntoldEventIsRead) {
 TEST(InboxTest, TheEndOfTellingWakesAReader) {
   constexpr int kRounds = 300;
   Inbox inbox(kSelf, kPayloadBytesMax, kPayloadBytesMax);
-  inbox.SetEventTaker(Inbox::EventTaker::kTeller);
+  inbox.SetEventTaker(Inbox::EventTaker::kReporter);
   for (int round = 0; round < kRounds; ++round) {
     inbox.PushEvent(EventOf(2));
     ASSERT_TRUE(WakesAReader(&inbox, [&] {
-      inbox.TellEvent([&](const PeerEvent&) {
+      inbox.ReportEvent([&](const PeerEvent&) {
         EXPECT_TRUE(inbox.PushEnvelope(Addressed(kSelf)));
       });
     })) << round;
@@ -276,7 +276,7 @@ TEST(InboxTest, AnEventThatMovesBackWakesAReader) {
   constexpr int kRounds = 100;
   for (int round = 0; round < kRounds; ++round) {
     Inbox inbox(kSelf, kPayloadBytesMax, kPayloadBytesMax);
-    inbox.SetEventTaker(Inbox::EventTaker::kTeller);
+    inbox.SetEventTaker(Inbox::EventTaker::kReporter);
     inbox.PushEvent(EventOf(2));
     ASSERT_TRUE(inbox.PushEnvelope(Addressed(kSelf)));
     for (std::size_t i = 1; i < EventQueue::kMax; ++i)

@@ -77,12 +77,12 @@ std::vector<PeerEvent> CertificateWarnings::Due(
     event.peer = server;
     event.reason = TextOf(its, now);
     if (event.reason.empty()) {
-      told_.erase(server);
+      warned_.erase(server);
       continue;
     }
-    const auto told = told_.emplace(server, absl::InfinitePast()).first;
-    if (now - told->second < kInterval) continue;
-    told->second = now;
+    const auto last = warned_.emplace(server, absl::InfinitePast()).first;
+    if (now - last->second < kInterval) continue;
+    last->second = now;
     due.push_back(std::move(event));
   }
   return due;

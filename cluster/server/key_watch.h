@@ -43,7 +43,7 @@ class CertificateWarnings {
   std::vector<PeerEvent> Due(const std::vector<PinnedCertificate>& certificates,
                              absl::Time now);
   // All is due again.
-  void Reset() { told_.clear(); }
+  void Reset() { warned_.clear(); }
 
  private:
   // "": there is nothing to say. All certificates are of one server.
@@ -51,7 +51,7 @@ class CertificateWarnings {
                      absl::Time now) const;
 
   const int self_id_;
-  std::map<int, absl::Time> told_;  // the last warning of each server
+  std::map<int, absl::Time> warned_;  // the last warning of each server
 };
 
 // When the first of a server's certificates that have not expired will, or when

@@ -37,7 +37,7 @@ void ReliablePeer::NewSession() {
   SessionSink* const sink = this;  // the base is private
   session_.reset();                // closes the queue
   session_ = std::make_unique<Session>(config_, SystemRandom, sink, &queue_);
-  drops_told_ = 0;
+  drops_reported_ = 0;
 }
 
 // With a new session: its epoch and nonces are of this process too.
@@ -55,7 +55,7 @@ void ReliablePeer::Bound(const std::string& address) {
   if (session_ != nullptr) NewSession();
 }
 
-void ReliablePeer::TellChange() {
+void ReliablePeer::ReportChange() {
   changed_.NotifyAll();
   config_.memory->Changed();
 }
@@ -95,7 +95,7 @@ void ReliablePeer::Leave() {
   Pump();
   session_->Abandon(DropReason::kStopped);
   lock.Unlock();
-  TellChange();
+  ReportChange();
 }
 
 PeerStats ReliablePeer::Remove() {
@@ -118,7 +118,7 @@ PeerStats ReliablePeer::Remove() {
   inbox_->PushEvent(std::move(event));
   const PeerStats counters = retired_;
   lock.Unlock();
-  TellChange();
+  ReportChange();
   return counters;
 }
 
@@ -181,7 +181,7 @@ bool ReliablePeer::OnFrame(const FrameHeader& header, Slice body,
   session_->OnFrame(header, std::move(body), MonotonicNow(), source);
   *may_pump = session_->Due();
   lock.Unlock();
-  TellChange();
+  ReportChange();
   inbox_->WakeReader();
   return true;
 }
@@ -206,7 +206,7 @@ void ReliablePeer::OnDrained() {
   Pump();
   // The frames that left made room in the queue.
   lock.Unlock();
-  TellChange();
+  ReportChange();
 }
 
 bool ReliablePeer::Tick(absl::Time now) {
@@ -252,7 +252,7 @@ bool ReliablePeer::Tick(absl::Time now) {
       dialled_ = reported_ = now;
     }
     lock.Unlock();
-    TellChange();
+    ReportChange();
   }
   if (pushed) callbacks_->Wake();
   if (redial) Redial(by_watchdog);
@@ -379,7 +379,7 @@ void ReliablePeer::Pump() {
            session_->Due()) {
     }
   });
-  TellDrops();
+  ReportDrops();
 }
 
 // False: it did not take it, and says when it may.
@@ -396,10 +396,10 @@ bool ReliablePeer::GiveToTransport(const Frame& frame) {
   return false;
 }
 
-void ReliablePeer::TellDrops() {
+void ReliablePeer::ReportDrops() {
   if (waiters_ == 0) return;
   const std::uint64_t dropped = queue_.dropped();
-  if (std::exchange(drops_told_, dropped) != dropped) changed_.NotifyAll();
+  if (std::exchange(drops_reported_, dropped) != dropped) changed_.NotifyAll();
 }
 
 template <typename Predicate>

@@ -117,7 +117,7 @@ class ReliablePeer : public Peer, public ArrivalSource, private SessionSink {
   void Redial(bool by_watchdog) CLUSTER_EXCLUDES(dial_mutex_);
   absl::Duration SilenceMax() const;
   // Call it after the mutex is unlocked: a waiter would wake up to wait for that.
-  void TellChange() CLUSTER_EXCLUDES(mutex_);
+  void ReportChange() CLUSTER_EXCLUDES(mutex_);
 
   void Transmit();
   void Pump() CLUSTER_REQUIRES(mutex_);
@@ -132,7 +132,7 @@ class ReliablePeer : public Peer, public ArrivalSource, private SessionSink {
     }
   }
   // Wakes threads that wait for envelopes which were dropped.
-  void TellDrops() CLUSTER_REQUIRES(mutex_);
+  void ReportDrops() CLUSTER_REQUIRES(mutex_);
   template <typename Predicate>
   bool WaitUntil(std::chrono::steady_clock::time_point deadline,
                  Predicate predicate);
@@ -159,7 +159,7 @@ class ReliablePeer : public Peer, public ArrivalSource, private SessionSink {
   SendQueue queue_;  // open while there is a session
   // Null while it serves nobody.
   std::unique_ptr<Session> session_ CLUSTER_GUARDED_BY(mutex_);
-  std::uint64_t drops_told_ CLUSTER_GUARDED_BY(mutex_) = 0;  // of queue_
+  std::uint64_t drops_reported_ CLUSTER_GUARDED_BY(mutex_) = 0;  // of queue_
   PeerStats retired_ CLUSTER_GUARDED_BY(mutex_);  // of the sessions before
   std::string address_ CLUSTER_GUARDED_BY(mutex_);
   absl::Time dialled_ CLUSTER_GUARDED_BY(mutex_) = absl::InfinitePast();

@@ -85,7 +85,8 @@ HelloResult Handshake::Receive(const Hello& hello, std::uint64_t session,
   if (session != session_ || session_ == 0) {
     reply_due_ = true;
     // A nonce that was not echoed yet is progress and answered at once.
-    if (told_nonce_ != hello.nonce) reply_after_ = std::min(reply_after_, now);
+    if (echoed_nonce_ != hello.nonce)
+      reply_after_ = std::min(reply_after_, now);
   }
   return result;
 }
@@ -120,7 +121,7 @@ bool Handshake::Due(absl::Time now) const {
 Hello Handshake::Say(absl::Time now) {
   reply_due_ = false;
   reply_after_ = now + kHelloInterval;
-  told_nonce_ = heard_nonce_;
+  echoed_nonce_ = heard_nonce_;
   if (!established() || challenging_) {
     greet_at_ = now + interval_;
     interval_ = std::min(2 * interval_, kHelloIntervalMax);

@@ -106,7 +106,7 @@ class Handshake {
       0;                           // of the last session, 0 before the first
   std::uint64_t heard_nonce_ = 0;  // of the last hello heard
   std::uint64_t heard_epoch_ = 0;
-  std::uint64_t told_nonce_ = 0;  // the last one that we echoed
+  std::uint64_t echoed_nonce_ = 0;  // the last one that we echoed
   bool reply_due_ = false;
   bool challenging_ = false;
   absl::Time greet_at_ = absl::InfiniteFuture();

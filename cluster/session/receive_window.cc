@@ -9,22 +9,22 @@ void ReceiveWindow::Reset() {
   untaken_.Clear();
   received_through_ = 0;
   bytes_ = 0;
-  gap_told_ = false;
+  gap_reported_ = false;
 }
 
 ReceiveResult ReceiveWindow::Receive(std::uint64_t sequence,
                                      std::size_t body_bytes) {
   if (sequence <= received_through_) return ReceiveResult::kDuplicate;
   if (sequence > received_through_ + 1) {
-    const bool told = gap_told_;
-    gap_told_ = true;
-    return told ? ReceiveResult::kGapAgain : ReceiveResult::kGap;
+    const bool again = gap_reported_;
+    gap_reported_ = true;
+    return again ? ReceiveResult::kGapAgain : ReceiveResult::kGap;
   }
   const std::size_t charge = FrameCharge(body_bytes);
   // An empty window takes a frame of any size: the sender's rule is the same.
   if (bytes_ > 0 && bytes_ + charge > window_bytes_)
     return ReceiveResult::kOverrun;
-  gap_told_ = false;
+  gap_reported_ = false;
   received_through_ = sequence;
   untaken_.PushBack({charge, State::kHeld});
   bytes_ += charge;

@@ -62,7 +62,7 @@ class ReceiveWindow {
   Ring<Untaken> untaken_;
   std::uint64_t received_through_ = 0;
   std::size_t bytes_ = 0;
-  bool gap_told_ = false;
+  bool gap_reported_ = false;
 };
 
 }  // namespace cluster::internal

@@ -155,8 +155,8 @@ Appended SendQueue::AppendChecked(int peer, const EnvelopeView& envelope) {
         config_.queue_bytes_max - std::min(Bytes(), config_.queue_bytes_max),
         share_->Free(Held()));
   }
-  const bool told = AppendOpen(envelope, bytes_max, &queue);
-  return {SendOutcome::kAccepted, told || dropped};
+  const bool wakes = AppendOpen(envelope, bytes_max, &queue);
+  return {SendOutcome::kAccepted, wakes || dropped};
 }
 
 Appended SendQueue::AppendLarge(int peer, const EnvelopeView& envelope,
@@ -185,8 +185,8 @@ Appended SendQueue::AppendLarge(int peer, const EnvelopeView& envelope,
     room = MakeRoom(batch.lane, batch.body_bytes, headers, &dropped);
   if (room != SendOutcome::kAccepted) return {Refuse(room), dropped};
   PushClosed(std::move(batch), &queue);
-  const bool told = Tells(&queue);
-  return {SendOutcome::kAccepted, told || dropped};
+  const bool wakes = Wakes(&queue);
+  return {SendOutcome::kAccepted, wakes || dropped};
 }
 
 // Whether it is worth encoding.
@@ -212,7 +212,7 @@ bool SendQueue::AppendShared(const Batch& batch, const EncodeState& encode) {
   } else {
     PushClosed(batch, &queue);
   }
-  return Tells(&queue);
+  return Wakes(&queue);
 }
 
 bool SendQueue::Gathers(std::size_t bytes) {
@@ -229,10 +229,10 @@ bool SendQueue::Gathers(std::size_t bytes) {
 }
 
 // Whether the session waits for what the lane has now. Says so once.
-bool SendQueue::Tells(LaneQueue* queue) {
-  if (queue->told || (queue->want == Want::kFull && !queue->has_full()))
+bool SendQueue::Wakes(LaneQueue* queue) {
+  if (queue->woken || (queue->want == Want::kFull && !queue->has_full()))
     return false;
-  queue->told = true;
+  queue->woken = true;
   return true;
 }
 
@@ -324,7 +324,7 @@ void SendQueue::Close(DropReason reason) {
     queue.closed.Clear();
     queue.closed_bytes = queue.closed_records = 0;
     queue.want = Want::kNothing;
-    queue.told = true;
+    queue.woken = true;
   }
   transmitted_bytes_ = unchecked_bytes_ = 0;
   if (share_ != nullptr) share_->Trim(0);
@@ -350,7 +350,7 @@ void SendQueue::WantNothing() {
   MutexLock lock(&mutex_);
   for (LaneQueue& queue : lanes_) {
     queue.want = Want::kNothing;
-    queue.told = true;
+    queue.woken = true;
   }
 }
 
@@ -382,7 +382,7 @@ absl::optional<SendQueue::Taken> SendQueue::Take(std::size_t held_bytes,
     transmitted_bytes_ += taken->sent.held_bytes();
     taken->full_behind = queue->has_full();
     taken->more = Pick(want, &taken->sent) != nullptr;
-    if (taken->more) TellNobody();
+    if (taken->more) WakeNobody();
   }
   Batch& batch = taken->sent.batch;
   if (!batch.large && !batch.summed) Finish(&batch);
@@ -402,16 +402,16 @@ SendQueue::LaneQueue* SendQueue::Pick(WantOf want,
     queue.want = memory ? want(queue.open.batch().lane,
                                empty ? 0 : NextBodyBytes(queue.front()), ahead)
                         : Want::kNothing;
-    queue.told = queue.want == Want::kNothing;
+    queue.woken = queue.want == Want::kNothing;
     const bool has = queue.want == Want::kFull ? queue.has_full() : !empty;
-    if (!queue.told && has) return &queue;
+    if (!queue.woken && has) return &queue;
   }
   return nullptr;
 }
 
 // The session comes again anyway.
-void SendQueue::TellNobody() {
-  for (LaneQueue& queue : lanes_) queue.told = true;
+void SendQueue::WakeNobody() {
+  for (LaneQueue& queue : lanes_) queue.woken = true;
 }
 
 // Accepted before the peer's limits were known. A record that is cut in part is

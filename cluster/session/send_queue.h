@@ -158,7 +158,7 @@ class SendQueue {
     LaneQueue(const SessionConfig& config, Lane lane) : open(config, lane) {}
 
     Want want = Want::kNothing;  // of the last Take
-    bool told = true;            // the session will come, or wants nothing
+    bool woken = true;           // the session will come, or wants nothing
     OpenBatch open;
     Ring<Batch> closed;
     std::size_t closed_bytes = 0;
@@ -229,10 +229,10 @@ class SendQueue {
   void CloseOpen(LaneQueue* queue) CLUSTER_REQUIRES(mutex_);
   bool AppendOpen(const EnvelopeView& envelope, std::size_t bytes_max,
                   LaneQueue* queue) CLUSTER_REQUIRES(mutex_);
-  bool Tells(LaneQueue* queue) CLUSTER_REQUIRES(mutex_);
+  bool Wakes(LaneQueue* queue) CLUSTER_REQUIRES(mutex_);
   LaneQueue* Pick(WantOf want, const SendWindow::Sent* ahead)
       CLUSTER_REQUIRES(mutex_);
-  void TellNobody() CLUSTER_REQUIRES(mutex_);
+  void WakeNobody() CLUSTER_REQUIRES(mutex_);
   bool DropUnfit(LaneQueue* queue) CLUSTER_REQUIRES(mutex_);
   void TakeFront(LaneQueue* queue, SendWindow::Sent* sent)
       CLUSTER_REQUIRES(mutex_);
@@ -281,7 +281,7 @@ inline bool SendQueue::AppendOpen(const EnvelopeView& envelope,
                                   std::size_t bytes_max, LaneQueue* queue) {
   const std::size_t bytes = queue->open.Append(envelope, bytes_max);
   unchecked_bytes_ -= std::min(bytes, unchecked_bytes_);
-  return !queue->told && Tells(queue);
+  return !queue->woken && Wakes(queue);
 }
 
 // Here, since every envelope is through it.

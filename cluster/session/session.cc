@@ -62,8 +62,8 @@ void Session::Consumed(std::uint64_t session, std::uint64_t sequence) {
 bool Session::Consume(std::uint64_t sequence) {
   const std::size_t before = receive_.bytes();
   if (!receive_.Consume(sequence)) return false;
-  consumed_untold_bytes_ += before - receive_.bytes();
-  if (consumed_untold_bytes_ >= config_.window_bytes / 4) ack_due_ = true;
+  consumed_unreported_bytes_ += before - receive_.bytes();
+  if (consumed_unreported_bytes_ >= config_.window_bytes / 4) ack_due_ = true;
   return true;
 }
 
@@ -155,7 +155,7 @@ absl::Time Session::IdleUntil() const {
   if (Reassembling()) return now_;  // to see whether it stands still
   absl::Time until = absl::InfiniteFuture();
   if (heard_) until = last_heard_ + config_.peer_timeout;
-  if (!down_told_ && !up_)
+  if (!down_reported_ && !up_)
     until = std::min(until, begun_ + config_.peer_timeout);
   if (handshake_.established())
     until = std::min(until, HeartbeatBefore(now_) + heartbeat_);
@@ -200,13 +200,13 @@ void Session::LookForSilence(absl::Time now) {
 void Session::LookForAbsence(absl::Time now) {
   if (begun_ == absl::InfinitePast()) begun_ = now;
   if (up_ || goodbye_ != GoodbyeState::kNo) return;
-  const absl::Time since = down_told_ ? UnansweredSince() : begun_;
+  const absl::Time since = down_reported_ ? UnansweredSince() : begun_;
   if (now - since < config_.peer_timeout) return;
-  TellDown(WhyAbsent());
+  ReportDown(WhyAbsent());
 }
 
 absl::Time Session::UnansweredSince() const {
-  if (!unreachable_told_ || !connected_) return absl::InfiniteFuture();
+  if (!unreachable_reported_ || !connected_) return absl::InfiniteFuture();
   return std::max({connected_since_, last_heard_, last_hello_});
 }
 
@@ -265,21 +265,21 @@ void Session::SetUp(std::string reason) {
   Event(PeerEvent::kUp, std::move(reason));
   up_ = true;
   up_at_ = now_;
-  down_told_ = unreachable_told_ = false;
+  down_reported_ = unreachable_reported_ = false;
   stats_.last_trouble.clear();
   stats_.last_trouble_at = absl::InfinitePast();
   refused_at_ = absl::InfinitePast();
 }
 
 void Session::SetDown(std::string reason) {
-  if (up_) TellDown(std::move(reason));
+  if (up_) ReportDown(std::move(reason));
 }
 
-void Session::TellDown(std::string reason) {
+void Session::ReportDown(std::string reason) {
   Event(PeerEvent::kDown, reason);
   up_ = false;
-  down_told_ = true;
-  unreachable_told_ = !connected_;
+  down_reported_ = true;
+  unreachable_reported_ = !connected_;
   SetTrouble(std::move(reason));
 }
 
@@ -309,7 +309,7 @@ void Session::FitHeartbeat() {
         "server ", id, " has heartbeat_ms ", absl::ToInt64Milliseconds(beat),
         " and peer_timeout_ms ", absl::ToInt64Milliseconds(patience));
   };
-  TellRationed(
+  ReportRationed(
       PeerEvent::kWarning,
       absl::StrCat(
           "times that do not fit: ", of(config_.self_id, beat, patience), ", ",
@@ -329,7 +329,7 @@ void Session::BeginSession(HelloResult how) {
   ack_at_ = absl::InfiniteFuture();
   gap_due_ = ask_consumed_ = probe_due_ = false;
   consume_wanted_ = consume_wanted_last_ = 0;
-  consumed_untold_bytes_ = unasked_bytes_ = 0;
+  consumed_unreported_bytes_ = unasked_bytes_ = 0;
   stamp_ = heard_stamp_ = 0;
   unproven_ = false;
   nobody_since_ = absl::InfiniteFuture();

@@ -217,15 +217,15 @@ class Session {
   bool ConsumptionDue();
   void Refuse(RefusalReason reason, absl::string_view trouble);
   void SetTrouble(std::string trouble);
-  void TellRationed(PeerEvent::Type type, std::string reason,
-                    EventRation* ration);
+  void ReportRationed(PeerEvent::Type type, std::string reason,
+                      EventRation* ration);
 
   // How sessions begin and end.
   void BeginSession(HelloResult how);
   void BreakSession(RefusalReason refusal, absl::string_view reason);
   void SetUp(std::string reason);
   void SetDown(std::string reason);
-  void TellDown(std::string reason);
+  void ReportDown(std::string reason);
   void LookForSilence(absl::Time now);
   void LookForAbsence(absl::Time now);
   std::string WhyAbsent() const;
@@ -282,7 +282,7 @@ class Session {
   // When each unfinished record last grew, or this server last kept it from that.
   std::array<absl::Time, kLanes> grown_{};
 
-  absl::Time now_ = absl::InfinitePast();  // of the last input that told it
+  absl::Time now_ = absl::InfinitePast();  // the time of the last input
   bool connected_ = false;
   bool writable_ = true;
   bool up_ = false;
@@ -304,8 +304,8 @@ class Session {
   absl::Time begun_ = absl::InfinitePast();  // the first Tick
   // Something has taken the connections since then; infinite: nothing has.
   absl::Time connected_since_ = absl::InfiniteFuture();
-  bool down_told_ = false;  // since it was up
-  bool unreachable_told_ =
+  bool down_reported_ = false;  // since it was up
+  bool unreachable_reported_ =
       false;  // as the reason; an answer may still be missed
   absl::Time last_hello_ =
       absl::InfinitePast();  // of the peer, for this cluster
@@ -341,7 +341,7 @@ class Session {
   // with each request might never be reached.
   std::uint64_t consume_wanted_ = 0;
   std::uint64_t consume_wanted_last_ = 0;
-  std::size_t consumed_untold_bytes_ = 0;
+  std::size_t consumed_unreported_bytes_ = 0;
 
   // Acknowledgements to hear. Of consumption: ask with the next frame; or with
   // the frame that transmits the last of `ask_mark_`, then of `ask_mark_last_`.

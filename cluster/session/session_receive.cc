@@ -43,13 +43,14 @@ void Session::Refuse(RefusalReason reason, absl::string_view trouble) {
   const auto index = static_cast<std::size_t>(reason);
   ++stats_.refused[index];
   if (IsUsual(reason)) return;
-  std::string told = absl::StrCat(RefusalReasonName(reason), ": ", trouble);
-  SetTrouble(told);
-  TellRationed(PeerEvent::kRejected, std::move(told), &refused_rations_[index]);
+  std::string text = absl::StrCat(RefusalReasonName(reason), ": ", trouble);
+  SetTrouble(text);
+  ReportRationed(PeerEvent::kRejected, std::move(text),
+                 &refused_rations_[index]);
 }
 
-void Session::TellRationed(PeerEvent::Type type, std::string reason,
-                           EventRation* ration) {
+void Session::ReportRationed(PeerEvent::Type type, std::string reason,
+                             EventRation* ration) {
   if (const auto withheld = ration->Take(now_))
     Event(type, std::move(reason), *withheld);
 }
@@ -250,7 +251,7 @@ void Session::ReportOther(const Hello& hello, const FrameSource* source) {
   other_ = Other();
   AnswerLater(RefusalCode::kTwoProcesses, hello.nonce, text);
   SetTrouble(text);
-  TellRationed(PeerEvent::kWarning, text, &other_ration_);
+  ReportRationed(PeerEvent::kWarning, text, &other_ration_);
 }
 
 // A refusal is not only counted: the peer should know. How often it says hello is
@@ -301,7 +302,7 @@ void Session::OnRefusal(absl::string_view body, absl::Time now) {
           ? absl::StrCat("code ", static_cast<int>(refusal.code))
           : Printable(refusal.text);
   if (refusal.code == RefusalCode::kTwoProcesses) {
-    TellRationed(
+    ReportRationed(
         PeerEvent::kWarning,
         absl::StrCat("server ", config_.peer_id, " reports that ", why),
         &other_ration_);
@@ -311,7 +312,7 @@ void Session::OnRefusal(absl::string_view body, absl::Time now) {
       absl::StrCat("server ", config_.peer_id, " refuses this server: ", why);
   refused_at_ = now;
   SetTrouble(refusal_text_);
-  TellRationed(PeerEvent::kRejected, refusal_text_, &refused_us_ration_);
+  ReportRationed(PeerEvent::kRejected, refusal_text_, &refused_us_ration_);
 }
 
 void Session::OnGoodbye(absl::string_view body) {

@@ -178,7 +178,7 @@ void Session::Stamp(absl::Time now, FrameHeader* header) {
     }
     ack_due_ = gap_due_ = probe_due_ = false;
     ack_at_ = absl::InfiniteFuture();
-    consumed_untold_bytes_ = 0;
+    consumed_unreported_bytes_ = 0;
   }
   last_sent_ = now;
   last_kind_ = header->kind;

@@ -36,7 +36,7 @@
 namespace cluster::internal {
 namespace {
 
-// A backend and a numeric loopback address.
+// A backend and a loopback address.
 struct Case {
   std::string name;
   const char* backend;
@@ -130,6 +130,7 @@ std::vector<Case> Cases() {
   for (const char* transport : SocketTransports()) {
     cases.push_back({absl::StrCat(transport, "_v4"), transport, "127.0.0.1"});
     cases.push_back({absl::StrCat(transport, "_v6"), transport, "[::1]"});
+    cases.push_back({absl::StrCat(transport, "_name"), transport, "localhost"});
   }
   return cases;
 }

@@ -139,6 +139,17 @@ TEST_F(StrangerTest, FinAndResetInTheHandshakeHarmNothing) {
   ExpectAlive(*node);
 }
 
+// A peer connects and closes to find out whether this server still listens.
+TEST_F(StrangerTest, AProbeIsNoEvent) {
+  auto node = Start(1);
+  for (int i = 0; i < 100; ++i) {
+    RawTcp probe = RawTcp::Connect(node->transport->Address());
+    if (i % 2 == 0) probe.Reset();
+  }
+  ExpectAlive(*node);
+  EXPECT_EQ(node->handler.Get().rejections.size(), 0u);
+}
+
 TEST_F(StrangerTest, SilenceIsCutOff) {
   auto node = Start(1, FreshIpv4Address(), absl::Milliseconds(100));
   RawTcp client = RawTcp::Connect(node->transport->Address());
