@@ -193,7 +193,7 @@ class KeyWatchTest : public testing::Test {
   std::string folder_;
   Mutex mutex_{LockRank::kApplication};
   CondVar changed_;
-  SecurityFiles files_ CLUSTER_GUARDED_BY(mutex_);
+  SecurityFiles files_;  // constant once the watch has started
   absl::Status answer_ CLUSTER_GUARDED_BY(mutex_);
   int looks_ CLUSTER_GUARDED_BY(mutex_) = 0;
   int reloads_ CLUSTER_GUARDED_BY(mutex_) = 0;
