@@ -2,7 +2,7 @@
 //
 // A thread that holds a mutex locks only mutexes further down this list, and
 // never two of one rank. So no two threads can each wait for the other. Builds
-// without NDEBUG check this at each lock (mutex.h). The table in
+// with CLUSTER_CHECK_LOCKS check this at each lock (mutex.h). The table in
 // ARCHITECTURE.md says what each rank guards; lock_rank_test compares the two.
 //
 //   Mutex mutex_{LockRank::kPeer};

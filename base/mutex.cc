@@ -1,6 +1,6 @@
 #include "cluster/base/mutex.h"
 
-#ifndef NDEBUG
+#ifdef CLUSTER_CHECK_LOCKS
 
 #include <algorithm>
 #include <cstdio>
@@ -68,4 +68,4 @@ void Ranked::CheckHeld() const {
 }  // namespace mutex_internal
 }  // namespace cluster::internal
 
-#endif  // NDEBUG
+#endif  // CLUSTER_CHECK_LOCKS

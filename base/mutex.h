@@ -1,9 +1,10 @@
 // Mutex, MutexLock, CondVar: the standard ones, with two checks.
 //
 // clang checks at compile time that what a mutex guards is touched only under
-// it: bazel build --config=thread_safety. Builds without NDEBUG check at run
-// time that locks are taken in the order of lock_rank.h, and abort with both
-// names. With NDEBUG neither costs anything.
+// it: bazel build --config=thread_safety. CLUSTER_CHECK_LOCKS checks each lock
+// against the order of lock_rank.h, and a wrong one aborts with both names; Bazel
+// sets it without -c opt. NDEBUG would not do: it may differ between the library
+// and its user, and a mutex's size with it.
 //
 // clang analyses a lambda alone. So wait in a while loop, or begin the condition
 // with mutex_.AssertHeld(), like any lambda that runs under the lock.
@@ -64,7 +65,7 @@ namespace mutex_internal {
 // The rank of a mutex, checked against what the calling thread holds.
 class Ranked {
  public:
-#ifdef NDEBUG
+#ifndef CLUSTER_CHECK_LOCKS
   explicit constexpr Ranked(LockRank /*rank*/) {}
   void BeforeLock() const {}
   void BeforeWait() const {}
@@ -121,7 +122,7 @@ class CLUSTER_THREAD_ATTRIBUTE(capability("mutex")) Mutex
     Unlocking();
     mutex_.unlock();
   }
-  // Tells the compiler; checks without NDEBUG.
+  // Tells the compiler; checks with CLUSTER_CHECK_LOCKS.
   void AssertHeld() const CLUSTER_THREAD_ATTRIBUTE(assert_capability(this)) {
     CheckHeld();
   }

@@ -53,7 +53,7 @@ TEST(Mutex, WaitsUntilNotified) {
   mutex.Unlock();
 }
 
-#ifdef NDEBUG
+#ifndef CLUSTER_CHECK_LOCKS
 
 static_assert(sizeof(Mutex) == sizeof(std::mutex), "costs memory");
 static_assert(sizeof(CondVar) == sizeof(std::condition_variable), "likewise");
