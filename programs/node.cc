@@ -290,7 +290,7 @@ class Node {
 std::string Usage() {
   return absl::StrCat(
       "Runs one server of a cluster in this terminal.\n\n"
-      "  node [flags] ID    (bazel run //cluster:node -- 1)\n\n",
+      "  $0 [flags] ID\n\n",
       ConfigFlagsHelp(),
       "  --no_console       take no commands, and run until a signal\n"
       "  --keys             list the keys of the config\n"
@@ -337,6 +337,5 @@ absl::Status RunNode(const std::vector<std::string>& arguments) {
 }  // namespace cluster
 
 int main(int argc, char** argv) {
-  return cluster::RunProgram("node", cluster::Usage(), &cluster::RunNode, argc,
-                             argv);
+  return cluster::RunProgram(cluster::Usage(), &cluster::RunNode, argc, argv);
 }

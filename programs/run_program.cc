@@ -13,6 +13,7 @@
 #include "absl/strings/cord.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "cluster/base/known_words.h"
@@ -87,9 +88,14 @@ absl::StatusOr<bool> SetFlag(absl::string_view text, const char* next) {
   return used_next;
 }
 
+std::string ProgramName(int argc, char** argv) {
+  const std::string path = argc > 0 ? argv[0] : "cluster";
+  return path.substr(path.rfind('/') + 1);
+}
+
 // Runs `body` with the arguments that are no flags, or answers --help.
-absl::Status Run(const std::string& usage, const ProgramBody& body, int argc,
-                 char** argv) {
+absl::Status Run(const std::string& name, const std::string& usage,
+                 const ProgramBody& body, int argc, char** argv) {
   std::vector<std::string> arguments;
   bool flags = true;
   for (int i = 1; i < argc; ++i) {
@@ -105,7 +111,7 @@ absl::Status Run(const std::string& usage, const ProgramBody& body, int argc,
     absl::ConsumePrefix(&text, "-");
     absl::ConsumePrefix(&text, "-");
     if (text == "help" || text == "h") {
-      std::fputs(usage.c_str(), stdout);
+      std::fputs(absl::StrReplaceAll(usage, {{"$0", name}}).c_str(), stdout);
       std::fputs(kCommonHelp, stdout);
       return absl::OkStatus();
     }
@@ -123,17 +129,19 @@ absl::Status Run(const std::string& usage, const ProgramBody& body, int argc,
 
 }  // namespace
 
-int RunProgram(const char* name, const std::string& usage,
-               const ProgramBody& body, int argc, char** argv) {
+int RunProgram(const std::string& usage, const ProgramBody& body, int argc,
+               char** argv) {
   OpenStandardDescriptors();
-  absl::Status status = Run(usage, body, argc, argv);
+  const std::string name = ProgramName(argc, argv);
+  absl::Status status = Run(name, usage, body, argc, argv);
   if (std::fflush(stdout) != 0) {
     status.Update(OutputError(errno));
   } else if (std::ferror(stdout) != 0) {
     status.Update(OutputError(EIO));
   }
   if (status.ok()) return 0;
-  std::fprintf(stderr, "%s: %s\n", name, Printable(status.message()).c_str());
+  std::fprintf(stderr, "%s: %s\n", Printable(name).c_str(),
+               Printable(status.message()).c_str());
   return status.GetPayload(kUsagePayload).has_value() ? kExitUsage
                                                       : kExitFailure;
 }

@@ -4,12 +4,14 @@
 // kExitUsage for a UsageError, kExitFailure for any other error. It prints the
 // error as one line, "<program>: <text>". An output that cannot be written is an
 // error too, unless its reader has gone (EPIPE). `--help` prints `usage` and the
-// exit codes, `--version` the library's version.
+// exit codes, `--version` the library's version. The program has the name that it
+// was started by, "$0" in `usage`: "node" of Bazel is "cluster-node" once
+// installed.
 //
 // Call it first in main, before any thread, descriptor or output.
 //
 //   int main(int argc, char** argv) {
-//     return cluster::RunProgram("node", usage, &Run, argc, argv);
+//     return cluster::RunProgram(usage, &Run, argc, argv);
 //   }
 
 #ifndef PROGRAMS_RUN_PROGRAM_H_
@@ -33,8 +35,8 @@ inline constexpr int kExitUsage = 2;
 using ProgramBody =
     std::function<absl::Status(const std::vector<std::string>& arguments)>;
 
-int RunProgram(const char* name, const std::string& usage,
-               const ProgramBody& body, int argc, char** argv);
+int RunProgram(const std::string& usage, const ProgramBody& body, int argc,
+               char** argv);
 
 // An error in what the user typed to start the program.
 absl::Status UsageError(absl::string_view text);

@@ -42,7 +42,7 @@ constexpr char kUsage[] =
     "scenarios over real sockets and says what arrived: unicast (each to each\n"
     "other), multicast (each to all others at once), mixed (both), and cyclic\n"
     "(each to the next by id).\n\n"
-    "  demo [flags]    (bazel run //cluster:demo -- --transport=nng)\n\n";
+    "  $0 [flags]\n\n";
 
 constexpr char kMoreFlags[] =
     "  --count=N          rounds of each scenario (20000)\n"
@@ -189,7 +189,6 @@ absl::Status RunDemo(const std::vector<std::string>& arguments) {
 
 int main(int argc, char** argv) {
   return cluster::RunProgram(
-      "demo",
       absl::StrCat(cluster::demo::kUsage, cluster::ConfigFlagsHelp(),
                    cluster::demo::kMoreFlags),
       &cluster::demo::RunDemo, argc, argv);

@@ -34,7 +34,7 @@ constexpr int kDaysMax = 36500;
 
 constexpr char kUsage[] =
     "Makes the key files of a config's servers, for zmq and for nng.\n\n"
-    "  bazel run //tools:keygen -- --config=FILE --out=DIR [flags]\n\n"
+    "  $0 --config=FILE --out=DIR [flags]\n\n"
     "  --config=FILE  the cluster's config file\n"
     "  --out=DIR      the folder to make the keys in\n"
     "  --ids=1,3      only these servers' keys; default: all\n"
@@ -147,6 +147,5 @@ absl::Status RunKeygen(const std::vector<std::string>& arguments) {
 }  // namespace cluster
 
 int main(int argc, char** argv) {
-  return cluster::RunProgram("keygen", cluster::kUsage, &cluster::RunKeygen,
-                             argc, argv);
+  return cluster::RunProgram(cluster::kUsage, &cluster::RunKeygen, argc, argv);
 }
