@@ -23,10 +23,12 @@
 #include <utility>
 
 #include "cluster/base/mutex.h"
+#include "cluster/export.h"
 
 namespace cluster {
 
-class BufferPool : public std::enable_shared_from_this<BufferPool> {
+class CLUSTER_EXPORT BufferPool
+    : public std::enable_shared_from_this<BufferPool> {
  public:
   static constexpr std::size_t kFreeBytesMax = 4u << 20;
 

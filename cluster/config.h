@@ -25,6 +25,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "cluster/export.h"
 #include "cluster/transport/options.h"
 #include "cluster/transport/transport_facts.h"
 
@@ -159,21 +160,21 @@ struct Config : SessionLimits {
 // `{"Server": [{"Server_Id": 1, "Port_Num": 10000}]}` on host 127.0.0.1. That
 // form also implies how Go programs talk: best effort, JSON, and its dialect,
 // each unless the file says otherwise.
-absl::StatusOr<Config> LoadConfig(const std::string& file);
+CLUSTER_EXPORT absl::StatusOr<Config> LoadConfig(const std::string& file);
 
 // The same from text; errors show `origin` instead of the file's name.
-absl::StatusOr<Config> ParseConfig(absl::string_view text,
-                                   absl::string_view origin = "config");
+CLUSTER_EXPORT absl::StatusOr<Config> ParseConfig(
+    absl::string_view text, absl::string_view origin = "config");
 
 // Checks a Config as the reader does: names, ranges, duplicate ids and
 // addresses. kFailedPrecondition: a server would listen in plaintext for other
 // machines. NewServer checks that transport and codec exist.
-absl::Status ValidateConfig(const Config& config);
+CLUSTER_EXPORT absl::Status ValidateConfig(const Config& config);
 
 // The place of a top-level key, to begin an error text with: "configs/a.json:3:
 // $.transport". It has no line if the file lacks the key, and begins with
 // "config" for a Config that came from no file.
-std::string PlaceOf(const Config& config, absl::string_view key);
+CLUSTER_EXPORT std::string PlaceOf(const Config& config, absl::string_view key);
 
 }  // namespace cluster
 

@@ -19,6 +19,7 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
+#include "cluster/export.h"
 
 namespace cluster {
 
@@ -77,7 +78,7 @@ struct Envelope {
   std::uint64_t group = 0;
   std::uint64_t correlation = 0;
 
-  friend bool operator==(const Envelope& a, const Envelope& b);
+  CLUSTER_EXPORT friend bool operator==(const Envelope& a, const Envelope& b);
   friend bool operator!=(const Envelope& a, const Envelope& b) {
     return !(a == b);
   }
@@ -113,22 +114,23 @@ struct EnvelopeView {
         correlation(envelope.correlation) {}
 
   // Copies the payload.
-  Envelope ToEnvelope() const;
+  CLUSTER_EXPORT Envelope ToEnvelope() const;
   // The same into the memory that `envelope` already has. std::bad_alloc: it
   // needed more, and `envelope` is as it was.
-  void CopyTo(Envelope* envelope) const;
+  CLUSTER_EXPORT void CopyTo(Envelope* envelope) const;
 };
 
 // "AppendEntriesRequest" and so on; "MsgType(70)" for the application's.
-std::string MsgTypeName(MsgType type);
+CLUSTER_EXPORT std::string MsgTypeName(MsgType type);
 // "urgent", "normal", "bulk".
-absl::string_view LaneName(Lane lane);
+CLUSTER_EXPORT absl::string_view LaneName(Lane lane);
 // "<incarnation>-<sequence>", as in the JSON form.
-std::string ToString(const MessageId& id);
+CLUSTER_EXPORT std::string ToString(const MessageId& id);
 
 // One line for logs and test failures; the payload is shortened.
-std::ostream& operator<<(std::ostream& out, const MessageId& id);
-std::ostream& operator<<(std::ostream& out, const Envelope& envelope);
+CLUSTER_EXPORT std::ostream& operator<<(std::ostream& out, const MessageId& id);
+CLUSTER_EXPORT std::ostream& operator<<(std::ostream& out,
+                                        const Envelope& envelope);
 
 }  // namespace cluster
 

@@ -28,6 +28,7 @@
 #include <string>
 
 #include "absl/types/optional.h"
+#include "cluster/export.h"
 
 namespace cluster {
 
@@ -83,10 +84,11 @@ struct PeerEvent {
   Stranger stranger;  // of kStranger; `peer` is the id that it claims
 };
 
-const char* PeerEventTypeName(PeerEvent::Type type);
+CLUSTER_EXPORT const char* PeerEventTypeName(PeerEvent::Type type);
 
 // One line: "peer 2 down: not heard for 2s".
-std::ostream& operator<<(std::ostream& out, const PeerEvent& event);
+CLUSTER_EXPORT std::ostream& operator<<(std::ostream& out,
+                                        const PeerEvent& event);
 
 }  // namespace cluster
 

@@ -40,6 +40,7 @@
 #include "absl/types/span.h"
 #include "cluster/config.h"
 #include "cluster/envelope.h"
+#include "cluster/export.h"
 #include "cluster/peer_event.h"
 #include "cluster/stats.h"
 #include "cluster/transport/transport.h"
@@ -64,7 +65,7 @@ struct MulticastResult {
   bool ok() const { return status.ok(); }
 };
 
-class Server {
+class CLUSTER_EXPORT Server {
  public:
   ~Server();  // stops
   Server(const Server&) = delete;
@@ -194,12 +195,13 @@ class Server {
 // members. Checks everything, opens nothing and starts no thread. kNotFound:
 // the file does not exist, or the config has no such id. kInvalidArgument: an
 // error in the config; the text has its line and path.
-absl::StatusOr<std::unique_ptr<Server>> NewServer(
+CLUSTER_EXPORT absl::StatusOr<std::unique_ptr<Server>> NewServer(
     int server_id, const std::string& config_file);
-absl::StatusOr<std::unique_ptr<Server>> NewServer(int server_id, Config config);
+CLUSTER_EXPORT absl::StatusOr<std::unique_ptr<Server>> NewServer(int server_id,
+                                                                 Config config);
 // The same with a transport of the caller's; ignores config.transport.
-absl::StatusOr<std::unique_ptr<Server>> NewServer(int server_id, Config config,
-                                                  TransportFactory factory);
+CLUSTER_EXPORT absl::StatusOr<std::unique_ptr<Server>> NewServer(
+    int server_id, Config config, TransportFactory factory);
 
 // Starts sending. The first of SendMessage and ReceiveMessage binds the
 // server's address and dials the others in the background; both are idempotent.
@@ -208,9 +210,9 @@ absl::StatusOr<std::unique_ptr<Server>> NewServer(int server_id, Config config,
 // refuses an address), or if the system has no more threads
 // (kResourceExhausted). kFailedPrecondition: in a child of fork, if the parent
 // has started this server or, with nng, any.
-absl::Status SendMessage(Server& server);
+CLUSTER_EXPORT absl::Status SendMessage(Server& server);
 // Starts receiving. Errors as SendMessage's.
-absl::Status ReceiveMessage(Server& server);
+CLUSTER_EXPORT absl::Status ReceiveMessage(Server& server);
 
 }  // namespace cluster
 

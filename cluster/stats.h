@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "cluster/export.h"
 #include "cluster/transport/refusal_reason.h"
 
 namespace cluster {
@@ -52,7 +53,7 @@ inline constexpr int kDropReasons = 0
 #define CLUSTER_ONE_MORE(reason, name) +1
     CLUSTER_DROP_REASONS(CLUSTER_ONE_MORE);
 #undef CLUSTER_ONE_MORE
-const char* DropReasonName(DropReason reason);
+CLUSTER_EXPORT const char* DropReasonName(DropReason reason);
 
 // The figures of a peer. kSum is a counter: it only grows, and a peer's lives add
 // up. kNow is a gauge: the present value, of the present life. The text is the
@@ -119,7 +120,7 @@ struct PeerStats {
 };
 
 // Adds the counters that add up over the lives of a peer.
-void AddCounters(const PeerStats& more, PeerStats* total);
+CLUSTER_EXPORT void AddCounters(const PeerStats& more, PeerStats* total);
 
 // Counters, but for inbox_bytes, held_bytes and reassembly_bytes, which are
 // gauges.
@@ -154,12 +155,13 @@ struct ServerStats {
     const auto index = static_cast<std::size_t>(reason);
     return index < refused.size() ? refused[index] : 0;
   }
-  const PeerStats* Peer(int id) const;  // null if unknown
+  CLUSTER_EXPORT const PeerStats* Peer(int id) const;  // null if unknown
 };
 
 // "peer 2: up, 10 accepted, 10 acknowledged, ..." on one line; zero counters
 // are left out.
-std::ostream& operator<<(std::ostream& out, const PeerStats& stats);
+CLUSTER_EXPORT std::ostream& operator<<(std::ostream& out,
+                                        const PeerStats& stats);
 
 }  // namespace cluster
 

@@ -16,10 +16,11 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "cluster/export.h"
 
 namespace cluster {
 
-struct Address {
+struct CLUSTER_EXPORT Address {
   enum class Kind { kTcp, kIpc };
   Kind kind = Kind::kTcp;
   // tcp: a name or a number, without brackets; "*" is every interface. An IPv6
@@ -38,23 +39,23 @@ struct Address {
 // Fits a sockaddr_un everywhere, with its terminating zero.
 inline constexpr std::size_t kIpcPathBytesMax = 107;
 
-absl::StatusOr<Address> ParseAddress(absl::string_view text);
+CLUSTER_EXPORT absl::StatusOr<Address> ParseAddress(absl::string_view text);
 
 // Whether the text asks for any free port: a tcp address with port 0, or a text
 // of another form that ends in ":0". The path of "ipc:///tmp/two:0" has no
 // port.
-bool AsksForAnyPort(absl::string_view text);
+CLUSTER_EXPORT bool AsksForAnyPort(absl::string_view text);
 
 // The address as numbers only: 127.0.0.1 for "localhost", and an interface's
 // number for its name in a zone. Not of a name. kNotFound: there is no such
 // interface.
-absl::StatusOr<Address> ToNumbers(const Address& address);
+CLUSTER_EXPORT absl::StatusOr<Address> ToNumbers(const Address& address);
 
 // The text that ParseAddress reads.
-std::string ToString(const Address& address);
+CLUSTER_EXPORT std::string ToString(const Address& address);
 
 // The rest of the error of a listener at an address that this machine lacks.
-std::string NoSuchAddressText(const Address& address);
+CLUSTER_EXPORT std::string NoSuchAddressText(const Address& address);
 
 }  // namespace cluster
 

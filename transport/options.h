@@ -22,6 +22,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/variant.h"
+#include "cluster/export.h"
 
 namespace cluster {
 
@@ -32,7 +33,7 @@ struct TransportOptions {
   std::map<std::string, OptionValue> values;
 };
 
-class OptionReader {
+class CLUSTER_EXPORT OptionReader {
  public:
   explicit OptionReader(const TransportOptions& options) : options_(options) {}
 

@@ -6,6 +6,10 @@
 
 namespace cluster {
 
+ReceiveThreads::~ReceiveThreads() {
+  Stop([] {});
+}
+
 absl::Status ReceiveThreads::Start(TransportHandler* handler,
                                    std::function<bool()> turn) {
   handler_ = handler;

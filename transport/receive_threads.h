@@ -21,19 +21,18 @@
 
 #include "absl/status/status.h"
 #include "cluster/base/mutex.h"
+#include "cluster/export.h"
 #include "cluster/transport/relief.h"
 #include "cluster/transport/transport.h"
 
 namespace cluster {
 
-class ReceiveThreads {
+class CLUSTER_EXPORT ReceiveThreads {
  public:
   ReceiveThreads() = default;
   ReceiveThreads(const ReceiveThreads&) = delete;
   ReceiveThreads& operator=(const ReceiveThreads&) = delete;
-  ~ReceiveThreads() {
-    Stop([] {});
-  }
+  ~ReceiveThreads();  // stops
 
   // Once. `turn` waits for something to do and does it, for about a millisecond
   // at most; it returns whether it called OnFrame.

@@ -16,6 +16,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "cluster/export.h"
 #include "cluster/transport/options.h"
 #include "cluster/transport/transport.h"
 
@@ -23,15 +24,16 @@ namespace cluster {
 
 // The factory of the transport of that name, letter by letter. kNotFound:
 // `unknown transport "zmp"; did you mean "zmq"?; known: memory, nng, zmq`.
-absl::StatusOr<TransportFactory> FindTransport(absl::string_view name);
+CLUSTER_EXPORT absl::StatusOr<TransportFactory> FindTransport(
+    absl::string_view name);
 
 // Whether that transport takes these options; OK for a transport from
 // elsewhere. For those that a config has for another transport than its own.
-absl::Status CheckTransportOptions(absl::string_view name,
-                                   const TransportOptions& options);
+CLUSTER_EXPORT absl::Status CheckTransportOptions(
+    absl::string_view name, const TransportOptions& options);
 
 // In the order in which errors list them.
-std::vector<std::string> TransportNames();
+CLUSTER_EXPORT std::vector<std::string> TransportNames();
 
 }  // namespace cluster
 

@@ -20,6 +20,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
+#include "cluster/export.h"
 #include "cluster/transport/refusal_reason.h"
 
 namespace cluster {
@@ -48,14 +49,15 @@ struct PinnedCertificate {
 };
 
 // "unauthenticated, as server 2: ..."
-std::ostream& operator<<(std::ostream& out, const Rejection& rejection);
+CLUSTER_EXPORT std::ostream& operator<<(std::ostream& out,
+                                        const Rejection& rejection);
 
 // For the factory of a transport without security, when the config wants it.
 // kInvalidArgument.
-absl::Status SecurityUnsupported(absl::string_view transport);
+CLUSTER_EXPORT absl::Status SecurityUnsupported(absl::string_view transport);
 
 // For ReloadSecurity of a transport in plaintext. kFailedPrecondition.
-absl::Status SecurityNotConfigured();
+CLUSTER_EXPORT absl::Status SecurityNotConfigured();
 
 }  // namespace cluster
 

@@ -39,6 +39,7 @@
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "cluster/base/buffer_pool.h"
+#include "cluster/export.h"
 #include "cluster/transport/frame.h"
 #include "cluster/transport/options.h"
 #include "cluster/transport/security.h"
@@ -59,7 +60,7 @@ enum class FrameVerdict {
 // The callbacks of a transport. Frames of one connection come in order and one
 // at a time. Frames of different connections may come at the same time on
 // different threads.
-class TransportHandler {
+class CLUSTER_EXPORT TransportHandler {
  public:
   virtual ~TransportHandler() = default;
 
@@ -105,7 +106,7 @@ class TransportHandler {
 // How long frames that were accepted before Transport::Disconnect may go out.
 inline constexpr absl::Duration kPartingTime = absl::Milliseconds(200);
 
-class Transport {
+class CLUSTER_EXPORT Transport {
  public:
   virtual ~Transport() = default;  // stops, with no linger
 

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
+#include "cluster/export.h"
 
 namespace cluster {
 
@@ -42,10 +43,11 @@ inline constexpr TransportFacts kTransports[] = {
 inline constexpr char kDefaultTransport[] = "zmq";
 
 // Null: no transport of this library has that name.
-const TransportFacts* FindTransportFacts(absl::string_view name);
+CLUSTER_EXPORT const TransportFacts* FindTransportFacts(absl::string_view name);
 
 // "nng or zmq": the transports for which `fact` has that value.
-std::string TransportsThat(bool TransportFacts::*fact, bool value = true);
+CLUSTER_EXPORT std::string TransportsThat(bool TransportFacts::*fact,
+                                          bool value = true);
 
 }  // namespace cluster
 

@@ -22,11 +22,12 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
+#include "cluster/export.h"
 #include "cluster/transport/transport.h"
 
 namespace cluster {
 
-absl::StatusOr<std::unique_ptr<Transport>> NewMemoryTransport(
+CLUSTER_EXPORT absl::StatusOr<std::unique_ptr<Transport>> NewMemoryTransport(
     const TransportConfig& config);
 
 }  // namespace cluster
