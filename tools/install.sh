@@ -18,7 +18,7 @@ usage() {
 }
 
 tree=$(cd "$(dirname "$0")/.." && pwd)
-prefix= destdir= libdir= build=$tree/cmake-build
+prefix='' destdir='' libdir='' build=$tree/cmake-build
 while [ $# -gt 0 ]; do
   case $1 in
     --destdir | --libdir | --build)

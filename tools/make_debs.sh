@@ -17,7 +17,7 @@ usage() {
   sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2
   exit 2
 }
-out= build=
+out='' build=''
 while [ $# -gt 0 ]; do
   case $1 in
     --build)
@@ -59,6 +59,7 @@ cmake --build "$build" --parallel "${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}"
 
 # stage PACKAGE COMPONENT: its files below $work/debian/PACKAGE.
 stage() {
+  mkdir -p "$work/debian/$1/DEBIAN"
   DESTDIR=$work/debian/$1 cmake --install "$build" --component "$2" --strip >/dev/null
   find "$work/debian/$1" -name '*.a' -exec strip --strip-debug --enable-deterministic-archives {} +
   local doc=$work/debian/$1/usr/share/doc/$1
@@ -88,7 +89,6 @@ shared_libraries() {
 # pack PACKAGE SECTION DEPENDS RECOMMENDS SUMMARY TEXT
 pack() {
   local root=$work/debian/$1
-  mkdir -p "$root/DEBIAN"
   (cd "$root" && find usr -type f -print0 | LC_ALL=C sort -z | xargs -0 md5sum >DEBIAN/md5sums)
   {
     printf 'Package: %s\nSource: cluster\nVersion: %s\nArchitecture: %s\n' "$1" "$debian" "$architecture"
@@ -108,7 +108,6 @@ ZeroMQ or nng. It detects failed peers, bounds its memory, and proves who a peer
 
 stage "$library" runtime
 so=usr/lib/$multiarch/libcluster.so.$version
-mkdir -p "$work/debian/$library/DEBIAN"
 printf 'libcluster %s %s (>= %s)\n' "$abi" "$library" "$version" >"$work/debian/$library/DEBIAN/shlibs"
 printf 'activate-noawait ldconfig\n' >"$work/debian/$library/DEBIAN/triggers"
 depends=$(shared_libraries "$library" "$work/debian/$library/$so")
