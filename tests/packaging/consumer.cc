@@ -51,7 +51,7 @@ absl::Status Talk(const std::string& transport) {
   return status;
 }
 
-// What the author of a transport uses.
+// Uses what the author of a transport does.
 absl::Status MakeBare(const std::string& transport) {
   const absl::StatusOr<cluster::TransportFactory> factory =
       cluster::FindTransport(transport);
