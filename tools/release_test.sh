@@ -35,7 +35,7 @@ with() {
 }
 
 commit ready
-tools/release.sh --check | grep -qF "ready to release $version" || fail "not ready"
+[ "$(tools/release.sh --check)" = "ready to release $version" ] || fail "not ready"
 with CHANGELOG.md "s/^## $version/## Unreleased/" "CHANGELOG.md begins with '## Unreleased', want '## $version'"
 with cluster/version.h 's/kVersionPatch = .*;/kVersionPatch = 77;/' "the numbers are ${version%.*}.77"
 with MODULE.bazel 's/version = .*/version = "7.7.7",/' "MODULE.bazel has version 7.7.7, want $version"
