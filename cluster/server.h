@@ -100,6 +100,14 @@ class CLUSTER_EXPORT Server {
   absl::StatusOr<MessageId> SendWithId(
       const Envelope& envelope, absl::Duration timeout = absl::ZeroDuration());
 
+  // The same for a payload in memory of the caller's, which may change once the
+  // call has returned.
+  absl::Status Send(const EnvelopeView& envelope,
+                    absl::Duration timeout = absl::ZeroDuration());
+  absl::StatusOr<MessageId> SendWithId(
+      const EnvelopeView& envelope,
+      absl::Duration timeout = absl::ZeroDuration());
+
   // Sends one envelope to several members and ignores its pid. First it serves
   // all that have room, then it waits for the others, for at most `timeout`. It
   // checks all pids before it sends anything; duplicates count once; the own id
@@ -108,6 +116,9 @@ class CLUSTER_EXPORT Server {
   // for kBroadcast among the pids.
   MulticastResult Multicast(absl::Span<const int> pids,
                             const Envelope& envelope,
+                            absl::Duration timeout = absl::ZeroDuration());
+  MulticastResult Multicast(absl::Span<const int> pids,
+                            const EnvelopeView& envelope,
                             absl::Duration timeout = absl::ZeroDuration());
 
   // Returns the next envelope; waits for at most `timeout`. kDeadlineExceeded:

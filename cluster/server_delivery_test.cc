@@ -35,6 +35,30 @@ TEST(ServerDeliveryTest, CarriesEveryField) {
   EXPECT_EQ(*received, sent);
 }
 
+TEST(ServerDeliveryTest, TakesAPayloadThatTheCallerKeeps) {
+  const Config config = MakeConfig(2);
+  auto one = Started(1, config), two = Started(2, config);
+  std::string memory = "mine";
+  EnvelopeView view;
+  view.pid = 2;
+  view.payload = memory;
+  ASSERT_TRUE(one->Send(view).ok());
+  const absl::StatusOr<MessageId> id = one->SendWithId(view);
+  ASSERT_TRUE(id.ok()) << id.status();
+  const MulticastResult result = one->Multicast({2}, view);
+  ASSERT_TRUE(result.ok()) << result.status;
+  memory = "used";
+  absl::StatusOr<Envelope> received = two->Receive(kLong);
+  for (const MessageId& wanted : {*id, result.message_id}) {
+    ASSERT_TRUE(received.ok()) << received.status();
+    EXPECT_EQ(received->payload, "mine");
+    received = two->Receive(kLong);
+    ASSERT_TRUE(received.ok()) << received.status();
+    EXPECT_EQ(received->message_id, wanted);
+  }
+  EXPECT_EQ(received->payload, "mine");
+}
+
 TEST(ServerDeliveryTest, IsFifoAndExactlyOnce) {
   const Config config = MakeConfig(2);
   auto one = Started(1, config), two = Started(2, config);

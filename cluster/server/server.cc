@@ -40,7 +40,18 @@ absl::Status Server::Send(const Envelope& envelope, absl::Duration timeout) {
       [&] { return core_->Send(envelope, core_->NextMessageId(), timeout); });
 }
 
+absl::Status Server::Send(const EnvelopeView& envelope,
+                          absl::Duration timeout) {
+  return InMemory(
+      [&] { return core_->Send(envelope, core_->NextMessageId(), timeout); });
+}
+
 absl::StatusOr<MessageId> Server::SendWithId(const Envelope& envelope,
+                                             absl::Duration timeout) {
+  return SendWithId(EnvelopeView(envelope), timeout);
+}
+
+absl::StatusOr<MessageId> Server::SendWithId(const EnvelopeView& envelope,
                                              absl::Duration timeout) {
   const MessageId id = core_->NextMessageId();
   absl::Status status =
@@ -51,6 +62,12 @@ absl::StatusOr<MessageId> Server::SendWithId(const Envelope& envelope,
 
 MulticastResult Server::Multicast(absl::Span<const int> pids,
                                   const Envelope& envelope,
+                                  absl::Duration timeout) {
+  return Multicast(pids, EnvelopeView(envelope), timeout);
+}
+
+MulticastResult Server::Multicast(absl::Span<const int> pids,
+                                  const EnvelopeView& envelope,
                                   absl::Duration timeout) {
   try {
     return core_->Multicast(pids, envelope, timeout);

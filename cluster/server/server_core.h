@@ -73,10 +73,11 @@ class ServerCore {
 
   // Envelopes (server_send.cc, server_receive.cc).
   MessageId NextMessageId() { return message_ids_.Next(); }
-  absl::Status Send(const Envelope& envelope, MessageId id,
+  absl::Status Send(EnvelopeView envelope, MessageId id,
                     absl::Duration timeout);
   MulticastResult Multicast(absl::Span<const int> pids,
-                            const Envelope& envelope, absl::Duration timeout);
+                            const EnvelopeView& envelope,
+                            absl::Duration timeout);
   absl::StatusOr<Envelope> Receive(absl::Duration timeout);
   absl::Status ReceiveBatch(std::vector<Envelope>* out, int envelopes_max,
                             absl::Duration timeout);
@@ -127,15 +128,15 @@ class ServerCore {
   }
   absl::Status NotSending() const;
   absl::Status UnknownPid(int pid) const;
-  EnvelopeView Stamp(const Envelope& envelope, int pid, MessageId id) const;
+  EnvelopeView Stamp(EnvelopeView envelope, int pid, MessageId id) const;
   absl::Status SendInTime(const EnvelopeView& view, absl::Duration timeout);
   // Without a deadline they do not wait.
   absl::Status SendOne(int pid, const EnvelopeView& view,
                        LazyDeadline* deadline);
   absl::Status SendHere(const EnvelopeView& view, LazyDeadline* deadline);
-  absl::Status Broadcast(const Envelope& envelope, MessageId id,
+  absl::Status Broadcast(const EnvelopeView& envelope, MessageId id,
                          absl::Duration timeout);
-  MulticastResult SendToAll(const Envelope& envelope, MessageId id,
+  MulticastResult SendToAll(const EnvelopeView& envelope, MessageId id,
                             bool broadcast, const std::vector<int>& recipients,
                             absl::Duration timeout);
   bool MayWait(absl::Duration timeout) const;

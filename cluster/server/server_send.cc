@@ -34,13 +34,13 @@ constexpr unsigned kReservedFirst = 4;
 constexpr unsigned kReservedLast = 63;
 
 // Whether the fields that the caller fills in, but for the pid, have a meaning.
-bool IsWellFormed(const Envelope& envelope) {
+bool IsWellFormed(const EnvelopeView& envelope) {
   const auto type = static_cast<unsigned>(envelope.msg_type);
   return static_cast<unsigned>(envelope.lane) < kLanes &&
          type - kReservedFirst > kReservedLast - kReservedFirst;
 }
 
-absl::Status Malformed(const Envelope& envelope) {
+absl::Status Malformed(const EnvelopeView& envelope) {
   const auto lane = static_cast<unsigned>(envelope.lane);
   if (lane >= kLanes) {
     return absl::InvalidArgumentError(
@@ -74,30 +74,30 @@ std::string LimitOf(const Config& config, std::size_t bytes) {
 
 }  // namespace
 
-EnvelopeView ServerCore::Stamp(const Envelope& envelope, int pid,
+EnvelopeView ServerCore::Stamp(EnvelopeView envelope, int pid,
                                MessageId id) const {
-  EnvelopeView view(envelope);
-  view.pid = pid;
-  view.message_id = id;
-  view.sender_id = id_;
-  return view;
+  envelope.pid = pid;
+  envelope.message_id = id;
+  envelope.sender_id = id_;
+  return envelope;
 }
 
 bool ServerCore::MayWait(absl::Duration timeout) const {
   return timeout > absl::ZeroDuration() && !callbacks_.InCallback();
 }
 
-absl::Status ServerCore::Send(const Envelope& envelope, MessageId id,
+absl::Status ServerCore::Send(EnvelopeView envelope, MessageId id,
                               absl::Duration timeout) {
   if (!sending()) return NotSending();
   if (ABSL_PREDICT_FALSE(!IsWellFormed(envelope))) return Malformed(envelope);
   if (envelope.pid == kBroadcast) return Broadcast(envelope, id, timeout);
-  const EnvelopeView view = Stamp(envelope, envelope.pid, id);
+  envelope.message_id = id;
+  envelope.sender_id = id_;
   // Most envelopes are through here.
   if (envelope.pid != id_ &&
-      delivery_->Send(envelope.pid, view) == SendOutcome::kAccepted)
+      delivery_->Send(envelope.pid, envelope) == SendOutcome::kAccepted)
     return absl::OkStatus();
-  return SendInTime(view, timeout);
+  return SendInTime(envelope, timeout);
 }
 
 absl::Status ServerCore::SendInTime(const EnvelopeView& view,
@@ -111,7 +111,7 @@ absl::Status ServerCore::SendInTime(const EnvelopeView& view,
   return SendOne(view.pid, view, MayWait(timeout) ? &deadline : nullptr);
 }
 
-absl::Status ServerCore::Broadcast(const Envelope& envelope, MessageId id,
+absl::Status ServerCore::Broadcast(const EnvelopeView& envelope, MessageId id,
                                    absl::Duration timeout) {
   const EnvelopeView view = Stamp(envelope, kBroadcast, id);
   std::vector<int> others = delivery_->Broadcast(view);  // with some trouble
@@ -188,7 +188,7 @@ absl::Status ServerCore::SendHere(const EnvelopeView& view,
 }
 
 MulticastResult ServerCore::Multicast(absl::Span<const int> pids,
-                                      const Envelope& envelope,
+                                      const EnvelopeView& envelope,
                                       absl::Duration timeout) {
   MulticastResult result;
   if (!sending()) {
@@ -230,8 +230,8 @@ void AddCount(int more, std::size_t recipients, absl::Status* status) {
 
 }  // namespace
 
-MulticastResult ServerCore::SendToAll(const Envelope& envelope, MessageId id,
-                                      bool broadcast,
+MulticastResult ServerCore::SendToAll(const EnvelopeView& envelope,
+                                      MessageId id, bool broadcast,
                                       const std::vector<int>& recipients,
                                       absl::Duration timeout) {
   MulticastResult result;
