@@ -47,6 +47,20 @@ TEST(ServerCallbacksTest, HandlersSeeUpBeforeTheFirstEnvelope) {
   EXPECT_EQ(texts.front(), "<up 1>");
 }
 
+TEST(ServerCallbacksTest, AHandlerMayCallAServerThatIsBeingDestroyed) {
+  std::promise<void> running;
+  std::unique_ptr<Server> server = Make(1, MakeConfig(1));
+  server->OnEnvelope([&running, raw = server.get()](const EnvelopeView&) {
+    running.set_value();
+    while (raw->Send(To(9)).code() != absl::StatusCode::kCancelled)
+      std::this_thread::yield();
+  });
+  ASSERT_TRUE(server->Start().ok());
+  ASSERT_TRUE(server->Send(To(1)).ok());
+  running.get_future().wait();
+  server.reset();
+}
+
 // Waits until `envelopes` of the peer have come to the server's inbox.
 void AwaitArrivals(const Server& server, int pid, std::uint64_t envelopes) {
   while (true) {

@@ -18,7 +18,12 @@ namespace cluster {
 
 Server::Server(std::unique_ptr<internal::ServerCore> core)
     : core_(std::move(core)) {}
-Server::~Server() { internal::ServerCore::End(std::move(core_)); }
+
+Server::~Server() {
+  // A running handler may still call this server.
+  core_->Stop();
+  internal::ServerCore::End(std::move(core_));
+}
 
 // No exception crosses the interface.
 using internal::InMemory;
