@@ -427,6 +427,31 @@ TEST(CApiTest, InAHandlerOnlySendingWorks) {
   cluster_server_stop(context.server.get());
 }
 
+TEST(CApiTest, AHandlerMayCallAServerThatIsBeingFreed) {
+  struct Context {
+    Seen seen;
+    cluster_server* server;
+  } context;
+  const auto handler = [](const cluster_envelope*, void* user) {
+    auto* const my = static_cast<Context*>(user);
+    my->seen.Add("running");
+    const cluster_envelope to_nobody = To(9);
+    while (cluster_server_send(my->server, &to_nobody, 0, nullptr) !=
+           CLUSTER_CANCELLED) {
+      std::this_thread::yield();
+    }
+    EXPECT_EQ(cluster_server_start(my->server), CLUSTER_CANCELLED);
+  };
+  ServerPtr server = Make(1);
+  context.server = server.get();
+  ASSERT_EQ(cluster_server_on_envelope(server.get(), handler, &context),
+            CLUSTER_OK);
+  ASSERT_EQ(cluster_server_start(server.get()), CLUSTER_OK);
+  ASSERT_EQ(Send(server, To(1)), CLUSTER_OK);
+  context.seen.WaitForCount(1);
+  server.reset();
+}
+
 TEST(CApiTest, AHandlerThatIsSetTooLateIsAnError) {
   const auto on_envelope = [](const cluster_envelope*, void*) {};
   const auto on_event = [](const cluster_peer_event*, void*) {};

@@ -254,7 +254,11 @@ cluster_status cluster_server_new_from_text(int32_t id, const char* config,
   });
 }
 
-void cluster_server_free(cluster_server* server) { delete server; }
+void cluster_server_free(cluster_server* server) {
+  // A running handler may still use the handle.
+  cluster_server_stop(server);
+  delete server;
+}
 
 cluster_status cluster_server_on_envelope(cluster_server* server,
                                           cluster_envelope_handler handler,

@@ -47,6 +47,8 @@
 extern "C" {
 #endif
 
+// NOLINTBEGIN(modernize-use-using)
+
 // ---- Versions and errors ----
 
 // The version of this header's ABI. A library serves programs of its own major
@@ -364,6 +366,8 @@ CLUSTER_EXPORT cluster_status cluster_stats_get(const cluster_stats* stats,
 // no such peer, or `stats` is NULL. Valid until `stats` is freed.
 CLUSTER_EXPORT const char* cluster_stats_last_trouble(
     const cluster_stats* stats, int32_t peer);
+
+// NOLINTEND(modernize-use-using)
 
 #ifdef __cplusplus
 }  // extern "C"
