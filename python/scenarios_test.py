@@ -77,6 +77,7 @@ class ScenariosTest(ServersTest):
             arrived[sender, to].append((i, payload))
         for server in servers:
             server.flush(SECONDS)
+        for server in servers:
             server.stop()
         receiver.join()
         self.assertEqual(arrived, traffic.sent)

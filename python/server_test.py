@@ -275,15 +275,22 @@ class LifeTest(ServersTest):
             two.send(Envelope(1))
 
     def test_a_server_in_a_cycle_with_its_handler_is_collected(self):
-        server = cluster.Server(1, config("memory", 1))
-        server.on_envelope(lambda envelope: server.send(envelope))
-        server.start()
-        gone = weakref.ref(server)
-        del server
+        where = config("memory", 1)
+
+        def cycle():
+            server = cluster.Server(1, where)
+            server.on_envelope(lambda envelope: server.send(envelope))
+            server.start()
+            return weakref.ref(server)
+
+        gone = cycle()
+        self.assertIsNotNone(gone())
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             gc.collect()
         self.assertIsNone(gone())
+        with cluster.Server(1, where):
+            pass  # its address is free
         self.assertIn("unstopped <cluster.Server 1>", [str(warning.message) for warning in caught])
 
     def test_a_server_that_was_stopped_is_collected_silently(self):

@@ -134,10 +134,11 @@ class UnauthenticatedError(ClusterError):
     code = Code.UNAUTHENTICATED
 
 
-_CLASSES = {error.code: error for error in ClusterError.__subclasses__()}
+_CLASSES: dict[int, type[ClusterError]] = {
+    error.code: error for error in ClusterError.__subclasses__()}
 
 
 def error_of(code: int, text: str) -> ClusterError:
     """The error for a code, which a later library may have added."""
-    known = _CLASSES.get(code)  # type: ignore[call-overload]
+    known = _CLASSES.get(code)
     return known(text) if known else UnknownError("code %d: %s" % (code, text))

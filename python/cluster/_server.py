@@ -350,7 +350,7 @@ def _to_c(envelope: Envelope, pid: int | None = None) -> CEnvelope:
     out = CEnvelope(
         size=ctypes.sizeof(CEnvelope), pid=envelope.pid if pid is None else pid,
         msg_type=envelope.msg_type, lane=envelope.lane, voted=bool(envelope.voted),
-        term=envelope.term, payload=ctypes.cast(payload, ctypes.c_void_p),
+        term=envelope.term, payload=ctypes.cast(ctypes.c_char_p(payload), ctypes.c_void_p),
         payload_size=len(payload), group=envelope.group, correlation=envelope.correlation)
     out.keeps = payload  # which `out` points into
     return out
@@ -386,7 +386,8 @@ def _event_from_c(event: CPeerEvent) -> PeerEvent:
 
 def _member(kind: type[Any], number: int) -> int:
     """The number as a member of the enum, if it is one."""
-    return kind._value2member_map_.get(number, number)
+    member: int = kind._value2member_map_.get(number, number)
+    return member
 
 
 def _ids(function: Any, handle: ctypes.c_void_p) -> list[int]:
@@ -402,7 +403,7 @@ def _ids(function: Any, handle: ctypes.c_void_p) -> list[int]:
 
 
 def _figures(stats: ctypes.c_void_p, peer: int) -> dict[str, int]:
-    figures = {}
+    figures: dict[str, int] = {}
     value = ctypes.c_uint64()
     index = 0
     while True:
