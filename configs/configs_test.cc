@@ -52,9 +52,9 @@ TEST(ConfigsTest, EveryFileLoads) {
   }
   for (const char* name :
        {"all_keys.json", "best_effort_json.json", "cluster.json",
-        "cluster_nng.json", "containers.json", "five.json", "go_library.json",
-        "ipc.json", "ipv6.json", "json_codec.json", "memory.json",
-        "secure.json"}) {
+        "cluster_nng.json", "cluster_tcp.json", "containers.json", "five.json",
+        "go_library.json", "ipc.json", "ipv6.json", "json_codec.json",
+        "memory.json", "secure.json"}) {
     EXPECT_EQ(files.count(name), 1u) << name;
   }
 }
@@ -76,18 +76,22 @@ TEST(ConfigsTest, EveryTransportCodecAndBackendOptionIsKnown) {
 
 TEST(ConfigsTest, ASwapOfTheTransportIsOneWord) {
   const std::vector<std::string> zmq = WordsOf("cluster.json");
-  const std::vector<std::string> nng = WordsOf("cluster_nng.json");
-  ASSERT_EQ(zmq.size(), nng.size());
-  std::vector<std::pair<std::string, std::string>> changed;
-  for (std::size_t i = 0; i < zmq.size(); ++i)
-    if (zmq[i] != nng[i]) changed.emplace_back(zmq[i], nng[i]);
-  EXPECT_THAT(changed, ElementsAre(Pair("\"zmq\",", "\"nng\",")));
+  for (const std::string other : {"nng", "tcp"}) {
+    const std::vector<std::string> words =
+        WordsOf("cluster_" + other + ".json");
+    ASSERT_EQ(zmq.size(), words.size());
+    std::vector<std::pair<std::string, std::string>> changed;
+    for (std::size_t i = 0; i < zmq.size(); ++i)
+      if (zmq[i] != words[i]) changed.emplace_back(zmq[i], words[i]);
+    EXPECT_THAT(changed, ElementsAre(Pair("\"zmq\",", "\"" + other + "\",")));
+  }
 }
 
 TEST(ConfigsTest, FilesShareNoAddress) {
   std::map<std::string, std::string> owners;
   for (const auto& [name, path] : Files()) {
-    if (name == "cluster_nng.json") continue;  // differs in one word
+    // They differ from another one in one word.
+    if (name == "cluster_nng.json" || name == "cluster_tcp.json") continue;
     for (const ServerAddress& server : Loaded(name).servers) {
       const auto [owner, is_new] = owners.emplace(server.address, name);
       EXPECT_TRUE(is_new) << server.address << " of " << name << " is of "

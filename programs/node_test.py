@@ -107,6 +107,9 @@ class NodeTest(unittest.TestCase):
     def test_nng(self):
         self.exchange(transport="nng")
 
+    def test_tcp(self):
+        self.exchange(transport="tcp")
+
     def test_flags_override_the_config(self):
         self.exchange("--transport=nng", "--codec=json", transport="memory")
 
@@ -459,10 +462,10 @@ class NodeTest(unittest.TestCase):
         self.fails(2, r"^node: no flag --confg; did you mean \"config\"\?", "--confg=x", "1")
         self.fails(2, r"^node: --config needs a value", "1", "--config")
         self.fails(2, r"^node: no server has id 9 in .*; known: 1, 2, 3$", config, "9")
-        self.fails(2, r"^node: --transport=pigeon: .*: memory, nng, zmq", config,
+        self.fails(2, r"^node: --transport=pigeon: .*: memory, nng, tcp, zmq", config,
                    "--transport=pigeon", "1")
         self.fails(2, r"^node: --codec=morse: .*: binary, json", config, "--codec=morse", "1")
-        self.fails(2, r"^node: --transport=memory: .*one process only; want nng or zmq$",
+        self.fails(2, r"^node: --transport=memory: .*one process only; want nng, tcp or zmq$",
                    config, "--transport=memory", "1")
 
     def test_other_errors(self):
@@ -482,7 +485,7 @@ class NodeTest(unittest.TestCase):
         self.assertRegex(done.stderr.decode(), r"name the cluster's with --config=FILE\n$")
 
     def test_an_address_in_use(self):
-        for transport in ("zmq", "nng"):
+        for transport in ("zmq", "nng", "tcp"):
             with socket.socket() as taken:
                 taken.bind(("127.0.0.1", 0))
                 taken.listen()

@@ -49,10 +49,13 @@ TEST(ConfigSwapTest, TheScenarioRunsAsTheFileStands) {
 }
 
 TEST(ConfigSwapTest, AndWithOneWordChanged) {
-  const std::string file = WriteFile(
-      "nng.json", absl::StrReplaceAll(kText, {{"\"zmq\"", "\"nng\""}}));
-  EXPECT_EQ(LoadConfig(file)->transport, "nng");
-  CheckUnicastWith(file);
+  for (const std::string other : {"nng", "tcp"}) {
+    const std::string file = WriteFile(
+        other + ".json",
+        absl::StrReplaceAll(kText, {{"\"zmq\"", "\"" + other + "\""}}));
+    EXPECT_EQ(LoadConfig(file)->transport, other);
+    CheckUnicastWith(file);
+  }
 }
 
 class PathTest : public testing::TestWithParam<const char*> {};

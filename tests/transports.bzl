@@ -7,6 +7,7 @@ with the library's own table.
 # The transports that connect several processes.
 SOCKET_TRANSPORTS = [
     "nng",
+    "tcp",
     "zmq",
 ]
 

@@ -128,6 +128,7 @@ def debian_libraries():
         deps = ["@libzmq//:libzmq"],
     )
     debian_library(name = "nng", headers = ["nng"], targets = {":nng": ["-lnng"]})
+    debian_library(name = "asio", headers = ["asio", "asio.hpp"], targets = {":asio": ["-lpthread"]})
     debian_library(
         name = "c-ares",
         headers = ["ares.h", "ares_build.h", "ares_rules.h", "ares_version.h"],

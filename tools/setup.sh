@@ -4,14 +4,14 @@ set -eu
 
 packages="
   bazel-bootstrap g++ pkg-config cmake make dpkg-dev clang clang-format clang-tidy libclang-rt-dev git
-  libzmq3-dev cppzmq-dev libnng-dev libabsl-dev rapidjson-dev libisal-dev
+  libzmq3-dev cppzmq-dev libnng-dev libasio-dev libabsl-dev rapidjson-dev libisal-dev
   libssl-dev libc-ares-dev
   libgtest-dev libgmock-dev libbenchmark-dev
   libedit-dev libutf8proc-dev
   python3 python3-zmq python3-matplotlib iproute2 nftables
 "
 commands="bazel cmake make g++ clang clang-format clang-tidy git pkg-config python3 ip"
-headers="zmq.h zmq.hpp nng/nng.h absl/status/statusor.h rapidjson/reader.h isa-l.h
+headers="zmq.h zmq.hpp nng/nng.h asio.hpp absl/status/statusor.h rapidjson/reader.h isa-l.h
   openssl/evp.h ares.h
   gtest/gtest.h gmock/gmock.h benchmark/benchmark.h
   histedit.h utf8proc.h"
@@ -30,7 +30,7 @@ check_by_hand() {
 tools/setup.sh knows Debian's packages only. On this system, install by hand:
   bazel 4.2 or later 4.x, g++ 12 or clang 14 or later, clang-format and clang-tidy 14, git, pkg-config,
   cmake 3.21 or later, make, python3 with pyzmq and matplotlib, iproute2
-  and, with headers below /usr/include: libzmq 4.3, cppzmq 4.9, nng 1.5, abseil 20220623,
+  and, with headers below /usr/include: libzmq 4.3, cppzmq 4.9, nng 1.5, Asio 1.22, abseil 20220623,
   RapidJSON 1.1, ISA-L 2.30, OpenSSL 3.0, c-ares 1.18, GoogleTest and GoogleMock 1.12,
   Google Benchmark 1.7, libedit 3.1, utf8proc 2.8
 Not found:$missing

@@ -13,7 +13,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 TEST(RegistryTest, KnowsItsTransports) {
-  EXPECT_THAT(TransportNames(), ElementsAre("memory", "nng", "zmq"));
+  EXPECT_THAT(TransportNames(), ElementsAre("memory", "nng", "tcp", "zmq"));
 }
 
 TEST(RegistryTest, EveryNameMakesATransport) {
@@ -30,7 +30,8 @@ TEST(RegistryTest, EveryNameMakesATransport) {
 TEST(RegistryTest, EveryNameMakesItsOwnTransport) {
   const std::map<std::string, std::string> own_keys = {
       {"memory", "queue_bytes_max"},
-      {"nng", "read_buffer_bytes"},
+      {"nng", "source_address, keepalive"},
+      {"tcp", "spin_us"},
       {"zmq", "io_threads"}};
   for (const std::string& name : TransportNames()) {
     TransportConfig config;
@@ -59,9 +60,10 @@ TEST(RegistryTest, UnknownNamesAreToldWithTheKnownOnes) {
   EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
   EXPECT_EQ(status.message(),
             "unknown transport \"zmp\"; did you mean \"zmq\"?; known: memory, "
-            "nng, zmq");
-  EXPECT_EQ(FindTransport("carrier pigeon").status().message(),
-            "unknown transport \"carrier pigeon\"; known: memory, nng, zmq");
+            "nng, tcp, zmq");
+  EXPECT_EQ(
+      FindTransport("carrier pigeon").status().message(),
+      "unknown transport \"carrier pigeon\"; known: memory, nng, tcp, zmq");
   EXPECT_EQ(FindTransport("ZMQ").status().code(), absl::StatusCode::kNotFound)
       << "names are matched letter by letter";
   EXPECT_THAT(

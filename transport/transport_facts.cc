@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
 namespace cluster {
@@ -16,7 +17,10 @@ std::string TransportsThat(bool TransportFacts::*fact, bool value) {
   std::vector<std::string> names;
   for (const TransportFacts& facts : kTransports)
     if (facts.*fact == value) names.emplace_back(facts.name);
-  return absl::StrJoin(names, " or ");
+  const std::string last = names.empty() ? "none" : names.back();
+  if (names.size() < 2) return last;
+  names.pop_back();
+  return absl::StrCat(absl::StrJoin(names, ", "), " or ", last);
 }
 
 }  // namespace cluster

@@ -21,6 +21,7 @@ namespace cluster {
 #define CLUSTER_TRANSPORTS(X)                         \
   X("memory", NewMemoryTransport, false, false, true) \
   X("nng", NewNngTransport, true, true, false)        \
+  X("tcp", NewTcpTransport, true, true, false)        \
   X("zmq", NewZmqTransport, true, true, false)
 
 struct TransportFacts {
@@ -45,7 +46,7 @@ inline constexpr char kDefaultTransport[] = "zmq";
 // Null: no transport of this library has that name.
 CLUSTER_EXPORT const TransportFacts* FindTransportFacts(absl::string_view name);
 
-// "nng or zmq": the transports for which `fact` has that value.
+// "nng, tcp or zmq": the transports for which `fact` has that value.
 CLUSTER_EXPORT std::string TransportsThat(bool TransportFacts::*fact,
                                           bool value = true);
 

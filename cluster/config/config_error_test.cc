@@ -59,7 +59,7 @@ TEST(ConfigErrorTest, UnknownKeysNameTheNearestAndTheKnown) {
       "on_peer_restart, heartbeat_ms, peer_timeout_ms, "
       "handshake_timeout_ms, linger_ms, slow_handler_ms, security, "
       "allow_plaintext, "
-      "memory, nng, zmq");
+      "memory, nng, tcp, zmq");
   EXPECT_THAT(ErrorOfLine("\"Servers\": []"),
               HasSubstr("did you mean \"servers\"?"));
   EXPECT_THAT(ErrorOfLine("\"quic\": {}"),
@@ -270,7 +270,7 @@ TEST(ConfigErrorTest, ServersHaveBothKeys) {
 }
 
 TEST(ConfigErrorTest, AddressesParseWhereTheirFormIsKnown) {
-  for (const char* transport : {"zmq", "nng"}) {
+  for (const char* transport : {"zmq", "nng", "tcp"}) {
     EXPECT_EQ(
         ErrorOfServers({"{\"id\": 1, \"address\": \"localhost:1\"}",
                         "{\"id\": 2,\n \"address\": \"127.0.0.1:99999\"}"},

@@ -182,6 +182,7 @@ TEST(ValidateConfigTest, PlaintextStaysOnThisMachine) {
         "127.0.0.1.example.com:1", "127.1:1"}) {
     EXPECT_NE(ListenerError(address), "no error") << address;
     EXPECT_NE(ListenerError(address, "nng"), "no error") << address;
+    EXPECT_NE(ListenerError(address, "tcp"), "no error") << address;
   }
   EXPECT_EQ(
       ListenerError("*:1"),
@@ -236,8 +237,8 @@ TEST(ValidateConfigTest, ListenHasTheFormOfAnAddress) {
   config.transport = "memory";
   EXPECT_EQ(ErrorOf(config),
             "config: $.servers[1].listen: found with \"transport\": "
-            "\"memory\", where the address is a name, want it with nng or "
-            "zmq");
+            "\"memory\", where the address is a name, want it with nng, "
+            "tcp or zmq");
 }
 
 Config Secured() {
@@ -292,7 +293,7 @@ TEST(ValidateConfigTest, SecurityIsWholeOrNotThere) {
   config.transport = "memory";
   EXPECT_EQ(ErrorOf(config),
             "config: $.security: found with \"transport\": \"memory\", which "
-            "has no security, want it with nng or zmq");
+            "has no security, want it with nng, tcp or zmq");
 }
 
 TEST(ValidateConfigTest, EnumsHoldOneOfTheirValues) {

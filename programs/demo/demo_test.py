@@ -44,9 +44,10 @@ class DemoTest(unittest.TestCase):
         with open(self.config) as file:
             text = file.read()
         self.assertEqual(text.count('"zmq"'), 1)
-        with open(self.config, "w") as file:
-            file.write(text.replace('"zmq"', '"nng"'))
-        self.runs_right(3, 500)
+        for other in ("nng", "tcp"):
+            with open(self.config, "w") as file:
+                file.write(text.replace('"zmq"', '"%s"' % other))
+            self.runs_right(3, 500)
 
     def test_flags(self):
         self.runs_right(3, 200, "--transport=nng", "--codec=json", "--payload_bytes=3000")

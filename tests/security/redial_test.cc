@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "cluster/transport/nng/admission.h"
+#include "cluster/transport/stream/admission.h"
 #include "gtest/gtest.h"
 #include "tests/harness/event_log.h"
 #include "tests/harness/proxy_mesh.h"
@@ -13,7 +13,7 @@
 namespace cluster::internal {
 namespace {
 
-constexpr std::uint64_t kConnectionsMax = nng::Admission::kProvenMax;
+constexpr std::uint64_t kConnectionsMax = stream::Admission::kProvenMax;
 constexpr std::uint64_t kRounds = 2 * kConnectionsMax;
 
 TEST(RedialTest, HalfOpenConnectionsAreBoundedAndTheLatestIsHeard) {

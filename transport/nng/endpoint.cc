@@ -5,7 +5,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#include <cstdint>
+#include <cerrno>
 #include <cstring>
 #include <functional>
 #include <future>
@@ -16,7 +16,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "cluster/base/check.h"
-#include "cluster/transport/resolver/resolver.h"
+#include "cluster/transport/stream/endpoint.h"
 
 namespace cluster::internal {
 namespace nng {
@@ -56,58 +56,9 @@ absl::Status DialFrom(const SourceAddress& source, const Address& address,
     inet_pton(AF_INET, number.c_str(), &name.s_in.sa_addr);
   }
   const int error = nng_stream_dialer_set_addr(dialer, NNG_OPT_LOCADDR, &name);
-  return error == 0 ? absl::OkStatus()
-                    : ErrorStatus(error, "dial from", from->host);
-}
-
-// nng replaces any file at the path of an ipc listener on which nobody listens.
-// A file that is not a socket is somebody's data.
-absl::Status CheckReplaceable(const Address& address) {
-  struct stat file;
-  if (address.kind != Address::Kind::kIpc ||
-      lstat(address.path.c_str(), &file) != 0 || S_ISSOCK(file.st_mode)) {
-    return absl::OkStatus();
-  }
-  return absl::AlreadyExistsError(
-      absl::StrCat("listen on ", ToString(address),
-                   ": a file that is no socket is in the way; remove it or use "
-                   "another path"));
-}
-
-// `text` names the address.
-absl::Status ListenError(int error, const Address& address,
-                         const std::string& text) {
-  const bool ipc = address.kind == Address::Kind::kIpc;
-  const absl::Status status = ErrorStatus(error, "listen on", text);
-  if (error == NNG_EADDRINUSE) {
-    return absl::AlreadyExistsError(absl::StrCat(
-        status.message(), "; stop whoever listens there, or use another ",
-        ipc ? "path" : "port (0: any free one)"));
-  }
-  if (error != NNG_EADDRINVAL || ipc) return status;
-  return absl::FailedPreconditionError(
-      absl::StrCat("listen on ", text, ": ", NoSuchAddressText(address)));
-}
-
-// `text` names the address in errors.
-absl::Status ListenAt(const Address& address, const std::string& text,
-                      const TcpOptions& options,
-                      nng_stream_listener** listener) {
-  absl::Status status = CheckReplaceable(address);
-  if (!status.ok()) return status;
-  const absl::StatusOr<Address> numbers = ToNumbers(address);
-  if (!numbers.ok()) return numbers.status();
-  nng_stream_listener* made = nullptr;
-  int error = nng_stream_listener_alloc(&made, Url(*numbers).c_str());
-  if (error != 0) return ListenError(error, address, text);
-  SetTcpOptions(address, options, made, nng_stream_listener_set_bool);
-  error = nng_stream_listener_listen(made);
-  if (error != 0) {
-    nng_stream_listener_free(made);
-    return ListenError(error, address, text);
-  }
-  *listener = made;
-  return absl::OkStatus();
+  return error == 0
+             ? absl::OkStatus()
+             : stream::ErrorStatus(ToErrno(error), "dial from", from->host);
 }
 
 // Calls `step` on nng's reaper thread, later: reaping an aio cancels its
@@ -126,40 +77,26 @@ void CallOnReaper(std::function<void()> step) {
   nng_aio_reap(aio);
 }
 
-// One end of a socket; "" if it is not of TCP. `port` in network order.
-std::string TcpText(int family, const void* host, std::uint16_t port) {
-  char text[INET6_ADDRSTRLEN];
-  if (inet_ntop(family, host, text, sizeof text) == nullptr) return "";
-  Address address;
-  address.host = text;
-  address.port = ntohs(port);
-  return ToString(address);
-}
-
+// One end of a stream; "" if it is not of TCP.
 std::string TcpText(const nng_sockaddr& end) {
-  return end.s_family == NNG_AF_INET
-             ? TcpText(AF_INET, &end.s_in.sa_addr, end.s_in.sa_port)
-         : end.s_family == NNG_AF_INET6
-             ? TcpText(AF_INET6, &end.s_in6.sa_addr, end.s_in6.sa_port)
-             : "";
+  sockaddr_storage name{};
+  if (end.s_family == NNG_AF_INET) {
+    auto& v4 = reinterpret_cast<sockaddr_in&>(name);
+    v4.sin_family = AF_INET;
+    v4.sin_port = end.s_in.sa_port;
+    v4.sin_addr.s_addr = end.s_in.sa_addr;
+  } else if (end.s_family == NNG_AF_INET6) {
+    auto& v6 = reinterpret_cast<sockaddr_in6&>(name);
+    v6.sin6_family = AF_INET6;
+    v6.sin6_port = end.s_in6.sa_port;
+    std::memcpy(&v6.sin6_addr, end.s_in6.sa_addr, sizeof(v6.sin6_addr));
+  }
+  return stream::TcpText(name);
 }
 
 std::string TcpText(nng_stream* stream, const char* end) {
   nng_sockaddr name{};
   return nng_stream_get_addr(stream, end, &name) == 0 ? TcpText(name) : "";
-}
-
-template <typename GetName>
-std::string TcpText(int fd, GetName get_name) {
-  sockaddr_storage name{};
-  socklen_t bytes = sizeof(name);
-  if (get_name(fd, reinterpret_cast<sockaddr*>(&name), &bytes) != 0) return "";
-  // Both have the port at the same place.
-  const auto* const v4 = reinterpret_cast<const sockaddr_in*>(&name);
-  const auto* const v6 = reinterpret_cast<const sockaddr_in6*>(&name);
-  return name.ss_family == AF_INET
-             ? TcpText(AF_INET, &v4->sin_addr, v4->sin_port)
-             : TcpText(name.ss_family, &v6->sin6_addr, v6->sin6_port);
 }
 
 }  // namespace
@@ -169,55 +106,42 @@ std::string Url(const Address& numbers) {
                       ToString(numbers));
 }
 
-absl::Status OpenListener(const Address& address, const TcpOptions& options,
-                          nng_stream_listener** listener) {
-  if (!address.is_name())
-    return ListenAt(address, ToString(address), options, listener);
-  const absl::StatusOr<Resolver::Hosts> hosts =
-      Resolver::OfProcess().Find(address.host);
-  if (!hosts.ok()) {
-    return absl::Status(hosts.status().code(),
-                        absl::StrCat("listen on ", ToString(address), ": ",
-                                     hosts.status().message()));
+int OpenListener(const Address& numbers, const TcpOptions& options,
+                 nng_stream_listener** listener) {
+  nng_stream_listener* made = nullptr;
+  int error = nng_stream_listener_alloc(&made, Url(numbers).c_str());
+  if (error != 0) return error;
+  SetTcpOptions(numbers, options, made, nng_stream_listener_set_bool);
+  error = nng_stream_listener_listen(made);
+  if (error == 0) {
+    *listener = made;
+  } else {
+    nng_stream_listener_free(made);
   }
-  absl::Status status = absl::InternalError("a name of no address");
-  for (const std::string& host : *hosts) {
-    Address numbers = address;
-    numbers.host = host;
-    status = ListenAt(numbers, absl::StrCat(ToString(address), " (", host, ")"),
-                      options, listener);
-    if (status.ok()) break;
-  }
-  return status;
+  return error;
 }
 
-std::string BoundAddress(const Address& address,
-                         nng_stream_listener* listener) {
+std::uint16_t BoundPort(nng_stream_listener* listener) {
   nng_sockaddr bound{};
   nng_stream_listener_get_addr(listener, NNG_OPT_LOCADDR, &bound);
-  const std::string text = TcpText(bound);
-  const absl::StatusOr<Address> numbers = ParseAddress(text);
-  if (!numbers.ok()) return ToString(address);  // ipc
-  if (address.host.find('%') == std::string::npos && !address.is_name())
-    return text;
-  Address named = address;
-  named.port = numbers->port;
-  return ToString(named);
+  return ntohs(bound.s_family == NNG_AF_INET    ? bound.s_in.sa_port
+               : bound.s_family == NNG_AF_INET6 ? bound.s_in6.sa_port
+                                                : 0);
 }
 
-absl::Status OpenDialer(const Address& address, const TcpOptions& options,
+absl::Status OpenDialer(const Address& numbers, const TcpOptions& options,
                         nng_stream_dialer** dialer) {
-  const absl::StatusOr<Address> numbers = ToNumbers(address);
-  if (!numbers.ok()) return numbers.status();
   nng_stream_dialer* made = nullptr;
-  const int error = nng_stream_dialer_alloc(&made, Url(*numbers).c_str());
-  if (error != 0) return ErrorStatus(error, "connect to", ToString(address));
-  if (absl::Status status = DialFrom(options.source, address, made);
+  const int error = nng_stream_dialer_alloc(&made, Url(numbers).c_str());
+  if (error != 0) {
+    return stream::ErrorStatus(ToErrno(error), "connect to", ToString(numbers));
+  }
+  if (absl::Status status = DialFrom(options.source, numbers, made);
       !status.ok()) {
     FreeDialer(made);
     return status;
   }
-  SetTcpOptions(address, options, made, nng_stream_dialer_set_bool);
+  SetTcpOptions(numbers, options, made, nng_stream_dialer_set_bool);
   *dialer = made;
   return absl::OkStatus();
 }
@@ -249,8 +173,7 @@ bool AwaitReaper(std::chrono::steady_clock::time_point deadline) {
 }
 
 std::string RemoteText(nng_stream* stream) {
-  const std::string text = TcpText(stream, NNG_OPT_REMADDR);
-  return text.empty() ? "an unknown address" : text;
+  return TcpText(stream, NNG_OPT_REMADDR);
 }
 
 bool LeadsToItself(nng_stream* stream) {
@@ -258,80 +181,58 @@ bool LeadsToItself(nng_stream* stream) {
   return !local.empty() && local == TcpText(stream, NNG_OPT_REMADDR);
 }
 
-void ResetToItself(nng_stream* stream) {
-  const std::string local = TcpText(stream, NNG_OPT_LOCADDR);
+void ResetToItself(nng_stream* itself) {
+  const std::string local = TcpText(itself, NNG_OPT_LOCADDR);
   // nng does not expose the descriptor.
   DIR* const folder = local.empty() ? nullptr : opendir("/proc/self/fd");
   while (const dirent* const entry =
              folder == nullptr ? nullptr : readdir(folder)) {
     int fd = -1;
     if (!absl::SimpleAtoi(entry->d_name, &fd) ||
-        TcpText(fd, getsockname) != local ||
-        TcpText(fd, getpeername) != local) {
+        stream::LocalText(fd) != local || stream::RemoteText(fd) != local) {
       continue;
     }
-    // Resets at once. A FIN from nng would be its own answer, an orderly end.
-    sockaddr none{};
-    none.sa_family = AF_UNSPEC;
-    static_cast<void>(connect(fd, &none, sizeof(none)));
+    // A FIN from nng would be its own answer, an orderly end.
+    stream::ResetSocket(fd);
   }
   if (folder != nullptr) closedir(folder);
-  nng_stream_close(stream);
-  nng_stream_free(stream);
+  nng_stream_close(itself);
 }
 
-std::string ErrorText(int error) {
+int ToErrno(int error) {
   switch (error) {
+    case 0:
+      return 0;
     case NNG_ENOMEM:
-      return "out of memory";
+      return ENOMEM;
+    case NNG_EINVAL:
+      return EINVAL;
     case NNG_ETIMEDOUT:
-      return "no answer within the time allowed";
+      return ETIMEDOUT;
     case NNG_ECONNREFUSED:
-      return "connection refused: nobody listens there";
+      return ECONNREFUSED;
     case NNG_ECLOSED:
     case NNG_ECANCELED:
-      return "this side closed it";
+      return ECANCELED;
     case NNG_EADDRINUSE:
-      return "address in use";
+      return EADDRINUSE;
     case NNG_ENOENT:
-      return "the path does not exist";
+      return ENOENT;
     case NNG_EUNREACHABLE:
-      return "there is no route to it";
+      return EHOSTUNREACH;
     case NNG_EADDRINVAL:
-      return "the address is not valid here";
+      return EADDRNOTAVAIL;
     case NNG_EPERM:
-      return "permission denied";
+      return EACCES;
     case NNG_ECONNABORTED:
     case NNG_ECONNRESET:
-      return "the connection was reset";
+      return ECONNRESET;
     case NNG_ENOFILES:
-      return "the process has no more descriptors";
-    case NNG_ECRYPTO:
-      return "TLS failed";
+      return EMFILE;
     case NNG_ECONNSHUT:
-      return "the other side closed it";
+      return ESHUTDOWN;
     default:
-      return (error & NNG_ESYSERR) != 0 ? std::strerror(error & ~NNG_ESYSERR)
-                                        : nng_strerror(error);
-  }
-}
-
-absl::Status ErrorStatus(int error, absl::string_view doing,
-                         absl::string_view address) {
-  const std::string text =
-      absl::StrCat(doing, " ", address, ": ", ErrorText(error));
-  switch (error) {
-    case NNG_EADDRINUSE:
-      return absl::AlreadyExistsError(text);
-    case NNG_EADDRINVAL:
-    case NNG_EINVAL:
-      return absl::InvalidArgumentError(text);
-    case NNG_EPERM:
-      return absl::PermissionDeniedError(text);
-    case NNG_ENOENT:
-      return absl::NotFoundError(text);
-    default:
-      return absl::UnavailableError(text);
+      return (error & NNG_ESYSERR) != 0 ? error & ~NNG_ESYSERR : EIO;
   }
 }
 

@@ -1,4 +1,4 @@
-// Converts addresses to nng's endpoints, and nng's errors to absl::Status.
+// Converts addresses to nng's endpoints, and nng's errors to errnos.
 //
 // The rest of the backend treats the schemes (tcp, ipc) alike. nng gets numbers
 // only, so it never looks a name up. Functions without state.
@@ -9,10 +9,10 @@
 #include <nng/nng.h>
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 
 #include "absl/status/status.h"
-#include "absl/strings/string_view.h"
 #include "cluster/transport/address.h"
 #include "cluster/transport/source_address.h"
 
@@ -28,17 +28,15 @@ struct TcpOptions {
 std::string Url(const Address& numbers);
 
 // Binds and listens. On success the caller owns `*listener`. Replaces a socket
-// file that no process listens on, and leaves any other file alone. A name's
-// numbers are tried in turn; it waits for the resolver.
-absl::Status OpenListener(const Address& address, const TcpOptions& options,
-                          nng_stream_listener** listener);
-// The bound address, in the form that ParseAddress reads: "127.0.0.1:43211", or
-// the name with the port.
-std::string BoundAddress(const Address& address, nng_stream_listener* listener);
+// file that no process listens on. The result is one of nng's errors, 0: none.
+int OpenListener(const Address& numbers, const TcpOptions& options,
+                 nng_stream_listener** listener);
+// 0: ipc.
+std::uint16_t BoundPort(nng_stream_listener* listener);
 
 // On success the caller owns `*dialer`. FreeDialer frees it later and does not
-// wait. `address` is no name.
-absl::Status OpenDialer(const Address& address, const TcpOptions& options,
+// wait.
+absl::Status OpenDialer(const Address& numbers, const TcpOptions& options,
                         nng_stream_dialer** dialer);
 void FreeDialer(nng_stream_dialer* dialer);
 
@@ -47,23 +45,15 @@ void FreeDialer(nng_stream_dialer* dialer);
 // not call it in a callback of nng.
 bool AwaitReaper(std::chrono::steady_clock::time_point deadline);
 
-// The address of the other end of `stream`, for messages.
+// The address of the other end of `stream`; "" if it is not of TCP.
 std::string RemoteText(nng_stream* stream);
 
-// Whether both ends of `stream` are the same socket. That happens when one
-// dials a free port of one's own host, and the system picks that very port for
-// the near end. Nobody could listen there while it lasts.
+// As ByteStream says (transport/stream/io.h).
 bool LeadsToItself(nng_stream* stream);
-// Resets and frees such a stream. An orderly close would keep the port for
-// another minute.
 void ResetToItself(nng_stream* stream);
 
-// kAlreadyExists (in use), kInvalidArgument, kPermissionDenied, kNotFound, else
-// kUnavailable. `error` is one of nng's, not zero. `address` is for the text.
-absl::Status ErrorStatus(int error, absl::string_view doing,
-                         absl::string_view address);
-// The error in words. nng's own, such as "Object closed", are not for users.
-std::string ErrorText(int error);
+// The errno for an error of nng; 0: none.
+int ToErrno(int error);
 
 }  // namespace nng
 }  // namespace cluster::internal

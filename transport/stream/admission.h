@@ -10,8 +10,8 @@
 //   if (!admission.Prove(ticket, 2, certificate)) inbound->Close();
 //   admission.Ended(ticket);
 
-#ifndef CLUSTER_TRANSPORT_NNG_ADMISSION_H_
-#define CLUSTER_TRANSPORT_NNG_ADMISSION_H_
+#ifndef CLUSTER_TRANSPORT_STREAM_ADMISSION_H_
+#define CLUSTER_TRANSPORT_STREAM_ADMISSION_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -28,7 +28,7 @@
 #include "cluster/transport/tls_material.h"
 
 namespace cluster::internal {
-namespace nng {
+namespace stream {
 
 // A connection that somebody else dialled.
 class AcceptedConnection {
@@ -163,7 +163,7 @@ class Admission {
   bool stopped_ CLUSTER_GUARDED_BY(mutex_) = false;
 };
 
-}  // namespace nng
+}  // namespace stream
 }  // namespace cluster::internal
 
-#endif  // CLUSTER_TRANSPORT_NNG_ADMISSION_H_
+#endif  // CLUSTER_TRANSPORT_STREAM_ADMISSION_H_

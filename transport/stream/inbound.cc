@@ -1,25 +1,32 @@
-#include "cluster/transport/nng/inbound.h"
+#include "cluster/transport/stream/inbound.h"
 
-#include <algorithm>
 #include <atomic>
+#include <cerrno>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "cluster/base/mutex.h"
-#include "cluster/transport/nng/endpoint.h"
+#include "cluster/transport/stream/endpoint.h"
 #include "cluster/transport/stream/frame_splitter.h"
 #include "cluster/transport/stream/preamble.h"
 
 namespace cluster::internal {
-namespace nng {
+namespace stream {
 namespace {
 
-constexpr nng_duration kAcceptPauseMs = 10;
+constexpr std::chrono::milliseconds kAcceptPause{10};
+
+std::string RemoteOf(const ByteStream& stream) {
+  std::string text = stream.RemoteText();
+  return text.empty() ? "an unknown address" : text;
+}
 
 // An accepted connection. Its functions are in the order of its life. All but
-// Refuse and Revoke, which may come on any thread, run in nng's callbacks.
+// Refuse and Revoke, which may come on any thread, run in callbacks of its
+// operations.
 //
 // The frames of one read are delivered together. Then the next read begins, and
 // only then OnDrained is called. It may block, since the next read's callback
@@ -29,19 +36,19 @@ class Inbound final : public Channel,
                       public AcceptedConnection,
                       private FrameSource {
  public:
-  Inbound(Context* context, nng_stream* stream)
-      : Channel(context),
-        remote_(RemoteText(stream)),
+  Inbound(Context* context, std::unique_ptr<ByteStream> stream)
+      : Channel(context, std::move(stream)),
+        remote_(RemoteOf(*this->stream())),
         remote_host_(remote_.substr(0, remote_.rfind(':'))),
         splitter_(context->config.buffers, context->config.frame_bytes_max,
                   context->options.read_buffer_bytes) {}
   ~Inbound() override { context()->admission->Ended(ticket_); }
 
-  // Call once, with the constructor's stream; takes ownership of it.
-  void Start(nng_stream* stream) {
+  // Call once.
+  void Start() {
     ticket_ = context()->admission->Admit(
         std::static_pointer_cast<Inbound>(shared_from_this()));
-    Open(stream, stream::TlsSession::Role::kListener);
+    Open(TlsSession::Role::kListener);
   }
 
   void Refuse(Rejection rejection) override {
@@ -86,10 +93,10 @@ class Inbound final : public Channel,
       ReceivedFrame frame;
       frame.identity = identity_;
       frame.source = this;
-      const stream::FrameSplitter::Step step = splitter_.Next(&frame.slice);
+      const FrameSplitter::Step step = splitter_.Next(&frame.slice);
       if (splitter_.has_preamble() && !greeted_) Greet();
-      if (step == stream::FrameSplitter::Step::kMore) break;
-      if (step == stream::FrameSplitter::Step::kBad) {
+      if (step == FrameSplitter::Step::kMore) break;
+      if (step == FrameSplitter::Step::kBad) {
         RefuseFault();
         break;
       }
@@ -104,56 +111,60 @@ class Inbound final : public Channel,
 
   std::string Text() const override { return remote_; }
 
-  void OnReadDone() override { context()->drainer.Drain(); }
+  void OnReadDone() override { context()->io->Drain(); }
 
   void Greet() {
     greeted_ = true;
-    ReadUntil(Clock::time_point::max());
+    EndAt(Clock::time_point::max());
     if (is_secured()) context()->budget.Succeeded(remote_host_);
-    Say(stream::Preamble());
+    Say(Preamble());
   }
 
   void RefuseFault() {
     RefusalReason kind = RefusalReason::kMalformed;
-    absl::optional<stream::Answer> answer;
+    absl::optional<Answer> answer;
     std::string reason;
     switch (splitter_.fault()) {
-      case stream::FrameSplitter::Fault::kTls:
+      case FrameSplitter::Fault::kTls:
         kind = RefusalReason::kUnauthenticated;
-        answer = stream::Answer::kHasNoTls;
+        answer = Answer::kHasNoTls;
         reason = "it speaks TLS, but this server has no security configured";
         break;
-      case stream::FrameSplitter::Fault::kOtherVersion:
-        answer = stream::Answer::kOtherVersion;
+      case FrameSplitter::Fault::kOtherVersion:
+        answer = Answer::kOtherVersion;
         reason = absl::StrCat(
             "it speaks another version of this protocol than version ",
-            int{stream::kVersion});
+            int{kVersion});
         break;
-      case stream::FrameSplitter::Fault::kStranger:
+      case FrameSplitter::Fault::kStranger:
         reason = "it does not speak this protocol";
         break;
-      case stream::FrameSplitter::Fault::kTooLong:
-      case stream::FrameSplitter::Fault::kNone:
+      case FrameSplitter::Fault::kTooLong:
+      case FrameSplitter::Fault::kNone:
         reason = absl::StrCat("it announces a frame of more than ",
                               context()->config.frame_bytes_max, " bytes");
     }
     TellRejection(Rejection{kind, identity_, std::move(reason)});
     if (!answer) return Close();
     // The peer closes when it has read the answer.
-    Say(stream::AnswerText(*answer));
+    Say(AnswerText(*answer));
     Drain();
   }
 
   void TellRejection(Rejection rejection) {
-    if (closed() || rejected_.exchange(true)) return;
+    if (!closed()) TellFirst(std::move(rejection));
+  }
+
+  void TellFirst(Rejection rejection) {
+    if (rejected_.exchange(true)) return;
     rejection.reason =
         absl::StrCat("connection from ", remote_, ": ", rejection.reason);
     context()->handler->OnRejected(std::move(rejection));
   }
 
   void OnEnd(int error) override {
-    if (error == NNG_ETIMEDOUT && !greeted_) {
-      TellRejection(
+    if (error == ETIMEDOUT && !greeted_) {
+      TellFirst(
           Rejection{RefusalReason::kSilent, identity_,
                     waits_for_turn_
                         ? "too many handshakes of its address, or of all, came "
@@ -173,7 +184,7 @@ class Inbound final : public Channel,
 
   // With TLS, held while frames are delivered, so that Revoke waits for it.
   Mutex delivering_mutex_{LockRank::kDelivering};
-  stream::FrameSplitter splitter_;
+  FrameSplitter splitter_;
   absl::optional<int> identity_;  // that the peer has proven
 };
 
@@ -181,37 +192,36 @@ class Inbound final : public Channel,
 // an error like "no more files" lasts for a while.
 class Acceptor final : public AsyncHandle {
  public:
-  Acceptor(Context* context, nng_stream_listener* listener)
+  Acceptor(Context* context, std::unique_ptr<Listener> listener)
       : AsyncHandle(&context->handles),
         context_(context),
-        listener_(listener) {}
-  ~Acceptor() override { nng_stream_listener_free(listener_); }
+        listener_(std::move(listener)) {}
 
   void Accept() {
-    Begin(&aio_, [this] { nng_stream_listener_accept(listener_, aio_.get()); });
+    Begin(accept_.get(), [this] { listener_->Accept(accept_.get()); });
   }
 
  private:
-  void OnAccepted() {
-    if (nng_aio_result(aio_.get()) == 0 && !pausing_) {
-      auto* const stream =
-          static_cast<nng_stream*>(nng_aio_get_output(aio_.get(), 0));
-      std::make_shared<Inbound>(context_, stream)->Start(stream);
-    }
+  void OnAccepted(int error, std::size_t /*bytes*/) {
+    std::unique_ptr<ByteStream> stream;
+    if (error == 0 && !pausing_) stream = listener_->TakeStream();
+    pausing_ = !pausing_ && stream == nullptr;
+    if (stream != nullptr)
+      std::make_shared<Inbound>(context_, std::move(stream))->Start();
     if (closed()) return;
-    pausing_ = !pausing_ && nng_aio_result(aio_.get()) != 0;
     if (!pausing_) return Accept();
-    Begin(&aio_, [this] { nng_sleep_aio(kAcceptPauseMs, aio_.get()); });
+    Begin(accept_.get(), [this] { accept_->Sleep(kAcceptPause); });
   }
 
-  void CloseHandles() override {
-    nng_stream_listener_close(listener_);
-    nng_aio_abort(aio_.get(), NNG_ECLOSED);
+  void EndOperations() override {
+    listener_->Close();
+    accept_->Abort();
   }
 
   Context* const context_;
-  nng_stream_listener* const listener_;
-  Aio aio_{&Call<Acceptor, &Acceptor::OnAccepted>};
+  const std::unique_ptr<Listener> listener_;
+  const std::unique_ptr<Operation> accept_ =
+      context_->io->NewOperation(&Call<Acceptor, &Acceptor::OnAccepted>);
   bool pausing_ = false;  // the operation under way is a pause
 };
 
@@ -220,16 +230,17 @@ class Acceptor final : public AsyncHandle {
 absl::Status Listen(Context* context, const Address& address,
                     std::shared_ptr<AsyncHandle>* acceptor,
                     std::string* bound_address) {
-  nng_stream_listener* listener = nullptr;
-  const absl::Status status =
-      OpenListener(address, context->options.tcp, &listener);
+  std::unique_ptr<Listener> listener;
+  const absl::Status status = OpenListener(context->io, address, &listener);
   if (!status.ok()) return status;
-  *bound_address = BoundAddress(address, listener);
-  const auto made = std::make_shared<Acceptor>(context, listener);
+  cluster::Address bound = address;
+  bound.port = listener->port();
+  *bound_address = ToString(bound);
+  const auto made = std::make_shared<Acceptor>(context, std::move(listener));
   made->Accept();
   *acceptor = made;
   return absl::OkStatus();
 }
 
-}  // namespace nng
+}  // namespace stream
 }  // namespace cluster::internal

@@ -1,14 +1,15 @@
-#include "cluster/transport/nng/outbound.h"
+#include "cluster/transport/stream/outbound.h"
 
+#include <cerrno>
 #include <new>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "cluster/transport/nng/endpoint.h"
+#include "cluster/transport/stream/endpoint.h"
 #include "cluster/transport/stream/preamble.h"
 
 namespace cluster::internal {
-namespace nng {
+namespace stream {
 namespace {
 
 // A shorter life may mean that the listener refused the connection, which it
@@ -19,57 +20,49 @@ constexpr std::chrono::milliseconds kProvenLife{50};
 
 // One attempt to connect, and the connection that results. In the order of its
 // functions it dials, shakes hands, greets, reads the listener's answer and
-// writes batches. After the answer a read brings nothing but the end. Each
-// attempt has a dialer of its own, so that a name is resolved anew. The
+// writes batches. After the answer a read brings nothing but the end. The
 // destructor reports the end to the owner.
 class OutboundConnection final : public Channel {
  public:
-  // Takes ownership of the dialer. `address` is for texts.
+  // `address` is for texts.
   OutboundConnection(Context* context, std::shared_ptr<Outbound> owner,
-                     int peer, std::string address, nng_stream_dialer* dialer)
-      : Channel(context),
+                     int peer, std::string address,
+                     std::unique_ptr<ByteStream> stream)
+      : Channel(context, std::move(stream)),
         owner_(std::move(owner)),
         peer_(peer),
-        address_(std::move(address)),
-        dialer_(dialer) {}
+        address_(std::move(address)) {}
 
-  ~OutboundConnection() override {
-    FreeDialer(dialer_);
-    owner_->OnEnd(std::move(loss_));
-  }
+  ~OutboundConnection() override { owner_->OnEnd(std::move(loss_)); }
 
   // Call once. Gives up after `time`.
   void Dial(Clock::duration time) {
-    nng_aio_set_timeout(dial_aio_.get(), ToTimeout(time));
-    Begin(&dial_aio_,
-          [this] { nng_stream_dialer_dial(dialer_, dial_aio_.get()); });
+    EndAt(Clock::now() + time);
+    Begin(dial_.get(), [this] { stream()->Connect(dial_.get()); });
   }
 
  private:
-  void OnDialled() {
-    const int error = nng_aio_result(dial_aio_.get());
+  void OnDialled(int error, std::size_t /*bytes*/) {
     if (error != 0) {
-      loss_.nobody_listens = error == NNG_ECONNREFUSED || error == NNG_ENOENT;
-      return EndWith(
-          absl::StrCat("connect to ", address_, ": ", ErrorText(error)));
+      loss_.nobody_listens = error == ECONNREFUSED || error == ENOENT;
+      return EndWith(absl::StrCat("connect to ", address_, ": ",
+                                  ErrorText(ReasonOf(error))));
     }
-    auto* const stream =
-        static_cast<nng_stream*>(nng_aio_get_output(dial_aio_.get(), 0));
-    if (LeadsToItself(stream)) {
-      ResetToItself(stream);
+    if (stream()->LeadsToItself()) {
+      stream()->Reset();
       return EndWith(absl::StrCat(
           "connect to ", address_,
           ": nobody listens there, and the attempt connected to itself; give "
           "servers ports outside of ip_local_port_range"));
     }
     // Before Open reads: the listener's answer starts the frames.
-    if (!is_secured()) Say(stream::Preamble());
-    Open(stream, stream::TlsSession::Role::kDialler, peer_);
+    if (!is_secured()) Say(Preamble());
+    Open(TlsSession::Role::kDialler, peer_);
   }
 
   void OnSecured(int /*identity*/, const std::string& certificate) override {
     certificate_ = certificate;
-    Say(stream::Preamble());
+    Say(Preamble());
   }
 
   void OnTlsFailed(const Rejection& failure, bool peer_knows) override {
@@ -83,21 +76,20 @@ class OutboundConnection final : public Channel {
 
   bool OnBytes(std::size_t bytes) override {
     answer_bytes_ += bytes;
-    const absl::string_view answer = absl::string_view(answer_, answer_bytes_)
-                                         .substr(0, stream::kPreambleBytes);
-    if (answer.size() < stream::kPreambleBytes &&
-        stream::IsBeginOfAnswer(answer)) {
+    const absl::string_view answer =
+        absl::string_view(answer_, answer_bytes_).substr(0, kPreambleBytes);
+    if (answer.size() < kPreambleBytes && IsBeginOfAnswer(answer)) {
       return false;
     }
-    const std::string refusal = stream::RefusalIn(answer);
+    const std::string refusal = RefusalIn(answer);
     if (!refusal.empty()) {
       Refuse(RefusalReason::kUnauthenticated, refusal);
-    } else if (answer_bytes_ > stream::kPreambleBytes) {
+    } else if (answer_bytes_ > kPreambleBytes) {
       Refuse(RefusalReason::kMalformed,
              "it sends bytes behind its answer, so nobody of this library "
              "listens");
     } else {
-      ReadUntil(Clock::time_point::max());
+      EndAt(Clock::time_point::max());
       if (!owner_->OnAccepted(certificate_)) Close();
     }
     return false;
@@ -111,7 +103,7 @@ class OutboundConnection final : public Channel {
   }
 
   void OnEnd(int error) override {
-    if (error == NNG_ECONNSHUT && answer_bytes_ == 0 && !loss_.refusal) {
+    if (error == ESHUTDOWN && answer_bytes_ == 0 && !loss_.refusal) {
       // As listeners of version 1 do.
       Refuse(RefusalReason::kSilent,
              "it closed the connection without an answer, as a listener of "
@@ -119,7 +111,7 @@ class OutboundConnection final : public Channel {
     }
     const std::string why =
         loss_.refusal ? loss_.refusal->reason
-        : error == NNG_ETIMEDOUT && answer_bytes_ < stream::kPreambleBytes
+        : error == ETIMEDOUT && answer_bytes_ < kPreambleBytes
             ? "it did not answer within the handshake timeout"
             : ErrorText(error);
     EndWith(absl::StrCat("connection to ", address_, " lost: ", why));
@@ -131,20 +123,19 @@ class OutboundConnection final : public Channel {
     loss_.reason = reason;
   }
 
-  void CloseHandles() override {
-    nng_stream_dialer_close(dialer_);
-    nng_aio_abort(dial_aio_.get(), NNG_ECLOSED);
-    Channel::CloseHandles();
+  void EndOperations() override {
+    Channel::EndOperations();
+    dial_->Abort();
   }
 
   const std::shared_ptr<Outbound> owner_;
   const int peer_;
   const std::string address_;
-  nng_stream_dialer* const dialer_;
-  Aio dial_aio_{&Call<OutboundConnection, &OutboundConnection::OnDialled>};
+  const std::unique_ptr<Operation> dial_ = context()->io->NewOperation(
+      &Call<OutboundConnection, &OutboundConnection::OnDialled>);
 
   // Of reading.
-  char answer_[stream::kPreambleBytes + 1];  // a listener sends no more
+  char answer_[kPreambleBytes + 1];  // a listener sends no more
   std::size_t answer_bytes_ = 0;
   std::string certificate_;
   Loss loss_;
@@ -182,7 +173,7 @@ Outbound::Then Outbound::RedialLocked() {
     return Then();
   }
   if (state_ == State::kWaiting) {
-    nng_aio_abort(timer_.get(), NNG_ECANCELED);
+    timer_->Abort();
     return Then();
   }
   is_urgent_ = true;
@@ -192,9 +183,10 @@ Outbound::Then Outbound::RedialLocked() {
   return then;
 }
 
-void Outbound::Do(Then then) {
+void Outbound::Do(Then then, bool at_once) {
   if (then.close != nullptr) then.close->Close();
-  if (then.write != nullptr) then.write->WriteOut(&batch_);
+  if (then.write != nullptr && then.write->WriteOut(&batch_, at_once))
+    OnWrittenAtOnce(then.write.get());
   for (; then.writable > 0; --then.writable) {
     {
       MutexLock lock(&mutex_);
@@ -204,7 +196,22 @@ void Outbound::Do(Then then) {
   }
 }
 
-void Outbound::OnTimer() {
+// Frames that others have queued meanwhile are not for this thread to write.
+void Outbound::OnWrittenAtOnce(OutboundConnection* connection) {
+  batch_.Clear();  // unlocked, since it may free frames
+  Then then;
+  bool goes_on = false;
+  {
+    MutexLock lock(&mutex_);
+    goes_on = state_ == State::kConnected && !queue_.empty();
+    writing_ = goes_on;
+    if (!goes_on && state_ == State::kConnected) then = WriteNext();
+  }
+  if (then.close != nullptr) then.close->Close();
+  if (goes_on) connection->TellWritten(&batch_);
+}
+
+void Outbound::OnTimer(int /*error*/, std::size_t /*bytes*/) {
   MutexLock lock(&mutex_);
   if (gone_) {  // kPartingTime is over
     lock.Unlock();
@@ -249,11 +256,13 @@ absl::StatusOr<std::shared_ptr<OutboundConnection>> Outbound::NextAttempt() {
     state_ = State::kLookingUp;
     return nullptr;
   }
-  nng_stream_dialer* dialer = nullptr;
-  const absl::Status status = OpenDialer(*next, context_->options.tcp, &dialer);
-  if (!status.ok()) return status;
-  auto connection = std::make_shared<OutboundConnection>(context_, self, peer_,
-                                                         order_.text(), dialer);
+  const absl::StatusOr<Address> numbers = ToNumbers(*next);
+  if (!numbers.ok()) return numbers.status();
+  absl::StatusOr<std::unique_ptr<ByteStream>> stream =
+      context_->io->NewStream(*numbers);
+  if (!stream.ok()) return stream.status();
+  auto connection = std::make_shared<OutboundConnection>(
+      context_, self, peer_, order_.text(), *std::move(stream));
   connection_ = connection;
   state_ = State::kDialling;
   return connection;
@@ -347,7 +356,7 @@ void Outbound::OnWritten() {
     if (state_ != State::kConnected) return;
     then = WriteNext();
   }
-  Do(std::move(then));
+  Do(std::move(then), /*at_once=*/false);
 }
 
 bool Outbound::WaitUntilSent(Clock::time_point deadline) {
@@ -417,7 +426,7 @@ void Outbound::Part() {
 
 void Outbound::Disconnect() {
   std::shared_ptr<OutboundConnection> connection;
-  stream::FrameQueue dropped;  // freed after the lock is released
+  FrameQueue dropped;  // freed after the lock is released
   {
     MutexLock lock(&mutex_);
     gone_ = true;
@@ -431,5 +440,5 @@ void Outbound::Disconnect() {
   Close();
 }
 
-}  // namespace nng
+}  // namespace stream
 }  // namespace cluster::internal

@@ -11,8 +11,8 @@
 // call that is about to begin during Disconnect may still run; none begins
 // later.
 
-#ifndef CLUSTER_TRANSPORT_NNG_OUTBOUND_H_
-#define CLUSTER_TRANSPORT_NNG_OUTBOUND_H_
+#ifndef CLUSTER_TRANSPORT_STREAM_OUTBOUND_H_
+#define CLUSTER_TRANSPORT_STREAM_OUTBOUND_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -23,15 +23,15 @@
 #include "absl/types/optional.h"
 #include "cluster/base/mutex.h"
 #include "cluster/transport/address.h"
-#include "cluster/transport/nng/channel.h"
 #include "cluster/transport/resolver/dial_order.h"
 #include "cluster/transport/resolver/resolver.h"
 #include "cluster/transport/stream/backoff.h"
+#include "cluster/transport/stream/channel.h"
 #include "cluster/transport/stream/write_batch.h"
 #include "cluster/transport/transport.h"
 
 namespace cluster::internal {
-namespace nng {
+namespace stream {
 
 class OutboundConnection;
 
@@ -108,10 +108,13 @@ class Outbound final : public AsyncHandle {
   Then RedialLocked() CLUSTER_REQUIRES(mutex_);
   // Has Do write queued frames. Without any, and after Part, has it close.
   Then WriteNext() CLUSTER_REQUIRES(mutex_);
-  void Do(Then then) CLUSTER_EXCLUDES(mutex_);
+  // `at_once`: the calling thread writes what the stream takes.
+  void Do(Then then, bool at_once = true) CLUSTER_EXCLUDES(mutex_);
+  // The calling thread has written the whole batch.
+  void OnWrittenAtOnce(OutboundConnection* connection) CLUSTER_EXCLUDES(mutex_);
 
   // Dials, unless there is something else to do.
-  void OnTimer() CLUSTER_EXCLUDES(mutex_);
+  void OnTimer(int error, std::size_t bytes) CLUSTER_EXCLUDES(mutex_);
   // Dials the next number, or looks the name up. An error ends the attempt.
   absl::StatusOr<std::shared_ptr<OutboundConnection>> NextAttempt()
       CLUSTER_REQUIRES(mutex_);
@@ -120,16 +123,17 @@ class Outbound final : public AsyncHandle {
       CLUSTER_EXCLUDES(mutex_);
   // Calls OnTimer after `time`. Only when no other call is due.
   void Sleep(Clock::duration time) CLUSTER_REQUIRES(mutex_) {
-    Begin(&timer_, [&] { nng_sleep_aio(ToTimeout(time), timer_.get()); });
+    Begin(timer_.get(), [&] { timer_->Sleep(time); });
   }
-  void CloseHandles() override { nng_aio_abort(timer_.get(), NNG_ECLOSED); }
+  void EndOperations() override { timer_->Abort(); }
   // Calls the handler, then waits until it is time to dial.
   void TellLoss() CLUSTER_EXCLUDES(mutex_);
 
   Context* const context_;
   const int peer_;
   // For calls that must not run on a caller's thread, and for later ones.
-  Aio timer_{&Call<Outbound, &Outbound::OnTimer>};
+  const std::unique_ptr<Operation> timer_ =
+      context_->io->NewOperation(&Call<Outbound, &Outbound::OnTimer>);
 
   Mutex mutex_{LockRank::kConnection};
   CondVar sent_;
@@ -143,12 +147,12 @@ class Outbound final : public AsyncHandle {
   bool gone_ CLUSTER_GUARDED_BY(mutex_) = false;
   // The next dial follows the loss at once.
   bool is_urgent_ CLUSTER_GUARDED_BY(mutex_) = false;
-  stream::Backoff backoff_ CLUSTER_GUARDED_BY(mutex_);
+  Backoff backoff_ CLUSTER_GUARDED_BY(mutex_);
 
-  stream::FrameQueue queue_ CLUSTER_GUARDED_BY(mutex_);
+  FrameQueue queue_ CLUSTER_GUARDED_BY(mutex_);
   std::size_t writable_owed_ CLUSTER_GUARDED_BY(mutex_) = 0;
   // The connection uses it while writing_, else the holder of mutex_.
-  stream::WriteBatch batch_;
+  WriteBatch batch_;
   bool writing_ CLUSTER_GUARDED_BY(mutex_) = false;
 
   // Its operations own it.
@@ -159,7 +163,7 @@ class Outbound final : public AsyncHandle {
   std::string certificate_ CLUSTER_GUARDED_BY(mutex_);
 };
 
-}  // namespace nng
+}  // namespace stream
 }  // namespace cluster::internal
 
-#endif  // CLUSTER_TRANSPORT_NNG_OUTBOUND_H_
+#endif  // CLUSTER_TRANSPORT_STREAM_OUTBOUND_H_

@@ -1,4 +1,4 @@
-#include "cluster/transport/nng/admission.h"
+#include "cluster/transport/stream/admission.h"
 
 #include <cstdint>
 #include <memory>
@@ -10,10 +10,9 @@
 #include "gtest/gtest.h"
 
 namespace cluster::internal {
-namespace nng {
+namespace stream {
 namespace {
 
-using stream::TestKeys;
 using ::testing::HasSubstr;
 
 struct Connection final : AcceptedConnection {
@@ -118,5 +117,5 @@ TEST_F(AdmissionTest, WhoIsRevokedDuringItsHandshakeIsNotAdmitted) {
 }
 
 }  // namespace
-}  // namespace nng
+}  // namespace stream
 }  // namespace cluster::internal

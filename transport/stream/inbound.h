@@ -2,20 +2,20 @@
 //
 // Listen binds, and accepts until the acceptor is closed. Each accepted stream
 // becomes an Inbound (inbound.cc), which owns itself: TLS handshake, greeting,
-// frames, end. The handler is called on nng's threads.
+// frames, end. The handler is called on the backend's threads.
 
-#ifndef CLUSTER_TRANSPORT_NNG_INBOUND_H_
-#define CLUSTER_TRANSPORT_NNG_INBOUND_H_
+#ifndef CLUSTER_TRANSPORT_STREAM_INBOUND_H_
+#define CLUSTER_TRANSPORT_STREAM_INBOUND_H_
 
 #include <memory>
 #include <string>
 
 #include "absl/status/status.h"
 #include "cluster/transport/address.h"
-#include "cluster/transport/nng/channel.h"
+#include "cluster/transport/stream/channel.h"
 
 namespace cluster::internal {
-namespace nng {
+namespace stream {
 
 // On success sets `*acceptor`, which the caller closes and releases, and
 // `*bound_address`, with the port resolved. The context outlives the acceptor.
@@ -23,7 +23,7 @@ absl::Status Listen(Context* context, const Address& address,
                     std::shared_ptr<AsyncHandle>* acceptor,
                     std::string* bound_address);
 
-}  // namespace nng
+}  // namespace stream
 }  // namespace cluster::internal
 
-#endif  // CLUSTER_TRANSPORT_NNG_INBOUND_H_
+#endif  // CLUSTER_TRANSPORT_STREAM_INBOUND_H_
