@@ -1,5 +1,6 @@
-# What is installed, in three components: runtime (the shared library), development (headers,
-# archive, cluster.pc, the CMake package) and programs.
+# What is installed, in four components: runtime (the shared library), development (headers,
+# archive, cluster.pc, the CMake package), programs and python (the module, which loads the shared
+# library).
 
 set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/Cluster)
 
@@ -71,6 +72,13 @@ install(
   FILES ${CMAKE_CURRENT_BINARY_DIR}/cluster.pc
   DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig
   COMPONENT development)
+
+# Where Debian's Python looks below /usr. In another prefix, name it in PYTHONPATH.
+install(
+  DIRECTORY python/cluster
+  DESTINATION lib/python3/dist-packages
+  COMPONENT python
+  FILES_MATCHING PATTERN "*.py" PATTERN py.typed)
 
 if(CLUSTER_PROGRAMS)
   install(TARGETS cluster-node cluster-keygen RUNTIME COMPONENT programs)

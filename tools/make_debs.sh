@@ -4,6 +4,7 @@
 #   libcluster0     the shared library; the number is that of its ABI
 #   libcluster-dev  headers, archive, cluster.pc, the CMake package
 #   cluster-tools   cluster-node and cluster-keygen
+#   python3-cluster the Python module
 #
 #   tools/make_debs.sh FOLDER [--build DIR]
 #
@@ -57,6 +58,14 @@ cmake -S . -B "$build" -DCMAKE_INSTALL_PREFIX=/usr -DCMAKE_INSTALL_LIBDIR="lib/$
   -DCMAKE_CXX_FLAGS="${CXXFLAGS} ${CPPFLAGS} -ffile-prefix-map=$build=. -ffile-prefix-map=$PWD=."
 cmake --build "$build" --parallel "${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}"
 
+# architecture_of PACKAGE: scripts are for all.
+architecture_of() {
+  case $1 in
+    python3-*) echo all ;;
+    *) echo "$architecture" ;;
+  esac
+}
+
 # stage PACKAGE COMPONENT: its files below $work/debian/PACKAGE.
 stage() {
   mkdir -p "$work/debian/$1/DEBIAN"
@@ -88,19 +97,20 @@ shared_libraries() {
 
 # pack PACKAGE SECTION DEPENDS RECOMMENDS SUMMARY TEXT
 pack() {
-  local root=$work/debian/$1
+  local root=$work/debian/$1 kind
+  kind=$(architecture_of "$1")
   (cd "$root" && find usr -type f -print0 | LC_ALL=C sort -z | xargs -0 md5sum >DEBIAN/md5sums)
   {
-    printf 'Package: %s\nSource: cluster\nVersion: %s\nArchitecture: %s\n' "$1" "$debian" "$architecture"
+    printf 'Package: %s\nSource: cluster\nVersion: %s\nArchitecture: %s\n' "$1" "$debian" "$kind"
     printf 'Maintainer: %s\nSection: %s\nPriority: optional\n' "$maintainer" "$2"
-    [ "$1" = cluster-tools ] || printf 'Multi-Arch: same\n'
+    [ "${1#lib}" = "$1" ] || printf 'Multi-Arch: same\n'
     printf 'Installed-Size: %s\nDepends: %s\n' "$(du -sk --apparent-size "$root/usr" | cut -f1)" "$3"
     [ -z "$4" ] || printf 'Recommends: %s\n' "$4"
     printf 'Description: %s\n' "$5"
     printf '%s\n' "$6" | fold -s -w 75 | sed 's/^/ /; s/ *$//'
   } >"$root/DEBIAN/control"
   find "$root" -exec touch -hd "@$SOURCE_DATE_EPOCH" {} +
-  dpkg-deb --root-owner-group --build "$root" "$out/$1_${debian}_$architecture.deb"
+  dpkg-deb --root-owner-group --build "$root" "$out/$1_${debian}_$kind.deb"
 }
 
 what="cluster carries envelopes between the servers of a cluster, each exactly once and in order, over \
@@ -126,3 +136,7 @@ depends=$(shared_libraries cluster-tools "$work"/debian/cluster-tools/usr/bin/*)
 pack cluster-tools net "$depends" "" \
   "peer messaging for consensus systems (programs)" \
   "$what This package has cluster-node, one server in a terminal, and cluster-keygen, which makes keys."
+
+stage python3-cluster python
+pack python3-cluster python "$library (>= $version), python3 (>= 3.9)" "" \
+  "peer messaging for consensus systems (Python 3)" "$what This package has the module cluster."
