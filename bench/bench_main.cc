@@ -59,7 +59,6 @@ class LineReporter : public benchmark::BenchmarkReporter {
     std::ostream& out = GetOutputStream();
     const std::string name = run.run_name.str();
     out << absl::StreamFormat("%-26s", run.benchmark_name());
-    if (run.error_occurred) out << " ERROR " << run.error_message;
     // Coefficients of variation are shares, and their names say so.
     for (const auto& [counter, value] : run.counters) {
       out << absl::StreamFormat(" %s=%s", counter, Short(value.value));

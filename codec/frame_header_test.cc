@@ -7,6 +7,7 @@
 
 #include "absl/strings/escaping.h"
 #include "cluster/codec/little_endian.h"
+#include "cluster/codec/testing/hex.h"
 #include "gtest/gtest.h"
 
 namespace cluster::internal {
@@ -69,7 +70,7 @@ TEST(Crc32cTest, MatchesTheVectorsOfRfc3720) {
   }
   EXPECT_EQ(Crc32c(up), 0x46dd794eu);
   EXPECT_EQ(Crc32c(down), 0x113fdb5cu);
-  const std::string read_command = absl::HexStringToBytes(
+  const std::string read_command = FromHex(
       "01c00000000000000000000000000000140000000000040000000014"
       "0000001828000000000000000200000000000000");
   ASSERT_EQ(read_command.size(), 48u);

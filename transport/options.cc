@@ -31,9 +31,9 @@ const T* OptionReader::Find(absl::string_view key, absl::string_view want) {
   known_.emplace_back(key);
   const auto found = options_.values.find(known_.back());
   if (found == options_.values.end()) return nullptr;
-  const T* const value = absl::get_if<T>(&found->second);
+  const T* const value = std::get_if<T>(&found->second);
   if (value == nullptr)
-    Fail(key, absl::StrCat("found ", absl::visit(Show(), found->second),
+    Fail(key, absl::StrCat("found ", std::visit(Show(), found->second),
                            ", want ", want));
   return value;
 }

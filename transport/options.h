@@ -17,16 +17,16 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
-#include "absl/types/variant.h"
 #include "cluster/export.h"
 
 namespace cluster {
 
-using OptionValue = absl::variant<bool, std::int64_t, double, std::string>;
+using OptionValue = std::variant<bool, std::int64_t, double, std::string>;
 
 struct TransportOptions {
   std::string origin;  // their place, for error texts; "" if in no file

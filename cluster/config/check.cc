@@ -62,7 +62,7 @@ absl::Status CheckValues(const Config& config, const ConfigPlaces& places) {
     const bool means_nothing =
         config.delivery == Delivery::kBestEffort && key.reliable_only;
     if (!means_nothing) {
-      status.Update(absl::visit(
+      status.Update(std::visit(
           ValueCheck{config, places, absl::StrCat("$.", key.name)}, key.value));
     } else if (ValueIn(config, key) != ValueIn(defaults, key)) {
       status.Update(ReliableOnlyError(places, key.name));

@@ -208,7 +208,7 @@ std::vector<std::string> KeyNamesIn(absl::string_view object) {
 }
 
 std::string AllowedOf(const ConfigKey& key) {
-  return absl::visit(Allowed{}, key.value);
+  return std::visit(Allowed{}, key.value);
 }
 
 std::string AllowedOf(const WordKey& key) {
@@ -219,7 +219,7 @@ std::string AllowedOf(const WordKey& key) {
 }
 
 std::string ValueIn(const Config& config, const ConfigKey& key) {
-  return absl::visit(ValueOf{config}, key.value);
+  return std::visit(ValueOf{config}, key.value);
 }
 
 std::string ListConfigKeys() {

@@ -15,11 +15,11 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
-#include "absl/types/variant.h"
 #include "cluster/config.h"
 
 namespace cluster::internal {
@@ -70,7 +70,7 @@ struct FormKey {
 
 struct ConfigKey {
   const char* name;  // of a member of an object: "security.mode"
-  absl::variant<TextKey, SizeKey, TimeKey, FlagKey, WordKey, FormKey> value;
+  std::variant<TextKey, SizeKey, TimeKey, FlagKey, WordKey, FormKey> value;
   const char* help;
   bool reliable_only = false;  // means nothing to best-effort delivery
   bool live = false;           // a running server can take another value

@@ -20,7 +20,7 @@ namespace {
 using ::testing::HasSubstr;
 
 bool IsForm(const ConfigKey& key) {
-  return absl::holds_alternative<FormKey>(key.value);
+  return std::holds_alternative<FormKey>(key.value);
 }
 
 std::string TextOf(const std::string& file) {

@@ -88,8 +88,8 @@ class ConfigReader {
 
   absl::Status ReadKey(const std::string& path, const ConfigKey& key,
                        const JsonValue& value) {
-    return absl::visit(
-        [&](const auto& kind) { return Read(path, kind, value); }, key.value);
+    return std::visit([&](const auto& kind) { return Read(path, kind, value); },
+                      key.value);
   }
 
   absl::Status Read(const std::string& path, const TextKey& key,

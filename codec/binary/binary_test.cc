@@ -6,6 +6,7 @@
 #include "cluster/codec/frame_header.h"
 #include "cluster/codec/little_endian.h"
 #include "cluster/codec/testing/fuzz.h"
+#include "cluster/codec/testing/hex.h"
 #include "gtest/gtest.h"
 
 namespace cluster::internal {
@@ -47,7 +48,7 @@ std::string After(const Envelope& first, const Envelope& second) {
 
 // Reads a body of these bytes, up to its first error.
 absl::Status Read(const std::string& hex) {
-  const std::string body = absl::HexStringToBytes(hex);
+  const std::string body = FromHex(hex);
   absl::string_view rest = body;
   DecodeState state;
   absl::Status status;
@@ -160,9 +161,9 @@ TEST(BinaryTest, AFullRecordWithoutThemHasNone) {
   Envelope next = Sample();
   next.sender_id = 9;
   const std::string body =
-      absl::HexStringToBytes(After(Sample(), grouped) + After(grouped, next));
+      FromHex(After(Sample(), grouped) + After(grouped, next));
   EXPECT_EQ(After(grouped, next).substr(0, 2), "80");
-  const std::string first = absl::HexStringToBytes(Full());
+  const std::string first = FromHex(Full());
   const std::string all = first + body;
   absl::string_view rest = all;
   DecodeState state;
@@ -240,8 +241,7 @@ TEST(BinaryTest, AFirstRecordThatLeansOnNothingIsRefused) {
 TEST(BinaryTest, AStandaloneMessageHasTheseBytes) {
   std::string message;
   BinaryCodec().EncodeStandalone(Sample(), &message);
-  const std::string record =
-      absl::HexStringToBytes(std::string(kFullFields) + "03616263");
+  const std::string record = FromHex(std::string(kFullFields) + "03616263");
   std::string sum(4, '\0');
   StoreLittle<std::uint32_t>(&sum[0], Crc32c(record));
   EXPECT_EQ(absl::BytesToHexString(message),

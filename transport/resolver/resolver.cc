@@ -1,5 +1,7 @@
 #include "cluster/transport/resolver/resolver.h"
 
+// Later c-ares deprecates ares_get_servers_ports; 1.18 lacks its successor.
+#define CARES_NO_DEPRECATED
 #include <ares.h>
 #include <arpa/inet.h>
 #include <netinet/in.h>
