@@ -22,6 +22,11 @@ namespace {
 
 constexpr char kDefaultConfig[] = "configs/cluster.json";
 
+// This repository's folder among the runfiles: with a WORKSPACE, as the root
+// module, as a dependency in Bazel 7, and in later Bazels.
+constexpr const char* kRepositories[] = {"cluster", "_main", "cluster~",
+                                         "cluster+"};
+
 std::string Environment(const char* name) {
   const char* const value = std::getenv(name);
   return value == nullptr ? "" : value;
@@ -64,12 +69,13 @@ std::string ConfigFlagsHelp() {
 std::string ConfigFile() {
   const std::string file = absl::GetFlag(FLAGS_config);
   if (!file.empty()) return UsersPath(file);
-  const std::string places[] = {
-      absl::StrCat(Environment("RUNFILES_DIR"), "/cluster/", kDefaultConfig),
-      absl::StrCat(OwnPath(), ".runfiles/cluster/", kDefaultConfig),
-  };
-  for (const std::string& place : places) {
-    if (access(place.c_str(), R_OK) == 0) return place;
+  for (const std::string& runfiles :
+       {Environment("RUNFILES_DIR"), absl::StrCat(OwnPath(), ".runfiles")}) {
+    for (const char* const repository : kRepositories) {
+      const std::string place =
+          absl::StrCat(runfiles, "/", repository, "/", kDefaultConfig);
+      if (access(place.c_str(), R_OK) == 0) return place;
+    }
   }
   return kDefaultConfig;
 }

@@ -20,7 +20,11 @@ cc_library(
 )
 """.format(name = name, linkopts = linkopts, deps = deps)
 
-_HEADERS = """
+# For each generated file: Bazel 9 has no C++ rules of its own.
+_LOAD = """load("@rules_cc//cc:defs.bzl", "cc_library")
+"""
+
+_HEADERS = _LOAD + """
 cc_library(
     name = "headers",
     hdrs = glob(["include/**"]),
@@ -29,12 +33,21 @@ cc_library(
 )
 """
 
+def _found(repository_ctx, header):
+    """The paths of /usr/include that this entry of `headers` names."""
+    folder = repository_ctx.path("/usr/include")
+    if header.endswith("*"):
+        return [path for path in folder.readdir() if path.basename.startswith(header[:-1])]
+    path = folder.get_child(header)
+    return [path] if path.exists else []
+
 def _debian_library(repository_ctx):
     for header in repository_ctx.attr.headers:
-        path = repository_ctx.path("/usr/include/" + header)
-        if not path.exists:
+        paths = _found(repository_ctx, header)
+        if not paths:
             fail("/usr/include/%s is missing: run tools/setup.sh" % header)
-        repository_ctx.symlink(path, "include/" + header)
+        for path in paths:
+            repository_ctx.symlink(path, "include/" + path.basename)
 
     root = _HEADERS
     packages = {}
@@ -53,7 +66,7 @@ def _debian_library(repository_ctx):
         )
     for package, text in packages.items():
         if package:
-            repository_ctx.file(package + "/BUILD.bazel", text)
+            repository_ctx.file(package + "/BUILD.bazel", _LOAD + text)
         else:
             root += text
     repository_ctx.file("BUILD.bazel", root)
@@ -63,7 +76,7 @@ debian_library = repository_rule(
     doc = "One Debian library: its headers, and a cc_library for each label that users name.",
     local = True,
     attrs = {
-        "headers": attr.string_list(doc = "Files and folders below /usr/include."),
+        "headers": attr.string_list(doc = "Files and folders of /usr/include. A last * stands for any end."),
         "targets": attr.string_list_dict(
             doc = "'package:name' -> pkg-config modules, or link flags where the library has no .pc.",
         ),
@@ -93,7 +106,6 @@ _ABSEIL = {
     "absl/time:time": ["absl_time"],
     "absl/types:optional": ["absl_optional"],
     "absl/types:span": ["absl_span"],
-    "absl/types:variant": ["absl_variant"],
 }
 
 def debian_libraries():
@@ -131,7 +143,8 @@ def debian_libraries():
     debian_library(name = "asio", headers = ["asio", "asio.hpp"], targets = {":asio": ["-lpthread"]})
     debian_library(
         name = "c-ares",
-        headers = ["ares.h", "ares_build.h", "ares_rules.h", "ares_version.h"],
+        # Which others it includes depends on its version.
+        headers = ["ares.h", "ares_*"],
         targets = {":ares": ["libcares"]},
     )
     debian_library(
