@@ -36,8 +36,14 @@ constexpr std::size_t kShownBytes = 80;
 }  // namespace
 
 absl::StatusOr<TransportFactory> FindTransport(absl::string_view name) {
-  for (const Entry& entry : kFactories)
-    if (name == entry.name) return TransportFactory(entry.make);
+  for (const Entry& entry : kFactories) {
+    if (name == entry.name) {
+      // One that this build leaves out says so when it is made.
+      absl::Status status = entry.make(TransportConfig()).status();
+      if (absl::IsUnimplemented(status)) return status;
+      return TransportFactory(entry.make);
+    }
+  }
   const absl::string_view shown = name.substr(0, kShownBytes);
   return absl::NotFoundError(absl::StrCat(
       "unknown transport \"", shown, shown.size() < name.size() ? "..." : "",

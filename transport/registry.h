@@ -24,11 +24,14 @@ namespace cluster {
 
 // The factory of the transport of that name, letter by letter. kNotFound:
 // `unknown transport "zmp"; did you mean "zmq"?; known: memory, nng, zmq`.
+// kUnimplemented: the transport is known, but the build left it out
+// (optional.bzl). The text names the flag that did.
 CLUSTER_EXPORT absl::StatusOr<TransportFactory> FindTransport(
     absl::string_view name);
 
 // Whether that transport takes these options; OK for a transport from
-// elsewhere. For those that a config has for another transport than its own.
+// elsewhere, or one that the build left out. For those that a config has for
+// another transport than its own.
 CLUSTER_EXPORT absl::Status CheckTransportOptions(
     absl::string_view name, const TransportOptions& options);
 

@@ -10,7 +10,10 @@ int main() {
   config.servers = {{1, "127.0.0.1:0"}, {2, "127.0.0.1:0"}};
   auto one = cluster::NewServer(1, config);
   auto two = cluster::NewServer(2, config);
-  if (!one.ok() || !two.ok()) return 1;
+  if (!one.ok() || !two.ok()) {
+    std::cerr << one.status() << "\n" << two.status() << "\n";
+    return 1;
+  }
   if (!(*one)->Start().ok() || !(*two)->Start().ok()) return 1;
   // The ports are known only after Start.
   if (!(*one)->AddPeer(2, (*two)->Address()).ok()) return 1;
