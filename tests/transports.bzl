@@ -15,5 +15,11 @@ TRANSPORTS = ["memory"] + SOCKET_TRANSPORTS
 
 SECURABLE_TRANSPORTS = SOCKET_TRANSPORTS
 
+# Those on byte streams (transport/stream), which speak to each other.
+STREAM_TRANSPORTS = [
+    "nng",
+    "tcp",
+]
+
 # As parameters of tests.
 SECURED_TRANSPORTS = ["secured_" + name for name in SECURABLE_TRANSPORTS]

@@ -1,8 +1,8 @@
 // SecurityFiles: where a transport finds its keys. PinnedCertificate: one that it
 // found there. Rejection: a connection or message that it turned away.
 //
-// Both backends use these words for their mechanisms: CURVE for zmq, mutual TLS
-// for nng. The keys stay in their files; no text of this library holds any of
+// All backends use these words for their mechanisms: CURVE for zmq, mutual TLS
+// for nng and tcp. The keys stay in their files; no text of this library holds any of
 // their bytes. The two functions make the errors that every backend returns.
 //
 //   cluster::SecurityFiles files;

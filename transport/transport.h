@@ -1,4 +1,4 @@
-// Transport: carries opaque frames between servers. Each backend (zmq, nng,
+// Transport: carries opaque frames between servers. Each backend (zmq, nng, tcp,
 // memory, yours) implements it; the cluster library uses nothing else.
 //
 // A frame arrives whole or not at all, at most once, in order while its

@@ -33,7 +33,7 @@ namespace fs = std::filesystem;
 constexpr int kDaysMax = 36500;
 
 constexpr char kUsage[] =
-    "Makes the key files of a config's servers, for zmq and for nng.\n\n"
+    "Makes the key files of a config's servers, for zmq, nng and tcp.\n\n"
     "  $0 --config=FILE --out=DIR [flags]\n\n"
     "  --config=FILE  the cluster's config file\n"
     "  --out=DIR      the folder to make the keys in\n"

@@ -254,8 +254,8 @@ class ForgedFramesTest : public testing::TestWithParam<const char*> {
     EXPECT_EQ(after.inbox_bytes, 0u);
 
     // ZeroMQ cannot close the connection of one message.
-    const bool nng = std::string(GetParam()) == "nng";
-    if (nng && forgery.account == Account::kServer &&
+    const bool is_closed = std::string(GetParam()) != "zmq";
+    if (is_closed && forgery.account == Account::kServer &&
         forgery.reason == RefusalReason::kMalformed) {
       EXPECT_TRUE(stranger.WaitForEnd());
     }

@@ -155,6 +155,12 @@ class NamesTest(unittest.TestCase):
     def test_another_name_server_over_zmq(self):
         self.another_name_server("zmq")
 
+    def test_a_dead_name_server_over_tcp(self):
+        self.a_dead_name_server("tcp")
+
+    def test_another_name_server_over_tcp(self):
+        self.another_name_server("tcp")
+
     def test_another_name_server_over_nng(self):
         self.another_name_server("nng")
 

@@ -15,7 +15,7 @@ namespace {
 TEST(ExpiryTest, IsWarnedOfAndHasADate) {
   EventLog log;
   ClusterSpec spec;
-  spec.config.transport = "nng";
+  spec.config.transport = SECURITY_BACKEND;
   spec.ids = FirstIds(2);
   spec.secured = true;
   spec.on_event = log.Sink();

@@ -20,7 +20,7 @@ TEST(RedialTest, HalfOpenConnectionsAreBoundedAndTheLatestIsHeard) {
   EventLog log;
   ProxyMesh mesh;
   ClusterSpec spec;
-  spec.config.transport = "nng";
+  spec.config.transport = SECURITY_BACKEND;
   spec.ids = FirstIds(2);
   spec.secured = true;
   spec.route = mesh.Router();

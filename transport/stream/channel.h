@@ -85,7 +85,7 @@ class Channel : public AsyncHandle {
   void Say(absl::string_view bytes);
   // Closes the channel at `deadline`, and reading ends with ETIMEDOUT.
   void EndAt(Clock::time_point deadline);
-  // What ended an operation that says `error`: the reason of a Close before it.
+  // Why an operation with `error` ended: the reason of a Close before it, if any.
   int ReasonOf(int error);
   // Drops all that arrives from here on.
   void Drain() { draining_ = true; }
@@ -125,8 +125,8 @@ class Channel : public AsyncHandle {
   bool TakeSealed(absl::string_view in, bool* done);
   void AwaitTurn(absl::string_view unread);
   void AdaptSealedRoom(std::size_t bytes);
-  // Writes what there is to write: at once while the stream takes it, or by an
-  // operation, of which one is under way at a time. Returns whether the batch
+  // Writes all that waits: at once while the stream takes it, or by an
+  // operation. One operation is under way at a time. Returns whether the batch
   // is written.
   bool Pump(bool at_once) CLUSTER_REQUIRES(mutex_);
   // Fills in the segments of the next write; returns their number.

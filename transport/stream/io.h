@@ -70,7 +70,7 @@ class Listener {
  public:
   virtual ~Listener() = default;
   virtual void Accept(Operation* operation) = 0;
-  // What the operation that ended without an error has accepted. Null: it was
+  // The stream that an operation without an error has accepted. Null: it was
   // gone, or the process lacks descriptors.
   virtual std::unique_ptr<ByteStream> TakeStream() = 0;
   virtual void Close() = 0;

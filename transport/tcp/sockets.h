@@ -48,7 +48,7 @@ int OpenSocket(int family, int* fd);
 int ListenOn(const SocketName& name, int* fd);
 int AcceptFrom(int listener, int* fd);
 
-// Of a connection, of TCP or not. What the system refuses stays as it was.
+// Of a connection, of TCP or not. An option that the system refuses stays as it was.
 void SetOptions(const TcpSettings& settings, int fd);
 // Binds a socket that is going to dial.
 int BindSource(const SocketName& source, int fd);

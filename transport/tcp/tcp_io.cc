@@ -114,7 +114,7 @@ struct OperationAllocator {
 
 class TcpOperation final : public stream::Operation {
  public:
-  // What Asio calls.
+  // Asio calls it.
   struct Handler {
     using allocator_type = OperationAllocator<char>;
     allocator_type get_allocator() const noexcept {

@@ -18,15 +18,15 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "cluster/transport/contract/recording_handler.h"
-#include "cluster/transport/nng/testing/secured_nodes.h"
 #include "cluster/transport/stream/preamble.h"
 #include "cluster/transport/stream/testing/raw_stream.h"
 #include "cluster/transport/stream/testing/test_keys.h"
 #include "cluster/transport/stream/testing/tls_end.h"
 #include "gtest/gtest.h"
+#include "tests/streams/secured_nodes.h"
 
 namespace cluster::internal {
-namespace nng {
+namespace streams {
 namespace {
 
 using stream::Preamble;
@@ -390,5 +390,5 @@ INSTANTIATE_TEST_SUITE_P(Kinds, ListenerAbuseTest, testing::ValuesIn(Abuses()),
                          });
 
 }  // namespace
-}  // namespace nng
+}  // namespace streams
 }  // namespace cluster::internal

@@ -10,16 +10,16 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "cluster/transport/contract/recording_handler.h"
-#include "cluster/transport/nng/nng_transport.h"
-#include "cluster/transport/nng/testing/secured_nodes.h"
 #include "gtest/gtest.h"
+#include "tests/streams/backend.h"
+#include "tests/streams/secured_nodes.h"
 
 namespace cluster::internal {
-namespace nng {
+namespace streams {
 namespace {
 
 // Server 1 is connected with 2 and 3, both ways.
-class NngReloadTest : public testing::Test {
+class ReloadTest : public testing::Test {
  protected:
   void SetUp() override {
     one_ = StartSecured(keys_.ConfigOf(1));
@@ -50,7 +50,7 @@ class NngReloadTest : public testing::Test {
   std::unique_ptr<TestNode> three_;
 };
 
-TEST_F(NngReloadTest, WithTheSameFilesNobodyIsDisturbed) {
+TEST_F(ReloadTest, WithTheSameFilesNobodyIsDisturbed) {
   ASSERT_TRUE(one_->transport->ReloadSecurity(keys_.FilesOf(1)).ok());
   ExpectReached(*two_, 2);
   ExpectReached(*three_, 3);
@@ -58,7 +58,7 @@ TEST_F(NngReloadTest, WithTheSameFilesNobodyIsDisturbed) {
   EXPECT_EQ(Losses(3), 0);
 }
 
-TEST_F(NngReloadTest, ARevokedPeerIsCutOffBothWaysAndOthersAreNot) {
+TEST_F(ReloadTest, ARevokedPeerIsCutOffBothWaysAndOthersAreNot) {
   SecurityFiles files = keys_.FilesOf(1);
   files.peers.erase(2);
   ASSERT_TRUE(one_->transport->ReloadSecurity(files).ok());
@@ -82,7 +82,7 @@ TEST_F(NngReloadTest, ARevokedPeerIsCutOffBothWaysAndOthersAreNot) {
   ExpectReached(*two_, 2);
 }
 
-TEST_F(NngReloadTest, APeerWithANewKeyUsesIt) {
+TEST_F(ReloadTest, APeerWithANewKeyUsesIt) {
   const stream::TestKeys fresh({2});
   SecurityFiles of_two = keys_.FilesOf(2);
   of_two.identity = fresh.OwnFolder(2);
@@ -106,7 +106,7 @@ TEST_F(NngReloadTest, APeerWithANewKeyUsesIt) {
   EXPECT_TRUE(late->handler.Get().connected.empty());
 }
 
-TEST_F(NngReloadTest, AfterAnErrorAllIsAsItWas) {
+TEST_F(ReloadTest, AfterAnErrorAllIsAsItWas) {
   SecurityFiles files = keys_.FilesOf(1);
   files.peers[2] = "/nowhere";
   EXPECT_FALSE(one_->transport->ReloadSecurity(files).ok());
@@ -114,7 +114,7 @@ TEST_F(NngReloadTest, AfterAnErrorAllIsAsItWas) {
   EXPECT_EQ(Losses(2), 0);
 }
 
-TEST_F(NngReloadTest, AHalfCopiedPairChangesNothing) {
+TEST_F(ReloadTest, AHalfCopiedPairChangesNothing) {
   std::filesystem::copy_file(keys_.OwnFolder(3) + "/tls.crt",
                              keys_.OwnFolder(1) + "/tls.crt",
                              std::filesystem::copy_options::overwrite_existing);
@@ -132,29 +132,28 @@ TEST_F(NngReloadTest, AHalfCopiedPairChangesNothing) {
   ExpectReached(*two_, 2);
 }
 
-TEST_F(NngReloadTest, WhoHasNoSecurityHasNothingToReload) {
-  auto plain = NewNngTransport(TransportConfig());
+TEST_F(ReloadTest, WhoHasNoSecurityHasNothingToReload) {
+  auto plain = NewBackend(TransportConfig());
   ASSERT_TRUE(plain.ok());
   EXPECT_EQ((*plain)->ReloadSecurity(keys_.FilesOf(1)).code(),
             absl::StatusCode::kFailedPrecondition);
 }
 
-TEST_F(NngReloadTest, AnOpenPrivateKeyIsRefused) {
+TEST_F(ReloadTest, AnOpenPrivateKeyIsRefused) {
   const std::string key = keys_.OwnFolder(1) + "/tls.key";
   ASSERT_EQ(chmod(key.c_str(), 0644), 0);
-  const absl::Status status = NewNngTransport(keys_.ConfigOf(1)).status();
+  const absl::Status status = NewBackend(keys_.ConfigOf(1)).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kPermissionDenied) << status;
   EXPECT_TRUE(absl::StrContains(status.message(), "chmod 600 " + key))
       << status;
 }
 
-TEST_F(NngReloadTest, WhatIsNoKeyIsRefused) {
+TEST_F(ReloadTest, WhatIsNoKeyIsRefused) {
   TransportConfig config = keys_.ConfigOf(1);
   config.security->peers[2] = keys_.OwnFolder(9);
-  EXPECT_EQ(NewNngTransport(config).status().code(),
-            absl::StatusCode::kNotFound);
+  EXPECT_EQ(NewBackend(config).status().code(), absl::StatusCode::kNotFound);
 }
 
 }  // namespace
-}  // namespace nng
+}  // namespace streams
 }  // namespace cluster::internal

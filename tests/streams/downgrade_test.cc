@@ -12,14 +12,14 @@
 
 #include "absl/strings/match.h"
 #include "cluster/transport/contract/recording_handler.h"
-#include "cluster/transport/nng/testing/secured_nodes.h"
 #include "cluster/transport/stream/preamble.h"
 #include "cluster/transport/stream/testing/raw_stream.h"
 #include "cluster/transport/stream/testing/tls_end.h"
 #include "gtest/gtest.h"
+#include "tests/streams/secured_nodes.h"
 
 namespace cluster::internal {
-namespace nng {
+namespace streams {
 namespace {
 
 using stream::RawListener;
@@ -72,7 +72,7 @@ bool AcceptAndHear(const std::string& own_folder, RawListener* listener,
 }
 
 // Server 1 runs; the peer has the keys of server 2.
-class NngDowngradeTest : public testing::TestWithParam<Offer> {
+class DowngradeTest : public testing::TestWithParam<Offer> {
  protected:
   void SetUp() override {
     one_ = StartSecured(keys_.ConfigOf(1));
@@ -84,7 +84,7 @@ class NngDowngradeTest : public testing::TestWithParam<Offer> {
 };
 
 // OpenSSL itself takes each offer, so the refusals below are this library's.
-TEST_P(NngDowngradeTest, TheOtherLibraryDoesIt) {
+TEST_P(DowngradeTest, TheOtherLibraryDoesIt) {
   for (const Offer& offer : {kGood, GetParam()}) {
     RawListener listener;
     bool accepted = false;
@@ -98,7 +98,7 @@ TEST_P(NngDowngradeTest, TheOtherLibraryDoesIt) {
   }
 }
 
-TEST_P(NngDowngradeTest, AClientIsRefused) {
+TEST_P(DowngradeTest, AClientIsRefused) {
   const std::string address = one_->transport->Address();
   EXPECT_TRUE(ConnectAndHear(keys_.OwnFolder(2), address, kGood));
   EXPECT_FALSE(ConnectAndHear(keys_.OwnFolder(2), address, GetParam()));
@@ -113,7 +113,7 @@ TEST_P(NngDowngradeTest, AClientIsRefused) {
   }));
 }
 
-TEST_P(NngDowngradeTest, AServerIsNotSpokenTo) {
+TEST_P(DowngradeTest, AServerIsNotSpokenTo) {
   RawListener listener;
   ASSERT_TRUE(one_->Connect(2, listener.address()).ok());
   EXPECT_EQ(one_->Send(2, "a secret"), SendResult::kSent);
@@ -134,11 +134,11 @@ TEST_P(NngDowngradeTest, AServerIsNotSpokenTo) {
   server.join();
 }
 
-INSTANTIATE_TEST_SUITE_P(Offers, NngDowngradeTest, testing::ValuesIn(kBad),
+INSTANTIATE_TEST_SUITE_P(Offers, DowngradeTest, testing::ValuesIn(kBad),
                          [](const testing::TestParamInfo<Offer>& info) {
                            return std::string(info.param.name);
                          });
 
 }  // namespace
-}  // namespace nng
+}  // namespace streams
 }  // namespace cluster::internal

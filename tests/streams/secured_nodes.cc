@@ -1,16 +1,16 @@
-#include "cluster/transport/nng/testing/secured_nodes.h"
+#include "tests/streams/secured_nodes.h"
 
 #include <utility>
 
-#include "cluster/transport/nng/nng_transport.h"
 #include "gtest/gtest.h"
+#include "tests/streams/backend.h"
 
 namespace cluster::internal {
-namespace nng {
+namespace streams {
 std::unique_ptr<TestNode> StartSecured(const TransportConfig& config,
                                        const std::string& address) {
   auto node = std::make_unique<TestNode>();
-  auto transport = NewNngTransport(config);
+  auto transport = NewBackend(config);
   EXPECT_TRUE(transport.ok()) << transport.status();
   if (!transport.ok()) return nullptr;
   node->transport = *std::move(transport);
@@ -30,5 +30,5 @@ bool Delivers(TestNode& from, int peer, TestNode& to, const std::string& text) {
              [&](const Recorded& r) { return r.HasFrame(text); });
 }
 
-}  // namespace nng
+}  // namespace streams
 }  // namespace cluster::internal

@@ -1,4 +1,4 @@
-// The nng backend against peers that are broken, hostile or slow.
+// A backend on byte streams against peers that are broken, hostile or slow.
 
 #include <sys/resource.h>
 
@@ -13,13 +13,13 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "cluster/transport/contract/recording_handler.h"
-#include "cluster/transport/nng/nng_transport.h"
 #include "cluster/transport/stream/preamble.h"
 #include "cluster/transport/stream/testing/raw_stream.h"
 #include "gtest/gtest.h"
+#include "tests/streams/backend.h"
 
 namespace cluster::internal {
-namespace nng {
+namespace streams {
 namespace {
 
 using stream::kLengthBytes;
@@ -37,13 +37,13 @@ std::string Wire(const std::string& text) {
   return std::string(length, kLengthBytes) + text;
 }
 
-class NngHostileTest : public testing::Test {
+class HostileTest : public testing::Test {
  protected:
   void Start(absl::Duration handshake_timeout = absl::Seconds(60)) {
     TransportConfig config;
     config.frame_bytes_max = 1 << 20;
     config.handshake_timeout = handshake_timeout;
-    auto transport = NewNngTransport(config);
+    auto transport = NewBackend(config);
     ASSERT_TRUE(transport.ok()) << transport.status();
     transport_ = *std::move(transport);
     const absl::Status started = transport_->Start(&handler_, "127.0.0.1:0");
@@ -65,7 +65,7 @@ class NngHostileTest : public testing::Test {
   std::unique_ptr<Transport> transport_;
 };
 
-TEST_F(NngHostileTest, PeersThatConnectFinishAndResetHarmNobody) {
+TEST_F(HostileTest, PeersThatConnectFinishAndResetHarmNobody) {
   Start();
   for (int i = 0; i < 300; ++i) {
     RawStream stream = RawStream::Dial(transport_->Address());
@@ -76,7 +76,7 @@ TEST_F(NngHostileTest, PeersThatConnectFinishAndResetHarmNobody) {
   ExpectAlive();
 }
 
-TEST_F(NngHostileTest, PeersThatResetAmidAFrameHarmNobody) {
+TEST_F(HostileTest, PeersThatResetAmidAFrameHarmNobody) {
   Start();
   for (int i = 0; i < 100; ++i) {
     RawStream stream = RawStream::Dial(transport_->Address());
@@ -87,7 +87,7 @@ TEST_F(NngHostileTest, PeersThatResetAmidAFrameHarmNobody) {
   ExpectAlive();
 }
 
-TEST_F(NngHostileTest, AStrangerIsRefusedByItsFirstBytes) {
+TEST_F(HostileTest, AStrangerIsRefusedByItsFirstBytes) {
   Start();
   for (const char* text : {"G", "GET / HTTP/1.1\r\n\r\n", "CLNX"}) {
     RawStream stream = RawStream::Dial(transport_->Address());
@@ -98,7 +98,7 @@ TEST_F(NngHostileTest, AStrangerIsRefusedByItsFirstBytes) {
   EXPECT_EQ(handler_.Texts().size(), 1u);
 }
 
-TEST_F(NngHostileTest, AnOverlongLengthEndsTheConnectionAfterTheFramesBefore) {
+TEST_F(HostileTest, AnOverlongLengthEndsTheConnectionAfterTheFramesBefore) {
   Start();
   RawStream stream = RawStream::Dial(transport_->Address());
   char length[kLengthBytes];
@@ -111,7 +111,7 @@ TEST_F(NngHostileTest, AnOverlongLengthEndsTheConnectionAfterTheFramesBefore) {
   ExpectAlive();
 }
 
-TEST_F(NngHostileTest, AMalformedFrameEndsItsConnection) {
+TEST_F(HostileTest, AMalformedFrameEndsItsConnection) {
   handler_.on_frame = [](const ReceivedFrame& frame) {
     return frame.slice.bytes == "bad" ? FrameVerdict::kMalformed
                                       : FrameVerdict::kAccepted;
@@ -124,7 +124,7 @@ TEST_F(NngHostileTest, AMalformedFrameEndsItsConnection) {
   for (const std::string& text : handler_.Texts()) EXPECT_NE(text, "after");
 }
 
-TEST_F(NngHostileTest, FramesArriveHoweverTheyAreCut) {
+TEST_F(HostileTest, FramesArriveHoweverTheyAreCut) {
   Start();
   const std::vector<std::string> texts = {"one", "", std::string(300, 'x'),
                                           "last"};
@@ -143,7 +143,7 @@ TEST_F(NngHostileTest, FramesArriveHoweverTheyAreCut) {
   EXPECT_EQ(handler_.Texts(), texts);
 }
 
-TEST_F(NngHostileTest, OneFrameArrivesOverManyReads) {
+TEST_F(HostileTest, OneFrameArrivesOverManyReads) {
   Start();
   const std::string text(1 << 20, 'y');
   RawStream stream = RawStream::Dial(transport_->Address());
@@ -155,7 +155,7 @@ TEST_F(NngHostileTest, OneFrameArrivesOverManyReads) {
   EXPECT_TRUE(handler_.Texts()[0] == text);
 }
 
-TEST_F(NngHostileTest, WhoSaysNothingIsClosedAndWhoGreetedIsNot) {
+TEST_F(HostileTest, WhoSaysNothingIsClosedAndWhoGreetedIsNot) {
   Start(absl::Milliseconds(50));
   RawStream honest = RawStream::Dial(transport_->Address());
   ASSERT_TRUE(honest.Write(Greeting()));
@@ -169,7 +169,7 @@ TEST_F(NngHostileTest, WhoSaysNothingIsClosedAndWhoGreetedIsNot) {
   EXPECT_TRUE(handler_.WaitForFrames(1));
 }
 
-TEST_F(NngHostileTest, AcceptingGoesOnAfterFilesHaveRunOut) {
+TEST_F(HostileTest, AcceptingGoesOnAfterFilesHaveRunOut) {
   Start();
   ExpectAlive();
   std::vector<RawStream> clients;
@@ -191,7 +191,7 @@ TEST_F(NngHostileTest, AcceptingGoesOnAfterFilesHaveRunOut) {
   ExpectAlive();
 }
 
-TEST_F(NngHostileTest, APeerThatClosesIsNoticedAndDialledAgain) {
+TEST_F(HostileTest, APeerThatClosesIsNoticedAndDialledAgain) {
   Start();
   RawListener peer;
   ASSERT_TRUE(transport_->Connect(2, peer.address(), 1).ok());
@@ -214,7 +214,7 @@ TEST_F(NngHostileTest, APeerThatClosesIsNoticedAndDialledAgain) {
 }
 
 // A listener of another protocol or version, or one that sends too much.
-TEST_F(NngHostileTest, AListenerOfAnotherKindIsLeftAndItsKindIsTold) {
+TEST_F(HostileTest, AListenerOfAnotherKindIsLeftAndItsKindIsTold) {
   Start();
   const std::pair<std::string, std::string> cases[] = {
       {"220 mail.example ESMTP\r\n", "does not speak this protocol"},
@@ -237,7 +237,7 @@ TEST_F(NngHostileTest, AListenerOfAnotherKindIsLeftAndItsKindIsTold) {
   }
 }
 
-TEST_F(NngHostileTest, AListenerThatEndsWithoutAnAnswerIsTold) {
+TEST_F(HostileTest, AListenerThatEndsWithoutAnAnswerIsTold) {
   Start();
   RawListener peer;
   ASSERT_TRUE(transport_->Connect(2, peer.address(), 1).ok());
@@ -252,7 +252,7 @@ TEST_F(NngHostileTest, AListenerThatEndsWithoutAnAnswerIsTold) {
 }
 
 // No frame goes out before the listener accepts, however long that takes.
-TEST_F(NngHostileTest, AListenerThatDoesNotAnswerGetsNoFrame) {
+TEST_F(HostileTest, AListenerThatDoesNotAnswerGetsNoFrame) {
   Start(absl::Milliseconds(300));
   RawListener peer;
   ASSERT_TRUE(transport_->Connect(2, peer.address(), 1).ok());
@@ -273,7 +273,7 @@ TEST_F(NngHostileTest, AListenerThatDoesNotAnswerGetsNoFrame) {
   EXPECT_EQ(all, Greeting() + Wire("frame"));
 }
 
-TEST_F(NngHostileTest, WhoIsRefusedIsToldWhyAndClosesFirst) {
+TEST_F(HostileTest, WhoIsRefusedIsToldWhyAndClosesFirst) {
   Start();
   const std::pair<std::string, stream::Answer> cases[] = {
       {std::string("CLNS\x01\0\0\0", 8), stream::Answer::kOtherVersion},
@@ -295,7 +295,7 @@ TEST_F(NngHostileTest, WhoIsRefusedIsToldWhyAndClosesFirst) {
 }
 
 // Frames of which a part was written are not sent again; the others are.
-TEST_F(NngHostileTest, NoFrameIsSentTwiceWhenTheConnectionIsLost) {
+TEST_F(HostileTest, NoFrameIsSentTwiceWhenTheConnectionIsLost) {
   Start();
   RawListener peer;
   ASSERT_TRUE(transport_->Connect(2, peer.address(), 1).ok());
@@ -330,5 +330,5 @@ TEST_F(NngHostileTest, NoFrameIsSentTwiceWhenTheConnectionIsLost) {
 }
 
 }  // namespace
-}  // namespace nng
+}  // namespace streams
 }  // namespace cluster::internal

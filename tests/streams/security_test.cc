@@ -1,4 +1,4 @@
-// The secured nng backend: members reach each other, and impostors do not.
+// A secured backend on byte streams: members reach each other, and impostors do not.
 
 #include <unistd.h>
 
@@ -14,15 +14,15 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "cluster/transport/contract/recording_handler.h"
-#include "cluster/transport/nng/nng_transport.h"
-#include "cluster/transport/nng/testing/secured_nodes.h"
 #include "cluster/transport/stream/preamble.h"
 #include "cluster/transport/stream/testing/raw_stream.h"
 #include "cluster/transport/stream/testing/tls_end.h"
 #include "gtest/gtest.h"
+#include "tests/streams/backend.h"
+#include "tests/streams/secured_nodes.h"
 
 namespace cluster::internal {
-namespace nng {
+namespace streams {
 namespace {
 
 using stream::RawStream;
@@ -44,7 +44,7 @@ class SocketFolder {
   const std::string& path() const { return path_; }
 
  private:
-  std::string path_ = "/tmp/nngXXXXXX";
+  std::string path_ = "/tmp/strXXXXXX";
 };
 
 bool HasReason(const Recorded& recorded, const std::string& text) {
@@ -63,7 +63,7 @@ std::string Reasons(const TestNode& node) {
 }
 
 // Servers 1, 2 and 3 have keys; 1 runs, and 2 if a test starts it.
-class NngSecurityTest : public testing::TestWithParam<const char*> {
+class SecurityTest : public testing::TestWithParam<const char*> {
  protected:
   void Start() {
     one_ = StartSecured(keys_.ConfigOf(1), Address());
@@ -130,14 +130,14 @@ class NngSecurityTest : public testing::TestWithParam<const char*> {
   std::unique_ptr<TestNode> two_;
 };
 
-TEST_P(NngSecurityTest, MembersReachEachOther) {
+TEST_P(SecurityTest, MembersReachEachOther) {
   Start();
   StartTwo();
   EXPECT_TRUE(one_->handler.Get().rejections.empty());
   EXPECT_TRUE(two_->handler.Get().rejections.empty());
 }
 
-TEST_P(NngSecurityTest, OneDirectionIsEnough) {
+TEST_P(SecurityTest, OneDirectionIsEnough) {
   Start();
   two_ = StartSecured(keys_.ConfigOf(2), Address());
   ASSERT_TRUE(two_->Connect(1, one_->transport->Address()).ok());
@@ -146,7 +146,7 @@ TEST_P(NngSecurityTest, OneDirectionIsEnough) {
 }
 
 // Server 9 is not a member of the cluster yet, but proves its identity.
-TEST_P(NngSecurityTest, APinnedServerIsKnownWhetherOrNotItIsDialled) {
+TEST_P(SecurityTest, APinnedServerIsKnownWhetherOrNotItIsDialled) {
   const TestKeys newcomer({9});
   TransportConfig config = keys_.ConfigOf(1);
   config.security->peers[9] = newcomer.PublicFolder(9);
@@ -159,7 +159,7 @@ TEST_P(NngSecurityTest, APinnedServerIsKnownWhetherOrNotItIsDialled) {
   EXPECT_EQ(one_->handler.Get().frames[0].identity, 9);
 }
 
-TEST_P(NngSecurityTest, LargeAndSmallFramesArriveAsTheyWere) {
+TEST_P(SecurityTest, LargeAndSmallFramesArriveAsTheyWere) {
   Start();
   StartTwo();
   std::vector<std::string> texts;
@@ -181,7 +181,7 @@ TEST_P(NngSecurityTest, LargeAndSmallFramesArriveAsTheyWere) {
   EXPECT_TRUE(arrived == texts);
 }
 
-TEST_P(NngSecurityTest, AnUnknownCertificateWithTheRightName) {
+TEST_P(SecurityTest, AnUnknownCertificateWithTheRightName) {
   Start();
   const TestKeys foreign({1, 2});
   TransportConfig config = foreign.ConfigOf(2);
@@ -190,7 +190,7 @@ TEST_P(NngSecurityTest, AnUnknownCertificateWithTheRightName) {
                  "it does not take this server's certificate: unknown");
 }
 
-TEST_P(NngSecurityTest, ACertificateOfAnotherCluster) {
+TEST_P(SecurityTest, ACertificateOfAnotherCluster) {
   Start();
   const TestKeys foreign({1, 2}, 1, 365, "another");
   TransportConfig config = foreign.ConfigOf(2);
@@ -199,7 +199,7 @@ TEST_P(NngSecurityTest, ACertificateOfAnotherCluster) {
                  "certificate: of another cluster");
 }
 
-TEST_P(NngSecurityTest, AForeignServerIsNotSpokenTo) {
+TEST_P(SecurityTest, AForeignServerIsNotSpokenTo) {
   Start();
   const TestKeys foreign({1});
   TransportConfig config = keys_.ConfigOf(2);
@@ -208,14 +208,14 @@ TEST_P(NngSecurityTest, AForeignServerIsNotSpokenTo) {
                  "its certificate (server-1.cluster) is unknown");
 }
 
-TEST_P(NngSecurityTest, AMemberThatIsNotTheOneDialledIsNotSpokenTo) {
+TEST_P(SecurityTest, AMemberThatIsNotTheOneDialledIsNotSpokenTo) {
   Start();
   ExpectBothTell(keys_.ConfigOf(2), 3, "of another server than it wanted",
                  "its certificate is server 1's, and server 3 was dialled");
 }
 
 // The certificate was good when its server started.
-TEST_P(NngSecurityTest, AnExpiredCertificateIsRefused) {
+TEST_P(SecurityTest, AnExpiredCertificateIsRefused) {
   const TestKeys expired({2}, /*starts_days_ago=*/20, /*validity_days=*/10);
   TransportConfig config = keys_.ConfigOf(1);
   config.security->peers[2] = expired.PublicFolder(2);
@@ -235,7 +235,7 @@ TEST_P(NngSecurityTest, AnExpiredCertificateIsRefused) {
   })) << Reasons(*one_);
 }
 
-TEST_P(NngSecurityTest, PlaintextAgainstSecured) {
+TEST_P(SecurityTest, PlaintextAgainstSecured) {
   Start();
   TransportConfig config;
   config.server_id = 2;
@@ -243,7 +243,7 @@ TEST_P(NngSecurityTest, PlaintextAgainstSecured) {
                  "it is secured and takes no plaintext");
 }
 
-TEST_P(NngSecurityTest, SecuredAgainstPlaintext) {
+TEST_P(SecurityTest, SecuredAgainstPlaintext) {
   TransportConfig config;
   config.server_id = 1;
   one_ = StartSecured(config, Address());
@@ -253,7 +253,7 @@ TEST_P(NngSecurityTest, SecuredAgainstPlaintext) {
 }
 
 // The member's key is good, but it breaks the protocol.
-TEST_P(NngSecurityTest, AMemberThatSpeaksAnythingElseIsShutOut) {
+TEST_P(SecurityTest, AMemberThatSpeaksAnythingElseIsShutOut) {
   one_ = StartSecured(keys_.ConfigOf(1));
   two_ = StartSecured(keys_.ConfigOf(2));
   ConnectBoth(*one_, 1, *two_, 2);
@@ -278,7 +278,7 @@ TEST_P(NngSecurityTest, AMemberThatSpeaksAnythingElseIsShutOut) {
   ExpectAlive();
 }
 
-TEST_P(NngSecurityTest, AServerThatComesBackProvesItselfAgain) {
+TEST_P(SecurityTest, AServerThatComesBackProvesItselfAgain) {
   Start();
   StartTwo();
   const std::string address = two_->transport->Address();
@@ -292,11 +292,11 @@ TEST_P(NngSecurityTest, AServerThatComesBackProvesItselfAgain) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Addresses, NngSecurityTest,
+INSTANTIATE_TEST_SUITE_P(Addresses, SecurityTest,
                          testing::Values("ipv4", "ipc"), [](const auto& info) {
                            return std::string(info.param);
                          });
 
 }  // namespace
-}  // namespace nng
+}  // namespace streams
 }  // namespace cluster::internal

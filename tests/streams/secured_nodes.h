@@ -1,4 +1,4 @@
-// Transports over nng with their handlers, for tests.
+// Transports of the backend under test with their handlers.
 //
 // Not thread-safe. An error fails the test.
 //
@@ -7,8 +7,8 @@
 //   auto two = StartSecured(keys.ConfigOf(2));
 //   ConnectBoth(*one, 1, *two, 2);
 
-#ifndef CLUSTER_TRANSPORT_NNG_TESTING_SECURED_NODES_H_
-#define CLUSTER_TRANSPORT_NNG_TESTING_SECURED_NODES_H_
+#ifndef TESTS_STREAMS_SECURED_NODES_H_
+#define TESTS_STREAMS_SECURED_NODES_H_
 
 #include <memory>
 #include <string>
@@ -19,7 +19,7 @@
 #include "cluster/transport/transport.h"
 
 namespace cluster::internal {
-namespace nng {
+namespace streams {
 
 // A transport and its handler.
 struct TestNode {
@@ -46,7 +46,7 @@ void ConnectBoth(TestNode& one, int one_id, TestNode& two, int two_id);
 // Sends `text` and waits for it. False: it did not arrive.
 bool Delivers(TestNode& from, int peer, TestNode& to, const std::string& text);
 
-}  // namespace nng
+}  // namespace streams
 }  // namespace cluster::internal
 
-#endif  // CLUSTER_TRANSPORT_NNG_TESTING_SECURED_NODES_H_
+#endif  // TESTS_STREAMS_SECURED_NODES_H_
