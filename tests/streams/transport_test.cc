@@ -1,4 +1,4 @@
-// The behaviour that backends on byte streams have in common beside the contract: options,
+// Backends on byte streams have this in common, beside the contract: options,
 // files, descriptors and threads.
 
 #include <sys/resource.h>
@@ -226,36 +226,6 @@ TEST_F(TransportTest, StopRemovesTheSocketFile) {
   EXPECT_EQ(access(path.c_str(), F_OK), 0);
   node->transport->Stop(absl::ZeroDuration());
   EXPECT_NE(access(path.c_str(), F_OK), 0);
-}
-
-// There are far more nodes than a backend's library has threads.
-TEST_F(TransportTest, BlockedHandlersOfManyTransportsHoldUpNoFrame) {
-  constexpr int kNodes = 40;
-  Gate gate;
-  std::vector<std::unique_ptr<Node>> receivers;
-  auto sender = StartNode("127.0.0.1:0");
-  for (int i = 0; i < kNodes; ++i) {
-    auto node = NewNode();
-    node->handler.on_drained = [&gate] { gate.Wait(); };
-    ASSERT_TRUE(
-        node->transport->Start(&node->handler, FreshIpv4Address()).ok());
-    ASSERT_TRUE(sender->Connect(i, node->transport->Address()).ok());
-    receivers.push_back(std::move(node));
-  }
-  bool all = true;
-  for (std::size_t round = 1; all && round <= 3; ++round) {
-    for (int i = 0; i < kNodes; ++i) {
-      EXPECT_EQ(sender->Send(i, "frame"), SendResult::kSent);
-    }
-    for (auto& receiver : receivers) {
-      // The frames arrive, and OnDrained is called.
-      all = all && receiver->handler.WaitFor([round](const Recorded& r) {
-        return r.frame_count == round && r.drained_count > 0;
-      });
-    }
-  }
-  EXPECT_TRUE(all);
-  gate.Open();
 }
 
 }  // namespace

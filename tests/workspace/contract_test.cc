@@ -5,15 +5,14 @@
 #include "cluster/transport/memory/memory_transport.h"
 #include "gtest/gtest.h"
 
+namespace cluster {
 namespace {
-
-using cluster::internal::TransportContract;
-using cluster::internal::TransportUnderTest;
 
 INSTANTIATE_TEST_SUITE_P(
     Mine, TransportContract,
     testing::Values(TransportUnderTest{
-        "mine", cluster::NewMemoryTransport, [] { return "mine:0"; }, {""}}),
+        "mine", NewMemoryTransport, [] { return "mine:0"; }, {""}}),
     TransportUnderTest::Name);
 
 }  // namespace
+}  // namespace cluster
