@@ -24,8 +24,8 @@ namespace cluster {
 
 // The factory of the transport of that name, letter by letter. kNotFound:
 // `unknown transport "zmp"; did you mean "zmq"?; known: memory, nng, zmq`.
-// kUnimplemented: the transport is known, but the build left it out
-// (optional.bzl). The text names the flag that did.
+// The factory of a transport that the build left out (optional.bzl) returns
+// kUnimplemented, and the text names the flag that did.
 CLUSTER_EXPORT absl::StatusOr<TransportFactory> FindTransport(
     absl::string_view name);
 

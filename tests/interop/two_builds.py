@@ -22,7 +22,8 @@ LONG = "x" * 60000
 def transports(command):
     """Those that the build of this node lists, without any that it was built without."""
     text = subprocess.run(command + ["--help"], check=True, stdout=subprocess.PIPE).stdout.decode()
-    return re.search(r"--transport=NAME +instead of the config's: (.+)", text)[1].split(" or ")
+    names = re.search(r"--transport=NAME +instead of the config's: (.+)", text)[1]
+    return re.split(", | or ", names)
 
 
 def start(command, server_id, config):
