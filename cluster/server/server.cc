@@ -41,14 +41,14 @@ absl::Status Server::Start() {
 }
 
 absl::Status Server::Send(const Envelope& envelope, absl::Duration timeout) {
-  return InMemory(
-      [&] { return core_->Send(envelope, core_->NextMessageId(), timeout); });
+  EnvelopeView view(envelope);
+  return InMemory([&] { return core_->Send(&view, timeout); });
 }
 
 absl::Status Server::Send(const EnvelopeView& envelope,
                           absl::Duration timeout) {
-  return InMemory(
-      [&] { return core_->Send(envelope, core_->NextMessageId(), timeout); });
+  EnvelopeView view = envelope;
+  return InMemory([&] { return core_->Send(&view, timeout); });
 }
 
 absl::StatusOr<MessageId> Server::SendWithId(const Envelope& envelope,
@@ -58,11 +58,10 @@ absl::StatusOr<MessageId> Server::SendWithId(const Envelope& envelope,
 
 absl::StatusOr<MessageId> Server::SendWithId(const EnvelopeView& envelope,
                                              absl::Duration timeout) {
-  const MessageId id = core_->NextMessageId();
-  absl::Status status =
-      InMemory([&] { return core_->Send(envelope, id, timeout); });
+  EnvelopeView view = envelope;
+  absl::Status status = InMemory([&] { return core_->Send(&view, timeout); });
   if (!status.ok()) return status;
-  return id;
+  return view.message_id;
 }
 
 MulticastResult Server::Multicast(absl::Span<const int> pids,

@@ -20,6 +20,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/base/attributes.h"
 #include "absl/functional/function_ref.h"
 #include "absl/types/optional.h"
 #include "cluster/base/clock.h"
@@ -39,9 +40,11 @@ namespace cluster::internal {
 // needs no memory.
 const absl::Status& OutOfMemory();
 
-// The call's answer, or OutOfMemory.
+// The call's answer, or OutOfMemory. Inline, so that what the call captures
+// needs no memory: a copy of it would wait for the stores.
 template <typename Call>
-auto InMemory(Call call) -> decltype(call()) {
+ABSL_ATTRIBUTE_ALWAYS_INLINE inline auto InMemory(const Call& call)
+    -> decltype(call()) {
   try {
     return call();
   } catch (const std::bad_alloc&) {
@@ -72,9 +75,9 @@ class ServerCore {
   bool SetHandler(absl::FunctionRef<void(Callbacks*)> set);
 
   // Envelopes (server_send.cc, server_receive.cc).
-  MessageId NextMessageId() { return message_ids_.Next(); }
-  absl::Status Send(EnvelopeView envelope, MessageId id,
-                    absl::Duration timeout);
+  // Fills in `envelope`'s id and sender where it stands: a copy would wait for
+  // the caller's stores to it.
+  absl::Status Send(EnvelopeView* envelope, absl::Duration timeout);
   MulticastResult Multicast(absl::Span<const int> pids,
                             const EnvelopeView& envelope,
                             absl::Duration timeout);
@@ -128,14 +131,12 @@ class ServerCore {
   }
   absl::Status NotSending() const;
   absl::Status UnknownPid(int pid) const;
-  EnvelopeView Stamp(EnvelopeView envelope, int pid, MessageId id) const;
   absl::Status SendInTime(const EnvelopeView& view, absl::Duration timeout);
   // Without a deadline they do not wait.
   absl::Status SendOne(int pid, const EnvelopeView& view,
                        LazyDeadline* deadline);
   absl::Status SendHere(const EnvelopeView& view, LazyDeadline* deadline);
-  absl::Status Broadcast(const EnvelopeView& envelope, MessageId id,
-                         absl::Duration timeout);
+  absl::Status Broadcast(const EnvelopeView& view, absl::Duration timeout);
   MulticastResult SendToAll(const EnvelopeView& envelope, MessageId id,
                             bool broadcast, const std::vector<int>& recipients,
                             absl::Duration timeout);

@@ -74,30 +74,21 @@ std::string LimitOf(const Config& config, std::size_t bytes) {
 
 }  // namespace
 
-EnvelopeView ServerCore::Stamp(EnvelopeView envelope, int pid,
-                               MessageId id) const {
-  envelope.pid = pid;
-  envelope.message_id = id;
-  envelope.sender_id = id_;
-  return envelope;
-}
-
 bool ServerCore::MayWait(absl::Duration timeout) const {
   return timeout > absl::ZeroDuration() && !callbacks_.InCallback();
 }
 
-absl::Status ServerCore::Send(EnvelopeView envelope, MessageId id,
-                              absl::Duration timeout) {
+absl::Status ServerCore::Send(EnvelopeView* envelope, absl::Duration timeout) {
   if (!sending()) return NotSending();
-  if (ABSL_PREDICT_FALSE(!IsWellFormed(envelope))) return Malformed(envelope);
-  if (envelope.pid == kBroadcast) return Broadcast(envelope, id, timeout);
-  envelope.message_id = id;
-  envelope.sender_id = id_;
+  if (ABSL_PREDICT_FALSE(!IsWellFormed(*envelope))) return Malformed(*envelope);
+  envelope->message_id = message_ids_.Next();
+  envelope->sender_id = id_;
+  if (envelope->pid == kBroadcast) return Broadcast(*envelope, timeout);
   // Most envelopes are through here.
-  if (envelope.pid != id_ &&
-      delivery_->Send(envelope.pid, envelope) == SendOutcome::kAccepted)
+  if (envelope->pid != id_ &&
+      delivery_->Send(envelope->pid, *envelope) == SendOutcome::kAccepted)
     return absl::OkStatus();
-  return SendInTime(envelope, timeout);
+  return SendInTime(*envelope, timeout);
 }
 
 absl::Status ServerCore::SendInTime(const EnvelopeView& view,
@@ -111,9 +102,8 @@ absl::Status ServerCore::SendInTime(const EnvelopeView& view,
   return SendOne(view.pid, view, MayWait(timeout) ? &deadline : nullptr);
 }
 
-absl::Status ServerCore::Broadcast(const EnvelopeView& envelope, MessageId id,
+absl::Status ServerCore::Broadcast(const EnvelopeView& view,
                                    absl::Duration timeout) {
-  const EnvelopeView view = Stamp(envelope, kBroadcast, id);
   std::vector<int> others = delivery_->Broadcast(view);  // with some trouble
   if (!others.empty() && !stopped_) {
     others.erase(
@@ -123,7 +113,7 @@ absl::Status ServerCore::Broadcast(const EnvelopeView& envelope, MessageId id,
   }
   if (others.empty()) return absl::OkStatus();
   std::sort(others.begin(), others.end());
-  return SendToAll(envelope, id, true, others, timeout).status;
+  return SendToAll(view, view.message_id, true, others, timeout).status;
 }
 
 absl::Status ServerCore::SendOne(int pid, const EnvelopeView& view,
@@ -240,8 +230,11 @@ MulticastResult ServerCore::SendToAll(const EnvelopeView& envelope,
   // From the first envelope on nothing may fail but an envelope.
   result.peers.reserve(recipients.size());
   blocked.reserve(recipients.size());
+  EnvelopeView view = envelope;
+  view.message_id = id;
+  view.sender_id = id_;
   const auto send = [&](int pid, LazyDeadline* deadline) {
-    const EnvelopeView view = Stamp(envelope, broadcast ? kBroadcast : pid, id);
+    view.pid = broadcast ? kBroadcast : pid;
     return InMemory([&] { return SendOne(pid, view, deadline); });
   };
   for (int pid : recipients) {
