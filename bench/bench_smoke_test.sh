@@ -35,7 +35,7 @@ run_cases() {
   done
 }
 
-for t in zmq nng; do
+for t in zmq nng tcp; do
   for bytes in 64 1024 65536 1048576; do
     require_cases throughput raw/$t/$bytes batched/$t/$bytes unicast/$t/$bytes receive/$t/$bytes \
       receive_batch/$t/$bytes broadcast3/$t/$bytes raw3/$t/$bytes batched3/$t/$bytes \
@@ -62,6 +62,9 @@ run_cases throughput \
 grep -q 'unicast/raw' "$TEST_TMPDIR/throughput.report" || fail "throughput printed no summary"
 grep -q '^nng 64 B: unicast / batched .*>= 0.8 *\(yes\|NO\)' "$TEST_TMPDIR/throughput.report" ||
   fail "throughput printed no goals"
+run_cases throughput '^(raw|batched|unicast|broadcast3|unicast_ipc|unicast_secure|called|checked3|batched_mesh2)/tcp/64$' \
+  items_per_second raw/tcp/64 batched/tcp/64 unicast/tcp/64 broadcast3/tcp/64 unicast_ipc/tcp/64 \
+  unicast_secure/tcp/64 called/tcp/64 checked3/tcp/64 batched_mesh2/tcp/64
 run_cases throughput '^(unicast/zmq/1048576|batched3/nng/65536|mesh2/nng/64|encode/64|decode/64)$' \
   bytes_per_second unicast/zmq/1048576 batched3/nng/65536 mesh2/nng/64 encode/64 decode/64
 run_cases throughput '^(checked|checked3|called|called_ipc|called_senders4|owned|batched_mesh2)/(zmq|nng)/64$' items_per_second \
@@ -71,4 +74,5 @@ run_cases throughput '^idle/(zmq|nng)/32$' bytes_per_peer idle/zmq/32 idle/nng/3
 run_cases throughput '^raw_idle/zmq/32$' cpu_percent raw_idle/zmq/32
 run_cases latency '^(raw_rtt|rtt|rtt_receive|raw_rtt_pinned|rtt_pinned|rtt_secure|raw_rtt_mailbox_pinned)/(zmq|nng)/64$|^rtt_under_load' \
   p99_us raw_rtt/zmq/64 raw_rtt/nng/64 rtt/zmq/64 rtt/nng/64 rtt_receive/zmq/64 rtt_secure/zmq/64 \
-  raw_rtt_pinned/nng/64 rtt_pinned/zmq/64 raw_rtt_mailbox_pinned/zmq/64 rtt_under_load/zmq
+  raw_rtt_pinned/nng/64 rtt_pinned/zmq/64 raw_rtt_mailbox_pinned/zmq/64 rtt_under_load/zmq rtt_under_load/tcp
+run_cases latency '^(raw_rtt|rtt|rtt_secure)/tcp/64$' p99_us raw_rtt/tcp/64 rtt/tcp/64 rtt_secure/tcp/64

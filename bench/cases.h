@@ -17,7 +17,7 @@
 namespace cluster {
 namespace bench {
 
-inline constexpr std::array<const char*, 2> kTransports = {"zmq", "nng"};
+inline constexpr std::array<const char*, 3> kTransports = {"zmq", "nng", "tcp"};
 inline constexpr std::array<int, 4> kPayloadBytes = {64, 1024, 65536, 1048576};
 inline constexpr std::array<int, 5> kMeshSizes = {2, 4, 8, 16, 32};
 // In shorter rounds no connection is ever busy, and the case would measure the
@@ -27,7 +27,7 @@ inline constexpr std::int64_t kMeshRoundsLeast = 5000;
 inline constexpr int kMeshSendersMax = 4;
 inline constexpr int kIdleServers = 32;
 
-// For zmq only: the raw socket of nng has both directions anyway.
+// For zmq only: the raw sockets of the others have both directions anyway.
 inline constexpr char kOneWayPinned[] = "raw_rtt_oneway_pinned";
 inline constexpr char kMailboxPinned[] = "raw_rtt_mailbox_pinned";
 inline constexpr char kCalledRtt[] = "called_rtt";

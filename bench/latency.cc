@@ -111,6 +111,13 @@ void AddRawGoals(const Results& results, const std::string& transport,
   const double p50_most = transport == "nng" ? 1.0 : 1.1;
   goals->AtMost(absl::StrCat(name, " / raw, p50"), ratio(name, "p50_us"),
                 p50_most, ratio(limit, "p50_us"));
+  if (transport == "tcp") {
+    const double zmq =
+        results.Median(CaseName("raw_rtt" + suffix, "zmq", 64), "p50_us");
+    goals->AtMost(absl::StrCat(name, " / raw zmq, p50"),
+                  results.Median(name, "p50_us") / zmq, 0.6,
+                  results.Median(limit, "p50_us") / zmq);
+  }
   goals->AtMost(absl::StrCat(name, " / raw, p99"), ratio(name, "p99_us"), 1.3,
                 ratio(limit, "p99_us"));
 }

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "bench/raw_nng.h"
+#include "bench/raw_tcp.h"
 #include "bench/raw_zmq.h"
 
 namespace cluster {
@@ -26,6 +27,8 @@ std::unique_ptr<RawFanout> NewRawFanout(absl::string_view transport,
                                         Scheme scheme, int connections,
                                         std::size_t message_bytes,
                                         RawReceiver receiver) {
+  if (transport == "tcp")
+    return NewTcpFanout(scheme, connections, std::move(receiver));
   return transport == "zmq" ? NewZmqFanout(scheme, connections, message_bytes,
                                            std::move(receiver))
                             : NewNngFanout(scheme, connections, message_bytes,
@@ -34,6 +37,7 @@ std::unique_ptr<RawFanout> NewRawFanout(absl::string_view transport,
 
 std::unique_ptr<RawEcho> NewRawEcho(absl::string_view transport,
                                     std::size_t message_bytes) {
+  if (transport == "tcp") return NewTcpEcho(message_bytes);
   return transport == "zmq" ? NewZmqEcho(message_bytes)
                             : NewNngEcho(message_bytes);
 }

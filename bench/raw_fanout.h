@@ -1,6 +1,7 @@
 // RawFanout and RawEcho: a bare messaging library as a baseline.
 //
-// The smallest interface with which the same code measures zmq and nng.
+// The smallest interface with which the same code measures zmq, nng and bare
+// sockets.
 // RawFanout sends messages one way to one or more receivers, RawEcho makes
 // round trips. They use no part of the library under test.
 //

@@ -4,11 +4,13 @@
 #include <nng/protocol/pipeline0/pull.h>
 #include <nng/protocol/pipeline0/push.h>
 
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "bench/nng_endpoint.h"
+#include "bench/raw_tcp.h"
 #include "bench/zmq_endpoint.h"
 
 namespace cluster {
@@ -67,6 +69,23 @@ class Nng {
 
  private:
   const std::size_t message_bytes_;
+};
+
+class Tcp {
+ public:
+  using Endpoint = TcpEndpoint;
+  using Message = std::string;
+
+  explicit Tcp(std::size_t /*message_bytes*/) {}
+
+  std::unique_ptr<Endpoint> NewPull() { return std::make_unique<Endpoint>(); }
+  std::unique_ptr<Endpoint> NewPush() { return std::make_unique<Endpoint>(); }
+  static char* Begin(std::size_t bytes, Message* message) {
+    message->resize(bytes);
+    return &(*message)[0];
+  }
+  static void Send(Endpoint* push, Message* message) { push->Send(*message); }
+  void EndReceiving(Endpoint* pull) { pull->Close(); }
 };
 
 template <typename Library>
@@ -131,6 +150,10 @@ std::unique_ptr<RawMesh> NewRawMesh(absl::string_view transport, int servers,
                                     RawReceiver receiver) {
   if (transport == "zmq") {
     return std::make_unique<Mesh<Zmq>>(servers, message_bytes,
+                                       std::move(receiver));
+  }
+  if (transport == "tcp") {
+    return std::make_unique<Mesh<Tcp>>(servers, message_bytes,
                                        std::move(receiver));
   }
   return std::make_unique<Mesh<Nng>>(servers, message_bytes,
