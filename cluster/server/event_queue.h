@@ -6,7 +6,7 @@
 // Not thread-safe.
 //
 //   events.Push(std::move(event), place);
-//   if (!events.empty() && events.first_place() <= next) Tell(events.Pop());
+//   if (!events.empty() && events.first_place() <= next) Report(events.Pop());
 
 #ifndef CLUSTER_SERVER_EVENT_QUEUE_H_
 #define CLUSTER_SERVER_EVENT_QUEUE_H_

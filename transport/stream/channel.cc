@@ -188,7 +188,7 @@ bool Channel::WriteOut(WriteBatch* batch, bool at_once) {
   return Pump(at_once);
 }
 
-void Channel::TellWritten(WriteBatch* batch) {
+void Channel::ReportWritten(WriteBatch* batch) {
   MutexLock lock(&mutex_);
   batch_ = batch;
   sending_ = true;

@@ -63,7 +63,7 @@ class Channel : public AsyncHandle {
   [[nodiscard]] bool WriteOut(WriteBatch* batch, bool at_once);
   // Calls OnWritten for a batch of which WriteOut returned true, soon and on
   // another thread.
-  void TellWritten(WriteBatch* batch);
+  void ReportWritten(WriteBatch* batch);
 
  protected:
   Channel(Context* context, std::unique_ptr<ByteStream> stream)

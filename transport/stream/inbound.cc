@@ -52,7 +52,7 @@ class Inbound final : public Channel,
   }
 
   void Refuse(Rejection rejection) override {
-    TellRejection(std::move(rejection));
+    ReportRejection(std::move(rejection));
     Close();
   }
 
@@ -73,7 +73,7 @@ class Inbound final : public Channel,
   }
 
   void OnTlsFailed(const Rejection& failure, bool peer_knows) override {
-    TellRejection(Rejection{failure.kind, identity_, failure.reason});
+    ReportRejection(Rejection{failure.kind, identity_, failure.reason});
     if (peer_knows) Close();
   }
 
@@ -144,18 +144,18 @@ class Inbound final : public Channel,
         reason = absl::StrCat("it announces a frame of more than ",
                               context()->config.frame_bytes_max, " bytes");
     }
-    TellRejection(Rejection{kind, identity_, std::move(reason)});
+    ReportRejection(Rejection{kind, identity_, std::move(reason)});
     if (!answer) return Close();
     // The peer closes when it has read the answer.
     Say(AnswerText(*answer));
     Drain();
   }
 
-  void TellRejection(Rejection rejection) {
-    if (!closed()) TellFirst(std::move(rejection));
+  void ReportRejection(Rejection rejection) {
+    if (!closed()) ReportFirst(std::move(rejection));
   }
 
-  void TellFirst(Rejection rejection) {
+  void ReportFirst(Rejection rejection) {
     if (rejected_.exchange(true)) return;
     rejection.reason =
         absl::StrCat("connection from ", remote_, ": ", rejection.reason);
@@ -164,7 +164,7 @@ class Inbound final : public Channel,
 
   void OnEnd(int error) override {
     if (error == ETIMEDOUT && !greeted_) {
-      TellFirst(
+      ReportFirst(
           Rejection{RefusalReason::kSilent, identity_,
                     waits_for_turn_
                         ? "too many handshakes of its address, or of all, came "

@@ -208,7 +208,7 @@ void Outbound::OnWrittenAtOnce(OutboundConnection* connection) {
     if (!goes_on && state_ == State::kConnected) then = WriteNext();
   }
   if (then.close != nullptr) then.close->Close();
-  if (goes_on) connection->TellWritten(&batch_);
+  if (goes_on) connection->ReportWritten(&batch_);
 }
 
 void Outbound::OnTimer(int /*error*/, std::size_t /*bytes*/) {
@@ -219,7 +219,7 @@ void Outbound::OnTimer(int /*error*/, std::size_t /*bytes*/) {
   }
   if (state_ == State::kLosing) {
     lock.Unlock();
-    return TellLoss();
+    return ReportLoss();
   }
   attempt_generation_ = generation_;
   const auto attempt = NextAttempt();
@@ -227,7 +227,7 @@ void Outbound::OnTimer(int /*error*/, std::size_t /*bytes*/) {
     loss_.reason = std::string(attempt.status().message());
     state_ = State::kLosing;
     lock.Unlock();
-    return TellLoss();
+    return ReportLoss();
   }
   const Clock::duration time = order_.TimeOf(context_->handshake_timeout);
   lock.Unlock();
@@ -383,7 +383,7 @@ void Outbound::OnEnd(Loss loss) {
   Sleep(Clock::duration::zero());
 }
 
-void Outbound::TellLoss() {
+void Outbound::ReportLoss() {
   batch_.Clear();  // unlocked: nobody else uses it while state_ is kLosing
   Loss loss;
   std::uint64_t generation = 0;

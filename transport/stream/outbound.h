@@ -127,7 +127,7 @@ class Outbound final : public AsyncHandle {
   }
   void EndOperations() override { timer_->Abort(); }
   // Calls the handler, then waits until it is time to dial.
-  void TellLoss() CLUSTER_EXCLUDES(mutex_);
+  void ReportLoss() CLUSTER_EXCLUDES(mutex_);
 
   Context* const context_;
   const int peer_;
