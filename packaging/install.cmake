@@ -40,6 +40,7 @@ foreach(set ClusterTargets ClusterStaticTargets)
     COMPONENT development)
 endforeach()
 
+list(JOIN cluster_dependencies " " dependency_words)
 configure_package_config_file(packaging/ClusterConfig.cmake.in ClusterConfig.cmake
                               INSTALL_DESTINATION ${package_folder})
 # Before 1.0 a minor version may break the API.
@@ -67,6 +68,9 @@ function(cluster_pc_modules result)
 endfunction()
 cluster_pc_modules(pc_requires ${absl_public})
 cluster_pc_modules(pc_requires_private ${absl_private})
+set(pc_libs_private ${cluster_dependencies})
+list(TRANSFORM pc_libs_private PREPEND -l)
+list(JOIN pc_libs_private " " pc_libs_private)
 configure_file(packaging/cluster.pc.in cluster.pc @ONLY)
 install(
   FILES ${CMAKE_CURRENT_BINARY_DIR}/cluster.pc

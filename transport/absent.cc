@@ -1,5 +1,5 @@
-// The factory of a transport that this build leaves out: optional.bzl compiles
-// this file for each.
+// The factory of a transport that this build leaves out: optional.bzl and
+// CMakeLists.txt compile this file for each.
 
 #include <memory>
 
@@ -16,10 +16,10 @@ namespace cluster {
 
 absl::StatusOr<std::unique_ptr<Transport>> CLUSTER_ABSENT_FACTORY(
     const TransportConfig& /*config*/) {
-  constexpr char kName[] = CLUSTER_TEXT(CLUSTER_ABSENT);
-  return absl::UnimplementedError(absl::StrCat(
-      "this build has no ", kName, ": it was built with --//:with_", kName,
-      "=false; leave the flag out, or choose another transport"));
+  return absl::UnimplementedError(
+      absl::StrCat("this build has no ", CLUSTER_TEXT(CLUSTER_ABSENT),
+                   ": it was built with ", CLUSTER_ABSENT_FLAG,
+                   "; leave the flag out, or choose another transport"));
 }
 
 }  // namespace cluster

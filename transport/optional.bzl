@@ -43,6 +43,7 @@ def optional_transports():
             srcs = ["absent.cc"],
             local_defines = [
                 "CLUSTER_ABSENT=" + name,
+                'CLUSTER_ABSENT_FLAG=\\"--//:with_%s=false\\"' % name,
                 "CLUSTER_ABSENT_FACTORY=New%sTransport" % name.capitalize(),
             ],
             deps = [

@@ -1,11 +1,12 @@
 // A user's program on the installed library: two servers over each transport,
-// and an envelope from each to the other.
+// or each of those named, and an envelope from each to the other.
 //
 // The makefile and the CMake project beside it build it.
 
 #include <iostream>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "cluster/server.h"
 #include "cluster/transport/registry.h"
@@ -64,9 +65,11 @@ absl::Status MakeBare(const std::string& transport) {
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
   std::cout << "cluster " << cluster::kVersion << "\n";
-  for (const std::string& transport : cluster::TransportNames()) {
+  std::vector<std::string> transports(argv + 1, argv + argc);
+  if (transports.empty()) transports = cluster::TransportNames();
+  for (const std::string& transport : transports) {
     absl::Status status = MakeBare(transport);
     status.Update(Talk(transport));
     if (!status.ok()) {
