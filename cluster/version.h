@@ -9,9 +9,9 @@
 namespace cluster {
 
 inline constexpr int kVersionMajor = 0;
-inline constexpr int kVersionMinor = 2;
+inline constexpr int kVersionMinor = 3;
 inline constexpr int kVersionPatch = 0;
-inline constexpr char kVersion[] = "0.2.0";
+inline constexpr char kVersion[] = "0.3.0";
 
 }  // namespace cluster
 
