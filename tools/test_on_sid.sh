@@ -85,6 +85,8 @@ mkdir -p "$root/cluster"
 (cd "$root/cluster" && find . -type f -not -path './bazel-*' -delete)
 tar --null --ignore-failed-read -cf - -T "$shared/files" | tar -xf - -C "$root/cluster"
 
+# Without a sandbox a compiler finds headers where an earlier build left them.
+in_sid /cluster bazel clean
 sid_bazel . build --keep_going "$@"
 sid_bazel . test --keep_going "$@"
 sid_bazel examples/workspace run //:hello
