@@ -7,6 +7,7 @@
 #include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/numbers.h"
@@ -93,7 +94,11 @@ PeerEvent ServerProcess::AwaitEvent(PeerEvent::Type type, int peer) {
     return PeerEvent{};
   }
   PeerEvent event = *found;
-  events_.erase(found);
+  const auto end = std::next(found);
+  events_.erase(
+      std::remove_if(events_.begin(), end,
+                     [&](const PeerEvent& past) { return past.peer == peer; }),
+      end);
   return event;
 }
 

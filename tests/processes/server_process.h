@@ -53,7 +53,7 @@ class ServerProcess {
     Say(line);
     return Await(answer);
   }
-  // Waits for an event that no call awaited before.
+  // Waits for an event about `peer` after the one that was awaited last.
   PeerEvent AwaitEvent(PeerEvent::Type type, int peer);
   // Asks for a "mark" when the process has taken `more` envelopes.
   void MarkArrivals(std::uint64_t more);
