@@ -70,10 +70,12 @@ void CallOnReaper(std::function<void()> step) {
     (*step)();
     nng_aio_finish(aio, error);
   };
+  // First, since it may throw.
+  auto owned = std::make_unique<std::function<void()>>(std::move(step));
   nng_aio* aio = nullptr;
   CLUSTER_CHECK(nng_aio_alloc(&aio, nullptr, nullptr) == 0, "out of memory");
   CLUSTER_CHECK(nng_aio_begin(aio), "a new aio does not begin");
-  nng_aio_defer(aio, call, new std::function<void()>(std::move(step)));
+  nng_aio_defer(aio, call, owned.release());
   nng_aio_reap(aio);
 }
 

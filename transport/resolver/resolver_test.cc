@@ -240,6 +240,9 @@ TEST_F(ResolverTest, AChildOfForkHasItsOwn) {
   dns_.Set("lost.test", DnsServer::kSilence);
   EXPECT_THAT(Hosts("db.test"), ElementsAre("127.0.0.1"));
   const auto lost = Begin("lost.test");
+  // Now the resolver waits. The address sanitizer's allocator would hang in the
+  // child of a fork beside a thread that allocates.
+  ASSERT_TRUE(dns_.AwaitQuestions("lost.test", 2));
   const Resolver::Source source{dns_.resolv_conf(), dns_.port()};
   const pid_t child = fork();
   if (child == 0) {
