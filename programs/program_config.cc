@@ -71,6 +71,7 @@ std::string ConfigFile() {
   if (!file.empty()) return UsersPath(file);
   for (const std::string& runfiles :
        {Environment("RUNFILES_DIR"), absl::StrCat(OwnPath(), ".runfiles")}) {
+    if (runfiles.empty()) continue;
     for (const char* const repository : kRepositories) {
       const std::string place =
           absl::StrCat(runfiles, "/", repository, "/", kDefaultConfig);
