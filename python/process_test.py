@@ -37,7 +37,7 @@ def run(program, **environment):
 
 class ExitTest(unittest.TestCase):
     def test_a_live_server_does_not_hold_up_the_exit(self):
-        for transport in ("memory", "zmq", "nng"):
+        for transport in ("memory", "zmq", "nng", "tcp"):
             with self.subTest(transport=transport):
                 self.assertEqual(run(HEAD + "one.start()", TEST_TRANSPORT=transport), (0, "", ""))
 
@@ -89,9 +89,12 @@ except KeyboardInterrupt:
 
 class ForkTest(unittest.TestCase):
     def test_a_child_of_fork_gets_errors_and_leaves_the_parent_alone(self):
-        for transport in ("memory", "zmq", "nng"):
+        for transport in ("memory", "zmq", "nng", "tcp"):
             with self.subTest(transport=transport):
+                # Newer Pythons warn of each fork beside threads.
                 self.assertEqual(run(HEAD + """
+import warnings
+warnings.simplefilter("ignore", DeprecationWarning)
 one.start()
 child = os.fork()
 if child == 0:

@@ -58,7 +58,7 @@ class ServersTest(unittest.TestCase):
         self.unraisable = Seen()
         before = sys.unraisablehook
         sys.unraisablehook = lambda error: self.unraisable.add(
-            (error.exc_type, str(error.exc_value), repr(error.object)))
+            (error.exc_type, str(error.exc_value), repr(error.object or error.err_msg)))
         self.addCleanup(setattr, sys, "unraisablehook", before)
 
     def make(self, count, transport="memory", **keys):

@@ -57,12 +57,15 @@ class DelayLine {
         changed_.WaitUntil(&mutex_, first->first);
         continue;
       }
-      const Held held = std::move(first->second);
-      held_.erase(first);
-      lock.Unlock();
-      // A late frame that finds no room is lost, as on any bad network. No
-      // sender waits for the OnWritable after it.
-      (void)inner_->Send(held.peer, held.frame);
+      {
+        const Held held = std::move(first->second);
+        held_.erase(first);
+        lock.Unlock();
+        // A late frame that finds no room is lost, as on any bad network. No
+        // sender waits for the OnWritable after it.
+        (void)inner_->Send(held.peer, held.frame);
+        // Frees the frame unlocked, since that locks its pool.
+      }
       lock.Lock();
     }
   }
