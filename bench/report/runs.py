@@ -119,13 +119,14 @@ def _watch(command, progress):
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                           text=True) as process:
         for line in process.stderr:
-            line = line.strip()
-            if line.startswith("measuring "):
-                progress.begin(line[len("measuring "):])
-            elif line:
+            # Google Benchmark 1.9 ends its remarks without a newline.
+            note, measuring, case = line.strip().partition("measuring ")
+            if note:
                 progress.end()
-                print(line, file=sys.stderr)
-                notes.append(line)
+                print(note, file=sys.stderr)
+                notes.append(note)
+            if measuring:
+                progress.begin(case)
     progress.end()
     if process.returncode != 0:
         raise RunFailed("%s ended with %d" % (command[0], process.returncode))
