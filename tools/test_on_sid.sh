@@ -86,7 +86,9 @@ mkdir -p "$root/cluster"
 tar --null --ignore-failed-read -cf - -T "$shared/files" | tar -xf - -C "$root/cluster"
 
 # Without a sandbox a compiler finds headers where an earlier build left them.
-in_sid /cluster bazel clean
+for folder in . examples/workspace tests/workspace; do
+  in_sid "/cluster/$folder" bazel clean
+done
 sid_bazel . build --keep_going "$@"
 sid_bazel . test --keep_going "$@"
 sid_bazel examples/workspace run //:hello
