@@ -51,7 +51,7 @@ for t in zmq nng tcp; do
   require_cases latency rtt_secure/$t/64
 done
 require_cases throughput encode/64 decode/64
-require_cases latency thread_hop_pinned raw_rtt_oneway_pinned/zmq/64 raw_rtt_mailbox_pinned/zmq/64
+require_cases latency rtt_spin/tcp/64 thread_hop_pinned raw_rtt_oneway_pinned/zmq/64 raw_rtt_mailbox_pinned/zmq/64
 
 run_cases throughput \
   '^(raw|batched|unicast|receive|receive_batch|broadcast3|raw3|senders4|unicast_ipc|batched_ipc|unicast_secure)/(zmq|nng)/64$' \
@@ -75,4 +75,4 @@ run_cases throughput '^raw_idle/zmq/32$' cpu_percent raw_idle/zmq/32
 run_cases latency '^(raw_rtt|rtt|rtt_receive|raw_rtt_pinned|rtt_pinned|rtt_secure|raw_rtt_mailbox_pinned)/(zmq|nng)/64$|^rtt_under_load' \
   p99_us raw_rtt/zmq/64 raw_rtt/nng/64 rtt/zmq/64 rtt/nng/64 rtt_receive/zmq/64 rtt_secure/zmq/64 \
   raw_rtt_pinned/nng/64 rtt_pinned/zmq/64 raw_rtt_mailbox_pinned/zmq/64 rtt_under_load/zmq rtt_under_load/tcp
-run_cases latency '^(raw_rtt|rtt|rtt_secure)/tcp/64$' p99_us raw_rtt/tcp/64 rtt/tcp/64 rtt_secure/tcp/64
+run_cases latency '^(raw_rtt|rtt|rtt_secure|rtt_spin)/tcp/64$' p99_us raw_rtt/tcp/64 rtt/tcp/64 rtt_secure/tcp/64 rtt_spin/tcp/64

@@ -36,6 +36,8 @@ inline bool HasOneWayEcho(const std::string& transport) {
   return transport == "zmq";
 }
 
+inline bool HasSpin(const std::string& transport) { return transport == "tcp"; }
+
 inline std::string CaseName(const std::string& kind,
                             const std::string& transport, int bytes) {
   return absl::StrCat(kind, "/", transport, "/", bytes);

@@ -1,6 +1,7 @@
 // rtt: a round trip of an envelope from handler to handler. rtt_receive: from
 // Receive to Receive, so each side has to wake one more thread. Their _pinned
-// forms: with the whole process on one core. rtt_secure: with security.
+// forms: with the whole process on one core. rtt_secure: with security. rtt_spin:
+// with receiving threads that poll, which tcp alone has.
 
 #include <string>
 #include <thread>
@@ -19,11 +20,12 @@ namespace {
 
 void MeasureHandlers(benchmark::State& state, const std::string& transport,
                      int bytes, bool pinned,
-                     Secrecy secrecy = Secrecy::kPlaintext) {
+                     Secrecy secrecy = Secrecy::kPlaintext,
+                     Threads threads = Threads::kEachItsOwn) {
   absl::optional<PinnedToOneCore> one_core;
   if (pinned) one_core.emplace();
   PingPong ping_pong(transport, static_cast<std::size_t>(bytes), Lane::kNormal,
-                     secrecy);
+                     secrecy, threads);
   MeasureRoundTrips(state, [&](int times, Samples* samples) {
     ping_pong.Run(times, samples);
   });
@@ -78,6 +80,13 @@ void AddClusterLatencyCases(const std::string& transport) {
           [transport](benchmark::State& state) {
             MeasureHandlers(state, transport, 64, false, Secrecy::kMutual);
           });
+  if (HasSpin(transport)) {
+    AddCase(CaseName("rtt_spin", transport, 64),
+            [transport](benchmark::State& state) {
+              MeasureHandlers(state, transport, 64, false, Secrecy::kPlaintext,
+                              Threads::kSpinning);
+            });
+  }
   AddCase(CaseName("rtt_receive", transport, 64),
           [transport](benchmark::State& state) {
             MeasureReceive(state, transport, 64, false);

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <system_error>
@@ -21,6 +22,9 @@ ABSL_FLAG(std::size_t, queue_bytes_max, 0, "As in the config; 0: the default.");
 namespace cluster {
 namespace bench {
 namespace {
+
+// Longer than any round trip of a small envelope.
+constexpr std::int64_t kSpinUs = 1000;
 
 // Counts kUp events, and waits for all of them.
 class UpCount {
@@ -111,6 +115,8 @@ LoopbackCluster::LoopbackCluster(const std::string& transport, Scheme scheme,
   if (secrecy == Secrecy::kMutual) Secure(servers, &config);
   if (threads == Threads::kShared)
     config.transport_options["zmq"].values["share_context"] = true;
+  if (threads == Threads::kSpinning)
+    config.transport_options["tcp"].values["spin_us"] = kSpinUs;
   // Shared, since the servers' handlers outlive this function.
   const auto ups = std::make_shared<UpCount>();
   for (int id = 1; id <= servers; ++id) {

@@ -33,8 +33,9 @@ using HandlerFactory = std::function<EnvelopeHandler(Server& self)>;
 enum class Secrecy { kPlaintext, kMutual };
 
 // Whether each server has its own threads of zmq, as in a process of its own,
-// or all share them (share_context). nng always has one set for a process.
-enum class Threads { kEachItsOwn, kShared };
+// or all share them (share_context). nng always has one set for a process. Those
+// of tcp may poll before they sleep (spin_us).
+enum class Threads { kEachItsOwn, kShared, kSpinning };
 
 class LoopbackCluster {
  public:

@@ -22,14 +22,14 @@ Envelope Message(int pid, MsgType type, std::size_t payload_bytes, Lane lane) {
 
 // The messages are complete before the servers that read them start.
 PingPong::PingPong(const std::string& transport, std::size_t payload_bytes,
-                   Lane lane, Secrecy secrecy)
+                   Lane lane, Secrecy secrecy, Threads threads)
     : ping_(Message(2, kPing, payload_bytes, lane)),
       pong_(Message(1, kPing, payload_bytes, lane)),
       // The first ping of a Run may wait for room; those in a handler cannot.
       rally_([this] { SendOrDie(cluster_.server(1), ping_); }),
       cluster_(
           transport, Scheme::kTcp, 2,
-          [this](Server& self) { return Handler(self); }, secrecy) {}
+          [this](Server& self) { return Handler(self); }, secrecy, threads) {}
 
 EnvelopeHandler PingPong::Handler(Server& self) {
   if (self.Pid() == 1) {

@@ -25,7 +25,8 @@ namespace bench {
 class PingPong {
  public:
   PingPong(const std::string& transport, std::size_t payload_bytes, Lane lane,
-           Secrecy secrecy = Secrecy::kPlaintext);
+           Secrecy secrecy = Secrecy::kPlaintext,
+           Threads threads = Threads::kEachItsOwn);
 
   void Run(int times, Samples* samples) { rally_.Run(times, samples); }
 

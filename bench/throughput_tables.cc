@@ -182,6 +182,36 @@ void AddRateGoals(const Results& results, const std::string& transport,
   }
 }
 
+// Goals of one backend alone. The limit is an interface like ours over the
+// bare library, or a checksum at both ends.
+void AddOwnRateGoals(const Results& results, Goals* goals) {
+  struct Bound {
+    const char* name;
+    const char* base;
+    double least;
+    const char* limit;  // "" if there is none
+  };
+  constexpr std::array<Bound, 11> kBounds = {{
+      {"unicast/tcp/64", "raw/zmq/64", 6, "called/tcp/64"},
+      {"unicast/tcp/64", "called/tcp/64", 0.95, ""},
+      {"unicast/tcp/65536", "raw/zmq/65536", 1, "checked/tcp/65536"},
+      {"unicast/tcp/1048576", "raw/zmq/1048576", 1, "checked/tcp/1048576"},
+      {"unicast_secure/tcp/65536", "unicast_secure/zmq/65536", 1.2, ""},
+      {"broadcast3/tcp/64", "batched3/tcp/64", 0.9, "checked3/tcp/64"},
+      {"unicast/zmq/65536", "checked/zmq/65536", 0.95, ""},
+      {"unicast/zmq/1048576", "checked/zmq/1048576", 0.95, ""},
+      {"receive_batch/zmq/64", "owned/zmq/64", 0.95, ""},
+      {"receive_batch/nng/64", "owned/nng/64", 0.95, ""},
+      {"receive_batch/tcp/64", "owned/tcp/64", 0.95, ""},
+  }};
+  for (const Bound& bound : kBounds) {
+    const double base = results.Rate(bound.base);
+    goals->AtLeast(absl::StrCat(bound.name, " / ", bound.base),
+                   results.Rate(bound.name) / base, bound.least,
+                   results.Rate(bound.limit) / base);
+  }
+}
+
 void AddCostGoals(const Results& results, const std::string& transport,
                   Goals* goals) {
   for (int bytes : {64, 1024}) {
@@ -200,11 +230,17 @@ void AddCostGoals(const Results& results, const std::string& transport,
                  mesh("quarter_mesh32") / mesh("batched_mesh2"));
   const std::string idle = CaseName("idle", transport, kIdleServers);
   goals->AtMost(absl::StrCat(transport, ": idle servers, % of one core"),
-                results.Median(idle, "cpu_percent"), 3,
+                results.Median(idle, "cpu_percent"), transport == "tcp" ? 1 : 3,
                 results.Median(CaseName("raw_idle", transport, kIdleServers),
                                "cpu_percent"));
-  goals->Known(absl::StrCat(transport, ": memory of an idle connection, bytes"),
-               results.Median(idle, "bytes_per_peer"));
+  const std::string memory =
+      absl::StrCat(transport, ": memory of an idle connection, bytes");
+  const double bytes = results.Median(idle, "bytes_per_peer");
+  if (transport == "tcp") {
+    goals->AtMost(memory, bytes, 16000);
+  } else {
+    goals->Known(memory, bytes);
+  }
 }
 
 TextTable ThroughputGoals(const Results& results) {
@@ -213,6 +249,7 @@ TextTable ThroughputGoals(const Results& results) {
     AddRateGoals(results, transport, &goals);
     AddCostGoals(results, transport, &goals);
   }
+  AddOwnRateGoals(results, &goals);
   goals.AtLeast("codec, 64 B: encode/s", results.Rate("encode/64"), 30e6);
   goals.AtLeast("codec, 64 B: decode/s", results.Rate("decode/64"), 50e6);
   return goals.Table();

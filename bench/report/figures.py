@@ -21,6 +21,11 @@ class Figures:
         with open(json_file, encoding="utf-8") as file:
             return Figures(json.load(file))
 
+    def transports(self, wanted):
+        """Those of the wanted transports that any case measured; all if none."""
+        cases = [case.split("/") for case, _ in self._values]
+        return [name for name in wanted if any(name in parts[1:2] for parts in cases)] or wanted
+
     def spread(self, case, counter):
         """None if the case did not run."""
         values = self._values.get((case, counter))

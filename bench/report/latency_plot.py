@@ -4,7 +4,7 @@ from matplotlib import pyplot, ticker
 
 from bench.report import style
 
-TRANSPORTS = ("zmq", "nng")
+TRANSPORTS = ("zmq", "nng", "tcp")
 # A heading, then its rows: the case, its colour, its label.
 GROUPS = (
     ("64 B", (("raw_rtt/{}/64", "raw", "raw {}"),
@@ -26,8 +26,10 @@ GROUPS = (
 
 def draw(figures, svg_file):
     style.apply()
-    page, axes = pyplot.subplots(1, 2, figsize=(10, 6.4), sharex=True)
-    for panel, transport in zip(axes, TRANSPORTS):
+    transports = figures.transports(TRANSPORTS)
+    page, axes = pyplot.subplots(1, len(transports), figsize=(5 * len(transports), 6.4),
+                                 sharex=True, squeeze=False)
+    for panel, transport in zip(axes[0], transports):
         _draw_panel(panel, figures, transport)
     page.text(0.012, 0.985, "Round trips in \u00b5s, TCP loopback: \u25cf median, \u25cb 99th percentile, "
               "each the median over repetitions.", va="top", color=style.FAINT)

@@ -6,7 +6,7 @@ from matplotlib import pyplot, ticker
 
 from bench.report import style
 
-TRANSPORTS = ("zmq", "nng")
+TRANSPORTS = ("zmq", "nng", "tcp")
 SIZES = (64, 1024, 65536, 1048576)
 SIZE_NAMES = ("64 B", "1 KiB", "64 KiB", "1 MiB")
 # Kind of case, its colour, its label; the bare library first, so that ours is drawn over it.
@@ -24,12 +24,14 @@ LABEL_OCTAVES = 12  # room for labels, left of the least size
 
 def draw(figures, svg_file):
     style.apply()
-    page, axes = pyplot.subplots(2, 2, figsize=(10, 7.6), sharex=True, sharey="row")
+    transports = figures.transports(TRANSPORTS)
+    page, axes = pyplot.subplots(2, len(transports), figsize=(5 * len(transports), 7.6),
+                                 sharex=True, sharey="row", squeeze=False)
     for row, kinds, title in ((0, TO_ONE, "to one"), (1, TO_THREE, "to three, delivered to all")):
         labels = [_draw_lines(panel, figures, kinds, transport)
-                  for panel, transport in zip(axes[row], TRANSPORTS)]
+                  for panel, transport in zip(axes[row], transports)]
         # The panels of a row share their scale, which is final now.
-        for panel, transport, texts in zip(axes[row], TRANSPORTS, labels):
+        for panel, transport, texts in zip(axes[row], transports, labels):
             panel.set_title("%s: %s" % (transport, title), loc="left", fontweight="bold")
             _draw_labels(panel, texts)
     for panel in axes[1]:
