@@ -10,6 +10,7 @@
 #include "bench/raw_nng.h"
 #include "bench/raw_tcp.h"
 #include "bench/raw_zmq.h"
+#include "cluster/base/check.h"
 
 namespace cluster {
 namespace bench {
@@ -21,6 +22,10 @@ std::string NewIpcPath() {
   const char* const folder = std::getenv("TMPDIR");
   return absl::StrCat(folder != nullptr ? folder : "/tmp", "/cluster-bench-",
                       process, "-", ++paths);
+}
+
+void RawFanout::CommitTo(int /*connection*/) {
+  CLUSTER_CHECK(false, "this library sends to all receivers only");
 }
 
 std::unique_ptr<RawFanout> NewRawFanout(absl::string_view transport,

@@ -1,11 +1,10 @@
 // RawFanout and RawEcho: a bare messaging library as a baseline.
 //
-// The smallest interface with which the same code measures zmq, nng and bare
-// sockets.
-// RawFanout sends messages one way to one or more receivers, RawEcho makes
+// The smallest interface with which the same code measures zmq, nng, bare
+// sockets and the libraries of bench/peers. RawFanout sends messages one way to one or more receivers, RawEcho makes
 // round trips. They use no part of the library under test.
 //
-// Call Begin, Commit and RoundTrip from one thread; each connection calls its
+// Call Begin, Commit, Flush and RoundTrip from one thread; each connection calls its
 // receiver on a thread of its own. Begin lends a buffer until Commit or
 // CommitTo. Errors abort.
 //
@@ -44,8 +43,10 @@ class RawFanout {
   virtual char* Begin(std::size_t bytes) = 0;
   // Sends it to every receiver; waits where a queue is full.
   virtual void Commit() = 0;
-  // Sends it to one receiver.
-  virtual void CommitTo(int connection) = 0;
+  // Sends it to one receiver. Only the libraries below transport/ have it.
+  virtual void CommitTo(int connection);
+  // Sends what Commit kept to send more at once.
+  virtual void Flush() {}
 };
 
 class RawEcho {

@@ -7,7 +7,7 @@ the C headers in front of libstdc++'s wrappers and change what `abs(double)` mea
 def _pkg_config_libs(repository_ctx, module):
     result = repository_ctx.execute(["pkg-config", "--libs", module])
     if result.return_code != 0:
-        fail("pkg-config does not know '%s': run tools/setup.sh (%s)" % (module, result.stderr.strip()))
+        fail("pkg-config does not know '%s': run %s (%s)" % (module, repository_ctx.attr.setup, result.stderr.strip()))
     return [flag for flag in result.stdout.strip().split(" ") if flag]
 
 def _cc_library(name, linkopts, deps):
@@ -45,7 +45,7 @@ def _debian_library(repository_ctx):
     for header in repository_ctx.attr.headers:
         paths = _found(repository_ctx, header)
         if not paths:
-            fail("/usr/include/%s is missing: run tools/setup.sh" % header)
+            fail("/usr/include/%s is missing: run %s" % (header, repository_ctx.attr.setup))
         for path in paths:
             repository_ctx.symlink(path, "include/" + path.basename)
 
@@ -81,6 +81,7 @@ debian_library = repository_rule(
             doc = "'package:name' -> pkg-config modules, or link flags where the library has no .pc.",
         ),
         "deps": attr.string_list(doc = "Labels of the repositories that the headers include."),
+        "setup": attr.string(default = "tools/setup.sh", doc = "The command that installs the package."),
     },
 )
 
@@ -108,8 +109,13 @@ _ABSEIL = {
     "absl/types:span": ["absl_span"],
 }
 
+_PEERS = "tools/setup.sh --peers"
+
 def debian_libraries():
-    """Every library that the tree uses; tools/setup.sh installs their packages."""
+    """Every library that the tree uses; tools/setup.sh installs their packages.
+
+    Bazel makes a repository when a target needs it: those of the peers only for //bench:peers.
+    """
     debian_library(name = "abseil-cpp", headers = ["absl"], targets = _ABSEIL)
     debian_library(
         name = "googletest",
@@ -158,3 +164,24 @@ def debian_libraries():
     debian_library(name = "isa-l", headers = ["isa-l"], targets = {":isa-l": ["libisal"]})
     debian_library(name = "libedit", headers = ["histedit.h"], targets = {":libedit": ["libedit"]})
     debian_library(name = "utf8proc", headers = ["utf8proc.h"], targets = {":utf8proc": ["libutf8proc"]})
+
+    # Measured beside this library by //bench:peers, and used by nothing else.
+    debian_library(
+        name = "caf",
+        headers = ["caf"],
+        targets = {":caf": ["-lcaf_io", "-lcaf_core"]},
+        setup = _PEERS,
+    )
+    debian_library(
+        name = "grpc",
+        headers = ["grpc", "grpc++", "grpcpp"],
+        targets = {":grpc++": ["grpc++"]},
+        deps = ["@abseil-cpp//:headers"],
+        setup = _PEERS,
+    )
+    debian_library(
+        name = "nanomsg",
+        headers = ["nanomsg"],
+        targets = {":nanomsg": ["-lnanomsg"]},
+        setup = _PEERS,
+    )

@@ -1,5 +1,8 @@
 #!/bin/sh
 # Installs the packages for building and testing. Quick and silent if all are installed.
+#
+#   tools/setup.sh           all that "bazel test //..." needs
+#   tools/setup.sh --peers   also the other messaging libraries that //bench:peers measures
 set -eu
 
 packages="
@@ -15,6 +18,18 @@ headers="zmq.h zmq.hpp nng/nng.h asio.hpp absl/status/statusor.h rapidjson/reade
   openssl/evp.h ares.h
   gtest/gtest.h gmock/gmock.h benchmark/benchmark.h
   histedit.h utf8proc.h"
+
+case "$*" in
+  '') ;;
+  --peers)
+    packages="$packages libgrpc++-dev libcaf-dev libnanomsg-dev"
+    headers="$headers grpcpp/grpcpp.h caf/all.hpp nanomsg/nn.h"
+    ;;
+  *)
+    echo "tools/setup.sh: takes --peers or nothing, not: $*" >&2
+    exit 2
+    ;;
+esac
 
 # On other systems everything may have been installed by hand.
 check_by_hand() {
@@ -32,7 +47,7 @@ tools/setup.sh knows Debian's packages only. On this system, install by hand:
   cmake 3.21 or later, make, python3 with pyzmq and matplotlib, iproute2
   and, with headers below /usr/include: libzmq 4.3, cppzmq 4.9, nng 1.5, Asio 1.22, abseil 20220623,
   RapidJSON 1.1, ISA-L 2.30, OpenSSL 3.0, c-ares 1.18, GoogleTest and GoogleMock 1.12,
-  Google Benchmark 1.7, libedit 3.1, utf8proc 2.8
+  Google Benchmark 1.7, libedit 3.1, utf8proc 2.8; for --peers: gRPC 1.51, CAF 0.17, nanomsg 1.1
 Not found:$missing
 END
   exit 1

@@ -50,34 +50,13 @@ def _draw_panel(panel, figures, transport):
             row += 1
             places.append(row)
             labels.append((label.format(transport), "normal", style.COLOURS[colour]))
-            _draw_row(panel, figures, case.format(transport), row, style.COLOURS[colour])
+            style.draw_round_trips(panel, figures, case.format(transport), row,
+                                   style.COLOURS[colour])
         row += 1.5
     panel.set_ylim(row - 0.5, -0.8)
     panel.set_yticks(places, [text for text, _, _ in labels])
     for tick, (_, weight, colour) in zip(panel.get_yticklabels(), labels):
         tick.set_fontweight(weight)
         tick.set_color(colour)
-    panel.xaxis.set_major_formatter(ticker.FuncFormatter(_duration))
+    panel.xaxis.set_major_formatter(ticker.FuncFormatter(style.duration))
     panel.grid(axis="y", visible=False)
-
-
-def _draw_row(panel, figures, case, row, colour):
-    median = figures.spread(case, "p50_us")
-    tail = figures.spread(case, "p99_us")
-    if not median or not tail:
-        return
-    panel.plot([median.median, tail.median], [row, row], color=colour, linewidth=1, alpha=0.45)
-    for value, fill in ((median.median, colour), (tail.median, "white")):
-        panel.plot(value, row, color=colour, marker="o", markersize=5.5, markerfacecolor=fill)
-    # Beside the points, on the sides away from the line between them.
-    for value, offset, side in ((median.median, -6, "right"), (tail.median, 6, "left")):
-        panel.annotate(_digits(value), (value, row), (offset, 0), textcoords="offset points",
-                       ha=side, va="center", color=colour, fontsize=7)
-
-
-def _digits(us):
-    return "%.0f" % us if us >= 100 else "%.3g" % us
-
-
-def _duration(us, _):
-    return "%g ms" % (us / 1000) if us >= 1000 else "%g \u00b5s" % us

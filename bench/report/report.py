@@ -13,20 +13,29 @@ It needs Debian's python3-matplotlib, which tools/setup.sh installs.
 """
 
 import argparse
+import collections
+import importlib
 import importlib.util
 import json
 import os
 import sys
 import textwrap
 
-from bench.report import runs
+from bench.report import figures, runs
 
-PROGRAMS = ("throughput", "latency")
+# A file of tables; the programs that measure them, below bench/; the plots of each program.
+# NAME_plot.py draws NAME.svg.
+Report = collections.namedtuple("Report", "file programs plots")
+
+OWN = Report("report.md", {"throughput": "throughput", "latency": "latency"},
+             {"throughput": ["throughput"], "latency": ["latency"]})
+PEERS = Report("peers.md", {"peers": "peers/peers"}, {"peers": ["peers", "peers_latency"]})
 
 
-def parse_arguments():
+def parse_arguments(description):
     parser = argparse.ArgumentParser(
-        prog="report", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+        prog="report", description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=3,
                         help="of each program; the one with the least steal is kept; default: 3")
     parser.add_argument("--repetitions", type=int, default=5, help="of each case; default: 5")
@@ -47,16 +56,16 @@ def out_folder(wanted):
     return os.path.join(os.environ.get("BUILD_WORKSPACE_DIRECTORY", ""), "bench", "results")
 
 
-def measure(options, folder):
+def measure(report, options, folder):
     """Returns whether anything was measured."""
     tables = {}
-    for program in PROGRAMS:
-        text = runs.run(os.path.join("bench", program), options,
+    for program, path in report.programs.items():
+        text = runs.run(os.path.join("bench", path), options,
                         os.path.join(folder, program + ".json"))
         if text:
             tables[program] = text
     if tables:
-        write_report(tables, folder)
+        write_report(report, tables, folder)
     return bool(tables)
 
 
@@ -69,44 +78,48 @@ def choice(context):
     return "The quietest of %d runs: steal %.1f%% (others: %s)." % (len(steals), steals[0], others)
 
 
-def write_report(tables, folder):
-    with open(os.path.join(folder, "report.md"), "w", encoding="utf-8") as report:
-        report.write("# Figures\n")
+def write_report(report, tables, folder):
+    with open(os.path.join(folder, report.file), "w", encoding="utf-8") as out:
+        out.write("# Figures\n")
         for program, text in tables.items():
             with open(os.path.join(folder, program + ".json"), encoding="utf-8") as file:
                 context = json.load(file)["context"]
-            report.write("\n## %s\n\n![%s](%s.svg)\n\n" % (program.title(), program, program))
+            out.write("\n## %s\n\n" % program.title())
+            out.writelines("![%s](%s.svg)\n\n" % (plot.replace("_", " "), plot)
+                           for plot in report.plots[program])
             paragraph = ("%s; %d cores of %d MHz; median of %d repetitions of %g s, interleaved at "
                          "random. %s" % (context["date"], context["num_cpus"],
                                          context["mhz_per_cpu"], context["repetitions"],
                                          context["seconds"], choice(context)))
-            report.write(textwrap.fill(paragraph, 100) + "\n\n")
-            report.writelines("- %s\n" % note for note in context["notes"])
-            report.write(text)
+            out.write(textwrap.fill(paragraph, 100) + "\n\n")
+            out.writelines("- %s\n" % note for note in context["notes"])
+            out.write(text)
 
 
-def draw(folder):
-    # main has checked that matplotlib exists.
-    from bench.report import figures, latency_plot, throughput_plot
-    for program, plot in (("throughput", throughput_plot), ("latency", latency_plot)):
+def draw(report, folder):
+    for program, plots in report.plots.items():
         measured = os.path.join(folder, program + ".json")
-        if os.path.exists(measured):
-            plot.draw(figures.Figures.load(measured), os.path.join(folder, program + ".svg"))
+        if not os.path.exists(measured):
+            continue
+        for plot in plots:
+            # main has checked that matplotlib exists.
+            module = importlib.import_module("bench.report.%s_plot" % plot)
+            module.draw(figures.Figures.load(measured), os.path.join(folder, plot + ".svg"))
 
 
-def main():
-    options = parse_arguments()
+def main(report=OWN, description=__doc__):
+    options = parse_arguments(description)
     if importlib.util.find_spec("matplotlib") is None:
         sys.exit("report: matplotlib is missing: run tools/setup.sh, or apt-get install "
                  "python3-matplotlib")
     folder = out_folder(options.out)
     os.makedirs(folder, exist_ok=True)
     try:
-        if not options.draw_only and not measure(options, folder):
+        if not options.draw_only and not measure(report, options, folder):
             sys.exit("report: no case matches --filter=" + options.filter)
     except runs.RunFailed as error:
         sys.exit("report: %s" % error)
-    draw(folder)
+    draw(report, folder)
     print("written to " + folder)
 
 

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 # The folder for matplotlib's list of fonts, since it may not be able to write to the home folder.
 os.environ["MPLCONFIGDIR"] = os.environ.get("TEST_TMPDIR", tempfile.gettempdir())
 # pylint: disable=wrong-import-position
-from bench.report import figures, report as report_program, runs, style
+from bench.report import figures, peers_systems, report as report_program, runs, style
 
 FILTER = "^(raw|unicast)/zmq/(64|1024)$|^(raw_rtt|rtt)/nng/64$"
 CASES = {"throughput": ["raw/zmq/64", "raw/zmq/1024", "unicast/zmq/64", "unicast/zmq/1024"],
@@ -198,6 +198,53 @@ class ReadmeTest(unittest.TestCase):
         for number, words in (("1048576 B", "1 MiB"), ("65536 B", "64 KiB"), ("1024 B", "1 KiB")):
             published = published.replace(number, words)
         self.assertEqual(tables["README.md"], published)
+
+
+class PeersTest(unittest.TestCase):
+    """Tests of //bench:peers with figures that nobody measured: its program needs more packages."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(dir=os.environ.get("TEST_TMPDIR"))
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+        cases = [{"name": case, "items_per_second": 2.5e6, "bytes_per_second": 1.6e8}
+                 for case in ("one/cluster_tcp/64", "one/grpc/64", "three/grpc/64")]
+        cases.append({"name": "rtt/caf/64", "p50_us": 123.4, "p99_us": 5678.9})
+        context = {"date": "today", "num_cpus": 2, "mhz_per_cpu": 2596, "repetitions": 3,
+                   "seconds": 0.5, "notes": ["a note"], "steals": [0.5]}
+        self.write("peers.json", json.dumps({"context": context, "benchmarks": cases}))
+
+    def write(self, name, text):
+        with open(os.path.join(self.folder, name), "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def read(self, name):
+        with open(os.path.join(self.folder, name), encoding="utf-8") as file:
+            return file.read()
+
+    def test_plots_show_the_libraries_that_were_measured(self):
+        report_program.draw(report_program.PEERS, self.folder)
+        bars, dots = self.read("peers.svg"), self.read("peers_latency.svg")
+        for text in ("cluster on tcp", "gRPC", "64 B to three", "2.5 M/s"):
+            self.assertIn(">%s<" % text, bars)
+        self.assertNotIn("CAF", bars)
+        self.assertLessEqual({"CAF", "123", "5679"}, set(re.findall(">([^<]+)<", dots)))
+        self.assertNotIn("gRPC", dots)
+
+    def test_a_bar_begins_at_zero(self):
+        report_program.draw(report_program.PEERS, self.folder)
+        self.assertEqual(self.read("peers.svg").count(">0<"), 4)
+
+    def test_the_tables_come_with_both_plots(self):
+        report_program.write_report(report_program.PEERS, {"peers": "| a table |\n"}, self.folder)
+        text = self.read("peers.md")
+        for part in ("(peers.svg)", "(peers_latency.svg)", "- a note\n", "| a table |"):
+            self.assertIn(part, text)
+
+    def test_every_library_of_the_program_has_a_row(self):
+        with open("bench/peers/peers_smoke_test.sh", encoding="utf-8") as file:
+            named = re.search(r"for peer in (.*); do", file.read())[1].split()
+        self.assertEqual(sorted(named), sorted(name for name, _, _ in peers_systems.SYSTEMS))
 
 
 class FiguresTest(unittest.TestCase):

@@ -17,6 +17,7 @@ COLOURS = {
     "handler": "#0b62a8",
     "receive": "#e08214",
     "receive_batch": "#1b9e77",
+    "peer": "#c2703d",
 }
 
 
@@ -59,6 +60,30 @@ def short(value):
         if value >= unit:
             return "%.3g %s" % (value / unit, name)
     return "%.3g " % value
+
+
+def draw_round_trips(panel, figures, case, row, colour):
+    """The median and the 99th percentile of a case, as two points of a row."""
+    median = figures.spread(case, "p50_us")
+    tail = figures.spread(case, "p99_us")
+    if not median or not tail:
+        return
+    panel.plot([median.median, tail.median], [row, row], color=colour, linewidth=1, alpha=0.45)
+    for value, fill in ((median.median, colour), (tail.median, "white")):
+        panel.plot(value, row, color=colour, marker="o", markersize=5.5, markerfacecolor=fill)
+    # Beside the points, on the sides away from the line between them.
+    for value, offset, side in ((median.median, -6, "right"), (tail.median, 6, "left")):
+        panel.annotate(_digits(value), (value, row), (offset, 0), textcoords="offset points",
+                       ha=side, va="center", color=colour, fontsize=7)
+
+
+def _digits(us):
+    return "%.0f" % us if us >= 100 else "%.3g" % us
+
+
+def duration(us, _):
+    """A label of an axis in microseconds."""
+    return "%g ms" % (us / 1000) if us >= 1000 else "%g \u00b5s" % us
 
 
 def apart(places, distance):
