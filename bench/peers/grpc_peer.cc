@@ -4,6 +4,7 @@
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -21,9 +22,13 @@ namespace {
 
 void Check(bool good) { CLUSTER_CHECK(good, "a stream of gRPC broke"); }
 
-// Operations by their tags in the completion queue.
-enum Operation : std::intptr_t { kOpen = 1, kRead, kWrite };
-void* Tag(Operation operation) { return reinterpret_cast<void*>(operation); }
+enum Operation { kOpen, kRead, kWrite };
+
+// The tag of an operation in a completion queue points to it.
+void* Tag(Operation operation) {
+  static std::array<Operation, 3> all = {kOpen, kRead, kWrite};
+  return &all[operation];
+}
 
 // Takes what is left in the queue, as gRPC demands before its end.
 void End(grpc::CompletionQueue* queue) {
@@ -74,8 +79,7 @@ class StreamServer {
   void Serve() {
     void* tag = nullptr;
     bool ok = false;
-    while (queue_->Next(&tag, &ok) && ok)
-      On(static_cast<Operation>(reinterpret_cast<std::intptr_t>(tag)));
+    while (queue_->Next(&tag, &ok) && ok) On(*static_cast<Operation*>(tag));
   }
 
   void On(Operation operation) {

@@ -8,6 +8,7 @@
 // receiver reads every byte. rtt: round trips, in this library from handler to
 // handler, in the others with a blocking call. Both sides are in this process.
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdint>
@@ -136,9 +137,9 @@ void MeasureSending(benchmark::State& state, std::size_t payload_bytes,
                     const std::function<void(std::int64_t items)>& send) {
   MeasureDeliveries(state, payload_bytes, static_cast<int>(counts.size()),
                     [&](std::int64_t items) {
-                      for (auto& count : counts) count->Expect(items);
+                      for (const auto& count : counts) count->Expect(items);
                       send(items);
-                      for (auto& count : counts) count->Wait();
+                      for (const auto& count : counts) count->Wait();
                     });
 }
 

@@ -12,8 +12,11 @@ fail() {
 report="$TEST_TMPDIR/report"
 ./peers --benchmark_min_time=0.002 > "$report" || fail "peers failed"
 
+required=0
+
 # require NAME COUNTER : the case reports the counter, above zero.
 require() {
+  required=$((required + 1))
   grep "^$1 .* $2=[0-9.]*[1-9]" "$report" > /dev/null || fail "$1 did not report $2: $(cat "$report")"
 }
 
@@ -26,4 +29,5 @@ done
 for peer in cluster_zmq cluster_nng cluster_tcp zmq nng tcp grpc nanomsg caf; do
   require "rtt/$peer/64" p99_us
 done
+[ "$(./peers --benchmark_list_tests | wc -l)" -eq "$required" ] || fail "this test lacks a case"
 grep -q '^envelopes/s .* / zmq' "$report" || fail "peers printed no table"

@@ -23,8 +23,8 @@ class Figures:
 
     def transports(self, wanted):
         """Those of the wanted transports that any case measured; all if none."""
-        cases = [case.split("/") for case, _ in self._values]
-        return [name for name in wanted if any(name in parts[1:2] for parts in cases)] or wanted
+        measured = {name for case, _ in self._values for name in case.split("/")[1:2]}
+        return [name for name in wanted if name in measured] or list(wanted)
 
     def spread(self, case, counter):
         """None if the case did not run."""

@@ -256,6 +256,32 @@ class FiguresTest(unittest.TestCase):
         self.assertIsNone(figures.Figures({"benchmarks": []}).spread("a", "x"))
 
 
+    def test_only_transports_that_were_measured_have_a_panel(self):
+        measured = figures.Figures({"benchmarks": [
+            {"name": "unicast/tcp/64", "bytes_per_second": 1.0},
+            {"name": "rtt_under_load/nng", "p50_us": 1.0}]})
+        self.assertEqual(measured.transports(("zmq", "nng", "tcp")), ["nng", "tcp"])
+
+    def test_a_run_without_any_has_panels_for_all(self):
+        self.assertEqual(figures.Figures({"benchmarks": []}).transports(("zmq", "nng")),
+                         ["zmq", "nng"])
+
+    def test_the_plots_know_every_transport(self):
+        cases = [{"name": "%s/%s/64" % (kind, transport), "bytes_per_second": 1.0, "p50_us": 1.0,
+                  "p99_us": 2.0}
+                 for kind in ("unicast", "rtt") for transport in ("zmq", "nng", "tcp")]
+        with tempfile.TemporaryDirectory(dir=os.environ.get("TEST_TMPDIR")) as folder:
+            for program in report_program.OWN.programs:
+                with open(os.path.join(folder, program + ".json"), "w", encoding="utf-8") as file:
+                    json.dump({"benchmarks": cases}, file)
+            report_program.draw(report_program.OWN, folder)
+            for name, title in (("throughput.svg", "%s: to one"), ("latency.svg", "%s")):
+                with open(os.path.join(folder, name), encoding="utf-8") as file:
+                    text = file.read()
+                for transport in ("zmq", "nng", "tcp"):
+                    self.assertIn(">%s<" % title % transport, text)
+
+
 class StyleTest(unittest.TestCase):
     def test_labels_that_would_overlap_move_apart_in_their_order(self):
         self.assertEqual(style.apart([5, 1, 1.5], 1), [5, 0.75, 1.75])
