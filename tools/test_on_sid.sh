@@ -49,12 +49,13 @@ make_root() {
 }
 
 # in_sid FOLDER COMMAND...: runs the command in a folder of the sid system, which sees $shared under
-# its own name.
+# its own name; with in_place=exec instead of this shell.
+in_place=''
 in_sid() {
   local folder=$1
   shift
   # shellcheck disable=SC2016  # the inner shell has the values
-  unshare --mount --propagation private bash -c '
+  $in_place unshare --mount --propagation private bash -c '
     root=$1 shared=$2 folder=$3
     shift 3
     mkdir -p "$root$shared"
@@ -103,7 +104,7 @@ cp -L bazel-bin/programs/node "$shared/node"
 cat >"$shared/sid_node" <<END
 #!/bin/bash
 $(declare -f in_sid)
-root='$root' shared='$shared'
+root='$root' shared='$shared' in_place=exec
 in_sid / /cluster/bazel-bin/programs/node "\$@"
 END
 chmod +x "$shared/sid_node"
