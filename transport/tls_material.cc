@@ -1,5 +1,6 @@
 #include "cluster/transport/tls_material.h"
 
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
@@ -120,6 +121,9 @@ std::string ClusterLabel(absl::string_view name) {
 
 absl::StatusOr<std::shared_ptr<const TlsMaterial>> TlsMaterial::Load(
     const SecurityFiles& files, const std::string& cluster, int own_id) {
+  // At exit OpenSSL would free what a server still uses: a static one, or one
+  // whose handler calls exit. Without effect if the program has begun to use it.
+  OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, nullptr);
   auto material = absl::WrapUnique(new TlsMaterial());
   material->cluster_ = cluster;
   material->own_id_ = own_id;

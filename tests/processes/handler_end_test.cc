@@ -24,8 +24,7 @@ extern "C" const char* __tsan_default_options() {
   return "report_thread_leaks=0";
 }
 
-// At exit OpenSSL forgets what it keeps for each thread, also for the one that
-// calls exit. A thread of tcp has used it: its handshakes run there.
+// The leak checker misses what OpenSSL keeps for the thread that calls exit.
 extern "C" const char* __lsan_default_suppressions() {
   return "leak:CRYPTO_zalloc";
 }

@@ -20,11 +20,10 @@
 //   libzmq starts and ends it with every context, and nobody uses it. It counts
 //   its users by atomics of its own.
 //
-// race:closedir
+// race:closedir, race:OpenFile::~OpenFile
 //   The sanitizer follows descriptors by their numbers. It does not see that
-//   libzmq closed one, and that std::filesystem got the same number for a
-//   folder. So it takes our epoll_ctl on the one and closedir on the other for a
-//   race.
+//   libzmq closed one, and that opendir or openat got the same number. So it
+//   takes our epoll_ctl on the one and the close of the other for a race.
 //
 // It reports races between our threads as ever, also in functions of ours that
 // libzmq calls. So order such accesses by a mutex or an atomic of ours: a
@@ -36,5 +35,6 @@ extern "C" const char* __tsan_default_suppressions() {
   return "called_from_lib:libzmq.so.5\n"
          "called_from_lib:libsodium.so\n"
          "called_from_lib:libpgm\n"
-         "race:closedir\n";
+         "race:closedir\n"
+         "race:OpenFile::~OpenFile\n";
 }
