@@ -23,7 +23,7 @@ namespace cluster {
 //                      under way; 4 KiB-1 GiB, default 1 MiB. An empty queue
 //                      takes any single frame.
 //   read_buffer_bytes  the largest buffer of a connection; 8 KiB-16 MiB,
-//                      default 256 KiB. Quiet connections hold 8 KiB.
+//                      default 256 KiB. Quiet connections hold 1 KiB.
 //   source_address     the own number to dial from; "": the system chooses
 //   keepalive          whether TCP asks idle peers, at the system's intervals;
 //                      default true

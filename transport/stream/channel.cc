@@ -212,8 +212,12 @@ bool Channel::Pump(bool at_once) {
       sending_ = true;
       // It calls back on other threads, so the lock may be held.
       Begin(send_.get(), [&] { stream_->Send(send_.get(), all); });
-    } else if (TakeSent(sent->error, sent->bytes)) {
-      return true;
+    } else {
+      // A stream that took a part only takes nothing more at once.
+      std::size_t offered = 0;
+      for (const absl::string_view bytes : all) offered += bytes.size();
+      at_once = sent->bytes == offered;
+      if (TakeSent(sent->error, sent->bytes)) return true;
     }
   }
   return false;

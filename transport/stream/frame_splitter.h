@@ -28,7 +28,8 @@ namespace stream {
 
 class FrameSplitter {
  public:
-  static constexpr std::size_t kBufferBytesMin = 8u << 10;
+  // A block of 1 KiB of the pool.
+  static constexpr std::size_t kBufferBytesMin = (1u << 10) - 64;
 
   enum class Step {
     kFrame,

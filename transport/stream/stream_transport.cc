@@ -25,6 +25,9 @@ namespace cluster::internal {
 namespace stream {
 namespace {
 
+constexpr std::int64_t kReadBufferBytesLeast = 8 << 10;
+static_assert(kReadBufferBytesLeast >= FrameSplitter::kBufferBytesMin, "");
+
 class StreamTransport final : public Transport {
  public:
   // `material`: null for plaintext.
@@ -211,9 +214,8 @@ Options ReadOptions(OptionReader* reader) {
   Options options;
   options.send_queue_bytes = static_cast<std::size_t>(
       reader->Int("send_queue_bytes", 1 << 20, 4 << 10, 1 << 30));
-  options.read_buffer_bytes = static_cast<std::size_t>(
-      reader->Int("read_buffer_bytes", 256 << 10,
-                  FrameSplitter::kBufferBytesMin, 16 << 20));
+  options.read_buffer_bytes = static_cast<std::size_t>(reader->Int(
+      "read_buffer_bytes", 256 << 10, kReadBufferBytesLeast, 16 << 20));
   return options;
 }
 

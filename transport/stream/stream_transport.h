@@ -40,7 +40,7 @@ struct StreamSettings {
 //                      under way; 4 KiB-1 GiB, default 1 MiB. An empty queue
 //                      takes any single frame.
 //   read_buffer_bytes  the largest buffer of a connection; 8 KiB-16 MiB,
-//                      default 256 KiB. Quiet connections hold 8 KiB.
+//                      default 256 KiB. Quiet connections hold 1 KiB.
 Options ReadOptions(OptionReader* reader);
 
 // kInvalidArgument: frame_bytes_max is over kFrameBytesLimit, or TLS does not

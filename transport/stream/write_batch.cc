@@ -15,12 +15,8 @@ namespace cluster::internal {
 namespace stream {
 namespace {
 
-bool IsCopied(const Slice& slice) {
-  return slice.bytes.size() <= WriteBatch::kCopiedBytesMax;
-}
-
 // The first capacity of the list of frames, which doubles.
-constexpr std::size_t kEntriesMin = 16;
+constexpr std::size_t kEntriesMin = 2;
 
 // The frame in one slice, for one of more slices than a write takes. Costs an
 // allocation and a copy.
@@ -34,13 +30,14 @@ Frame Joined(const Frame& frame) {
 }  // namespace
 
 // The list of segments never holds more than one write takes.
-WriteBatch::WriteBatch() : staging_(new char[kStagingBytes]) {
+WriteBatch::WriteBatch() {
   segments_.reserve(kSegmentsMax);
   entries_.reserve(kEntriesMin);
 }
 
 void WriteBatch::Fill(FrameQueue* queue) {
   CLUSTER_CHECK(written_ == 0, "a write is under way");
+  if (entries_.empty()) ChooseStaging(queue->size());
   while (!queue->empty() && HasRoomForEntry()) {
     const std::size_t begin = bytes_;
     if (Add(queue->front())) {
@@ -52,6 +49,28 @@ void WriteBatch::Fill(FrameQueue* queue) {
     queue->PopFront();
     Add(entries_.back().frame);
   }
+}
+
+// Without memory for the large one, the small one takes a frame or a few.
+void WriteBatch::ChooseStaging(std::size_t frames) {
+  if (frames > 1) {
+    lone_frames_ = 0;
+    if (large_ == nullptr) large_.reset(new (std::nothrow) char[kStagingBytes]);
+  } else if (++lone_frames_ >= kLoneFramesMax) {
+    large_ = nullptr;
+  }
+  const bool is_large = frames > 1 && large_ != nullptr;
+  staging_ = is_large ? large_.get() : small_;
+  staging_bytes_ = is_large ? kStagingBytes : kSmallBytes;
+  copied_bytes_max_ = is_large ? kCopiedBytesMax : kSmallCopiedBytesMax;
+}
+
+// The bytes of the frame that Add copies.
+std::size_t WriteBatch::CopiedBytes(const Frame& frame) const {
+  std::size_t bytes = kLengthBytes;
+  for (const Slice& slice : frame.slices)
+    if (IsCopied(slice)) bytes += slice.bytes.size();
+  return bytes;
 }
 
 // False: there is no memory for one more entry, and there are some already.
@@ -66,20 +85,14 @@ bool WriteBatch::HasRoomForEntry() {
 }
 
 bool WriteBatch::Add(const Frame& frame) {
-  std::size_t copied = kLengthBytes;
   std::size_t segments = 2;  // the length, and small slices after the last
-  for (const Slice& slice : frame.slices) {
-    if (IsCopied(slice)) {
-      copied += slice.bytes.size();
-    } else {
-      segments += 2;  // and the small slices before it
-    }
-  }
+  for (const Slice& slice : frame.slices)
+    if (!IsCopied(slice)) segments += 2;  // and the small slices before it
   // A large slice at the end needs no segment after it. That is the common
   // case: a header and a body.
   if (!frame.slices.empty() && !IsCopied(frame.slices.back())) --segments;
   if (segments_.size() + segments - 1 > kSegmentsMax) return false;
-  if (staged_ + copied > kStagingBytes) return false;
+  if (staged_ + CopiedBytes(frame) > staging_bytes_) return false;
 
   char length[kLengthBytes];
   StoreLength(static_cast<std::uint32_t>(frame.size()), length);
@@ -97,7 +110,7 @@ bool WriteBatch::Add(const Frame& frame) {
 
 void WriteBatch::Stage(const char* from, std::size_t bytes) {
   if (bytes == 0) return;
-  char* const to = staging_.get() + staged_;
+  char* const to = staging_ + staged_;
   std::memcpy(to, from, bytes);
   staged_ += bytes;
   bytes_ += bytes;

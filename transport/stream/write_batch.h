@@ -4,8 +4,8 @@
 // side by side, and refers to large slices where they are. So thousands of
 // small frames or some large ones make one system call of a few segments. It
 // follows how far a write got, and gives back the frames of which nothing was
-// written. Not thread-safe. During a write only the writer uses the batch,
-// since the segments point into it.
+// written. An idle one holds little. Not thread-safe. During a write only the
+// writer uses the batch, since the segments point into it.
 //
 //   batch.Fill(&queue);
 //   while (!batch.done()) batch.Advance(writev(fd, batch.segments()));
@@ -68,8 +68,12 @@ class WriteBatch {
   static constexpr std::size_t kStagingBytes = 128u << 10;
   // A slice up to this long is copied: cheaper than a segment of its own.
   static constexpr std::size_t kCopiedBytesMax = 8u << 10;
+  // A lone frame needs no such staging. So many of them in a row free it.
+  static constexpr int kLoneFramesMax = 64;
 
   WriteBatch();
+  WriteBatch(const WriteBatch&) = delete;
+  WriteBatch& operator=(const WriteBatch&) = delete;
 
   // Takes frames while they fit, at least one into an empty batch. Only before
   // the first Advance. Throws std::bad_alloc if memory ends before the first
@@ -100,10 +104,25 @@ class WriteBatch {
   };
 
   bool HasRoomForEntry();
+  void ChooseStaging(std::size_t frames);
+  bool IsCopied(const Slice& slice) const {
+    return slice.bytes.size() <= copied_bytes_max_;
+  }
+  std::size_t CopiedBytes(const Frame& frame) const;
   bool Add(const Frame& frame);
   void Stage(const char* from, std::size_t bytes);
 
-  std::unique_ptr<char[]> staging_;
+  // For a lone frame, of which less is copied.
+  static constexpr std::size_t kSmallBytes = 256;
+  static constexpr std::size_t kSmallCopiedBytesMax = 120;
+
+  char small_[kSmallBytes];
+  std::unique_ptr<char[]> large_;  // null: not needed lately
+  int lone_frames_ = 0;            // since it was
+  // Of this batch.
+  char* staging_ = small_;
+  std::size_t staging_bytes_ = kSmallBytes;
+  std::size_t copied_bytes_max_ = kSmallCopiedBytesMax;
   std::size_t staged_ = 0;
   std::vector<absl::string_view> segments_;
   std::size_t segments_begin_ = 0;

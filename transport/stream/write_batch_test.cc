@@ -213,6 +213,36 @@ TEST(WriteBatch, TakesFewerFramesWhereMemoryEnds) {
   EXPECT_EQ(queue.front().slices[0].bytes, "0");
 }
 
+// Whether the batch asks for memory to take so many frames. It gets none.
+bool TakesMemory(std::size_t frames, WriteBatch* batch) {
+  FrameQueue queue;
+  for (std::size_t i = 0; i < frames; ++i)
+    queue.PushBack(Frame{{MakeSlice("header"), MakeSlice(Text(1000))}});
+  bool asked = false;
+  {
+    const FailingAllocations failing(1, FailingAllocations::kOne);
+    batch->Fill(&queue);
+    asked = failing.failed();
+  }
+  batch->Clear();
+  return asked;
+}
+
+TEST(WriteBatch, LoneFramesTakeNoMemoryAndFreeIt) {
+  WriteBatch batch;
+  EXPECT_FALSE(TakesMemory(1, &batch));
+  EXPECT_TRUE(TakesMemory(2, &batch));
+  FrameQueue queue;
+  queue.PushBack(OneSlice("a"));
+  queue.PushBack(OneSlice("b"));
+  batch.Fill(&queue);
+  batch.Clear();
+  EXPECT_FALSE(TakesMemory(2, &batch));
+  for (int i = 0; i < WriteBatch::kLoneFramesMax; ++i)
+    EXPECT_FALSE(TakesMemory(1, &batch));
+  EXPECT_TRUE(TakesMemory(2, &batch));
+}
+
 TEST(FrameQueue, WhatIsPutBackComesFirst) {
   FrameQueue queue;
   queue.PushBack(OneSlice("b"));

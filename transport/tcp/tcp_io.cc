@@ -5,6 +5,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstddef>
@@ -42,8 +43,13 @@ using Socket = asio::basic_stream_socket<Protocol, Executor>;
 using Timer =
     asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, Executor>;
 
-// Reads that fill their room before OnDrained is called: about a millisecond.
-constexpr int kFullReadsMax = 8;
+// Events and bytes of one turn, before OnDrained: about a millisecond.
+constexpr int kTurnEventsMax = 64;
+constexpr std::size_t kTurnBytesMax = 2u << 20;
+// A turn looks for events of other streams if the last look found some, and else
+// every so many turns. A look that finds nothing delays OnDrained by a system
+// call.
+constexpr int kTurnsPerLook = 16;
 
 class TcpOperation;
 class TcpStream;
@@ -61,10 +67,14 @@ struct Loop {
   asio::io_context events{1};
   asio::executor_work_guard<Executor> work{events.get_executor()};
 
+  // Asio's timers may not be used by two threads at once.
+  Mutex timers_mutex;
+
   // Of the thread that has the turn.
   std::vector<Receive> receives;  // to begin with the next turn
   bool delivered = false;         // OnDrained is due
   bool is_full = false;           // a read has filled its room
+  std::size_t bytes = 0;          // of this turn
 };
 
 // Memory for the one operation that is under way, inside of the Operation.
@@ -81,7 +91,7 @@ class OperationMemory {
   }
 
  private:
-  alignas(std::max_align_t) char bytes_[384];
+  alignas(std::max_align_t) char bytes_[128];
   bool taken_ = false;
 };
 
@@ -129,8 +139,7 @@ class TcpOperation final : public stream::Operation {
     TcpOperation* operation;
   };
 
-  TcpOperation(Loop* loop, Done done)
-      : Operation(done), loop_(loop), timer_(loop->events) {}
+  TcpOperation(Loop* loop, Done done) : Operation(done), loop_(loop) {}
 
   Handler handler() { return Handler{this}; }
 
@@ -147,20 +156,27 @@ class TcpOperation final : public stream::Operation {
     if (time <= Clock::duration::zero()) return EndSoon(0);
     // Asio's list of timers may grow.
     OrEndProcess("a timer", [&] {
-      MutexLock lock(&mutex_);
-      timer_.expires_after(time);
-      timer_.async_wait(handler());
+      MutexLock lock(&loop_->timers_mutex);
+      timer_ = absl::make_unique<Timer>(loop_->events);
+      sleeps_ = true;
+      timer_->expires_after(time);
+      timer_->async_wait(handler());
     });
   }
   void Abort() override {
-    MutexLock lock(&mutex_);
-    timer_.cancel();
+    MutexLock lock(&loop_->timers_mutex);
+    if (timer_ != nullptr) timer_->cancel();
   }
 
  private:
   void Ended(int error, std::size_t bytes) {
     const std::size_t room = std::exchange(room_bytes_, 0);
     if (room > 0 && bytes == room) loop_->is_full = true;
+    loop_->bytes += bytes;
+    if (std::exchange(sleeps_, false)) {
+      MutexLock lock(&loop_->timers_mutex);
+      timer_ = nullptr;
+    }
     End(error, bytes);
   }
 
@@ -168,30 +184,25 @@ class TcpOperation final : public stream::Operation {
   OperationMemory memory_;
   int error_ = 0;
   std::size_t room_bytes_ = 0;
-  Mutex mutex_;
-  Timer timer_ CLUSTER_GUARDED_BY(mutex_);
+  bool sleeps_ = false;
+  // Null unless it sleeps, since most operations never do.
+  std::unique_ptr<Timer> timer_ CLUSTER_GUARDED_BY(loop_->timers_mutex);
 };
 
 TcpOperation* Own(stream::Operation* operation) {
   return static_cast<TcpOperation*>(operation);
 }
 
-// As Asio takes them.
-class Buffers {
- public:
+// As Asio takes them. It copies these, so they are no more than pointers.
+struct Buffers {
   using value_type = asio::const_buffer;
   using const_iterator = const asio::const_buffer*;
 
-  explicit Buffers(stream::ByteStream::Segments segments) {
-    for (const absl::string_view bytes : segments)
-      buffers_[count_++] = asio::const_buffer(bytes.data(), bytes.size());
-  }
-  const_iterator begin() const { return buffers_.data(); }
-  const_iterator end() const { return buffers_.data() + count_; }
+  const_iterator begin() const { return first; }
+  const_iterator end() const { return last; }
 
- private:
-  std::array<asio::const_buffer, stream::WriteBatch::kSegmentsMax> buffers_;
-  std::size_t count_ = 0;
+  const_iterator first;
+  const_iterator last;
 };
 
 class TcpStream final : public stream::ByteStream {
@@ -252,8 +263,14 @@ class TcpStream final : public stream::ByteStream {
   }
 
   void Send(stream::Operation* operation, Segments segments) override {
+    const auto last =
+        std::transform(segments.begin(), segments.end(), sending_.begin(),
+                       [](absl::string_view bytes) {
+                         return asio::const_buffer(bytes.data(), bytes.size());
+                       });
     MutexLock lock(&mutex_);
-    socket_.async_send(Buffers(segments), Own(operation)->handler());
+    socket_.async_send(Buffers{sending_.begin(), last},
+                       Own(operation)->handler());
   }
 
   // The descriptor stays open for a TrySend that is under way.
@@ -277,6 +294,8 @@ class TcpStream final : public stream::ByteStream {
 
   Loop* const loop_;
   const int fd_;
+  // Of the Send under way.
+  std::array<asio::const_buffer, stream::WriteBatch::kSegmentsMax> sending_;
   const absl::optional<SocketName> name_;
   // Asio's objects may not be used by two threads at once.
   Mutex mutex_;
@@ -421,12 +440,21 @@ class TcpIo final : public stream::Io {
   bool Turn() {
     loop_->delivered = false;
     loop_->is_full = false;
+    loop_->bytes = 0;
     BeginReceives();
     WaitForEvent();
-    for (int reads = 1; loop_->is_full && reads < kFullReadsMax; ++reads) {
-      loop_->is_full = false;
-      BeginReceives();
+    const bool looks = found_others_ || ++turns_ % kTurnsPerLook == 0;
+    if (looks) found_others_ = false;
+    for (int events = 1;
+         events < kTurnEventsMax && loop_->bytes < kTurnBytesMax; ++events) {
+      const bool goes_on = std::exchange(loop_->is_full, false);
+      if (goes_on) {
+        BeginReceives();
+      } else if (!looks) {
+        break;
+      }
       if (loop_->events.poll_one() == 0) break;
+      if (!goes_on) found_others_ = true;
     }
     return loop_->delivered;
   }
@@ -449,6 +477,9 @@ class TcpIo final : public stream::Io {
 
   const TcpSettings settings_;
   std::unique_ptr<Loop> loop_;
+  // Of the thread that has the turn.
+  unsigned turns_ = 0;
+  bool found_others_ = false;
   ReceiveThreads threads_;
 };
 
