@@ -133,6 +133,24 @@ TEST(TcpTransport, OneOnDrainedServesManyConnections) {
   EXPECT_LE(receiver->handler.Get().drained_count, kConnections / 2);
 }
 
+// The socket fills with whole small frames, so the next one finds no room at all.
+TEST(TcpTransport, AFullSocketLosesNothing) {
+  auto receiver = StartNode("127.0.0.1:0");
+  auto sender = StartNode("127.0.0.1:0");
+  Gate full;
+  receiver->handler.on_frame = [&](const ReceivedFrame&) {
+    full.Wait();
+    return FrameVerdict::kAccepted;
+  };
+  ASSERT_TRUE(sender->Connect(2, receiver->transport->Address()).ok());
+  ASSERT_TRUE(sender->handler.WaitForConnected(2));
+  const std::size_t taken = sender->Fill(2, 1000, 1000000);
+  EXPECT_LT(taken, 1000000u);
+  full.Open();
+  EXPECT_TRUE(receiver->handler.WaitForFrames(taken));
+  EXPECT_EQ(Recorded::Count(sender->handler.Get().disconnected, 2), 0);
+}
+
 int OptionOf(int fd, int option) {
   int value = -1;
   socklen_t bytes = sizeof(value);
