@@ -49,8 +49,9 @@ for t in zmq nng tcp; do
     rtt_receive_pinned/$t/64 rtt_under_load/$t rtt_under_bulk/$t
   require_cases throughput unicast_secure/$t/64 unicast_secure/$t/1024 unicast_secure/$t/65536
   require_cases latency rtt_secure/$t/64
+  require_cases throughput unicast_wan/$t unicast_wan_window32/$t
 done
-require_cases throughput encode/64 decode/64
+require_cases throughput encode/64 decode/64 raw_wan/tcp
 require_cases latency rtt_spin/tcp/64 thread_hop_pinned raw_rtt_oneway_pinned/zmq/64 raw_rtt_mailbox_pinned/zmq/64
 
 run_cases throughput \
@@ -70,6 +71,7 @@ run_cases throughput '^(unicast/zmq/1048576|batched3/nng/65536|mesh2/nng/64|enco
 run_cases throughput '^(checked|checked3|called|called_ipc|called_senders4|owned|batched_mesh2)/(zmq|nng)/64$' items_per_second \
   checked/zmq/64 checked/nng/64 checked3/zmq/64 checked3/nng/64 called_senders4/zmq/64 \
   called_senders4/nng/64 called/zmq/64 called/nng/64 called_ipc/zmq/64 owned/nng/64 batched_mesh2/zmq/64 batched_mesh2/nng/64
+run_cases throughput '^(raw_wan|unicast_wan)/tcp$' bytes_per_second raw_wan/tcp unicast_wan/tcp
 run_cases throughput '^idle/(zmq|nng)/32$' bytes_per_peer idle/zmq/32 idle/nng/32
 run_cases throughput '^raw_idle/zmq/32$' cpu_percent raw_idle/zmq/32
 run_cases latency '^(raw_rtt|rtt|rtt_receive|raw_rtt_pinned|rtt_pinned|rtt_secure|raw_rtt_mailbox_pinned)/(zmq|nng)/64$|^rtt_under_load' \

@@ -27,6 +27,11 @@ inline constexpr std::int64_t kMeshRoundsLeast = 5000;
 inline constexpr int kMeshSendersMax = 4;
 inline constexpr int kIdleServers = 32;
 
+// On one long line, all in one run.
+inline constexpr char kRawWan[] = "raw_wan/tcp";
+inline constexpr char kWan[] = "unicast_wan/";
+inline constexpr char kWideWan[] = "unicast_wan_window32/";
+
 // For zmq only: the raw sockets of the others have both directions anyway.
 inline constexpr char kOneWayPinned[] = "raw_rtt_oneway_pinned";
 inline constexpr char kMailboxPinned[] = "raw_rtt_mailbox_pinned";
@@ -61,6 +66,8 @@ void AddMeshCases(const std::string& transport);
 void AddLimitCases(const std::string& transport);
 void AddCalledCases(const std::string& transport);
 void AddIdleCases(const std::string& transport);
+void AddRawWanCase();
+void AddWanCases(const std::string& transport);
 void AddCodecCases();
 void AddRawLatencyCases(const std::string& transport);
 void AddCalledLatencyCases(const std::string& transport);

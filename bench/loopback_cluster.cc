@@ -110,12 +110,13 @@ void Secure(int servers, Config* config) {
 LoopbackCluster::LoopbackCluster(const std::string& transport, Scheme scheme,
                                  int servers,
                                  const HandlerFactory& make_handler,
-                                 Secrecy secrecy, Threads threads) {
+                                 const LoopbackOptions& options) {
   Config config = MakeConfig(transport, scheme, servers);
-  if (secrecy == Secrecy::kMutual) Secure(servers, &config);
-  if (threads == Threads::kShared)
+  TakeFlag(options.window_bytes, &config.window_bytes);
+  if (options.secrecy == Secrecy::kMutual) Secure(servers, &config);
+  if (options.threads == Threads::kShared)
     config.transport_options["zmq"].values["share_context"] = true;
-  if (threads == Threads::kSpinning)
+  if (options.threads == Threads::kSpinning)
     config.transport_options["tcp"].values["spin_us"] = kSpinUs;
   // Shared, since the servers' handlers outlive this function.
   const auto ups = std::make_shared<UpCount>();
@@ -134,8 +135,10 @@ LoopbackCluster::LoopbackCluster(const std::string& transport, Scheme scheme,
   if (scheme == Scheme::kTcp) {
     for (auto& self : servers_) {
       for (auto& other : servers_) {
-        if (self != other)
-          CheckOk(self->AddPeer(other->Pid(), other->Address()));
+        if (self == other) continue;
+        const std::string address = other->Address();
+        CheckOk(self->AddPeer(
+            other->Pid(), options.route ? options.route(address) : address));
       }
     }
   }

@@ -15,6 +15,7 @@
 #ifndef BENCH_LOOPBACK_CLUSTER_H_
 #define BENCH_LOOPBACK_CLUSTER_H_
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
@@ -37,12 +38,19 @@ enum class Secrecy { kPlaintext, kMutual };
 // of tcp may poll before they sleep (spin_us).
 enum class Threads { kEachItsOwn, kShared, kSpinning };
 
+struct LoopbackOptions {
+  Secrecy secrecy = Secrecy::kPlaintext;
+  Threads threads = Threads::kEachItsOwn;
+  std::size_t window_bytes = 0;  // 0: as the flag says
+  // Where the others dial a server, by its address: a proxy, say. Null: there.
+  std::function<std::string(const std::string& address)> route{};
+};
+
 class LoopbackCluster {
  public:
   LoopbackCluster(const std::string& transport, Scheme scheme, int servers,
                   const HandlerFactory& make_handler,
-                  Secrecy secrecy = Secrecy::kPlaintext,
-                  Threads threads = Threads::kEachItsOwn);
+                  const LoopbackOptions& options = {});
   ~LoopbackCluster() { Stop(); }
 
   Server& server(int id) { return *servers_[static_cast<std::size_t>(id - 1)]; }

@@ -27,9 +27,9 @@ PingPong::PingPong(const std::string& transport, std::size_t payload_bytes,
       pong_(Message(1, kPing, payload_bytes, lane)),
       // The first ping of a Run may wait for room; those in a handler cannot.
       rally_([this] { SendOrDie(cluster_.server(1), ping_); }),
-      cluster_(
-          transport, Scheme::kTcp, 2,
-          [this](Server& self) { return Handler(self); }, secrecy, threads) {}
+      cluster_(transport, Scheme::kTcp, 2,
+               [this](Server& self) { return Handler(self); },
+               {secrecy, threads}) {}
 
 EnvelopeHandler PingPong::Handler(Server& self) {
   if (self.Pid() == 1) {

@@ -75,9 +75,24 @@ void TcpEndpoint::Bind(Scheme scheme) {
 }
 
 void TcpEndpoint::Dial(const TcpEndpoint& other) {
-  connection_ = socket(other.name_.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  Check(connect(connection_, reinterpret_cast<const sockaddr*>(&other.name_),
-                other.name_bytes_) == 0);
+  DialName(reinterpret_cast<const sockaddr*>(&other.name_), other.name_bytes_);
+}
+
+void TcpEndpoint::DialPort(std::uint16_t port) {
+  sockaddr_in name{};
+  name.sin_family = AF_INET;
+  name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  name.sin_port = htons(port);
+  DialName(reinterpret_cast<const sockaddr*>(&name), sizeof(name));
+}
+
+std::uint16_t TcpEndpoint::port() const {
+  return ntohs(reinterpret_cast<const sockaddr_in&>(name_).sin_port);
+}
+
+void TcpEndpoint::DialName(const sockaddr* name, socklen_t bytes) {
+  connection_ = socket(name->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  Check(connect(connection_, name, bytes) == 0);
   NoDelay(connection_);
 }
 

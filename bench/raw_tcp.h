@@ -32,6 +32,9 @@ class TcpEndpoint {
 
   void Bind(Scheme scheme);
   void Dial(const TcpEndpoint& other);
+  // A port of 127.0.0.1, and the own one.
+  void DialPort(std::uint16_t port);
+  std::uint16_t port() const;
 
   void Send(absl::string_view message);
   // Gives `receive` each message of each dialler until Close is called.
@@ -55,6 +58,7 @@ class TcpEndpoint {
   static bool Read(int fd, Stream* stream);
   // False: the next message is not whole.
   static bool Next(Stream* stream, absl::string_view* message);
+  void DialName(const sockaddr* name, socklen_t bytes);
 
   sockaddr_storage name_{};
   socklen_t name_bytes_ = 0;

@@ -22,7 +22,9 @@ void AddCases() {
     AddMeshCases(transport);
     AddLimitCases(transport);
     AddCalledCases(transport);
+    AddWanCases(transport);
   }
+  AddRawWanCase();
   AddCodecCases();
 }
 

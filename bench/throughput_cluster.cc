@@ -66,7 +66,7 @@ void MeasureCluster(benchmark::State& state, const ClusterCase& test) {
     };
   };
   LoopbackCluster cluster(test.transport, test.scheme, 1 + test.recipients,
-                          make_handler, test.secrecy);
+                          make_handler, {test.secrecy});
   std::thread receiver;
   if (test.way != Way::kHandler) {
     receiver = std::thread(

@@ -67,7 +67,7 @@ void MeasureIdle(benchmark::State& state, const std::string& transport) {
   LoopbackCluster cluster(
       transport, Scheme::kTcp, kIdleServers,
       [](Server&) -> EnvelopeHandler { return [](const EnvelopeView&) {}; },
-      Secrecy::kPlaintext, Threads::kShared);
+      {Secrecy::kPlaintext, Threads::kShared});
   absl::SleepFor(kQuietTimes * MeasuringTime());
 
   state.counters["cpu_percent"] =

@@ -46,7 +46,7 @@ void MeasureMesh(benchmark::State& state, const std::string& transport,
           count->Add(1);
         };
       },
-      Secrecy::kPlaintext, Threads::kShared);
+      {Secrecy::kPlaintext, Threads::kShared});
   const int threads = std::min(servers, kMeshSendersMax);
   const int deliveries_per_round = servers * (servers - 1);
   MeasureDeliveries(

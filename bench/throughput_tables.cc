@@ -127,6 +127,24 @@ TextTable Limits(const Results& results) {
   return table;
 }
 
+TextTable Wan(const Results& results) {
+  TextTable table({"1 Gbit/s, 50 ms each way", "MB/s", "of bare TCP",
+                   "MB/s, window 32 MiB", "of bare TCP"});
+  const double raw = results.Median(kRawWan, "bytes_per_second");
+  table.AddRow({"bare TCP", Short(raw / 1e6), "", "", ""});
+  for (const char* transport : kTransports) {
+    std::vector<std::string> row = {transport};
+    for (const char* kind : {kWan, kWideWan}) {
+      const double rate =
+          results.Median(absl::StrCat(kind, transport), "bytes_per_second");
+      row.push_back(Short(rate / 1e6));
+      row.push_back(Ratio(rate / raw));
+    }
+    table.AddRow(std::move(row));
+  }
+  return table;
+}
+
 TextTable Idle(const Results& results) {
   TextTable table({absl::StrCat(kIdleServers, " idle servers"), "% of one core",
                    "bare library's heartbeats", "bytes/connection"});
@@ -243,11 +261,24 @@ void AddCostGoals(const Results& results, const std::string& transport,
   }
 }
 
+void AddWanGoals(const Results& results, const std::string& transport,
+                 Goals* goals) {
+  const auto of_raw = [&](const char* kind) {
+    return results.Median(absl::StrCat(kind, transport), "bytes_per_second") /
+           results.Median(kRawWan, "bytes_per_second");
+  };
+  goals->AtLeast(absl::StrCat(kWan, transport, " / bare TCP"), of_raw(kWan),
+                 0.6);
+  goals->AtLeast(absl::StrCat(kWideWan, transport, " / bare TCP"),
+                 of_raw(kWideWan), 0.8);
+}
+
 TextTable ThroughputGoals(const Results& results) {
   Goals goals;
   for (const char* transport : kTransports) {
     AddRateGoals(results, transport, &goals);
     AddCostGoals(results, transport, &goals);
+    AddWanGoals(results, transport, &goals);
   }
   AddOwnRateGoals(results, &goals);
   goals.AtLeast("codec, 64 B: encode/s", results.Rate("encode/64"), 30e6);
@@ -272,6 +303,7 @@ std::vector<TextTable> ThroughputTables(const Results& results) {
              {{"senders4", "unicast"}, {"unicast_ipc", "batched_ipc"}}}),
       Limits(results),
       Meshes(results),
+      Wan(results),
       Idle(results),
       Costs(results, "CPU ns per envelope", "cpu_ns_per_item"),
       Costs(results, "allocations per envelope", "allocs_per_item"),

@@ -95,10 +95,11 @@ struct SecurityConfig {
 struct SessionLimits {
   // A frame is sent when it holds this much; 512 B-4 MiB.
   std::size_t frame_bytes = 64u << 10;
-  // The most that is with the transport and not yet received. An urgent
-  // envelope may have to wait for it. Ordinary frames use half of it. The whole
-  // is room for four large payloads of 1 MiB in the normal lane. With less,
-  // such a payload is cut and put together again.
+  // The most that is with the transport and not yet received. On a line that
+  // holds more, twice what the line holds. An urgent envelope may have to wait
+  // for it. Ordinary frames use half of it. The whole is room for four large
+  // payloads of 1 MiB in the normal lane. With less, such a payload is cut and
+  // put together again.
   std::size_t inflight_bytes = 9u << 19;
   // Received and not yet consumed.
   std::size_t window_bytes = 8u << 20;

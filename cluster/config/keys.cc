@@ -73,7 +73,8 @@ std::vector<ConfigKey> MakeKeys() {
        kReliableOnly},
       {"inflight_bytes", SizeKey{&C::inflight_bytes, 512, kGiB},
        "the most that is in transit to a peer; ordinary frames use half of it. "
-       "It bounds what an urgent envelope waits for",
+       "On a line that holds more, it is twice what the line holds. It bounds "
+       "what an urgent envelope waits for",
        kReliableOnly},
       {"window_bytes", SizeKey{&C::window_bytes, 512, kGiB},
        "received and not yet taken by the application, per peer",

@@ -85,6 +85,8 @@ AckResult SendWindow::Acknowledge(std::uint64_t received_through,
   // nothing.
   while (received_through_ < received_through) {
     ++received_through_;
+    received_bytes_ += FrameCharge(At(received_through_).body_bytes);
+    last_departure_ = At(received_through_).departure;
     if (received_through_ < next_transmit_) {
       Count(At(received_through_), -1);
     } else {

@@ -19,6 +19,7 @@
 #include "cluster/base/ring.h"
 #include "cluster/codec/frame_header.h"
 #include "cluster/session/batch.h"
+#include "cluster/session/flight_limit.h"
 #include "cluster/session/session_config.h"
 #include "cluster/transport/frame.h"
 
@@ -41,8 +42,9 @@ class SendWindow {
     FrameHeader header;      // as it was first, with old acknowledgements
     std::size_t offset = 0;  // of this frame's body in the batch's
     std::size_t body_bytes = 0;
-    std::uint32_t envelopes = 0;  // that end in this frame
-    int transmissions = 0;        // that were taken
+    std::uint32_t envelopes = 0;       // that end in this frame
+    int transmissions = 0;             // that were taken
+    FlightLimit::Departure departure;  // of the first
 
     // It is a batch that is one frame.
     void SetWhole() {
@@ -104,6 +106,11 @@ class SendWindow {
   int inflight_frames(Lane lane) const {
     return inflight_frames_[static_cast<std::size_t>(lane)];
   }
+  // Charged, for all frames that the peer has received; and of the last one.
+  std::uint64_t received_bytes() const { return received_bytes_; }
+  const FlightLimit::Departure& last_departure() const {
+    return last_departure_;
+  }
   bool inflight() const { return next_transmit_ > received_through_ + 1; }
   bool all_received() const { return next_sequence_ == received_through_ + 1; }
   // Charged to the receiver's window.
@@ -145,6 +152,8 @@ class SendWindow {
   // frame once.
   mutable std::array<std::uint64_t, kLanes> lane_front_{};
   std::size_t inflight_bytes_ = 0;
+  std::uint64_t received_bytes_ = 0;
+  FlightLimit::Departure last_departure_;
   std::array<int, kLanes> inflight_frames_{};
   std::size_t unconsumed_bytes_ = 0;
   std::size_t held_bytes_ = 0;

@@ -118,6 +118,7 @@ void Session::OnConnected(absl::Time now) {
   // those that it has.
   Rewind();
   ForgetGaps();
+  flight_limit_.Reset();
   ack_due_ = true;
 }
 
@@ -335,7 +336,7 @@ void Session::BeginSession(HelloResult how) {
   nobody_since_ = absl::InfiniteFuture();
   probe_timeout_ = kProbeTimeout;
   ForgetGaps();
-  rtt_sequence_ = 0;
+  flight_limit_.Reset();
   ++stats_.sessions;
 
   if (how == HelloResult::kFirst) {

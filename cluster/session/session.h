@@ -39,6 +39,7 @@
 #include "cluster/envelope.h"
 #include "cluster/peer_event.h"
 #include "cluster/session/event_ration.h"
+#include "cluster/session/flight_limit.h"
 #include "cluster/session/handshake.h"
 #include "cluster/session/memory_budget.h"
 #include "cluster/session/reassembly.h"
@@ -244,6 +245,7 @@ class Session {
   std::size_t WindowFor(Lane lane) const;
   bool FitsInFlight(Lane lane, std::size_t inflight_bytes,
                     std::size_t charge) const;
+  std::size_t AskEvery() const;
   void Transmit(SendQueue::Taken taken, absl::Time now, Frame* frame);
   void AskIfTransmitted();
   void AskAgain();
@@ -251,7 +253,8 @@ class Session {
   // before is still to leave again.
   bool AskDue() const { return ask_consumed_ && window_.Rewound() == nullptr; }
   std::uint8_t AskNow();
-  std::uint8_t DataFlags(Lane lane, std::size_t charge, bool full_behind);
+  std::uint8_t DataFlags(Lane lane, std::size_t charge, bool full_behind,
+                         bool asks = false);
   void TransmitAgain(const SendWindow::Sent& sent, absl::Time now,
                      Frame* frame);
   FrameHeader Header(FrameKind kind, absl::Time now);
@@ -353,9 +356,7 @@ class Session {
   absl::Time timer_start_ = absl::InfinitePast();
   absl::Duration probe_timeout_ = kProbeTimeout;
   bool probe_due_ = false;  // ask for the arrivals, with the next frame
-  // The frame whose acknowledgement is timed; 0: none.
-  std::uint64_t rtt_sequence_ = 0;
-  absl::Time rtt_start_;
+  FlightLimit flight_limit_{config_.rtt_memory};
 
   // Gaps that the peer shows. After an answer, and until something new arrives
   // there, the next answer waits until gap_answer_after_. It is one frame; the

@@ -23,6 +23,10 @@
 
 namespace cluster::internal {
 
+// The least round trip of so long a time counts (flight_limit.h). A shorter time
+// would drain the line more often; in a longer one the route may change.
+inline constexpr absl::Duration kRttMemory = absl::Seconds(10);
+
 struct SessionConfig : SessionLimits {
   int self_id = 0;
   int peer_id = 0;
@@ -33,6 +37,7 @@ struct SessionConfig : SessionLimits {
   // The bound of what they hold; one for all sessions of a server.
   std::shared_ptr<MemoryBudget> memory = std::make_shared<MemoryBudget>();
 
+  absl::Duration rtt_memory = kRttMemory;
   VersionRange versions{kFrameVersionMin, kFrameVersionMax};
   std::uint64_t features = kFeatureGroups;
 

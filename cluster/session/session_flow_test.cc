@@ -242,7 +242,7 @@ TEST(SessionFlow, CreditIsKeptForMoreUrgentEnvelopes) {
     std::size_t bytes;
   };
   for (const Share& share : {Share{Lane::kBulk, window - window / 8},
-                             Share{Lane::kNormal, window - window / 16},
+                             Share{Lane::kNormal, window - window / 32},
                              Share{Lane::kUrgent, window}}) {
     const std::size_t before = pair.one.Stats().unconsumed_bytes;
     for (int i = 0; i < 1000; ++i)

@@ -362,19 +362,25 @@ bool Session::OnAcknowledgement(const FrameHeader& header, absl::Time now) {
       break;
   }
   look_ = true;
-  if (window_.received_through() > before) ForgetGaps();
+  const bool received = window_.received_through() > before;
+  if (received) ForgetGaps();
   // The next Take says so too, with one lock less; but now none follows.
   if (!writable_ || window_.Rewound() != nullptr)
     queue_->SetTransmitted(window_.held_bytes());
   timer_start_ = now;
-  if (rtt_sequence_ != 0 && window_.received_through() >= rtt_sequence_) {
+  const absl::optional<absl::Duration> round_trip =
+      received ? flight_limit_.OnReceived(window_.received_through(),
+                                          window_.last_departure(),
+                                          window_.received_bytes(), now)
+               : absl::nullopt;
+  if (round_trip) {
     // RFC 6298, section 2: an exponentially weighted mean with a gain of an
     // eighth.
-    const absl::Duration sample = now - rtt_start_;
     stats_.rtt = stats_.rtt == absl::ZeroDuration()
-                     ? sample
-                     : stats_.rtt + (sample - stats_.rtt) / 8;
-    rtt_sequence_ = 0;
+                     ? *round_trip
+                     : stats_.rtt + (*round_trip - stats_.rtt) / 8;
+    // The line is to be empty for a moment, soon.
+    if (flight_limit_.draining()) probe_due_ = true;
   }
   probe_timeout_ = std::clamp(4 * stats_.rtt, kProbeTimeout, kProbeTimeoutMax);
   return true;

@@ -24,7 +24,7 @@ bool Gathered(const Batch& batch) { return !batch.large && batch.records > 1; }
 void Session::Rewind() {
   window_.Rewind();
   look_ = true;
-  rtt_sequence_ = 0;
+  flight_limit_.Forget();
   AskAgain();
 }
 
@@ -43,7 +43,7 @@ std::size_t Session::WindowFor(Lane lane) const {
     case Lane::kUrgent:
       return window;
     case Lane::kNormal:
-      return window - window / 16;
+      return window - window / 32;
     case Lane::kBulk:
       return window - window / 8;
   }
@@ -53,15 +53,19 @@ std::size_t Session::WindowFor(Lane lane) const {
 // Half is plenty for frames that are small beside it: more would only grow cold in
 // queues. But four of the largest may be on their way. While one travels another
 // is summed and acknowledged; with two the session would wait at each late
-// wake-up. In the bulk lane little may be ahead of urgent envelopes.
+// wake-up. In the bulk lane little may be ahead of urgent envelopes: on a long
+// line, half as much again as it holds.
 bool Session::FitsInFlight(Lane lane, std::size_t inflight_bytes,
                            std::size_t charge) const {
   if (inflight_bytes == 0) return true;
+  if (flight_limit_.draining()) return false;
   const std::size_t half = config_.inflight_bytes / 2;
+  const std::size_t line = flight_limit_.bytes();
   const std::size_t most =
       lane == Lane::kBulk
-          ? half
-          : std::clamp(4 * charge, half, config_.inflight_bytes);
+          ? std::max(half, line / 4 * 3)
+          : std::max(std::clamp(4 * charge, half, config_.inflight_bytes),
+                     line);
   return inflight_bytes + charge <= most;
 }
 
@@ -128,7 +132,7 @@ void Session::FrameNotTaken() {
       break;
     case FrameKind::kData:
       if (window_.UndoLast()) --stats_.frames_retransmitted;
-      rtt_sequence_ = 0;
+      flight_limit_.OnNotSent(window_.last_transmitted() + 1);
       ack_due_ = true;
       break;
     case FrameKind::kControl:
@@ -252,7 +256,8 @@ void Session::Transmit(SendQueue::Taken taken, absl::Time now, Frame* frame) {
   const bool large = sent.batch.large;
   const Lane lane = sent.batch.lane;
   const std::size_t charge = FrameCharge(sent.body_bytes);
-  if (!window_.inflight()) timer_start_ = now;
+  const bool alone = !window_.inflight();
+  if (alone) timer_start_ = now;
   FrameHeader header = Header(FrameKind::kData, now);
   header.codec = config_.codec->Id();
   header.lane = lane;
@@ -273,14 +278,14 @@ void Session::Transmit(SendQueue::Taken taken, absl::Time now, Frame* frame) {
   gathered_[static_cast<std::size_t>(lane)] = Gathered(sent.batch);
   char* const place = sent.header_place();
   sent.header = header;
+  sent.departure = {window_.received_bytes(), timer_start_};
   SendWindow::FillFrame(sent, frame);
   window_.Add(std::move(sent));
-  header.flags |= DataFlags(lane, charge, taken.full_behind);
+  header.flags |= DataFlags(lane, charge, taken.full_behind,
+                            alone && flight_limit_.Asks(now));
   EncodeFrameHeader(header, place);
-  if ((header.flags & kAckRequest) && rtt_sequence_ == 0) {
-    rtt_sequence_ = header.sequence;
-    rtt_start_ = now;
-  }
+  if (header.flags & kAckRequest)
+    flight_limit_.OnSent(header.sequence, alone, now);
 }
 
 // The flag for a frame that is being made, if it should ask: all that the question
@@ -291,17 +296,25 @@ std::uint8_t Session::AskNow() {
   return kConsumeRequest;
 }
 
-// A frame asks for an acknowledgement where the lane would have to wait for one.
-// So do eight in every inflight_bytes, so that a stream never waits. The last
-// frame of a mark asks for consumption.
-std::uint8_t Session::DataFlags(Lane lane, std::size_t charge,
-                                bool full_behind) {
+// Eight in every inflight_bytes, so that a stream never waits. On a long line
+// credit takes a round trip, so none of it should wait for an acknowledgement.
+std::size_t Session::AskEvery() const {
+  const std::size_t near = config_.inflight_bytes / 8;
+  if (flight_limit_.bytes() <= config_.inflight_bytes / 2) return near;
+  return std::min(near, WindowFor(Lane::kUrgent) / 64);
+}
+
+// A frame asks for an acknowledgement where the lane would have to wait for one,
+// now and then in a stream, and to be timed. The last frame of a mark asks for
+// consumption.
+std::uint8_t Session::DataFlags(Lane lane, std::size_t charge, bool full_behind,
+                                bool asks) {
   unasked_bytes_ += charge;
   AskIfTransmitted();
   std::uint8_t flags = AskNow();
   const bool waits =
       window_.inflight_frames(lane) >= EagerFrames(lane) && !full_behind;
-  if (waits || unasked_bytes_ >= config_.inflight_bytes / 8) {
+  if (asks || waits || unasked_bytes_ >= AskEvery()) {
     unasked_bytes_ = 0;
     flags |= kAckRequest;
   }

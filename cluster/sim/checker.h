@@ -120,7 +120,7 @@ class Checker {
 
  private:
   struct Accepted {
-    Envelope envelope;
+    Envelope envelope;  // with the payload's digest, so that all can be kept
     std::uint64_t position = 0;  // in its lane, from 1
     bool taken = false;          // in some life of the receiver
   };

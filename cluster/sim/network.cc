@@ -5,9 +5,6 @@
 namespace cluster {
 namespace {
 
-// A connection with more bytes on their way pushes back.
-constexpr std::size_t kConnectionBytesMax = 16u << 10;
-
 std::string Joined(const Frame& frame) {
   std::string bytes;
   bytes.reserve(frame.size());
@@ -118,7 +115,7 @@ SendResult SimNetwork::Send(int from, int to, const Frame& frame) {
                 world_->Between(faults_.delay_min, faults_.delay_max * 4));
     return SendResult::kBackPressured;
   }
-  if (connection->bytes_on_the_way >= kConnectionBytesMax) {
+  if (connection->bytes_on_the_way >= faults_.connection_bytes_max) {
     OweWritable(connection, faults_.delay_max);
     return SendResult::kBackPressured;
   }
@@ -128,6 +125,11 @@ SendResult SimNetwork::Send(int from, int to, const Frame& frame) {
   if (world_->Chance(faults_.duplicate)) Schedule(connection, bytes);
   if (world_->Chance(faults_.reset)) Break(connection, "reset");
   return SendResult::kSent;
+}
+
+std::size_t SimNetwork::BytesOnTheWay(int from, int to) const {
+  const auto found = connections_.find({from, to});
+  return found == connections_.end() ? 0 : found->second->bytes_on_the_way;
 }
 
 void SimNetwork::OweWritable(const ConnectionRef& connection,
@@ -142,8 +144,16 @@ void SimNetwork::OweWritable(const ConnectionRef& connection,
 void SimNetwork::Schedule(const ConnectionRef& connection,
                           const std::string& bytes) {
   connection->bytes_on_the_way += bytes.size();
+  absl::Time leaves = world_->Now();
+  if (faults_.bytes_per_second > 0) {
+    connection->free_at =
+        std::max(connection->free_at, leaves) +
+        absl::Seconds(static_cast<double>(bytes.size()) /
+                      static_cast<double>(faults_.bytes_per_second));
+    leaves = connection->free_at;
+  }
   absl::Time time =
-      world_->Now() + world_->Between(faults_.delay_min, faults_.delay_max);
+      leaves + world_->Between(faults_.delay_min, faults_.delay_max);
   if (!world_->Chance(faults_.reorder)) {
     time = std::max(time, connection->last_delivery);
     connection->last_delivery = time;

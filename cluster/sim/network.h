@@ -48,6 +48,11 @@ struct NetworkFaults {
   double leftover = 0;
   absl::Duration delay_min = absl::Microseconds(50);
   absl::Duration delay_max = absl::Milliseconds(2);
+  // Of each connection. Frames wait their turn before their delay; 0: they do
+  // not.
+  std::uint64_t bytes_per_second = 0;
+  // A connection with more bytes on their way pushes back.
+  std::size_t connection_bytes_max = 16u << 10;
 };
 
 class SimNetwork {
@@ -74,6 +79,8 @@ class SimNetwork {
   // Breaks the connection that `from` dialled; it is dialled again soon.
   void Reset(int from, int to);
 
+  // Of the connection that `from` dialled.
+  std::size_t BytesOnTheWay(int from, int to) const;
   std::uint64_t frames_delivered() const { return frames_delivered_; }
 
  private:
@@ -86,6 +93,7 @@ class SimNetwork {
     bool connected = false;
     std::uint64_t generation = 0;
     std::size_t bytes_on_the_way = 0;
+    absl::Time free_at = absl::InfinitePast();  // of bytes_per_second
     absl::Time last_delivery = absl::InfinitePast();
   };
   using ConnectionRef = std::shared_ptr<Connection>;

@@ -240,6 +240,8 @@ SimulationOptions RandomSimulation(std::uint64_t seed) {
         (4 + dice.Below(5)) / 4;
     if (dice.Chance(0.5)) options.traffic.large = 0.1;
   }
+  // So short that lines are drained under every kind of trouble.
+  session.rtt_memory = absl::Milliseconds(20) * (1 << dice.Below(6));
   return options;
 }
 

@@ -40,6 +40,9 @@ struct NetworkConditions {
   std::array<bool, kWays> swallows{};
   absl::Duration delay = absl::ZeroDuration();
   std::uint64_t bytes_per_second = 0;  // of each way of a connection; 0: any
+  // The most that is in each way of a connection, delayed or waiting for its
+  // pace. About as much as a switch in the network holds.
+  std::size_t buffer_bytes = 64u << 10;
 };
 
 struct ProxyFigures {

@@ -9,12 +9,11 @@
 namespace cluster::internal {
 namespace {
 
-// About as much as a switch in the network holds.
-constexpr std::size_t kBufferBytes = 64u << 10;
 constexpr std::size_t kReadBytes = 16u << 10;
 
-// A paced pipe gives so many times a second.
+// A paced pipe gives so many times a second, or makes up for it later.
 constexpr std::uint64_t kPaceHz = 100;
+constexpr std::chrono::milliseconds kPaceLateMost{1000 / kPaceHz};
 
 bool WouldBlock() { return errno == EAGAIN || errno == EINTR; }
 
@@ -32,7 +31,7 @@ void ProxyPipe::SwallowAll() {
 }
 
 bool ProxyPipe::CanTake(const NetworkConditions& conditions) const {
-  return buffered_ < kBufferBytes || Swallows(conditions);
+  return buffered_ < conditions.buffer_bytes || Swallows(conditions);
 }
 
 ProxyPipe::Result ProxyPipe::Take(int source, Clock::time_point now,
@@ -79,7 +78,8 @@ ProxyPipe::Result ProxyPipe::Give(int sink, Clock::time_point now,
     if (put < 0) return WouldBlock() ? Result::kGoesOn : Result::kBroken;
     const auto count = static_cast<std::uint64_t>(put);
     if (rate > 0)
-      paced_until_ = now + std::chrono::microseconds(count * 1000000 / rate);
+      paced_until_ = std::max(paced_until_, now - kPaceLateMost) +
+                     std::chrono::nanoseconds(count * 1000000000 / rate);
     given_ += count;
     buffered_ -= count;
     figures_->given[index_] += count;
