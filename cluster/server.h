@@ -28,6 +28,7 @@
 #ifndef CLUSTER_SERVER_H_
 #define CLUSTER_SERVER_H_
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -50,6 +51,24 @@ namespace cluster {
 namespace internal {
 class ServerCore;
 }  // namespace internal
+
+// The conditions of one Send. With best-effort delivery, and for this server's own
+// id, nothing waits to be transmitted: there expires_after and replaces do
+// nothing.
+struct SendOptions {
+  // See Send. A wait ends with expires_after too.
+  absl::Duration timeout = absl::ZeroDuration();
+  // kUnavailable at once if the peer is not up. It may still go down before it
+  // gets the envelope, which then waits, unless it expires.
+  bool only_if_up = false;
+  // An envelope that is not transmitted within this time is dropped and counted
+  // (kExpired), at most 100 ms later. Zero or less: kDeadlineExceeded.
+  absl::Duration expires_after = absl::InfiniteDuration();
+  // A key, 0 for none: an envelope with the same key, peer, lane and group that
+  // is not transmitted yet is dropped and counted (kSuperseded). This one waits
+  // at the end of its lane. So the heartbeats for a peer that is down are one.
+  std::uint64_t replaces = 0;
+};
 
 // The result of a multicast.
 struct MulticastResult {
@@ -108,6 +127,18 @@ class CLUSTER_EXPORT Server {
       const EnvelopeView& envelope,
       absl::Duration timeout = absl::ZeroDuration());
 
+  // The same with options, which a broadcast decides for each recipient. Such an
+  // envelope costs more than others: an allocation, and a place of its own in the
+  // queue. They count until it is transmitted for the first time: in a frame,
+  // even one that is lost. If the peer restarts and the envelope is to be sent
+  // again, they count anew. kUnavailable: only_if_up.
+  absl::Status Send(const Envelope& envelope, const SendOptions& options);
+  absl::Status Send(const EnvelopeView& envelope, const SendOptions& options);
+  absl::StatusOr<MessageId> SendWithId(const Envelope& envelope,
+                                       const SendOptions& options);
+  absl::StatusOr<MessageId> SendWithId(const EnvelopeView& envelope,
+                                       const SendOptions& options);
+
   // Sends one envelope to several members and ignores its pid. First it serves
   // all that have room, then it waits for the others, for at most `timeout`. It
   // checks all pids before it sends anything; duplicates count once; the own id
@@ -120,6 +151,12 @@ class CLUSTER_EXPORT Server {
   MulticastResult Multicast(absl::Span<const int> pids,
                             const EnvelopeView& envelope,
                             absl::Duration timeout = absl::ZeroDuration());
+  MulticastResult Multicast(absl::Span<const int> pids,
+                            const Envelope& envelope,
+                            const SendOptions& options);
+  MulticastResult Multicast(absl::Span<const int> pids,
+                            const EnvelopeView& envelope,
+                            const SendOptions& options);
 
   // Returns the next envelope; waits for at most `timeout`. kDeadlineExceeded:
   // no envelope came. kFailedPrecondition: before ReceiveMessage, with an

@@ -42,7 +42,11 @@ namespace cluster {
   /* Stop, before it was acknowledged. */                                        \
   X(kStopped, "stopped")                                                         \
   /* The peer's library does not know a group or a correlation, which it has. */ \
-  X(kUnsupported, "unsupported")
+  X(kUnsupported, "unsupported")                                                 \
+  /* SendOptions::expires_after had passed before it was transmitted. */         \
+  X(kExpired, "expired")                                                         \
+  /* SendOptions::replaces: a newer one took its place in the queue. */          \
+  X(kSuperseded, "superseded")
 
 enum class DropReason {
 #define CLUSTER_ENUMERATOR(reason, name) reason,

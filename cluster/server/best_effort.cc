@@ -61,13 +61,24 @@ SendOutcome BestEffortPeer::Send(int id, const EnvelopeView& envelope) {
   return SendOutcome::kAccepted;
 }
 
+SendOutcome BestEffortPeer::SendWith(int id, const EnvelopeView& envelope,
+                                     const SendConditions& conditions) {
+  if (conditions.only_if_up) {
+    MutexLock lock(&mutex_);
+    if (this->id() != id || left_) return SendOutcome::kRemoved;
+    if (!stats_.up) return SendOutcome::kDown;
+  }
+  return Send(id, envelope);
+}
+
 bool BestEffortPeer::WaitForRoom(
-    int id, const EnvelopeView&,
+    int id, const EnvelopeView&, const SendConditions* conditions,
     std::chrono::steady_clock::time_point deadline) {
   MutexLock lock(&mutex_);
   return changed_.WaitUntil(&mutex_, deadline, [&] {
     mutex_.AssertHeld();
-    return (dialled_ && writable_) || this->id() != id || left_;
+    return (dialled_ && writable_) || this->id() != id || left_ ||
+           (conditions != nullptr && conditions->only_if_up && !stats_.up);
   });
 }
 
@@ -127,6 +138,7 @@ void BestEffortPeer::ReportDown(absl::string_view reason) {
   SetTrouble(reason);
   stats_.up = false;
   down_reported_ = true;
+  changed_.NotifyAll();
   Event(PeerEvent::kDown, reason);
 }
 

@@ -51,8 +51,13 @@ class BestEffortPeer : public Peer {
 
   // Never waits.
   SendOutcome Send(int id, const EnvelopeView& envelope);
-  // Waits until Send may answer something else than kFull; false at the deadline.
+  // Nothing waits here, so nothing expires or is replaced.
+  SendOutcome SendWith(int id, const EnvelopeView& envelope,
+                       const SendConditions& conditions);
+  // Waits until Send may answer something else than kFull; false at the
+  // deadline. `conditions`: those of the Send, or null.
   bool WaitForRoom(int id, const EnvelopeView& envelope,
+                   const SendConditions* conditions,
                    std::chrono::steady_clock::time_point deadline);
 
   absl::Status Connect(const std::string& address);

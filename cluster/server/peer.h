@@ -22,6 +22,12 @@
 
 namespace cluster::internal {
 
+// A Send's options but for its timeout (SendOptions, server.h).
+struct SendConditions {
+  bool only_if_up = false;
+  RecordOptions record;
+};
+
 class Peer {
  public:
   static constexpr int kNobody = -1;

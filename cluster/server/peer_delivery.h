@@ -41,6 +41,7 @@ class PeerDelivery : public TransportHandler {
  public:
   // Members. Add, Remove and AddStats: one call at a time.
   virtual bool Has(int id) const = 0;
+  virtual std::vector<int> Members() const = 0;
   // `before`: the member's counters of its earlier memberships.
   virtual void Add(int id, const PeerStats& before) = 0;
   // Drops all that the member has not acknowledged, and reports kRemoved. Returns
@@ -51,11 +52,14 @@ class PeerDelivery : public TransportHandler {
 
   // Never waits. kRemoved: no such member.
   virtual SendOutcome Send(int id, const EnvelopeView& envelope) = 0;
+  virtual SendOutcome SendWith(int id, const EnvelopeView& envelope,
+                               const SendConditions& conditions) = 0;
   // To all members. Returns those that did not take it.
   virtual std::vector<int> Broadcast(const EnvelopeView& envelope) = 0;
   // Waits until Send of this envelope may answer something else than kFull or
-  // kNoMemory; false at the deadline.
+  // kNoMemory; false at the deadline. `conditions`: those of the Send, or null.
   virtual bool WaitForRoom(int id, const EnvelopeView& envelope,
+                           const SendConditions* conditions,
                            std::chrono::steady_clock::time_point deadline) = 0;
   // Whether there are acknowledgements to flush for.
   virtual bool acknowledges() const { return false; }
@@ -108,6 +112,15 @@ class DeliveryTo : public PeerDelivery {
 
   bool Has(int id) const override { return peers_.Find(id) != nullptr; }
 
+  std::vector<int> Members() const override {
+    std::vector<int> members;
+    for (PeerType* const peer : peers_.all()) {
+      const int id = peer->id();
+      if (id != Peer::kNobody) members.push_back(id);
+    }
+    return members;
+  }
+
   void Add(int id, const PeerStats& before) override {
     PeerType* const peer = peers_.Vacant([this] { return NewPeer(); });
     peer->Join(id, before);
@@ -131,10 +144,19 @@ class DeliveryTo : public PeerDelivery {
     return peer == nullptr ? SendOutcome::kRemoved : peer->Send(id, envelope);
   }
 
+  SendOutcome SendWith(int id, const EnvelopeView& envelope,
+                       const SendConditions& conditions) override {
+    PeerType* const peer = peers_.Find(id);
+    return peer == nullptr ? SendOutcome::kRemoved
+                           : peer->SendWith(id, envelope, conditions);
+  }
+
   bool WaitForRoom(int id, const EnvelopeView& envelope,
+                   const SendConditions* conditions,
                    std::chrono::steady_clock::time_point deadline) override {
     PeerType* const peer = peers_.Find(id);
-    return peer == nullptr || peer->WaitForRoom(id, envelope, deadline);
+    return peer == nullptr ||
+           peer->WaitForRoom(id, envelope, conditions, deadline);
   }
 
   absl::Status Connect(int id, const std::string& address) override {

@@ -107,6 +107,12 @@ SendOutcome ReliableDelivery::Send(int id, const EnvelopeView& envelope) {
   return DeliveryTo::Send(id, envelope);
 }
 
+SendOutcome ReliableDelivery::SendWith(int id, const EnvelopeView& envelope,
+                                       const SendConditions& conditions) {
+  SettleBroadcasts();
+  return DeliveryTo::SendWith(id, envelope, conditions);
+}
+
 std::vector<int> ReliableDelivery::Flush(
     absl::optional<int> id, std::chrono::steady_clock::time_point deadline) {
   SettleBroadcasts();

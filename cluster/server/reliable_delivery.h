@@ -33,6 +33,8 @@ class ReliableDelivery final : public DeliveryTo<ReliablePeer> {
   void AddStats(ServerStats* stats) const override;
 
   SendOutcome Send(int id, const EnvelopeView& envelope) override;
+  SendOutcome SendWith(int id, const EnvelopeView& envelope,
+                       const SendConditions& conditions) override;
   std::vector<int> Broadcast(const EnvelopeView& envelope) override {
     return broadcaster_.Send(envelope);
   }

@@ -210,7 +210,9 @@ void ReliablePeer::OnDrained() {
 }
 
 bool ReliablePeer::Tick(absl::Time now) {
-  if (absl::ToUnixNanos(now) < idle_until_ns_.load(std::memory_order_relaxed))
+  const std::int64_t now_ns = absl::ToUnixNanos(now);
+  if (now_ns < idle_until_ns_.load(std::memory_order_relaxed) &&
+      now_ns < queue_.expires_ns())
     return false;
   bool redial = false;
   bool by_watchdog = false;
@@ -350,6 +352,18 @@ SendOutcome ReliablePeer::Send(int id, const EnvelopeView& envelope) {
   return appended.outcome;
 }
 
+SendOutcome ReliablePeer::SendWith(int id, const EnvelopeView& envelope,
+                                   const SendConditions& conditions) {
+  if (conditions.only_if_up) {
+    MutexLock lock(&mutex_);
+    if (!Serves(id)) return SendOutcome::kRemoved;
+    if (!Up(id)) return SendOutcome::kDown;
+  }
+  const Appended appended = queue_.AppendWith(id, envelope, conditions.record);
+  if (appended.wanted) Transmit();
+  return appended.outcome;
+}
+
 SendOutcome ReliablePeer::SendLarge(int id, const EnvelopeView& envelope,
                                     absl::optional<Batch>* encoded) {
   const Appended appended = queue_.AppendLarge(id, envelope, encoded);
@@ -413,16 +427,24 @@ bool ReliablePeer::WaitUntil(std::chrono::steady_clock::time_point deadline,
 }
 
 bool ReliablePeer::WaitForRoom(int id, const EnvelopeView& envelope,
+                               const SendConditions* conditions,
                                std::chrono::steady_clock::time_point deadline) {
+  const bool with_options = conditions != nullptr;
+  const bool only_if_up = with_options && conditions->only_if_up;
   SendOutcome outcome = SendOutcome::kFull;
   const auto done = [&] {
-    outcome = queue_.MayAppend(id, envelope);
-    return outcome != SendOutcome::kFull;
+    mutex_.AssertHeld();
+    outcome = queue_.MayAppend(id, envelope, with_options);
+    return outcome != SendOutcome::kFull || (only_if_up && !Up(id));
   };
   if (!WaitUntil(deadline, done)) return false;
   // Any peer that gives memory back makes room.
   return config_.memory->WaitUntil(deadline, [&] {
-    return queue_.MayAppend(id, envelope) != SendOutcome::kNoMemory;
+    if (queue_.MayAppend(id, envelope, with_options) != SendOutcome::kNoMemory)
+      return true;
+    if (!only_if_up) return false;
+    MutexLock lock(&mutex_);
+    return !Up(id);
   });
 }
 

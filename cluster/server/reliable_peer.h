@@ -40,6 +40,8 @@ class ReliablePeer : public Peer, public ArrivalSource, private SessionSink {
 
   // Never waits.
   SendOutcome Send(int id, const EnvelopeView& envelope);
+  SendOutcome SendWith(int id, const EnvelopeView& envelope,
+                       const SendConditions& conditions);
   // See SendQueue::AppendLarge.
   SendOutcome SendLarge(int id, const EnvelopeView& envelope,
                         absl::optional<Batch>* encoded);
@@ -47,8 +49,9 @@ class ReliablePeer : public Peer, public ArrivalSource, private SessionSink {
   bool Gathers(std::size_t bytes) { return queue_.Gathers(bytes); }
   void SendShared(const Batch& batch, const EncodeState& encode);
   // Waits until Send of this envelope may answer something else than kFull or
-  // kNoMemory; false at the deadline.
+  // kNoMemory; false at the deadline. `conditions`: those of the Send, or null.
   bool WaitForRoom(int id, const EnvelopeView& envelope,
+                   const SendConditions* conditions,
                    std::chrono::steady_clock::time_point deadline);
   // Returns the mark of all that was accepted so far, and asks the peer to tell
   // soon that it has consumed that.
@@ -108,6 +111,9 @@ class ReliablePeer : public Peer, public ArrivalSource, private SessionSink {
   }
   bool Serves(int id) const CLUSTER_REQUIRES(mutex_) {
     return session_ != nullptr && config_.peer_id == id;
+  }
+  bool Up(int id) const CLUSTER_REQUIRES(mutex_) {
+    return Serves(id) && session_->up();
   }
   void NewSession() CLUSTER_REQUIRES(mutex_);
   void RejectRecords(const Arrival& arrival, RefusalReason reason,

@@ -229,7 +229,7 @@ TEST_F(ReliablePeerTest, WhatIsForTheMemberOfBeforeIsNotForTheNextOne) {
   EXPECT_EQ(Offer("x"), SendOutcome::kRemoved);
   EXPECT_EQ(Offer(std::string(5000, 'x')), SendOutcome::kRemoved);
   EXPECT_EQ(Offer("x", Lane::kUrgent), SendOutcome::kRemoved);
-  EXPECT_TRUE(near_->WaitForRoom(2, EnvelopeView(envelope), Now()));
+  EXPECT_TRUE(near_->WaitForRoom(2, EnvelopeView(envelope), nullptr, Now()));
   EXPECT_TRUE(near_->WaitFlushed(near_->BeginFlush(2), Now()));
   EXPECT_FALSE(near_->WaitFlushed(near_->BeginFlush(3), Now()));
   near_->OnConnected(2, of_before);

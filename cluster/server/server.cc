@@ -64,6 +64,30 @@ absl::StatusOr<MessageId> Server::SendWithId(const EnvelopeView& envelope,
   return view.message_id;
 }
 
+absl::Status Server::Send(const Envelope& envelope,
+                          const SendOptions& options) {
+  return SendWithId(EnvelopeView(envelope), options).status();
+}
+
+absl::Status Server::Send(const EnvelopeView& envelope,
+                          const SendOptions& options) {
+  return SendWithId(envelope, options).status();
+}
+
+absl::StatusOr<MessageId> Server::SendWithId(const Envelope& envelope,
+                                             const SendOptions& options) {
+  return SendWithId(EnvelopeView(envelope), options);
+}
+
+absl::StatusOr<MessageId> Server::SendWithId(const EnvelopeView& envelope,
+                                             const SendOptions& options) {
+  EnvelopeView view = envelope;
+  absl::Status status =
+      InMemory([&] { return core_->SendWith(&view, options); });
+  if (!status.ok()) return status;
+  return view.message_id;
+}
+
 MulticastResult Server::Multicast(absl::Span<const int> pids,
                                   const Envelope& envelope,
                                   absl::Duration timeout) {
@@ -73,8 +97,22 @@ MulticastResult Server::Multicast(absl::Span<const int> pids,
 MulticastResult Server::Multicast(absl::Span<const int> pids,
                                   const EnvelopeView& envelope,
                                   absl::Duration timeout) {
+  SendOptions options;
+  options.timeout = timeout;
+  return Multicast(pids, envelope, options);
+}
+
+MulticastResult Server::Multicast(absl::Span<const int> pids,
+                                  const Envelope& envelope,
+                                  const SendOptions& options) {
+  return Multicast(pids, EnvelopeView(envelope), options);
+}
+
+MulticastResult Server::Multicast(absl::Span<const int> pids,
+                                  const EnvelopeView& envelope,
+                                  const SendOptions& options) {
   try {
-    return core_->Multicast(pids, envelope, timeout);
+    return core_->Multicast(pids, envelope, options);
   } catch (const std::bad_alloc&) {
     MulticastResult nothing_sent;
     nothing_sent.status = internal::OutOfMemory();

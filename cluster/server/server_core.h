@@ -78,9 +78,10 @@ class ServerCore {
   // Fills in `envelope`'s id and sender where it stands: a copy would wait for
   // the caller's stores to it.
   absl::Status Send(EnvelopeView* envelope, absl::Duration timeout);
+  absl::Status SendWith(EnvelopeView* envelope, const SendOptions& options);
   MulticastResult Multicast(absl::Span<const int> pids,
                             const EnvelopeView& envelope,
-                            absl::Duration timeout);
+                            const SendOptions& options);
   absl::StatusOr<Envelope> Receive(absl::Duration timeout);
   absl::Status ReceiveBatch(std::vector<Envelope>* out, int envelopes_max,
                             absl::Duration timeout);
@@ -131,14 +132,19 @@ class ServerCore {
   }
   absl::Status NotSending() const;
   absl::Status UnknownPid(int pid) const;
-  absl::Status SendInTime(const EnvelopeView& view, absl::Duration timeout);
-  // Without a deadline they do not wait.
+  absl::Status SendInTime(const EnvelopeView& view,
+                          const SendConditions* conditions,
+                          absl::Duration timeout);
+  // Without conditions the envelope goes as most do. Without a deadline they do
+  // not wait.
   absl::Status SendOne(int pid, const EnvelopeView& view,
+                       const SendConditions* conditions,
                        LazyDeadline* deadline);
   absl::Status SendHere(const EnvelopeView& view, LazyDeadline* deadline);
   absl::Status Broadcast(const EnvelopeView& view, absl::Duration timeout);
   MulticastResult SendToAll(const EnvelopeView& envelope, MessageId id,
                             bool broadcast, const std::vector<int>& recipients,
+                            const SendConditions* conditions,
                             absl::Duration timeout);
   bool MayWait(absl::Duration timeout) const;
   absl::Status MayFlush() const;

@@ -88,10 +88,58 @@ absl::Status ServerCore::Send(EnvelopeView* envelope, absl::Duration timeout) {
   if (envelope->pid != id_ &&
       delivery_->Send(envelope->pid, *envelope) == SendOutcome::kAccepted)
     return absl::OkStatus();
-  return SendInTime(*envelope, timeout);
+  return SendInTime(*envelope, nullptr, timeout);
+}
+
+namespace {
+
+// The options but for the timeout; none if that is all.
+absl::optional<SendConditions> ConditionsOf(const SendOptions& options,
+                                            const EnvelopeView& envelope) {
+  if (!options.only_if_up && options.replaces == 0 &&
+      options.expires_after == absl::InfiniteDuration())
+    return absl::nullopt;
+  SendConditions conditions;
+  conditions.only_if_up = options.only_if_up;
+  conditions.record.replaces = options.replaces;
+  conditions.record.group = envelope.group;
+  if (options.expires_after != absl::InfiniteDuration())
+    conditions.record.expires_at = MonotonicNow() + options.expires_after;
+  return conditions;
+}
+
+absl::Status CheckOptions(const SendOptions& options) {
+  if (options.expires_after > absl::ZeroDuration()) return absl::OkStatus();
+  return absl::DeadlineExceededError(absl::StrCat(
+      "expires_after ", absl::FormatDuration(options.expires_after),
+      ": the envelope has expired before it was sent; want more than zero"));
+}
+
+}  // namespace
+
+absl::Status ServerCore::SendWith(EnvelopeView* envelope,
+                                  const SendOptions& options) {
+  if (absl::Status status = CheckOptions(options); !status.ok()) return status;
+  const absl::optional<SendConditions> conditions =
+      ConditionsOf(options, *envelope);
+  if (!conditions) return Send(envelope, options.timeout);
+  if (!sending()) return NotSending();
+  if (!IsWellFormed(*envelope)) return Malformed(*envelope);
+  envelope->message_id = message_ids_.Next();
+  envelope->sender_id = id_;
+  const absl::Duration timeout =
+      std::min(options.timeout, options.expires_after);
+  if (envelope->pid != kBroadcast)
+    return SendInTime(*envelope, &*conditions, timeout);
+  std::vector<int> members = delivery_->Members();
+  std::sort(members.begin(), members.end());
+  return SendToAll(*envelope, envelope->message_id, true, members, &*conditions,
+                   timeout)
+      .status;
 }
 
 absl::Status ServerCore::SendInTime(const EnvelopeView& view,
+                                    const SendConditions* conditions,
                                     absl::Duration timeout) {
   if (view.pid < 0) {
     return ImpossiblePid(
@@ -99,7 +147,8 @@ absl::Status ServerCore::SendInTime(const EnvelopeView& view,
                                kBroadcast, ")"));
   }
   LazyDeadline deadline(timeout);
-  return SendOne(view.pid, view, MayWait(timeout) ? &deadline : nullptr);
+  return SendOne(view.pid, view, conditions,
+                 MayWait(timeout) ? &deadline : nullptr);
 }
 
 absl::Status ServerCore::Broadcast(const EnvelopeView& view,
@@ -113,19 +162,26 @@ absl::Status ServerCore::Broadcast(const EnvelopeView& view,
   }
   if (others.empty()) return absl::OkStatus();
   std::sort(others.begin(), others.end());
-  return SendToAll(view, view.message_id, true, others, timeout).status;
+  return SendToAll(view, view.message_id, true, others, nullptr, timeout)
+      .status;
 }
 
 absl::Status ServerCore::SendOne(int pid, const EnvelopeView& view,
+                                 const SendConditions* conditions,
                                  LazyDeadline* deadline) {
   if (pid == id_) return SendHere(view, deadline);
   while (true) {
-    switch (delivery_->Send(pid, view)) {
+    switch (conditions == nullptr
+                ? delivery_->Send(pid, view)
+                : delivery_->SendWith(pid, view, *conditions)) {
       case SendOutcome::kAccepted:
         return absl::OkStatus();
       case SendOutcome::kRemoved:
         if (stopped_) return absl::CancelledError("the server was stopped");
         return UnknownPid(pid);
+      case SendOutcome::kDown:
+        return absl::UnavailableError(absl::StrCat(
+            "server ", pid, " is not up, and only_if_up was asked for"));
       case SendOutcome::kTooLarge:
         return absl::InvalidArgumentError(absl::StrCat(
             "a payload of ", view.payload.size(), " bytes for server ", pid,
@@ -147,7 +203,7 @@ absl::Status ServerCore::SendOne(int pid, const EnvelopeView& view,
                        ": it does not keep up, is down, or was given no "
                        "address to dial (port 0) yet"));
     }
-    if (!delivery_->WaitForRoom(pid, view, deadline->Get())) {
+    if (!delivery_->WaitForRoom(pid, view, conditions, deadline->Get())) {
       if (stopped_) return absl::CancelledError("the server was stopped");
       return absl::DeadlineExceededError(
           absl::StrCat("no room in the queue for server ", pid, " in time"));
@@ -179,12 +235,14 @@ absl::Status ServerCore::SendHere(const EnvelopeView& view,
 
 MulticastResult ServerCore::Multicast(absl::Span<const int> pids,
                                       const EnvelopeView& envelope,
-                                      absl::Duration timeout) {
+                                      const SendOptions& options) {
   MulticastResult result;
   if (!sending()) {
     result.status = NotSending();
     return result;
   }
+  result.status = CheckOptions(options);
+  if (!result.status.ok()) return result;
   if (!IsWellFormed(envelope)) {
     result.status = Malformed(envelope);
     return result;
@@ -203,7 +261,11 @@ MulticastResult ServerCore::Multicast(absl::Span<const int> pids,
       recipients.push_back(pid);
     }
   }
-  return SendToAll(envelope, message_ids_.Next(), false, recipients, timeout);
+  const absl::optional<SendConditions> conditions =
+      ConditionsOf(options, envelope);
+  return SendToAll(envelope, message_ids_.Next(), false, recipients,
+                   conditions ? &*conditions : nullptr,
+                   std::min(options.timeout, options.expires_after));
 }
 
 namespace {
@@ -223,6 +285,7 @@ void AddCount(int more, std::size_t recipients, absl::Status* status) {
 MulticastResult ServerCore::SendToAll(const EnvelopeView& envelope,
                                       MessageId id, bool broadcast,
                                       const std::vector<int>& recipients,
+                                      const SendConditions* conditions,
                                       absl::Duration timeout) {
   MulticastResult result;
   result.message_id = id;
@@ -235,7 +298,7 @@ MulticastResult ServerCore::SendToAll(const EnvelopeView& envelope,
   view.sender_id = id_;
   const auto send = [&](int pid, LazyDeadline* deadline) {
     view.pid = broadcast ? kBroadcast : pid;
-    return InMemory([&] { return SendOne(pid, view, deadline); });
+    return InMemory([&] { return SendOne(pid, view, conditions, deadline); });
   };
   for (int pid : recipients) {
     absl::Status status = send(pid, nullptr);

@@ -25,6 +25,10 @@ Batch WithCapacity(BufferPool* buffers, const Batch& batch,
   other.features = batch.features;
   other.records = batch.records;
   other.first_ordinal = batch.first_ordinal;
+  other.joins = batch.joins;
+  other.resent = batch.resent;
+  other.options = batch.options;
+  other.parts = batch.parts;
   other.summed = batch.summed;
   other.body_crc = batch.body_crc;
   return other;

@@ -4,7 +4,8 @@
 // one frame in one piece. A large one holds a single record in chunks. Each has
 // room for a header in front, so it is a frame of its own that shares the
 // buffer. A shared batch is in the queues of several peers, and its frames have
-// their headers elsewhere.
+// their headers elsewhere. An envelope with options waits as a batch of its own,
+// and leaves in one frame with its neighbours.
 //
 // A value. The bytes are shared with frames, and do not change once a frame was
 // made of them or the batch is shared. Where memory ends a function throws
@@ -19,8 +20,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "cluster/base/buffer_pool.h"
 #include "cluster/codec/frame_header.h"
 #include "cluster/codec/hello.h"
@@ -34,6 +37,13 @@ namespace cluster::internal {
 inline std::uint64_t FeaturesOf(const EnvelopeView& envelope) {
   return (envelope.group | envelope.correlation) != 0 ? kFeatureGroups : 0;
 }
+
+// The options of an envelope that waits (SendOptions, server.h).
+struct RecordOptions {
+  absl::Time expires_at = absl::InfiniteFuture();
+  std::uint64_t replaces = 0;  // a key of its group; 0: none
+  std::uint64_t group = 0;
+};
 
 struct Batch {
   std::shared_ptr<char> buffer;  // kFrameHeaderBytes of room, then the records
@@ -49,12 +59,18 @@ struct Batch {
   bool summed = false;                    // body_crc is known; of a small one
   std::uint32_t body_crc = 0;
   bool shared = false;  // with other peers: nothing is written into it
+  bool joins = false;   // closed with room left: leaves with its neighbours
+  bool resent = false;  // transmitted to an earlier life of the peer
 
   bool large = false;  // one record, sent in chunks; these are of it alone
   std::size_t chunk_bytes = 0;   // of the body, in each chunk but the last
   std::size_t cut_bytes = 0;     // of the body, in chunks that were sent
   std::size_t headed_bytes = 0;  // the same, of which the first sending may
                                  // still be on its way, with its header
+
+  std::shared_ptr<const RecordOptions> options;  // of its only record, or null
+  // What it was joined from, without the bytes; or null.
+  std::shared_ptr<const std::vector<Batch>> parts;
 
   char* header() const { return buffer.get(); }
   char* body_begin() const { return buffer.get() + kFrameHeaderBytes; }

@@ -1,6 +1,7 @@
 #include "cluster/session/send_queue.h"
 
 #include <algorithm>
+#include <cstring>
 #include <new>
 #include <numeric>
 #include <utility>
@@ -36,6 +37,7 @@ Batch OnlyFit(const SessionConfig& config, const Batch& batch,
               std::size_t payload_bytes_max, std::uint64_t features,
               Unfit* unfit) {
   Batch rest = NewBatch(config.buffers.get(), batch.lane, batch.capacity);
+  rest.joins = batch.joins;
   absl::string_view body = batch.body();
   DecodeState decode;
   EncodeState encode;
@@ -82,11 +84,24 @@ bool IsCopied(const Batch& batch, std::size_t batch_bytes) {
          batch.body_bytes < kCopiedBytes * batch.records;
 }
 
-std::size_t NextBodyBytes(const Batch& front) {
-  return front.large ? front.chunk(front.cut_bytes).size() : front.body_bytes;
+}  // namespace
+
+Batch SendQueue::LaneQueue::TakeAt(std::size_t index) {
+  Batch& place = closed[index];
+  Discount(place);
+  Batch taken = std::move(place);
+  place = Batch();
+  place.lane = taken.lane;
+  place.first_ordinal = taken.first_ordinal;
+  ++gone;
+  return taken;
 }
 
-}  // namespace
+void SendQueue::LaneQueue::RestoreAt(std::size_t index, Batch batch) {
+  --gone;
+  Count(batch);
+  closed[index] = std::move(batch);
+}
 
 SendQueue::SendQueue(const SessionConfig& config)
     : config_(config),
@@ -119,12 +134,22 @@ SendOutcome SendQueue::Room(Lane lane, std::size_t bytes, std::size_t headers) {
              : SendOutcome::kNoMemory;
 }
 
-SendOutcome SendQueue::MayAppend(int peer, const EnvelopeView& envelope) {
+// Of a batch that joins its neighbours, and for which the open one is closed.
+std::size_t SendQueue::JoiningCharge(Lane lane, std::size_t bytes) const {
+  const Batch& open = At(lane).open.batch();
+  const std::size_t closing =
+      open.records > 0 ? FrameCharge(open.capacity) - open.body_bytes : 0;
+  return FrameCharge(bytes) + closing;
+}
+
+SendOutcome SendQueue::MayAppend(int peer, const EnvelopeView& envelope,
+                                 bool with_options) {
   const MutexLock lock(&mutex_, MutexLock::kYield);
   const SendOutcome checked = Check(peer, envelope);
-  return checked == SendOutcome::kAccepted
-             ? Room(envelope.lane, config_.codec->RecordBytesMax(envelope))
-             : checked;
+  if (checked != SendOutcome::kAccepted) return checked;
+  const std::size_t bytes = config_.codec->RecordBytesMax(envelope);
+  return Room(envelope.lane,
+              with_options ? JoiningCharge(envelope.lane, bytes) : bytes);
 }
 
 SendOutcome SendQueue::Refuse(SendOutcome outcome) {
@@ -140,63 +165,113 @@ Appended SendQueue::AppendChecked(int peer, const EnvelopeView& envelope) {
   const MutexLock lock(&mutex_, MutexLock::kYield);
   const SendOutcome checked = Check(peer, envelope);
   if (checked != SendOutcome::kAccepted) return {checked};
+  DropExpired();
   const SendOutcome room = Room(envelope.lane, bytes_max);
   const bool drops = room != SendOutcome::kAccepted;
-  if (drops && config_.overflow == Overflow::kReject) return {Refuse(room)};
+  if (drops && config_.overflow == Overflow::kReject)
+    return {Refuse(room), SayDrops()};
   LaneQueue& queue = At(envelope.lane);
   if (!queue.open.Fits(bytes_max)) CloseOpen(&queue);
-  bool dropped = false;
   if (drops) {
     queue.open.Reserve(bytes_max);
-    const SendOutcome made = MakeRoom(envelope.lane, bytes_max, 0, &dropped);
-    if (made != SendOutcome::kAccepted) return {Refuse(made), dropped};
+    const SendOutcome made = MakeRoom(envelope.lane, bytes_max, 0);
+    if (made != SendOutcome::kAccepted) return {Refuse(made), SayDrops()};
   } else {
     unchecked_bytes_ = std::min(
         config_.queue_bytes_max - std::min(Bytes(), config_.queue_bytes_max),
         share_->Free(Held()));
   }
   const bool wakes = AppendOpen(envelope, bytes_max, &queue);
-  return {SendOutcome::kAccepted, wakes || dropped};
+  return {SendOutcome::kAccepted, SayDrops() || wakes};
 }
 
 Appended SendQueue::AppendLarge(int peer, const EnvelopeView& envelope,
                                 absl::optional<Batch>* encoded) {
-  const SendOutcome may = MayAppendLarge(peer, envelope);
-  if (may != SendOutcome::kAccepted) return {may};
-  Batch batch;
-  if (encoded == nullptr) {
-    batch = EncodeLarge(config_, envelope);
-  } else {
+  return AppendLarge(peer, envelope, encoded, nullptr);
+}
+
+Appended SendQueue::AppendWith(int peer, const EnvelopeView& envelope,
+                               const RecordOptions& options) {
+  return AppendLarge(peer, envelope, nullptr, &options);
+}
+
+Batch SendQueue::Encode(const EnvelopeView& envelope,
+                        absl::optional<Batch>* encoded,
+                        const RecordOptions* options) const {
+  if (encoded != nullptr) {
     if (!*encoded) *encoded = EncodeLarge(config_, envelope, /*shared=*/true);
-    batch = **encoded;
+    return **encoded;
   }
+  Batch batch = EncodeLarge(config_, envelope);
+  if (options == nullptr) return batch;
+  batch.options = std::make_shared<const RecordOptions>(*options);
+  batch.joins = !batch.large && IsSmall(batch, batch_bytes_);
+  return batch;
+}
+
+// An older one that the batch replaces leaves its place first. It gets that back
+// if there is no room even so.
+Appended SendQueue::AppendLarge(int peer, const EnvelopeView& envelope,
+                                absl::optional<Batch>* encoded,
+                                const RecordOptions* options) {
+  const Appended may = MayAppendLarge(peer, envelope, options);
+  if (may.outcome != SendOutcome::kAccepted) return may;
+  Batch batch = Encode(envelope, encoded, options);
+  const MutexLock lock(&mutex_, MutexLock::kYield);
+  const SendOutcome checked = Check(peer, envelope);
+  if (checked != SendOutcome::kAccepted) return {checked, SayDrops()};
+  LaneQueue& queue = At(batch.lane);
+  queue.closed.Reserve(kPlacesMax);
+  std::uint64_t* latest = nullptr;
+  if (options != nullptr && options->replaces != 0)
+    latest = &latest_.emplace(KeyOf(batch), 0).first->second;
+  const std::size_t place =
+      latest == nullptr || *latest == 0 ? kNowhere : PlaceOf(queue, *latest);
+  absl::optional<Batch> older;
+  if (place != kNowhere) older = queue.TakeAt(place);
+  const SendOutcome room = RoomFor(batch);
+  if (room != SendOutcome::kAccepted) {
+    if (older) queue.RestoreAt(place, *std::move(older));
+    if (latest != nullptr && *latest == 0) latest_.erase(KeyOf(batch));
+    return {Refuse(room), SayDrops()};
+  }
+  if (older) Drop(DropReason::kSuperseded, 1);
+  if (options != nullptr) NoteExpiry(batch);
+  PushClosed(std::move(batch), &queue);
+  if (latest != nullptr) *latest = queue.accepted;
+  Tidy(&queue);
+  const bool wakes = Wakes(&queue);
+  return {SendOutcome::kAccepted, SayDrops() || wakes};
+}
+
+// For a batch at the end of its lane. Makes it if it may.
+SendOutcome SendQueue::RoomFor(const Batch& batch) {
   const std::size_t headers =
       batch.large ? batch.body_bytes / batch.chunk_bytes * kFrameChargeBytes
                   : 0;
+  const std::size_t bytes = batch.joins
+                                ? JoiningCharge(batch.lane, batch.capacity)
+                                : batch.body_bytes;
+  const SendOutcome room = Room(batch.lane, bytes, headers);
+  return room != SendOutcome::kAccepted &&
+                 config_.overflow == Overflow::kDropOldest
+             ? MakeRoom(batch.lane, bytes, headers)
+             : room;
+}
+
+// Whether it is worth encoding. One that replaces another may need no room.
+Appended SendQueue::MayAppendLarge(int peer, const EnvelopeView& envelope,
+                                   const RecordOptions* options) {
   const MutexLock lock(&mutex_, MutexLock::kYield);
   const SendOutcome checked = Check(peer, envelope);
   if (checked != SendOutcome::kAccepted) return {checked};
-  LaneQueue& queue = At(batch.lane);
-  queue.closed.Reserve(kPlacesMax);
-  bool dropped = false;
-  SendOutcome room = Room(batch.lane, batch.body_bytes, headers);
-  if (room != SendOutcome::kAccepted &&
-      config_.overflow == Overflow::kDropOldest)
-    room = MakeRoom(batch.lane, batch.body_bytes, headers, &dropped);
-  if (room != SendOutcome::kAccepted) return {Refuse(room), dropped};
-  PushClosed(std::move(batch), &queue);
-  const bool wakes = Wakes(&queue);
-  return {SendOutcome::kAccepted, wakes || dropped};
-}
-
-// Whether it is worth encoding.
-SendOutcome SendQueue::MayAppendLarge(int peer, const EnvelopeView& envelope) {
-  const MutexLock lock(&mutex_, MutexLock::kYield);
-  const SendOutcome checked = Check(peer, envelope);
-  if (checked != SendOutcome::kAccepted ||
-      config_.overflow == Overflow::kDropOldest)
-    return checked;
-  return Refuse(Room(envelope.lane, config_.codec->RecordBytesMax(envelope)));
+  DropExpired();
+  if (config_.overflow == Overflow::kDropOldest ||
+      (options != nullptr && options->replaces != 0))
+    return {SendOutcome::kAccepted};
+  const SendOutcome room =
+      Room(envelope.lane, config_.codec->RecordBytesMax(envelope));
+  return {Refuse(room), room != SendOutcome::kAccepted && SayDrops()};
 }
 
 // A few records in a buffer of their own would be a frame of their own too:
@@ -230,27 +305,101 @@ bool SendQueue::Gathers(std::size_t bytes) {
 
 // Whether the session waits for what the lane has now. Says so once.
 bool SendQueue::Wakes(LaneQueue* queue) {
-  if (queue->woken || (queue->want == Want::kFull && !queue->has_full()))
+  if (queue->woken || (queue->want == Want::kFull && !HasFull(*queue)))
     return false;
   queue->woken = true;
   return true;
 }
 
+// Batches that join their neighbours are full once they hold a frame's bytes.
+bool SendQueue::HasFull(const LaneQueue& queue) const {
+  return queue.open.full() ||
+         queue.closed.size() > queue.joining + queue.gone ||
+         (queue.joining > 0 && queue.bytes() >= batch_bytes_);
+}
+
 void SendQueue::PushClosed(Batch batch, LaneQueue* queue) {
   queue->closed.Reserve(kPlacesMax);
-  CloseOpen(queue);
+  CloseOpen(queue, batch.joins);
   queue->PushBack(std::move(batch));
 }
 
-void SendQueue::CloseOpen(LaneQueue* queue) {
+void SendQueue::CloseOpen(LaneQueue* queue, bool joins) {
   if (queue->open.empty()) return;
   queue->closed.Reserve(1);
-  queue->PushBack(queue->open.Release(std::exchange(spare_, Batch())));
+  Batch batch = queue->open.Release(std::exchange(spare_, Batch()));
+  batch.joins = joins;
+  queue->PushBack(std::move(batch));
+}
+
+void SendQueue::NoteExpiry(const Batch& batch) {
+  const std::int64_t at = batch.options->expires_at == absl::InfiniteFuture()
+                              ? kNever
+                              : absl::ToUnixNanos(batch.options->expires_at);
+  if (at < expires_ns()) expires_ns_.store(at, std::memory_order_relaxed);
+}
+
+// One that is cut in part has been transmitted in part.
+void SendQueue::DropExpiredNow() {
+  const absl::Time now = config_.clock();
+  if (absl::ToUnixNanos(now) < expires_ns()) return;
+  expires_ns_.store(kNever, std::memory_order_relaxed);
+  for (LaneQueue& queue : lanes_) {
+    for (std::size_t i = 0; i < queue.closed.size(); ++i) {
+      const Batch& batch = queue.closed[i];
+      if (batch.options == nullptr || batch.cut_bytes > 0) continue;
+      if (batch.options->expires_at <= now) {
+        DropAt(&queue, i, DropReason::kExpired);
+      } else {
+        NoteExpiry(batch);
+      }
+    }
+    Tidy(&queue);
+  }
+}
+
+// Tidy follows.
+void SendQueue::DropAt(LaneQueue* queue, std::size_t index, DropReason reason) {
+  Drop(reason, 1);
+  Forget(queue->closed[index]);
+  queue->TakeAt(index);
+  unchecked_bytes_ = 0;
+}
+
+// The first place holds a batch, and at most half of the places are empty.
+void SendQueue::Tidy(LaneQueue* queue) {
+  queue->DropGone();
+  if (2 * queue->gone <= queue->closed.size()) return;
+  for (std::size_t places = queue->closed.size(); places > 0; --places) {
+    Batch batch = queue->closed.PopFront();
+    if (batch.records > 0) queue->closed.PushBack(std::move(batch));
+  }
+  queue->gone = 0;
+}
+
+// It leaves the queue, or begins to.
+void SendQueue::Forget(const Batch& batch) {
+  if (batch.options == nullptr || batch.options->replaces == 0) return;
+  const auto latest = latest_.find(KeyOf(batch));
+  if (latest != latest_.end() && latest->second == batch.first_ordinal)
+    latest_.erase(latest);
+}
+
+// Ordinals grow from place to place.
+std::size_t SendQueue::PlaceOf(const LaneQueue& queue, std::uint64_t ordinal) {
+  std::size_t first = 0;
+  for (std::size_t count = queue.closed.size(); count > 0;) {
+    const std::size_t half = count / 2;
+    const bool before = queue.closed[first + half].first_ordinal < ordinal;
+    first += before ? half + 1 : 0;
+    count = before ? count - half - 1 : half;
+  }
+  return first;
 }
 
 // Drops what waited longest, if that makes enough room; else nothing.
 SendOutcome SendQueue::MakeRoom(Lane newcomer, std::size_t bytes,
-                                std::size_t headers, bool* dropped) {
+                                std::size_t headers) {
   const std::size_t before = Bytes();
   const std::size_t droppable = DroppableFor(newcomer);
   const std::size_t kept = before - droppable;
@@ -265,7 +414,6 @@ SendOutcome SendQueue::MakeRoom(Lane newcomer, std::size_t bytes,
   while (before - Bytes() < lacking ||
          (full && Bytes() > 0 && Bytes() + bytes > config_.queue_bytes_max)) {
     DropOldestFor(newcomer);
-    *dropped = true;
   }
   return SendOutcome::kAccepted;
 }
@@ -300,8 +448,11 @@ void SendQueue::DropFront(LaneQueue* queue) {
     queue->accepted += queue->open.batch().records;
     queue->open.Empty();
   } else {
+    Forget(queue->front());
     queue->Discount(queue->front());
+    if (queue->front().records == 0) --queue->gone;
     queue->closed.DropFront();
+    queue->DropGone();
   }
 }
 
@@ -323,9 +474,13 @@ void SendQueue::Close(DropReason reason) {
     queue.open.Clear();
     queue.closed.Clear();
     queue.closed_bytes = queue.closed_records = 0;
+    queue.joining = queue.gone = 0;
     queue.want = Want::kNothing;
     queue.woken = true;
   }
+  latest_.clear();
+  expires_ns_.store(kNever, std::memory_order_relaxed);
+  unsaid_drops_ = false;
   transmitted_bytes_ = unchecked_bytes_ = 0;
   if (share_ != nullptr) share_->Trim(0);
   spare_ = Batch();
@@ -362,6 +517,8 @@ void SendQueue::SetTransmitted(std::size_t bytes) {
 void SendQueue::HoldTransmitted(std::size_t bytes) {
   transmitted_bytes_ = bytes;
   unchecked_bytes_ = 0;
+  DropExpired();
+  unsaid_drops_ = false;  // the session's caller looks
   if (share_ != nullptr) share_->Trim(Held());
 }
 
@@ -380,7 +537,7 @@ absl::optional<SendQueue::Taken> SendQueue::Take(std::size_t held_bytes,
     // A peer that is hardly busy needs none.
     if (!IsCopied(taken->sent.batch, batch_bytes_)) spare_ = Batch();
     transmitted_bytes_ += taken->sent.held_bytes();
-    taken->full_behind = queue->has_full();
+    taken->full_behind = HasFull(*queue);
     taken->more = Pick(want, &taken->sent) != nullptr;
     if (taken->more) WakeNobody();
   }
@@ -400,10 +557,10 @@ SendQueue::LaneQueue* SendQueue::Pick(WantOf want,
   for (LaneQueue& queue : lanes_) {
     const bool empty = queue.empty();
     queue.want = memory ? want(queue.open.batch().lane,
-                               empty ? 0 : NextBodyBytes(queue.front()), ahead)
+                               empty ? 0 : NextBodyBytes(queue), ahead)
                         : Want::kNothing;
     queue.woken = queue.want == Want::kNothing;
-    const bool has = queue.want == Want::kFull ? queue.has_full() : !empty;
+    const bool has = queue.want == Want::kFull ? HasFull(queue) : !empty;
     if (!queue.woken && has) return &queue;
   }
   return nullptr;
@@ -424,7 +581,7 @@ bool SendQueue::DropUnfit(LaneQueue* queue) {
   if (ABSL_PREDICT_TRUE(!unsupported &&
                         front.payload_bytes_longest <= payload_bytes_max_))
     return false;
-  if (front.large) {
+  if (front.large || front.options != nullptr) {
     Drop(unsupported ? DropReason::kUnsupported : DropReason::kTooLarge, 1);
     DropFront(queue);
     return true;
@@ -436,10 +593,71 @@ bool SendQueue::DropUnfit(LaneQueue* queue) {
   Drop(DropReason::kTooLarge, unfit.too_large);
   Drop(DropReason::kUnsupported, unfit.unsupported);
   queue->Discount(first);
+  if (rest.records == 0) {
+    queue->closed.DropFront();
+    queue->DropGone();
+    return true;
+  }
   queue->Count(rest);
   first = std::move(rest);
-  if (first.records == 0) queue->closed.DropFront();
   return true;
+}
+
+SendQueue::Run SendQueue::FrontRun(const LaneQueue& queue) const {
+  Run run;
+  for (std::size_t i = 0; i < queue.closed.size(); ++i) {
+    const Batch& batch = queue.closed[i];
+    if (batch.records == 0) continue;
+    const bool first = run.batches == 0;
+    if (!first &&
+        (!batch.joins || run.bytes + batch.body_bytes > batch_bytes_ ||
+         !Fits(batch.features, batch)))
+      return run;
+    ++run.batches;
+    run.bytes += batch.body_bytes;
+    if (!batch.joins) return run;
+  }
+  const Batch& open = queue.open.batch();
+  run.with_open = !queue.open.empty() &&
+                  run.bytes + open.body_bytes <= batch_bytes_ &&
+                  Fits(queue.open.features(), open);
+  if (run.with_open) run.bytes += open.body_bytes;
+  return run;
+}
+
+std::size_t SendQueue::NextBodyBytes(const LaneQueue& queue) const {
+  const Batch& front = queue.front();
+  if (front.large) return front.chunk(front.cut_bytes).size();
+  return front.joins ? FrontRun(queue).bytes : front.body_bytes;
+}
+
+// One frame of several batches. The first record of each leans on none before it.
+void SendQueue::TakeRun(const Run& run, LaneQueue* queue,
+                        SendWindow::Sent* sent) {
+  if (run.with_open) CloseOpen(queue, /*joins=*/true);
+  const std::size_t batches = run.batches + (run.with_open ? 1 : 0);
+  auto parts = std::make_shared<std::vector<Batch>>();
+  parts->reserve(batches);
+  Batch& joined = sent->batch;
+  joined = NewBatch(config_.buffers.get(), queue->front().lane, run.bytes);
+  joined.first_ordinal = queue->front().first_ordinal;
+  while (parts->size() < batches) {
+    Batch part = std::move(queue->closed.front());
+    queue->Discount(part);
+    Forget(part);
+    std::memcpy(joined.body_end(), part.body_begin(), part.body_bytes);
+    joined.body_bytes += part.body_bytes;
+    joined.records += part.records;
+    joined.features |= part.features;
+    joined.payload_bytes_longest =
+        std::max(joined.payload_bytes_longest, part.payload_bytes_longest);
+    part.buffer.reset();
+    parts->push_back(std::move(part));
+    queue->closed.DropFront();
+    queue->DropGone();
+  }
+  joined.parts = std::move(parts);
+  sent->SetWhole();
 }
 
 // The steps that need memory come first.
@@ -449,6 +667,10 @@ void SendQueue::TakeFront(LaneQueue* queue, SendWindow::Sent* sent) {
     sent->batch.first_ordinal = queue->accepted + 1;
     queue->accepted += sent->batch.records;
     return sent->SetWhole();
+  }
+  if (queue->front().joins) {
+    const Run run = FrontRun(*queue);
+    if (run.batches > 1 || run.with_open) return TakeRun(run, queue, sent);
   }
   Batch& front = queue->closed.front();
   if (front.shared || front.cut_bytes < front.headed_bytes)
@@ -467,7 +689,8 @@ void SendQueue::TakeChunk(LaneQueue* queue, SendWindow::Sent* sent) {
   Batch& front = queue->closed.front();
   sent->batch = front;
   sent->offset = front.cut_bytes;
-  sent->body_bytes = NextBodyBytes(front);
+  sent->body_bytes = front.chunk(front.cut_bytes).size();
+  Forget(front);
   sent->envelopes = sent->last_chunk() ? 1 : 0;
   front.cut_bytes += sent->body_bytes;
   front.headed_bytes = std::max(front.headed_bytes, front.cut_bytes);
@@ -497,15 +720,73 @@ void SendQueue::Restart() {
 
 // The chunks of one record share its buffer: it goes back once, and not at all
 // if it is still there.
-void SendQueue::PutBack(Batch batch) {
+void SendQueue::PutBack(Batch batch, bool transmitted) {
+  absl::optional<std::vector<Batch>> parts;
+  if (batch.parts != nullptr) parts = Parts(batch);
   MutexLock lock(&mutex_);
   LaneQueue& queue = At(batch.lane);
   if (!queue.empty() && queue.front().buffer == batch.buffer) return;
+  if (parts) {
+    queue.closed.Reserve(parts->size());
+    unchecked_bytes_ = 0;
+    for (auto part = parts->rbegin(); part != parts->rend(); ++part) {
+      part->resent = transmitted;
+      queue.Count(*part);
+      queue.closed.PushFront(std::move(*part));
+    }
+    return;
+  }
+  batch.parts.reset();
+  batch.resent = transmitted;
   batch.cut_bytes = 0;
   if (batch.large) batch.headed_bytes = batch.body_bytes;
   unchecked_bytes_ = 0;
   queue.Count(batch);
   queue.closed.PushFront(std::move(batch));
+}
+
+// The batches that this one was joined from. None without memory for them: then
+// it goes whole, and no option counts any more.
+absl::optional<std::vector<Batch>> SendQueue::Parts(const Batch& batch) const {
+  try {
+    std::vector<Batch> parts = *batch.parts;
+    const char* from = batch.body_begin();
+    for (Batch& part : parts) {
+      Batch bytes =
+          NewBatch(config_.buffers.get(), batch.lane, part.body_bytes);
+      std::memcpy(bytes.body_begin(), from, part.body_bytes);
+      from += part.body_bytes;
+      part.buffer = std::move(bytes.buffer);
+      part.capacity = part.body_bytes;
+    }
+    return parts;
+  } catch (const std::bad_alloc&) {
+    return absl::nullopt;
+  }
+}
+
+// Without memory the rest can be replaced no more.
+std::uint64_t SendQueue::Resume() {
+  MutexLock lock(&mutex_);
+  std::uint64_t superseded = 0;
+  latest_.clear();
+  try {
+    for (LaneQueue& queue : lanes_) {
+      for (std::size_t i = queue.closed.size(); i-- > 0;) {
+        Batch& batch = queue.closed[i];
+        if (batch.options == nullptr) continue;
+        NoteExpiry(batch);
+        if (batch.options->replaces == 0 ||
+            latest_.emplace(KeyOf(batch), batch.first_ordinal).second)
+          continue;
+        superseded += batch.resent ? 1 : 0;
+        DropAt(&queue, i, DropReason::kSuperseded);
+      }
+    }
+  } catch (const std::bad_alloc&) {
+  }
+  for (LaneQueue& queue : lanes_) Tidy(&queue);
+  return superseded;
 }
 
 SendMark SendQueue::Mark() const {

@@ -18,9 +18,14 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
+#include <map>
+#include <tuple>
 #include <utility>
+#include <vector>
 
 #include "absl/base/optimization.h"
 #include "absl/functional/function_ref.h"
@@ -48,6 +53,7 @@ enum class SendOutcome {
   kTooLarge,  // over payload_bytes_max, this server's or the peer's, or
               // without a session over what a transport carries
   kRemoved,   // no member any more
+  kDown,      // only_if_up, and the peer is not up
 };
 
 // All that was accepted until one moment: the last ordinal of each lane.
@@ -96,6 +102,10 @@ class SendQueue {
   // batch of EncodeLarge in `encoded`, for the next peer.
   Appended AppendLarge(int peer, const EnvelopeView& envelope,
                        absl::optional<Batch>* encoded);
+  // The same for an envelope with options, which waits as a batch of its own. Until
+  // it is taken it may expire, or be replaced.
+  Appended AppendWith(int peer, const EnvelopeView& envelope,
+                      const RecordOptions& options);
   // Takes the records of a small batch that is shared with other peers, and
   // returns whether the session should transmit. There was room (Gathers).
   // `encode` is the state after the last of them. Does nothing while nobody is
@@ -105,7 +115,9 @@ class SendQueue {
   // already, and there is room for them. True while nobody is served.
   bool Gathers(std::size_t bytes);
   // The answer of Append; kFull and kNoMemory also where it would drop.
-  SendOutcome MayAppend(int peer, const EnvelopeView& envelope);
+  // `with_options`: the answer of AppendWith.
+  SendOutcome MayAppend(int peer, const EnvelopeView& envelope,
+                        bool with_options = false);
 
   // --- the session ---
 
@@ -135,14 +147,23 @@ class SendQueue {
   // A new session: large records that were cut in part begin anew.
   void Restart();
   // Puts back what was taken, to be taken next; the bound does not apply. The
-  // chunks of one record are put back as one.
-  void PutBack(Batch batch);
+  // chunks of one record are put back as one. `transmitted`: it was, to an
+  // earlier life of the peer.
+  void PutBack(Batch batch, bool transmitted);
+  // After that: options of what was put back count again. Drops what a newer
+  // envelope replaces, and returns how many of those were transmitted.
+  std::uint64_t Resume();
 
   // --- facts ---
 
   // All that was accepted so far. An ordinal counts from 1, and an envelope keeps
   // its own when it is put back.
   SendMark Mark() const;
+  // When DropExpired may have something to do, by the config's clock; readable
+  // without a lock.
+  std::int64_t expires_ns() const {
+    return expires_ns_.load(std::memory_order_relaxed);
+  }
   // Whether nothing of that waits here.
   bool Passed(const SendMark& mark) const;
   bool Empty() const;
@@ -154,6 +175,9 @@ class SendQueue {
   void AddTo(PeerStats* stats) const;
 
  private:
+  static constexpr std::int64_t kNever =
+      std::numeric_limits<std::int64_t>::max();
+
   struct LaneQueue {
     LaneQueue(const SessionConfig& config, Lane lane) : open(config, lane) {}
 
@@ -164,9 +188,12 @@ class SendQueue {
     std::size_t closed_bytes = 0;
     std::uint64_t closed_records = 0;
     std::uint64_t accepted = 0;  // before those of `open`
+    // Of `closed`: those that join their neighbours; and places of envelopes that
+    // were dropped there. The first place is never one of those.
+    std::size_t joining = 0;
+    std::size_t gone = 0;
 
     bool empty() const { return closed.empty() && open.empty(); }
-    bool has_full() const { return !closed.empty() || open.full(); }
     std::size_t bytes() const { return closed_bytes + open.batch().body_bytes; }
     std::uint64_t envelopes() const {
       return closed_records + open.batch().records;
@@ -183,12 +210,23 @@ class SendQueue {
 
     // `closed` takes a batch, and loses it.
     void Count(const Batch& batch) {
-      closed_bytes += batch.body_bytes;
+      closed_bytes += Charge(batch);
       closed_records += batch.records;
+      joining += batch.joins ? 1 : 0;
     }
     void Discount(const Batch& batch) {
-      closed_bytes -= batch.body_bytes;
+      closed_bytes -= Charge(batch);
       closed_records -= batch.records;
+      joining -= batch.joins ? 1 : 0;
+    }
+    // Leaves an empty place, or fills it again.
+    Batch TakeAt(std::size_t index);
+    void RestoreAt(std::size_t index, Batch batch);
+    void DropGone() {
+      while (!closed.empty() && closed.front().records == 0) {
+        closed.DropFront();
+        --gone;
+      }
     }
     void PushBack(Batch batch) {
       batch.first_ordinal = accepted + 1;
@@ -198,6 +236,24 @@ class SendQueue {
     }
   };
 
+  // Batches at the front of a lane that leave in one frame.
+  struct Run {
+    std::size_t batches = 0;
+    std::size_t bytes = 0;
+    bool with_open = false;
+  };
+  // The envelope that a newer one of the same key replaces, by the lane, the group
+  // and the key.
+  using ReplacesKey = std::tuple<Lane, std::uint64_t, std::uint64_t>;
+  static ReplacesKey KeyOf(const Batch& batch) {
+    return {batch.lane, batch.options->group, batch.options->replaces};
+  }
+
+  // Many small batches cost more than their bytes.
+  static std::size_t Charge(const Batch& batch) {
+    return batch.joins ? FrameCharge(batch.capacity) : batch.body_bytes;
+  }
+
   LaneQueue& At(Lane lane) CLUSTER_REQUIRES(mutex_) {
     return lanes_[static_cast<std::size_t>(lane)];
   }
@@ -206,7 +262,13 @@ class SendQueue {
   }
 
   Appended AppendChecked(int peer, const EnvelopeView& envelope);
-  SendOutcome MayAppendLarge(int peer, const EnvelopeView& envelope);
+  Appended AppendLarge(int peer, const EnvelopeView& envelope,
+                       absl::optional<Batch>* encoded,
+                       const RecordOptions* options);
+  Appended MayAppendLarge(int peer, const EnvelopeView& envelope,
+                          const RecordOptions* options);
+  Batch Encode(const EnvelopeView& envelope, absl::optional<Batch>* encoded,
+               const RecordOptions* options) const;
   void Finish(Batch* batch);
 
   SendOutcome Check(int peer, const EnvelopeView& envelope) const
@@ -215,8 +277,8 @@ class SendQueue {
   SendOutcome Room(Lane lane, std::size_t bytes, std::size_t headers = 0)
       CLUSTER_REQUIRES(mutex_);
   SendOutcome Refuse(SendOutcome outcome) CLUSTER_REQUIRES(mutex_);
-  SendOutcome MakeRoom(Lane newcomer, std::size_t bytes, std::size_t headers,
-                       bool* dropped) CLUSTER_REQUIRES(mutex_);
+  SendOutcome MakeRoom(Lane newcomer, std::size_t bytes, std::size_t headers)
+      CLUSTER_REQUIRES(mutex_);
   std::size_t DroppableFor(Lane newcomer) const CLUSTER_REQUIRES(mutex_);
   bool MayDropFor(Lane newcomer, Lane lane) const CLUSTER_REQUIRES(mutex_);
   void DropOldestFor(Lane newcomer) CLUSTER_REQUIRES(mutex_);
@@ -224,9 +286,40 @@ class SendQueue {
   void Drop(DropReason reason, std::uint64_t envelopes)
       CLUSTER_REQUIRES(mutex_) {
     dropped_[static_cast<std::size_t>(reason)] += envelopes;
+    unsaid_drops_ = true;
   }
+  bool SayDrops() CLUSTER_REQUIRES(mutex_) {
+    return std::exchange(unsaid_drops_, false);
+  }
+  static constexpr std::size_t kNowhere = static_cast<std::size_t>(-1);
+  static std::size_t PlaceOf(const LaneQueue& queue, std::uint64_t ordinal);
+  std::size_t JoiningCharge(Lane lane, std::size_t bytes) const
+      CLUSTER_REQUIRES(mutex_);
+  SendOutcome RoomFor(const Batch& batch) CLUSTER_REQUIRES(mutex_);
+  bool HasFull(const LaneQueue& queue) const CLUSTER_REQUIRES(mutex_);
+  // Envelopes with options. The first is cheap while none expires.
+  void DropExpired() CLUSTER_REQUIRES(mutex_) {
+    if (ABSL_PREDICT_FALSE(expires_ns() != kNever)) DropExpiredNow();
+  }
+  void DropExpiredNow() CLUSTER_REQUIRES(mutex_);
+  void DropAt(LaneQueue* queue, std::size_t index, DropReason reason)
+      CLUSTER_REQUIRES(mutex_);
+  void Tidy(LaneQueue* queue) CLUSTER_REQUIRES(mutex_);
+  void Forget(const Batch& batch) CLUSTER_REQUIRES(mutex_);
+  void NoteExpiry(const Batch& batch) CLUSTER_REQUIRES(mutex_);
+  bool Fits(std::uint64_t features, const Batch& batch) const
+      CLUSTER_REQUIRES(mutex_) {
+    return (features & ~features_) == 0 &&
+           batch.payload_bytes_longest <= payload_bytes_max_;
+  }
+  Run FrontRun(const LaneQueue& queue) const CLUSTER_REQUIRES(mutex_);
+  std::size_t NextBodyBytes(const LaneQueue& queue) const
+      CLUSTER_REQUIRES(mutex_);
+  void TakeRun(const Run& run, LaneQueue* queue, SendWindow::Sent* sent)
+      CLUSTER_REQUIRES(mutex_);
+  absl::optional<std::vector<Batch>> Parts(const Batch& batch) const;
   void PushClosed(Batch batch, LaneQueue* queue) CLUSTER_REQUIRES(mutex_);
-  void CloseOpen(LaneQueue* queue) CLUSTER_REQUIRES(mutex_);
+  void CloseOpen(LaneQueue* queue, bool joins = false) CLUSTER_REQUIRES(mutex_);
   bool AppendOpen(const EnvelopeView& envelope, std::size_t bytes_max,
                   LaneQueue* queue) CLUSTER_REQUIRES(mutex_);
   bool Wakes(LaneQueue* queue) CLUSTER_REQUIRES(mutex_);
@@ -275,6 +368,11 @@ class SendQueue {
   std::uint64_t accepted_before_ CLUSTER_GUARDED_BY(mutex_) = 0;  // Open
   std::uint64_t memory_refused_ CLUSTER_GUARDED_BY(mutex_) = 0;
   std::array<std::uint64_t, kDropReasons> dropped_ CLUSTER_GUARDED_BY(mutex_){};
+  bool unsaid_drops_ CLUSTER_GUARDED_BY(mutex_) = false;  // to the session
+  // The ordinals of those that may be replaced.
+  std::map<ReplacesKey, std::uint64_t> latest_ CLUSTER_GUARDED_BY(mutex_);
+  // Not later than the first that expires; written under mutex_.
+  std::atomic<std::int64_t> expires_ns_{kNever};
 };
 
 inline bool SendQueue::AppendOpen(const EnvelopeView& envelope,

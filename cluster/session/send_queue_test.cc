@@ -45,6 +45,12 @@ class Queue {
     wanted = appended.wanted;
     return appended.outcome;
   }
+  SendOutcome AppendWith(const Envelope& envelope,
+                         const RecordOptions& options) {
+    const Appended appended = queue_.AppendWith(2, envelope, options);
+    wanted = appended.wanted;
+    return appended.outcome;
+  }
   // The next frame of the lane.
   absl::optional<SendQueue::Taken> TakeAny(Lane lane, Want want = Want::kAny) {
     return queue_.Take(/*held_bytes=*/0,
@@ -549,14 +555,14 @@ TEST(SendQueue, WhatIsPutInFrontComesFirstAndTakesNoMore) {
   ASSERT_EQ(queue.Append(Text("a")), SendOutcome::kAccepted);
   Batch first = queue.Take(Lane::kNormal);
   ASSERT_EQ(queue.Append(Text("b")), SendOutcome::kAccepted);
-  queue->PutBack(std::move(first));
+  queue->PutBack(std::move(first), true);
   ASSERT_EQ(queue.Append(Text("c")), SendOutcome::kAccepted);
   EXPECT_EQ(queue.Payloads(Lane::kNormal), Strings{"a"});
   EXPECT_EQ(queue.Payloads(Lane::kNormal), (Strings{"b", "c"}));
 
   // Also when it is alone in its lane.
   ASSERT_EQ(queue.Append(Text("d")), SendOutcome::kAccepted);
-  queue->PutBack(queue.Take(Lane::kNormal));
+  queue->PutBack(queue.Take(Lane::kNormal), true);
   ASSERT_EQ(queue.Append(Text("e")), SendOutcome::kAccepted);
   EXPECT_EQ(queue.Payloads(Lane::kNormal), Strings{"d"});
   EXPECT_EQ(queue.Payloads(Lane::kNormal), Strings{"e"});
@@ -571,7 +577,7 @@ TEST(SendQueue, WhatIsTooLargeForThePeerIsDroppedFromItsBatch) {
   queue->SetPeerLimits(301, kFeatureGroups);
   Batch whole = queue.Take(Lane::kNormal);
   EXPECT_EQ(whole.records, 4u);
-  queue->PutBack(std::move(whole));
+  queue->PutBack(std::move(whole), true);
   EXPECT_EQ(queue.Dropped(DropReason::kTooLarge), 0u);
   queue->SetPeerLimits(300, kFeatureGroups);
   EXPECT_EQ(queue.Append(Text(more)), SendOutcome::kTooLarge);
@@ -613,7 +619,7 @@ TEST(SendQueue, WhatThePeerDoesNotUnderstandIsDroppedFromItsBatch) {
   for (const bool open : {true, false}) {
     queue->SetPeerLimits(300, kFeatureGroups);
     append();
-    if (!open) queue->PutBack(queue.Take(Lane::kNormal));
+    if (!open) queue->PutBack(queue.Take(Lane::kNormal), true);
     const std::uint64_t before = dropped();
     queue->SetPeerLimits(300, 0);
     EXPECT_EQ(queue.Payloads(Lane::kNormal), (Strings{"a", "c"}));
@@ -650,7 +656,7 @@ TEST(SendQueue, ABatchTakenAgainHasABufferOfItsOwn) {
   ASSERT_EQ(queue.Append(Text("a")), SendOutcome::kAccepted);
   Batch batch = queue.Take(Lane::kNormal);
   const std::shared_ptr<char> on_its_way = batch.buffer;
-  queue->PutBack(std::move(batch));
+  queue->PutBack(std::move(batch), true);
   const Batch again = queue.Take(Lane::kNormal);
   EXPECT_NE(again.buffer, on_its_way);
   EXPECT_EQ(PayloadsOf(config, again), Strings{"a"});
@@ -713,7 +719,7 @@ class Numbered {
       batches.push_back(std::move(taken.sent.batch));
     }
     while (batches.size() > kept) {
-      queue_->PutBack(std::move(batches.back()));
+      queue_->PutBack(std::move(batches.back()), true);
       batches.pop_back();
     }
   }
@@ -781,6 +787,398 @@ TEST(SendQueue, OrdinalsSurviveWhateverHappens) {
       }
       numbered.ExpectMark();
       if (HasFailure()) FAIL() << "at step " << step;
+    }
+  }
+}
+
+RecordOptions Replaces(std::uint64_t key, std::uint64_t group = 0) {
+  RecordOptions options;
+  options.replaces = key;
+  options.group = group;
+  return options;
+}
+
+RecordOptions ExpiresAt(absl::Time at) {
+  RecordOptions options;
+  options.expires_at = at;
+  return options;
+}
+
+TEST(SendQueueOptions, ANewerOneWaitsAtTheEndAndTheOlderIsDropped) {
+  const SessionConfig config = TestSessionConfig(1, 2);
+  Queue queue(config);
+  ASSERT_EQ(queue.Append(Text("a")), SendOutcome::kAccepted);
+  ASSERT_EQ(queue.AppendWith(Text("old"), Replaces(1)), SendOutcome::kAccepted);
+  ASSERT_EQ(queue.Append(Text("b")), SendOutcome::kAccepted);
+  EXPECT_FALSE(queue.wanted);
+  ASSERT_EQ(queue.AppendWith(Text("new"), Replaces(1)), SendOutcome::kAccepted);
+  EXPECT_TRUE(queue.wanted);  // somebody may wait for the one that was dropped
+  ASSERT_EQ(queue.Append(Text("c")), SendOutcome::kAccepted);
+  EXPECT_EQ(queue.envelopes(), 4u);
+  EXPECT_EQ(queue.Dropped(DropReason::kSuperseded), 1u);
+  // One frame.
+  EXPECT_EQ(queue.Payloads(Lane::kNormal), (Strings{"a", "b", "new", "c"}));
+  EXPECT_EQ(queue.envelopes(), 0u);
+  EXPECT_EQ(queue.bytes(), 0u);
+  // It was taken, so it is replaced no more.
+  ASSERT_EQ(queue.AppendWith(Text("next"), Replaces(1)),
+            SendOutcome::kAccepted);
+  EXPECT_EQ(queue.Dropped(DropReason::kSuperseded), 1u);
+  EXPECT_EQ(queue.Stats().accepted, 6u);
+}
+
+TEST(SendQueueOptions, AKeyIsOfOneLaneAndOneGroup) {
+  const SessionConfig config = TestSessionConfig(1, 2);
+  Queue queue(config);
+  for (int round = 0; round < 2; ++round) {
+    for (std::uint64_t key : {1u, 2u}) {
+      for (std::uint64_t group : {0u, 7u}) {
+        for (Lane lane : kLanesByUrgency)
+          ASSERT_EQ(queue.AppendWith(Text("x", lane), Replaces(key, group)),
+                    SendOutcome::kAccepted);
+      }
+    }
+    ASSERT_EQ(queue.AppendWith(Text("x"), Replaces(0)), SendOutcome::kAccepted);
+    EXPECT_EQ(queue.Dropped(DropReason::kSuperseded), round == 0 ? 0u : 12u);
+  }
+  EXPECT_EQ(queue.envelopes(), 14u);
+}
+
+TEST(SendQueueOptions, AThousandHeartbeatsForADeadPeerAreOne) {
+  const SessionConfig config = TestSessionConfig(1, 2);
+  Queue queue(config);
+  ASSERT_EQ(queue.Append(Text("first")), SendOutcome::kAccepted);
+  std::size_t bytes = 0;
+  for (int i = 0; i < 1000; ++i) {
+    ASSERT_EQ(queue.AppendWith(Text("heartbeat"), Replaces(1)),
+              SendOutcome::kAccepted);
+    if (i == 0) bytes = queue.bytes();
+    ASSERT_EQ(queue.bytes(), bytes);
+  }
+  EXPECT_EQ(queue.envelopes(), 2u);
+  EXPECT_EQ(queue.Payloads(Lane::kNormal), (Strings{"first", "heartbeat"}));
+}
+
+// Many groups: their heartbeats are few frames, as plain envelopes would be.
+TEST(SendQueueOptions, EnvelopesWithOptionsShareFrames) {
+  SessionConfig config = TestSessionConfig(1, 2);
+  config.frame_bytes = 16 << 10;
+  config.queue_bytes_max = 1 << 20;
+  Queue queue(config);
+  EXPECT_FALSE(queue.TakeAny(Lane::kNormal, Want::kFull));
+  constexpr std::uint64_t kGroups = 1000;
+  std::uint64_t appended = 0;
+  while (!queue.wanted) {
+    ASSERT_EQ(queue.AppendWith(Text("beat"), Replaces(1, ++appended)),
+              SendOutcome::kAccepted);
+  }
+  EXPECT_GT(appended, 20u);
+  while (appended < kGroups)
+    ASSERT_EQ(queue.AppendWith(Text("beat"), Replaces(1, ++appended)),
+              SendOutcome::kAccepted);
+  int frames = 0;
+  std::uint64_t records = 0;
+  for (; !queue->Empty(); ++frames) {
+    const auto taken = queue.TakeAny(Lane::kNormal);
+    ASSERT_TRUE(taken);
+    EXPECT_LE(taken->sent.body_bytes, config.frame_bytes);
+    records += taken->sent.envelopes;
+  }
+  EXPECT_EQ(records, kGroups);
+  EXPECT_LE(frames, 4);
+}
+
+// The session decides by it whether the frame fits into the window.
+TEST(SendQueueOptions, TheSessionHearsHowLargeAFrameOfSeveralIs) {
+  const SessionConfig config = TestSessionConfig(1, 2);
+  Queue queue(config);
+  for (int i = 0; i < 30; ++i) {
+    ASSERT_EQ(queue.AppendWith(Text(std::string(90, 'x')), Replaces(0)),
+              SendOutcome::kAccepted);
+    ASSERT_EQ(queue.Append(Text("plain")), SendOutcome::kAccepted);
+  }
+  while (!queue->Empty()) {
+    const std::size_t bytes = queue.FrontBytes(Lane::kNormal);
+    EXPECT_EQ(queue.TakeAny(Lane::kNormal)->sent.body_bytes, bytes);
+  }
+}
+
+TEST(SendQueueOptions, WhatExpiredIsNotTakenAndNotWaitedFor) {
+  absl::Time now = absl::UnixEpoch() + absl::Seconds(100);
+  SessionConfig config = TestSessionConfig(1, 2);
+  config.clock = [&] { return now; };
+  Queue queue(config);
+  const absl::Time end = now + absl::Seconds(1);
+  ASSERT_EQ(queue.Append(Text("a")), SendOutcome::kAccepted);
+  ASSERT_EQ(queue.AppendWith(Text("brief"), ExpiresAt(end)),
+            SendOutcome::kAccepted);
+  ASSERT_EQ(queue.AppendWith(Text(std::string(9000, 'l')), ExpiresAt(end)),
+            SendOutcome::kAccepted);
+  ASSERT_EQ(queue.AppendWith(Text("later"), ExpiresAt(end + absl::Seconds(1))),
+            SendOutcome::kAccepted);
+  EXPECT_EQ(queue->expires_ns(), absl::ToUnixNanos(end));
+  now = end - absl::Nanoseconds(1);
+  queue->SetTransmitted(0);
+  EXPECT_EQ(queue.envelopes(), 4u);
+  now = end;
+  queue->SetTransmitted(0);
+  EXPECT_EQ(queue.envelopes(), 2u);
+  EXPECT_EQ(queue.Dropped(DropReason::kExpired), 2u);
+  EXPECT_EQ(queue->expires_ns(), absl::ToUnixNanos(end + absl::Seconds(1)));
+  now += absl::Seconds(1);
+  EXPECT_EQ(queue.Payloads(Lane::kNormal), Strings{"a"});
+  EXPECT_EQ(queue.Dropped(DropReason::kExpired), 3u);
+  EXPECT_EQ(queue.bytes(), 0u);
+}
+
+TEST(SendQueueOptions, WhatExpiredMakesRoomForOthers) {
+  for (const Overflow overflow : {Overflow::kReject, Overflow::kDropOldest}) {
+    absl::Time now = absl::UnixEpoch();
+    SessionConfig config = TestSessionConfig(1, 2);
+    config.overflow = overflow;
+    config.clock = [&] { return now; };
+    Queue queue(config);
+    ASSERT_EQ(queue.Append(Text("kept")), SendOutcome::kAccepted);
+    const std::string some(400, 's');
+    std::uint64_t expiring = 0;
+    while (queue.bytes() + 1000 < config.queue_bytes_max) {
+      ASSERT_EQ(
+          queue.AppendWith(Text(some), ExpiresAt(absl::FromUnixSeconds(5))),
+          SendOutcome::kAccepted);
+      ++expiring;
+    }
+    const std::string large(9000, 'l');
+    if (overflow == Overflow::kReject) {
+      EXPECT_EQ(queue.Append(Text(large)), SendOutcome::kFull);
+    }
+    now = absl::FromUnixSeconds(5);
+    EXPECT_EQ(queue.Append(Text(large)), SendOutcome::kAccepted);
+    EXPECT_EQ(queue.Dropped(DropReason::kExpired), expiring);
+    EXPECT_EQ(queue.Dropped(DropReason::kOverflow), 0u);
+    // And so for small ones, which look at the bounds only now and then.
+    while (queue.bytes() + 1000 < config.queue_bytes_max)
+      ASSERT_EQ(
+          queue.AppendWith(Text(some), ExpiresAt(absl::FromUnixSeconds(9))),
+          SendOutcome::kAccepted);
+    now = absl::FromUnixSeconds(9);
+    for (int i = 0; i < 40; ++i)
+      EXPECT_EQ(queue.Append(Text(some)), SendOutcome::kAccepted);
+    EXPECT_EQ(queue.Dropped(DropReason::kOverflow), 0u);
+  }
+}
+
+// Else a sender that waits for room would not wait, and find none.
+TEST(SendQueueOptions, MayAppendKnowsWhatAppendWithNeeds) {
+  const SessionConfig config = TestSessionConfig(1, 2);
+  for (std::size_t bytes = 1; bytes < 400; bytes += 7) {
+    Queue queue(config);
+    while (queue.Append(Text(std::string(bytes, 'x'))) ==
+           SendOutcome::kAccepted) {
+      const Envelope next = Text(std::string(400 - bytes, 'y'));
+      if (queue->MayAppend(2, next, /*with_options=*/true) ==
+          SendOutcome::kAccepted)
+        continue;
+      if (queue.AppendWith(next, Replaces(0)) == SendOutcome::kFull) break;
+    }
+    while (queue->MayAppend(2, Text("z"), /*with_options=*/true) ==
+           SendOutcome::kAccepted) {
+      ASSERT_EQ(queue.AppendWith(Text("z"), Replaces(0)),
+                SendOutcome::kAccepted);
+    }
+  }
+}
+
+TEST(SendQueueOptions, WithoutRoomTheOlderOneStays) {
+  const SessionConfig config = TestSessionConfig(1, 2);
+  Queue queue(config);
+  ASSERT_EQ(queue.AppendWith(Text("older"), Replaces(1)),
+            SendOutcome::kAccepted);
+  while (queue.Append(Text(std::string(400, 'x'), Lane::kBulk)) ==
+         SendOutcome::kAccepted) {
+  }
+  const std::uint64_t envelopes = queue.envelopes();
+  const std::size_t bytes = queue.bytes();
+  const Envelope large = Text(std::string(20000, 'l'));
+  EXPECT_EQ(queue.AppendWith(large, Replaces(1)), SendOutcome::kFull);
+  EXPECT_EQ(queue.AppendWith(large, Replaces(2)), SendOutcome::kFull);
+  EXPECT_EQ(queue.envelopes(), envelopes);
+  EXPECT_EQ(queue.bytes(), bytes);
+  EXPECT_EQ(queue.Dropped(DropReason::kSuperseded), 0u);
+  // One as large as the older fits, however full the queue is.
+  EXPECT_EQ(queue.AppendWith(Text("newer"), Replaces(1)),
+            SendOutcome::kAccepted);
+  EXPECT_EQ(queue.Payloads(Lane::kNormal), Strings{"newer"});
+}
+
+// It is in a frame with a number, and options touch it no more. Sent again to a
+// new life, it is as if it had never been.
+TEST(SendQueueOptions, CountAgainForANewSession) {
+  absl::Time now = absl::UnixEpoch();
+  SessionConfig config = TestSessionConfig(1, 2);
+  config.clock = [&] { return now; };
+  for (const bool replaced : {false, true}) {
+    now = absl::UnixEpoch();
+    Queue queue(config);
+    ASSERT_EQ(queue.Append(Text("plain")), SendOutcome::kAccepted);
+    ASSERT_EQ(
+        queue.AppendWith(Text("brief"), ExpiresAt(absl::FromUnixSeconds(3))),
+        SendOutcome::kAccepted);
+    ASSERT_EQ(queue.AppendWith(Text("beat1"), Replaces(1)),
+              SendOutcome::kAccepted);
+    ASSERT_EQ(queue.AppendWith(Text("other"), Replaces(2)),
+              SendOutcome::kAccepted);
+    Batch taken = queue.Take(Lane::kNormal);
+    EXPECT_EQ(taken.records, 4u);
+    if (replaced) {
+      ASSERT_EQ(queue.AppendWith(Text("beat2"), Replaces(1)),
+                SendOutcome::kAccepted);
+    }
+    now = absl::FromUnixSeconds(3);
+    queue->SetTransmitted(0);
+    EXPECT_EQ(queue->dropped(), 0u);
+    const SendMark mark = queue->Mark();
+    queue->Restart();
+    queue->PutBack(std::move(taken), true);
+    EXPECT_EQ(queue->Resume(), replaced ? 1u : 0u);
+    EXPECT_FALSE(queue->Passed(mark));
+    ASSERT_EQ(queue.AppendWith(Text("newest"), Replaces(2)),
+              SendOutcome::kAccepted);
+    EXPECT_EQ(queue.Dropped(DropReason::kSuperseded), replaced ? 2u : 1u);
+    EXPECT_EQ(queue.Payloads(Lane::kNormal),
+              (Strings{"plain", replaced ? "beat2" : "beat1", "newest"}));
+    EXPECT_EQ(queue.Dropped(DropReason::kExpired), 1u);
+    EXPECT_TRUE(queue->Passed(queue->Mark()));
+    EXPECT_EQ(queue.bytes(), 0u);
+    const PeerStats stats = queue.Stats();
+    EXPECT_EQ(stats.accepted, replaced ? 6u : 5u);
+  }
+}
+
+TEST(SendQueueOptions, ALargeOneThatIsCutInPartIsTouchedNoMore) {
+  absl::Time now = absl::UnixEpoch();
+  SessionConfig config = TestSessionConfig(1, 2);
+  config.clock = [&] { return now; };
+  Queue queue(config);
+  RecordOptions options = Replaces(1);
+  options.expires_at = absl::FromUnixSeconds(3);
+  const Envelope large = Text(std::string(9000, 'l'));
+  ASSERT_EQ(queue.AppendWith(large, options), SendOutcome::kAccepted);
+  Batch chunk = queue.TakeAny(Lane::kNormal)->sent.batch;
+  ASSERT_TRUE(chunk.large);
+  now = absl::FromUnixSeconds(4);
+  ASSERT_EQ(queue.AppendWith(Text("newer"), Replaces(1)),
+            SendOutcome::kAccepted);
+  EXPECT_EQ(queue->dropped(), 0u);
+  EXPECT_TRUE(queue.TakeAny(Lane::kNormal)->sent.batch.large);
+  queue->Restart();
+  queue->PutBack(std::move(chunk), true);
+  EXPECT_EQ(queue->Resume(), 0u);  // it was not transmitted whole
+  EXPECT_EQ(queue.Dropped(DropReason::kSuperseded), 1u);
+  EXPECT_EQ(queue.Payloads(Lane::kNormal), Strings{"newer"});
+  EXPECT_EQ(queue.envelopes(), 0u);
+}
+
+TEST(SendQueueOptions, WhatAPeerDoesNotTakeIsDroppedAlone) {
+  SessionConfig config = TestSessionConfig(1, 2);
+  Queue queue(config);
+  for (const std::string& payload :
+       {std::string("a"), std::string(300, 'x'), std::string("b")})
+    ASSERT_EQ(queue.AppendWith(Text(payload), Replaces(0)),
+              SendOutcome::kAccepted);
+  ASSERT_EQ(queue.AppendWith(Grouped("g"), Replaces(1, 1)),
+            SendOutcome::kAccepted);
+  ASSERT_EQ(queue.Append(Text("c")), SendOutcome::kAccepted);
+  queue->SetPeerLimits(200, 0);
+  Strings all;
+  while (const auto taken = queue.TakeAny(Lane::kNormal)) {
+    for (const std::string& payload : PayloadsOf(config, taken->sent.batch))
+      all.push_back(payload);
+  }
+  EXPECT_EQ(all, (Strings{"a", "b", "c"}));
+  EXPECT_EQ(queue.Dropped(DropReason::kTooLarge), 1u);
+  EXPECT_EQ(queue.Dropped(DropReason::kUnsupported), 1u);
+  EXPECT_EQ(queue.bytes(), 0u);
+  // So is a plain one that was closed before one with options.
+  ASSERT_EQ(queue.Append(Grouped("g")), SendOutcome::kAccepted);
+  ASSERT_EQ(queue.AppendWith(Text("d"), Replaces(0)), SendOutcome::kAccepted);
+  EXPECT_EQ(queue.Payloads(Lane::kNormal), Strings{"d"});
+  EXPECT_EQ(queue.Dropped(DropReason::kUnsupported), 2u);
+  EXPECT_EQ(queue.bytes(), 0u);
+  // It left, so there is nothing to replace.
+  ASSERT_EQ(queue.AppendWith(Grouped("g"), Replaces(1, 1)),
+            SendOutcome::kAccepted);
+  EXPECT_EQ(queue.Dropped(DropReason::kSuperseded), 0u);
+}
+
+// Against a list that does the same the simple way.
+TEST(SendQueueOptions, RandomStepsAgreeWithAList) {
+  struct Entry {
+    std::string payload;
+    RecordOptions options;
+  };
+  for (unsigned seed = 0; seed < 20; ++seed) {
+    absl::Time now = absl::UnixEpoch();
+    SessionConfig config = TestSessionConfig(1, 2);
+    config.queue_bytes_max = 8 << 20;
+    config.clock = [&] { return now; };
+    Queue queue(config);
+    std::vector<Entry> list;
+    std::uint64_t superseded = 0;
+    std::uint64_t expired = 0;
+    std::uint64_t last = 0;
+    std::mt19937 random(seed);
+    const auto below = [&](unsigned bound) { return random() % bound; };
+    const auto drop = [&](std::uint64_t* count, const auto& which) {
+      const auto end = std::remove_if(list.begin(), list.end(), which);
+      *count += static_cast<std::uint64_t>(list.end() - end);
+      list.erase(end, list.end());
+    };
+    for (int step = 0; step < 2000; ++step) {
+      const unsigned kind = below(10);
+      if (kind < 7) {
+        Entry entry{std::to_string(++last) + std::string(below(60), '.'), {}};
+        if (kind == 6) entry.payload.resize(600, '.');
+        if (kind > 1) {
+          if (below(2) == 0) entry.options.replaces = 1 + below(4);
+          if (below(2) == 0)
+            entry.options.expires_at = now + absl::Milliseconds(1 + below(400));
+          drop(&superseded, [&](const Entry& other) {
+            return entry.options.replaces != 0 &&
+                   other.options.replaces == entry.options.replaces;
+          });
+          ASSERT_EQ(queue.AppendWith(Text(entry.payload), entry.options),
+                    SendOutcome::kAccepted);
+        } else {
+          ASSERT_EQ(queue.Append(Text(entry.payload)), SendOutcome::kAccepted);
+        }
+        list.push_back(std::move(entry));
+      } else if (kind < 9) {
+        now += absl::Milliseconds(below(40));
+        queue->SetTransmitted(0);
+        drop(&expired, [&](const Entry& entry) {
+          return entry.options.expires_at <= now;
+        });
+      } else {
+        std::vector<Batch> batches;
+        std::size_t records = 0;
+        for (unsigned frames = 1 + below(3); frames > 0 && !queue->Empty();
+             --frames) {
+          batches.push_back(queue.Take(Lane::kNormal));
+          for (const std::string& payload : PayloadsOf(config, batches.back()))
+            ASSERT_EQ(payload, list[records++].payload);
+        }
+        if (below(2) == 0) {
+          list.erase(list.begin(), list.begin() + static_cast<long>(records));
+        } else {
+          for (auto batch = batches.rbegin(); batch != batches.rend(); ++batch)
+            queue->PutBack(std::move(*batch), true);
+          EXPECT_EQ(queue->Resume(), 0u);  // no newer one has come meanwhile
+        }
+      }
+      ASSERT_EQ(queue.envelopes(), list.size()) << "seed " << seed;
+      ASSERT_EQ(queue.Dropped(DropReason::kSuperseded), superseded);
+      ASSERT_EQ(queue.Dropped(DropReason::kExpired), expired);
+      ASSERT_EQ(queue->Passed(queue->Mark()), list.empty());
     }
   }
 }

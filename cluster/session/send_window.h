@@ -57,7 +57,10 @@ class SendWindow {
     std::size_t held_bytes() const {
       return FrameCharge(!batch.large   ? body_bytes
                          : last_chunk() ? batch.body_bytes
-                                        : 0);
+                                        : 0) +
+             (batch.parts == nullptr
+                  ? 0
+                  : (batch.parts->size() - 1) * kFrameChargeBytes);
     }
     // Where the header of the first transmission goes.
     char* header_place() const {

@@ -348,7 +348,7 @@ void Session::BeginSession(HelloResult how) {
   queue_->Restart();
   // A frame that the transport did not take has never been transmitted.
   if (!unconsumed.empty() && unconsumed.back().transmissions == 0) {
-    queue_->PutBack(std::move(unconsumed.back().batch));
+    queue_->PutBack(std::move(unconsumed.back().batch), /*transmitted=*/false);
     unconsumed.pop_back();
   }
   PeerEvent event;
@@ -366,11 +366,12 @@ void Session::BeginSession(HelloResult how) {
   if (resend) {
     event.resent = event.unknown_fate;
     for (auto sent = unconsumed.rbegin(); sent != unconsumed.rend(); ++sent)
-      queue_->PutBack(std::move(sent->batch));
+      queue_->PutBack(std::move(sent->batch), /*transmitted=*/true);
   } else {
     stats_.dropped[static_cast<std::size_t>(DropReason::kPeerRestart)] +=
         event.unknown_fate;
   }
+  event.resent -= queue_->Resume();
   queue_->SetTransmitted(0);  // batches that are put back kept their memory
   AskAgain();
   SetDown("a new session begins");

@@ -1,6 +1,7 @@
 // SessionConfig: what a session is made with, and the constants of its protocol.
 //
-// A value. Times are of a monotonic clock, which the session never reads.
+// A value. Times are of a monotonic clock, which the session never reads; its
+// queue does, for envelopes that expire.
 
 #ifndef CLUSTER_SESSION_SESSION_CONFIG_H_
 #define CLUSTER_SESSION_SESSION_CONFIG_H_
@@ -8,11 +9,13 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "absl/time/time.h"
 #include "cluster/base/buffer_pool.h"
+#include "cluster/base/clock.h"
 #include "cluster/codec/codec.h"
 #include "cluster/codec/frame_header.h"
 #include "cluster/codec/hello.h"
@@ -43,6 +46,9 @@ struct SessionConfig : SessionLimits {
 
   std::string cluster;
   std::string address;  // the own one, as the config has it
+
+  // For envelopes that expire; read only where one may have.
+  std::function<absl::Time()> clock = MonotonicNow;
 };
 
 // The limits and times of `config` for the session from `self_id` to `peer_id`.

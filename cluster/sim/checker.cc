@@ -36,7 +36,7 @@ Envelope Digested(Envelope envelope) {
 }  // namespace
 
 std::uint64_t Checker::Stream::Dropped() const {
-  return gone_dropped + Sum(now.dropped);
+  return Sum(gone_dropped) + Sum(now.dropped);
 }
 
 Checker::Checker(const World* world, const internal::SessionConfig& config,
@@ -60,6 +60,15 @@ std::uint64_t Checker::dropped() const {
   return sum;
 }
 
+std::uint64_t Checker::dropped(DropReason reason) const {
+  std::uint64_t sum = 0;
+  for (const auto& entry : streams_) {
+    sum += entry.second.gone_dropped[static_cast<std::size_t>(reason)] +
+           entry.second.now.Dropped(reason);
+  }
+  return sum;
+}
+
 void Checker::OnLife(const SimLife& self) {
   const bool fresh =
       lives_.emplace(LifeKey{self.server, self.incarnation}, self.life).second;
@@ -77,7 +86,8 @@ void Checker::OnSessionMade(const SimLife& self, int peer) {
 void Checker::OnSessionGone(const SimLife& self, int peer) {
   Stream& stream = StreamOf(self, peer);
   stream.gone_acknowledged += stream.now.acknowledged;
-  stream.gone_dropped += Sum(stream.now.dropped);
+  for (std::size_t i = 0; i < stream.gone_dropped.size(); ++i)
+    stream.gone_dropped[i] += stream.now.dropped[i];
   stream.now = PeerStats();
   stream.peer_life = 0;
 }
@@ -252,13 +262,20 @@ void Checker::CheckRestart(Way who, const Stream& stream,
       another && config_.on_peer_restart == OnPeerRestart::kResend
           ? event.unknown_fate
           : 0;
-  if (event.resent != resent || seen.stats.queued != before.queued + resent) {
+  const auto more = [&](DropReason reason) {
+    return seen.stats.Dropped(reason) - before.Dropped(reason);
+  };
+  // A newer envelope may replace one that would be sent again.
+  const std::uint64_t superseded = more(DropReason::kSuperseded);
+  const std::uint64_t gone = superseded + more(DropReason::kExpired);
+  resends_superseded_ += resent - std::min(resent, event.resent);
+  if (event.resent > resent || event.resent + superseded < resent ||
+      seen.stats.queued + gone != before.queued + resent) {
     Fail(who, absl::StrCat(resent, " should be sent again, ", event.resent,
                            " said to be, the queue grew from ", before.queued,
                            " to ", seen.stats.queued));
   }
-  const std::uint64_t dropped = seen.stats.Dropped(DropReason::kPeerRestart) -
-                                before.Dropped(DropReason::kPeerRestart);
+  const std::uint64_t dropped = more(DropReason::kPeerRestart);
   if (dropped != event.unknown_fate - resent)
     Fail(who, absl::StrCat(dropped, " counted as dropped by the restart"));
 }

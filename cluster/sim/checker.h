@@ -111,6 +111,8 @@ class Checker {
   std::uint64_t accepted() const { return accepted_; }
   std::uint64_t taken() const { return taken_; }
   std::uint64_t dropped() const;
+  std::uint64_t dropped(DropReason reason) const;
+  std::uint64_t resends_superseded() const { return resends_superseded_; }
   std::uint64_t resent() const { return resent_; }
   // How many observations showed an envelope that memory_bytes_max refused, a
   // large payload that waited for room, and one that stalled.
@@ -134,7 +136,7 @@ class Checker {
     std::uint64_t skipped = 0;
     // The sums over earlier sessions, and the present session's counters.
     std::uint64_t gone_acknowledged = 0;
-    std::uint64_t gone_dropped = 0;
+    std::array<std::uint64_t, kDropReasons> gone_dropped{};
     PeerStats now;
     std::uint64_t peer_life = 0;  // in this session; 0 before the first
     absl::Time session_began = absl::InfinitePast();
@@ -192,6 +194,7 @@ class Checker {
   std::uint64_t accepted_ = 0;
   std::uint64_t taken_ = 0;
   std::uint64_t resent_ = 0;
+  std::uint64_t resends_superseded_ = 0;
   std::uint64_t memory_refused_ = 0;
   std::uint64_t waited_ = 0;
   std::uint64_t stalled_ = 0;

@@ -11,11 +11,17 @@ namespace {
 // A tenth of the shortest configured time, as Session::Tick requires.
 constexpr absl::Duration kTick = absl::Milliseconds(20);
 
+internal::SessionConfig WithClock(internal::SessionConfig config,
+                                  const World* world) {
+  config.clock = [world] { return world->Now(); };
+  return config;
+}
+
 }  // namespace
 
 SimServer::SimServer(int id, const internal::SessionConfig& config,
                      const Surroundings& around)
-    : config_(config), around_(around) {
+    : around_(around), config_(WithClock(config, around.world)) {
   self_.server = id;
 }
 
@@ -147,14 +153,17 @@ void SimServer::MakeSession(int peer) {
   around_.network->Connect(id(), peer);
 }
 
-int SimServer::Send(Envelope envelope) {
+int SimServer::Send(Envelope envelope, const internal::RecordOptions* options) {
   envelope.sender_id = id();
   envelope.message_id = {self_.incarnation, ++message_sequence_};
   int accepted = 0;
   for (const auto& entry : sessions_) {
     Peer* const peer = entry.second.get();
     if (envelope.pid != kBroadcast && envelope.pid != peer->id) continue;
-    const internal::Appended appended = peer->queue.Append(peer->id, envelope);
+    const internal::Appended appended =
+        options == nullptr
+            ? peer->queue.Append(peer->id, envelope)
+            : peer->queue.AppendWith(peer->id, envelope, *options);
     const bool taken = appended.outcome == internal::SendOutcome::kAccepted;
     if (taken) around_.checker->OnAccepted(self_, peer->id, envelope);
     accepted += taken ? 1 : 0;

@@ -89,7 +89,8 @@ class SimServer final : public TransportHandler {
 
   // Sends to envelope.pid, or to all peers. Fills in the id and the sender.
   // Returns how many sessions accepted the envelope.
-  int Send(Envelope envelope);
+  // `options`, unless null: of each copy.
+  int Send(Envelope envelope, const internal::RecordOptions* options = nullptr);
 
   void SetPace(const SimPace& pace) { pace_ = pace; }
   // Takes effect at the next Start. By default there is no bound.
@@ -149,8 +150,8 @@ class SimServer final : public TransportHandler {
   void After(absl::Duration delay, void (SimServer::*task)());
 
   SimLife self_;
-  const internal::SessionConfig config_;
   const Surroundings around_;
+  const internal::SessionConfig config_;  // with the world's clock
   // Of this life's program; the next life may have another one.
   VersionRange versions_{kFrameVersionMin, kFrameVersionMax};
   std::uint64_t features_ = 0;

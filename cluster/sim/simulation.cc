@@ -172,6 +172,9 @@ SimulationResult Simulation::Run() {
   result.envelopes_taken = checker_.taken();
   result.envelopes_dropped = checker_.dropped();
   result.envelopes_resent = checker_.resent();
+  result.envelopes_expired = checker_.dropped(DropReason::kExpired);
+  result.envelopes_superseded = checker_.dropped(DropReason::kSuperseded);
+  result.resends_superseded = checker_.resends_superseded();
   result.memory_refused = checker_.memory_refused();
   result.waited = checker_.waited();
   result.stalled = checker_.stalled();
@@ -242,6 +245,7 @@ SimulationOptions RandomSimulation(std::uint64_t seed) {
   }
   // So short that lines are drained under every kind of trouble.
   session.rtt_memory = absl::Milliseconds(20) * (1 << dice.Below(6));
+  if (dice.Chance(0.5)) options.traffic.options = 0.5;
   return options;
 }
 

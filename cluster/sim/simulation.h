@@ -61,7 +61,10 @@ struct SimulationResult {
   std::uint64_t envelopes_taken = 0;
   std::uint64_t envelopes_dropped = 0;  // as their senders counted
   std::uint64_t envelopes_resent = 0;   // after a restart of the recipient
-  std::uint64_t memory_refused = 0;     // envelopes, by memory_bytes_max
+  std::uint64_t envelopes_expired = 0;  // of those that were dropped
+  std::uint64_t envelopes_superseded = 0;
+  std::uint64_t resends_superseded = 0;  // that a newer one replaced
+  std::uint64_t memory_refused = 0;      // envelopes, by memory_bytes_max
   std::uint64_t waited = 0;   // steps in which a large payload waited for room
   std::uint64_t stalled = 0;  // sessions that ended to make that room
   std::uint64_t frames = 0;

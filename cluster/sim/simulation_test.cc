@@ -57,6 +57,9 @@ TEST(Simulation, SeedsMeetEveryKindOfTrouble) {
   std::uint64_t crashes = 0;
   std::uint64_t dropped = 0;
   std::uint64_t resent = 0;
+  std::uint64_t expired = 0;
+  std::uint64_t superseded = 0;
+  std::uint64_t resends_superseded = 0;
   std::uint64_t memory_refused = 0;
   std::uint64_t waited = 0;
   std::uint64_t stalled = 0;
@@ -66,6 +69,9 @@ TEST(Simulation, SeedsMeetEveryKindOfTrouble) {
     crashes += result.crashes;
     dropped += result.envelopes_dropped;
     resent += result.envelopes_resent;
+    expired += result.envelopes_expired;
+    superseded += result.envelopes_superseded;
+    resends_superseded += result.resends_superseded;
     memory_refused += result.memory_refused;
     waited += result.waited;
     stalled += result.stalled;
@@ -74,6 +80,9 @@ TEST(Simulation, SeedsMeetEveryKindOfTrouble) {
   EXPECT_GT(crashes, 20u);
   EXPECT_GT(dropped, 100u);
   EXPECT_GT(resent, 100u);
+  EXPECT_GT(expired, 100u);
+  EXPECT_GT(superseded, 100u);
+  EXPECT_GT(resends_superseded, 10u);
   EXPECT_GT(memory_refused, 100u);
   EXPECT_GT(waited, 100u);
   EXPECT_GT(stalled, 0u);

@@ -14,7 +14,7 @@ void SimTraffic::Burst(SimServer* server, std::uint64_t life) {
          n > 0; --n) {
       auto peer = server->peers().begin();
       std::advance(peer, world_->Below(server->peers().size()));
-      server->Send(RandomEnvelope(world_->Below(8) == 0 ? kBroadcast : *peer));
+      SendRandom(server, world_->Below(8) == 0 ? kBroadcast : *peer);
     }
   }
   world_->After(world_->Between(absl::ZeroDuration(), options_.pause_max),
@@ -23,7 +23,23 @@ void SimTraffic::Burst(SimServer* server, std::uint64_t life) {
 
 void SimTraffic::OnEnvelope(SimServer& server, const EnvelopeView& envelope) {
   if (!ceased_ && world_->Chance(options_.answer))
-    server.Send(RandomEnvelope(envelope.sender_id));
+    SendRandom(&server, envelope.sender_id);
+}
+
+void SimTraffic::SendRandom(SimServer* server, int pid) {
+  const Envelope envelope = RandomEnvelope(pid);
+  if (!world_->Chance(options_.options)) {
+    server->Send(envelope);
+    return;
+  }
+  internal::RecordOptions options;
+  options.group = envelope.group;
+  if (world_->Below(2) == 0) options.replaces = 1 + world_->Below(3);
+  if (world_->Below(2) == 0) {
+    options.expires_at =
+        world_->Now() + world_->Between(absl::ZeroDuration(), absl::Seconds(1));
+  }
+  server->Send(envelope, &options);
 }
 
 // Most payloads are small.

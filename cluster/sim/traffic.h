@@ -1,5 +1,6 @@
 // SimTraffic: an application that sends bursts of random envelopes to random
-// peers, in all lanes and sizes, and answers some of those that it takes.
+// peers, in all lanes and sizes, and answers some of those that it takes. Some may
+// expire, or replace earlier ones.
 //
 // It is the load of RunSimulation. One object serves all servers, on one
 // thread. It borrows the world. It does not repeat an envelope that a session
@@ -23,6 +24,7 @@ struct SimTrafficOptions {
   std::size_t payload_bytes_max = 20u << 10;          // now and then:
   double large = 0.01;   // probability of up to all of it, in chunks
   double answer = 0.05;  // probability that an envelope is answered at once
+  double options = 0;    // that it may expire, or replace an earlier one
 };
 
 class SimTraffic final : public SimApplication {
@@ -38,6 +40,7 @@ class SimTraffic final : public SimApplication {
 
  private:
   void Burst(SimServer* server, std::uint64_t life);
+  void SendRandom(SimServer* server, int pid);
   Envelope RandomEnvelope(int pid);
   std::size_t RandomPayloadBytes();
 

@@ -72,6 +72,7 @@ std::string Forged(std::string frame,
 SessionEnd::SessionEnd(const SessionConfig& session_config,
                        const absl::Time* now)
     : config(session_config), now_(now), random_(session_config.incarnation) {
+  config.clock = [now] { return *now; };
   MakeSession();
 }
 
@@ -102,6 +103,19 @@ SendOutcome SessionEnd::Append(const std::string& payload, Lane lane) {
 
 SendOutcome SessionEnd::Append(const Envelope& envelope) {
   const Appended appended = queue->Append(config.peer_id, envelope);
+  wanted = appended.wanted;
+  return appended.outcome;
+}
+
+SendOutcome SessionEnd::AppendWith(const std::string& payload,
+                                   const RecordOptions& options) {
+  Envelope envelope;
+  envelope.message_id = {config.incarnation, ++sequence_};
+  envelope.pid = config.peer_id;
+  envelope.sender_id = config.self_id;
+  envelope.payload = payload;
+  const Appended appended =
+      queue->AppendWith(config.peer_id, envelope, options);
   wanted = appended.wanted;
   return appended.outcome;
 }

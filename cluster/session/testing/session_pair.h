@@ -54,6 +54,8 @@ class SessionEnd final : public SessionSink {
 
   SendOutcome Append(const std::string& payload, Lane lane = Lane::kNormal);
   SendOutcome Append(const Envelope& envelope);
+  SendOutcome AppendWith(const std::string& payload,
+                         const RecordOptions& options);
   void Hear(const std::string& frame);
   // All that the session wants to send now. With `limit`, no more than that.
   std::vector<std::string> Speak(int limit = 1 << 20);
