@@ -106,6 +106,8 @@ struct SessionLimits {
   // Accepted and not yet transmitted. The urgent and the normal lane may each
   // add an eighth when it is full.
   std::size_t queue_bytes_max = 16u << 20;
+  // Beyond queue_bytes_max, for envelopes with kAnswerBit in their correlation.
+  std::size_t answer_bytes_reserved = 1u << 20;
   // Of one envelope; with both deliveries.
   std::size_t payload_bytes_max = 64u << 20;
   Overflow overflow = Overflow::kReject;

@@ -43,6 +43,11 @@ enum class MsgType : std::uint16_t {
 enum class Lane : std::uint8_t { kUrgent = 0, kNormal = 1, kBulk = 2 };
 inline constexpr int kLanes = 3;
 
+// In Envelope::correlation: it is an answer, and the rest is the correlation of
+// its request (caller.h). Of each peer's queue, answer_bytes_reserved are kept for
+// answers.
+inline constexpr std::uint64_t kAnswerBit = std::uint64_t{1} << 63;
+
 // Unique for ever, together with the sender's id. `incarnation` names one life
 // of the sending process; in each, `sequence` counts from 1. Ids do not arrive
 // in order: threads take numbers ahead, and lanes overtake each other. A later

@@ -42,6 +42,7 @@
 #include "cluster/config.h"
 #include "cluster/envelope.h"
 #include "cluster/export.h"
+#include "cluster/fate.h"
 #include "cluster/peer_event.h"
 #include "cluster/stats.h"
 #include "cluster/transport/transport.h"
@@ -67,7 +68,12 @@ struct SendOptions {
   // A key, 0 for none: an envelope with the same key, peer, lane and group that
   // is not transmitted yet is dropped and counted (kSuperseded). This one waits
   // at the end of its lane. So the heartbeats for a peer that is down are one.
+  // Keys with the highest bit set are those of Caller (caller.h).
   std::uint64_t replaces = 0;
+  // OnFate hears what becomes of it. kFailedPrecondition: no such handler, or
+  // best-effort delivery. kResourceExhausted: 65536 wait for their fates, or for
+  // the handler.
+  bool report_fate = false;
 };
 
 // The result of a multicast.
@@ -139,6 +145,11 @@ class CLUSTER_EXPORT Server {
   absl::StatusOr<MessageId> SendWithId(const EnvelopeView& envelope,
                                        const SendOptions& options);
 
+  // Drops the envelope with that SendOptions::replaces, pid, lane and group, and
+  // counts it (kWithdrawn). kNotFound: there is none that is not transmitted yet.
+  absl::Status Withdraw(int pid, Lane lane, std::uint64_t group,
+                        std::uint64_t replaces);
+
   // Sends one envelope to several members and ignores its pid. First it serves
   // all that have room, then it waits for the others, for at most `timeout`. It
   // checks all pids before it sends anything; duplicates count once; the own id
@@ -179,6 +190,12 @@ class CLUSTER_EXPORT Server {
   // for rejections. Call it before Start; later aborts. With OnEnvelope it runs
   // between envelopes, so from ReceiveMessage on; else at once (peer_event.h).
   void OnPeerEvent(std::function<void(const PeerEvent&)> handler);
+
+  // Sets a handler for the fates of envelopes with report_fate: once for each
+  // that was accepted, and maybe before Send returns. Stop tells none of those
+  // that it drops. Call it before Start; later aborts. Fates come in no order
+  // relative to envelopes and events.
+  void OnFate(std::function<void(const Fate&)> handler);
 
   // Waits for at most `timeout` until every envelope that was accepted before
   // the call is acknowledged, or dropped and counted; those to this server too.

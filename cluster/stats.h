@@ -46,7 +46,9 @@ namespace cluster {
   /* SendOptions::expires_after had passed before it was transmitted. */         \
   X(kExpired, "expired")                                                         \
   /* SendOptions::replaces: a newer one took its place in the queue. */          \
-  X(kSuperseded, "superseded")
+  X(kSuperseded, "superseded")                                                   \
+  /* Server::Withdraw, before it was transmitted. */                             \
+  X(kWithdrawn, "withdrawn")
 
 enum class DropReason {
 #define CLUSTER_ENUMERATOR(reason, name) reason,

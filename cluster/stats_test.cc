@@ -60,7 +60,7 @@ TEST(PeerStatsTest, ALineLeavesNoFigureOut) {
 TEST(ReasonsTest, EachHasAName) {
   EXPECT_STREQ(DropReasonName(DropReason::kOverflow), "overflow");
   EXPECT_STREQ(DropReasonName(static_cast<DropReason>(kDropReasons - 1)),
-               "superseded");
+               "withdrawn");
   EXPECT_STREQ(DropReasonName(static_cast<DropReason>(kDropReasons)),
                "unknown");
   EXPECT_STREQ(

@@ -54,6 +54,10 @@ class BestEffortPeer : public Peer {
   // Nothing waits here, so nothing expires or is replaced.
   SendOutcome SendWith(int id, const EnvelopeView& envelope,
                        const SendConditions& conditions);
+  bool Withdraw(int /*id*/, Lane /*lane*/, std::uint64_t /*group*/,
+                std::uint64_t /*replaces*/) {
+    return false;
+  }
   // Waits until Send may answer something else than kFull; false at the
   // deadline. `conditions`: those of the Send, or null.
   bool WaitForRoom(int id, const EnvelopeView& envelope,

@@ -71,7 +71,17 @@ void Callbacks::SetEventHandler(std::function<void(const PeerEvent&)> handler) {
   ShareOutEvents();
 }
 
+void Callbacks::SetFateHandler(std::function<void(const Fate&)> handler) {
+  on_fate_ = std::move(handler);
+  ShareOutEvents();
+}
+
+void Callbacks::OnFate(const Fate& fate) {
+  if (inbox_->PushFate(fate)) Wake();
+}
+
 void Callbacks::ShareOutEvents() {
+  inbox_->SetFates(this, on_fate_ != nullptr && on_envelope_ != nullptr);
   if (on_event_ == nullptr) {
     inbox_->SetEventTaker(Inbox::EventTaker::kNobody);
   } else if (on_envelope_ == nullptr) {
@@ -157,7 +167,7 @@ void Callbacks::Wake() {
 void Callbacks::RunHere() {
   if (on_envelope_ == nullptr) {
     // A thread that finds another at an event leaves the next one to it.
-    while (!stopping_ && RunEvent()) {
+    while (!stopping_ && (RunFate() || RunEvent())) {
     }
   } else if (enabled_) {
     RunInbox();
@@ -171,6 +181,7 @@ void Callbacks::RunInbox() {
     const HandlerScope scope(this);
     const Inbox::Reading role(inbox_);
     while (!stopping_) {
+      if (inbox_->fates_wait() && RunFate()) continue;
       if (const EnvelopeView* const envelope = inbox_->Next()) {
         Run("OnEnvelope", on_envelope_, *envelope);
       } else if (!RunEvent()) {
@@ -178,6 +189,13 @@ void Callbacks::RunInbox() {
       }
     }
   }
+}
+
+bool Callbacks::RunFate() {
+  return inbox_->ReportFate([this](const Fate& fate) {
+    const HandlerScope scope(this);
+    Run("OnFate", on_fate_, fate);
+  });
 }
 
 bool Callbacks::RunEvent() {

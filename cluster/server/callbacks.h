@@ -1,8 +1,9 @@
 // Runs the user's handlers, one at a time: on the transport's receiving thread
 // where that is at hand, else on a thread of its own.
 //
-// With an OnEnvelope handler it is the inbox's reader, and runs both handlers in
-// the inbox's order. Without one it reports events as soon as they come.
+// With an OnEnvelope handler it is the inbox's reader, and runs that and
+// OnPeerEvent's in the inbox's order. Without one it reports events as soon as
+// they come. Fates come before both.
 //
 // Thread-safe, but for the setters, which come before Start. No lock is held
 // over user code. A handler that throws ends the process with a text, and so
@@ -20,23 +21,29 @@
 #include "absl/time/time.h"
 #include "cluster/base/mutex.h"
 #include "cluster/envelope.h"
+#include "cluster/fate.h"
 #include "cluster/peer_event.h"
 #include "cluster/server/inbox.h"
 #include "cluster/session/event_ration.h"
 
 namespace cluster::internal {
 
-class Callbacks {
+class Callbacks final : public FateSink {
  public:
   // A handler that runs for longer than `slow` is slow; 0: none is.
   explicit Callbacks(Inbox* inbox, absl::Duration slow = absl::ZeroDuration())
       : inbox_(inbox), slow_(slow) {}
-  ~Callbacks() { Stop(); }
+  ~Callbacks() override { Stop(); }
 
   void SetEnvelopeHandler(std::function<void(const EnvelopeView&)> handler);
   void SetEventHandler(std::function<void(const PeerEvent&)> handler);
+  void SetFateHandler(std::function<void(const Fate&)> handler);
   bool handles_envelopes() const { return on_envelope_ != nullptr; }
-  bool none() const { return on_envelope_ == nullptr && on_event_ == nullptr; }
+  bool handles_fates() const { return on_fate_ != nullptr; }
+  bool none() const {
+    return on_envelope_ == nullptr && on_event_ == nullptr &&
+           on_fate_ == nullptr;
+  }
 
   // Starts the thread, if there is a handler. kResourceExhausted: no threads.
   absl::Status Start();
@@ -52,6 +59,8 @@ class Callbacks {
   // After a push to the inbox: the same on the own thread, and a Receive that
   // waits wakes up. Call it without a lock that a reader may want.
   void Wake();
+
+  void OnFate(const Fate& fate) override;
 
   // Looks for a slow handler, from one thread, now and then; counts and reports
   // it while it runs. So no handler reads a clock, and one that hangs is seen. It
@@ -69,6 +78,7 @@ class Callbacks {
   void Loop();
   void RunInbox();
   bool RunEvent();
+  bool RunFate();
   template <typename Handler, typename Item>
   void Run(const char* name, const Handler& handler, const Item& item);
 
@@ -76,6 +86,7 @@ class Callbacks {
   const absl::Duration slow_;
   std::function<void(const EnvelopeView&)> on_envelope_;
   std::function<void(const PeerEvent&)> on_event_;
+  std::function<void(const Fate&)> on_fate_;
   std::atomic<bool> enabled_{false};
   std::atomic<bool> stopping_{false};
 

@@ -29,6 +29,7 @@ bool Inbox::EventIsNext() const {
 }
 
 bool Inbox::Readable() const {
+  if (fates_by_reader_ && !fates_.empty()) return true;
   return EventIsNext() ? event_taker_ == EventTaker::kReader : !items_.empty();
 }
 
@@ -71,7 +72,7 @@ bool Inbox::HasRoom(std::size_t payload_bytes) const {
          envelope_bytes_ + payload_bytes + kEnvelopeChargeBytes <= bytes_max_;
 }
 
-bool Inbox::PushEnvelope(const EnvelopeView& envelope) {
+bool Inbox::PushEnvelope(const EnvelopeView& envelope, bool fate) {
   const std::size_t bytes = envelope.payload.size() + kEnvelopeChargeBytes;
   {
     MutexLock lock(&mutex_);
@@ -84,6 +85,7 @@ bool Inbox::PushEnvelope(const EnvelopeView& envelope) {
     Item item;
     item.envelope = envelope.ToEnvelope();
     item.own = envelope.sender_id == self_id_;
+    item.fate = fate;
     item.bytes = bytes;
     MutexLock lock(&mutex_);
     if (closed_) {
@@ -306,6 +308,12 @@ void Inbox::Reject(absl::string_view text, RefusalReason reason) {
 void Inbox::Settle() {
   bytes_.fetch_sub(current_.bytes, std::memory_order_relaxed);
   if (current_.own) AcknowledgeOwn();
+  if (current_.fate) {
+    Fate fate;
+    fate.message_id = current_.envelope->message_id;
+    fate.pid = self_id_;
+    fate_sink_->OnFate(fate);
+  }
   current_.arrival.body = Slice();  // the frame is the transport's again
   if (current_.source != nullptr) current_.source->OnConsumed(current_.arrival);
   current_.envelope.reset();
@@ -349,7 +357,7 @@ bool Inbox::WaitOwn(std::uint64_t accepted,
 bool Inbox::ReportEvent(absl::FunctionRef<void(const PeerEvent&)> report) {
   if (!event_waits_) return false;
   MutexLock lock(&mutex_);
-  if (closed_ || reporting_ || events_.empty()) return false;
+  if (closed_ || reporting_ || telling_ || events_.empty()) return false;
   if (event_taker_ == EventTaker::kReader && !EventIsNext()) return false;
   reporting_ = events_.first_place();
   const PeerEvent event = events_.Pop();
@@ -361,6 +369,40 @@ bool Inbox::ReportEvent(absl::FunctionRef<void(const PeerEvent&)> report) {
   const bool due = ReaderIsDue();
   lock.Unlock();
   if (due) readable_.NotifyOne();
+  return true;
+}
+
+bool Inbox::ExpectFate() {
+  MutexLock lock(&mutex_);
+  if (fates_.size() + fates_expected_.size() >= kFatesMax) return false;
+  fates_expected_.emplace_back();
+  return true;
+}
+
+void Inbox::ExpectFateNoMore() {
+  MutexLock lock(&mutex_);
+  fates_expected_.pop_back();
+}
+
+bool Inbox::PushFate(const Fate& fate) {
+  MutexLock lock(&mutex_);
+  fates_.splice(fates_.end(), fates_expected_, fates_expected_.begin());
+  fates_.back() = fate;
+  return !fates_wait_.exchange(true, std::memory_order_relaxed);
+}
+
+bool Inbox::ReportFate(absl::FunctionRef<void(const Fate&)> report) {
+  if (!fates_wait()) return false;
+  MutexLock lock(&mutex_);
+  if (closed_ || reporting_ || telling_ || fates_.empty()) return false;
+  telling_ = true;
+  const Fate fate = fates_.front();
+  fates_.pop_front();
+  fates_wait_.store(!fates_.empty(), std::memory_order_relaxed);
+  lock.Unlock();
+  report(fate);
+  lock.Lock();
+  telling_ = false;
   return true;
 }
 

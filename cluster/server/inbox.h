@@ -25,6 +25,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <list>
 
 #include "absl/base/attributes.h"
 #include "absl/functional/function_ref.h"
@@ -34,6 +35,7 @@
 #include "cluster/base/ring.h"
 #include "cluster/codec/codec.h"
 #include "cluster/envelope.h"
+#include "cluster/fate.h"
 #include "cluster/peer_event.h"
 #include "cluster/server/event_queue.h"
 #include "cluster/session/session.h"
@@ -74,10 +76,34 @@ class Inbox {
     Inbox* const inbox_;
   };
 
+  // A place for the fate of an envelope that is about to be sent, so that PushFate
+  // needs no memory. Given back unless the envelope was accepted.
+  class FatePlace {
+   public:
+    // Without an inbox none is wanted.
+    explicit FatePlace(Inbox* inbox)
+        : inbox_(inbox != nullptr && inbox->ExpectFate() ? inbox : nullptr),
+          there_(inbox == inbox_) {}
+    FatePlace(const FatePlace&) = delete;
+    FatePlace& operator=(const FatePlace&) = delete;
+    ~FatePlace() {
+      if (inbox_ != nullptr) inbox_->ExpectFateNoMore();
+    }
+    // False: kFatesMax are expected or wait.
+    bool there() const { return there_; }
+    void Accepted() { inbox_ = nullptr; }
+
+   private:
+    Inbox* inbox_;
+    const bool there_;
+  };
+
   // `self_id` is whom envelopes must be addressed to; `bytes_max` bounds what
   // PushEnvelope takes.
   Inbox(int self_id, std::size_t payload_bytes_max, std::size_t bytes_max);
   int self_id() const { return self_id_; }
+  static constexpr std::size_t kFatesMax = 1u << 16;
+
   // Call it before the server starts. The default is kNobody.
   void SetEventTaker(EventTaker taker) { event_taker_ = taker; }
 
@@ -94,7 +120,8 @@ class Inbox {
 
   // An envelope that no window bounds: false if there is no room, or when
   // closed. One that names this server as its sender is in the own accounts.
-  bool PushEnvelope(const EnvelopeView& envelope);
+  // `fate`: tell the sink once it is acknowledged; one was expected.
+  bool PushEnvelope(const EnvelopeView& envelope, bool fate = false);
   // Waits until PushEnvelope would take `payload_bytes`; false at the deadline
   // or when closed.
   bool WaitForRoom(std::size_t payload_bytes,
@@ -102,6 +129,22 @@ class Inbox {
   // Takes its place behind all that was pushed before. WakeReader has to follow.
   // Throws std::bad_alloc where memory ends, and has pushed nothing.
   void PushEvent(PeerEvent event);
+
+  // A fate that OnFate is to hear; it has a FatePlace. True: no other one waits, so
+  // somebody should be woken.
+  bool PushFate(const Fate& fate);
+  bool fates_wait() const {
+    return fates_wait_.load(std::memory_order_relaxed);
+  }
+  // Calls `report` with the first. False: there is none, or another thread is in
+  // a handler.
+  bool ReportFate(absl::FunctionRef<void(const Fate&)> report);
+  // Before the server starts. `sink` hears of own envelopes. `by_reader`: fates are
+  // the reader's to report.
+  void SetFates(FateSink* sink, bool by_reader) {
+    fate_sink_ = sink;
+    fates_by_reader_ = by_reader;
+  }
 
   // Takes the reader's role when there is something to read: by `deadline`, or
   // false. False when closed. Nothing behind an event that is not reported yet is to be read.
@@ -151,6 +194,7 @@ class Inbox {
     // Not there in most, and then nothing that is moved.
     absl::optional<Envelope> envelope;
     bool own = false;
+    bool fate = false;  // of an own one
     std::size_t bytes = 0;
   };
 
@@ -163,6 +207,8 @@ class Inbox {
     kWanted,   // taken, and somebody waits for it
   };
 
+  bool ExpectFate();
+  void ExpectFateNoMore();
   bool EventIsNext() const CLUSTER_REQUIRES(mutex_);
   bool Readable() const CLUSTER_REQUIRES(mutex_);
   bool ReaderIsDue() const CLUSTER_REQUIRES(mutex_);
@@ -197,6 +243,13 @@ class Inbox {
   // The place of the event that a handler is at.
   absl::optional<std::uint64_t> reporting_ CLUSTER_GUARDED_BY(mutex_);
   EventTaker event_taker_ = EventTaker::kNobody;
+  FateSink* fate_sink_ = nullptr;
+  bool fates_by_reader_ = false;
+  std::list<Fate> fates_ CLUSTER_GUARDED_BY(mutex_);
+  std::list<Fate> fates_expected_
+      CLUSTER_GUARDED_BY(mutex_);                    // places for them
+  std::atomic<bool> fates_wait_{false};              // fates_ is not empty
+  bool telling_ CLUSTER_GUARDED_BY(mutex_) = false;  // a handler is at one
   std::atomic<std::size_t> bytes_{0};
   // Of bytes_, PushEnvelope's.
   std::size_t envelope_bytes_ CLUSTER_GUARDED_BY(mutex_) = 0;

@@ -54,6 +54,9 @@ class PeerDelivery : public TransportHandler {
   virtual SendOutcome Send(int id, const EnvelopeView& envelope) = 0;
   virtual SendOutcome SendWith(int id, const EnvelopeView& envelope,
                                const SendConditions& conditions) = 0;
+  // Drops the envelope with that key, if it waits to be transmitted.
+  virtual bool Withdraw(int id, Lane lane, std::uint64_t group,
+                        std::uint64_t replaces) = 0;
   // To all members. Returns those that did not take it.
   virtual std::vector<int> Broadcast(const EnvelopeView& envelope) = 0;
   // Waits until Send of this envelope may answer something else than kFull or
@@ -149,6 +152,12 @@ class DeliveryTo : public PeerDelivery {
     PeerType* const peer = peers_.Find(id);
     return peer == nullptr ? SendOutcome::kRemoved
                            : peer->SendWith(id, envelope, conditions);
+  }
+
+  bool Withdraw(int id, Lane lane, std::uint64_t group,
+                std::uint64_t replaces) override {
+    PeerType* const peer = peers_.Find(id);
+    return peer != nullptr && peer->Withdraw(id, lane, group, replaces);
   }
 
   bool WaitForRoom(int id, const EnvelopeView& envelope,

@@ -359,9 +359,22 @@ SendOutcome ReliablePeer::SendWith(int id, const EnvelopeView& envelope,
     if (!Serves(id)) return SendOutcome::kRemoved;
     if (!Up(id)) return SendOutcome::kDown;
   }
-  const Appended appended = queue_.AppendWith(id, envelope, conditions.record);
+  RecordOptions options = conditions.record;
+  Inbox::FatePlace place(options.fates == nullptr ? nullptr : inbox_);
+  if (!place.there()) return SendOutcome::kTooManyFates;
+  options.message_id = envelope.message_id;
+  options.pid = id;
+  const Appended appended = queue_.AppendWith(id, envelope, options);
+  if (appended.outcome == SendOutcome::kAccepted) place.Accepted();
   if (appended.wanted) Transmit();
   return appended.outcome;
+}
+
+bool ReliablePeer::Withdraw(int id, Lane lane, std::uint64_t group,
+                            std::uint64_t replaces) {
+  if (!queue_.Withdraw(id, lane, group, replaces)) return false;
+  Transmit();
+  return true;
 }
 
 SendOutcome ReliablePeer::SendLarge(int id, const EnvelopeView& envelope,

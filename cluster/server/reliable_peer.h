@@ -42,6 +42,8 @@ class ReliablePeer : public Peer, public ArrivalSource, private SessionSink {
   SendOutcome Send(int id, const EnvelopeView& envelope);
   SendOutcome SendWith(int id, const EnvelopeView& envelope,
                        const SendConditions& conditions);
+  // See SendQueue.
+  bool Withdraw(int id, Lane lane, std::uint64_t group, std::uint64_t replaces);
   // See SendQueue::AppendLarge.
   SendOutcome SendLarge(int id, const EnvelopeView& envelope,
                         absl::optional<Batch>* encoded);

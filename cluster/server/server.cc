@@ -88,6 +88,11 @@ absl::StatusOr<MessageId> Server::SendWithId(const EnvelopeView& envelope,
   return view.message_id;
 }
 
+absl::Status Server::Withdraw(int pid, Lane lane, std::uint64_t group,
+                              std::uint64_t replaces) {
+  return InMemory([&] { return core_->Withdraw(pid, lane, group, replaces); });
+}
+
 MulticastResult Server::Multicast(absl::Span<const int> pids,
                                   const Envelope& envelope,
                                   absl::Duration timeout) {
@@ -142,6 +147,13 @@ void Server::OnPeerEvent(std::function<void(const PeerEvent&)> handler) {
     callbacks->SetEventHandler(std::move(handler));
   });
   CLUSTER_CHECK(set, "OnPeerEvent after Start");
+}
+
+void Server::OnFate(std::function<void(const Fate&)> handler) {
+  const bool set = core_->SetHandler([&](internal::Callbacks* callbacks) {
+    callbacks->SetFateHandler(std::move(handler));
+  });
+  CLUSTER_CHECK(set, "OnFate after Start");
 }
 
 absl::Status Server::Flush(absl::Duration timeout) {

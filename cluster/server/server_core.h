@@ -82,6 +82,8 @@ class ServerCore {
   MulticastResult Multicast(absl::Span<const int> pids,
                             const EnvelopeView& envelope,
                             const SendOptions& options);
+  absl::Status Withdraw(int pid, Lane lane, std::uint64_t group,
+                        std::uint64_t replaces);
   absl::StatusOr<Envelope> Receive(absl::Duration timeout);
   absl::Status ReceiveBatch(std::vector<Envelope>* out, int envelopes_max,
                             absl::Duration timeout);
@@ -140,7 +142,11 @@ class ServerCore {
   absl::Status SendOne(int pid, const EnvelopeView& view,
                        const SendConditions* conditions,
                        LazyDeadline* deadline);
-  absl::Status SendHere(const EnvelopeView& view, LazyDeadline* deadline);
+  absl::Status SendHere(const EnvelopeView& view, bool fate,
+                        LazyDeadline* deadline);
+  absl::Status CheckOptions(const SendOptions& options) const;
+  absl::optional<SendConditions> ConditionsOf(const SendOptions& options,
+                                              const EnvelopeView& envelope);
   absl::Status Broadcast(const EnvelopeView& view, absl::Duration timeout);
   MulticastResult SendToAll(const EnvelopeView& envelope, MessageId id,
                             bool broadcast, const std::vector<int>& recipients,

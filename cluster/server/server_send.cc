@@ -74,6 +74,16 @@ std::string LimitOf(const Config& config, std::size_t bytes) {
 
 }  // namespace
 
+namespace {
+
+absl::Status TooManyFates() {
+  return absl::ResourceExhaustedError(absl::StrCat(
+      "report_fate: ", Inbox::kFatesMax,
+      " envelopes have no fate yet, or OnFate has not returned for them"));
+}
+
+}  // namespace
+
 bool ServerCore::MayWait(absl::Duration timeout) const {
   return timeout > absl::ZeroDuration() && !callbacks_.InCallback();
 }
@@ -91,31 +101,36 @@ absl::Status ServerCore::Send(EnvelopeView* envelope, absl::Duration timeout) {
   return SendInTime(*envelope, nullptr, timeout);
 }
 
-namespace {
-
 // The options but for the timeout; none if that is all.
-absl::optional<SendConditions> ConditionsOf(const SendOptions& options,
-                                            const EnvelopeView& envelope) {
-  if (!options.only_if_up && options.replaces == 0 &&
+absl::optional<SendConditions> ServerCore::ConditionsOf(
+    const SendOptions& options, const EnvelopeView& envelope) {
+  if (!options.only_if_up && !options.report_fate && options.replaces == 0 &&
       options.expires_after == absl::InfiniteDuration())
     return absl::nullopt;
   SendConditions conditions;
   conditions.only_if_up = options.only_if_up;
   conditions.record.replaces = options.replaces;
   conditions.record.group = envelope.group;
+  if (options.report_fate) conditions.record.fates = &callbacks_;
   if (options.expires_after != absl::InfiniteDuration())
     conditions.record.expires_at = MonotonicNow() + options.expires_after;
   return conditions;
 }
 
-absl::Status CheckOptions(const SendOptions& options) {
+absl::Status ServerCore::CheckOptions(const SendOptions& options) const {
+  if (options.report_fate && !delivery_->acknowledges()) {
+    return absl::FailedPreconditionError(
+        "report_fate: best effort has no acknowledgements");
+  }
+  if (options.report_fate && !callbacks_.handles_fates()) {
+    return absl::FailedPreconditionError(
+        "report_fate without a handler: set one with OnFate before Start");
+  }
   if (options.expires_after > absl::ZeroDuration()) return absl::OkStatus();
   return absl::DeadlineExceededError(absl::StrCat(
       "expires_after ", absl::FormatDuration(options.expires_after),
       ": the envelope has expired before it was sent; want more than zero"));
 }
-
-}  // namespace
 
 absl::Status ServerCore::SendWith(EnvelopeView* envelope,
                                   const SendOptions& options) {
@@ -169,7 +184,9 @@ absl::Status ServerCore::Broadcast(const EnvelopeView& view,
 absl::Status ServerCore::SendOne(int pid, const EnvelopeView& view,
                                  const SendConditions* conditions,
                                  LazyDeadline* deadline) {
-  if (pid == id_) return SendHere(view, deadline);
+  const bool fate =
+      conditions != nullptr && conditions->record.fates != nullptr;
+  if (pid == id_) return SendHere(view, fate, deadline);
   while (true) {
     switch (conditions == nullptr
                 ? delivery_->Send(pid, view)
@@ -182,6 +199,8 @@ absl::Status ServerCore::SendOne(int pid, const EnvelopeView& view,
       case SendOutcome::kDown:
         return absl::UnavailableError(absl::StrCat(
             "server ", pid, " is not up, and only_if_up was asked for"));
+      case SendOutcome::kTooManyFates:
+        return TooManyFates();
       case SendOutcome::kTooLarge:
         return absl::InvalidArgumentError(absl::StrCat(
             "a payload of ", view.payload.size(), " bytes for server ", pid,
@@ -211,14 +230,16 @@ absl::Status ServerCore::SendOne(int pid, const EnvelopeView& view,
   }
 }
 
-absl::Status ServerCore::SendHere(const EnvelopeView& view,
+absl::Status ServerCore::SendHere(const EnvelopeView& view, bool fate,
                                   LazyDeadline* deadline) {
   if (view.payload.size() > config_.payload_bytes_max) {
     return absl::InvalidArgumentError(absl::StrCat(
         "a payload of ", view.payload.size(),
         " bytes: over payload_bytes_max, ", config_.payload_bytes_max));
   }
-  while (!inbox_.PushEnvelope(view)) {
+  Inbox::FatePlace place(fate ? &inbox_ : nullptr);
+  if (!place.there()) return TooManyFates();
+  while (!inbox_.PushEnvelope(view, fate)) {
     if (stopped_) return absl::CancelledError("the server was stopped");
     if (deadline == nullptr)
       return absl::ResourceExhaustedError("no room in this server's own inbox");
@@ -228,6 +249,7 @@ absl::Status ServerCore::SendHere(const EnvelopeView& view,
           "no room in this server's own inbox in time");
     }
   }
+  place.Accepted();
   if (callbacks_.handles_envelopes() && !callbacks_.InCallback())
     callbacks_.Wake();
   return absl::OkStatus();
@@ -317,6 +339,18 @@ MulticastResult ServerCore::SendToAll(const EnvelopeView& envelope,
   }
   if (failed > 1) AddCount(failed - 1, result.peers.size(), &result.status);
   return result;
+}
+
+absl::Status ServerCore::Withdraw(int pid, Lane lane, std::uint64_t group,
+                                  std::uint64_t replaces) {
+  if (!sending()) return NotSending();
+  if (pid != id_ && !delivery_->Has(pid)) return UnknownPid(pid);
+  if (static_cast<unsigned>(lane) < kLanes && replaces != 0 &&
+      delivery_->Withdraw(pid, lane, group, replaces))
+    return absl::OkStatus();
+  return absl::NotFoundError(
+      absl::StrCat("no envelope with the key ", replaces, " waits for server ",
+                   pid, ": it was transmitted or dropped, or there was none"));
 }
 
 absl::Status ServerCore::MayFlush() const {

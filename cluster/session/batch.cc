@@ -8,6 +8,18 @@
 
 namespace cluster::internal {
 
+void TellFates(const Batch& batch, absl::optional<DropReason> dropped) {
+  if (batch.options != nullptr && batch.options->fates != nullptr) {
+    Fate fate;
+    fate.message_id = batch.options->message_id;
+    fate.pid = batch.options->pid;
+    fate.dropped = dropped;
+    batch.options->fates->OnFate(fate);
+  }
+  if (batch.parts == nullptr) return;
+  for (const Batch& part : *batch.parts) TellFates(part, dropped);
+}
+
 Batch NewBatch(BufferPool* buffers, Lane lane, std::size_t capacity) {
   Batch batch;
   batch.buffer = buffers->Lend(kFrameHeaderBytes + capacity);

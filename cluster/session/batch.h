@@ -24,10 +24,12 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "absl/types/optional.h"
 #include "cluster/base/buffer_pool.h"
 #include "cluster/codec/frame_header.h"
 #include "cluster/codec/hello.h"
 #include "cluster/envelope.h"
+#include "cluster/fate.h"
 #include "cluster/session/session_config.h"
 
 namespace cluster::internal {
@@ -38,11 +40,23 @@ inline std::uint64_t FeaturesOf(const EnvelopeView& envelope) {
   return (envelope.group | envelope.correlation) != 0 ? kFeatureGroups : 0;
 }
 
+// Hears what becomes of envelopes. Called with locks held, from any thread; it must
+// not call back, nor throw.
+class FateSink {
+ public:
+  virtual ~FateSink() = default;
+  virtual void OnFate(const Fate& fate) = 0;
+};
+
 // The options of an envelope that waits (SendOptions, server.h).
 struct RecordOptions {
   absl::Time expires_at = absl::InfiniteFuture();
   std::uint64_t replaces = 0;  // a key of its group; 0: none
   std::uint64_t group = 0;
+
+  FateSink* fates = nullptr;  // hears what becomes of it, unless null
+  MessageId message_id{};
+  int pid = 0;
 };
 
 struct Batch {
@@ -90,6 +104,9 @@ struct Batch {
             std::min(chunk_bytes, body_bytes - offset)};
   }
 };
+
+// Tells the fates of those of its envelopes that asked for it. `dropped`: see Fate.
+void TellFates(const Batch& batch, absl::optional<DropReason> dropped);
 
 // A batch with room for at least `capacity` bytes of records.
 Batch NewBatch(BufferPool* buffers, Lane lane, std::size_t capacity);

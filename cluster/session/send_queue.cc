@@ -71,6 +71,10 @@ Batch OnlyFit(const SessionConfig& config, const Batch& batch,
   return rest;
 }
 
+bool IsAnswer(const EnvelopeView& envelope) {
+  return (envelope.correlation & kAnswerBit) != 0;
+}
+
 bool IsSmall(const Batch& batch, std::size_t batch_bytes) {
   return batch.body_bytes < batch_bytes / 2;
 }
@@ -113,9 +117,11 @@ SendQueue::SendQueue(const SessionConfig& config)
       lanes_{LaneQueue(config, Lane::kUrgent), LaneQueue(config, Lane::kNormal),
              LaneQueue(config, Lane::kBulk)} {}
 
-bool SendQueue::HasRoom(Lane lane, std::size_t bytes) const {
+bool SendQueue::HasRoom(Lane lane, std::size_t bytes, bool answer) const {
   const std::size_t queued = Bytes();
-  if (queued + bytes <= config_.queue_bytes_max || queued == 0) return true;
+  const std::size_t most =
+      config_.queue_bytes_max + (answer ? config_.answer_bytes_reserved : 0);
+  if (queued + bytes <= most || queued == 0) return true;
   return lane != Lane::kBulk &&
          At(lane).bytes() + bytes <= config_.queue_bytes_max / kLaneShare;
 }
@@ -126,9 +132,10 @@ SendOutcome SendQueue::Check(int peer, const EnvelopeView& envelope) const {
                                                        : SendOutcome::kTooLarge;
 }
 
-SendOutcome SendQueue::Room(Lane lane, std::size_t bytes, std::size_t headers) {
+SendOutcome SendQueue::Room(Lane lane, std::size_t bytes, std::size_t headers,
+                            bool answer) {
   unchecked_bytes_ = 0;
-  if (!HasRoom(lane, bytes)) return SendOutcome::kFull;
+  if (!HasRoom(lane, bytes, answer)) return SendOutcome::kFull;
   return share_->FitsOrReserve(lane, Held(), bytes + headers)
              ? SendOutcome::kAccepted
              : SendOutcome::kNoMemory;
@@ -149,7 +156,8 @@ SendOutcome SendQueue::MayAppend(int peer, const EnvelopeView& envelope,
   if (checked != SendOutcome::kAccepted) return checked;
   const std::size_t bytes = config_.codec->RecordBytesMax(envelope);
   return Room(envelope.lane,
-              with_options ? JoiningCharge(envelope.lane, bytes) : bytes);
+              with_options ? JoiningCharge(envelope.lane, bytes) : bytes, 0,
+              IsAnswer(envelope));
 }
 
 SendOutcome SendQueue::Refuse(SendOutcome outcome) {
@@ -166,7 +174,8 @@ Appended SendQueue::AppendChecked(int peer, const EnvelopeView& envelope) {
   const SendOutcome checked = Check(peer, envelope);
   if (checked != SendOutcome::kAccepted) return {checked};
   DropExpired();
-  const SendOutcome room = Room(envelope.lane, bytes_max);
+  const SendOutcome room =
+      Room(envelope.lane, bytes_max, 0, IsAnswer(envelope));
   const bool drops = room != SendOutcome::kAccepted;
   if (drops && config_.overflow == Overflow::kReject)
     return {Refuse(room), SayDrops()};
@@ -229,13 +238,16 @@ Appended SendQueue::AppendLarge(int peer, const EnvelopeView& envelope,
       latest == nullptr || *latest == 0 ? kNowhere : PlaceOf(queue, *latest);
   absl::optional<Batch> older;
   if (place != kNowhere) older = queue.TakeAt(place);
-  const SendOutcome room = RoomFor(batch);
+  const SendOutcome room = RoomFor(batch, IsAnswer(envelope));
   if (room != SendOutcome::kAccepted) {
     if (older) queue.RestoreAt(place, *std::move(older));
     if (latest != nullptr && *latest == 0) latest_.erase(KeyOf(batch));
     return {Refuse(room), SayDrops()};
   }
-  if (older) Drop(DropReason::kSuperseded, 1);
+  if (older) {
+    Drop(DropReason::kSuperseded, 1);
+    TellFates(*older, DropReason::kSuperseded);
+  }
   if (options != nullptr) NoteExpiry(batch);
   PushClosed(std::move(batch), &queue);
   if (latest != nullptr) *latest = queue.accepted;
@@ -245,14 +257,14 @@ Appended SendQueue::AppendLarge(int peer, const EnvelopeView& envelope,
 }
 
 // For a batch at the end of its lane. Makes it if it may.
-SendOutcome SendQueue::RoomFor(const Batch& batch) {
+SendOutcome SendQueue::RoomFor(const Batch& batch, bool answer) {
   const std::size_t headers =
       batch.large ? batch.body_bytes / batch.chunk_bytes * kFrameChargeBytes
                   : 0;
   const std::size_t bytes = batch.joins
                                 ? JoiningCharge(batch.lane, batch.capacity)
                                 : batch.body_bytes;
-  const SendOutcome room = Room(batch.lane, bytes, headers);
+  const SendOutcome room = Room(batch.lane, bytes, headers, answer);
   return room != SendOutcome::kAccepted &&
                  config_.overflow == Overflow::kDropOldest
              ? MakeRoom(batch.lane, bytes, headers)
@@ -270,8 +282,21 @@ Appended SendQueue::MayAppendLarge(int peer, const EnvelopeView& envelope,
       (options != nullptr && options->replaces != 0))
     return {SendOutcome::kAccepted};
   const SendOutcome room =
-      Room(envelope.lane, config_.codec->RecordBytesMax(envelope));
+      Room(envelope.lane, config_.codec->RecordBytesMax(envelope), 0,
+           IsAnswer(envelope));
   return {Refuse(room), room != SendOutcome::kAccepted && SayDrops()};
+}
+
+bool SendQueue::Withdraw(int peer, Lane lane, std::uint64_t group,
+                         std::uint64_t replaces) {
+  const MutexLock lock(&mutex_, MutexLock::kYield);
+  if (peer != peer_) return false;
+  const auto latest = latest_.find({lane, group, replaces});
+  if (latest == latest_.end()) return false;
+  LaneQueue& queue = At(lane);
+  DropAt(&queue, PlaceOf(queue, latest->second), DropReason::kWithdrawn);
+  Tidy(&queue);
+  return SayDrops();
 }
 
 // A few records in a buffer of their own would be a frame of their own too:
@@ -361,6 +386,7 @@ void SendQueue::DropExpiredNow() {
 // Tidy follows.
 void SendQueue::DropAt(LaneQueue* queue, std::size_t index, DropReason reason) {
   Drop(reason, 1);
+  TellFates(queue->closed[index], reason);
   Forget(queue->closed[index]);
   queue->TakeAt(index);
   unchecked_bytes_ = 0;
@@ -437,6 +463,7 @@ void SendQueue::DropOldestFor(Lane newcomer) {
   for (Lane lane : {Lane::kBulk, Lane::kNormal, Lane::kUrgent}) {
     if (!MayDropFor(newcomer, lane)) continue;
     Drop(DropReason::kOverflow, At(lane).front().records);
+    TellFates(At(lane).front(), DropReason::kOverflow);
     DropFront(&At(lane));
     return;
   }
@@ -470,6 +497,8 @@ void SendQueue::Close(DropReason reason) {
   MutexLock lock(&mutex_);
   for (LaneQueue& queue : lanes_) {
     Drop(reason, queue.envelopes());
+    for (std::size_t i = 0; i < queue.closed.size(); ++i)
+      TellFates(queue.closed[i], reason);
     queue.accepted += queue.open.batch().records;
     queue.open.Clear();
     queue.closed.Clear();
@@ -582,7 +611,10 @@ bool SendQueue::DropUnfit(LaneQueue* queue) {
                         front.payload_bytes_longest <= payload_bytes_max_))
     return false;
   if (front.large || front.options != nullptr) {
-    Drop(unsupported ? DropReason::kUnsupported : DropReason::kTooLarge, 1);
+    const DropReason reason =
+        unsupported ? DropReason::kUnsupported : DropReason::kTooLarge;
+    Drop(reason, 1);
+    TellFates(front, reason);
     DropFront(queue);
     return true;
   }
@@ -736,7 +768,6 @@ void SendQueue::PutBack(Batch batch, bool transmitted) {
     }
     return;
   }
-  batch.parts.reset();
   batch.resent = transmitted;
   batch.cut_bytes = 0;
   if (batch.large) batch.headed_bytes = batch.body_bytes;

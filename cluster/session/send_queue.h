@@ -48,12 +48,13 @@ inline constexpr std::array<Lane, kLanes> kLanesByUrgency = {
 
 enum class SendOutcome {
   kAccepted,
-  kFull,      // no room now
-  kNoMemory,  // the same for memory_bytes_max, with all peers together
-  kTooLarge,  // over payload_bytes_max, this server's or the peer's, or
-              // without a session over what a transport carries
-  kRemoved,   // no member any more
-  kDown,      // only_if_up, and the peer is not up
+  kFull,          // no room now
+  kNoMemory,      // the same for memory_bytes_max, with all peers together
+  kTooLarge,      // over payload_bytes_max, this server's or the peer's, or
+                  // without a session over what a transport carries
+  kRemoved,       // no member any more
+  kDown,          // only_if_up, and the peer is not up
+  kTooManyFates,  // OnFate's handler does not keep up
 };
 
 // All that was accepted until one moment: the last ordinal of each lane.
@@ -93,7 +94,8 @@ class SendQueue {
 
   // Encodes the envelope at the end of its lane; a large payload without the
   // mutex. `peer`: the member that it is for; kRemoved if another one is served.
-  // Bounded by queue_bytes_max. However full the other lanes are, the urgent and
+  // Bounded by queue_bytes_max; answers may use answer_bytes_reserved more.
+  // However full the other lanes are, the urgent and
   // the normal lane may each use an eighth of it. So a large payload in the bulk
   // lane shuts no vote out. An empty queue takes any payload that is within
   // payload_bytes_max.
@@ -106,6 +108,10 @@ class SendQueue {
   // it is taken it may expire, or be replaced.
   Appended AppendWith(int peer, const EnvelopeView& envelope,
                       const RecordOptions& options);
+  // Drops the envelope with that key, if it is not transmitted: true, and the
+  // session should hear of it.
+  bool Withdraw(int peer, Lane lane, std::uint64_t group,
+                std::uint64_t replaces);
   // Takes the records of a small batch that is shared with other peers, and
   // returns whether the session should transmit. There was room (Gathers).
   // `encode` is the state after the last of them. Does nothing while nobody is
@@ -273,9 +279,10 @@ class SendQueue {
 
   SendOutcome Check(int peer, const EnvelopeView& envelope) const
       CLUSTER_REQUIRES(mutex_);
-  bool HasRoom(Lane lane, std::size_t bytes) const CLUSTER_REQUIRES(mutex_);
-  SendOutcome Room(Lane lane, std::size_t bytes, std::size_t headers = 0)
+  bool HasRoom(Lane lane, std::size_t bytes, bool answer = false) const
       CLUSTER_REQUIRES(mutex_);
+  SendOutcome Room(Lane lane, std::size_t bytes, std::size_t headers,
+                   bool answer) CLUSTER_REQUIRES(mutex_);
   SendOutcome Refuse(SendOutcome outcome) CLUSTER_REQUIRES(mutex_);
   SendOutcome MakeRoom(Lane newcomer, std::size_t bytes, std::size_t headers)
       CLUSTER_REQUIRES(mutex_);
@@ -295,7 +302,7 @@ class SendQueue {
   static std::size_t PlaceOf(const LaneQueue& queue, std::uint64_t ordinal);
   std::size_t JoiningCharge(Lane lane, std::size_t bytes) const
       CLUSTER_REQUIRES(mutex_);
-  SendOutcome RoomFor(const Batch& batch) CLUSTER_REQUIRES(mutex_);
+  SendOutcome RoomFor(const Batch& batch, bool answer) CLUSTER_REQUIRES(mutex_);
   bool HasFull(const LaneQueue& queue) const CLUSTER_REQUIRES(mutex_);
   // Envelopes with options. The first is cheap while none expires.
   void DropExpired() CLUSTER_REQUIRES(mutex_) {

@@ -21,6 +21,10 @@ void SendWindow::Clear() {
   acknowledged_envelopes_ = acknowledged;
 }
 
+void SendWindow::TellDropped(DropReason reason) const {
+  for (std::size_t i = 0; i < sent_.size(); ++i) sent_[i].Tell(reason);
+}
+
 const SendWindow::Sent* SendWindow::Rewound() const {
   return next_transmit_ < next_sequence_ ? &At(next_transmit_) : nullptr;
 }
@@ -100,6 +104,7 @@ AckResult SendWindow::Acknowledge(std::uint64_t received_through,
     held_bytes_ -= sent.held_bytes();
     envelopes_ -= sent.envelopes;
     acknowledged_envelopes_ += sent.envelopes;
+    sent.Tell(absl::nullopt);
     sent_.DropFront();
     ++front_sequence_;
     result = AckResult::kProgress;

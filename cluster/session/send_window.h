@@ -51,6 +51,11 @@ class SendWindow {
       body_bytes = batch.body_bytes;
       envelopes = batch.records;
     }
+    // `dropped`: see TellFates.
+    void Tell(absl::optional<DropReason> dropped) const {
+      if (envelopes > 0 && (batch.options != nullptr || batch.parts != nullptr))
+        TellFates(batch, dropped);
+    }
     bool last_chunk() const { return offset + body_bytes == batch.body_bytes; }
     // The bytes that the sender holds for it. The chunks of one record share its
     // buffer, which the queue holds until the last one is cut.
@@ -77,6 +82,8 @@ class SendWindow {
   std::vector<Sent> Reset();
   // The same, and drops them.
   void Clear();
+  // Tells that all are about to be dropped.
+  void TellDropped(DropReason reason) const;
 
   // The frame that is to be transmitted next among those that were transmitted
   // before, or null.

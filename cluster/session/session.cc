@@ -100,6 +100,7 @@ std::uint64_t Session::Abandon(DropReason reason) {
   const std::uint64_t unknown_fate = window_.envelopes();
   stats_.dropped[static_cast<std::size_t>(reason)] +=
       unknown_fate + window_.untaken_envelopes();
+  window_.TellDropped(reason);
   window_.Clear();
   queue_->Close(reason);
   return unknown_fate;
@@ -370,6 +371,8 @@ void Session::BeginSession(HelloResult how) {
   } else {
     stats_.dropped[static_cast<std::size_t>(DropReason::kPeerRestart)] +=
         event.unknown_fate;
+    for (const SendWindow::Sent& sent : unconsumed)
+      sent.Tell(DropReason::kPeerRestart);
   }
   event.resent -= queue_->Resume();
   queue_->SetTransmitted(0);  // batches that are put back kept their memory

@@ -93,11 +93,13 @@ void Checker::OnSessionGone(const SimLife& self, int peer) {
 }
 
 void Checker::OnAccepted(const SimLife& self, int peer,
-                         const Envelope& envelope) {
+                         const Envelope& envelope, bool fate) {
   ++accepted_;
   Stream& stream = StreamOf(self, peer);
   Accepted accepted;
   accepted.envelope = Digested(envelope);
+  accepted.fate_due = fate;
+  stream.fates_due += fate ? 1 : 0;
   accepted.position =
       ++stream.positions[static_cast<std::size_t>(envelope.lane)];
   const bool fresh =
@@ -106,6 +108,21 @@ void Checker::OnAccepted(const SimLife& self, int peer,
   if (!fresh)
     Fail({self.server, peer},
          Name(envelope) + ": this message id was given before");
+}
+
+void Checker::OnFate(const SimLife& self, const Fate& fate) {
+  const Way who{self.server, fate.pid};
+  Stream& stream = StreamOf(self, fate.pid);
+  const auto found = stream.accepted.find(fate.message_id.sequence);
+  if (found == stream.accepted.end() || !found->second.fate_due) {
+    Fail(who, absl::StrCat("a fate that is not due, of envelope ",
+                           ToString(fate.message_id)));
+    return;
+  }
+  found->second.fate_due = false;
+  --stream.fates_due;
+  if (fate.acknowledged() && !found->second.taken)
+    Fail(who, Name(found->second.envelope) + ": acknowledged, but not taken");
 }
 
 void Checker::OnSession(const SimLife& self, int peer,
@@ -218,6 +235,7 @@ void Checker::CheckBounds(Way who, const SessionObservation& seen) {
   // to themselves. Resent envelopes come on top of that, with the whole of a
   // payload that was sent in part.
   const std::size_t queue = std::max(config_.queue_bytes_max, record) +
+                            config_.answer_bytes_reserved +
                             config_.queue_bytes_max / 4 + window +
                             kLanes * record;
   if (stats.queued_bytes > queue)
@@ -379,6 +397,8 @@ void Checker::OnSettled(const SimLife& self, int peer) {
          absl::StrCat(stream.now.queued, " queued and ", stream.now.in_flight,
                       " in flight though all is well"));
   }
+  if (stream.fates_due > 0)
+    Fail(who, absl::StrCat(stream.fates_due, " fates were never told"));
   const std::uint64_t missing = stream.accepted.size() - stream.taken;
   if (missing > stream.Dropped()) {
     Fail(who, absl::StrCat(missing, " never arrived, but only ",

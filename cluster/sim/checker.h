@@ -5,6 +5,7 @@
 // - order, exactly once, and content of each lane;
 // - that a missing envelope was reported as dropped, and an acknowledged one
 //   was taken;
+// - that each fate is told once, and is true;
 // - the counts, the bounds of memory, and the policy for restarts;
 // - the order of events, and that no silent or deaf peer is up;
 // - that an absent peer is down in time, and that none goes up, down and up again at
@@ -34,6 +35,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "cluster/envelope.h"
+#include "cluster/fate.h"
 #include "cluster/peer_event.h"
 #include "cluster/session/memory_budget.h"
 #include "cluster/session/session_config.h"
@@ -83,7 +85,10 @@ class Checker {
   void OnSessionMade(const SimLife& self, int peer);
   // It is gone; its last observation has the final counters.
   void OnSessionGone(const SimLife& self, int peer);
-  void OnAccepted(const SimLife& self, int peer, const Envelope& envelope);
+  // `fate`: OnFate will hear what becomes of it.
+  void OnAccepted(const SimLife& self, int peer, const Envelope& envelope,
+                  bool fate = false);
+  void OnFate(const SimLife& self, const Fate& fate);
   // After every call into the session.
   void OnSession(const SimLife& self, int peer, const SessionObservation& seen);
 
@@ -125,6 +130,7 @@ class Checker {
     Envelope envelope;  // with the payload's digest, so that all can be kept
     std::uint64_t position = 0;  // in its lane, from 1
     bool taken = false;          // in some life of the receiver
+    bool fate_due = false;
   };
   // From one life of a sender to one receiver.
   struct Stream {
@@ -134,6 +140,7 @@ class Checker {
     std::map<std::uint64_t, std::array<std::uint64_t, kLanes>> last;  // by life
     std::uint64_t taken = 0;
     std::uint64_t skipped = 0;
+    std::uint64_t fates_due = 0;
     // The sums over earlier sessions, and the present session's counters.
     std::uint64_t gone_acknowledged = 0;
     std::array<std::uint64_t, kDropReasons> gone_dropped{};

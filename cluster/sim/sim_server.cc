@@ -46,6 +46,10 @@ void SimServer::Peer::OnSessionEvent(PeerEvent event) {
   server->inbox_.push_back(std::move(item));
 }
 
+void SimServer::Peer::OnFate(const Fate& fate) {
+  server->around_.checker->OnFate(server->self_, fate);
+}
+
 SimServer::Peer* SimServer::Find(int peer) {
   const auto found = sessions_.find(peer);
   return found == sessions_.end() ? nullptr : found->second.get();
@@ -160,12 +164,19 @@ int SimServer::Send(Envelope envelope, const internal::RecordOptions* options) {
   for (const auto& entry : sessions_) {
     Peer* const peer = entry.second.get();
     if (envelope.pid != kBroadcast && envelope.pid != peer->id) continue;
+    internal::RecordOptions own =
+        options == nullptr ? internal::RecordOptions() : *options;
+    own.fates = peer;
+    own.message_id = envelope.message_id;
+    own.pid = peer->id;
     const internal::Appended appended =
-        options == nullptr
-            ? peer->queue.Append(peer->id, envelope)
-            : peer->queue.AppendWith(peer->id, envelope, *options);
+        options == nullptr ? peer->queue.Append(peer->id, envelope)
+                           : peer->queue.AppendWith(peer->id, envelope, own);
     const bool taken = appended.outcome == internal::SendOutcome::kAccepted;
-    if (taken) around_.checker->OnAccepted(self_, peer->id, envelope);
+    if (taken) {
+      around_.checker->OnAccepted(self_, peer->id, envelope,
+                                  /*fate=*/options != nullptr);
+    }
     accepted += taken ? 1 : 0;
     // A full queue that refuses may still have dropped its oldest envelope.
     if (appended.wanted) {

@@ -89,7 +89,8 @@ class SimServer final : public TransportHandler {
 
   // Sends to envelope.pid, or to all peers. Fills in the id and the sender.
   // Returns how many sessions accepted the envelope.
-  // `options`, unless null: of each copy.
+  // `options`, unless null: of each copy, which all report their fates to the
+  // checker.
   int Send(Envelope envelope, const internal::RecordOptions* options = nullptr);
 
   void SetPace(const SimPace& pace) { pace_ = pace; }
@@ -114,11 +115,12 @@ class SimServer final : public TransportHandler {
 
  private:
   // The session to a peer, and the events that it raised.
-  struct Peer final : internal::SessionSink {
+  struct Peer final : internal::SessionSink, internal::FateSink {
     Peer(SimServer* owner, int peer_id, const internal::SessionConfig& config)
         : server(owner), id(peer_id), queue(config) {}
     void OnArrival(internal::Arrival arrival) override;
     void OnSessionEvent(PeerEvent event) override;
+    void OnFate(const Fate& fate) override;
 
     SimServer* const server;
     const int id;

@@ -197,6 +197,7 @@ SimulationOptions RandomSimulation(std::uint64_t seed) {
   session.inflight_bytes = 4096u << dice.Below(3);
   session.window_bytes = 4096u << dice.Below(3);
   session.queue_bytes_max = 16384u << dice.Below(3);
+  session.answer_bytes_reserved = 4096;
   session.payload_bytes_max = 20u << 10;
   session.heartbeat = absl::Milliseconds(200);
   session.peer_timeout = absl::Milliseconds(800);
