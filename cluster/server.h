@@ -223,7 +223,17 @@ class CLUSTER_EXPORT Server {
   // Removes a member and says goodbye to it if it is connected. Envelopes that
   // it has not acknowledged are dropped and counted; the event kRemoved says
   // how many of them were transmitted. kNotFound: no such member.
-  absl::Status RemovePeer(int id);
+  //
+  // With `drain` it first waits for at most that long until the member has
+  // acknowledged all; Send to it is kNotFound from the call on.
+  // kDeadlineExceeded: it was removed, and not all was acknowledged.
+  // kFailedPrecondition: it would wait in a callback. Best effort never waits.
+  absl::Status RemovePeer(int id, absl::Duration drain = absl::ZeroDuration());
+  // Gives a member another address. The connection is closed, and the new address
+  // dialled. Its queue stays, and its session too if the same process answers
+  // there; else it is a restart. An update to its present address does nothing.
+  // kNotFound: no such member. kInvalidArgument: as AddPeer; or port 0.
+  absl::Status UpdatePeer(int id, const std::string& address);
 
   // Reads the keys and the peers' public files again, and a folder of peers as
   // it is now, for new connections. The old connections of a peer that is no

@@ -111,7 +111,7 @@ TEST_P(GoodbyeTest, AServerThatIsRemovedLearnsIt) {
     ASSERT_TRUE(cluster.server(kSpeaker).RemovePeer(kHearer).ok());
     // A new session ends the last one with another reason.
     ASSERT_EQ(told_[kHearer].Wait(PeerEvent::kDown, round),
-              "it removed this server");
+              "removed by server 1");
     ASSERT_TRUE(cluster.server(kSpeaker)
                     .AddPeer(kHearer, cluster.address(kHearer))
                     .ok());

@@ -67,6 +67,8 @@ class BestEffortPeer : public Peer {
   absl::Status Connect(const std::string& address);
   // The server stops: takes no more.
   void Leave();
+  // It takes each message at once, so there is nothing to wait for.
+  void TakeNoMore() {}
   // Ends the membership: reports kRemoved, serves nobody. Returns the counters,
   // with those that Join got.
   PeerStats Remove();

@@ -44,6 +44,8 @@ class PeerDelivery : public TransportHandler {
   virtual std::vector<int> Members() const = 0;
   // `before`: the member's counters of its earlier memberships.
   virtual void Add(int id, const PeerStats& before) = 0;
+  // Takes nothing more for the member, which Remove is about to end.
+  virtual void TakeNoMore(int id) = 0;
   // Drops all that the member has not acknowledged, and reports kRemoved. Returns
   // its counters. It is a member.
   virtual PeerStats Remove(int id) = 0;
@@ -129,6 +131,8 @@ class DeliveryTo : public PeerDelivery {
     peer->Join(id, before);
     peers_.Insert(peer);
   }
+
+  void TakeNoMore(int id) override { peers_.Find(id)->TakeNoMore(); }
 
   PeerStats Remove(int id) override {
     PeerType* const peer = peers_.Find(id);

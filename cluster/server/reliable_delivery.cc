@@ -88,6 +88,11 @@ void ReliableDelivery::Add(int id, const PeerStats& before) {
   DeliveryTo::Add(id, before);
 }
 
+void ReliableDelivery::TakeNoMore(int id) {
+  SettleBroadcasts();
+  DeliveryTo::TakeNoMore(id);
+}
+
 PeerStats ReliableDelivery::Remove(int id) {
   SettleBroadcasts();
   return DeliveryTo::Remove(id);

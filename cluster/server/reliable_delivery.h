@@ -29,6 +29,7 @@ class ReliableDelivery final : public DeliveryTo<ReliablePeer> {
   ~ReliableDelivery() override { StopTicking(); }
 
   void Add(int id, const PeerStats& before) override;
+  void TakeNoMore(int id) override;
   PeerStats Remove(int id) override;
   void AddStats(ServerStats* stats) const override;
 

@@ -98,6 +98,11 @@ void ReliablePeer::Leave() {
   ReportChange();
 }
 
+void ReliablePeer::TakeNoMore() {
+  queue_.TakeNoMore();
+  ReportChange();  // to those who wait for room
+}
+
 PeerStats ReliablePeer::Remove() {
   MutexLock dial_lock(&dial_mutex_);
   MutexLock lock(&mutex_);

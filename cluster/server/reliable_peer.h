@@ -73,6 +73,8 @@ class ReliablePeer : public Peer, public ArrivalSource, private SessionSink {
   absl::Status Connect(const std::string& address);
   // Says goodbye and drops the rest, counted as kStopped.
   void Leave();
+  // Takes nothing more of senders; the member is about to be removed.
+  void TakeNoMore();
   // Ends the membership: drops all, reports kRemoved, serves nobody. Returns the
   // counters, with those that Join got.
   PeerStats Remove();

@@ -168,8 +168,12 @@ absl::Status Server::AddPeer(int id, const std::string& address) {
   return InMemory([&] { return core_->AddPeer(id, address); });
 }
 
-absl::Status Server::RemovePeer(int id) {
-  return InMemory([&] { return core_->RemovePeer(id); });
+absl::Status Server::RemovePeer(int id, absl::Duration drain) {
+  return InMemory([&] { return core_->RemovePeer(id, drain); });
+}
+
+absl::Status Server::UpdatePeer(int id, const std::string& address) {
+  return InMemory([&] { return core_->UpdatePeer(id, address); });
 }
 
 absl::Status Server::ReloadSecurity() {

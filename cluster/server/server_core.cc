@@ -237,6 +237,11 @@ absl::Status ServerCore::AddPeer(int id, const std::string& address) {
     return absl::InvalidArgumentError(
         absl::StrCat("server id ", id, ": want 0 to ", kServerIdMax));
   }
+  if (std::find(leaving_.begin(), leaving_.end(), id) != leaving_.end()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("server ", id,
+                     " is being removed: add it when RemovePeer has returned"));
+  }
   ServerAddress* const known = FindAddress(id);
   if (known != nullptr && (id == id_ || AddressKnown(known->address))) {
     return absl::AlreadyExistsError(absl::StrCat(
@@ -266,23 +271,81 @@ absl::Status ServerCore::AddPeer(int id, const std::string& address) {
   return absl::OkStatus();
 }
 
-absl::Status ServerCore::RemovePeer(int id) {
+absl::Status ServerCore::RemovePeer(int id, absl::Duration drain) {
   if (InAnotherProcess()) return AfterFork();
+  const bool waits = drain > absl::ZeroDuration() && delivery_->acknowledges();
+  if (waits && callbacks_.InCallback()) {
+    return absl::FailedPreconditionError(
+        "RemovePeer in a callback must not wait: give it no time to drain");
+  }
   {
     MutexLock lock(&lifecycle_mutex_);
     if (id == id_ || FindAddress(id) == nullptr) {
       lock.Unlock();
       return UnknownPid(id);
     }
+    leaving_.reserve(leaving_.size() + 1);
     servers().erase(std::remove_if(servers().begin(), servers().end(),
                                    [id](const ServerAddress& server) {
                                      return server.id == id;
                                    }),
                     servers().end());
+    leaving_.push_back(id);
+  }
+  const bool drained = !waits || Drain(id, drain);
+  {
+    MutexLock lock(&lifecycle_mutex_);
+    leaving_.erase(std::find(leaving_.begin(), leaving_.end(), id));
     Retire(id);
     if (phase_ == Phase::kRunning) transport_->Disconnect(id);
   }
   callbacks_.Wake();
+  if (stopped_ && !drained)
+    return absl::CancelledError("the server was stopped");
+  if (drained) return absl::OkStatus();
+  return absl::DeadlineExceededError(absl::StrCat(
+      "server ", id, " was removed, but has not acknowledged all within ",
+      absl::FormatDuration(drain), "; the rest was dropped"));
+}
+
+bool ServerCore::Drain(int id, absl::Duration drain) {
+  delivery_->TakeNoMore(id);
+  return delivery_->Flush(id, Deadline(drain)).empty() && !stopped_;
+}
+
+// The queue stays, and the session if the same process answers at the new address.
+absl::Status ServerCore::UpdatePeer(int id, const std::string& address) {
+  if (InAnotherProcess()) return AfterFork();
+  MutexLock lock(&lifecycle_mutex_);
+  if (phase_ == Phase::kStopped)
+    return absl::CancelledError("the server was stopped");
+  ServerAddress* const known = FindAddress(id);
+  if (id == id_ || known == nullptr) {
+    lock.Unlock();
+    return UnknownPid(id);
+  }
+  if (known->address == address) return absl::OkStatus();
+  if (absl::Status status =
+          CheckNewPeer(config_, id, address, transport_->Address());
+      !status.ok())
+    return AtServer(id, status);
+  if (!AddressKnown(address)) {
+    return AtServer(
+        id, absl::InvalidArgumentError(absl::StrCat(
+                "address ", address, ": want one to dial, with a port")));
+  }
+  std::string moved = address;
+  if (phase_ == Phase::kRunning) {
+    transport_->Disconnect(id);
+    absl::Status status = delivery_->Connect(id, address);
+    if (!status.ok()) {
+      // The old address was good.
+      if (AddressKnown(known->address))
+        delivery_->Connect(id, known->address).IgnoreError();
+      return AtServer(id, status);
+    }
+  }
+  known->address = std::move(moved);
   return absl::OkStatus();
 }
 

@@ -69,7 +69,8 @@ class ServerCore {
   absl::Status StartReceiving();
   void Stop();
   absl::Status AddPeer(int id, const std::string& address);
-  absl::Status RemovePeer(int id);
+  absl::Status RemovePeer(int id, absl::Duration drain);
+  absl::Status UpdatePeer(int id, const std::string& address);
   absl::Status ReloadSecurity();
   // False, without calling `set`: the server has been started.
   bool SetHandler(absl::FunctionRef<void(Callbacks*)> set);
@@ -126,6 +127,8 @@ class ServerCore {
   // process ends where memory does: half a member would stay.
   void Enter(int id);
   void Retire(int id);
+  // Of a member that is not in servers() any more; waits for its acknowledgements.
+  bool Drain(int id, absl::Duration drain) CLUSTER_EXCLUDES(lifecycle_mutex_);
   void StopAll();
 
   // Sending.
@@ -184,6 +187,8 @@ class ServerCore {
   Mutex stop_mutex_{LockRank::kServerStop};
   Mutex reload_mutex_{LockRank::kServerStop};
   Config config_;  // only its servers change; use servers()
+  // Members that RemovePeer waits for; they are not in servers() any more.
+  std::vector<int> leaving_ CLUSTER_GUARDED_BY(lifecycle_mutex_);
   // The place of its address in the config, for errors.
   const std::string listener_place_;
 

@@ -493,6 +493,11 @@ void SendQueue::Open(int peer, MemoryShare* share) {
   dropped_.fill(0);
 }
 
+void SendQueue::TakeNoMore() {
+  MutexLock lock(&mutex_);
+  peer_ = kNobody;
+}
+
 void SendQueue::Close(DropReason reason) {
   MutexLock lock(&mutex_);
   for (LaneQueue& queue : lanes_) {
@@ -580,7 +585,7 @@ absl::optional<SendQueue::Taken> SendQueue::Take(std::size_t held_bytes,
 // nothing is to follow.
 SendQueue::LaneQueue* SendQueue::Pick(WantOf want,
                                       const SendWindow::Sent* ahead) {
-  if (peer_ == kNobody) return nullptr;
+  if (share_ == nullptr) return nullptr;
   const bool memory =
       transmitted_bytes_ == 0 || share_->Fits(Lane::kUrgent, Held(), 0);
   for (LaneQueue& queue : lanes_) {

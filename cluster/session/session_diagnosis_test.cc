@@ -125,11 +125,11 @@ TEST(SessionDiagnosis, ATroubleIsNotOverwrittenByNothing) {
   pair.Connect();
   pair.two.session->SayGoodbye(GoodbyeReason::kRemovedYou);
   pair.Exchange();
-  EXPECT_EQ(pair.one.Stats().last_trouble, "it removed this server");
+  EXPECT_EQ(pair.one.Stats().last_trouble, "removed by server 2");
   pair.one.session->OnRedial();
   pair.one.session->OnDisconnected("", pair.now);
   pair.one.session->OnConnected(pair.now);
-  EXPECT_EQ(pair.one.Stats().last_trouble, "it removed this server");
+  EXPECT_EQ(pair.one.Stats().last_trouble, "removed by server 2");
 }
 
 // Frames that were on their way when one side fell silent come late, and first.

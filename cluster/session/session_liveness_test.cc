@@ -136,7 +136,7 @@ TEST(SessionLiveness, AGoodbyeTellsWhy) {
   };
   EXPECT_EQ(told(EncodeGoodbye({GoodbyeReason::kStopped, "x"})), "it stopped");
   EXPECT_EQ(told(EncodeGoodbye({GoodbyeReason::kRemovedYou, "x"})),
-            "it removed this server");
+            "removed by server 1");
   EXPECT_EQ(told(""), "it left");
   EXPECT_EQ(told(EncodeGoodbye({GoodbyeReason{77}, "for \x01 good"})),
             "it left: for \\x01 good");
@@ -148,7 +148,7 @@ TEST(SessionLiveness, ARemovalIsToldInTheGoodbye) {
   pair.Connect();
   pair.one.session->SayGoodbye(GoodbyeReason::kRemovedYou);
   pair.Exchange();
-  EXPECT_EQ(pair.two.events.back().reason, "it removed this server");
+  EXPECT_EQ(pair.two.events.back().reason, "removed by server 1");
 }
 
 // Control frames of two that say kGap, with what it has received.

@@ -323,7 +323,7 @@ void Session::OnGoodbye(absl::string_view body) {
   }
   std::string reason = goodbye.reason == GoodbyeReason::kStopped ? "it stopped"
                        : goodbye.reason == GoodbyeReason::kRemovedYou
-                           ? "it removed this server"
+                           ? absl::StrCat("removed by server ", config_.peer_id)
                        : goodbye.text.empty()
                            ? "it left"
                            : absl::StrCat("it left: ", Printable(goodbye.text));
