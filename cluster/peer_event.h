@@ -39,6 +39,7 @@ struct Stranger {
       address;         // that it claims to have, at most 255 bytes; not escaped
   std::string source;  // its connection comes from there; "" if not known
   absl::optional<int> identity;  // that its connection proved
+  int id = 0;                    // that it claims to have
 };
 
 struct PeerEvent {

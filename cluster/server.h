@@ -191,6 +191,13 @@ class CLUSTER_EXPORT Server {
   // between envelopes, so from ReceiveMessage on; else at once (peer_event.h).
   void OnPeerEvent(std::function<void(const PeerEvent&)> handler);
 
+  // Sets a handler for servers that greet and are no members; it gets the events
+  // kStranger instead of OnPeerEvent. It may admit one: AddPeer with its id and its
+  // claimed address, or another. Without security anybody may claim anything. With
+  // security admit only one whose `identity` is its id: then its key is trusted.
+  // One that is not admitted comes again, more and more rarely. Call it before
+  // Start; later aborts.
+  void OnStranger(std::function<void(const Stranger&)> handler);
   // Sets a handler for the fates of envelopes with report_fate: once for each
   // that was accepted, and maybe before Send returns. Stop tells none of those
   // that it drops. Call it before Start; later aborts. Fates come in no order

@@ -76,13 +76,19 @@ void Callbacks::SetFateHandler(std::function<void(const Fate&)> handler) {
   ShareOutEvents();
 }
 
+void Callbacks::SetStrangerHandler(
+    std::function<void(const Stranger&)> handler) {
+  on_stranger_ = std::move(handler);
+  ShareOutEvents();
+}
+
 void Callbacks::OnFate(const Fate& fate) {
   if (inbox_->PushFate(fate)) Wake();
 }
 
 void Callbacks::ShareOutEvents() {
   inbox_->SetFates(this, on_fate_ != nullptr && on_envelope_ != nullptr);
-  if (on_event_ == nullptr) {
+  if (on_event_ == nullptr && on_stranger_ == nullptr) {
     inbox_->SetEventTaker(Inbox::EventTaker::kNobody);
   } else if (on_envelope_ == nullptr) {
     inbox_->SetEventTaker(Inbox::EventTaker::kReporter);
@@ -201,7 +207,11 @@ bool Callbacks::RunFate() {
 bool Callbacks::RunEvent() {
   return inbox_->ReportEvent([this](const PeerEvent& event) {
     const HandlerScope scope(this);
-    Run("OnPeerEvent", on_event_, event);
+    if (event.type == PeerEvent::kStranger && on_stranger_ != nullptr) {
+      Run("OnStranger", on_stranger_, event.stranger);
+    } else if (on_event_ != nullptr) {
+      Run("OnPeerEvent", on_event_, event);
+    }
   });
 }
 

@@ -38,11 +38,12 @@ class Callbacks final : public FateSink {
   void SetEnvelopeHandler(std::function<void(const EnvelopeView&)> handler);
   void SetEventHandler(std::function<void(const PeerEvent&)> handler);
   void SetFateHandler(std::function<void(const Fate&)> handler);
+  void SetStrangerHandler(std::function<void(const Stranger&)> handler);
   bool handles_envelopes() const { return on_envelope_ != nullptr; }
   bool handles_fates() const { return on_fate_ != nullptr; }
   bool none() const {
     return on_envelope_ == nullptr && on_event_ == nullptr &&
-           on_fate_ == nullptr;
+           on_fate_ == nullptr && on_stranger_ == nullptr;
   }
 
   // Starts the thread, if there is a handler. kResourceExhausted: no threads.
@@ -87,6 +88,7 @@ class Callbacks final : public FateSink {
   std::function<void(const EnvelopeView&)> on_envelope_;
   std::function<void(const PeerEvent&)> on_event_;
   std::function<void(const Fate&)> on_fate_;
+  std::function<void(const Stranger&)> on_stranger_;
   std::atomic<bool> enabled_{false};
   std::atomic<bool> stopping_{false};
 

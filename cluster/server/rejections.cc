@@ -95,6 +95,7 @@ void Rejections::Strange(int id, Stranger stranger, absl::Time now) {
       stranger.identity ? ", though its key is good" : "",
       ": add it to \"servers\" here, or take this server out of its config");
   event.stranger = std::move(stranger);
+  event.stranger.id = id;
   push_(std::move(event));
 }
 

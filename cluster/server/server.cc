@@ -149,6 +149,13 @@ void Server::OnPeerEvent(std::function<void(const PeerEvent&)> handler) {
   CLUSTER_CHECK(set, "OnPeerEvent after Start");
 }
 
+void Server::OnStranger(std::function<void(const Stranger&)> handler) {
+  const bool set = core_->SetHandler([&](internal::Callbacks* callbacks) {
+    callbacks->SetStrangerHandler(std::move(handler));
+  });
+  CLUSTER_CHECK(set, "OnStranger after Start");
+}
+
 void Server::OnFate(std::function<void(const Fate&)> handler) {
   const bool set = core_->SetHandler([&](internal::Callbacks* callbacks) {
     callbacks->SetFateHandler(std::move(handler));
