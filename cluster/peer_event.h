@@ -10,7 +10,8 @@
 // - With OnPeerEvent and Receive: the handler runs at once, also while envelopes
 //   before the event are unread. Receive returns those behind it only once the
 //   handler has returned.
-// - Without OnPeerEvent: no events; Stats has their counts.
+// - With ReceiveAny: it returns them in that order. Receive passes them over.
+// - Otherwise: no events; Stats has their counts.
 //
 // While a handler does not return, events wait. Past a thousand of them, a
 // peer's new event replaces the waiting one of the same type and adds its sums.

@@ -38,6 +38,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "absl/types/optional.h"
 #include "absl/types/span.h"
 #include "cluster/config.h"
 #include "cluster/envelope.h"
@@ -88,6 +89,12 @@ struct MulticastResult {
   std::vector<std::pair<int, absl::Status>> peers;
 
   bool ok() const { return status.ok(); }
+};
+
+// An envelope or an event, from ReceiveAny.
+struct Item {
+  absl::optional<Envelope> envelope;
+  absl::optional<PeerEvent> event;
 };
 
 class CLUSTER_EXPORT Server {
@@ -182,6 +189,19 @@ class CLUSTER_EXPORT Server {
   // one before allocates. After an error `out` is as it was.
   absl::Status ReceiveBatch(std::vector<Envelope>* out, int envelopes_max,
                             absl::Duration timeout = absl::InfiniteDuration());
+
+  // Returns the next envelope or event, in one order (peer_event.h). Errors as
+  // Receive's; kFailedPrecondition also with OnPeerEvent or OnStranger. Receive and
+  // ReceiveBatch pass events over.
+  absl::StatusOr<Item> ReceiveAny(
+      absl::Duration timeout = absl::InfiniteDuration());
+  // A descriptor for an event loop: readable while there is something to receive,
+  // and after Stop. Poll it only: the server reads, writes and closes it, and it
+  // lives as long as the server. Then receive with a zero timeout until
+  // kDeadlineExceeded. From this call on each arrival in an empty inbox costs a
+  // system call. kFailedPrecondition: with OnEnvelope. kResourceExhausted: no
+  // descriptor.
+  absl::StatusOr<int> NotifyFd();
 
   // Sets a handler for all envelopes, instead of Receive. Call it before Start;
   // later aborts.

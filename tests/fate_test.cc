@@ -1,4 +1,4 @@
-// Fates of envelopes over each backend: each is told once, and is true.
+// Fates of envelopes over each backend: OnFate hears each once, and the truth.
 
 #include <algorithm>
 #include <chrono>

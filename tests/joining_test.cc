@@ -1,5 +1,5 @@
 // A newcomer that knows nobody joins a cluster, over each backend, in plaintext and
-// secured: it admits whoever greets it.
+// secured: its handler admits the server that greets it.
 
 #include <memory>
 #include <string>

@@ -88,8 +88,9 @@ void Callbacks::OnFate(const Fate& fate) {
 
 void Callbacks::ShareOutEvents() {
   inbox_->SetFates(this, on_fate_ != nullptr && on_envelope_ != nullptr);
-  if (on_event_ == nullptr && on_stranger_ == nullptr) {
-    inbox_->SetEventTaker(Inbox::EventTaker::kNobody);
+  if (!handles_events()) {
+    inbox_->SetEventTaker(on_envelope_ == nullptr ? Inbox::EventTaker::kReader
+                                                  : Inbox::EventTaker::kNobody);
   } else if (on_envelope_ == nullptr) {
     inbox_->SetEventTaker(Inbox::EventTaker::kReporter);
   } else {
@@ -205,6 +206,7 @@ bool Callbacks::RunFate() {
 }
 
 bool Callbacks::RunEvent() {
+  if (!handles_events()) return false;  // they are ReceiveAny's
   return inbox_->ReportEvent([this](const PeerEvent& event) {
     const HandlerScope scope(this);
     if (event.type == PeerEvent::kStranger && on_stranger_ != nullptr) {

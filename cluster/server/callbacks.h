@@ -3,7 +3,8 @@
 //
 // With an OnEnvelope handler it is the inbox's reader, and runs that and
 // OnPeerEvent's in the inbox's order. Without one it reports events as soon as
-// they come. Fates come before both.
+// they come. Fates come before both. Without both handlers events wait in the inbox for
+// ReceiveAny; Receive passes them over.
 //
 // Thread-safe, but for the setters, which come before Start. No lock is held
 // over user code. A handler that throws ends the process with a text, and so
@@ -39,7 +40,12 @@ class Callbacks final : public FateSink {
   void SetEventHandler(std::function<void(const PeerEvent&)> handler);
   void SetFateHandler(std::function<void(const Fate&)> handler);
   void SetStrangerHandler(std::function<void(const Stranger&)> handler);
+  // Decides who takes events; the setters do so too.
+  void ShareOutEvents();
   bool handles_envelopes() const { return on_envelope_ != nullptr; }
+  bool handles_events() const {
+    return on_event_ != nullptr || on_stranger_ != nullptr;
+  }
   bool handles_fates() const { return on_fate_ != nullptr; }
   bool none() const {
     return on_envelope_ == nullptr && on_event_ == nullptr &&
@@ -75,7 +81,6 @@ class Callbacks final : public FateSink {
   bool InCallback() const;
 
  private:
-  void ShareOutEvents();
   void Loop();
   void RunInbox();
   bool RunEvent();

@@ -1,5 +1,10 @@
 #include "cluster/server/inbox.h"
 
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
 #include <new>
 #include <utility>
 
@@ -21,6 +26,10 @@ Inbox::Inbox(int self_id, std::size_t payload_bytes_max, std::size_t bytes_max)
     : self_id_(self_id),
       payload_bytes_max_(payload_bytes_max),
       bytes_max_(bytes_max) {}
+
+Inbox::~Inbox() {
+  if (notify_fd_ >= 0) close(notify_fd_);
+}
 
 bool Inbox::EventIsNext() const {
   const std::uint64_t next = pushed_ - items_.size();
@@ -51,6 +60,7 @@ void Inbox::PushItem(Item item) {
     own_.queued_bytes += bytes;
   }
   if (ReaderIsDue()) wake_due_.store(true, std::memory_order_relaxed);
+  Notify();
 }
 
 void Inbox::Push(ArrivalSource* source, Arrival arrival) {
@@ -127,6 +137,7 @@ void Inbox::PushEvent(PeerEvent event) {
   event_waits_ = true;
   // Also where it took the place of an earlier one, and with that frees items.
   if (ReaderIsDue()) wake_due_.store(true, std::memory_order_relaxed);
+  Notify();
 }
 
 bool Inbox::TryContinueReading() {
@@ -367,9 +378,52 @@ bool Inbox::ReportEvent(absl::FunctionRef<void(const PeerEvent&)> report) {
   lock.Lock();
   reporting_.reset();
   const bool due = ReaderIsDue();
+  Notify();
   lock.Unlock();
   if (due) readable_.NotifyOne();
   return true;
+}
+
+absl::optional<PeerEvent> Inbox::TakeEvent() {
+  MutexLock lock(&mutex_);
+  if (closed_ || events_.empty() || !EventIsNext()) return absl::nullopt;
+  PeerEvent event = events_.Pop();
+  event_waits_ = !events_.empty();
+  return event;
+}
+
+absl::StatusOr<int> Inbox::NotifyFd() {
+  MutexLock lock(&mutex_);
+  if (notify_fd_ >= 0) return notify_fd_.load();
+  const int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (fd < 0) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("NotifyFd: no descriptor: ", std::strerror(errno),
+                     "; raise the limit of open files (ulimit -n)"));
+  }
+  notify_fd_ = fd;
+  // A reader may be in the middle of an arrival.
+  if (role_.load() != Role::kFree || Readable() || closed_) {
+    notified_ = true;
+    eventfd_write(fd, 1);
+  }
+  return fd;
+}
+
+void Inbox::Notify() {
+  if (notify_fd_.load(std::memory_order_relaxed) < 0 || notified_) return;
+  if (!Readable() && !closed_) return;
+  notified_ = true;
+  eventfd_write(notify_fd_, 1);
+}
+
+// With the role, and nothing at hand: what is pushed from here on notifies again.
+void Inbox::NotifyNoMore() {
+  MutexLock lock(&mutex_);
+  if (!notified_ || Readable() || closed_) return;
+  notified_ = false;
+  eventfd_t count = 0;
+  eventfd_read(notify_fd_, &count);
 }
 
 bool Inbox::ExpectFate() {
@@ -412,6 +466,8 @@ void Inbox::EndReading() {
       (current_.envelope ? taken_ > 0
                          : rest_.empty() && taken_ == current_.arrival.records);
   if (exhausted) Settle();
+  if (!has_current_ && notify_fd_.load(std::memory_order_relaxed) >= 0)
+    NotifyNoMore();
   LeaveRole(has_current_ ? Role::kBegun : Role::kFree);
 }
 
@@ -421,6 +477,7 @@ void Inbox::Close() {
   own_.dropped[static_cast<std::size_t>(DropReason::kStopped)] +=
       std::exchange(own_.queued, 0);
   own_.queued_bytes = 0;
+  Notify();
   readable_.NotifyAll();
   room_.NotifyAll();
   own_settled_.NotifyAll();

@@ -29,6 +29,7 @@
 
 #include "absl/base/attributes.h"
 #include "absl/functional/function_ref.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/optional.h"
 #include "cluster/base/mutex.h"
@@ -101,6 +102,7 @@ class Inbox {
   // `self_id` is whom envelopes must be addressed to; `bytes_max` bounds what
   // PushEnvelope takes.
   Inbox(int self_id, std::size_t payload_bytes_max, std::size_t bytes_max);
+  ~Inbox();
   int self_id() const { return self_id_; }
   static constexpr std::size_t kFatesMax = 1u << 16;
 
@@ -166,6 +168,14 @@ class Inbox {
   // reader's, call it with the role; false also while the event is not next.
   bool ReportEvent(absl::FunctionRef<void(const PeerEvent&)> report);
 
+  // With the role, where events are the reader's: takes the event that is next, if
+  // one is.
+  absl::optional<PeerEvent> TakeEvent();
+
+  // A descriptor that is readable while something is to be read, and once it is
+  // closed. The inbox owns it. kResourceExhausted: the system gives none.
+  absl::StatusOr<int> NotifyFd();
+
   // From now on nothing is read or waited for. Unread items stay in bytes(); own
   // envelopes are dropped from their accounts.
   void Close();
@@ -214,6 +224,8 @@ class Inbox {
   bool ReaderIsDue() const CLUSTER_REQUIRES(mutex_);
   bool HasRoom(std::size_t payload_bytes) const CLUSTER_REQUIRES(mutex_);
   bool TakeRole() CLUSTER_REQUIRES(mutex_);
+  void Notify() CLUSTER_REQUIRES(mutex_);
+  void NotifyNoMore();
   void LeaveRole(Role left);
   void PushItem(Item item) CLUSTER_REQUIRES(mutex_);
   void GiveRoom(std::size_t bytes) CLUSTER_REQUIRES(mutex_);
@@ -261,6 +273,9 @@ class Inbox {
   PeerStats own_ CLUSTER_GUARDED_BY(mutex_);
   std::atomic<std::uint64_t> own_acknowledged_{0};
   std::atomic<int> own_waiters_{0};  // changed with the lock held
+  // -1 until NotifyFd. Whether it is readable.
+  std::atomic<int> notify_fd_{-1};  // set with the lock held
+  bool notified_ CLUSTER_GUARDED_BY(mutex_) = false;
   std::atomic<Role> role_{Role::kFree};
   std::atomic<bool> closed_{false};  // set with the lock held
   std::atomic<std::uint64_t> delivered_{0};

@@ -135,6 +135,12 @@ absl::Status Server::ReceiveBatch(std::vector<Envelope>* out, int envelopes_max,
       [&] { return core_->ReceiveBatch(out, envelopes_max, timeout); });
 }
 
+absl::StatusOr<Item> Server::ReceiveAny(absl::Duration timeout) {
+  return InMemory([&] { return core_->ReceiveAny(timeout); });
+}
+
+absl::StatusOr<int> Server::NotifyFd() { return core_->NotifyFd(); }
+
 void Server::OnEnvelope(std::function<void(const EnvelopeView&)> handler) {
   const bool set = core_->SetHandler([&](internal::Callbacks* callbacks) {
     callbacks->SetEnvelopeHandler(std::move(handler));

@@ -77,6 +77,7 @@ ServerCore::ServerCore(int server_id, Config config, const Codec* codec,
       delivery_(NewPeerDelivery(
           config_, {id_, codec, std::move(buffers), &message_ids_,
                     transport_.get(), &inbox_, &callbacks_, &rejections_})) {
+  callbacks_.ShareOutEvents();
   for (const ServerAddress& server : config_.servers) {
     if (server.id != id_) delivery_->Add(server.id, PeerStats());
   }

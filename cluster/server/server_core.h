@@ -88,6 +88,8 @@ class ServerCore {
   absl::StatusOr<Envelope> Receive(absl::Duration timeout);
   absl::Status ReceiveBatch(std::vector<Envelope>* out, int envelopes_max,
                             absl::Duration timeout);
+  absl::StatusOr<Item> ReceiveAny(absl::Duration timeout);
+  absl::StatusOr<int> NotifyFd();
   // Of one member, or of all.
   absl::Status Flush(absl::optional<int> pid, absl::Duration timeout);
 

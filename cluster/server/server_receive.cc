@@ -1,6 +1,7 @@
 // The receiving half of ServerCore.
 
 #include <new>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "cluster/base/clock.h"
@@ -80,7 +81,40 @@ absl::StatusOr<Envelope> ServerCore::ReceiveInTime(absl::Duration timeout) {
     // The reader may have refused all that there was.
     if (const EnvelopeView* const envelope = inbox_.Next())
       return Copied(*envelope);
+    inbox_.TakeEvent();  // ReceiveAny is for those who want it
   }
+}
+
+absl::StatusOr<Item> ServerCore::ReceiveAny(absl::Duration timeout) {
+  if (callbacks_.handles_events()) {
+    return absl::FailedPreconditionError(
+        "ReceiveAny with a handler of events set: it has them");
+  }
+  LazyDeadline deadline(timeout);
+  Item item;
+  while (true) {
+    if (absl::Status status = BeginReceive(&deadline); !status.ok())
+      return status;
+    const Inbox::Reading role(&inbox_);
+    if (const EnvelopeView* const envelope = inbox_.Next()) {
+      absl::StatusOr<Envelope> copied = Copied(*envelope);
+      if (!copied.ok()) return copied.status();
+      item.envelope = *std::move(copied);
+      return item;
+    }
+    item.event = inbox_.TakeEvent();
+    if (item.event) return item;
+  }
+}
+
+absl::StatusOr<int> ServerCore::NotifyFd() {
+  if (InAnotherProcess()) return AfterFork();
+  if (callbacks_.handles_envelopes()) {
+    return absl::FailedPreconditionError(
+        "NotifyFd with an OnEnvelope handler set: nothing waits to be "
+        "received");
+  }
+  return inbox_.NotifyFd();
 }
 
 absl::Status ServerCore::ReceiveBatch(std::vector<Envelope>* out,
@@ -107,6 +141,7 @@ absl::Status ServerCore::ReceiveBatch(std::vector<Envelope>* out,
       envelope = taken < most ? NextOfBatch() : nullptr;
     }
     if (taken == 0 && envelope != nullptr) return OutOfMemory();
+    if (taken == 0) inbox_.TakeEvent();
   }
   out->resize(taken);
   return absl::OkStatus();

@@ -129,7 +129,7 @@ class SendQueue {
 
   // Serves `peer` from now on. The share is borrowed until Close.
   void Open(int peer, MemoryShare* share);
-  // Takes nothing more of senders; what it has leaves as before.
+  // Takes nothing more of senders. The session takes all that is there as before.
   void TakeNoMore();
   // Drops all, counted by `reason`, and serves nobody. The counters stay until
   // Open.

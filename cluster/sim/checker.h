@@ -5,7 +5,7 @@
 // - order, exactly once, and content of each lane;
 // - that a missing envelope was reported as dropped, and an acknowledged one
 //   was taken;
-// - that each fate is told once, and is true;
+// - that OnFate hears each fate once, and the truth;
 // - the counts, the bounds of memory, and the policy for restarts;
 // - the order of events, and that no silent or deaf peer is up;
 // - that an absent peer is down in time, and that none goes up, down and up again at
