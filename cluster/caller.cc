@@ -142,6 +142,11 @@ absl::StatusOr<std::uint64_t> Calls::Call(int pid, const EnvelopeView& request,
     return absl::InvalidArgumentError(
         absl::StrCat("a call to pid ", pid, ": want one server's id"));
   }
+  if (deadline <= absl::ZeroDuration()) {
+    return absl::DeadlineExceededError(
+        absl::StrCat("a call with the deadline ",
+                     absl::FormatDuration(deadline), ": want more than zero"));
+  }
   Waiting waiting;
   waiting.pid = pid;
   waiting.lane = request.lane;

@@ -13,9 +13,9 @@
 // - With ReceiveAny: it returns them in that order. Receive passes them over.
 // - Otherwise: no events; Stats has their counts.
 //
-// While a handler does not return, events wait. Past a thousand of them, a
-// peer's new event replaces the waiting one of the same type and adds its sums.
-// So the last state of each peer comes last, and memory stays bounded.
+// While nobody takes them, events wait. Past a thousand of them, a peer's new event
+// replaces the waiting one of the same type and adds its sums. So the last state of
+// each peer comes last. Past two thousand the oldest is dropped.
 //
 //   server->OnPeerEvent([](const cluster::PeerEvent& event) {
 //     std::cerr << event << "\n";

@@ -30,6 +30,7 @@ void EventQueue::Push(PeerEvent event, std::uint64_t place) {
   }
   if (same == waiting_.end()) {
     waiting_.push_back({std::move(event), place});
+    if (waiting_.size() > kMost) waiting_.pop_front();
     return;
   }
   // Where it lies it makes room for the new one, so nothing allocates.

@@ -2,8 +2,8 @@
 //
 // A FIFO whose size no peer decides. Past kMax events an event replaces the one of
 // its type and peer that waits already, and takes in its sums. So the last state of
-// each peer comes last, and at most one event more of each type and peer waits.
-// Not thread-safe.
+// each peer comes last. Past kMost the oldest is dropped: peers may come and go for
+// ever while nobody takes events. Not thread-safe.
 //
 //   events.Push(std::move(event), place);
 //   if (!events.empty() && events.first_place() <= next) Report(events.Pop());
@@ -22,6 +22,7 @@ namespace cluster::internal {
 class EventQueue {
  public:
   static constexpr std::size_t kMax = 1024;
+  static constexpr std::size_t kMost = 2 * kMax;
 
   // `place` never decreases. Throws std::bad_alloc where memory ends, and has
   // changed nothing.

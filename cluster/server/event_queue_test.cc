@@ -99,6 +99,16 @@ TEST(EventQueueTest, OfAFloodTellsHowManyRejectionsAreWithheld) {
   EXPECT_EQ(events.Pop().withheld, 32u);
 }
 
+TEST(EventQueueTest, PeersThatComeAndGoForEverLeaveTheirLatest) {
+  EventQueue events;
+  constexpr int kPeers = 10000;
+  for (int peer = 1; peer <= kPeers; ++peer)
+    events.Push(Of(peer, PeerEvent::kRemoved), 0);
+  EXPECT_EQ(events.size(), EventQueue::kMost);
+  EXPECT_EQ(events.Pop().peer,
+            kPeers - static_cast<int>(EventQueue::kMost) + 1);
+}
+
 TEST(EventQueueTest, RemovalIsToldInAnyCase) {
   EventQueue events = Full();
   events.Push(Of(1, PeerEvent::kUp), 0);
