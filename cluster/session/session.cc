@@ -111,6 +111,7 @@ void Session::OnConnected(absl::Time now) {
   look_ = true;
   connected_ = true;
   writable_ = true;
+  left_ = false;
   connected_since_ = std::min(connected_since_, now);
   nobody_since_ = absl::InfiniteFuture();
   handshake_.Greet(now);

@@ -200,6 +200,7 @@ class Session {
                    absl::string_view text);
   void OnRefusal(absl::string_view body, absl::Time now);
   void OnGoodbye(absl::string_view body);
+  void HeardAgain();
   void OnGap(absl::Time now);
   void OnData(const FrameHeader& header, Slice body);
   bool TakeData(const FrameHeader& header, Slice* body);
@@ -289,6 +290,7 @@ class Session {
   bool connected_ = false;
   bool writable_ = true;
   bool up_ = false;
+  bool left_ = false;  // the peer's goodbye was the last that came from it
   absl::Time up_at_ = absl::InfinitePast();  // the last time that it came up
   // Something has changed since neither the queue nor the window had a frame.
   bool look_ = true;

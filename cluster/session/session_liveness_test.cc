@@ -120,6 +120,20 @@ TEST(SessionLiveness, AGoodbyeIsDownAtOnce) {
   EXPECT_TRUE(pair.two.taken.empty());
 }
 
+// Its connection may seem to stand for a while.
+TEST(SessionLiveness, NothingIsTransmittedToAPeerThatLeft) {
+  SessionPair pair;
+  pair.Connect();
+  pair.one.session->SayGoodbye(GoodbyeReason::kStopped);
+  pair.Exchange();
+  pair.two.Append("waits");
+  pair.Advance(absl::Milliseconds(100));
+  EXPECT_EQ(pair.two.Stats().queued, 1u);
+  EXPECT_EQ(pair.two.Stats().in_flight, 0u);
+  pair.Reborn(&pair.one, 77);
+  EXPECT_EQ(pair.one.Payloads(), std::vector<std::string>{"waits"});
+}
+
 TEST(SessionLiveness, AGoodbyeTellsWhy) {
   const auto told = [](const std::string& body) {
     SessionPair pair;

@@ -99,6 +99,7 @@ void Session::OnFrame(const FrameHeader& header, Slice body, absl::Time now,
       OnGoodbye(body.bytes);
       return;
     }
+    HeardAgain();
     UpOrDown(header);
     if (header.flags & kGap) OnGap(now);
     if (header.flags & kConsumeRequest) WantConsumed(header.sequence);
@@ -167,6 +168,7 @@ void Session::OnHello(const FrameHeader& header, absl::string_view body,
   switch (result) {
     case HelloResult::kHeard:
       last_hello_ = now;
+      HeardAgain();
       if (!up_) {
         greets_from_ = OriginText(hello, source);
       }
@@ -329,6 +331,12 @@ void Session::OnGoodbye(absl::string_view body) {
                            : absl::StrCat("it left: ", Printable(goodbye.text));
   if (!up_) SetTrouble(reason);
   SetDown(std::move(reason));
+  left_ = true;
+}
+
+void Session::HeardAgain() {
+  if (left_) look_ = true;
+  left_ = false;
 }
 
 // The first time, all is sent again at once. A peer that goes on asking, and

@@ -111,7 +111,7 @@ bool Session::NextFrame(absl::Time now, Frame* frame) {
     *frame =
         Lone(FrameKind::kGoodbye, now, EncodeGoodbye({goodbye_reason_, ""}));
     goodbye_ = GoodbyeState::kSaid;
-  } else if (!NextData(now, frame)) {
+  } else if (left_ || !NextData(now, frame)) {
     if (!ack_due_ && !AskDue() && !probe_due_) return false;
     *frame = Lone(FrameKind::kControl, now);
   }
