@@ -131,7 +131,7 @@ TextTable Wan(const Results& results) {
   TextTable table({"1 Gbit/s, 50 ms each way", "MB/s", "of bare TCP",
                    "MB/s, window 32 MiB", "of bare TCP"});
   const double raw = results.Median(kRawWan, "bytes_per_second");
-  table.AddRow({"bare TCP", Short(raw / 1e6), "", "", ""});
+  table.AddRow({"bare TCP", Short(raw / 1e6), "-", "-", "-"});
   for (const char* transport : kTransports) {
     std::vector<std::string> row = {transport};
     for (const char* kind : {kWan, kWideWan}) {
