@@ -55,6 +55,7 @@ TEST(ConfigErrorTest, UnknownKeysNameTheNearestAndTheKnown) {
       "known: cluster, transport, codec, json_dialect, delivery, servers, "
       "Server, "
       "frame_bytes, inflight_bytes, window_bytes, queue_bytes_max, "
+      "answer_bytes_reserved, "
       "payload_bytes_max, memory_bytes_max, inbox_bytes_max, overflow, "
       "on_peer_restart, heartbeat_ms, peer_timeout_ms, "
       "handshake_timeout_ms, linger_ms, slow_handler_ms, security, "
