@@ -186,8 +186,7 @@ void Calls::End(Which which, Why why) {
       const auto next = std::next(call);
       if (which(call->second)) {
         ended.push_back(std::move(call->second));
-        deadlines_.erase({ended.back().deadline, call->first});
-        waiting_.erase(call);
+        Remove(call);
         ++stats_.failed;
       }
       call = next;

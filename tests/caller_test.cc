@@ -188,10 +188,7 @@ TEST_P(CallerTest, EachCallGetsItsOwnAnswer) {
 
 TEST_P(CallerTest, ACallToAPeerThatIsDownFailsAtOnce) {
   cluster_.Destroy(3);
-  ASSERT_TRUE(log_.WaitFor([](const EventLog::Entry& entry) {
-    return entry.first == 1 && entry.second.peer == 3 &&
-           entry.second.type == PeerEvent::kDown;
-  }));
+  ASSERT_TRUE(log_.WaitForPeer(1, 3, PeerEvent::kDown));
   Ends ends;
   EXPECT_EQ(caller().Call(3, Of("x"), kPatience, ends.Sink()).status().code(),
             absl::StatusCode::kUnavailable);

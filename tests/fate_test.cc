@@ -72,10 +72,7 @@ class FateTest : public testing::TestWithParam<const char*> {
 
   void EndThree() {
     cluster_.Destroy(3);
-    ASSERT_TRUE(log_.WaitFor([](const EventLog::Entry& entry) {
-      return entry.first == 1 && entry.second.peer == 3 &&
-             entry.second.type == PeerEvent::kDown;
-    }));
+    ASSERT_TRUE(log_.WaitForPeer(1, 3, PeerEvent::kDown));
   }
 
   Server& server() { return cluster_.server(1); }

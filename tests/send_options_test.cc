@@ -56,10 +56,7 @@ class SendOptionsTest : public testing::TestWithParam<const char*> {
   // Server 1 knows that server 3 is gone.
   void EndThree() {
     cluster_.Destroy(3);
-    ASSERT_TRUE(log_.WaitFor([](const EventLog::Entry& entry) {
-      return entry.first == 1 && entry.second.peer == 3 &&
-             entry.second.type == PeerEvent::kDown;
-    }));
+    ASSERT_TRUE(log_.WaitForPeer(1, 3, PeerEvent::kDown));
     ASSERT_FALSE(server().Stats().Peer(3)->up);
   }
   // Server 3 has all that server 1 has for it.

@@ -139,6 +139,10 @@ class ServerCore {
   }
   absl::Status NotSending() const;
   absl::Status UnknownPid(int pid) const;
+  void Stamp(EnvelopeView* envelope) {
+    envelope->message_id = message_ids_.Next();
+    envelope->sender_id = id_;
+  }
   absl::Status SendInTime(const EnvelopeView& view,
                           const SendConditions* conditions,
                           absl::Duration timeout);
@@ -153,8 +157,9 @@ class ServerCore {
   absl::optional<SendConditions> ConditionsOf(const SendOptions& options,
                                               const EnvelopeView& envelope);
   absl::Status Broadcast(const EnvelopeView& view, absl::Duration timeout);
-  MulticastResult SendToAll(const EnvelopeView& envelope, MessageId id,
-                            bool broadcast, const std::vector<int>& recipients,
+  // `view` is stamped.
+  MulticastResult SendToAll(EnvelopeView view, bool broadcast,
+                            const std::vector<int>& recipients,
                             const SendConditions* conditions,
                             absl::Duration timeout);
   bool MayWait(absl::Duration timeout) const;

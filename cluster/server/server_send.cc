@@ -91,8 +91,7 @@ bool ServerCore::MayWait(absl::Duration timeout) const {
 absl::Status ServerCore::Send(EnvelopeView* envelope, absl::Duration timeout) {
   if (!sending()) return NotSending();
   if (ABSL_PREDICT_FALSE(!IsWellFormed(*envelope))) return Malformed(*envelope);
-  envelope->message_id = message_ids_.Next();
-  envelope->sender_id = id_;
+  Stamp(envelope);
   if (envelope->pid == kBroadcast) return Broadcast(*envelope, timeout);
   // Most envelopes are through here.
   if (envelope->pid != id_ &&
@@ -140,17 +139,14 @@ absl::Status ServerCore::SendWith(EnvelopeView* envelope,
   if (!conditions) return Send(envelope, options.timeout);
   if (!sending()) return NotSending();
   if (!IsWellFormed(*envelope)) return Malformed(*envelope);
-  envelope->message_id = message_ids_.Next();
-  envelope->sender_id = id_;
+  Stamp(envelope);
   const absl::Duration timeout =
       std::min(options.timeout, options.expires_after);
   if (envelope->pid != kBroadcast)
     return SendInTime(*envelope, &*conditions, timeout);
   std::vector<int> members = delivery_->Members();
   std::sort(members.begin(), members.end());
-  return SendToAll(*envelope, envelope->message_id, true, members, &*conditions,
-                   timeout)
-      .status;
+  return SendToAll(*envelope, true, members, &*conditions, timeout).status;
 }
 
 absl::Status ServerCore::SendInTime(const EnvelopeView& view,
@@ -177,8 +173,7 @@ absl::Status ServerCore::Broadcast(const EnvelopeView& view,
   }
   if (others.empty()) return absl::OkStatus();
   std::sort(others.begin(), others.end());
-  return SendToAll(view, view.message_id, true, others, nullptr, timeout)
-      .status;
+  return SendToAll(view, true, others, nullptr, timeout).status;
 }
 
 absl::Status ServerCore::SendOne(int pid, const EnvelopeView& view,
@@ -285,8 +280,9 @@ MulticastResult ServerCore::Multicast(absl::Span<const int> pids,
   }
   const absl::optional<SendConditions> conditions =
       ConditionsOf(options, envelope);
-  return SendToAll(envelope, message_ids_.Next(), false, recipients,
-                   conditions ? &*conditions : nullptr,
+  EnvelopeView view = envelope;
+  Stamp(&view);
+  return SendToAll(view, false, recipients, conditions ? &*conditions : nullptr,
                    std::min(options.timeout, options.expires_after));
 }
 
@@ -304,20 +300,16 @@ void AddCount(int more, std::size_t recipients, absl::Status* status) {
 
 }  // namespace
 
-MulticastResult ServerCore::SendToAll(const EnvelopeView& envelope,
-                                      MessageId id, bool broadcast,
+MulticastResult ServerCore::SendToAll(EnvelopeView view, bool broadcast,
                                       const std::vector<int>& recipients,
                                       const SendConditions* conditions,
                                       absl::Duration timeout) {
   MulticastResult result;
-  result.message_id = id;
+  result.message_id = view.message_id;
   std::vector<std::size_t> blocked;
   // From the first envelope on nothing may fail but an envelope.
   result.peers.reserve(recipients.size());
   blocked.reserve(recipients.size());
-  EnvelopeView view = envelope;
-  view.message_id = id;
-  view.sender_id = id_;
   const auto send = [&](int pid, LazyDeadline* deadline) {
     view.pid = broadcast ? kBroadcast : pid;
     return InMemory([&] { return SendOne(pid, view, conditions, deadline); });

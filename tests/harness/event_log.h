@@ -50,16 +50,20 @@ class EventLog {
     });
   }
 
+  // Waits for an event of that type about `peer`.
+  bool WaitForPeer(int observer, int peer, PeerEvent::Type type) {
+    return WaitFor([&](const Entry& entry) {
+      return entry.first == observer && entry.second.peer == peer &&
+             entry.second.type == type;
+    });
+  }
+
   // Waits until each of `ids` has reported the others as up.
   bool WaitUntilAllUp(const std::vector<int>& ids) {
     for (int observer : ids) {
       for (int peer : ids) {
         if (peer == observer) continue;
-        const bool up = WaitFor([&](const Entry& entry) {
-          return entry.first == observer && entry.second.peer == peer &&
-                 entry.second.type == PeerEvent::kUp;
-        });
-        if (!up) return false;
+        if (!WaitForPeer(observer, peer, PeerEvent::kUp)) return false;
       }
     }
     return true;

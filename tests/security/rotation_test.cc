@@ -139,10 +139,7 @@ class RotationTest : public testing::Test {
   }
 
   bool GoesDown(int observer, int peer) {
-    return log_.WaitFor([&](const EventLog::Entry& entry) {
-      return entry.first == observer && entry.second.peer == peer &&
-             entry.second.type == PeerEvent::kDown;
-    });
+    return log_.WaitForPeer(observer, peer, PeerEvent::kDown);
   }
 
   EventLog log_;
