@@ -78,7 +78,7 @@ void MeasureCluster(benchmark::State& state, const ClusterCase& test) {
   envelope.payload.assign(test.payload_bytes, 'x');
   MeasureDeliveries(
       state, test.payload_bytes, test.recipients, [&](std::int64_t items) {
-        for (auto& count : counts) count->Expect(items);
+        for (const auto& count : counts) count->Expect(items);
         if (test.senders == 1) {
           SendMany(cluster.server(1), envelope, items);
         } else {
@@ -86,7 +86,7 @@ void MeasureCluster(benchmark::State& state, const ClusterCase& test) {
             SendMany(cluster.server(1), envelope, share);
           });
         }
-        for (auto& count : counts) count->Wait();
+        for (const auto& count : counts) count->Wait();
       });
   state.counters["items_per_frame"] = ItemsPerFrame(cluster);
   cluster.Stop();

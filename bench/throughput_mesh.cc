@@ -52,13 +52,13 @@ void MeasureMesh(benchmark::State& state, const std::string& transport,
   MeasureDeliveries(
       state, kBytes, deliveries_per_round,
       [&](std::int64_t rounds) {
-        for (auto& count : counts) count->Expect(rounds * (servers - 1));
+        for (const auto& count : counts) count->Expect(rounds * (servers - 1));
         std::vector<std::thread> senders;
         for (int i = 1; i <= threads; ++i) {
           senders.emplace_back(SendRounds, &cluster, i, threads, rounds);
         }
         for (std::thread& sender : senders) sender.join();
-        for (auto& count : counts) count->Wait();
+        for (const auto& count : counts) count->Wait();
       },
       kMeshRoundsLeast);
   state.counters["items_per_frame"] = ItemsPerFrame(cluster);

@@ -101,7 +101,9 @@ struct OperationAllocator {
   using value_type = T;
 
   explicit OperationAllocator(OperationMemory* from) : memory(from) {}
+  // Asio converts it to allocators of other types, as the standard asks.
   template <typename U>
+  // NOLINTNEXTLINE(google-explicit-constructor)
   OperationAllocator(const OperationAllocator<U>& other)
       : memory(other.memory) {}
 
@@ -211,7 +213,7 @@ class TcpStream final : public stream::ByteStream {
   // connect to.
   static std::unique_ptr<TcpStream> Make(Loop* loop, int fd, int family,
                                          absl::optional<SocketName> name) {
-    auto made = absl::WrapUnique(new TcpStream(loop, fd, std::move(name)));
+    auto made = absl::WrapUnique(new TcpStream(loop, fd, name));
     std::error_code error;
     MutexLock lock(&made->mutex_);
     made->socket_.assign(Protocol(family, 0), fd, error);
@@ -263,7 +265,7 @@ class TcpStream final : public stream::ByteStream {
   }
 
   void Send(stream::Operation* operation, Segments segments) override {
-    const auto last =
+    auto* const last =
         std::transform(segments.begin(), segments.end(), sending_.begin(),
                        [](absl::string_view bytes) {
                          return asio::const_buffer(bytes.data(), bytes.size());
@@ -290,7 +292,7 @@ class TcpStream final : public stream::ByteStream {
 
  private:
   TcpStream(Loop* loop, int fd, absl::optional<SocketName> name)
-      : loop_(loop), fd_(fd), name_(std::move(name)), socket_(loop->events) {}
+      : loop_(loop), fd_(fd), name_(name), socket_(loop->events) {}
 
   Loop* const loop_;
   const int fd_;
