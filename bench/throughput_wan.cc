@@ -51,7 +51,8 @@ void MeasureRaw(benchmark::State& state) {
   const auto line = NewLine(absl::StrCat("127.0.0.1:", receiver.port()));
   std::thread receiving([&] {
     receiver.ReceiveAll([&](absl::string_view message) {
-      benchmark::DoNotOptimize(message.front());
+      char first = message.front();
+      benchmark::DoNotOptimize(first);
       count.Add(1);
     });
   });

@@ -10,6 +10,7 @@
 #include "cluster/base/clock.h"
 #include "cluster/base/testing/failing_allocations.h"
 #include "cluster/server/testing/wires.h"
+#include "cluster/server/ticker.h"
 #include "cluster/session/testing/session_pair.h"
 #include "gtest/gtest.h"
 
@@ -22,7 +23,7 @@ class Ends {
   Ends() {
     callbacks.SetEventHandler([](const PeerEvent&) {});
     peer = std::make_unique<ReliablePeer>(config_, &wires, &inbox, &callbacks,
-                                          &rejections_);
+                                          &rejections_, &ticker_);
     peer->Join(2, PeerStats());
     peer->OnConnected(2, 1);
     far.session->OnConnected(now_);
@@ -60,6 +61,7 @@ class Ends {
   const SessionConfig config_ = TestSessionConfig(1, 2);
   absl::Time now_ = absl::UnixEpoch();
   Rejections rejections_{[](PeerEvent) {}, [](int) { return true; }};
+  Ticker ticker_{nullptr, absl::Seconds(1), absl::Seconds(1)};  // not started
 };
 
 bool Accepts(ReliablePeer* peer, const Envelope& envelope) {

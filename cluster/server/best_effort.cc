@@ -258,11 +258,11 @@ std::unique_ptr<BestEffortPeer> BestEffortDelivery::NewPeer() {
       patience_, parts_.transport, parts_.inbox);
 }
 
-bool BestEffortDelivery::TickPeers(absl::Time now) {
+absl::Time BestEffortDelivery::TickPeers(absl::Time now) {
   bool reported = false;
   for (BestEffortPeer* const peer : peers_.all()) reported |= peer->Tick(now);
   if (reported) parts_.callbacks->Wake();
-  return false;
+  return absl::InfinitePast();
 }
 
 std::vector<int> BestEffortDelivery::Broadcast(const EnvelopeView& envelope) {

@@ -130,7 +130,7 @@ class BestEffortDelivery final : public DeliveryTo<BestEffortPeer> {
 
  private:
   std::unique_ptr<BestEffortPeer> NewPeer() override;
-  bool TickPeers(absl::Time now) override;
+  absl::Time TickPeers(absl::Time now) override;
   FrameVerdict RefuseBytes(const ReceivedFrame& frame);
   FrameVerdict RefuseReliable(const FrameHeader& header, absl::string_view body,
                               const ReceivedFrame& frame);

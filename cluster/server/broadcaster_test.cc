@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "cluster/server/testing/wires.h"
+#include "cluster/server/ticker.h"
 #include "cluster/session/testing/session_pair.h"
 #include "gtest/gtest.h"
 
@@ -32,8 +33,8 @@ class BroadcasterTest : public testing::Test {
       SessionConfig config = TestSessionConfig(1, id);
       config.buffers = buffers_;
       near_[id] = peers_.Vacant([&] {
-        return std::make_unique<ReliablePeer>(config, &wires_, &inbox_,
-                                              &callbacks_, &rejections_);
+        return std::make_unique<ReliablePeer>(
+            config, &wires_, &inbox_, &callbacks_, &rejections_, &ticker_);
       });
       near_[id]->Join(id, PeerStats());
       peers_.Insert(near_[id]);
@@ -91,6 +92,7 @@ class BroadcasterTest : public testing::Test {
   Inbox inbox_{1, 1 << 20, 1 << 20};
   Callbacks callbacks_{&inbox_};
   Rejections rejections_{[](PeerEvent) {}, [](int) { return true; }};
+  Ticker ticker_{nullptr, absl::Seconds(1), absl::Seconds(1)};  // not started
   PeerTable<ReliablePeer> peers_;
   std::map<int, ReliablePeer*> near_;
   std::map<int, std::unique_ptr<SessionEnd>> far_;

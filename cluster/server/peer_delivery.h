@@ -85,6 +85,8 @@ class PeerDelivery : public TransportHandler {
   virtual absl::Status Connect(int id, const std::string& address) = 0;
   // From now on time passes. kResourceExhausted: the system gives no thread.
   virtual absl::Status StartTicking() = 0;
+  // Something begins that a tick has to watch.
+  virtual void ExpectTick() = 0;
   // The last envelopes were accepted: waits until they are with their members,
   // but for members that went. No time passes any more.
   virtual void Finish(std::chrono::steady_clock::time_point deadline) = 0;
@@ -178,6 +180,8 @@ class DeliveryTo : public PeerDelivery {
 
   absl::Status StartTicking() override { return ticker_.Start(); }
 
+  void ExpectTick() override { ticker_.Wake(); }
+
   void Finish(std::chrono::steady_clock::time_point /*deadline*/) override {
     ticker_.Stop();
   }
@@ -213,23 +217,25 @@ class DeliveryTo : public PeerDelivery {
 
   void OnRejected(Rejection rejection) override {
     parts_.rejections->Add(rejection);
+    ExpectTick();  // a handler may be slow
   }
 
  protected:
   virtual std::unique_ptr<PeerType> NewPeer() = 0;
-  // True if a peer wants the next tick soon.
-  virtual bool TickPeers(absl::Time now) = 0;
+  // Returns until when no peer will want one; InfinitePast: soon again.
+  virtual absl::Time TickPeers(absl::Time now) = 0;
 
   const DeliveryParts parts_;
   PeerTable<PeerType> peers_;
   void StopTicking() { ticker_.Stop(); }
+  Ticker* ticker() { return &ticker_; }
 
  private:
-  bool Tick() {
+  absl::Time Tick() {
     const absl::Time now = MonotonicNow();
-    const bool peers_busy = TickPeers(now);
+    const absl::Time peers_idle_until = TickPeers(now);
     const bool handler_runs = parts_.callbacks->Watch(now);
-    return peers_busy || handler_runs;
+    return handler_runs ? absl::InfinitePast() : peers_idle_until;
   }
 
   // Last: no tick runs when the rest is destroyed. A delivery that overrides

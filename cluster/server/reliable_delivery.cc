@@ -80,7 +80,7 @@ ReliableDelivery::ReliableDelivery(const Config& config,
 std::unique_ptr<ReliablePeer> ReliableDelivery::NewPeer() {
   return std::make_unique<ReliablePeer>(session_, parts_.transport,
                                         parts_.inbox, parts_.callbacks,
-                                        parts_.rejections);
+                                        parts_.rejections, ticker());
 }
 
 void ReliableDelivery::Add(int id, const PeerStats& before) {
@@ -116,6 +116,12 @@ SendOutcome ReliableDelivery::SendWith(int id, const EnvelopeView& envelope,
                                        const SendConditions& conditions) {
   SettleBroadcasts();
   return DeliveryTo::SendWith(id, envelope, conditions);
+}
+
+std::vector<int> ReliableDelivery::Broadcast(const EnvelopeView& envelope) {
+  std::vector<int> troubled = broadcaster_.Send(envelope);
+  ExpectTick();  // hands over what it keeps for lack of memory
+  return troubled;
 }
 
 std::vector<int> ReliableDelivery::Flush(
@@ -162,18 +168,17 @@ absl::Duration ReliableDelivery::Leave() {
   return kGoodbyeLingerMax;
 }
 
-bool ReliableDelivery::TickPeers(absl::Time now) {
+absl::Time ReliableDelivery::TickPeers(absl::Time now) {
   if (now >= trim_at_) {
     parts_.buffers->Trim();
     trim_at_ = now + kTrimInterval;
   }
-  bool busy = false;
-  for (ReliablePeer* const peer : peers_.all()) {
-    if (peer->Tick(now)) busy = true;
-  }
+  absl::Time idle_until = absl::InfiniteFuture();
+  for (ReliablePeer* const peer : peers_.all())
+    idle_until = std::min(idle_until, peer->Tick(now));
   // It still has broadcasts that it had no memory to hand over.
   broadcaster_.OnRoom();
-  return busy;
+  return broadcaster_.open() ? absl::InfinitePast() : idle_until;
 }
 
 FrameVerdict ReliableDelivery::OnFrame(ReceivedFrame frame) {

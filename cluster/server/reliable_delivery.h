@@ -36,9 +36,7 @@ class ReliableDelivery final : public DeliveryTo<ReliablePeer> {
   SendOutcome Send(int id, const EnvelopeView& envelope) override;
   SendOutcome SendWith(int id, const EnvelopeView& envelope,
                        const SendConditions& conditions) override;
-  std::vector<int> Broadcast(const EnvelopeView& envelope) override {
-    return broadcaster_.Send(envelope);
-  }
+  std::vector<int> Broadcast(const EnvelopeView& envelope) override;
   bool acknowledges() const override { return true; }
   std::vector<int> Flush(
       absl::optional<int> id,
@@ -65,7 +63,7 @@ class ReliableDelivery final : public DeliveryTo<ReliablePeer> {
   }
   // OnDrained is to be passed on to it.
   void DrainLater(ReliablePeer* peer);
-  bool TickPeers(absl::Time now) override;
+  absl::Time TickPeers(absl::Time now) override;
   // Bytes that are no frame; and a frame that names no member as its sender.
   FrameVerdict RefuseBytes(FrameError error, absl::string_view bytes,
                            const ReceivedFrame& frame);

@@ -25,12 +25,13 @@ std::uint64_t SystemRandom() {
 
 ReliablePeer::ReliablePeer(const SessionConfig& config, Transport* transport,
                            Inbox* inbox, Callbacks* callbacks,
-                           Rejections* rejections)
+                           Rejections* rejections, Ticker* ticker)
     : config_(config),
       transport_(transport),
       inbox_(inbox),
       callbacks_(callbacks),
       rejections_(rejections),
+      ticker_(ticker),
       queue_(config_) {}
 
 void ReliablePeer::NewSession() {
@@ -179,12 +180,14 @@ void ReliablePeer::OnWritable(int id) {
 bool ReliablePeer::OnFrame(const FrameHeader& header, Slice body,
                            bool* may_pump, const FrameSource* source) {
   MutexLock lock(&mutex_);
-  Touch();
+  const bool idle = Idle();
+  if (!idle) Touch();
   if (!Serves(static_cast<int>(header.sender_id))) return false;
   *may_pump = false;
   if (left_) return true;  // it knows no more of what it has sent
   session_->OnFrame(header, std::move(body), MonotonicNow(), source);
   *may_pump = session_->Due();
+  if (idle) Rest();  // a heartbeat wakes nobody
   lock.Unlock();
   ReportChange();
   inbox_->WakeReader();
@@ -206,22 +209,31 @@ bool ReliablePeer::OnForeignVersion(const FrameHeader& header) {
 
 void ReliablePeer::OnDrained() {
   MutexLock lock(&mutex_);
-  Touch();
+  const bool idle = Idle();
+  if (!idle) Touch();
   if (session_ == nullptr) return;
   Pump();
+  if (idle) Rest();
   // The frames that left made room in the queue.
   lock.Unlock();
   ReportChange();
 }
 
-bool ReliablePeer::Tick(absl::Time now) {
-  const std::int64_t now_ns = absl::ToUnixNanos(now);
-  if (now_ns < idle_until_ns_.load(std::memory_order_relaxed) &&
-      now_ns < queue_.expires_ns())
-    return false;
+void ReliablePeer::Rest() {
+  if (session_->Busy() || tick_wanted_) return Touch();
+  absl::Time until = session_->IdleUntil();
+  if (!session_->connected()) until = std::min(until, reported_ + SilenceMax());
+  idle_until_ns_.store(absl::ToUnixNanos(until), std::memory_order_relaxed);
+}
+
+absl::Time ReliablePeer::Tick(absl::Time now) {
+  const auto idle_until = [this] {
+    return absl::FromUnixNanos(std::min(
+        idle_until_ns_.load(std::memory_order_relaxed), queue_.expires_ns()));
+  };
+  if (now < idle_until()) return idle_until();
   bool redial = false;
   bool by_watchdog = false;
-  bool busy = false;
   bool pushed = false;
   {
     MutexLock lock(&mutex_);
@@ -229,7 +241,7 @@ bool ReliablePeer::Tick(absl::Time now) {
       // Until Join.
       idle_until_ns_.store(std::numeric_limits<std::int64_t>::max(),
                            std::memory_order_relaxed);
-      return false;
+      return absl::InfiniteFuture();
     }
     pushed_ = tick_wanted_ = false;
     OrAtNextTick([&] {
@@ -237,13 +249,7 @@ bool ReliablePeer::Tick(absl::Time now) {
       session_->Tick(now);
     });
     Pump();
-    busy = session_->Busy() || tick_wanted_;
-    if (!busy) {
-      absl::Time until = session_->IdleUntil();
-      if (!session_->connected())
-        until = std::min(until, reported_ + SilenceMax());
-      idle_until_ns_.store(absl::ToUnixNanos(until), std::memory_order_relaxed);
-    }
+    Rest();
     pushed = pushed_;
     // The transport believes in a connection on which nobody answers: it may be
     // half-open.
@@ -263,7 +269,7 @@ bool ReliablePeer::Tick(absl::Time now) {
   }
   if (pushed) callbacks_->Wake();
   if (redial) Redial(by_watchdog);
-  return busy;
+  return idle_until();
 }
 
 void ReliablePeer::Redial(bool by_watchdog) {
@@ -370,7 +376,10 @@ SendOutcome ReliablePeer::SendWith(int id, const EnvelopeView& envelope,
   options.message_id = envelope.message_id;
   options.pid = id;
   const Appended appended = queue_.AppendWith(id, envelope, options);
-  if (appended.outcome == SendOutcome::kAccepted) place.Accepted();
+  if (appended.outcome == SendOutcome::kAccepted) {
+    place.Accepted();
+    ticker_->Wake();  // it may expire
+  }
   if (appended.wanted) Transmit();
   return appended.outcome;
 }

@@ -26,6 +26,7 @@
 #include "cluster/server/inbox.h"
 #include "cluster/server/peer.h"
 #include "cluster/server/rejections.h"
+#include "cluster/server/ticker.h"
 #include "cluster/session/send_queue.h"
 #include "cluster/session/session.h"
 #include "cluster/transport/transport.h"
@@ -36,7 +37,7 @@ class ReliablePeer : public Peer, public ArrivalSource, private SessionSink {
  public:
   // Serves nobody. All pointers outlive the peer.
   ReliablePeer(const SessionConfig& config, Transport* transport, Inbox* inbox,
-               Callbacks* callbacks, Rejections* rejections);
+               Callbacks* callbacks, Rejections* rejections, Ticker* ticker);
 
   // Never waits.
   SendOutcome Send(int id, const EnvelopeView& envelope);
@@ -90,8 +91,9 @@ class ReliablePeer : public Peer, public ArrivalSource, private SessionSink {
   // The input is drained: acknowledge, and send what was waiting for an
   // acknowledgement.
   void OnDrained();
-  // True if it should be called again soon rather than at leisure.
-  bool Tick(absl::Time now);
+  // Returns until when the next one would find nothing to do; InfinitePast: call
+  // it again soon.
+  absl::Time Tick(absl::Time now);
   PeerStats Stats() const;
 
   // A frame; false if its sender is not served.
@@ -112,7 +114,14 @@ class ReliablePeer : public Peer, public ArrivalSource, private SessionSink {
   // Call it before anything that may give the session something to do in time.
   void Touch() CLUSTER_REQUIRES(mutex_) {
     idle_until_ns_.store(kNotIdle, std::memory_order_relaxed);
+    ticker_->Wake();
   }
+  // Whether it was not touched since the last tick.
+  bool Idle() const CLUSTER_REQUIRES(mutex_) {
+    return idle_until_ns_.load(std::memory_order_relaxed) != kNotIdle;
+  }
+  // Ticks pass it over from now on, if the session is idle.
+  void Rest() CLUSTER_REQUIRES(mutex_);
   bool Serves(int id) const CLUSTER_REQUIRES(mutex_) {
     return session_ != nullptr && config_.peer_id == id;
   }
@@ -153,6 +162,7 @@ class ReliablePeer : public Peer, public ArrivalSource, private SessionSink {
   Inbox* const inbox_;
   Callbacks* const callbacks_;
   Rejections* const rejections_;
+  Ticker* const ticker_;
 
   static constexpr std::int64_t kNotIdle = 0;
 

@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "cluster/base/clock.h"
 #include "cluster/server/testing/wires.h"
+#include "cluster/server/ticker.h"
 #include "cluster/session/testing/session_pair.h"
 #include "gtest/gtest.h"
 
@@ -33,7 +34,7 @@ class ReliablePeerTest : public testing::Test {
 
   void Make(const SessionConfig& config) {
     near_ = std::make_unique<ReliablePeer>(config, &wires_, &inbox_,
-                                           &callbacks_, &rejections_);
+                                           &callbacks_, &rejections_, &ticker_);
     near_->Join(2, PeerStats());
     far_ = std::make_unique<SessionEnd>(TestSessionConfig(2, 1), &now_);
     generation_ = Peer::DrawGeneration();
@@ -85,6 +86,7 @@ class ReliablePeerTest : public testing::Test {
   Inbox inbox_{1, 1 << 20, 1 << 20};
   Callbacks callbacks_{&inbox_};
   Rejections rejections_{[](PeerEvent) {}, [](int) { return true; }};
+  Ticker ticker_{nullptr, absl::Seconds(1), absl::Seconds(1)};  // not started
   std::unique_ptr<ReliablePeer> near_;
   std::unique_ptr<SessionEnd> far_;
   Strings sent_;

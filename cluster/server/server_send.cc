@@ -245,8 +245,10 @@ absl::Status ServerCore::SendHere(const EnvelopeView& view, bool fate,
     }
   }
   place.Accepted();
-  if (callbacks_.handles_envelopes() && !callbacks_.InCallback())
+  if (callbacks_.handles_envelopes() && !callbacks_.InCallback()) {
     callbacks_.Wake();
+    delivery_->ExpectTick();  // its handler may be slow
+  }
   return absl::OkStatus();
 }
 

@@ -161,7 +161,7 @@ absl::Time Session::IdleUntil() const {
   if (!down_reported_ && !up_)
     until = std::min(until, begun_ + config_.peer_timeout);
   if (handshake_.established())
-    until = std::min(until, HeartbeatBefore(now_) + heartbeat_);
+    until = std::min(until, HeartbeatBefore(last_sent_) + heartbeat_);
   return until;
 }
 

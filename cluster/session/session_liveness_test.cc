@@ -23,6 +23,18 @@ TEST(SessionLiveness, HeartbeatsKeepAnIdleSessionUp) {
   EXPECT_LE(beats, 22u);
 }
 
+// Both ends beat at the same times.
+TEST(SessionLiveness, AHeartbeatThatIsHeardDelaysNone) {
+  SessionPair pair;
+  pair.Connect();
+  pair.Advance(absl::Seconds(2));
+  const absl::Time due = pair.one.session->IdleUntil();
+  pair.now = due + absl::Milliseconds(1);
+  pair.two.session->Tick(pair.now);
+  for (const std::string& frame : pair.two.Speak()) pair.one.Hear(frame);
+  EXPECT_EQ(pair.one.session->IdleUntil(), due);
+}
+
 // A frame that was overtaken or replayed does not show the present state.
 TEST(SessionLiveness, AnOldFrameOfTheSessionSaysNothingOfThePeer) {
   SessionPair pair(
