@@ -11,7 +11,7 @@ namespace {
 
 // A server that does something now and then would wake its thread each time.
 constexpr int kIdleTicksBeforeRest = 5;
-// What was missed, or is not urgent, waits no longer.
+// Work that wakes nobody waits for at most this.
 constexpr absl::Duration kRestMax = absl::Seconds(2);
 
 }  // namespace

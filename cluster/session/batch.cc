@@ -83,7 +83,7 @@ std::uint32_t Move(Parts* parts, std::size_t bytes, char* out) {
 Batch Scatter(const SessionConfig& config, Lane lane, Parts parts) {
   const std::size_t bytes = parts[0].size() + parts[1].size();
   const std::size_t chunk_bytes =
-      ChunkBytes(config.frame_bytes, config.inflight_bytes);
+      ChunkBytes(config.frame_bytes, config.inflight_bytes, lane);
   if (bytes <= chunk_bytes) {
     Batch batch = NewBatch(config.buffers.get(), lane, bytes);
     batch.body_crc = Move(&parts, bytes, batch.body_begin());

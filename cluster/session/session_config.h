@@ -67,15 +67,26 @@ inline constexpr std::size_t kSessionFrameBytesMax = 17u << 20;
 
 // A record larger than this travels in chunks of this size, each a frame, and
 // is put together with one copy more. By default a payload of 1 MiB is not cut.
-// Four chunks may be in flight, and two in the bulk lane. While one travels,
-// another is summed and acknowledged; more make up for a late wake-up.
+// Four chunks may be in flight. While one travels, another is summed and
+// acknowledged; more make up for a late wake-up. An urgent envelope waits for
+// those of the bulk lane, so they are small.
 inline std::size_t ChunkBytes(std::size_t frame_bytes,
-                              std::size_t inflight_bytes) {
+                              std::size_t inflight_bytes,
+                              Lane lane = Lane::kNormal) {
   constexpr std::size_t kFieldsBytes = 4096;
   const std::size_t wanted =
-      std::min<std::size_t>(16 * frame_bytes + kFieldsBytes, 16u << 20);
+      lane == Lane::kBulk
+          ? 2 * frame_bytes
+          : std::min<std::size_t>(16 * frame_bytes + kFieldsBytes, 16u << 20);
   return std::max(frame_bytes, std::min(wanted, inflight_bytes / 4)) -
          kFrameChargeBytes;
+}
+
+// The bulk lane may have this in flight. It is room for four chunks by default,
+// and for two with any limits.
+inline std::size_t BulkInFlight(std::size_t inflight_bytes,
+                                std::size_t charge) {
+  return std::clamp(2 * charge, inflight_bytes / 8, inflight_bytes / 2);
 }
 
 // A payload larger than this has a frame of its own, since another like it would

@@ -194,16 +194,35 @@ TEST(SessionFlow, BytesOnTheWayAreBounded) {
   EXPECT_GT(bytes, pair.one.config.inflight_bytes / 4);
 }
 
-TEST(SessionFlow, FourOfTheLargestFramesMayBeOnTheirWayButTwoOfBulk) {
+TEST(SessionFlow, FourOfTheLargestFramesMayBeOnTheirWay) {
   SessionPair pair;
   pair.Connect();
   const std::size_t chunk =
       ChunkBytes(pair.one.config.frame_bytes, pair.one.config.inflight_bytes);
-  const std::string payload(5 * chunk, 'x');
-  ASSERT_EQ(pair.one.Append(payload, Lane::kBulk), SendOutcome::kAccepted);
-  EXPECT_EQ(pair.one.Speak().size(), 2u);
-  ASSERT_EQ(pair.one.Append(payload), SendOutcome::kAccepted);
-  EXPECT_EQ(pair.one.Speak().size(), 2u);
+  ASSERT_EQ(pair.one.Append(std::string(5 * chunk, 'x')),
+            SendOutcome::kAccepted);
+  EXPECT_EQ(pair.one.Speak().size(), 4u);
+}
+
+// Urgent envelopes wait for them.
+TEST(SessionFlow, OfBulkLittleMayBeOnItsWay) {
+  const Config defaults;
+  for (const SessionLimits& limits :
+       {SessionLimits(TestSessionConfig(1, 2)), SessionLimits(defaults)}) {
+    SessionPair pair([&](SessionConfig* config) {
+      static_cast<SessionLimits&>(*config) = limits;
+    });
+    pair.Connect();
+    ASSERT_EQ(pair.one.Append(std::string(limits.queue_bytes_max / 2, 'x'),
+                              Lane::kBulk),
+              SendOutcome::kAccepted);
+    std::size_t bytes = 0;
+    const Strings frames = pair.one.Speak();
+    for (const std::string& frame : frames) bytes += frame.size();
+    EXPECT_GE(frames.size(), 2u);
+    EXPECT_LE(bytes,
+              std::max(limits.inflight_bytes / 8, 2 * limits.frame_bytes * 2));
+  }
 }
 
 TEST(SessionFlow, TheWindowStopsTheSenderUntilItIsConsumed) {

@@ -63,7 +63,7 @@ bool Session::FitsInFlight(Lane lane, std::size_t inflight_bytes,
   const std::size_t line = flight_limit_.bytes();
   const std::size_t most =
       lane == Lane::kBulk
-          ? std::max(half, line / 4 * 3)
+          ? std::max(BulkInFlight(config_.inflight_bytes, charge), line / 4 * 3)
           : std::max(std::clamp(4 * charge, half, config_.inflight_bytes),
                      line);
   return inflight_bytes + charge <= most;
