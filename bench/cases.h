@@ -26,6 +26,7 @@ inline constexpr std::int64_t kMeshRoundsLeast = 5000;
 // More sending threads than this would only compete for the processors.
 inline constexpr int kMeshSendersMax = 4;
 inline constexpr int kIdleServers = 32;
+inline constexpr int kGroups = 1000;
 
 // On one long line, all in one run.
 inline constexpr char kRawWan[] = "raw_wan/tcp";
@@ -66,6 +67,7 @@ void AddMeshCases(const std::string& transport);
 void AddLimitCases(const std::string& transport);
 void AddCalledCases(const std::string& transport);
 void AddIdleCases(const std::string& transport);
+void AddGroupsCases(const std::string& transport);
 void AddRawWanCase();
 void AddWanCases(const std::string& transport);
 void AddCodecCases();

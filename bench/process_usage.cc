@@ -12,6 +12,7 @@
 #include <string>
 
 #include "absl/strings/numbers.h"
+#include "absl/time/clock.h"
 #include "cluster/base/check.h"
 
 namespace cluster {
@@ -41,6 +42,14 @@ std::int64_t ProcessCpuNs() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   return Nanoseconds(usage.ru_utime) + Nanoseconds(usage.ru_stime);
+}
+
+double PercentOfACoreMeanwhile(absl::Duration time) {
+  const absl::Time start = absl::Now();
+  const std::int64_t cpu_ns_before = ProcessCpuNs();
+  absl::SleepFor(time);
+  const auto cpu_ns = static_cast<double>(ProcessCpuNs() - cpu_ns_before);
+  return 100 * cpu_ns / absl::ToDoubleNanoseconds(absl::Now() - start);
 }
 
 std::int64_t ResidentBytes() {

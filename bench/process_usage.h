@@ -12,11 +12,17 @@
 
 #include <cstdint>
 
+#include "absl/time/time.h"
+
 namespace cluster {
 namespace bench {
 
 // User and system time of all threads of this process so far, in nanoseconds.
 std::int64_t ProcessCpuNs();
+
+// Sleeps for `time`. Returns what the process used meanwhile, in percent of one
+// core.
+double PercentOfACoreMeanwhile(absl::Duration time);
 
 // Resident memory of this process, in bytes. It first returns freed memory to
 // the system: reused memory would not add to the figure.

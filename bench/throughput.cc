@@ -23,6 +23,7 @@ void AddCases() {
     AddLimitCases(transport);
     AddCalledCases(transport);
     AddWanCases(transport);
+    AddGroupsCases(transport);
   }
   AddRawWanCase();
   AddCodecCases();

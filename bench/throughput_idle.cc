@@ -54,14 +54,6 @@ constexpr int kQuietTimes = 2;
 constexpr std::array<const char*, 2> kCounters = {"cpu_percent",
                                                   "bytes_per_peer"};
 
-double PercentOfACoreMeanwhile(absl::Duration time) {
-  const absl::Time start = absl::Now();
-  const std::int64_t cpu_ns_before = ProcessCpuNs();
-  absl::SleepFor(time);
-  const auto cpu_ns = static_cast<double>(ProcessCpuNs() - cpu_ns_before);
-  return 100 * cpu_ns / absl::ToDoubleNanoseconds(absl::Now() - start);
-}
-
 void MeasureIdle(benchmark::State& state, const std::string& transport) {
   const std::int64_t bytes_before = ResidentBytes();
   LoopbackCluster cluster(

@@ -158,6 +158,21 @@ TextTable Idle(const Results& results) {
   return table;
 }
 
+TextTable Groups(const Results& results) {
+  TextTable table({absl::StrCat(kGroups, " groups on 3 servers"),
+                   "% of one core", "bare library", "frames/s",
+                   "bare messages/s"});
+  for (const char* transport : kTransports) {
+    const std::string name = CaseName("groups", transport, kGroups);
+    const std::string raw = CaseName("raw_groups", transport, kGroups);
+    table.AddRow({transport, Short(results.Median(name, "cpu_percent")),
+                  Short(results.Median(raw, "cpu_percent")),
+                  Short(results.Median(name, "frames_per_second")),
+                  Short(results.Median(raw, "frames_per_second"))});
+  }
+  return table;
+}
+
 TextTable Codec(const Results& results) {
   TextTable table({"binary codec, 64 B", "encode/s", "decode/s"});
   table.AddRow({"one core", Short(results.Rate("encode/64")),
@@ -305,6 +320,7 @@ std::vector<TextTable> ThroughputTables(const Results& results) {
       Meshes(results),
       Wan(results),
       Idle(results),
+      Groups(results),
       Costs(results, "CPU ns per envelope", "cpu_ns_per_item"),
       Costs(results, "allocations per envelope", "allocs_per_item"),
       Costs(results, "of those, not by zmq or nng", "own_allocs_per_item"),
