@@ -7,6 +7,8 @@
 // frames_per_second counts what crosses the network: frames, with all that the
 // sessions say to each other, or messages.
 
+#include <array>
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -105,6 +107,7 @@ void MeasureGroups(benchmark::State& state, const std::string& transport) {
 void MeasureRawGroups(benchmark::State& state, const std::string& transport) {
   constexpr std::size_t kMessageBytes = kRecordHeaderBytes + kHeartbeatBytes;
   const auto received = NewDeliveryCounts(kServers);
+  std::array<std::atomic<std::int64_t>, kServers> sent{};
   const auto mesh =
       NewRawMesh(transport, kServers, kMessageBytes,
                  [&](int server, absl::string_view message) {
@@ -115,6 +118,7 @@ void MeasureRawGroups(benchmark::State& state, const std::string& transport) {
   Measure(
       state,
       [&](int from, int to, int /*group*/) {
+        sent[static_cast<std::size_t>(to)].fetch_add(1);
         std::memset(mesh->Begin(from, to, kMessageBytes), 'x', kMessageBytes);
         mesh->Commit(from, to);
       },
@@ -123,6 +127,11 @@ void MeasureRawGroups(benchmark::State& state, const std::string& transport) {
         for (const auto& count : received) messages += count->Count();
         return messages;
       });
+  // nng may hang if a socket is closed while messages still arrive.
+  for (std::size_t to = 0; to < kServers; ++to) {
+    received[to]->Expect(sent[to]);
+    received[to]->Wait();
+  }
 }
 
 }  // namespace
