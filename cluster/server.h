@@ -140,11 +140,12 @@ class CLUSTER_EXPORT Server {
       const EnvelopeView& envelope,
       absl::Duration timeout = absl::ZeroDuration());
 
-  // The same with options, which a broadcast decides for each recipient. Such an
-  // envelope costs more than others: an allocation, and a place of its own in the
-  // queue. They count until it is transmitted for the first time: in a frame,
-  // even one that is lost. If the peer restarts and the envelope is to be sent
-  // again, they count anew. kUnavailable: only_if_up.
+  // The same with options, which a broadcast decides for each recipient. With
+  // expires_after, replaces or report_fate an envelope costs more than others: an
+  // allocation, and a place of its own in the queue. Options count until it is
+  // transmitted for the first time: in a frame, even one that is lost. If the peer
+  // restarts and the envelope is to be sent again, they count anew. kUnavailable:
+  // only_if_up.
   absl::Status Send(const Envelope& envelope, const SendOptions& options);
   absl::Status Send(const EnvelopeView& envelope, const SendOptions& options);
   absl::StatusOr<MessageId> SendWithId(const Envelope& envelope,

@@ -47,7 +47,12 @@ class SendOptionsTest : public testing::TestWithParam<const char*> {
     spec.ids = FirstIds(3);
     spec.on_envelope = [this](int receiver, const EnvelopeView& envelope) {
       MutexLock lock(&mutex_);
-      if (receiver == 3) payloads_.emplace_back(envelope.payload);
+      if (receiver != 3) return;
+      payloads_.emplace_back(envelope.payload);
+      changed_.Wait(&mutex_, [this] {
+        mutex_.AssertHeld();
+        return !held_;
+      });
     };
     spec.on_event = log_.Sink();
     return spec;
@@ -67,6 +72,29 @@ class SendOptionsTest : public testing::TestWithParam<const char*> {
     ASSERT_TRUE(flushed.ok()) << flushed;
   }
 
+  // Until LetThreeGo, the handler of server 3 does not return.
+  void HoldThree() {
+    MutexLock lock(&mutex_);
+    held_ = true;
+  }
+  void LetThreeGo() {
+    MutexLock lock(&mutex_);
+    held_ = false;
+    changed_.NotifyAll();
+  }
+
+  // The bytes that an envelope with these options takes of the queue. Tries again if
+  // a frame left meanwhile.
+  std::size_t CostWith(const SendOptions& options) {
+    while (true) {
+      const PeerStats before = Three();
+      EXPECT_TRUE(server().Send(To(3), options).ok());
+      const PeerStats after = Three();
+      if (after.frames_sent == before.frames_sent)
+        return after.queued_bytes - before.queued_bytes;
+    }
+  }
+
   Server& server() { return cluster_.server(1); }
   PeerStats Three() { return *server().Stats().Peer(3); }
   // Of server 3, in all its lives.
@@ -78,11 +106,28 @@ class SendOptionsTest : public testing::TestWithParam<const char*> {
  private:
   EventLog log_;
   Mutex mutex_;
+  CondVar changed_;
+  bool held_ CLUSTER_GUARDED_BY(mutex_) = false;
   std::vector<std::string> payloads_ CLUSTER_GUARDED_BY(mutex_);
 
  protected:
   TestCluster cluster_;
 };
+
+TEST_P(SendOptionsTest, OnlyIfUpAloneCostsNoPlaceOfItsOwn) {
+  HoldThree();
+  while (Three().queued_bytes == 0 &&
+         server().Send(To(3, std::string(64u << 10, 'x'))).ok()) {
+  }
+  SendOptions up;
+  up.only_if_up = true;
+  SendOptions both = up;
+  both.expires_after = kPatience;
+  // Ids have a byte or two each.
+  EXPECT_LE(CostWith(up), CostWith(SendOptions()) + 8);
+  EXPECT_GE(CostWith(both), CostWith(up) + 100);
+  LetThreeGo();
+}
 
 TEST_P(SendOptionsTest, OnlyIfUpIsDecidedForEachRecipient) {
   SendOptions options;

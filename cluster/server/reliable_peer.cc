@@ -370,6 +370,7 @@ SendOutcome ReliablePeer::SendWith(int id, const EnvelopeView& envelope,
     if (!Serves(id)) return SendOutcome::kRemoved;
     if (!Up(id)) return SendOutcome::kDown;
   }
+  if (!conditions.record.any()) return Send(id, envelope);
   RecordOptions options = conditions.record;
   Inbox::FatePlace place(options.fates == nullptr ? nullptr : inbox_);
   if (!place.there()) return SendOutcome::kTooManyFates;
@@ -456,8 +457,8 @@ bool ReliablePeer::WaitUntil(std::chrono::steady_clock::time_point deadline,
 bool ReliablePeer::WaitForRoom(int id, const EnvelopeView& envelope,
                                const SendConditions* conditions,
                                std::chrono::steady_clock::time_point deadline) {
-  const bool with_options = conditions != nullptr;
-  const bool only_if_up = with_options && conditions->only_if_up;
+  const bool with_options = conditions != nullptr && conditions->record.any();
+  const bool only_if_up = conditions != nullptr && conditions->only_if_up;
   SendOutcome outcome = SendOutcome::kFull;
   const auto done = [&] {
     mutex_.AssertHeld();

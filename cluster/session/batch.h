@@ -57,6 +57,12 @@ struct RecordOptions {
   FateSink* fates = nullptr;  // hears what becomes of it, unless null
   MessageId message_id{};
   int pid = 0;
+
+  // Without any it need not wait as a batch of its own.
+  bool any() const {
+    return expires_at != absl::InfiniteFuture() || replaces != 0 ||
+           fates != nullptr;
+  }
 };
 
 struct Batch {
