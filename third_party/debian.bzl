@@ -162,6 +162,14 @@ def debian_libraries():
         },
     )
     debian_library(name = "isa-l", headers = ["isa-l"], targets = {":isa-l": ["libisal"]})
+    debian_library(name = "libuv", headers = ["uv.h", "uv"], targets = {":libuv": ["libuv"]})
+    debian_library(
+        name = "raft",
+        headers = ["raft.h", "raft"],
+        # The adapter of //examples/raft_library uses functions that libraft.so does not export.
+        targets = {":raft": ["-l:libraft.a", "liblz4"]},
+        deps = ["@libuv//:libuv"],
+    )
     debian_library(name = "libedit", headers = ["histedit.h"], targets = {":libedit": ["libedit"]})
     debian_library(name = "utf8proc", headers = ["utf8proc.h"], targets = {":utf8proc": ["libutf8proc"]})
 
