@@ -138,6 +138,11 @@ struct Config : SessionLimits {
   // "slow_handler_ms": a handler that runs for longer is counted and reported;
   // 0: none is.
   absl::Duration slow_handler = absl::Milliseconds(100);
+  // "application_timeout_ms": peers see this server as down while its application
+  // stands still for so long (Server::Renew); 0: never. An application that does
+  // not renew stands still while an envelope waits in its inbox, or a handler runs,
+  // for so long. An idle one never does.
+  absl::Duration application_timeout = absl::ZeroDuration();
   // "linger_ms": the time that Stop may spend on unsent frames.
   absl::Duration linger = absl::Seconds(1);
 

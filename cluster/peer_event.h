@@ -48,8 +48,9 @@ struct PeerEvent {
     kUp,    // there is a session and the peer is heard
     kDown,  // not heard for peer_timeout, or it does not hear this server. Or
             // it said goodbye: it stopped, or it removed this server ("removed
-            // by server 1"). Or it did
-            // not come up within peer_timeout of Start or AddPeer. Its session
+            // by server 1"). Or its application stands still
+            // (application_timeout_ms). Or it did not come up within
+            // peer_timeout of Start or AddPeer. Its session
             // and queue are kept. A second one follows if something connects
     // at the address of a peer that was unreachable, but does not answer
     kRestarted,  // a new session: the peer is another process, or forgot us;

@@ -238,6 +238,11 @@ class CLUSTER_EXPORT Server {
   // the pid is negative.
   absl::Status Flush(int pid, absl::Duration timeout);
 
+  // Says that the application lives, for application_timeout_ms: call it more
+  // often than that. From the first call on this alone counts, also while nothing
+  // arrives. It does not wait; it costs an atomic addition.
+  void Renew();
+
   // Does not wait, and works after Stop too. In a child of fork it has no
   // figures per peer.
   ServerStats Stats() const;

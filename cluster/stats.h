@@ -142,6 +142,8 @@ struct ServerStats {
   // Calls of a handler that took longer than slow_handler_ms, as the server's ticks
   // saw them. A call that takes 100 ms more is always among them.
   std::uint64_t slow_handlers = 0;
+  // How often the application stood still for application_timeout_ms.
+  std::uint64_t application_stalls = 0;
   // Envelopes to the own id. Acknowledged means that Receive returned it or its
   // handler has returned; Stop drops the rest as kStopped.
   PeerStats own;

@@ -11,7 +11,7 @@ namespace {
 constexpr char kMagic[4] = {'C', 'L', 'F', '1'};
 constexpr std::uint8_t kLastingVersionMin = 2;  // of the forms that last
 constexpr std::uint8_t kFlagsKnown =
-    kAckRequest | kGap | kHearsYou | kConsumeRequest;
+    kAckRequest | kGap | kHearsYou | kConsumeRequest | kStandsStill;
 
 // Offsets of the wire form.
 constexpr std::size_t kAtVersion = 4;

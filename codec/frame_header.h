@@ -48,6 +48,9 @@ enum FrameFlag : std::uint8_t {
   // please acknowledge as soon as all frames up to this one's sequence are
   // consumed
   kConsumeRequest = 8,
+  // the sender's application stands still; only in sessions that have
+  // kFeatureStandstill
+  kStandsStill = 16,
 };
 
 enum class ChunkState : std::uint8_t {

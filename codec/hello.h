@@ -26,6 +26,7 @@ inline constexpr std::size_t kLastingBodyBytesMax = 64u << 10;
 // session has those that both sides have.
 inline constexpr std::uint64_t kFeatureGroups = 1;  // records with a group and
                                                     // a correlation
+inline constexpr std::uint64_t kFeatureStandstill = 2;  // the flag kStandsStill
 
 // From `min` to `max`.
 struct VersionRange {

@@ -86,6 +86,8 @@ Figures<ServerStats> MakeServerFigures() {
   Figures<Stats> figures = {
       {"delivered", [](const Stats& stats) { return stats.delivered; }},
       {"slow_handlers", [](const Stats& stats) { return stats.slow_handlers; }},
+      {"application_stalls",
+       [](const Stats& stats) { return stats.application_stalls; }},
       {"inbox_bytes", [](const Stats& stats) { return stats.inbox_bytes; }},
       {"held_bytes", [](const Stats& stats) { return stats.held_bytes; }},
       {"reassembly_bytes",

@@ -58,7 +58,8 @@ TEST(ConfigErrorTest, UnknownKeysNameTheNearestAndTheKnown) {
       "answer_bytes_reserved, "
       "payload_bytes_max, memory_bytes_max, inbox_bytes_max, overflow, "
       "on_peer_restart, heartbeat_ms, peer_timeout_ms, "
-      "handshake_timeout_ms, linger_ms, slow_handler_ms, security, "
+      "handshake_timeout_ms, application_timeout_ms, linger_ms, "
+      "slow_handler_ms, security, "
       "allow_plaintext, "
       "memory, nng, tcp, zmq");
   EXPECT_THAT(ErrorOfLine("\"Servers\": []"),

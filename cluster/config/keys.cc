@@ -114,6 +114,12 @@ std::vector<ConfigKey> MakeKeys() {
       {"handshake_timeout_ms",
        TimeKey{&C::handshake_timeout, 10, 10 * kMinuteMs},
        "a connection that does not complete its handshake by then is closed"},
+      {"application_timeout_ms",
+       TimeKey{&C::application_timeout, 0, 60 * kMinuteMs},
+       "while its application stands still for so long, peers see this server "
+       "as "
+       "down; 0: never",
+       kReliableOnly},
       {"linger_ms", TimeKey{&C::linger, 0, 10 * kMinuteMs},
        "how long Stop tries to deliver what was accepted"},
       {"slow_handler_ms", TimeKey{&C::slow_handler, 0, 10 * kMinuteMs},

@@ -73,6 +73,11 @@ class Callbacks final : public FateSink {
   // it while it runs. So no handler reads a clock, and one that hangs is seen. It
   // is exact to the interval of these calls. True: a handler runs.
   bool Watch(absl::Time now);
+  // When the handler began that ran at the last Watch; else InfiniteFuture. On the
+  // thread of Watch.
+  absl::Time running_since() const {
+    return steps_seen_ % 2 == 1 ? seen_at_ : absl::InfiniteFuture();
+  }
   std::uint64_t slow_handlers() const {
     return slow_handlers_.load(std::memory_order_relaxed);
   }

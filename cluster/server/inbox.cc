@@ -329,6 +329,8 @@ void Inbox::Settle() {
   if (current_.source != nullptr) current_.source->OnConsumed(current_.arrival);
   current_.envelope.reset();
   has_current_ = false;
+  settled_.store(settled_.load(std::memory_order_relaxed) + 1,
+                 std::memory_order_relaxed);
   // A large payload that was unescaped leaves no memory behind.
   if (decode_.scratch.capacity() > kScratchBytesKept)
     std::string().swap(decode_.scratch);
@@ -341,6 +343,14 @@ void Inbox::AcknowledgeOwn() {
   if (own_waiters_.load(std::memory_order_seq_cst) == 0) return;
   { MutexLock lock(&mutex_); }
   own_settled_.NotifyAll();
+}
+
+Inbox::Progress Inbox::progress() const {
+  Progress progress;
+  progress.taken = settled_.load(std::memory_order_relaxed);
+  MutexLock lock(&mutex_);
+  progress.pushed = pushed_;
+  return progress;
 }
 
 PeerStats Inbox::OwnStats() const {

@@ -195,6 +195,12 @@ class Inbox {
   std::uint64_t delivered() const {
     return delivered_.load(std::memory_order_relaxed);
   }
+  // Of arrivals and single envelopes, since the server was made.
+  struct Progress {
+    std::uint64_t pushed = 0;
+    std::uint64_t taken = 0;  // whole
+  };
+  Progress progress() const;
 
  private:
   // An arrival, or an envelope.
@@ -279,6 +285,7 @@ class Inbox {
   std::atomic<Role> role_{Role::kFree};
   std::atomic<bool> closed_{false};  // set with the lock held
   std::atomic<std::uint64_t> delivered_{0};
+  std::atomic<std::uint64_t> settled_{0};  // items; the reader writes it
 
   // The reader's.
   Item current_;

@@ -25,6 +25,7 @@
 #include "cluster/codec/codec.h"
 #include "cluster/config.h"
 #include "cluster/envelope.h"
+#include "cluster/server/application_watch.h"
 #include "cluster/server/callbacks.h"
 #include "cluster/server/inbox.h"
 #include "cluster/server/message_ids.h"
@@ -105,6 +106,7 @@ struct DeliveryParts {
   Inbox* inbox = nullptr;
   Callbacks* callbacks = nullptr;
   Rejections* rejections = nullptr;
+  ApplicationWatch* application = nullptr;
 };
 
 // The part that both deliveries share: the table of peers, and the calls that go
@@ -233,8 +235,8 @@ class DeliveryTo : public PeerDelivery {
  private:
   absl::Time Tick() {
     const absl::Time now = MonotonicNow();
-    const absl::Time peers_idle_until = TickPeers(now);
     const bool handler_runs = parts_.callbacks->Watch(now);
+    const absl::Time peers_idle_until = TickPeers(now);
     return handler_runs ? absl::InfinitePast() : peers_idle_until;
   }
 

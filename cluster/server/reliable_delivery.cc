@@ -26,6 +26,12 @@ std::shared_ptr<MemoryBudget> NewMemoryBudget(const Config& config) {
       static_cast<int>(config.servers.size()) - 1, config.frame_bytes);
 }
 
+absl::Duration TickAtLeisure(const DeliveryParts& parts, const Config& config) {
+  const absl::Duration most = std::min(kTickAtLeisure, config.heartbeat / 2);
+  return parts.application->on() ? std::min(most, parts.application->interval())
+                                 : most;
+}
+
 SessionConfig NewSessionConfig(const Config& config, const DeliveryParts& parts,
                                std::shared_ptr<MemoryBudget> memory) {
   SessionConfig session = MakeSessionConfig(config, parts.self_id, kBroadcast);
@@ -72,7 +78,7 @@ FrameError Decode(ReceivedFrame* frame, FrameHeader* header, Slice* body) {
 ReliableDelivery::ReliableDelivery(const Config& config,
                                    const DeliveryParts& parts)
     : DeliveryTo(parts, std::min(kTickSoon, config.heartbeat / 4),
-                 std::min(kTickAtLeisure, config.heartbeat / 2)),
+                 TickAtLeisure(parts, config)),
       memory_(NewMemoryBudget(config)),
       session_(NewSessionConfig(config, parts, memory_)),
       broadcaster_(session_, &peers_) {}
@@ -173,12 +179,24 @@ absl::Time ReliableDelivery::TickPeers(absl::Time now) {
     parts_.buffers->Trim();
     trim_at_ = now + kTrimInterval;
   }
-  absl::Time idle_until = absl::InfiniteFuture();
+  absl::Time idle_until = WatchApplication(now);
   for (ReliablePeer* const peer : peers_.all())
     idle_until = std::min(idle_until, peer->Tick(now));
   // It still has broadcasts that it had no memory to hand over.
   broadcaster_.OnRoom();
   return broadcaster_.open() ? absl::InfinitePast() : idle_until;
+}
+
+// Sessions say so from here on; after a change at once, also where they are idle.
+absl::Time ReliableDelivery::WatchApplication(absl::Time now) {
+  ApplicationWatch* const application = parts_.application;
+  if (!application->on()) return absl::InfiniteFuture();
+  const bool still = application->Look(now, parts_.inbox->progress(),
+                                       parts_.callbacks->running_since());
+  if (session_.stands_still->exchange(still) != still) {
+    for (ReliablePeer* const peer : peers_.all()) peer->ExpectTick();
+  }
+  return now + application->interval();
 }
 
 FrameVerdict ReliableDelivery::OnFrame(ReceivedFrame frame) {

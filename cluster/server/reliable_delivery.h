@@ -64,6 +64,8 @@ class ReliableDelivery final : public DeliveryTo<ReliablePeer> {
   // OnDrained is to be passed on to it.
   void DrainLater(ReliablePeer* peer);
   absl::Time TickPeers(absl::Time now) override;
+  // Returns when to look again.
+  absl::Time WatchApplication(absl::Time now);
   // Bytes that are no frame; and a frame that names no member as its sender.
   FrameVerdict RefuseBytes(FrameError error, absl::string_view bytes,
                            const ReceivedFrame& frame);

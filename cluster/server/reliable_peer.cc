@@ -253,7 +253,7 @@ absl::Time ReliablePeer::Tick(absl::Time now) {
     pushed = pushed_;
     // The transport believes in a connection on which nobody answers: it may be
     // half-open.
-    if (session_->connected() && !session_->up() &&
+    if (session_->connected() && !session_->peer_answers() &&
         now - dialled_ > config_.peer_timeout) {
       redial = true;
       dialled_ = now;
@@ -503,7 +503,7 @@ bool ReliablePeer::WaitReceived(
     // One that was there and went will hardly come back in time; one that was
     // not there yet may be about to.
     return session_ == nullptr || session_->AllReceived() ||
-           (!session_->up() && session_->id() != 0);
+           (!session_->peer_answers() && session_->id() != 0);
   });
 }
 

@@ -94,6 +94,11 @@ class ReliablePeer : public Peer, public ArrivalSource, private SessionSink {
   // Returns until when the next one would find nothing to do; InfinitePast: call
   // it again soon.
   absl::Time Tick(absl::Time now);
+  // The next Tick looks, also at an idle session.
+  void ExpectTick() {
+    MutexLock lock(&mutex_);
+    Touch();
+  }
   PeerStats Stats() const;
 
   // A frame; false if its sender is not served.

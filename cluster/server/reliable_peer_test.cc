@@ -448,6 +448,21 @@ TEST_F(ReliablePeerTest, APeerOfWhichNothingIsHeardIsDialledAnewAndCounted) {
   EXPECT_EQ(near_->Stats().redials_by_watchdog, 1u);
 }
 
+// It hears and answers, so its connection is not half-open.
+TEST_F(ReliablePeerTest, APeerWhoseApplicationStandsStillIsNotDialledAnew) {
+  ASSERT_TRUE(near_->Connect("there").ok());
+  near_->OnConnected(2, wires_.dialled.back());
+  const absl::Time dialled = MonotonicNow();
+  absl::Time later = dialled;
+  while (later == dialled) later = MonotonicNow();
+  *far_->config.stands_still = true;
+  far_->session->Tick(now_);
+  Exchange();
+  EXPECT_FALSE(near_->Stats().up);
+  near_->Tick(later + TestSessionConfig(1, 2).peer_timeout);
+  EXPECT_EQ(wires_.dialled.size(), 1u);
+}
+
 // A transport may report once that nobody is there, and then nothing until
 // somebody is.
 TEST_F(ReliablePeerTest, ADialThatFindsNobodyIsNotCounted) {

@@ -175,6 +175,7 @@ absl::Status Server::Flush(absl::Duration timeout) {
 absl::Status Server::Flush(int pid, absl::Duration timeout) {
   return InMemory([&] { return core_->Flush(pid, timeout); });
 }
+void Server::Renew() { core_->Renew(); }
 ServerStats Server::Stats() const { return core_->Stats(); }
 
 absl::Status Server::AddPeer(int id, const std::string& address) {

@@ -69,14 +69,16 @@ ServerCore::ServerCore(int server_id, Config config, const Codec* codec,
       transport_(std::move(transport)),
       inbox_(id_, config_.payload_bytes_max, config_.inbox_bytes_max),
       callbacks_(&inbox_, config_.slow_handler),
+      application_(config_.application_timeout),
       rejections_([this](PeerEvent event) { PushEvent(std::move(event)); },
                   [this](int id) { return delivery_->Has(id); },
                   config_.security.mode != SecurityConfig::Mode::kNone),
       key_watch_(id_, transport_.get(),
                  [this](PeerEvent event) { PushEvent(std::move(event)); }),
       delivery_(NewPeerDelivery(
-          config_, {id_, codec, std::move(buffers), &message_ids_,
-                    transport_.get(), &inbox_, &callbacks_, &rejections_})) {
+          config_,
+          {id_, codec, std::move(buffers), &message_ids_, transport_.get(),
+           &inbox_, &callbacks_, &rejections_, &application_})) {
   callbacks_.ShareOutEvents();
   for (const ServerAddress& server : config_.servers) {
     if (server.id != id_) delivery_->Add(server.id, PeerStats());
@@ -423,6 +425,7 @@ ServerStats ServerCore::Stats() const {
   ServerStats stats;
   stats.delivered = inbox_.delivered();
   stats.slow_handlers = callbacks_.slow_handlers();
+  stats.application_stalls = application_.stalls();
   stats.inbox_bytes = inbox_.bytes();
   // The rest is behind locks.
   if (InAnotherProcess()) return stats;

@@ -27,6 +27,7 @@
 #include "cluster/base/fork_generation.h"
 #include "cluster/base/mutex.h"
 #include "cluster/server.h"
+#include "cluster/server/application_watch.h"
 #include "cluster/server/callbacks.h"
 #include "cluster/server/inbox.h"
 #include "cluster/server/key_watch.h"
@@ -92,6 +93,8 @@ class ServerCore {
   absl::StatusOr<int> NotifyFd();
   // Of one member, or of all.
   absl::Status Flush(absl::optional<int> pid, absl::Duration timeout);
+
+  void Renew() { application_.Renew(); }
 
   // Facts.
   int id() const { return id_; }
@@ -204,6 +207,7 @@ class ServerCore {
   const std::unique_ptr<Transport> transport_;
   Inbox inbox_;
   Callbacks callbacks_;
+  ApplicationWatch application_;
   // Held over each change of members, and over a look at the figures of all.
   mutable Mutex members_mutex_{LockRank::kServerMembers};
   // The last ones, in the order of removal.

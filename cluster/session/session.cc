@@ -181,7 +181,10 @@ void Session::Tick(absl::Time now) {
   }
   if (!handshake_.established()) return;
   if (gap_waits_) OnGap(now);
-  if (now >= ack_at_ || last_sent_ < HeartbeatBefore(now)) ack_due_ = true;
+  if (now >= ack_at_ || last_sent_ < HeartbeatBefore(now) ||
+      SaysStill() != said_still_) {
+    ack_due_ = true;
+  }
 }
 
 void Session::LookForSilence(absl::Time now) {
@@ -190,8 +193,9 @@ void Session::LookForSilence(absl::Time now) {
                                     absl::FormatDuration(config_.peer_timeout));
   if (!connected_ && !stats_.last_trouble.empty())
     absl::StrAppend(&reason, "; ", stats_.last_trouble);
+  if (peer_still_) SetTrouble(reason);  // it is down already
   SetDown(std::move(reason));
-  heard_ = false;
+  heard_ = peer_still_ = false;
   unproven_ = true;
   // Not before: the peer would dial anew, and be heard again, before this side
   // knows that anything was wrong.
@@ -334,7 +338,7 @@ void Session::BeginSession(HelloResult how) {
   consume_wanted_ = consume_wanted_last_ = 0;
   consumed_unreported_bytes_ = unasked_bytes_ = 0;
   stamp_ = heard_stamp_ = 0;
-  unproven_ = false;
+  unproven_ = peer_still_ = said_still_ = false;
   nobody_since_ = absl::InfiniteFuture();
   probe_timeout_ = kProbeTimeout;
   ForgetGaps();
@@ -391,7 +395,7 @@ void Session::BreakSession(RefusalReason refusal, absl::string_view reason) {
   queue_->WantNothing();
   queue_->SetPeerLimits(config_.payload_bytes_max, /*features=*/0);
   ResetReceiving();
-  unproven_ = false;
+  unproven_ = peer_still_ = false;
 }
 
 void Session::RejectRecords(std::uint64_t session, RefusalReason reason,

@@ -25,6 +25,7 @@
 #define CLUSTER_SESSION_SESSION_H_
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -165,8 +166,12 @@ class Session {
   // --- facts ---
 
   bool up() const { return up_; }
+  // Whether the peer lives and hears this server. It is up unless its application
+  // stands still.
+  bool peer_answers() const { return up_ || peer_still_; }
   bool connected() const { return connected_; }
   std::uint64_t id() const { return handshake_.session(); }
+  std::uint64_t features() const { return handshake_.features(); }
   // Of memory_bytes_max: what is for the peer, queued or not consumed; and what
   // came from it and is not taken, as charged to the window.
   std::size_t held_bytes() const { return queue_->held_bytes(); }
@@ -214,6 +219,7 @@ class Session {
   bool IsHere(const FrameHeader& header);
   bool Fresh(const FrameHeader& header);
   void Heard(absl::Time now);
+  bool FlagsAgreed(const FrameHeader& header);
   void UpOrDown(const FrameHeader& header);
   void WantConsumed(std::uint64_t sequence);
   bool ConsumptionDue();
@@ -258,6 +264,11 @@ class Session {
                          bool asks = false);
   void TransmitAgain(const SendWindow::Sent& sent, absl::Time now,
                      Frame* frame);
+  // Whether to tell the peer that this server's application stands still.
+  bool SaysStill() const {
+    return (handshake_.features() & kFeatureStandstill) != 0 &&
+           config_.stands_still->load(std::memory_order_relaxed);
+  }
   FrameHeader Header(FrameKind kind, absl::Time now);
   void Stamp(absl::Time now, FrameHeader* header);
   Frame HelloFrame(absl::Time now);
@@ -291,6 +302,9 @@ class Session {
   bool writable_ = true;
   bool up_ = false;
   bool left_ = false;  // the peer's goodbye was the last that came from it
+  bool peer_still_ =
+      false;  // it hears this server, but its application does not
+  bool said_still_ = false;  // in the last frame, of this server's application
   absl::Time up_at_ = absl::InfinitePast();  // the last time that it came up
   // Something has changed since neither the queue nor the window had a frame.
   bool look_ = true;

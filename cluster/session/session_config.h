@@ -7,6 +7,7 @@
 #define CLUSTER_SESSION_SESSION_CONFIG_H_
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -42,7 +43,12 @@ struct SessionConfig : SessionLimits {
 
   absl::Duration rtt_memory = kRttMemory;
   VersionRange versions{kFrameVersionMin, kFrameVersionMax};
-  std::uint64_t features = kFeatureGroups;
+  std::uint64_t features = kFeatureGroups | kFeatureStandstill;
+
+  // Whether this server's application stands still; one for all its sessions.
+  // After a change each should get a Tick.
+  std::shared_ptr<std::atomic<bool>> stands_still =
+      std::make_shared<std::atomic<bool>>(false);
 
   std::string cluster;
   std::string address;  // the own one, as the config has it

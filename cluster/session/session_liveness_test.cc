@@ -1,8 +1,11 @@
 // Sessions whose frames are lost, peers fall silent or connections push back.
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "cluster/session/testing/session_pair.h"
 #include "gtest/gtest.h"
 
@@ -117,6 +120,94 @@ TEST(SessionLiveness, OneWayDeafnessIsDownOnBothSidesBeforeItIsRepaired) {
   pair.Exchange();  // no time passes
   EXPECT_EQ(pair.one.Events(), "up down up");
   EXPECT_EQ(pair.two.Events(), "up down up");
+}
+
+// The heartbeats go on, so only what they say makes it down.
+TEST(SessionLiveness, APeerWhoseApplicationStandsStillIsDown) {
+  SessionPair pair;
+  pair.Connect();
+  *pair.two.config.stands_still = true;
+  pair.Advance(absl::Milliseconds(20));
+  EXPECT_EQ(pair.one.Events(), "up down");
+  EXPECT_EQ(pair.one.events.back().reason, "its application stands still");
+  EXPECT_TRUE(pair.one.session->peer_answers());
+  // Data too says so, and for longer than every timeout it stays so.
+  pair.two.Append("sent by another thread");
+  pair.one.Append("kept in its window");
+  pair.Advance(absl::Minutes(1));
+  EXPECT_EQ(pair.one.Events(), "up down");
+  EXPECT_EQ(pair.one.Payloads(), Strings{"sent by another thread"});
+  *pair.two.config.stands_still = false;
+  pair.Advance(absl::Milliseconds(20));
+  EXPECT_EQ(pair.one.Events(), "up down up");
+  EXPECT_EQ(pair.one.events.back().reason, "its application goes on");
+  EXPECT_EQ(pair.two.Events(), "up");
+  EXPECT_EQ(pair.one.Stats().sessions, 1u);
+  EXPECT_EQ(pair.one.Stats().frames_retransmitted, 0u);
+}
+
+TEST(SessionLiveness, AStandstillThatBeginsBeforeTheSessionIsToldAtOnce) {
+  SessionPair pair;
+  *pair.two.config.stands_still = true;
+  pair.Connect();
+  EXPECT_EQ(pair.one.Events(), "up down");
+}
+
+// Its last word about its application is old then.
+TEST(SessionLiveness, APeerThatStandsStillMayFallSilentToo) {
+  SessionPair pair;
+  pair.Connect();
+  *pair.two.config.stands_still = true;
+  pair.Advance(absl::Milliseconds(20));
+  pair.two_is_heard = false;
+  pair.Advance(2 * pair.one.config.peer_timeout);
+  EXPECT_EQ(pair.one.Events(), "up down");
+  EXPECT_FALSE(pair.one.session->peer_answers());
+  EXPECT_EQ(pair.one.Stats().last_trouble,
+            absl::StrCat("not heard for ",
+                         absl::FormatDuration(pair.one.config.peer_timeout)));
+  *pair.two.config.stands_still = false;
+  pair.two_is_heard = true;
+  pair.Advance(absl::Seconds(3));
+  EXPECT_EQ(pair.one.Events(), "up down up");
+  EXPECT_EQ(pair.one.events.back().reason, "heard again");
+}
+
+// Release 0.3.0 has groups and not this: it would refuse the flag.
+TEST(SessionLiveness, APeerWithoutTheFeatureHearsNothingOfAStandstill) {
+  for (const std::uint64_t features : {std::uint64_t{0}, kFeatureGroups}) {
+    SessionPair pair;
+    pair.one.config.features = features;
+    pair.one.Restart(1);
+    *pair.two.config.stands_still = true;
+    pair.Connect();
+    pair.two.Append("data");
+    for (const std::string& frame : pair.two.Speak()) {
+      EXPECT_EQ(HeaderOf(frame).flags & kStandsStill, 0);
+      pair.one.Hear(frame);
+    }
+    pair.Advance(absl::Minutes(1));
+    EXPECT_EQ(pair.one.Events(), "up");
+    EXPECT_EQ(pair.one.Payloads(), Strings{"data"});
+    EXPECT_EQ(pair.one.Stats().Refused(RefusalReason::kMalformed), 0u);
+    EXPECT_EQ(pair.one.Stats().sessions, 1u);
+  }
+}
+
+TEST(SessionLiveness, AFlagThatTheSessionDoesNotHaveIsRefused) {
+  SessionPair pair;
+  pair.one.config.features = kFeatureGroups;
+  pair.one.Restart(1);
+  pair.Connect();
+  pair.two.Append("data");
+  for (const std::string& frame : pair.two.Speak())
+    pair.one.Hear(Forged(
+        frame, [](FrameHeader* header) { header->flags |= kStandsStill; }));
+  EXPECT_EQ(pair.one.Stats().Refused(RefusalReason::kMalformed), 1u);
+  EXPECT_TRUE(pair.one.taken.empty());
+  EXPECT_TRUE(pair.one.session->up());
+  pair.Advance(absl::Seconds(1));  // it is sent again
+  EXPECT_EQ(pair.one.Payloads(), Strings{"data"});
 }
 
 TEST(SessionLiveness, AGoodbyeIsDownAtOnce) {

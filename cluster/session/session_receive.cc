@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/base/optimization.h"
 #include "absl/strings/str_cat.h"
 #include "cluster/session/printable.h"
 #include "cluster/session/session.h"
@@ -92,6 +93,7 @@ void Session::OnFrame(const FrameHeader& header, Slice body, absl::Time now,
                         " in a session of version ", handshake_.version()));
     return;
   }
+  if (!FlagsAgreed(header)) return;
   if (!OnAcknowledgement(header, now)) return;
   if (Fresh(header)) {
     Heard(now);
@@ -147,9 +149,24 @@ void Session::Heard(absl::Time now) {
   if (unproven_) handshake_.Challenge(now);
 }
 
+bool Session::FlagsAgreed(const FrameHeader& header) {
+  if (ABSL_PREDICT_TRUE((header.flags & kStandsStill) == 0) ||
+      (handshake_.features() & kFeatureStandstill) != 0) {
+    return true;
+  }
+  Refuse(RefusalReason::kMalformed,
+         "a frame with a flag that this session does not have");
+  return false;
+}
+
 void Session::UpOrDown(const FrameHeader& header) {
   const bool hears_us = (header.flags & kHearsYou) != 0;
-  if (!up_ && hears_us && !unproven_) SetUp("heard again");
+  const bool still = (header.flags & kStandsStill) != 0;
+  const bool goes_on = peer_still_ && !still;
+  peer_still_ = still && hears_us;
+  if (!up_ && hears_us && !still && !unproven_)
+    SetUp(goes_on ? "its application goes on" : "heard again");
+  if (up_ && still) SetDown("its application stands still");
   // Frames of before it heard this server may be on their way.
   if (up_ && !hears_us && now_ - up_at_ > kHearingGrace)
     SetDown("it does not hear this server");
@@ -332,6 +349,7 @@ void Session::OnGoodbye(absl::string_view body) {
   if (!up_) SetTrouble(reason);
   SetDown(std::move(reason));
   left_ = true;
+  peer_still_ = false;
 }
 
 void Session::HeardAgain() {

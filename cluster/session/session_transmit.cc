@@ -174,6 +174,8 @@ void Session::Stamp(absl::Time now, FrameHeader* header) {
   }
   if (!IsLasting(header->kind)) {
     if (heard_) header->flags |= kHearsYou;
+    said_still_ = SaysStill();
+    if (said_still_) header->flags |= kStandsStill;
     if (gap_due_) header->flags |= kGap;
     if (probe_due_) header->flags |= kAckRequest;
     if (header->kind == FrameKind::kControl) {

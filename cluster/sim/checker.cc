@@ -17,6 +17,8 @@ constexpr absl::Duration kLateFrame = absl::Milliseconds(700);
 // A peer that is up for less, and down for less, was not worth an event.
 constexpr absl::Duration kFlap = absl::Milliseconds(100);
 
+constexpr char kStandsStillText[] = "its application stands still";
+
 std::uint64_t Sum(const std::array<std::uint64_t, kDropReasons>& counts) {
   return std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
 }
@@ -76,6 +78,13 @@ void Checker::OnLife(const SimLife& self) {
     Fail(absl::StrCat("server ", self.server, ", life ", self.life,
                       ": its incarnation was an earlier one's"));
   }
+  standstills_[self.server].since = absl::InfiniteFuture();
+}
+
+void Checker::OnStandstill(const SimLife& self, bool still) {
+  Standstill& standstill = standstills_[self.server];
+  standstill.since = still ? world_->Now() : absl::InfiniteFuture();
+  standstill.ever = true;
 }
 
 void Checker::OnSessionMade(const SimLife& self, int peer) {
@@ -165,6 +174,7 @@ void Checker::OnSession(const SimLife& self, int peer,
   }
   CheckBounds(who, seen);
   CheckHearing(who, seen, stream.session_began);
+  CheckStandstill(who, seen, stream.session_began);
 }
 
 void Checker::OnMemory(const SimLife& self, const MemoryObservation& seen,
@@ -197,7 +207,9 @@ void Checker::CheckNews(Way who, Stream* stream,
       stream->awaited_since = absl::InfiniteFuture();
     }
     if (event.type == PeerEvent::kDown) {
-      stream->down_at = now;
+      // A session begins as up, whatever its peer says next.
+      stream->down_at =
+          event.reason == kStandsStillText ? absl::InfinitePast() : now;
       stream->awaited_since = absl::InfiniteFuture();
     }
   }
@@ -223,6 +235,25 @@ void Checker::CheckHearing(Way who, const SessionObservation& seen,
   if (deaf > 2 * patience_ + kLateFrame)
     Fail(who, absl::StrCat("up, though it has heard nothing for ",
                            absl::FormatDuration(deaf)));
+}
+
+// Each heartbeat of the session says so, and one that is heard in time is all it
+// takes.
+void Checker::CheckStandstill(Way who, const SessionObservation& seen,
+                              absl::Time session_began) {
+  const absl::Duration still =
+      world_->Now() - std::max(standstills_[who.to].since, session_began);
+  if (seen.stats.up && seen.learns_standstill &&
+      still > 2 * patience_ + kLateFrame)
+    Fail(who, absl::StrCat("up, though its application has stood still for ",
+                           absl::FormatDuration(still)));
+  for (const PeerEvent& event : seen.events) {
+    if (event.type != PeerEvent::kDown || event.reason != kStandsStillText)
+      continue;
+    ++told_still_;
+    if (!seen.learns_standstill || !standstills_[who.to].ever)
+      Fail(who, "told as standing still, and never was");
+  }
 }
 
 void Checker::CheckBounds(Way who, const SessionObservation& seen) {

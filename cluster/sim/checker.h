@@ -7,7 +7,8 @@
 //   was taken;
 // - that OnFate hears each fate once, and the truth;
 // - the counts, the bounds of memory, and the policy for restarts;
-// - the order of events, and that no silent or deaf peer is up;
+// - the order of events, and that no silent or deaf peer is up, nor one whose
+//   application stands still;
 // - that an absent peer is down in time, and that none goes up, down and up again at
 //   once;
 // - that no two lives have one incarnation.
@@ -67,6 +68,7 @@ struct SessionObservation {
   std::uint64_t hello_incarnation;  // of the hello that came in, else 0
   absl::Time last_frame;            // when the peer's last frame came
   std::size_t inbox_bytes;          // from the peer, not taken yet
+  bool learns_standstill;           // its session has kFeatureStandstill
 };
 
 class Checker {
@@ -78,6 +80,8 @@ class Checker {
 
   // Call it when a life begins.
   void OnLife(const SimLife& self);
+  // Its application begins to stand still, or goes on.
+  void OnStandstill(const SimLife& self, bool still);
 
   // --- the sender's side ---
 
@@ -124,6 +128,8 @@ class Checker {
   std::uint64_t memory_refused() const { return memory_refused_; }
   std::uint64_t waited() const { return waited_; }
   std::uint64_t stalled() const { return stalled_; }
+  // How often an application heard that a peer's stands still.
+  std::uint64_t told_still() const { return told_still_; }
 
  private:
   struct Accepted {
@@ -184,6 +190,8 @@ class Checker {
   void CheckNews(Way who, Stream* stream, const SessionObservation& seen);
   void CheckHearing(Way who, const SessionObservation& seen,
                     absl::Time session_began);
+  void CheckStandstill(Way who, const SessionObservation& seen,
+                       absl::Time session_began);
   void CheckRestart(Way who, const Stream& stream, std::uint64_t peer_life,
                     const SessionObservation& seen, const PeerEvent& event);
   void CheckOrder(Way who, Stream* stream, Accepted* accepted,
@@ -196,6 +204,12 @@ class Checker {
   std::map<StreamKey, Stream> streams_;
   std::map<EarKey, Ear> ears_;
   std::map<EarKey, absl::Time> last_heard_;  // when the first heard the second
+  struct Standstill {
+    absl::Time since = absl::InfiniteFuture();  // infinite: it does not
+    bool ever = false;
+  };
+  std::map<int, Standstill> standstills_;  // by server
+  std::uint64_t told_still_ = 0;
   std::vector<std::string> violations_;
   bool quiet_ = false;
   std::uint64_t accepted_ = 0;

@@ -71,7 +71,10 @@ void SimServer::Start() {
     versions_.max =
         static_cast<std::uint8_t>(kFrameVersionMax + around_.world->Below(3));
   }
-  features_ = around_.world->Below(4) == 0 ? 0 : kFeatureGroups;
+  const std::uint64_t dice = around_.world->Below(16);
+  features_ = (dice % 4 == 0 ? 0 : kFeatureGroups) |
+              (dice / 4 == 0 ? 0 : kFeatureStandstill);
+  stands_still_ = std::make_shared<std::atomic<bool>>(false);
   message_sequence_ = 0;
   taking_ = pump_scheduled_ = false;
   around_.world->Trace("start", {static_cast<std::uint64_t>(id()), life()});
@@ -107,6 +110,14 @@ void SimServer::Stop() {
     Observe(entry.second.get());
   }
   Crash();
+}
+
+void SimServer::StandStill(bool still) {
+  around_.world->Trace("stands still",
+                       {static_cast<std::uint64_t>(id()), still});
+  *stands_still_ = still;
+  around_.checker->OnStandstill(self_, still);
+  ScheduleTake();
 }
 
 void SimServer::AddPeer(int peer) {
@@ -147,6 +158,7 @@ void SimServer::MakeSession(int peer) {
   config.incarnation = self_.incarnation;
   config.versions = versions_;
   config.features = features_;
+  config.stands_still = stands_still_;
   config.memory = memory_;
   auto made = std::make_unique<Peer>(this, peer, config_);
   World* const world = around_.world;
@@ -195,6 +207,8 @@ void SimServer::Observe(Peer* peer, std::uint64_t hello_incarnation) {
   peer->raised.clear();
   seen.hello_incarnation = hello_incarnation;
   seen.last_frame = peer->last_frame;
+  seen.learns_standstill =
+      (peer->session->features() & kFeatureStandstill) != 0;
   seen.inbox_bytes = peer->inbox_bytes;
   around_.checker->OnSession(self_, peer->id, seen);
   ObserveMemory();
@@ -290,7 +304,7 @@ void SimServer::OnDisconnected(int peer, std::uint64_t /*generation*/,
 }
 
 void SimServer::ScheduleTake() {
-  if (taking_ || inbox_.empty()) return;
+  if (taking_ || inbox_.empty() || *stands_still_) return;
   taking_ = true;
   const bool stall = around_.world->Chance(pace_.stall);
   After(around_.world->Between(absl::ZeroDuration(),
@@ -300,7 +314,7 @@ void SimServer::ScheduleTake() {
 
 void SimServer::Take() {
   taking_ = false;
-  if (inbox_.empty()) return;
+  if (inbox_.empty() || *stands_still_) return;
   const InboxItem item = std::move(inbox_.front());
   inbox_.pop_front();
   if (item.is_event) {

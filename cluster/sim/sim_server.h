@@ -16,6 +16,7 @@
 #ifndef CLUSTER_SIM_SIM_SERVER_H_
 #define CLUSTER_SIM_SIM_SERVER_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -94,6 +95,9 @@ class SimServer final : public TransportHandler {
   int Send(Envelope envelope, const internal::RecordOptions* options = nullptr);
 
   void SetPace(const SimPace& pace) { pace_ = pace; }
+  // While it stands still, its application takes nothing and its peers hear so. A
+  // new life does not.
+  void StandStill(bool still);
   // Takes effect at the next Start. By default there is no bound.
   void SetMemory(std::size_t memory_bytes_max) {
     memory_bytes_max_ = memory_bytes_max;
@@ -157,6 +161,7 @@ class SimServer final : public TransportHandler {
   // Of this life's program; the next life may have another one.
   VersionRange versions_{kFrameVersionMin, kFrameVersionMax};
   std::uint64_t features_ = 0;
+  std::shared_ptr<std::atomic<bool>> stands_still_;  // of this life
   bool running_ = false;
   std::set<int> peers_;
   std::map<int, std::unique_ptr<Peer>> sessions_;

@@ -35,6 +35,7 @@ class Simulation {
   void RemoveMember();
   void Reset();
   void Block();
+  void StandStill();
   SimServer& AnyServer();
   int AnyPeerOf(int id);
   void Heal();
@@ -118,11 +119,25 @@ void Simulation::Block() {
                [this, from, to] { cluster_.network().Unblock(from, to); });
 }
 
+void Simulation::StandStill() {
+  SimServer& server = AnyServer();
+  if (!server.running()) return;
+  server.StandStill(true);
+  world_.After(world_.Between(absl::ZeroDuration(), options_.duration / 2),
+               [&server, life = server.life()] {
+                 if (server.running() && server.life() == life)
+                   server.StandStill(false);
+               });
+}
+
 void Simulation::Heal() {
   healed_ = true;
   world_.Trace("heal", {});
   traffic_.Cease();
-  for (const auto& server : cluster_.servers()) server->SetPace(SimPace());
+  for (const auto& server : cluster_.servers()) {
+    server->SetPace(SimPace());
+    if (server->running()) server->StandStill(false);
+  }
   cluster_.Heal();
 }
 
@@ -147,6 +162,7 @@ SimulationResult Simulation::Run() {
   Every(options_.remove_every, &Simulation::RemoveMember);
   Every(options_.reset_every, &Simulation::Reset);
   Every(options_.block_every, &Simulation::Block);
+  Every(options_.still_every, &Simulation::StandStill);
   RunWhileOk(world_.Now() + options_.duration);
   Heal();
   const absl::Time deadline = world_.Now() + options_.heal_max;
@@ -178,6 +194,7 @@ SimulationResult Simulation::Run() {
   result.memory_refused = checker_.memory_refused();
   result.waited = checker_.waited();
   result.stalled = checker_.stalled();
+  result.told_still = checker_.told_still();
   result.frames = cluster_.network().frames_delivered();
   result.crashes = crashes_;
   return result;
@@ -247,6 +264,7 @@ SimulationOptions RandomSimulation(std::uint64_t seed) {
   // So short that lines are drained under every kind of trouble.
   session.rtt_memory = absl::Milliseconds(20) * (1 << dice.Below(6));
   if (dice.Chance(0.5)) options.traffic.options = 0.5;
+  options.still_every = period(absl::Milliseconds(400));
   return options;
 }
 

@@ -44,7 +44,9 @@ struct SimulationOptions {
   absl::Duration remove_every = absl::InfiniteDuration();
   absl::Duration reset_every = absl::InfiniteDuration();
   absl::Duration block_every = absl::InfiniteDuration();  // one direction
-  bool keep_trace = false;                                // as text
+  // An application stands still for a while.
+  absl::Duration still_every = absl::InfiniteDuration();
+  bool keep_trace = false;  // as text
 };
 
 // Options with a random mix of faults, of which each is absent in some seeds.
@@ -67,6 +69,8 @@ struct SimulationResult {
   std::uint64_t memory_refused = 0;      // envelopes, by memory_bytes_max
   std::uint64_t waited = 0;   // steps in which a large payload waited for room
   std::uint64_t stalled = 0;  // sessions that ended to make that room
+  std::uint64_t told_still =
+      0;  // peers, because their applications stand still
   std::uint64_t frames = 0;
   std::uint64_t crashes = 0;
 

@@ -63,6 +63,7 @@ TEST(Simulation, SeedsMeetEveryKindOfTrouble) {
   std::uint64_t memory_refused = 0;
   std::uint64_t waited = 0;
   std::uint64_t stalled = 0;
+  std::uint64_t told_still = 0;
   for (std::uint64_t seed = 0; seed < 200; ++seed) {
     const SimulationResult result = RunSimulation(RandomSimulation(seed));
     taken += result.envelopes_taken;
@@ -75,6 +76,7 @@ TEST(Simulation, SeedsMeetEveryKindOfTrouble) {
     memory_refused += result.memory_refused;
     waited += result.waited;
     stalled += result.stalled;
+    told_still += result.told_still;
   }
   EXPECT_GT(taken, 10000u);
   EXPECT_GT(crashes, 20u);
@@ -86,6 +88,7 @@ TEST(Simulation, SeedsMeetEveryKindOfTrouble) {
   EXPECT_GT(memory_refused, 100u);
   EXPECT_GT(waited, 100u);
   EXPECT_GT(stalled, 0u);
+  EXPECT_GT(told_still, 100u);
 }
 
 }  // namespace

@@ -395,7 +395,8 @@ class ReliablePeerTest(unittest.TestCase):
                 (False, "another session", {"session": 9}),
                 (False, "another version", {"version": 3}),
                 (False, "a sender that is no member", {"sender": 9}),
-                (False, "an unknown flag", {"flags": 16 | HEARS_YOU}),
+                (False, "an unknown flag", {"flags": 32 | HEARS_YOU}),
+                (False, "a flag of a feature that the session lacks", {"flags": 16 | HEARS_YOU}),
                 (False, "an old stamp", {"stamp": 0, "flags": 0}),
                 (False, "a gap", {"sequence": 10 ** 9, "flags": HEARS_YOU}),
                 (False, "any lane", {"lane": BULK})):
