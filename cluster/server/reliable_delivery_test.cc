@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "cluster/codec/registry.h"
+#include "cluster/server/application_watch.h"
 #include "cluster/server/testing/wires.h"
 #include "cluster/session/testing/session_pair.h"
 #include "gtest/gtest.h"
@@ -74,10 +75,12 @@ class ReliableDeliveryTest : public testing::Test {
       [this](PeerEvent event) { events_.push_back(std::move(event)); },
       [](int id) { return id == 2; }};
   MessageIds message_ids_{0};
+  ApplicationWatch application_{absl::ZeroDuration()};
   ReliableDelivery delivery_{
       TestConfig(),
       {1, TestSessionConfig(1, 2).codec, TestSessionConfig(1, 2).buffers,
-       &message_ids_, &wires_, &inbox_, &callbacks_, &rejections_}};
+       &message_ids_, &wires_, &inbox_, &callbacks_, &rejections_,
+       &application_}};
   SessionEnd far_{TestSessionConfig(2, 1), &now_};
 };
 

@@ -214,7 +214,7 @@ TEST(Handshake, LaterHellosOfTheSessionTellNewLimitsAndNothingElse) {
   ASSERT_EQ(sides.one.Hear(hello, sides.two), HelloResult::kSame);
   EXPECT_EQ(sides.one.handshake.peer().window_bytes, 5u);
   EXPECT_EQ(sides.one.handshake.peer().payload_bytes_max, 6u);
-  EXPECT_EQ(sides.one.handshake.features(), kFeatureGroups);
+  EXPECT_EQ(sides.one.handshake.features(), SessionConfig().features);
 }
 
 TEST(Handshake, ASessionNeedsLimits) {
@@ -235,7 +235,7 @@ TEST(Handshake, AHelloTellsWhatItsSenderIs) {
   const Hello hello = one.Say();
   EXPECT_EQ(hello.versions.min, kFrameVersionMin);
   EXPECT_EQ(hello.versions.max, kFrameVersionMax);
-  EXPECT_EQ(hello.features, kFeatureGroups);
+  EXPECT_EQ(hello.features, kFeatureGroups | kFeatureStandstill);
   EXPECT_EQ(hello.address, "10.0.0.1:10001");
   EXPECT_EQ(hello.heartbeat_ms, 500u);
   EXPECT_EQ(hello.peer_timeout_ms, 2000u);
