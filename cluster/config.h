@@ -63,6 +63,8 @@ struct ServerAddress {
   // The address to listen at if it is another one: "0.0.0.0:10001" in a
   // container, say.
   std::string listen{};
+  // Where its admin server is (docs/operating.md): as `address`; "": it has none.
+  std::string admin{};
 
   const std::string& listening() const {
     return listen.empty() ? address : listen;
@@ -89,6 +91,14 @@ struct SecurityConfig {
   // id, which ReloadSecurity lists anew, or the folders by id.
   std::string peers;
   std::map<int, std::string> peer_folders;
+};
+
+// The files of the servers' admin servers ("admin": {...}), whose addresses are in
+// `servers`. {id} is the server's id; relative paths as in SecurityConfig.
+struct AdminConfig {
+  std::string token_file;   // of all servers; "": no token
+  std::string certificate;  // PEM; set both or none
+  std::string key;
 };
 
 // The settings of each session. Bytes and times are per peer.
@@ -147,6 +157,7 @@ struct Config : SessionLimits {
   absl::Duration linger = absl::Seconds(1);
 
   SecurityConfig security;
+  AdminConfig admin;
   // Lets a server without security listen where other machines reach it.
   bool allow_plaintext = false;
 

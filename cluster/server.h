@@ -247,6 +247,16 @@ class CLUSTER_EXPORT Server {
   // figures per peer.
   ServerStats Stats() const;
 
+  // The config as it is used now: with the present members and their addresses.
+  // In a child of fork it may be empty, as Peers.
+  Config CurrentConfig() const;
+
+  // Measures a round trip to a member that is up, and does not wait for it: its
+  // PeerStats::round_trips grow once it is measured. The probe takes the way of
+  // envelopes, both ways, but for their queue. kNotFound: no such member.
+  // kFailedPrecondition: best-effort delivery, or before SendMessage.
+  absl::Status Probe(int pid);
+
   // Adds a member, before or after Start, without waiting for a connection. The
   // others must learn of this server by their own AddPeer or config. Replaces
   // the address of a member whose port is 0. kAlreadyExists: the id is a

@@ -3,12 +3,6 @@
 #include "absl/strings/str_cat.h"
 
 namespace cluster {
-namespace {
-
-enum class Kind { kSum, kNow };
-
-}  // namespace
-
 const char* DropReasonName(DropReason reason) {
   switch (reason) {
 #define CLUSTER_CASE(reason, name) \
@@ -21,10 +15,11 @@ const char* DropReasonName(DropReason reason) {
 }
 
 void AddCounters(const PeerStats& more, PeerStats* total) {
-#define CLUSTER_ADD(name, kind, text) \
-  if constexpr (Kind::kind == Kind::kSum) total->name += more.name;
-  CLUSTER_PEER_COUNTERS(CLUSTER_ADD)
-#undef CLUSTER_ADD
+  for (const PeerFigure& figure : kPeerFigures) {
+    if (figure.kind == StatKind::kSum)
+      total->*figure.value += more.*figure.value;
+  }
+  total->round_trips.Add(more.round_trips);
   for (std::size_t i = 0; i < more.dropped.size(); ++i)
     total->dropped[i] += more.dropped[i];
   for (std::size_t i = 0; i < more.refused.size(); ++i)
@@ -43,9 +38,8 @@ std::ostream& operator<<(std::ostream& out, const PeerStats& stats) {
     if (count > 0) out << ", " << count << " " << name;
   };
   out << "peer " << stats.peer << ": " << (stats.up ? "up" : "down");
-#define CLUSTER_SHOW(name, kind, text) show(stats.name, text);
-  CLUSTER_PEER_COUNTERS(CLUSTER_SHOW)
-#undef CLUSTER_SHOW
+  for (const PeerFigure& figure : kPeerFigures)
+    show(stats.*figure.value, figure.text);
   for (int i = 0; i < kDropReasons; ++i) {
     const auto reason = static_cast<DropReason>(i);
     show(stats.Dropped(reason),

@@ -61,10 +61,12 @@ inline constexpr int kDropReasons = 0
 #undef CLUSTER_ONE_MORE
 CLUSTER_EXPORT const char* DropReasonName(DropReason reason);
 
-// The figures of a peer. kSum is a counter: it only grows, and a peer's lives add
-// up. kNow is a gauge: the present value, of the present life. The text is the
-// name in operator<<. Bytes are bytes, all others are numbers of envelopes unless
-// they say frames.
+// kSum is a counter: it only grows, and a peer's lives add up. kNow is a gauge:
+// the present value, of the present life.
+enum class StatKind { kSum, kNow };
+
+// The figures of a peer. The text is the name in operator<<. Bytes are bytes, all
+// others are numbers of envelopes unless they say frames.
 #define CLUSTER_PEER_COUNTERS(X)                                                 \
   /* Sessions begun so far. */                                                   \
   X(sessions, kSum, "sessions")                                                  \
@@ -93,13 +95,58 @@ CLUSTER_EXPORT const char* DropReasonName(DropReason reason);
   X(frames_received, kSum, "frames received")                                    \
   X(bytes_received, kSum, "bytes received")                                      \
   /* Connections that the transport lost sight of: more than 0 is its defect. */ \
-  X(redials_by_watchdog, kSum, "redials by the watchdog")
+  X(redials_by_watchdog, kSum, "redials by the watchdog")                        \
+  /* Reports, of either side, that two processes have one id: its or ours. */    \
+  X(two_processes, kSum, "reports of two processes with one id")
+
+// How many durations were at most so long each. A value; adding needs no memory.
+struct DurationHistogram {
+  // In microseconds. The last place of `counts` has the longer ones.
+  static constexpr std::array<std::int64_t, 16> kBounds = {
+      100,   250,    500,    1000,   2500,    5000,    10000,   25000,
+      50000, 100000, 250000, 500000, 1000000, 2500000, 5000000, 10000000};
+
+  std::array<std::uint64_t, kBounds.size() + 1> counts{};
+  absl::Duration sum;
+
+  void Add(absl::Duration duration) {
+    const std::int64_t microseconds = absl::ToInt64Microseconds(duration);
+    std::size_t place = 0;
+    while (place < kBounds.size() && microseconds > kBounds[place]) ++place;
+    ++counts[place];
+    sum += duration;
+  }
+  void Add(const DurationHistogram& more) {
+    for (std::size_t i = 0; i < counts.size(); ++i) counts[i] += more.counts[i];
+    sum += more.sum;
+  }
+  std::uint64_t count() const {
+    std::uint64_t all = 0;
+    for (const std::uint64_t some : counts) all += some;
+    return all;
+  }
+};
 
 struct PeerStats {
   int peer = 0;
   bool up = false;
-  // From a frame to its acknowledgement, smoothed; zero if not measured yet.
+  // When it came up or went down last; while it has done neither, when this server
+  // began to wait for it. InfinitePast before the start.
+  absl::Time since = absl::InfinitePast();
+  // Where this server dials it; "" if that is not known. Empty for the own id
+  // (Server::Address).
+  std::string address;
+  // The life of the peer that has the session, or had the last one. 0: none had,
+  // or best effort.
+  std::uint64_t incarnation = 0;
+  // Of the wire format, in the present session; 0: there is none.
+  int wire_version = 0;
+  // From a frame to its acknowledgement, smoothed; zero if not measured yet. An
+  // idle session measures every ten seconds. Best effort never does.
   absl::Duration rtt;
+  // All that were measured, and the last one.
+  DurationHistogram round_trips;
+  absl::Duration last_round_trip;
   // The latest refusal or loss of the peer, for people, and when it was. None
   // while it is up and nothing has happened since: "" and InfinitePast.
   std::string last_trouble;
@@ -123,6 +170,20 @@ struct PeerStats {
     const auto index = static_cast<std::size_t>(reason);
     return index < refused.size() ? refused[index] : 0;
   }
+};
+
+// One of CLUSTER_PEER_COUNTERS.
+struct PeerFigure {
+  const char* name;  // of the member
+  const char* text;
+  StatKind kind;
+  std::uint64_t PeerStats::*value;
+};
+inline constexpr PeerFigure kPeerFigures[] = {
+#define CLUSTER_FIGURE(name, kind, text) \
+  {#name, text, StatKind::kind, &PeerStats::name},
+    CLUSTER_PEER_COUNTERS(CLUSTER_FIGURE)
+#undef CLUSTER_FIGURE
 };
 
 // Adds the counters that add up over the lives of a peer.

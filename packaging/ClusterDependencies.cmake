@@ -14,6 +14,8 @@ set(cluster_header_of_ssl openssl/ssl.h)
 set(cluster_header_of_crypto openssl/evp.h)
 set(cluster_header_of_edit histedit.h)
 set(cluster_header_of_utf8proc utf8proc.h)
+set(cluster_header_of_microhttpd microhttpd.h)
+set(cluster_header_of_prometheus-cpp-core prometheus/text_serializer.h)
 
 # Sets `missing` to a list of texts, one for each library that is not there.
 function(cluster_find_dependencies missing)

@@ -19,8 +19,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
+#include "cluster/admin/admin_server.h"
+#include "cluster/config/check.h"
 #include "cluster/config/keys.h"
 #include "cluster/server.h"
+#include "cluster/transport/address.h"
 #include "programs/line_editor.h"
 #include "programs/line_reader.h"
 #include "programs/node_command.h"
@@ -30,6 +33,9 @@
 #include "programs/run_program.h"
 #include "programs/signals.h"
 
+ABSL_FLAG(std::string, admin, "", "instead of the config's servers.admin");
+ABSL_FLAG(std::string, admin_token_file, "",
+          "instead of the config's admin.token_file");
 ABSL_FLAG(bool, keys, false, "list the keys of the config");
 ABSL_FLAG(bool, no_console, false, "take no commands; run until a signal");
 
@@ -65,9 +71,11 @@ std::string Text(const T& value) {
 
 class Node {
  public:
-  // The server starts within Run.
-  Node(Server* server, const Config& config, Output* output, Signals* signals)
+  // The server starts within Run, and so does its admin server if it has one.
+  Node(Server* server, const Config& config, AdminOptions admin_options,
+       Output* output, Signals* signals)
       : server_(server),
+        admin_options_(std::move(admin_options)),
         reliable_(config.delivery == Delivery::kReliable),
         line_bytes_max_(config.payload_bytes_max + 4096),
         output_(output),
@@ -92,6 +100,7 @@ class Node {
         absl::StrCat("server ", server_->Pid(), " at ", server_->Address()));
     if (absl::Status status = ReceiveMessage(*server_); !status.ok())
       return status;
+    if (absl::Status status = StartAdmin(); !status.ok()) return status;
     if (console) {
       ReadCommands();
     } else {
@@ -105,6 +114,16 @@ class Node {
   }
 
  private:
+  absl::Status StartAdmin() {
+    if (admin_options_.address.empty()) return absl::OkStatus();
+    absl::StatusOr<std::unique_ptr<AdminServer>> admin =
+        AdminServer::Start(*server_, admin_options_);
+    if (!admin.ok()) return admin.status();
+    admin_ = *std::move(admin);
+    output_->Line(absl::StrCat("-- admin server at ", admin_->Address()));
+    return absl::OkStatus();
+  }
+
   void ReadCommands() {
     if (LineEditor::HasTerminal()) {
       editor_ = std::make_unique<LineEditor>(
@@ -211,6 +230,10 @@ class Node {
     const absl::Status status = server_->ReloadSecurity();
     Complain(status);
     if (status.ok()) output_->Line("-- keys and peers reloaded");
+    if (admin_ == nullptr || admin_options_.token_file.empty()) return;
+    const absl::Status token = admin_->ReloadToken();
+    Complain(token);
+    if (token.ok()) output_->Line("-- admin token reloaded");
   }
 
   void PrintPeers() {
@@ -279,6 +302,8 @@ class Node {
   }
 
   Server* const server_;
+  const AdminOptions admin_options_;
+  std::unique_ptr<AdminServer> admin_;
   const bool reliable_;
   const std::size_t line_bytes_max_;
   Output* const output_;
@@ -292,6 +317,10 @@ std::string Usage() {
       "Runs one server of a cluster in this terminal.\n\n"
       "  $0 [flags] ID\n\n",
       ConfigFlagsHelp(),
+      "  --admin=ADDRESS    show its state over HTTP there, as the config's "
+      "servers.admin:\n"
+      "                     127.0.0.1:9101, or ipc:///path\n"
+      "  --admin_token_file=FILE  the token that clients need there\n"
       "  --no_console       take no commands, and run until a signal\n"
       "  --keys             list the keys of the config\n"
       "\nSIGHUP reloads the keys of a cluster with security. An envelope that "
@@ -310,9 +339,29 @@ absl::Status CheckMember(int id, const Config& config) {
                                  "; known: ", absl::StrJoin(known, ", ")));
 }
 
+// Of server `id`; no address: it has no admin server.
+AdminOptions AdminOptionsOf(int id, const Config& config) {
+  AdminOptions options;
+  for (const ServerAddress& server : config.servers) {
+    if (server.id == id) options.address = server.admin;
+  }
+  const AdminConfig files = internal::ResolveAdmin(config, id);
+  options.token_file = files.token_file;
+  options.certificate_file = files.certificate;
+  options.key_file = files.key;
+  // The name under which clients know it, wherever it listens.
+  const absl::StatusOr<Address> known = ParseAddress(options.address);
+  if (known.ok() && known->is_name()) options.hosts.push_back(known->host);
+  if (!absl::GetFlag(FLAGS_admin).empty())
+    options.address = absl::GetFlag(FLAGS_admin);
+  if (!absl::GetFlag(FLAGS_admin_token_file).empty())
+    options.token_file = UsersPath(absl::GetFlag(FLAGS_admin_token_file));
+  return options;
+}
+
 absl::Status RunNode(const std::vector<std::string>& arguments) {
   if (absl::GetFlag(FLAGS_keys)) {
-    std::fputs(internal::ListConfigKeys().c_str(), stdout);
+    Print(internal::ListConfigKeys());
     return absl::OkStatus();
   }
   int id = 0;
@@ -326,7 +375,8 @@ absl::Status RunNode(const std::vector<std::string>& arguments) {
   Output output(STDOUT_FILENO, signals.descriptor());
   absl::StatusOr<std::unique_ptr<Server>> server = NewServer(id, *config);
   if (!server.ok()) return server.status();
-  Node node(server->get(), *config, &output, &signals);
+  Node node(server->get(), *config, AdminOptionsOf(id, *config), &output,
+            &signals);
   const absl::Status status = node.Run(!absl::GetFlag(FLAGS_no_console));
   signals.Release();
   (*server)->Stop();

@@ -6,6 +6,7 @@ Nodes listen on port 0 and learn of each other by `add`, so no port is guessed.
 
 import array
 import fcntl
+import http.client
 import json
 import os
 import pty
@@ -496,6 +497,63 @@ class NodeTest(unittest.TestCase):
                                "servers": [{"id": 1, "address": address}]}, file)
                 self.fails(1, r"^node: server 1: .*%s.* in use" % address,
                            "--config=" + config, "1")
+
+    def ask(self, address, page, token=None):
+        """The code and the body of a page of an admin server."""
+        connection = http.client.HTTPConnection(address, timeout=30)
+        self.addCleanup(connection.close)
+        connection.request("GET", page,
+                           headers={"Authorization": "Bearer " + token} if token else {})
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+
+    def test_without_being_asked_it_has_no_admin_server(self):
+        node = Node(1, self.config())
+        node.end_input()
+        node.wait()
+        self.assertNotIn("admin server", "\n".join(node.rest()))
+
+    def test_an_admin_server_by_flag(self):
+        node = Node(1, self.config(), "--admin=127.0.0.1:0")
+        address = node.expect(r"^-- admin server at (127\.0\.0\.1:\d+)$")[1]
+        self.assertEqual(self.ask(address, "/healthz"), (200, "ok\n"))
+        self.assertEqual(self.ask(address, "/readyz")[0], 503)  # alone of three
+        status = json.loads(self.ask(address, "/status")[1])
+        self.assertEqual(status["server"]["address"], node.address)
+        # It goes with the node.
+        node.process.send_signal(signal.SIGTERM)
+        self.assertEqual(node.wait(), 0)
+        with self.assertRaises(OSError):
+            self.ask(address, "/healthz")
+
+    def test_an_admin_server_by_config(self):
+        with open(self.config()) as file:
+            config = json.load(file)
+        config["servers"][0]["admin"] = "127.0.0.1:0"
+        config["admin"] = {"token_file": "token"}  # beside the config
+        path = os.path.join(self.folder.name, "admin.json")
+        with open(path, "w") as file:
+            json.dump(config, file)
+        token = os.path.join(self.folder.name, "token")
+
+        def write(text):
+            with open(token, "w") as file:
+                file.write(text + "\n")
+            os.chmod(token, 0o600)
+        write("0123456789abcdef")
+        node = Node(1, path)
+        address = node.expect(r"^-- admin server at (.*)$")[1]
+        self.assertEqual(self.ask(address, "/status")[0], 401)
+        self.assertEqual(self.ask(address, "/status", "0123456789abcdef")[0], 200)
+        write("fedcba9876543210")
+        node.process.send_signal(signal.SIGHUP)
+        node.expect(r"^-- admin token reloaded$")
+        self.assertEqual(self.ask(address, "/status", "0123456789abcdef")[0], 401)
+        self.assertEqual(self.ask(address, "/status", "fedcba9876543210")[0], 200)
+
+    def test_an_admin_server_for_others_needs_a_token(self):
+        self.fails(1, r'^node: admin address "0.0.0.0:0": other machines can reach it',
+                   "--config=" + self.config(), "--admin=0.0.0.0:0", "1")
 
     def test_help(self):
         program = Program([NODE, "--help"])

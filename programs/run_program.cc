@@ -25,6 +25,11 @@ namespace {
 
 constexpr char kUsagePayload[] = "cluster.dev/usage";
 
+constexpr char kTroublePayload[] = "cluster.dev/trouble";
+
+// Of the first Print that failed; 0: none did.
+int print_errno = 0;
+
 constexpr char kCommonHelp[] =
     "\n  --version          print the library's version\n"
     "\nExit code: 0, or 1 after an error, or 2 if the command line is wrong.\n";
@@ -111,8 +116,8 @@ absl::Status Run(const std::string& name, const std::string& usage,
     absl::ConsumePrefix(&text, "-");
     absl::ConsumePrefix(&text, "-");
     if (text == "help" || text == "h") {
-      std::fputs(absl::StrReplaceAll(usage, {{"$0", name}}).c_str(), stdout);
-      std::fputs(kCommonHelp, stdout);
+      Print(absl::StrReplaceAll(usage, {{"$0", name}}));
+      Print(kCommonHelp);
       return absl::OkStatus();
     }
     if (text == "version") {
@@ -134,12 +139,15 @@ int RunProgram(const std::string& usage, const ProgramBody& body, int argc,
   OpenStandardDescriptors();
   const std::string name = ProgramName(argc, argv);
   absl::Status status = Run(name, usage, body, argc, argv);
-  if (std::fflush(stdout) != 0) {
+  if (print_errno != 0) {
+    status.Update(OutputError(print_errno));
+  } else if (std::fflush(stdout) != 0) {
     status.Update(OutputError(errno));
   } else if (std::ferror(stdout) != 0) {
     status.Update(OutputError(EIO));
   }
   if (status.ok()) return 0;
+  if (status.GetPayload(kTroublePayload).has_value()) return kExitTrouble;
   std::fprintf(stderr, "%s: %s\n", Printable(name).c_str(),
                Printable(status.message()).c_str());
   return status.GetPayload(kUsagePayload).has_value() ? kExitUsage
@@ -152,11 +160,22 @@ absl::Status UsageError(absl::string_view text) {
   return status;
 }
 
+absl::Status FoundTrouble() {
+  absl::Status status = absl::FailedPreconditionError("trouble was found");
+  status.SetPayload(kTroublePayload, absl::Cord());
+  return status;
+}
+
 absl::Status CheckFlag(absl::string_view name, std::int64_t value,
                        std::int64_t least, std::int64_t most) {
   if (value >= least && value <= most) return absl::OkStatus();
   return UsageError(
       absl::StrCat("--", name, "=", value, ": want ", least, " to ", most));
+}
+
+void Print(const std::string& text) {
+  if (std::fputs(text.c_str(), stdout) < 0 && print_errno == 0)
+    print_errno = errno;
 }
 
 std::string UsersPath(const std::string& path) {

@@ -1,12 +1,12 @@
 // RunProgram: the command line, errors and exit codes of all programs.
 //
-// It sets the absl flags, runs the program and returns its exit code: 0,
-// kExitUsage for a UsageError, kExitFailure for any other error. It prints the
-// error as one line, "<program>: <text>". An output that cannot be written is an
-// error too, unless its reader has gone (EPIPE). `--help` prints `usage` and the
-// exit codes, `--version` the library's version. The program has the name that it
-// was started by, "$0" in `usage`: "node" of Bazel is "cluster-node" once
-// installed.
+// It sets the absl flags, runs the program and returns its exit code. That is 0,
+// kExitUsage for a UsageError, kExitTrouble for FoundTrouble, and kExitFailure for
+// any other error. It prints the error as one line, "<program>: <text>". An output
+// that cannot be written is an error too, unless its reader has gone (EPIPE).
+// `--help` prints `usage` and the exit codes, `--version` the library's version.
+// The program has the name that it was started by, "$0" in `usage`: "node" of
+// Bazel is "cluster-node" once installed.
 //
 // Call it first in main, before any thread, descriptor or output.
 //
@@ -29,6 +29,7 @@ namespace cluster {
 
 inline constexpr int kExitFailure = 1;
 inline constexpr int kExitUsage = 2;
+inline constexpr int kExitTrouble = 3;
 
 // Gets the arguments that are no flags, without the program's name. After "--"
 // nothing is a flag.
@@ -40,9 +41,14 @@ int RunProgram(const std::string& usage, const ProgramBody& body, int argc,
 
 // An error in what the user typed to start the program.
 absl::Status UsageError(absl::string_view text);
+// The program did its work and has said what it found to be wrong: no error text.
+absl::Status FoundTrouble();
 // "--count=0: want 1 to 1000"; OK if the value is in range.
 absl::Status CheckFlag(absl::string_view name, std::int64_t value,
                        std::int64_t least, std::int64_t most);
+
+// Writes to standard output. An error is kept for RunProgram, which reports it.
+void Print(const std::string& text);
 
 // A path that the user typed: `bazel run` starts a program in another folder
 // than the user's.

@@ -38,8 +38,10 @@ def _found(repository_ctx, header):
     folder = repository_ctx.path("/usr/include")
     if header.endswith("*"):
         return [path for path in folder.readdir() if path.basename.startswith(header[:-1])]
-    path = folder.get_child(header)
-    return [path] if path.exists else []
+
+    # Some have a folder for each kind of machine: x86_64-linux-gnu/curl.
+    folders = [folder] + [path for path in folder.readdir() if "-linux-gnu" in path.basename]
+    return [path.get_child(header) for path in folders if path.get_child(header).exists][:1]
 
 def _debian_library(repository_ctx):
     for header in repository_ctx.attr.headers:
@@ -162,6 +164,18 @@ def debian_libraries():
         },
     )
     debian_library(name = "isa-l", headers = ["isa-l"], targets = {":isa-l": ["libisal"]})
+    debian_library(name = "libcurl", headers = ["curl"], targets = {":curl": ["libcurl"]})
+    debian_library(
+        name = "libmicrohttpd",
+        headers = ["microhttpd.h"],
+        targets = {":libmicrohttpd": ["libmicrohttpd"]},
+    )
+    debian_library(
+        name = "prometheus-cpp",
+        headers = ["prometheus"],
+        # Not "pull", which is a server of its own.
+        targets = {"core:core": ["prometheus-cpp-core"]},
+    )
     debian_library(name = "libuv", headers = ["uv.h", "uv"], targets = {":libuv": ["libuv"]})
     debian_library(
         name = "raft",

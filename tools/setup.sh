@@ -12,13 +12,15 @@ packages="
   libgtest-dev libgmock-dev libbenchmark-dev
   libedit-dev libutf8proc-dev
   libraft-dev libuv1-dev liblz4-dev
+  libmicrohttpd-dev prometheus-cpp-dev libcurl4-openssl-dev
   python3 python3-zmq python3-matplotlib iproute2 nftables
 "
 commands="bazel cmake make g++ clang clang-format clang-tidy git pkg-config python3 ip"
 headers="zmq.h zmq.hpp nng/nng.h asio.hpp absl/status/statusor.h rapidjson/reader.h isa-l.h
   openssl/evp.h ares.h
   gtest/gtest.h gmock/gmock.h benchmark/benchmark.h
-  histedit.h utf8proc.h raft.h uv.h lz4.h"
+  histedit.h utf8proc.h raft.h uv.h lz4.h
+  microhttpd.h prometheus/text_serializer.h"
 
 case "$*" in
   '') ;;
@@ -48,8 +50,9 @@ tools/setup.sh knows Debian's packages only. On this system, install by hand:
   cmake 3.21 or later, make, python3 with pyzmq and matplotlib, iproute2
   and, with headers below /usr/include: libzmq 4.3, cppzmq 4.9, nng 1.5, Asio 1.22, abseil 20220623,
   RapidJSON 1.1, ISA-L 2.30, OpenSSL 3.0, c-ares 1.18, GoogleTest and GoogleMock 1.12,
-  Google Benchmark 1.7, libedit 3.1, utf8proc 2.8,
-  canonical/raft 0.15, libuv 1.44, LZ4 1.9; for --peers: gRPC 1.51, CAF 0.17, nanomsg 1.1
+  Google Benchmark 1.7, libedit 3.1, utf8proc 2.8, libmicrohttpd 0.9.75, prometheus-cpp 1.0,
+  libcurl 7.88, canonical/raft 0.15, libuv 1.44, LZ4 1.9;
+  for --peers: gRPC 1.51, CAF 0.17, nanomsg 1.1
 Not found:$missing
 END
   exit 1

@@ -58,6 +58,12 @@ Figures<PeerStats> MakePeerFigures() {
   using Peer = PeerStats;
   Figures<Peer> figures = {
       {"up", [](const Peer& peer) { return std::uint64_t{peer.up}; }},
+      {"since_ms", [](const Peer& peer) { return Milliseconds(peer.since); }},
+      {"incarnation", [](const Peer& peer) { return peer.incarnation; }},
+      {"wire_version",
+       [](const Peer& peer) {
+         return static_cast<std::uint64_t>(peer.wire_version);
+       }},
       {"rtt_ns",
        [](const Peer& peer) {
          return static_cast<std::uint64_t>(absl::ToInt64Nanoseconds(peer.rtt));

@@ -90,6 +90,9 @@ std::string PlaceOfListener(const Config& config, int id);
 // kNotFound: the folder of peers cannot be listed.
 absl::StatusOr<SecurityFiles> ResolveSecurity(const Config& config, int id);
 
+// The files of server `id`'s admin server, relative to the config's file.
+AdminConfig ResolveAdmin(const Config& config, int id);
+
 // A transport's error with these files. If it is about one of them, it begins
 // with the config's key, and names keygen if the file is missing.
 absl::Status AtKeyFile(const Config& config, const SecurityFiles& files,

@@ -73,6 +73,7 @@ absl::StatusOr<std::string> AddressIdentity(const Config& config,
 struct Seen {
   std::map<int, std::size_t> ids;
   std::map<std::string, std::size_t> addresses;
+  std::map<std::string, std::size_t> admins;
 };
 
 absl::Status CheckId(const Config& config, const ConfigPlaces& places,
@@ -136,11 +137,39 @@ absl::Status CheckListen(const Config& config, const ConfigPlaces& places,
   return status.ok() ? status : FormError(places, path, status);
 }
 
+// Of any transport's server, and by name or number.
+absl::Status CheckAdmin(const Config& config, const ConfigPlaces& places,
+                        std::size_t index, Seen* seen) {
+  const std::string& found = config.servers[index].admin;
+  if (found.empty()) return absl::OkStatus();
+  const std::string path =
+      MemberPath(ItemPath(places.servers_path, index), "admin");
+  absl::StatusOr<Address> address = ParseAddress(found);
+  if (!address.ok()) return FormError(places, path, address.status());
+  if (address->is_every_interface()) {
+    return places.Error(
+        path, absl::StrCat("found ", QuotedExcerpt(found),
+                           ", every interface, which no client can dial; want "
+                           "the host where clients reach it (node --admin says "
+                           "where it listens)"));
+  }
+  if (address->kind == Address::Kind::kTcp && address->port == 0)
+    return absl::OkStatus();
+  const auto [other, is_new] =
+      seen->admins.emplace(CanonicalText(*std::move(address)), index);
+  if (is_new) return absl::OkStatus();
+  return places.Error(path,
+                      absl::StrCat("found ", QuotedExcerpt(found), ", that of ",
+                                   ItemPath(places.servers_path, other->second),
+                                   " too; want every address once"));
+}
+
 absl::Status CheckServer(const Config& config, const ConfigPlaces& places,
                          std::size_t index, Seen* seen) {
   absl::Status status = CheckId(config, places, index, seen);
   status.Update(CheckAddress(config, places, index, seen));
   status.Update(CheckListen(config, places, index));
+  status.Update(CheckAdmin(config, places, index, seen));
   return status;
 }
 
@@ -198,6 +227,11 @@ absl::Status CheckServers(const Config& config, const ConfigPlaces& places) {
   for (std::size_t i = 0; i < config.servers.size(); ++i) {
     absl::Status status = CheckServer(config, places, i, &seen);
     if (!status.ok()) return status;
+  }
+  if (config.admin.certificate.empty() != config.admin.key.empty()) {
+    return places.Error("$.admin",
+                        "found one of \"certificate\" and \"key\", want both "
+                        "or none");
   }
   return absl::OkStatus();
 }

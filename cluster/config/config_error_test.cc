@@ -1,6 +1,8 @@
 // The errors of ParseConfig, word for word: they are what a user meets first.
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -11,6 +13,7 @@
 namespace cluster::internal {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 std::string ErrorOf(absl::string_view text) {
@@ -60,7 +63,7 @@ TEST(ConfigErrorTest, UnknownKeysNameTheNearestAndTheKnown) {
       "on_peer_restart, heartbeat_ms, peer_timeout_ms, "
       "handshake_timeout_ms, application_timeout_ms, linger_ms, "
       "slow_handler_ms, security, "
-      "allow_plaintext, "
+      "admin, allow_plaintext, "
       "memory, nng, tcp, zmq");
   EXPECT_THAT(ErrorOfLine("\"Servers\": []"),
               HasSubstr("did you mean \"servers\"?"));
@@ -71,7 +74,7 @@ TEST(ConfigErrorTest, UnknownKeysNameTheNearestAndTheKnown) {
       HasSubstr("x...\"]: unknown key; known: cluster"));
   EXPECT_EQ(ErrorOfServers({"{\"id\": 1,\n\"adress\": \"localhost:1\"}"}),
             "a.json:4: $.servers[0].adress: unknown key; did you mean "
-            "\"address\"?; known: id, address, listen");
+            "\"address\"?; known: id, address, listen, admin");
   for (const char* key : {"addr", "Address", "host", "Port", "endpoint"}) {
     EXPECT_THAT(ErrorOfServers({absl::StrCat("{\"", key, "\": \"h:1\"}")}),
                 HasSubstr("did you mean \"address\"?"))
@@ -434,6 +437,36 @@ TEST(ConfigErrorTest, SecurityIsReadStrictly) {
   }
   EXPECT_EQ(ErrorOfLine("\"allow_plaintext\": 1"),
             "a.json:3: $.allow_plaintext: found 1, want true or false");
+}
+
+TEST(ConfigErrorTest, AdminServersAreReadStrictly) {
+  EXPECT_EQ(ErrorOfLine("\"admin\": []"),
+            "a.json:3: $.admin: found an array, want an object");
+  EXPECT_EQ(ErrorOfLine("\"admin\": {\"token\": \"x\"}"),
+            "a.json:3: $.admin.token: unknown key; did you mean "
+            "\"token_file\"?; known: token_file, certificate, key");
+  EXPECT_EQ(ErrorOfLine("\"admin\": {\"key\": 1}"),
+            "a.json:3: $.admin.key: found 1, want a string");
+  EXPECT_EQ(ErrorOfLine("\"admin\": {\"key\": \"x\"}"),
+            "a.json:3: $.admin: found one of \"certificate\" and \"key\", want "
+            "both or none");
+  for (const auto& [address, text] :
+       std::vector<std::pair<std::string, std::string>>{
+           {"x", "found \"x\""},
+           {"0.0.0.0:1", "every interface"},
+           {"", "found \"\" of 0 bytes"}}) {
+    EXPECT_THAT(
+        ErrorOfServers({absl::StrCat(
+            "{\"id\": 1, \"address\": \"localhost:1\",\n\"admin\": \"", address,
+            "\"}")}),
+        AllOf(HasSubstr("a.json:4: $.servers[0].admin: "), HasSubstr(text)));
+  }
+  EXPECT_THAT(
+      ErrorOfServers(
+          {"{\"id\": 1, \"address\": \"localhost:1\", \"admin\": \"h:9\"}",
+           "{\"id\": 2, \"address\": \"localhost:2\", \"admin\": \"H.:09\"}"}),
+      HasSubstr("$.servers[1].admin: found \"H.:09\", that of "
+                "$.servers[0] too"));
 }
 
 }  // namespace

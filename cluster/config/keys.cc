@@ -62,6 +62,8 @@ std::vector<ConfigKey> MakeKeys() {
        "where the other servers reach it"},
       {"servers.listen", FormKey{"address"},
        "where it listens, if not at its address"},
+      {"servers.admin", FormKey{"address"},
+       "where its admin server is: its state over HTTP. Without, it has none"},
       {"Server", FormKey{"list of servers"},
        "instead of servers: the Go library's form, on 127.0.0.1. It implies "
        "best_effort, json and go, each unless the file has that key"},
@@ -144,6 +146,15 @@ std::vector<ConfigKey> MakeKeys() {
       {"security.peers", FormKey{"folder, or folders by id"},
        "the peers' public files, which ReloadSecurity reads anew", kAnyDelivery,
        kLive},
+      {"admin", FormKey{"object"},
+       "the files of the admin servers; {id} is the server's id"},
+      {"admin.token_file", FormKey{"file"},
+       "the token that requests to them must carry, but for /healthz and "
+       "/readyz"},
+      {"admin.certificate", FormKey{"file"},
+       "for HTTPS: the certificate, as keygen's tls.crt, which clusterctl "
+       "pins"},
+      {"admin.key", FormKey{"file"}, "its private key, as keygen's tls.key"},
       {"allow_plaintext", FlagKey{&C::allow_plaintext},
        "lets a server without security listen where other machines reach it"},
   };

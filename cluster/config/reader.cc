@@ -136,8 +136,9 @@ class ConfigReader {
 
   absl::Status Read(const std::string& path, const FormKey&,
                     const JsonValue& value) {
-    return path == "$.security" ? ReadSecurity(path, value)
-                                : ReadServers(path, value);
+    if (path == "$.security") return ReadSecurity(path, value);
+    if (path == "$.admin") return ReadAdmin(path, value);
+    return ReadServers(path, value);
   }
 
   absl::Status ReadOptions(const std::string& path, const JsonMember& member) {
@@ -209,10 +210,11 @@ class ConfigReader {
       } else if (member.key == "address") {
         status = ReadString(member_path, member.value, &server.address);
       } else {
-        status = ReadString(member_path, member.value, &server.listen);
+        std::string& field =
+            member.key == "admin" ? server.admin : server.listen;
+        status = ReadString(member_path, member.value, &field);
         if (status.ok())
-          status =
-              CheckText(places_, member_path, server.listen, kAddressBytesMax);
+          status = CheckText(places_, member_path, field, kAddressBytesMax);
       }
       if (!status.ok()) return status;
     }
@@ -247,6 +249,21 @@ class ConfigReader {
                              "\" and \"", second, "\""));
     }
     return absl::OkStatus();
+  }
+
+  absl::Status ReadAdmin(const std::string& path, const JsonValue& value) {
+    absl::Status status = ReadObject(path, value, KeyNamesIn("admin"));
+    for (const JsonMember& member : value.members) {
+      if (!status.ok()) return status;
+      std::string& field = member.key == "token_file" ? config_.admin.token_file
+                           : member.key == "key"      ? config_.admin.key
+                                                 : config_.admin.certificate;
+      const std::string member_path = MemberPath(path, member.key);
+      status = ReadString(member_path, member.value, &field);
+      if (status.ok())
+        status = CheckText(places_, member_path, field, kOptionBytesMax);
+    }
+    return status;
   }
 
   absl::Status ReadSecurity(const std::string& path, const JsonValue& value) {

@@ -166,6 +166,17 @@ absl::StatusOr<SecurityFiles> ResolveSecurity(const Config& config, int id) {
   return files;
 }
 
+AdminConfig ResolveAdmin(const Config& config, int id) {
+  const auto resolve = [&](const std::string& path) {
+    return path.empty()
+               ? path
+               : FromOrigin(config, absl::StrReplaceAll(
+                                        path, {{"{id}", absl::StrCat(id)}}));
+  };
+  return {resolve(config.admin.token_file), resolve(config.admin.certificate),
+          resolve(config.admin.key)};
+}
+
 absl::Status AtKeyFile(const Config& config, const SecurityFiles& files,
                        const absl::Status& error) {
   const auto is_in = [&error](const std::string& folder) {

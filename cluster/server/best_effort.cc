@@ -89,6 +89,7 @@ absl::Status BestEffortPeer::Connect(const std::string& address) {
   MutexLock lock(&mutex_);
   Hear(generation);
   dialled_ = true;
+  stats_.address = address;
   changed_.NotifyAll();
   return status;
 }
@@ -122,6 +123,8 @@ void BestEffortPeer::Join(int id, const PeerStats& before) {
   MutexLock lock(&mutex_);
   stats_ = before;
   stats_.peer = id;
+  stats_.address.clear();
+  stats_.since = absl::InfinitePast();
   writable_ = true;
   down_reported_ = reliable_ = false;
   begun_ = absl::InfinitePast();
@@ -136,6 +139,7 @@ void BestEffortPeer::SetTrouble(absl::string_view trouble) {
 
 void BestEffortPeer::ReportDown(absl::string_view reason) {
   SetTrouble(reason);
+  if (stats_.up) stats_.since = absl::Now();
   stats_.up = false;
   down_reported_ = true;
   changed_.NotifyAll();
@@ -145,6 +149,7 @@ void BestEffortPeer::ReportDown(absl::string_view reason) {
 bool BestEffortPeer::Tick(absl::Time now) {
   MutexLock lock(&mutex_);
   if (begun_ == absl::InfinitePast()) begun_ = now;
+  if (stats_.since == absl::InfinitePast()) stats_.since = absl::Now();
   if (id() == kNobody || stats_.up || down_reported_ ||
       now - begun_ < patience_)
     return false;
@@ -157,6 +162,7 @@ void BestEffortPeer::OnConnected(int id, std::uint64_t generation) {
   MutexLock lock(&mutex_);
   if (this->id() != id || !Hear(generation) || stats_.up) return;
   stats_.up = true;
+  stats_.since = absl::Now();
   down_reported_ = reliable_ = false;
   stats_.last_trouble.clear();
   stats_.last_trouble_at = absl::InfinitePast();

@@ -64,6 +64,8 @@ class BestEffortPeer : public Peer {
                    const SendConditions* conditions,
                    std::chrono::steady_clock::time_point deadline);
 
+  // There are no acknowledgements, so there is nothing to measure.
+  bool Probe(int id) { return id == this->id(); }
   absl::Status Connect(const std::string& address);
   // The server stops: takes no more.
   void Leave();

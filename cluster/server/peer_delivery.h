@@ -77,6 +77,9 @@ class PeerDelivery : public TransportHandler {
     return {};
   }
 
+  // Measures a round trip to the member. False: no such member.
+  virtual bool Probe(int id) = 0;
+
   // The server starts, as this life of its id; before it, nothing is sent.
   virtual void Begin(std::uint64_t /*incarnation*/) {}
   // The address for hellos, if its port was not known before. Nothing is dialled
@@ -166,6 +169,11 @@ class DeliveryTo : public PeerDelivery {
                 std::uint64_t replaces) override {
     PeerType* const peer = peers_.Find(id);
     return peer != nullptr && peer->Withdraw(id, lane, group, replaces);
+  }
+
+  bool Probe(int id) override {
+    PeerType* const peer = peers_.Find(id);
+    return peer != nullptr && peer->Probe(id);
   }
 
   bool WaitForRoom(int id, const EnvelopeView& envelope,

@@ -298,10 +298,21 @@ PeerStats ReliablePeer::Stats() const {
   MutexLock lock(&mutex_);
   if (session_ == nullptr) return retired_;
   PeerStats stats = session_->Stats();
+  stats.address = address_;
   AddCounters(retired_, &stats);
-  if (stats.last_trouble_at != absl::InfinitePast())
-    stats.last_trouble_at += absl::Now() - MonotonicNow();
+  const absl::Duration ahead = absl::Now() - MonotonicNow();
+  stats.last_trouble_at += ahead;
+  stats.since += ahead;
   return stats;
+}
+
+bool ReliablePeer::Probe(int id) {
+  MutexLock lock(&mutex_);
+  Touch();
+  if (!Serves(id)) return false;
+  session_->Probe(MonotonicNow());
+  Pump();
+  return true;
 }
 
 void ReliablePeer::OnConsumed(const Arrival& arrival) {

@@ -62,6 +62,8 @@ class ReliablePeer : public Peer, public ArrivalSource, private SessionSink {
   // Waits until all of the mark is acknowledged or dropped; false at the deadline.
   bool WaitFlushed(const SendMark& mark,
                    std::chrono::steady_clock::time_point deadline);
+  // See Session.
+  bool Probe(int id);
   // Waits until all that was accepted is with the peer, unless the peer was
   // there and went; for a shutdown.
   bool WaitReceived(std::chrono::steady_clock::time_point deadline);

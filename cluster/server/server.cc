@@ -178,6 +178,12 @@ absl::Status Server::Flush(int pid, absl::Duration timeout) {
 void Server::Renew() { core_->Renew(); }
 ServerStats Server::Stats() const { return core_->Stats(); }
 
+Config Server::CurrentConfig() const { return core_->CurrentConfig(); }
+
+absl::Status Server::Probe(int pid) {
+  return InMemory([&] { return core_->Probe(pid); });
+}
+
 absl::Status Server::AddPeer(int id, const std::string& address) {
   return InMemory([&] { return core_->AddPeer(id, address); });
 }

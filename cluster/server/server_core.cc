@@ -184,6 +184,8 @@ absl::Status ServerCore::Run() {
   // Not before: a process may fork first, and start both copies.
   const std::uint64_t incarnation = NewIncarnation();
   message_ids_.SetIncarnation(incarnation);
+  incarnation_ = incarnation;
+  started_at_ns_ = absl::GetCurrentTimeNanos();
   delivery_->Begin(incarnation);
   started_in_ = ForkGeneration();
   const std::string& address = FindAddress(id_)->listening();
@@ -421,6 +423,22 @@ std::string ServerCore::Address() const {
   return "";
 }
 
+Config ServerCore::CurrentConfig() const {
+  if (!LockFacts()) return Config();
+  const MutexLock lock(&lifecycle_mutex_, std::adopt_lock);
+  return config_;
+}
+
+absl::Status ServerCore::Probe(int pid) {
+  if (InAnotherProcess()) return AfterFork();
+  if (!sending()) return NotSending();
+  if (!delivery_->acknowledges()) {
+    return absl::FailedPreconditionError(
+        "Probe with best-effort delivery, which acknowledges nothing");
+  }
+  return delivery_->Probe(pid) ? absl::OkStatus() : UnknownPid(pid);
+}
+
 ServerStats ServerCore::Stats() const {
   ServerStats stats;
   stats.delivered = inbox_.delivered();
@@ -430,7 +448,11 @@ ServerStats ServerCore::Stats() const {
   // The rest is behind locks.
   if (InAnotherProcess()) return stats;
   stats.own = inbox_.OwnStats();
+  stats.own.peer = id_;
   stats.own.up = sending();
+  stats.own.incarnation = incarnation_;
+  if (started_at_ns_ != 0)
+    stats.own.since = absl::FromUnixNanos(started_at_ns_);
   stats.self_sent = stats.own.accepted;
   {
     MutexLock lock(&members_mutex_);

@@ -101,6 +101,8 @@ class ServerCore {
   std::vector<int> Peers() const;
   std::string Address() const;
   ServerStats Stats() const;
+  Config CurrentConfig() const;
+  absl::Status Probe(int pid);
 
  private:
   enum class Phase { kNew, kRunning, kStopped };
@@ -187,6 +189,9 @@ class ServerCore {
   std::atomic<std::uint64_t> receiving_in_{kNever};
   std::atomic<std::uint64_t> started_in_{kNever};
   std::atomic<bool> stopped_{false};
+  // Of this life; 0 before it begins.
+  std::atomic<std::uint64_t> incarnation_{0};
+  std::atomic<std::int64_t> started_at_ns_{0};
   ServerCore* kept_before_ = nullptr;  // of those that End could not destroy
 
   mutable Mutex lifecycle_mutex_{LockRank::kServerLifecycle};

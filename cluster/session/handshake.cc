@@ -60,12 +60,15 @@ HelloResult Handshake::Receive(const Hello& hello, std::uint64_t session,
   heard_epoch_ = hello.epoch;
 
   HelloResult result = HelloResult::kHeard;
+  round_trip_ = absl::nullopt;
   if (hello.echo_nonce == nonce_ && hello.echo_epoch == epoch_ &&
       hello.epoch != epoch_) {
     nonce_ = FreshRandom();
     const std::uint64_t agreed = epoch_ ^ hello.epoch;
     if (agreed == session_) {
       result = HelloResult::kSame;
+      if (challenging_ && challenged_at_ <= now)
+        round_trip_ = now - challenged_at_;
     } else {
       result = peer_incarnation_ == 0 ? HelloResult::kFirst
                : peer_incarnation_ == hello.incarnation
@@ -96,6 +99,8 @@ void Handshake::Doubt() { reply_due_ = true; }
 void Handshake::Challenge(absl::Time now) {
   nonce_ = FreshRandom();
   challenging_ = true;
+  challenge_said_ = false;
+  challenged_at_ = absl::InfiniteFuture();
   greet_at_ = now;
   interval_ = kHelloInterval;
 }
@@ -122,6 +127,12 @@ Hello Handshake::Say(absl::Time now) {
   reply_due_ = false;
   reply_after_ = now + kHelloInterval;
   echoed_nonce_ = heard_nonce_;
+  if (challenging_ && !challenge_said_) {
+    challenged_at_ = now;
+    challenge_said_ = true;
+  } else if (now >= greet_at_) {
+    challenged_at_ = absl::InfiniteFuture();  // the first one may be lost
+  }
   if (!established() || challenging_) {
     greet_at_ = now + interval_;
     interval_ = std::min(2 * interval_, kHelloIntervalMax);

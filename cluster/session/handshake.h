@@ -28,6 +28,7 @@
 #include <functional>
 
 #include "absl/time/time.h"
+#include "absl/types/optional.h"
 #include "cluster/codec/hello.h"
 #include "cluster/session/session_config.h"
 
@@ -62,6 +63,11 @@ class Handshake {
   // Asks the peer to echo a nonce that is drawn now, until it has done so (kSame).
   // So it lives and hears this server now, however old its other frames are.
   void Challenge(absl::Time now);
+
+  // From a challenge to the hello that answered it: what the last Receive measured
+  // (kSame). None where the hello may have answered a repeated challenge.
+  absl::optional<absl::Duration> round_trip() const { return round_trip_; }
+  bool challenging() const { return challenging_; }
 
   // Gives up the session; a new epoch, so that no frame of it is ever taken
   // again.
@@ -109,6 +115,10 @@ class Handshake {
   std::uint64_t echoed_nonce_ = 0;  // the last one that we echoed
   bool reply_due_ = false;
   bool challenging_ = false;
+  // When the challenge was said; infinite: not yet, or more than once.
+  absl::Time challenged_at_ = absl::InfiniteFuture();
+  bool challenge_said_ = false;
+  absl::optional<absl::Duration> round_trip_;
   absl::Time greet_at_ = absl::InfiniteFuture();
   absl::Time reply_after_ = absl::InfinitePast();
   absl::Duration interval_ = kHelloInterval;

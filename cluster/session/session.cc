@@ -181,10 +181,29 @@ void Session::Tick(absl::Time now) {
   }
   if (!handshake_.established()) return;
   if (gap_waits_) OnGap(now);
-  if (now >= ack_at_ || last_sent_ < HeartbeatBefore(now) ||
-      SaysStill() != said_still_) {
-    ack_due_ = true;
+  const bool beats = last_sent_ < HeartbeatBefore(now);
+  if (now >= ack_at_ || beats || SaysStill() != said_still_) ack_due_ = true;
+  // Only with a heartbeat, so that no processor wakes for it.
+  if (beats && now - measured_at_ > config_.rtt_memory) Probe(now);
+}
+
+void Session::Probe(absl::Time now) {
+  if (!up_ || !connected_ || unproven_ || handshake_.challenging() ||
+      now - measured_at_ < kProbeIntervalMin) {
+    return;
   }
+  measured_at_ = now;
+  handshake_.Challenge(now);
+}
+
+// RFC 6298, section 2: an exponentially weighted mean with a gain of an eighth.
+void Session::AddRoundTrip(absl::Duration round_trip) {
+  stats_.rtt = stats_.rtt == absl::ZeroDuration()
+                   ? round_trip
+                   : stats_.rtt + (round_trip - stats_.rtt) / 8;
+  stats_.last_round_trip = round_trip;
+  stats_.round_trips.Add(round_trip);
+  measured_at_ = now_;
 }
 
 void Session::LookForSilence(absl::Time now) {
@@ -206,6 +225,7 @@ void Session::LookForSilence(absl::Time now) {
 // takes connections and does not answer.
 void Session::LookForAbsence(absl::Time now) {
   if (begun_ == absl::InfinitePast()) begun_ = now;
+  if (stats_.since == absl::InfinitePast()) stats_.since = begun_;
   if (up_ || goodbye_ != GoodbyeState::kNo) return;
   const absl::Time since = down_reported_ ? UnansweredSince() : begun_;
   if (now - since < config_.peer_timeout) return;
@@ -248,6 +268,8 @@ std::string Session::WhyAbsent() const {
 PeerStats Session::Stats() const {
   PeerStats stats = stats_;
   stats.up = up_;
+  stats.incarnation = handshake_.peer().incarnation;
+  if (handshake_.established()) stats.wire_version = handshake_.version();
   stats.acknowledged = window_.acknowledged_envelopes();
   stats.queued = window_.untaken_envelopes();
   stats.in_flight = window_.envelopes();
@@ -271,7 +293,7 @@ void Session::SetUp(std::string reason) {
   if (up_) return;
   Event(PeerEvent::kUp, std::move(reason));
   up_ = true;
-  up_at_ = now_;
+  up_at_ = stats_.since = now_;
   down_reported_ = unreachable_reported_ = false;
   stats_.last_trouble.clear();
   stats_.last_trouble_at = absl::InfinitePast();
@@ -284,6 +306,7 @@ void Session::SetDown(std::string reason) {
 
 void Session::ReportDown(std::string reason) {
   Event(PeerEvent::kDown, reason);
+  if (up_) stats_.since = now_;
   up_ = false;
   down_reported_ = true;
   unreachable_reported_ = !connected_;
@@ -338,6 +361,7 @@ void Session::BeginSession(HelloResult how) {
   consume_wanted_ = consume_wanted_last_ = 0;
   consumed_unreported_bytes_ = unasked_bytes_ = 0;
   stamp_ = heard_stamp_ = 0;
+  measured_at_ = now_;  // the first probe need not come at once
   unproven_ = peer_still_ = said_still_ = false;
   nobody_since_ = absl::InfiniteFuture();
   probe_timeout_ = kProbeTimeout;

@@ -132,6 +132,9 @@ class Session {
   // A frame of the peer in a version that this library does not speak.
   void OnForeignVersion(const FrameHeader& header, absl::Time now);
 
+  // Measures a round trip now, if the peer is up: Stats().round_trips will have it.
+  void Probe(absl::Time now);
+
   // Lets time pass. Times are kept as exactly as it is called.
   void Tick(absl::Time now);
 
@@ -178,7 +181,7 @@ class Session {
   std::size_t received_bytes() const { return receive_.bytes(); }
   // Whether a large payload waits for room to be put together.
   bool holding() const { return holding_ > 0; }
-  // Its last_trouble_at is of the session's clock.
+  // Its last_trouble_at and `since` are of the session's clock.
   PeerStats Stats() const;
 
  private:
@@ -195,6 +198,7 @@ class Session {
   // Receiving (session_receive.cc).
   void OnHello(const FrameHeader& header, absl::string_view body,
                const FrameSource* source, absl::Time now);
+  void AddRoundTrip(absl::Duration round_trip);
   void LookForOthers(const Hello& hello, HelloResult result,
                      std::uint64_t incarnation_before,
                      const FrameSource* source, absl::Time now);
@@ -306,6 +310,8 @@ class Session {
       false;  // it hears this server, but its application does not
   bool said_still_ = false;  // in the last frame, of this server's application
   absl::Time up_at_ = absl::InfinitePast();  // the last time that it came up
+  // The last round trip, or the begin of the session.
+  absl::Time measured_at_ = absl::InfinitePast();
   // Something has changed since neither the queue nor the window had a frame.
   bool look_ = true;
   GoodbyeState goodbye_ = GoodbyeState::kNo;

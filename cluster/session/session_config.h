@@ -161,6 +161,9 @@ inline constexpr absl::Duration kHeartbeatMin = absl::Milliseconds(10);
 // may be older than that.
 inline constexpr absl::Duration kHearingGrace = absl::Milliseconds(200);
 
+// At most one round trip in this time is measured.
+inline constexpr absl::Duration kProbeIntervalMin = absl::Milliseconds(50);
+
 // A hello that is not answered is said again after this long, at most after
 // doubling.
 inline constexpr absl::Duration kHelloInterval = absl::Milliseconds(50);

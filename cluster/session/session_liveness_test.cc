@@ -38,6 +38,98 @@ TEST(SessionLiveness, AHeartbeatThatIsHeardDelaysNone) {
   EXPECT_EQ(pair.one.session->IdleUntil(), due);
 }
 
+// Moves all frames of one end to the other, which takes so long.
+void Carry(SessionPair* pair, SessionEnd* from, SessionEnd* to,
+           absl::Duration time) {
+  const Strings frames = from->Speak();
+  pair->now += time;
+  for (const std::string& frame : frames) to->Hear(frame);
+}
+
+TEST(SessionRoundTrip, AnIdleSessionMeasuresNowAndThen) {
+  SessionPair pair;
+  pair.Connect();
+  pair.Advance(pair.one.config.rtt_memory - absl::Milliseconds(10));
+  EXPECT_EQ(pair.one.Stats().round_trips.count(), 0u);
+  pair.Advance(2 * pair.one.config.heartbeat);
+  EXPECT_EQ(pair.one.Stats().round_trips.count(), 1u);
+  EXPECT_EQ(pair.two.Stats().round_trips.count(), 1u);
+  pair.Advance(10 * pair.one.config.rtt_memory);
+  EXPECT_LE(pair.one.Stats().round_trips.count(), 11u);
+  EXPECT_GE(pair.one.Stats().round_trips.count(), 9u);
+  EXPECT_EQ(pair.one.Events(), "up");
+}
+
+TEST(SessionRoundTrip, AProbeMeasuresBothWays) {
+  SessionPair pair;
+  pair.Connect();
+  pair.Advance(absl::Seconds(1));
+  pair.one.session->Probe(pair.now);
+  pair.one.session->Probe(pair.now);  // one at a time
+  Carry(&pair, &pair.one, &pair.two, absl::Milliseconds(3));
+  Carry(&pair, &pair.two, &pair.one, absl::Milliseconds(4));
+  EXPECT_EQ(pair.one.Stats().round_trips.count(), 1u);
+  EXPECT_EQ(pair.one.Stats().last_round_trip, absl::Milliseconds(7));
+  EXPECT_EQ(pair.one.Stats().rtt, absl::Milliseconds(7));
+  EXPECT_EQ(pair.two.Stats().round_trips.count(), 0u);
+}
+
+TEST(SessionRoundTrip, BothMayProbeAtOnce) {
+  SessionPair pair;
+  pair.Connect();
+  pair.Advance(absl::Seconds(1));
+  pair.one.session->Probe(pair.now);
+  pair.two.session->Probe(pair.now);
+  const Strings of_one = pair.one.Speak();
+  const Strings of_two = pair.two.Speak();
+  pair.now += absl::Milliseconds(3);
+  for (const std::string& frame : of_one) pair.two.Hear(frame);
+  for (const std::string& frame : of_two) pair.one.Hear(frame);
+  const Strings answers_of_one = pair.one.Speak();
+  Carry(&pair, &pair.two, &pair.one, absl::Milliseconds(3));
+  for (const std::string& frame : answers_of_one) pair.two.Hear(frame);
+  EXPECT_EQ(pair.one.Stats().last_round_trip, absl::Milliseconds(6));
+  EXPECT_EQ(pair.two.Stats().last_round_trip, absl::Milliseconds(6));
+}
+
+// An answer to the second might be one to the first.
+TEST(SessionRoundTrip, AProbeThatIsRepeatedMeasuresNothing) {
+  SessionPair pair;
+  pair.Connect();
+  pair.Advance(absl::Seconds(1));
+  pair.one.session->Probe(pair.now);
+  EXPECT_FALSE(pair.one.Speak().empty());  // lost
+  pair.now += kHelloInterval;
+  Carry(&pair, &pair.one, &pair.two, absl::Milliseconds(3));
+  Carry(&pair, &pair.two, &pair.one, absl::Milliseconds(4));
+  EXPECT_EQ(pair.one.Stats().round_trips.count(), 0u);
+  // The next one does.
+  pair.Advance(absl::Seconds(1));
+  pair.one.session->Probe(pair.now);
+  pair.Exchange();
+  EXPECT_EQ(pair.one.Stats().round_trips.count(), 1u);
+}
+
+TEST(SessionFacts, SayWhoThePeerIsAndSinceWhen) {
+  SessionPair pair;
+  EXPECT_EQ(pair.one.Stats().since, absl::InfinitePast());
+  EXPECT_EQ(pair.one.Stats().incarnation, 0u);
+  pair.one.session->Tick(pair.now);
+  EXPECT_EQ(pair.one.Stats().since, pair.now);
+  pair.now += absl::Seconds(1);
+  pair.Connect();
+  const absl::Time up_at = pair.one.Stats().since;
+  EXPECT_GT(up_at, absl::UnixEpoch());
+  EXPECT_EQ(pair.one.Stats().incarnation, pair.two.config.incarnation);
+  EXPECT_EQ(pair.one.Stats().wire_version, kFrameVersionMax);
+  pair.two_is_heard = false;
+  pair.Advance(pair.one.config.peer_timeout + absl::Seconds(1));
+  EXPECT_FALSE(pair.one.Stats().up);
+  EXPECT_GT(pair.one.Stats().since, up_at);
+  // The session is there still, and so is what is known of the peer.
+  EXPECT_EQ(pair.one.Stats().incarnation, pair.two.config.incarnation);
+}
+
 // A frame that was overtaken or replayed does not show the present state.
 TEST(SessionLiveness, AnOldFrameOfTheSessionSaysNothingOfThePeer) {
   SessionPair pair(

@@ -206,6 +206,7 @@ void Session::OnHello(const FrameHeader& header, absl::string_view body,
       Refuse(RefusalReason::kMalformed, "a hello without limits");
       return;
     case HelloResult::kSame:
+      if (handshake_.round_trip()) AddRoundTrip(*handshake_.round_trip());
       Heard(now);
       // It lives. Its answer to a frame of the session says whether it hears them.
       if (std::exchange(unproven_, false)) probe_due_ = true;
@@ -268,6 +269,7 @@ void Session::ReportOther(const Hello& hello, const FrameSource* source) {
                    ": one greets ", OriginText(hello, source), ", another one ",
                    other_.origin, "; stop one of them, or give it another id");
   other_ = Other();
+  ++stats_.two_processes;
   AnswerLater(RefusalCode::kTwoProcesses, hello.nonce, text);
   SetTrouble(text);
   ReportRationed(PeerEvent::kWarning, text, &other_ration_);
@@ -321,6 +323,7 @@ void Session::OnRefusal(absl::string_view body, absl::Time now) {
           ? absl::StrCat("code ", static_cast<int>(refusal.code))
           : Printable(refusal.text);
   if (refusal.code == RefusalCode::kTwoProcesses) {
+    ++stats_.two_processes;
     ReportRationed(
         PeerEvent::kWarning,
         absl::StrCat("server ", config_.peer_id, " reports that ", why),
@@ -400,11 +403,7 @@ bool Session::OnAcknowledgement(const FrameHeader& header, absl::Time now) {
                                           window_.received_bytes(), now)
                : absl::nullopt;
   if (round_trip) {
-    // RFC 6298, section 2: an exponentially weighted mean with a gain of an
-    // eighth.
-    stats_.rtt = stats_.rtt == absl::ZeroDuration()
-                     ? *round_trip
-                     : stats_.rtt + (*round_trip - stats_.rtt) / 8;
+    AddRoundTrip(*round_trip);
     // The line is to be empty for a moment, soon.
     if (flight_limit_.draining()) probe_due_ = true;
   }
