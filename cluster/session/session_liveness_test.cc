@@ -130,6 +130,23 @@ TEST(SessionFacts, SayWhoThePeerIsAndSinceWhen) {
   EXPECT_EQ(pair.one.Stats().incarnation, pair.two.config.incarnation);
 }
 
+// It says nothing of what arrived and was consumed.
+TEST(SessionLiveness, AHelloIsNoHeartbeat) {
+  SessionPair pair;
+  pair.Connect();
+  pair.Advance(absl::Seconds(2));
+  pair.now = pair.two.session->IdleUntil() + absl::Milliseconds(1);
+  pair.one.session->Probe(pair.now);
+  for (const std::string& frame : pair.one.Speak()) pair.two.Hear(frame);
+  const std::vector<std::string> answer = pair.two.Speak();
+  ASSERT_EQ(answer.size(), 1u);
+  ASSERT_EQ(HeaderOf(answer[0]).kind, FrameKind::kHello);
+  pair.two.session->Tick(pair.now);
+  const std::vector<std::string> beat = pair.two.Speak();
+  ASSERT_EQ(beat.size(), 1u);
+  EXPECT_EQ(HeaderOf(beat[0]).kind, FrameKind::kControl);
+}
+
 // A frame that was overtaken or replayed does not show the present state.
 TEST(SessionLiveness, AnOldFrameOfTheSessionSaysNothingOfThePeer) {
   SessionPair pair(

@@ -185,8 +185,8 @@ void Session::Stamp(absl::Time now, FrameHeader* header) {
     ack_due_ = gap_due_ = probe_due_ = false;
     ack_at_ = absl::InfiniteFuture();
     consumed_unreported_bytes_ = 0;
+    last_sent_ = now;
   }
-  last_sent_ = now;
   last_kind_ = header->kind;
   last_flags_ = header->flags;
 }
