@@ -169,25 +169,35 @@ void SimServer::MakeSession(int peer) {
   around_.network->Connect(id(), peer);
 }
 
-int SimServer::Send(Envelope envelope, const internal::RecordOptions* options) {
+int SimServer::Send(const Envelope& envelope) {
+  return Send(envelope, SendOptions());
+}
+
+int SimServer::Send(Envelope envelope, const SendOptions& options) {
   envelope.sender_id = id();
   envelope.message_id = {self_.incarnation, ++message_sequence_};
+  internal::RecordOptions record;
+  record.replaces = options.replaces;
+  record.group = envelope.group;
+  if (options.expires_after != absl::InfiniteDuration())
+    record.expires_at = around_.world->Now() + options.expires_after;
+  record.message_id = envelope.message_id;
+  const bool plain = !options.report_fate && record.replaces == 0 &&
+                     record.expires_at == absl::InfiniteFuture();
   int accepted = 0;
   for (const auto& entry : sessions_) {
     Peer* const peer = entry.second.get();
     if (envelope.pid != kBroadcast && envelope.pid != peer->id) continue;
-    internal::RecordOptions own =
-        options == nullptr ? internal::RecordOptions() : *options;
-    own.fates = peer;
-    own.message_id = envelope.message_id;
-    own.pid = peer->id;
+    if (options.only_if_up && !peer->session->up()) continue;
+    record.fates = options.report_fate ? peer : nullptr;
+    record.pid = peer->id;
     const internal::Appended appended =
-        options == nullptr ? peer->queue.Append(peer->id, envelope)
-                           : peer->queue.AppendWith(peer->id, envelope, own);
+        plain ? peer->queue.Append(peer->id, envelope)
+              : peer->queue.AppendWith(peer->id, envelope, record);
     const bool taken = appended.outcome == internal::SendOutcome::kAccepted;
     if (taken) {
       around_.checker->OnAccepted(self_, peer->id, envelope,
-                                  /*fate=*/options != nullptr);
+                                  options.report_fate);
     }
     accepted += taken ? 1 : 0;
     // A full queue that refuses may still have dropped its oldest envelope.

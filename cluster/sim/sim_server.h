@@ -27,6 +27,7 @@
 
 #include "absl/time/time.h"
 #include "cluster/envelope.h"
+#include "cluster/server.h"
 #include "cluster/session/session.h"
 #include "cluster/sim/checker.h"
 #include "cluster/sim/network.h"
@@ -89,10 +90,10 @@ class SimServer final : public TransportHandler {
   const std::set<int>& peers() const { return peers_; }
 
   // Sends to envelope.pid, or to all peers. Fills in the id and the sender.
-  // Returns how many sessions accepted the envelope.
-  // `options`, unless null: of each copy, which all report their fates to the
-  // checker.
-  int Send(Envelope envelope, const internal::RecordOptions* options = nullptr);
+  // Returns how many sessions accepted the envelope. Never waits. With
+  // report_fate the checker hears the fates.
+  int Send(const Envelope& envelope);
+  int Send(Envelope envelope, const SendOptions& options);
 
   void SetPace(const SimPace& pace) { pace_ = pace; }
   // While it stands still, its application takes nothing and its peers hear so. A

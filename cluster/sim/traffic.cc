@@ -32,14 +32,14 @@ void SimTraffic::SendRandom(SimServer* server, int pid) {
     server->Send(envelope);
     return;
   }
-  internal::RecordOptions options;
-  options.group = envelope.group;
+  SendOptions options;
+  options.report_fate = true;
   if (world_->Below(2) == 0) options.replaces = 1 + world_->Below(3);
   if (world_->Below(2) == 0) {
-    options.expires_at =
-        world_->Now() + world_->Between(absl::ZeroDuration(), absl::Seconds(1));
+    options.expires_after =
+        world_->Between(absl::ZeroDuration(), absl::Seconds(1));
   }
-  server->Send(envelope, &options);
+  server->Send(envelope, options);
 }
 
 // Most payloads are small.
