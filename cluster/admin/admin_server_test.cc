@@ -18,7 +18,6 @@ namespace cluster::internal {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::Not;
 
 constexpr char kToken[] = "0123456789abcdef0123456789abcdef";
 

@@ -151,7 +151,9 @@ class MicroHttpServer final : public HttpServer {
 
   ~MicroHttpServer() override {
     if (ForkGeneration() != started_in_) {
-      new std::thread(std::move(thread_));  // the parent's; kept for ever
+      // The parent's; kept for ever.
+      // NOLINTNEXTLINE(bugprone-unhandled-exception-at-new)
+      new std::thread(std::move(thread_));
       return;
     }
     if (thread_.joinable()) {

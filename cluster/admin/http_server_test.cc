@@ -144,11 +144,12 @@ TEST(HttpServer, HostileBytesHurtNobody) {
   const std::vector<std::string> seeds = {
       Get("/"),
       "GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n",
-      "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nffffffff"
-      "ffffffff\r\n",
+      absl::StrCat(
+          "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
+          std::string(16, 'f'), "\r\n"),
       "GET / HTTP/1.1\r\nContent-Length: -1\r\nContent-Length: 5\r\n\r\n",
       "GET /%00%ff%zz?a=%00&&==& HTTP/1.1\r\n\r\n",
-      std::string("GET \0 HTTP/1.1\r\n\r\n", 17),
+      absl::StrCat("GET ", std::string(1, '\0'), " HTTP/1.1\r\n\r\n"),
       "\r\n\r\n\r\n",
       "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
       "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",

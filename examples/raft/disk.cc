@@ -20,7 +20,7 @@ void Apply(const Update& update, Persistent* persistent) {
 std::string Encode(const Update& update) {
   std::string bytes;
   Put(update.current_term, &bytes);
-  Put(static_cast<std::uint64_t>(update.voted_for + 1), &bytes);
+  Put(static_cast<std::uint64_t>(update.voted_for) + 1, &bytes);
   const Snapshot none;
   const Snapshot& snapshot = update.snapshot ? *update.snapshot : none;
   Put(snapshot.last_included_index, &bytes);

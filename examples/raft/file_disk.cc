@@ -112,7 +112,7 @@ absl::Status FileDisk::ReadJournal(Persistent* persistent) {
         !Decode(record.substr(0, size), &update)) {
       // A crash in a Write leaves a part of the record, or zeros.
       const bool last = !whole || size == record.size() ||
-                        left.find_first_not_of('\0') == left.npos;
+                        left.find_first_not_of('\0') == absl::string_view::npos;
       if (last) break;
       return absl::DataLossError(
           absl::StrCat(path, ": damaged at byte ", bytes.size() - left.size(),

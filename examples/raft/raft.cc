@@ -4,6 +4,7 @@
 #include "examples/raft/raft.h"
 
 #include <algorithm>
+#include <random>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -160,10 +161,8 @@ void Raft::HearLeader(int leader) {
 }
 
 void Raft::ResetElectionTimer() {
-  const auto range = static_cast<std::uint64_t>(config_.election_ticks_max -
-                                                config_.election_ticks_min + 1);
-  election_ticks_ =
-      config_.election_ticks_min + static_cast<int>(random_() % range);
+  election_ticks_ = std::uniform_int_distribution<int>(
+      config_.election_ticks_min, config_.election_ticks_max)(random_);
 }
 
 void Raft::Append(std::string command) {
