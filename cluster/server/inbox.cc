@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 #include <new>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -390,6 +391,7 @@ bool Inbox::ReportEvent(absl::FunctionRef<void(const PeerEvent&)> report) {
   const bool due = ReaderIsDue();
   Notify();
   lock.Unlock();
+  WriteNotification();
   if (due) readable_.NotifyOne();
   return true;
 }
@@ -424,7 +426,12 @@ void Inbox::Notify() {
   if (notify_fd_.load(std::memory_order_relaxed) < 0 || notified_) return;
   if (!Readable() && !closed_) return;
   notified_ = true;
-  eventfd_write(notify_fd_, 1);
+  notify_due_.store(true, std::memory_order_relaxed);
+}
+
+void Inbox::WriteNotification() {
+  if (notify_due_.exchange(false, std::memory_order_relaxed))
+    eventfd_write(notify_fd_, 1);
 }
 
 // With the role, and nothing at hand: what is pushed from here on notifies again.
@@ -432,8 +439,11 @@ void Inbox::NotifyNoMore() {
   MutexLock lock(&mutex_);
   if (!notified_ || Readable() || closed_) return;
   notified_ = false;
+  if (notify_due_.exchange(false, std::memory_order_relaxed)) return;
+  // Another thread may be at the write.
   eventfd_t count = 0;
-  eventfd_read(notify_fd_, &count);
+  while (eventfd_read(notify_fd_, &count) != 0 && errno == EAGAIN)
+    std::this_thread::yield();
 }
 
 bool Inbox::ExpectFate() {
@@ -488,6 +498,7 @@ void Inbox::Close() {
       std::exchange(own_.queued, 0);
   own_.queued_bytes = 0;
   Notify();
+  WriteNotification();
   readable_.NotifyAll();
   room_.NotifyAll();
   own_settled_.NotifyAll();

@@ -118,6 +118,7 @@ class Inbox {
     if (wake_due_.load(std::memory_order_relaxed) &&
         wake_due_.exchange(false, std::memory_order_relaxed))
       readable_.NotifyOne();
+    if (notify_due_.load(std::memory_order_relaxed)) WriteNotification();
   }
 
   // An envelope that no window bounds: false if there is no room, or when
@@ -231,6 +232,7 @@ class Inbox {
   bool HasRoom(std::size_t payload_bytes) const CLUSTER_REQUIRES(mutex_);
   bool TakeRole() CLUSTER_REQUIRES(mutex_);
   void Notify() CLUSTER_REQUIRES(mutex_);
+  void WriteNotification();
   void NotifyNoMore();
   void LeaveRole(Role left);
   void PushItem(Item item) CLUSTER_REQUIRES(mutex_);
@@ -279,9 +281,11 @@ class Inbox {
   PeerStats own_ CLUSTER_GUARDED_BY(mutex_);
   std::atomic<std::uint64_t> own_acknowledged_{0};
   std::atomic<int> own_waiters_{0};  // changed with the lock held
-  // -1 until NotifyFd. Whether it is readable.
+  // -1 until NotifyFd. Whether it is readable, or about to be: WakeReader is still
+  // to write to it.
   std::atomic<int> notify_fd_{-1};  // set with the lock held
   bool notified_ CLUSTER_GUARDED_BY(mutex_) = false;
+  std::atomic<bool> notify_due_{false};
   std::atomic<Role> role_{Role::kFree};
   std::atomic<bool> closed_{false};  // set with the lock held
   std::atomic<std::uint64_t> delivered_{0};
