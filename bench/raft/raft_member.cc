@@ -66,13 +66,14 @@ class System {
   virtual ~System() = default;
   virtual raft_io* io() = 0;
   virtual std::string address() const = 0;
+  virtual void Run() = 0;
 };
 
 // raft_uv cannot take any port, so this one takes a free one of the host.
 class Libuv : public System {
  public:
   Libuv(uv_loop_t* loop, const std::string& folder, const std::string& host)
-      : address_(absl::StrCat(host, ":", FreePort(host))) {
+      : loop_(loop), address_(absl::StrCat(host, ":", FreePort(host))) {
     Check(raft_uv_tcp_init(&transport_, loop), "raft_uv_tcp_init");
     Check(raft_uv_init(&io_, loop, folder.c_str(), &transport_),
           "raft_uv_init");
@@ -80,6 +81,7 @@ class Libuv : public System {
   }
   raft_io* io() override { return &io_; }
   std::string address() const override { return address_; }
+  void Run() override { uv_run(loop_, UV_RUN_DEFAULT); }
 
  private:
   static int FreePort(const std::string& host) {
@@ -95,6 +97,7 @@ class Libuv : public System {
     return ntohs(address.sin_port);
   }
 
+  uv_loop_t* const loop_;
   const std::string address_;
   raft_uv_transport transport_{};
   raft_io io_{};
@@ -119,6 +122,7 @@ class Cluster : public System {
   }
   raft_io* io() override { return io_.get(); }
   std::string address() const override { return server_->Address(); }
+  void Run() override { io_->Run(); }
 
  private:
   std::unique_ptr<Server> server_;
@@ -150,6 +154,8 @@ class Member {
     });
     Say(absl::StrCat("address ", system_->address()));
   }
+
+  void Run() { system_->Run(); }
 
  private:
   struct Entry {
@@ -266,8 +272,8 @@ int Main(int id, const std::string& name, const std::string& folder,
   } else {
     system = std::make_unique<Cluster>(&loop, folder, id, name, host);
   }
-  const Member member(&loop, id, std::move(system));
-  return uv_run(&loop, UV_RUN_DEFAULT);
+  Member(&loop, id, std::move(system)).Run();
+  return 0;
 }
 
 }  // namespace

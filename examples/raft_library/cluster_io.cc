@@ -1,5 +1,7 @@
 #include "examples/raft_library/cluster_io.h"
 
+#include <poll.h>
+
 #include <iostream>
 
 #include "absl/status/status.h"
@@ -10,8 +12,6 @@ namespace raft_library {
 namespace {
 
 constexpr auto kRaftMessage = static_cast<cluster::MsgType>(64);
-// In one turn of the loop, so that timers get theirs.
-constexpr int kEnvelopesMax = 256;
 constexpr absl::Duration kVoteCounts = absl::Seconds(1);
 
 ClusterIo* Of(raft_io* io) { return static_cast<ClusterIo*>(io); }
@@ -43,22 +43,23 @@ cluster::SendOptions OptionsFor(unsigned type) {
 
 absl::StatusOr<std::unique_ptr<ClusterIo>> ClusterIo::New(
     uv_loop_t* loop, const std::string& folder, cluster::Server* server) {
-  const absl::StatusOr<int> arrivals = server->NotifyFd();
-  if (!arrivals.ok()) return arrivals.status();
-  std::unique_ptr<ClusterIo> io(new ClusterIo(loop, server, *arrivals));
+  std::unique_ptr<ClusterIo> io(new ClusterIo(loop, server));
   if (raft_uv_init(io.get(), loop, folder.c_str(), &io->transport_) != 0)
     return absl::InvalidArgumentError(absl::StrCat(folder, ": ", io->errmsg));
   io->start_of_uv_ = io->start;
   io->start = &ClusterIo::Start;
   io->send = &ClusterIo::Send;
+  server->OnEnvelope([io = io.get()](const cluster::EnvelopeView& envelope) {
+    io->Receive(envelope);
+  });
   server->OnStranger([io = io.get()](const cluster::Stranger& stranger) {
     io->Admit(stranger);
   });
   return io;
 }
 
-ClusterIo::ClusterIo(uv_loop_t* loop, cluster::Server* server, int arrivals_fd)
-    : raft_io{}, loop_(loop), server_(server), arrivals_fd_(arrivals_fd) {
+ClusterIo::ClusterIo(uv_loop_t* loop, cluster::Server* server)
+    : raft_io{}, loop_(loop), server_(server) {
   transport_.impl = this;
   transport_.init = &ClusterIo::Init;
   transport_.listen = &ClusterIo::Listen;
@@ -68,6 +69,18 @@ ClusterIo::ClusterIo(uv_loop_t* loop, cluster::Server* server, int arrivals_fd)
 ClusterIo::~ClusterIo() {
   server_->Stop();
   if (impl != nullptr) raft_uv_close(this);
+}
+
+// As uv_run, but without the lock while it waits.
+void ClusterIo::Run() {
+  pollfd events{uv_backend_fd(loop_), POLLIN, 0};
+  std::unique_lock<std::mutex> lock(mutex_);
+  while (uv_run(loop_, UV_RUN_NOWAIT) != 0) {
+    const int timeout_ms = uv_backend_timeout(loop_);
+    lock.unlock();
+    poll(&events, 1, timeout_ms);
+    lock.lock();
+  }
 }
 
 int ClusterIo::Start(raft_io* io, unsigned interval_ms, raft_io_tick_cb tick,
@@ -108,58 +121,56 @@ void ClusterIo::CallBack() {
     if (request->cb != nullptr) request->cb(request, result);
 }
 
-void ClusterIo::Receive() {
-  const absl::Status status =
-      server_->ReceiveBatch(&envelopes_, kEnvelopesMax, absl::ZeroDuration());
-  if (absl::IsCancelled(status)) uv_poll_stop(&arrivals_);  // it was stopped
-  if (!status.ok()) return;
-  for (const cluster::Envelope& envelope : envelopes_) {
-    const auto sender = configured_.find(envelope.sender_id);
-    raft_message message{};
-    message.server_id = static_cast<raft_id>(envelope.sender_id);
-    message.server_address =
-        sender == configured_.end() ? "" : sender->second.c_str();
-    if (Decode(envelope.payload, &message) == 0) {
-      receive_(this, &message);
-    } else {
-      std::cerr << "server " << envelope.sender_id
-                << " sent what is no message of raft's: "
-                << envelope.payload.size() << " bytes\n";
-    }
+void ClusterIo::Receive(const cluster::EnvelopeView& envelope) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (!open_) return;
+  const auto sender = configured_.find(envelope.sender_id);
+  raft_message message{};
+  message.server_id = static_cast<raft_id>(envelope.sender_id);
+  message.server_address =
+      sender == configured_.end() ? "" : sender->second.c_str();
+  if (Decode(envelope.payload, &message) != 0) {
+    std::cerr << "server " << envelope.sender_id
+              << " sent what is no message of raft's: "
+              << envelope.payload.size() << " bytes\n";
+    return;
   }
+  uv_update_time(loop_);
+  const unsigned handles = loop_->active_handles;
+  receive_(this, &message);
+  CallBack();
+  // The loop begins to watch a new handle, such as that of a new file, in its turn.
+  if (loop_->active_handles != handles) uv_async_send(&wake_);
 }
 
 int ClusterIo::Init(raft_uv_transport* transport, raft_id id, const char*) {
   ClusterIo* const io = Of(transport);
   if (id != static_cast<raft_id>(io->server_->Pid())) return RAFT_BADID;
-  if (uv_poll_init(io->loop_, &io->arrivals_, io->arrivals_fd_) != 0 ||
+  const auto no_more_than_wake = [](uv_async_t*) {};
+  if (uv_async_init(io->loop_, &io->wake_, no_more_than_wake) != 0 ||
       uv_check_init(io->loop_, &io->turn_) != 0)
     return RAFT_IOERR;
-  io->arrivals_.data = io->turn_.data = io;
+  io->wake_.data = io->turn_.data = io;
   return 0;
 }
 
 int ClusterIo::Listen(raft_uv_transport* transport, raft_uv_accept_cb) {
-  ClusterIo* const io = Of(transport);
-  const auto on_arrival = [](uv_poll_t* handle, int, int) {
-    static_cast<ClusterIo*>(handle->data)->Receive();
-  };
   const auto on_turn = [](uv_check_t* handle) {
-    static_cast<ClusterIo*>(handle->data)->CallBack();
+    auto* const turned = static_cast<ClusterIo*>(handle->data);
+    turned->open_ = true;
+    turned->CallBack();
   };
-  if (uv_poll_start(&io->arrivals_, UV_READABLE, on_arrival) != 0 ||
-      uv_check_start(&io->turn_, on_turn) != 0)
-    return RAFT_IOERR;
-  return 0;
+  return uv_check_start(&Of(transport)->turn_, on_turn) == 0 ? 0 : RAFT_IOERR;
 }
 
 void ClusterIo::Close(raft_uv_transport* transport,
                       raft_uv_transport_close_cb closed) {
   ClusterIo* const io = Of(transport);
   io->CallBack();
+  io->open_ = false;
   io->closed_ = closed;
   io->open_handles_ = 2;
-  uv_close(reinterpret_cast<uv_handle_t*>(&io->arrivals_), &OnHandleClosed);
+  uv_close(reinterpret_cast<uv_handle_t*>(&io->wake_), &OnHandleClosed);
   uv_close(reinterpret_cast<uv_handle_t*>(&io->turn_), &OnHandleClosed);
 }
 
@@ -184,7 +195,6 @@ void ClusterIo::FollowConfiguration() {
   for (unsigned i = 0; i < configuration.n; ++i)
     now.emplace(configuration.servers[i].id, configuration.servers[i].address);
   if (now == configured_) return;
-  const std::lock_guard<std::mutex> lock(mutex_);
   for (const auto& [id, address] : configured_) {
     if (now.count(id) > 0) continue;
     left_.insert(id);

@@ -146,6 +146,9 @@ class Node {
     Say(absl::StrCat("address ", server_->Address()));
   }
 
+  // Until the input ends.
+  void Run() { io_->Run(); }
+
  private:
   using Line = std::vector<std::string>;
   using Done = std::function<void(int error)>;
@@ -302,8 +305,7 @@ int Main(int id, const std::string& transport, const std::string& folder,
   if (!io.ok()) return Fail(io.status());
   if (absl::Status started = (*server)->Start(); !started.ok())
     return Fail(started);
-  const Node node(&loop, *std::move(server), *std::move(io));
-  uv_run(&loop, UV_RUN_DEFAULT);
+  Node(&loop, *std::move(server), *std::move(io)).Run();
   uv_loop_close(&loop);
   return 0;
 }
