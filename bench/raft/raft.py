@@ -33,8 +33,9 @@ WARM_UP_SECONDS = 0.3
 NAMES = {"libuv": "canonical's libuv TCP", "tcp": "cluster on tcp", "zmq": "cluster on zmq",
          "nng": "cluster on nng"}
 # The goals: at most so many of libuv's p50, at least so many of its entries.
-GOALS = (("memory/%s/1", "p50_us", 1.0, "at most"),
-         ("memory/%s/512", "items_per_second", 1.2, "at least"))
+GOALS = tuple(goal for storage in STORAGES for goal in (
+    (storage + "/%s/1", "p50_us", 1.0, "at most"),
+    (storage + "/%s/512", "items_per_second", 1.2, "at least")))
 
 
 def parse_arguments():
