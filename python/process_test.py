@@ -140,7 +140,7 @@ class LibraryTest(unittest.TestCase):
 
     def test_a_library_of_another_abi_is_refused(self):
         self.assertRegex(self.import_error("python/testing/libother_abi.so"),
-                         r"libother_abi.so has version 2.0 of the C API, and this module needs 1.0 "
+                         r"libother_abi.so has version 2.0 of the C API, and this module needs 1.1 "
                          r"or a later 1.x: install the library and the module of one release$")
 
     def test_the_version_is_the_librarys(self):

@@ -1,15 +1,17 @@
 #!/usr/bin/python3
 """cluster.Server in one process: fields, errors, handlers, events, statistics."""
 
+import asyncio
 import dataclasses
 import gc
+import selectors
 import threading
 import unittest
 import warnings
 import weakref
 
 import cluster
-from cluster import Envelope, EventType, Lane, MsgType
+from cluster import DropReason, Envelope, EventType, Lane, MsgType
 from testing.servers import SECONDS, Seen, ServersTest, config
 
 
@@ -218,6 +220,208 @@ class HandlersTest(ServersTest):
         seen.wait_for(lambda items: items[-1].type == EventType.UP)
         one.remove_peer(2)
         seen.wait_for(lambda items: any(event.type == EventType.REMOVED for event in items))
+
+
+class RaftTest(ServersTest):
+    """Options, fates, calls, event loops and changes of members."""
+
+    def absent(self, server):
+        """The id of a member that never comes."""
+        server.add_peer(9, "python-nobody-there")
+        return 9
+
+    def test_options_decide_what_waits(self):
+        (one,) = self.make(1)
+        fates = Seen()
+        one.on_fate(fates.add)
+        self.start([one])
+        pid = self.absent(one)
+        with self.assertRaises(cluster.UnavailableError):
+            one.send(Envelope(pid), only_if_up=True)
+        first = one.send(Envelope(pid), replaces=7, report_fate=True)
+        self.assertEqual(one.send(Envelope(pid), replaces=7, report_fate=True).sequence,
+                         first.sequence + 1)
+        (superseded,) = fates.wait_for(lambda items: items)
+        self.assertEqual(superseded,
+                         cluster.Fate(first, pid, DropReason.SUPERSEDED, superseded.text))
+        self.assertRegex(str(fates.items[0]), "to server 9: dropped .superseded.")
+        one.withdraw(pid, replaces=7)
+        fates.wait_for(lambda items: items[-1].dropped is DropReason.WITHDRAWN)
+        with self.assertRaises(cluster.NotFoundError):
+            one.withdraw(pid, replaces=7)
+        one.multicast([pid], Envelope(), expires_after=0.001, report_fate=True)
+        fates.wait_for(lambda items: items[-1].dropped == DropReason.EXPIRED)
+        one.send(Envelope(1), report_fate=True)
+        one.receive(SECONDS)
+        fates.wait_for(lambda items: items[-1].dropped is None)
+        for wrong in ({"expires_after": -1}, {"replaces": -1}, {"replaces": 2**64}):
+            with self.subTest(wrong), self.assertRaises(cluster.InvalidArgumentError):
+                one.send(Envelope(1), **wrong)
+
+    def test_a_fate_without_a_handler_is_an_error(self):
+        (one,) = self.started(1)
+        with self.assertRaises(cluster.FailedPreconditionError):
+            one.send(Envelope(1), report_fate=True)
+        with self.assertRaises(cluster.FailedPreconditionError):
+            one.broadcast(Envelope(), report_fate=True)
+
+    def answering(self):
+        """Two servers; the second answers each request with its payload in capitals."""
+        one, two = self.make(2)
+        asked = Seen()
+
+        @two.on_envelope
+        def answer(request):
+            asked.add(request)
+            if not request.payload.startswith(b"silence"):
+                two.answer(request, Envelope(payload=request.payload.upper()))
+
+        return one, two, asked
+
+    def test_a_call_gets_its_answer_while_somebody_receives(self):
+        one, two, asked = self.answering()
+        self.start([one, two])
+        calls = []
+        while len(calls) < 10:
+            try:
+                calls.append(one.call(2, Envelope(payload=b"a%d" % len(calls), group=3), SECONDS))
+            except cluster.UnavailableError:  # until it is up
+                with self.assertRaises(cluster.DeadlineExceededError):
+                    one.receive(0.001)
+        one.send(Envelope(1, b"to myself"))
+        self.assertEqual(one.receive(SECONDS).payload, b"to myself")
+        while not all(call.done() for call in calls):
+            with self.assertRaises(cluster.DeadlineExceededError):  # no answer comes out here
+                one.receive(0.01)
+        self.assertEqual([call.result().payload for call in calls],
+                         [b"A%d" % i for i in range(10)])
+        self.assertEqual((calls[0].result().sender_id, calls[0].result().group), (2, 3))
+        self.assertEqual(asked.items[0].group, 3)
+
+    @staticmethod
+    def called(one, payload, timeout):
+        """A call to a peer that is about to come up."""
+        while True:
+            try:
+                return one.call(2, Envelope(payload=payload), timeout)
+            except cluster.UnavailableError:
+                pass
+
+    def test_a_call_gets_its_answer_by_the_handlers_thread(self):
+        one, two, _ = self.answering()
+        others = Seen()
+        one.on_envelope(others.add)
+        self.start([one, two])
+        call = self.called(one, b"x", None)
+        self.assertEqual(call.result(SECONDS).payload, b"X")
+        self.assertEqual(asyncio.run(self.awaited(self.called(one, b"y", SECONDS))), b"Y")
+        self.assertEqual(others.items, [])
+
+    @staticmethod
+    async def awaited(call):
+        return (await asyncio.wrap_future(call)).payload
+
+    def test_calls_fail_with_the_reason(self):
+        one, two, asked = self.answering()
+        one.on_envelope(lambda envelope: None)
+        self.start([one, two])
+        call = self.called(one, b"silence", 0.001)
+        with self.assertRaises(cluster.DeadlineExceededError):
+            call.result(SECONDS)
+        call = self.called(one, b"silence", None)
+        self.assertTrue(call.cancel())
+        self.assertTrue(call.cancelled())
+        self.assertFalse(call.cancel())
+        call = self.called(one, b"silence", None)
+        last = self.called(one, b"silence, last", None)
+        asked.wait_for(lambda items: items[-1:] and items[-1].payload == b"silence, last")
+        two.stop()
+        for gone in (call, last):  # the handler for events is the library's own
+            self.assertIsInstance(gone.exception(SECONDS), cluster.UnknownError)
+        with self.assertRaises(cluster.UnavailableError):
+            one.call(2, Envelope(), 1)
+        with self.assertRaises(cluster.InvalidArgumentError):
+            one.call(cluster.BROADCAST, Envelope(), 1)
+        with self.assertRaises(cluster.InvalidArgumentError):
+            one.answer(Envelope(), Envelope())
+
+    def test_stop_ends_calls(self):
+        one, two, _ = self.answering()
+        self.start([one, two])
+        call = self.called(one, b"silence", None)
+        one.stop()
+        self.assertIsInstance(call.exception(SECONDS), cluster.CancelledError)
+        with self.assertRaises(cluster.CancelledError):
+            one.call(2, Envelope(), 1)
+
+    def test_an_event_loop_takes_envelopes_and_events_in_order(self):
+        one, two = self.started(2)
+        with selectors.DefaultSelector() as selector:
+            selector.register(one, selectors.EVENT_READ)
+            two.send(Envelope(1, b"hello"))
+            got = []
+            while not any(isinstance(item, Envelope) for item in got):
+                self.assertTrue(selector.select(SECONDS))
+                with self.assertRaises(cluster.DeadlineExceededError):
+                    while True:
+                        got.append(one.receive_any(0))
+            self.assertEqual(got[0].type, EventType.UP)
+            self.assertEqual(got[-1].payload, b"hello")
+            self.assertEqual(selector.select(0), [])
+            two.stop()
+            self.assertEqual(one.receive_any(SECONDS).reason, "it stopped")
+        two_with_handler, = self.make(1)
+        two_with_handler.on_envelope(print)
+        two_with_handler.start()
+        for call in (two_with_handler.fileno, two_with_handler.receive_any):
+            with self.assertRaises(cluster.FailedPreconditionError):
+                call()
+
+    def test_a_stranger_is_admitted_by_its_handler(self):
+        known = config("memory", 2)
+        one = cluster.Server(1, {**known, "servers": known["servers"][:1]})
+        two = cluster.Server(2, known)
+        for server in (one, two):
+            self.addCleanup(server.stop)
+        strangers = Seen()
+
+        @one.on_stranger
+        def admit(stranger):
+            strangers.add(stranger)
+            one.add_peer(stranger.id, stranger.address)
+
+        self.start([one, two])
+        (stranger,) = strangers.wait_for(lambda items: items)[:1]
+        self.assertEqual((stranger.id, stranger.address, stranger.identity), (2, two.address, None))
+        two.send(Envelope(1, b"hello"))
+        self.assertEqual(one.receive(SECONDS).payload, b"hello")
+
+    def test_members_move_and_leave(self):
+        one, two = self.started(2)
+        one.send(Envelope(2, b"last"), timeout=SECONDS)
+        self.assertEqual(two.receive(SECONDS).payload, b"last")
+        one.remove_peer(2, drain=SECONDS)
+        with self.assertRaises(cluster.NotFoundError):
+            one.send(Envelope(2))
+        pid = self.absent(one)
+        one.update_peer(pid, "python-elsewhere")
+        one.send(Envelope(pid))
+        with self.assertRaises(cluster.DeadlineExceededError):
+            one.remove_peer(pid, drain=0.001)
+        with self.assertRaises(cluster.NotFoundError):
+            one.update_peer(pid, "python-elsewhere")
+
+    def test_a_server_that_does_not_renew_is_down(self):
+        one, two = self.make(2, application_timeout_ms=200)
+        events = Seen()
+        one.on_peer_event(events.add)
+        two.renew()
+        self.start([one, two])
+        events.wait_for(lambda items: any(
+            event.reason == "its application stands still" for event in items))
+        two.renew()
+        events.wait_for(lambda items: any(
+            event.reason == "its application goes on" for event in items))
 
 
 class LifeTest(ServersTest):

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cluster/c/cluster.h"
 
@@ -22,6 +23,7 @@
 // Answers each request with a response, and counts. Runs on one thread at a time.
 typedef struct answerer {
   cluster_server* server;
+  cluster_caller* caller;
   int requests;
 } answerer;
 
@@ -35,9 +37,13 @@ static void answer(const cluster_envelope* request, void* user) {
   response.voted = 1;
   response.payload = request->payload;
   response.payload_size = request->payload_size;
+  ++self->requests;
+  if (request->correlation != 0) {  // a call's
+    CHECK_OK(cluster_caller_answer(self->caller, request, &response));
+    return;
+  }
   response.correlation = request->message_id.sequence;
   CHECK_OK(cluster_server_send(self->server, &response, 0, NULL));
-  ++self->requests;
 }
 
 static void remember_up(const cluster_peer_event* event, void* user) {
@@ -45,6 +51,135 @@ static void remember_up(const cluster_peer_event* event, void* user) {
   CHECK(strstr(event->text, "peer") != NULL);
   CHECK(event->reason != NULL && event->stranger_address[0] == '\0');
   if (event->type == CLUSTER_PEER_UP) *(int32_t*)user = event->peer;
+}
+
+static void tell_fate(const cluster_fate* fate, void* user) {
+  const int* const pipe_end = user;
+  CHECK(fate->size == sizeof(*fate) && fate->message_id.sequence > 0);
+  CHECK(strstr(fate->text, "envelope ") == fate->text);
+  CHECK(write(*pipe_end, &fate->dropped, sizeof(fate->dropped)) > 0);
+}
+
+// Waits for a fate: a cluster_drop_reason.
+static int32_t next_fate(int pipe_end) {
+  int32_t dropped = 99;
+  CHECK(read(pipe_end, &dropped, sizeof(dropped)) == sizeof(dropped));
+  return dropped;
+}
+
+static void admit_nobody(const cluster_stranger* stranger, void* user) {
+  (void)stranger;
+  (void)user;
+}
+
+// The ends of calls, all on the thread of main.
+typedef struct outcome {
+  cluster_status status;
+  size_t payload_size;
+  int runs;
+} outcome;
+
+static void remember_outcome(cluster_status status,
+                             const cluster_envelope* answered, void* user) {
+  outcome* const self = user;
+  self->status = status;
+  self->payload_size = answered == NULL ? 0 : answered->payload_size;
+  CHECK((answered == NULL) == (status != CLUSTER_OK));
+  ++self->runs;
+}
+
+// Takes what comes until it was an envelope. Returns whether it was an answer.
+static int take_envelope(cluster_server* server, cluster_caller* caller) {
+  while (1) {
+    const cluster_envelope* envelope = NULL;
+    const cluster_peer_event* event = NULL;
+    CHECK_OK(cluster_server_receive_any(server, TIMEOUT_MS, &envelope, &event));
+    CHECK((envelope == NULL) != (event == NULL));
+    if (event != NULL) {
+      CHECK(event->size == sizeof(*event) && event->text[0] != '\0');
+      cluster_caller_on_peer_event(caller, event);
+      cluster_peer_event_free(event);
+    } else {
+      const int was_answer = cluster_caller_on_envelope(caller, envelope);
+      cluster_envelope_free(envelope);
+      return was_answer;
+    }
+  }
+}
+
+// What Raft needs besides: options, fates, calls, and changes of the members.
+// Server 1 sends, and the others answer. `fates` is the reading end of a pipe.
+static void try_the_rest(cluster_server* server, int fates) {
+  const int memory = strcmp(TEST_TRANSPORT, "memory") == 0;
+  const int32_t two = 2;
+  cluster_send_options options = CLUSTER_SEND_OPTIONS_INIT;
+  cluster_envelope request = CLUSTER_ENVELOPE_INIT;
+  cluster_caller* caller = NULL;
+  cluster_status result;
+  outcome ended = {CLUSTER_INTERNAL, 0, 0};
+  uint64_t call = 0;
+  int fd = -1;
+
+  request.pid = 2;
+  request.payload = "abc";
+  request.payload_size = 3;
+  options.only_if_up = 1;
+  options.report_fate = 1;
+  options.timeout_ms = TIMEOUT_MS;
+  options.expires_after_ms = TIMEOUT_MS;
+  CHECK_OK(cluster_caller_new(server, &caller));
+  CHECK_OK(cluster_server_send_with(server, &request, &options, NULL));
+  CHECK(take_envelope(server, caller) == 0);
+  CHECK(next_fate(fates) == CLUSTER_ACKNOWLEDGED);
+  CHECK_OK(cluster_server_multicast_with(server, &two, 1, &request, &options,
+                                         NULL, &result));
+  CHECK(result == CLUSTER_OK && take_envelope(server, caller) == 0);
+  CHECK(next_fate(fates) == CLUSTER_ACKNOWLEDGED);
+
+  CHECK_OK(cluster_server_notify_fd(server, &fd));
+  CHECK(fd >= 0);
+  CHECK_OK(cluster_caller_call(caller, 2, &request, TIMEOUT_MS,
+                               remember_outcome, &ended, NULL));
+  CHECK(take_envelope(server, caller) == 1);
+  CHECK(ended.runs == 1 && ended.status == CLUSTER_OK);
+  CHECK(ended.payload_size == 3);
+  CHECK_OK(cluster_caller_call(caller, 2, &request, CLUSTER_FOREVER,
+                               remember_outcome, &ended, &call));
+  CHECK_OK(cluster_caller_cancel(caller, call));
+  CHECK(ended.runs == 2 && ended.status == CLUSTER_CANCELLED);
+  CHECK(cluster_caller_cancel(caller, call) == CLUSTER_NOT_FOUND);
+  CHECK(take_envelope(server, caller) == 1);  // it came too late
+
+  CHECK_OK(
+      cluster_server_add_peer(server, 9, memory ? "nowhere" : "127.0.0.1:9"));
+  CHECK_OK(
+      cluster_server_update_peer(server, 9, memory ? "else" : "127.0.0.1:10"));
+  CHECK(cluster_server_update_peer(server, 8, "a") == CLUSTER_NOT_FOUND);
+  request.pid = 9;
+  CHECK(cluster_server_send_with(server, &request, &options, NULL) ==
+        CLUSTER_UNAVAILABLE);
+  CHECK(cluster_caller_call(caller, 9, &request, TIMEOUT_MS, remember_outcome,
+                            &ended, &call) == CLUSTER_UNAVAILABLE);
+  options.only_if_up = 0;
+  options.replaces = 7;
+  CHECK_OK(cluster_server_send_with(server, &request, &options, NULL));
+  CHECK_OK(cluster_server_send_with(server, &request, &options, NULL));
+  CHECK(next_fate(fates) == CLUSTER_DROPPED_SUPERSEDED);
+  CHECK_OK(cluster_server_withdraw(server, 9, CLUSTER_LANE_NORMAL, 0, 7));
+  CHECK(next_fate(fates) == CLUSTER_DROPPED_WITHDRAWN);
+  CHECK(cluster_server_withdraw(server, 9, CLUSTER_LANE_NORMAL, 0, 7) ==
+        CLUSTER_NOT_FOUND);
+  options.expires_after_ms = 1;
+  CHECK_OK(cluster_server_send_with(server, &request, &options, NULL));
+  CHECK(next_fate(fates) == CLUSTER_DROPPED_EXPIRED);
+  options.expires_after_ms = CLUSTER_FOREVER;
+  CHECK_OK(cluster_server_send_with(server, &request, &options, NULL));
+  CHECK(cluster_server_drain_and_remove_peer(server, 9, 1) ==
+        CLUSTER_DEADLINE_EXCEEDED);
+  CHECK(next_fate(fates) == CLUSTER_DROPPED_REMOVED);
+  cluster_server_renew(server);
+  CHECK(ended.runs == 2);
+  cluster_caller_free(caller);
 }
 
 // Server 1, 2 or 3 of a config in which every port is 0.
@@ -107,7 +242,7 @@ static void show_stats(cluster_server* server) {
 
 int main(void) {
   cluster_server* servers[SERVERS];
-  answerer two = {NULL, 0}, three = {NULL, 0};
+  answerer two = {NULL, NULL, 0}, three = {NULL, NULL, 0};
   const int32_t others[] = {3, 2, 3};
   cluster_status results[3];
   cluster_envelope request = CLUSTER_ENVELOPE_INIT;
@@ -115,7 +250,7 @@ int main(void) {
   cluster_message_id id = {0, 0};
   int32_t up = 0, peers[SERVERS];
   size_t count = 0;
-  int i;
+  int i, fates[2];
 
   CHECK(cluster_abi_version() >> 16 == CLUSTER_ABI_MAJOR);
   CHECK(strchr(cluster_version(), '.') != NULL);
@@ -128,7 +263,11 @@ int main(void) {
   three.server = servers[2];
   CHECK_OK(cluster_server_on_envelope(servers[1], answer, &two));
   CHECK_OK(cluster_server_on_envelope(servers[2], answer, &three));
+  CHECK_OK(cluster_caller_new(two.server, &two.caller));
   CHECK_OK(cluster_server_on_peer_event(servers[1], remember_up, &up));
+  CHECK_OK(cluster_server_on_stranger(servers[1], admit_nobody, NULL));
+  CHECK(pipe(fates) == 0);
+  CHECK_OK(cluster_server_on_fate(servers[0], tell_fate, &fates[1]));
   CHECK_OK(cluster_server_start_sending(servers[0]));
   CHECK_OK(cluster_server_start_receiving(servers[0]));
   CHECK_OK(cluster_server_start(servers[1]));
@@ -178,14 +317,17 @@ int main(void) {
   CHECK(figure(servers[0], CLUSTER_STATS_REMOVED, "accepted") == 0);
   show_stats(servers[0]);
 
+  try_the_rest(servers[0], fates[0]);
+
   CHECK(cluster_server_reload_security(servers[0]) != CLUSTER_OK);
   CHECK_OK(cluster_server_remove_peer(servers[0], 3));
   CHECK(cluster_server_remove_peer(servers[0], 3) == CLUSTER_NOT_FOUND);
 
   for (i = 0; i < SERVERS; ++i) cluster_server_stop(servers[i]);
-  CHECK(two.requests == 3 && three.requests == 2 && up != 0);
+  CHECK(two.requests == 7 && three.requests == 2 && up != 0);
   CHECK(cluster_server_receive(servers[0], CLUSTER_FOREVER, &response) ==
         CLUSTER_CANCELLED);
+  cluster_caller_free(two.caller);
   for (i = 0; i < SERVERS; ++i) cluster_server_free(servers[i]);
   return 0;
 }

@@ -104,6 +104,32 @@ std::vector<BadCall> BadCalls() {
   static cluster_server* made;
   static std::uint64_t value;
   static char address[8];
+  static const cluster_peer_event* event;
+  static const cluster_send_options no_options = CLUSTER_SEND_OPTIONS_INIT;
+  static cluster_caller* caller;
+  static int fd;
+  const auto send_with = [](auto change) {
+    cluster_send_options options = CLUSTER_SEND_OPTIONS_INIT;
+    change(&options);
+    return [options](cluster_server* server) {
+      return cluster_server_send_with(server, &good, &options, nullptr);
+    };
+  };
+  // On a caller of the server.
+  const auto call = [](auto make) {
+    return [make](cluster_server* server) {
+      cluster_caller* made_caller = nullptr;
+      EXPECT_EQ(cluster_caller_new(server, &made_caller), CLUSTER_OK);
+      const cluster_status status = make(made_caller);
+      const std::string text = cluster_last_error();
+      cluster_caller_free(made_caller);
+      EXPECT_EQ(cluster_last_error(), text);
+      return status;
+    };
+  };
+  const auto never = [](cluster_status, const cluster_envelope*, void*) {
+    ADD_FAILURE() << "the call was refused";
+  };
   const auto send = [](auto change) {
     cluster_envelope envelope = To(2);
     change(&envelope);
@@ -219,6 +245,116 @@ std::vector<BadCall> BadCalls() {
        [](auto*) { return cluster_stats_peers(nullptr, nullptr, 0, nullptr); }},
       {"stats is NULL",
        [](auto*) { return cluster_stats_get(nullptr, 1, "up", &value); }},
+      {"server is NULL",
+       [](auto*) {
+         return cluster_server_on_stranger(
+             nullptr, [](const cluster_stranger*, void*) {}, nullptr);
+       }},
+      {"handler is NULL",
+       [](auto* s) { return cluster_server_on_stranger(s, nullptr, s); }},
+      {"server is NULL",
+       [](auto*) {
+         return cluster_server_on_fate(
+             nullptr, [](const cluster_fate*, void*) {}, nullptr);
+       }},
+      {"handler is NULL",
+       [](auto* s) { return cluster_server_on_fate(s, nullptr, s); }},
+      {"server is NULL",
+       [](auto*) {
+         return cluster_server_send_with(nullptr, &good, &no_options, nullptr);
+       }},
+      {"envelope is NULL",
+       [](auto* s) {
+         return cluster_server_send_with(s, nullptr, &no_options, nullptr);
+       }},
+      {"options is NULL",
+       [](auto* s) {
+         return cluster_server_send_with(s, &good, nullptr, nullptr);
+       }},
+      {"options of size 0: want 32",
+       send_with([](auto* options) { options->size = 0; })},
+      {"begin with CLUSTER_SEND_OPTIONS_INIT",
+       send_with([](auto* options) { options->size = 31; })},
+      {"options: zero is 1",
+       send_with([](auto* options) { options->zero = 1; })},
+      {"timeout_ms is -2",
+       send_with([](auto* options) { options->timeout_ms = -2; })},
+      {"expires_after_ms is -3",
+       send_with([](auto* options) { options->expires_after_ms = -3; })},
+      {"server is NULL",
+       [](auto*) {
+         return cluster_server_multicast_with(nullptr, pids, 1, &good,
+                                              &no_options, nullptr, nullptr);
+       }},
+      {"options is NULL",
+       [](auto* s) {
+         return cluster_server_multicast_with(s, pids, 1, &good, nullptr,
+                                              nullptr, nullptr);
+       }},
+      {"server is NULL",
+       [](auto*) { return cluster_server_withdraw(nullptr, 2, 1, 0, 1); }},
+      {"server is NULL",
+       [](auto*) {
+         return cluster_server_receive_any(nullptr, 0, &received, &event);
+       }},
+      {"envelope is NULL",
+       [](auto* s) {
+         return cluster_server_receive_any(s, 0, nullptr, &event);
+       }},
+      {"event is NULL",
+       [](auto* s) {
+         return cluster_server_receive_any(s, 0, &received, nullptr);
+       }},
+      {"timeout_ms is -2",
+       [](auto* s) {
+         return cluster_server_receive_any(s, -2, &received, &event);
+       }},
+      {"server is NULL",
+       [](auto*) { return cluster_server_notify_fd(nullptr, &fd); }},
+      {"fd is NULL",
+       [](auto* s) { return cluster_server_notify_fd(s, nullptr); }},
+      {"server is NULL",
+       [](auto*) {
+         return cluster_server_drain_and_remove_peer(nullptr, 2, 1);
+       }},
+      {"drain_ms is -2",
+       [](auto* s) { return cluster_server_drain_and_remove_peer(s, 2, -2); }},
+      {"server is NULL",
+       [](auto*) { return cluster_server_update_peer(nullptr, 2, "c3"); }},
+      {"address is NULL",
+       [](auto* s) { return cluster_server_update_peer(s, 2, nullptr); }},
+      {"server is NULL",
+       [](auto*) { return cluster_caller_new(nullptr, &caller); }},
+      {"caller is NULL",
+       [](auto* s) { return cluster_caller_new(s, nullptr); }},
+      {"caller is NULL",
+       [never](auto*) {
+         return cluster_caller_call(nullptr, 2, &good, 1, never, nullptr,
+                                    nullptr);
+       }},
+      {"envelope is NULL", call([never](auto* c) {
+         return cluster_caller_call(c, 2, nullptr, 1, never, nullptr, nullptr);
+       })},
+      {"deadline_ms is -2", call([never](auto* c) {
+         return cluster_caller_call(c, 2, &good, -2, never, nullptr, nullptr);
+       })},
+      {"handler is NULL", call([](auto* c) {
+         return cluster_caller_call(c, 2, &good, 1, nullptr, nullptr, nullptr);
+       })},
+      {"pid -1", call([never](auto* c) {
+         return cluster_caller_call(c, -1, &good, 1, never, nullptr, nullptr);
+       })},
+      {"caller is NULL",
+       [](auto*) { return cluster_caller_cancel(nullptr, 1); }},
+      {"caller is NULL",
+       [](auto*) { return cluster_caller_answer(nullptr, &good, &good); }},
+      {"envelope is NULL",
+       call([](auto* c) { return cluster_caller_answer(c, nullptr, &good); })},
+      {"envelope is NULL",
+       call([](auto* c) { return cluster_caller_answer(c, &good, nullptr); })},
+      // It was not asked.
+      {"wants no answer",
+       call([](auto* c) { return cluster_caller_answer(c, &good, &good); })},
   };
 }
 
@@ -238,6 +374,11 @@ TEST(CApiTest, NullIsIgnoredWhereItIsFreed) {
   cluster_server_free(nullptr);
   cluster_envelope_free(nullptr);
   cluster_stats_free(nullptr);
+  cluster_peer_event_free(nullptr);
+  cluster_caller_free(nullptr);
+  cluster_server_renew(nullptr);
+  EXPECT_EQ(cluster_caller_on_envelope(nullptr, nullptr), 0);
+  cluster_caller_on_peer_event(nullptr, nullptr);
   EXPECT_EQ(cluster_stats_name(nullptr, 1, 0), nullptr);
   EXPECT_EQ(cluster_stats_last_trouble(nullptr, 1), nullptr);
 }
@@ -290,6 +431,11 @@ TEST(CApiTest, TheLayoutOfVersion1Stays) {
   EXPECT_EQ(offsetof(cluster_peer_event, text), 16u);
   EXPECT_EQ(offsetof(cluster_peer_event, unknown_fate), 32u);
   EXPECT_EQ(offsetof(cluster_peer_event, stranger_source), 64u);
+  EXPECT_EQ(offsetof(cluster_send_options, timeout_ms), 8u);
+  EXPECT_EQ(offsetof(cluster_send_options, replaces), 24u);
+  EXPECT_EQ(offsetof(cluster_fate, message_id), 8u);
+  EXPECT_EQ(offsetof(cluster_fate, text), 32u);
+  EXPECT_EQ(offsetof(cluster_stranger, source), 24u);
   EXPECT_EQ(sizeof(cluster_status), 4u);
 }
 

@@ -11,112 +11,18 @@
 
 #include "absl/strings/str_cat.h"
 #include "cluster/base/mutex.h"
+#include "cluster/c/convert.h"
 #include "cluster/c/handle.h"
 #include "cluster/c/status.h"
 #include "cluster/config.h"
 #include "cluster/envelope.h"
+#include "cluster/fate.h"
 #include "cluster/peer_event.h"
 #include "cluster/server.h"
 #include "cluster/version.h"
 
 namespace cluster::internal {
 namespace {
-
-// The header has the library's own numbers.
-template <typename Enum>
-constexpr int Number(Enum value) {
-  return static_cast<int>(value);
-}
-static_assert(CLUSTER_CANCELLED == Number(absl::StatusCode::kCancelled));
-static_assert(CLUSTER_UNAUTHENTICATED ==
-              Number(absl::StatusCode::kUnauthenticated));
-static_assert(CLUSTER_BROADCAST == kBroadcast);
-static_assert(CLUSTER_NOBODY == PeerEvent::kNobody);
-static_assert(CLUSTER_REQUEST_VOTE_RESPONSE ==
-              Number(MsgType::kRequestVoteResponse));
-static_assert(CLUSTER_LANE_URGENT == Number(Lane::kUrgent));
-static_assert(CLUSTER_LANE_BULK == Number(Lane::kBulk));
-static_assert(int{CLUSTER_PEER_UP} == int{PeerEvent::kUp});
-static_assert(int{CLUSTER_PEER_WARNING} == int{PeerEvent::kWarning});
-
-// The sizes of cluster_envelope in version 1.0, and more than any version has.
-constexpr std::size_t kEnvelopeSizeMin =
-    offsetof(cluster_envelope, correlation) + sizeof(std::uint64_t);
-constexpr std::size_t kEnvelopeSizeMax = 1024;
-
-cluster_message_id ToC(const MessageId& id) {
-  return {id.incarnation, id.sequence};
-}
-
-cluster_envelope ToC(const EnvelopeView& view) {
-  cluster_envelope envelope = CLUSTER_ENVELOPE_INIT;
-  envelope.pid = view.pid;
-  envelope.sender_id = view.sender_id;
-  envelope.msg_type = static_cast<std::uint16_t>(view.msg_type);
-  envelope.lane = static_cast<std::uint8_t>(view.lane);
-  envelope.voted = view.voted ? 1 : 0;
-  envelope.term = view.term;
-  envelope.payload = view.payload.empty() ? "" : view.payload.data();
-  envelope.payload_size = view.payload.size();
-  envelope.message_id = ToC(view.message_id);
-  envelope.group = view.group;
-  envelope.correlation = view.correlation;
-  return envelope;
-}
-
-absl::Status WrongSize(std::size_t size) {
-  return absl::InvalidArgumentError(absl::StrCat(
-      "an envelope of size ", size, ": want ", kEnvelopeSizeMin, " to ",
-      kEnvelopeSizeMax, "; begin with CLUSTER_ENVELOPE_INIT"));
-}
-
-// Reads the fields that the caller's version of the struct has. Those of a later
-// version must be zero: they would be lost.
-absl::Status FromC(const cluster_envelope* envelope, EnvelopeView* view) {
-  if (absl::Status status = NotNull({{"envelope", envelope}}); !status.ok())
-    return status;
-  const std::size_t size = envelope->size;
-  if (size < kEnvelopeSizeMin || size > kEnvelopeSizeMax)
-    return WrongSize(size);
-  const auto* const bytes = reinterpret_cast<const unsigned char*>(envelope);
-  if (size > sizeof(cluster_envelope) &&
-      std::any_of(bytes + sizeof(cluster_envelope), bytes + size,
-                  [](unsigned char byte) { return byte != 0; })) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "the envelope uses fields beyond byte ", sizeof(cluster_envelope),
-        ", which version ", kVersion,
-        " of the library does not know; use a newer one, or leave them 0"));
-  }
-  cluster_envelope known = CLUSTER_ENVELOPE_INIT;
-  std::memcpy(&known, envelope, std::min(size, sizeof(known)));
-  if (known.payload == nullptr && known.payload_size > 0) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "payload is NULL, and payload_size is ", known.payload_size));
-  }
-  view->pid = known.pid;
-  view->msg_type = static_cast<MsgType>(known.msg_type);
-  view->lane = static_cast<Lane>(known.lane);
-  view->voted = known.voted != 0;
-  view->term = known.term;
-  if (known.payload_size > 0) {
-    view->payload = absl::string_view(static_cast<const char*>(known.payload),
-                                      known.payload_size);
-  }
-  view->group = known.group;
-  view->correlation = known.correlation;
-  return absl::OkStatus();
-}
-
-absl::Status ToTimeout(std::int64_t milliseconds, absl::Duration* timeout) {
-  if (milliseconds < CLUSTER_FOREVER) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("timeout_ms is ", milliseconds,
-                     ": want 0, a positive number or CLUSTER_FOREVER"));
-  }
-  *timeout = milliseconds == CLUSTER_FOREVER ? absl::InfiniteDuration()
-                                             : absl::Milliseconds(milliseconds);
-  return absl::OkStatus();
-}
 
 // An envelope that the application frees.
 struct Received : cluster_envelope {
@@ -135,15 +41,6 @@ absl::Status Made(absl::StatusOr<std::unique_ptr<Server>> made,
   handle->server = *std::move(made);
   *server = handle.release();
   return absl::OkStatus();
-}
-
-// A call on a server, which may be null.
-template <typename Call>
-cluster_status OnServer(cluster_server* server, Call call) {
-  return Guarded([&]() -> absl::Status {
-    absl::Status status = NotNull({{"server", server}});
-    return status.ok() ? call(*server->server) : status;
-  });
 }
 
 void FixHandlers(cluster_server* server) {
@@ -167,31 +64,28 @@ cluster_status SetHandler(cluster_server* server, bool given, Set set) {
 }
 
 // For people, so one without memory for it is shorter.
-std::string Text(const PeerEvent& event) {
+template <typename Printed>
+std::string Text(const Printed& printed) {
   try {
     std::ostringstream text;
-    text << event;
+    text << printed;
     return text.str();
   } catch (const std::bad_alloc&) {
     return "";
   }
 }
 
-cluster_peer_event ToC(const PeerEvent& event, const std::string& text) {
-  cluster_peer_event out;
-  out.size = sizeof(out);
-  out.type = event.type;
-  out.peer = event.peer;
-  out.stranger_identity = event.stranger.identity.value_or(CLUSTER_NOBODY);
-  out.text = text.c_str();
-  out.reason = event.reason.c_str();
-  out.unknown_fate = event.unknown_fate;
-  out.resent = event.resent;
-  out.withheld = event.withheld;
-  out.stranger_address = event.stranger.address.c_str();
-  out.stranger_source = event.stranger.source.c_str();
-  return out;
-}
+// An event that the application frees.
+struct ReceivedEvent : cluster_peer_event {
+  ReceivedEvent() : cluster_peer_event() {}
+  void Take(PeerEvent&& event) {
+    held = std::move(event);
+    text = Text(held);
+    static_cast<cluster_peer_event&>(*this) = ToC(held, text);
+  }
+  PeerEvent held;
+  std::string text;
+};
 
 // The statuses of a multicast are in the order of its pids, each pid once.
 void FillResults(const int32_t* pids, std::size_t count,
@@ -222,6 +116,7 @@ using cluster::internal::Made;
 using cluster::internal::NotNull;
 using cluster::internal::OnServer;
 using cluster::internal::Received;
+using cluster::internal::ReceivedEvent;
 using cluster::internal::SetHandler;
 using cluster::internal::Text;
 using cluster::internal::ToC;
@@ -283,6 +178,40 @@ cluster_status cluster_server_on_peer_event(cluster_server* server,
   });
 }
 
+cluster_status cluster_server_on_stranger(cluster_server* server,
+                                          cluster_stranger_handler handler,
+                                          void* user) {
+  return SetHandler(server, handler != nullptr, [&](Server& cpp) {
+    cpp.OnStranger([handler, user](const cluster::Stranger& stranger) {
+      cluster_stranger out;
+      out.size = sizeof(out);
+      out.id = stranger.id;
+      out.identity = stranger.identity.value_or(CLUSTER_NOBODY);
+      out.address = stranger.address.c_str();
+      out.source = stranger.source.c_str();
+      handler(&out, user);
+    });
+  });
+}
+
+cluster_status cluster_server_on_fate(cluster_server* server,
+                                      cluster_fate_handler handler,
+                                      void* user) {
+  return SetHandler(server, handler != nullptr, [&](Server& cpp) {
+    cpp.OnFate([handler, user](const cluster::Fate& fate) {
+      const std::string text = Text(fate);
+      cluster_fate out;
+      out.size = sizeof(out);
+      out.pid = fate.pid;
+      out.message_id = ToC(fate.message_id);
+      out.dropped = fate.acknowledged() ? int{CLUSTER_ACKNOWLEDGED}
+                                        : static_cast<int>(*fate.dropped);
+      out.text = text.c_str();
+      handler(&out, user);
+    });
+  });
+}
+
 cluster_status cluster_server_start_sending(cluster_server* server) {
   return OnServer(server, [&](Server& cpp) {
     FixHandlers(server);
@@ -317,7 +246,7 @@ cluster_status cluster_server_send(cluster_server* server,
     cluster::EnvelopeView view;
     absl::Duration timeout;
     absl::Status status = FromC(envelope, &view);
-    if (status.ok()) status = ToTimeout(timeout_ms, &timeout);
+    if (status.ok()) status = ToTimeout("timeout_ms", timeout_ms, &timeout);
     if (!status.ok()) return status;
     const absl::StatusOr<cluster::MessageId> sent =
         cpp.SendWithId(view, timeout);
@@ -332,17 +261,44 @@ cluster_status cluster_server_multicast(cluster_server* server,
                                         int64_t timeout_ms,
                                         cluster_message_id* id,
                                         cluster_status* results) {
+  cluster_send_options options = CLUSTER_SEND_OPTIONS_INIT;
+  options.timeout_ms = timeout_ms;
+  return cluster_server_multicast_with(server, pids, count, envelope, &options,
+                                       id, results);
+}
+
+cluster_status cluster_server_send_with(cluster_server* server,
+                                        const cluster_envelope* envelope,
+                                        const cluster_send_options* options,
+                                        cluster_message_id* id) {
+  return OnServer(server, [&](Server& cpp) {
+    cluster::EnvelopeView view;
+    cluster::SendOptions conditions;
+    absl::Status status = FromC(envelope, &view);
+    if (status.ok()) status = FromC(options, &conditions);
+    if (!status.ok()) return status;
+    const absl::StatusOr<cluster::MessageId> sent =
+        cpp.SendWithId(view, conditions);
+    if (sent.ok() && id != nullptr) *id = ToC(*sent);
+    return sent.status();
+  });
+}
+
+cluster_status cluster_server_multicast_with(
+    cluster_server* server, const int32_t* pids, size_t count,
+    const cluster_envelope* envelope, const cluster_send_options* options,
+    cluster_message_id* id, cluster_status* results) {
   cluster::MessageId assigned;
   bool sent = false;
   const cluster_status answer = OnServer(server, [&](Server& cpp) {
     cluster::EnvelopeView view;
-    absl::Duration timeout;
+    cluster::SendOptions conditions;
     absl::Status status = FromC(envelope, &view);
     if (status.ok() && count > 0) status = NotNull({{"pids", pids}});
-    if (status.ok()) status = ToTimeout(timeout_ms, &timeout);
+    if (status.ok()) status = FromC(options, &conditions);
     if (!status.ok()) return status;
     const cluster::MulticastResult result =
-        cpp.Multicast(absl::MakeConstSpan(pids, count), view, timeout);
+        cpp.Multicast(absl::MakeConstSpan(pids, count), view, conditions);
     assigned = result.message_id;
     sent = !result.peers.empty();
     if (sent && results != nullptr) FillResults(pids, count, result, results);
@@ -353,13 +309,21 @@ cluster_status cluster_server_multicast(cluster_server* server,
   return answer;
 }
 
+cluster_status cluster_server_withdraw(cluster_server* server, int32_t pid,
+                                       uint8_t lane, uint64_t group,
+                                       uint64_t replaces) {
+  return OnServer(server, [&](Server& cpp) {
+    return cpp.Withdraw(pid, static_cast<cluster::Lane>(lane), group, replaces);
+  });
+}
+
 cluster_status cluster_server_receive(cluster_server* server,
                                       int64_t timeout_ms,
                                       const cluster_envelope** envelope) {
   return OnServer(server, [&](Server& cpp) {
     absl::Duration timeout;
     absl::Status status = NotNull({{"envelope", envelope}});
-    if (status.ok()) status = ToTimeout(timeout_ms, &timeout);
+    if (status.ok()) status = ToTimeout("timeout_ms", timeout_ms, &timeout);
     if (!status.ok()) return status;
     // Before an envelope is taken, which would be lost without memory.
     auto received = std::make_unique<Received>();
@@ -375,11 +339,56 @@ void cluster_envelope_free(const cluster_envelope* envelope) {
   delete static_cast<const Received*>(envelope);
 }
 
+cluster_status cluster_server_receive_any(cluster_server* server,
+                                          int64_t timeout_ms,
+                                          const cluster_envelope** envelope,
+                                          const cluster_peer_event** event) {
+  return OnServer(server, [&](Server& cpp) {
+    absl::Duration timeout;
+    absl::Status status = NotNull({{"envelope", envelope}, {"event", event}});
+    if (status.ok()) status = ToTimeout("timeout_ms", timeout_ms, &timeout);
+    if (!status.ok()) return status;
+    // Before an item is taken, which would be lost without memory.
+    auto received = std::make_unique<Received>();
+    auto received_event = std::make_unique<ReceivedEvent>();
+    absl::StatusOr<cluster::Item> next = cpp.ReceiveAny(timeout);
+    if (!next.ok()) return next.status();
+    *envelope = nullptr;
+    *event = nullptr;
+    if (next->envelope) {
+      received->Take(*std::move(next->envelope));
+      *envelope = received.release();
+    } else {
+      received_event->Take(*std::move(next->event));
+      *event = received_event.release();
+    }
+    return absl::OkStatus();
+  });
+}
+
+void cluster_peer_event_free(const cluster_peer_event* event) {
+  delete static_cast<const ReceivedEvent*>(event);
+}
+
+cluster_status cluster_server_notify_fd(cluster_server* server, int* fd) {
+  return OnServer(server, [&](Server& cpp) {
+    absl::Status status = NotNull({{"fd", fd}});
+    if (!status.ok()) return status;
+    const absl::StatusOr<int> made = cpp.NotifyFd();
+    if (made.ok()) *fd = *made;
+    return made.status();
+  });
+}
+
+void cluster_server_renew(cluster_server* server) {
+  if (server != nullptr) server->server->Renew();
+}
+
 cluster_status cluster_server_flush(cluster_server* server, int32_t pid,
                                     int64_t timeout_ms) {
   return OnServer(server, [&](Server& cpp) {
     absl::Duration timeout;
-    absl::Status status = ToTimeout(timeout_ms, &timeout);
+    absl::Status status = ToTimeout("timeout_ms", timeout_ms, &timeout);
     if (!status.ok()) return status;
     return pid == CLUSTER_BROADCAST ? cpp.Flush(timeout)
                                     : cpp.Flush(pid, timeout);
@@ -396,6 +405,24 @@ cluster_status cluster_server_add_peer(cluster_server* server, int32_t id,
 
 cluster_status cluster_server_remove_peer(cluster_server* server, int32_t id) {
   return OnServer(server, [&](Server& cpp) { return cpp.RemovePeer(id); });
+}
+
+cluster_status cluster_server_drain_and_remove_peer(cluster_server* server,
+                                                    int32_t id,
+                                                    int64_t drain_ms) {
+  return OnServer(server, [&](Server& cpp) {
+    absl::Duration drain;
+    absl::Status status = ToTimeout("drain_ms", drain_ms, &drain);
+    return status.ok() ? cpp.RemovePeer(id, drain) : status;
+  });
+}
+
+cluster_status cluster_server_update_peer(cluster_server* server, int32_t id,
+                                          const char* address) {
+  return OnServer(server, [&](Server& cpp) {
+    absl::Status status = NotNull({{"address", address}});
+    return status.ok() ? cpp.UpdatePeer(id, address) : status;
+  });
 }
 
 cluster_status cluster_server_reload_security(cluster_server* server) {

@@ -54,7 +54,7 @@ extern "C" {
 // The version of this header's ABI. A library serves programs of its own major
 // version and of its own or a lower minor one.
 #define CLUSTER_ABI_MAJOR 1
-#define CLUSTER_ABI_MINOR 0
+#define CLUSTER_ABI_MINOR 1
 
 // The library's ABI: major << 16 | minor.
 CLUSTER_EXPORT uint32_t cluster_abi_version(void);
@@ -144,6 +144,50 @@ typedef struct cluster_envelope {
         CLUSTER_LANE_NORMAL, 0, 0, NULL, 0, {0, 0}, 0, 0            \
   }
 
+// The conditions of one send. Begin with CLUSTER_SEND_OPTIONS_INIT. With best
+// effort, and for the server's own id, expires_after_ms and replaces do nothing.
+typedef struct cluster_send_options {
+  uint32_t size;        // of this struct, as its maker knows it
+  uint8_t only_if_up;   // not 0: CLUSTER_UNAVAILABLE if the peer is not up
+  uint8_t report_fate;  // not 0: the handler of fates hears what becomes of it
+  uint16_t zero;        // reserved
+  int64_t timeout_ms;   // waits so long for room in the queue; 0: does not wait
+  // Dropped if it is not transmitted within this time. CLUSTER_FOREVER: never.
+  int64_t expires_after_ms;
+  // A key, 0 for none. It takes the place of an envelope with the same key, peer,
+  // lane and group that is not transmitted yet. Keys with the highest bit set are
+  // those of cluster_caller.
+  uint64_t replaces;
+} cluster_send_options;
+
+// No conditions: as cluster_server_send with timeout 0.
+#define CLUSTER_SEND_OPTIONS_INIT \
+  { sizeof(cluster_send_options), 0, 0, 0, 0, CLUSTER_FOREVER, 0 }
+
+// The reason for which an accepted envelope was dropped. cluster/stats.h has more
+// on each. Treat others as these.
+enum cluster_drop_reason {
+  CLUSTER_ACKNOWLEDGED = -1,  // it was not dropped
+  CLUSTER_DROPPED_OVERFLOW = 0,
+  CLUSTER_DROPPED_PEER_RESTART = 1,  // the peer may have got it all the same
+  CLUSTER_DROPPED_REMOVED = 2,       // likewise
+  CLUSTER_DROPPED_TOO_LARGE = 3,
+  CLUSTER_DROPPED_STOPPED = 4,
+  CLUSTER_DROPPED_UNSUPPORTED = 5,
+  CLUSTER_DROPPED_EXPIRED = 6,
+  CLUSTER_DROPPED_SUPERSEDED = 7,
+  CLUSTER_DROPPED_WITHDRAWN = 8
+};
+
+// The end of one envelope that was sent with report_fate.
+typedef struct cluster_fate {
+  uint32_t size;  // of this struct, as the library knows it
+  int32_t pid;    // the recipient; a broadcast has a fate for each
+  cluster_message_id message_id;
+  int32_t dropped;   // cluster_drop_reason, or CLUSTER_ACKNOWLEDGED
+  const char* text;  // all of it on one line, for people
+} cluster_fate;
+
 // ---- Peer events ----
 
 // The member in an event that concerns nobody in particular.
@@ -152,7 +196,8 @@ typedef struct cluster_envelope {
 // Ignore types that are not here.
 enum cluster_peer_event_type {
   CLUSTER_PEER_UP = 0,         // there is a session and the peer is heard
-  CLUSTER_PEER_DOWN = 1,       // not heard, or it said goodbye
+  CLUSTER_PEER_DOWN = 1,       // not heard, or it said goodbye, or its
+                               // application stands still
   CLUSTER_PEER_RESTARTED = 2,  // a new session; CLUSTER_PEER_UP follows
   CLUSTER_PEER_REMOVED = 3,    // by cluster_server_remove_peer
   CLUSTER_PEER_REJECTED = 4,   // one side refuses something of the other's
@@ -181,6 +226,16 @@ typedef struct cluster_peer_event {
   const char* stranger_address;
   const char* stranger_source;
 } cluster_peer_event;
+
+// A server that is no member, and greets. Only the identity is proven.
+typedef struct cluster_stranger {
+  uint32_t size;     // of this struct, as the library knows it
+  int32_t id;        // that it claims to have
+  int32_t identity;  // that its connection proved, or CLUSTER_NOBODY
+  // That it claims to have, not escaped, and where its connection comes from.
+  const char* address;
+  const char* source;
+} cluster_stranger;
 
 // ---- Servers ----
 
@@ -213,16 +268,30 @@ typedef void (*cluster_envelope_handler)(const cluster_envelope* envelope,
                                          void* user);
 typedef void (*cluster_peer_event_handler)(const cluster_peer_event* event,
                                            void* user);
+typedef void (*cluster_stranger_handler)(const cluster_stranger* stranger,
+                                         void* user);
+typedef void (*cluster_fate_handler)(const cluster_fate* fate, void* user);
 
 // Sets a handler for all envelopes, instead of cluster_server_receive. `user` is
 // for the handler, and has to live until the server is stopped.
 // CLUSTER_FAILED_PRECONDITION: after the first call that starts or stops it.
 CLUSTER_EXPORT cluster_status cluster_server_on_envelope(
     cluster_server* server, cluster_envelope_handler handler, void* user);
-// Sets a handler for peer events; without one there are none. It may run before
-// cluster_server_start returns. Errors as cluster_server_on_envelope's.
+// Sets a handler for peer events; without one only cluster_server_receive_any has
+// them. It may run before cluster_server_start returns. Errors as
+// cluster_server_on_envelope's.
 CLUSTER_EXPORT cluster_status cluster_server_on_peer_event(
     cluster_server* server, cluster_peer_event_handler handler, void* user);
+// Sets a handler for servers that greet and are no members, instead of the events
+// CLUSTER_PEER_STRANGER. It may admit one, by cluster_server_add_peer. With
+// security admit only one whose `identity` is its `id`. Errors as
+// cluster_server_on_envelope's.
+CLUSTER_EXPORT cluster_status cluster_server_on_stranger(
+    cluster_server* server, cluster_stranger_handler handler, void* user);
+// Sets a handler for the fates of envelopes that were sent with report_fate. Errors
+// as cluster_server_on_envelope's.
+CLUSTER_EXPORT cluster_status cluster_server_on_fate(
+    cluster_server* server, cluster_fate_handler handler, void* user);
 
 // Starts sending. The first of start_sending and start_receiving binds the
 // server's address and dials the others in the background; both are idempotent.
@@ -270,6 +339,24 @@ CLUSTER_EXPORT cluster_status cluster_server_multicast(
     const cluster_envelope* envelope, int64_t timeout_ms,
     cluster_message_id* id, cluster_status* results);
 
+// Both with options. CLUSTER_UNAVAILABLE: only_if_up. CLUSTER_FAILED_PRECONDITION:
+// also report_fate without a handler of fates. CLUSTER_RESOURCE_EXHAUSTED: also
+// 65536 envelopes that wait for their fates.
+CLUSTER_EXPORT cluster_status cluster_server_send_with(
+    cluster_server* server, const cluster_envelope* envelope,
+    const cluster_send_options* options, cluster_message_id* id);
+CLUSTER_EXPORT cluster_status cluster_server_multicast_with(
+    cluster_server* server, const int32_t* pids, size_t count,
+    const cluster_envelope* envelope, const cluster_send_options* options,
+    cluster_message_id* id, cluster_status* results);
+
+// Drops the envelope with that cluster_send_options.replaces, pid, lane and group,
+// and counts it. CLUSTER_NOT_FOUND: there is none that is not transmitted yet.
+CLUSTER_EXPORT cluster_status cluster_server_withdraw(cluster_server* server,
+                                                      int32_t pid, uint8_t lane,
+                                                      uint64_t group,
+                                                      uint64_t replaces);
+
 // Takes the next envelope; waits for at most `timeout_ms`. Free it with
 // cluster_envelope_free.
 // CLUSTER_DEADLINE_EXCEEDED: no envelope came. CLUSTER_CANCELLED: the server was
@@ -278,8 +365,31 @@ CLUSTER_EXPORT cluster_status cluster_server_multicast(
 CLUSTER_EXPORT cluster_status
 cluster_server_receive(cluster_server* server, int64_t timeout_ms,
                        const cluster_envelope** envelope);
-// Frees an envelope of cluster_server_receive. Ignores NULL.
+// Frees an envelope that the library gave to the caller. Ignores NULL.
 CLUSTER_EXPORT void cluster_envelope_free(const cluster_envelope* envelope);
+
+// Takes the next envelope or event, in one order; waits for at most `timeout_ms`.
+// It sets one of the two, and the other to NULL. Free it with
+// cluster_envelope_free, or with cluster_peer_event_free. Errors as
+// cluster_server_receive's; CLUSTER_FAILED_PRECONDITION also with a handler of
+// events or strangers. cluster_server_receive passes events over.
+CLUSTER_EXPORT cluster_status cluster_server_receive_any(
+    cluster_server* server, int64_t timeout_ms,
+    const cluster_envelope** envelope, const cluster_peer_event** event);
+// Frees an event of cluster_server_receive_any. Ignores NULL.
+CLUSTER_EXPORT void cluster_peer_event_free(const cluster_peer_event* event);
+
+// A descriptor for an event loop: readable while there is something to receive,
+// and after a stop. Poll it only; the server reads, writes and closes it. Then
+// receive with timeout 0 until CLUSTER_DEADLINE_EXCEEDED.
+// CLUSTER_FAILED_PRECONDITION: there is a handler for envelopes.
+// CLUSTER_RESOURCE_EXHAUSTED: no descriptor.
+CLUSTER_EXPORT cluster_status cluster_server_notify_fd(cluster_server* server,
+                                                       int* fd);
+
+// Says that the application lives, for application_timeout_ms of the config: call
+// it more often than that. From the first call on this alone counts. Ignores NULL.
+CLUSTER_EXPORT void cluster_server_renew(cluster_server* server);
 
 // Waits for at most `timeout_ms` until every envelope to `pid` that was accepted
 // before the call is acknowledged, or dropped and counted. CLUSTER_BROADCAST
@@ -302,6 +412,18 @@ CLUSTER_EXPORT cluster_status cluster_server_add_peer(cluster_server* server,
 // counted. CLUSTER_NOT_FOUND: no such member.
 CLUSTER_EXPORT cluster_status cluster_server_remove_peer(cluster_server* server,
                                                          int32_t id);
+// The same, but first waits for at most `drain_ms` until the member has
+// acknowledged all; sending to it is CLUSTER_NOT_FOUND from the call on.
+// CLUSTER_DEADLINE_EXCEEDED: it was removed, and not all was acknowledged.
+// CLUSTER_FAILED_PRECONDITION: it would wait in a handler.
+CLUSTER_EXPORT cluster_status cluster_server_drain_and_remove_peer(
+    cluster_server* server, int32_t id, int64_t drain_ms);
+// Gives a member another address, which is dialled. Its queue stays, and its
+// session too if the same process answers there. Errors as
+// cluster_server_add_peer's; CLUSTER_NOT_FOUND: no such member.
+CLUSTER_EXPORT cluster_status cluster_server_update_peer(cluster_server* server,
+                                                         int32_t id,
+                                                         const char* address);
 
 // Reads the key files again, for new connections. It may block for a moment.
 // After an error all is as it was. CLUSTER_FAILED_PRECONDITION: security is not
@@ -326,6 +448,57 @@ CLUSTER_EXPORT cluster_status cluster_server_address(cluster_server* server,
                                                      char* address,
                                                      size_t capacity,
                                                      size_t* length);
+
+// ---- Requests and answers ----
+
+// Ties answers to requests, by cluster_envelope.correlation. Give it each envelope
+// and each event of the server. One for each server, which outlives it: stop the
+// server, free the caller, free the server. cluster/caller.h has more.
+typedef struct cluster_caller cluster_caller;
+
+// The end of a call, once. With CLUSTER_OK `answer` is valid until it returns; else
+// it is NULL, and cluster_last_error has the text. CLUSTER_UNAVAILABLE: the peer
+// went down before the request left, and nothing ran. CLUSTER_UNKNOWN: it went
+// after that, and the request may have run, or may run still.
+// CLUSTER_DEADLINE_EXCEEDED: no answer in time. CLUSTER_CANCELLED: the call was
+// cancelled, or the caller freed. It runs in cluster_caller_on_envelope,
+// on_peer_event, cancel and free, or on a thread of the library. It must not free
+// the caller.
+typedef void (*cluster_answer_handler)(cluster_status status,
+                                       const cluster_envelope* answer,
+                                       void* user);
+
+CLUSTER_EXPORT cluster_status cluster_caller_new(cluster_server* server,
+                                                 cluster_caller** caller);
+// Ends the calls that wait. Ignores NULL.
+CLUSTER_EXPORT void cluster_caller_free(cluster_caller* caller);
+
+// Sends the request to `pid`, whatever its own pid and correlation are. `call` may
+// be NULL; else it gets a number for cluster_caller_cancel. After an error the
+// handler never runs. It may run before this returns. `deadline_ms` is positive or
+// CLUSTER_FOREVER.
+// CLUSTER_UNAVAILABLE: the peer is not up. CLUSTER_RESOURCE_EXHAUSTED: its queue is
+// full, or 65536 calls wait. Else as cluster_server_send.
+CLUSTER_EXPORT cluster_status
+cluster_caller_call(cluster_caller* caller, int32_t pid,
+                    const cluster_envelope* request, int64_t deadline_ms,
+                    cluster_answer_handler handler, void* user, uint64_t* call);
+// Ends a call with CLUSTER_CANCELLED. CLUSTER_NOT_FOUND: it has ended.
+CLUSTER_EXPORT cluster_status cluster_caller_cancel(cluster_caller* caller,
+                                                    uint64_t call);
+
+// Sends an answer to the request, whatever the answer's pid, group and correlation
+// are. Does not wait. CLUSTER_INVALID_ARGUMENT: the request wants none.
+// CLUSTER_RESOURCE_EXHAUSTED: answer_bytes_reserved of the config is used up.
+CLUSTER_EXPORT cluster_status
+cluster_caller_answer(cluster_caller* caller, const cluster_envelope* request,
+                      const cluster_envelope* answer);
+
+// Give it each envelope: not 0 if it was an answer. And each event.
+CLUSTER_EXPORT int cluster_caller_on_envelope(cluster_caller* caller,
+                                              const cluster_envelope* envelope);
+CLUSTER_EXPORT void cluster_caller_on_peer_event(
+    cluster_caller* caller, const cluster_peer_event* event);
 
 // ---- Statistics ----
 

@@ -21,18 +21,18 @@ from cluster._errors import (
     OutOfRangeError, PermissionDeniedError, ResourceExhaustedError, UnauthenticatedError,
     UnavailableError, UnimplementedError, UnknownError)
 from cluster._library import library_version
-from cluster._server import Server
+from cluster._server import Call, Server
 from cluster._types import (
-    BROADCAST, NOBODY, Envelope, EventType, Lane, MessageId, MsgType, PeerEvent, PeerStats,
-    ServerStats, Stranger)
+    BROADCAST, NOBODY, DropReason, Envelope, EventType, Fate, Lane, MessageId, MsgType, PeerEvent,
+    PeerStats, ServerStats, Stranger)
 
 __version__ = library_version()
 
 __all__ = [
-    "BROADCAST", "NOBODY", "AbortedError", "AlreadyExistsError", "CancelledError", "ClusterError",
-    "Code", "DataLossError", "DeadlineExceededError", "Envelope", "EventType",
-    "FailedPreconditionError", "InternalError", "InvalidArgumentError", "Lane", "MessageId",
-    "MsgType", "NotFoundError", "OutOfRangeError", "PeerEvent", "PeerStats", "PermissionDeniedError",
+    "BROADCAST", "NOBODY", "AbortedError", "AlreadyExistsError", "Call", "CancelledError",
+    "ClusterError", "Code", "DataLossError", "DeadlineExceededError", "DropReason", "Envelope",
+    "EventType", "FailedPreconditionError", "Fate", "InternalError", "InvalidArgumentError", "Lane",
+    "MessageId", "MsgType", "NotFoundError", "OutOfRangeError", "PeerEvent", "PeerStats", "PermissionDeniedError",
     "ResourceExhaustedError", "Server", "ServerStats", "Stranger", "UnauthenticatedError",
     "UnavailableError", "UnimplementedError", "UnknownError",
 ]

@@ -12,7 +12,7 @@ from cluster._errors import error_of
 
 # Of the header that this module was written for.
 ABI_MAJOR = 1
-ABI_MINOR = 0
+ABI_MINOR = 1
 
 FOREVER = -1
 STATS_SERVER = -1
@@ -56,10 +56,47 @@ class CPeerEvent(ctypes.Structure):
     ]
 
 
+class CStranger(ctypes.Structure):
+    _fields_ = [
+        ("size", ctypes.c_uint32),
+        ("id", ctypes.c_int32),
+        ("identity", ctypes.c_int32),
+        ("address", ctypes.c_char_p),
+        ("source", ctypes.c_char_p),
+    ]
+
+
+class CFate(ctypes.Structure):
+    _fields_ = [
+        ("size", ctypes.c_uint32),
+        ("pid", ctypes.c_int32),
+        ("message_id", CMessageId),
+        ("dropped", ctypes.c_int32),
+        ("text", ctypes.c_char_p),
+    ]
+
+
+class CSendOptions(ctypes.Structure):
+    _fields_ = [
+        ("size", ctypes.c_uint32),
+        ("only_if_up", ctypes.c_uint8),
+        ("report_fate", ctypes.c_uint8),
+        ("zero", ctypes.c_uint16),
+        ("timeout_ms", ctypes.c_int64),
+        ("expires_after_ms", ctypes.c_int64),
+        ("replaces", ctypes.c_uint64),
+    ]
+
+
 ENVELOPE_HANDLER = ctypes.CFUNCTYPE(None, ctypes.POINTER(CEnvelope), ctypes.c_void_p)
 EVENT_HANDLER = ctypes.CFUNCTYPE(None, ctypes.POINTER(CPeerEvent), ctypes.c_void_p)
+STRANGER_HANDLER = ctypes.CFUNCTYPE(None, ctypes.POINTER(CStranger), ctypes.c_void_p)
+FATE_HANDLER = ctypes.CFUNCTYPE(None, ctypes.POINTER(CFate), ctypes.c_void_p)
+ANSWER_HANDLER = ctypes.CFUNCTYPE(
+    None, ctypes.c_int, ctypes.POINTER(CEnvelope), ctypes.c_void_p)
 
 _SERVER = ctypes.c_void_p
+_CALLER = ctypes.c_void_p
 _STATS = ctypes.c_void_p
 _IDS = ctypes.POINTER(ctypes.c_int32)
 _SIZE = ctypes.POINTER(ctypes.c_size_t)
@@ -76,6 +113,8 @@ _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "cluster_server_free": (None, [_SERVER]),
     "cluster_server_on_envelope": (_STATUS, [_SERVER, ENVELOPE_HANDLER, ctypes.c_void_p]),
     "cluster_server_on_peer_event": (_STATUS, [_SERVER, EVENT_HANDLER, ctypes.c_void_p]),
+    "cluster_server_on_stranger": (_STATUS, [_SERVER, STRANGER_HANDLER, ctypes.c_void_p]),
+    "cluster_server_on_fate": (_STATUS, [_SERVER, FATE_HANDLER, ctypes.c_void_p]),
     "cluster_server_start_sending": (_STATUS, [_SERVER]),
     "cluster_server_start_receiving": (_STATUS, [_SERVER]),
     "cluster_server_start": (_STATUS, [_SERVER]),
@@ -87,12 +126,42 @@ _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
         _STATUS,
         [_SERVER, _IDS, ctypes.c_size_t, ctypes.POINTER(CEnvelope), ctypes.c_int64,
          ctypes.POINTER(CMessageId), ctypes.POINTER(_STATUS)]),
+    "cluster_server_send_with": (
+        _STATUS,
+        [_SERVER, ctypes.POINTER(CEnvelope), ctypes.POINTER(CSendOptions),
+         ctypes.POINTER(CMessageId)]),
+    "cluster_server_multicast_with": (
+        _STATUS,
+        [_SERVER, _IDS, ctypes.c_size_t, ctypes.POINTER(CEnvelope), ctypes.POINTER(CSendOptions),
+         ctypes.POINTER(CMessageId), ctypes.POINTER(_STATUS)]),
+    "cluster_server_withdraw": (
+        _STATUS, [_SERVER, ctypes.c_int32, ctypes.c_uint8, ctypes.c_uint64, ctypes.c_uint64]),
+    "cluster_server_receive_any": (
+        _STATUS, [_SERVER, ctypes.c_int64, ctypes.POINTER(ctypes.POINTER(CEnvelope)),
+                  ctypes.POINTER(ctypes.POINTER(CPeerEvent))]),
+    "cluster_peer_event_free": (None, [ctypes.POINTER(CPeerEvent)]),
+    "cluster_server_notify_fd": (_STATUS, [_SERVER, ctypes.POINTER(ctypes.c_int)]),
+    "cluster_server_renew": (None, [_SERVER]),
     "cluster_server_receive": (
         _STATUS, [_SERVER, ctypes.c_int64, ctypes.POINTER(ctypes.POINTER(CEnvelope))]),
     "cluster_envelope_free": (None, [ctypes.POINTER(CEnvelope)]),
     "cluster_server_flush": (_STATUS, [_SERVER, ctypes.c_int32, ctypes.c_int64]),
     "cluster_server_add_peer": (_STATUS, [_SERVER, ctypes.c_int32, ctypes.c_char_p]),
     "cluster_server_remove_peer": (_STATUS, [_SERVER, ctypes.c_int32]),
+    "cluster_server_drain_and_remove_peer": (
+        _STATUS, [_SERVER, ctypes.c_int32, ctypes.c_int64]),
+    "cluster_server_update_peer": (_STATUS, [_SERVER, ctypes.c_int32, ctypes.c_char_p]),
+    "cluster_caller_new": (_STATUS, [_SERVER, ctypes.POINTER(_CALLER)]),
+    "cluster_caller_free": (None, [_CALLER]),
+    "cluster_caller_call": (
+        _STATUS,
+        [_CALLER, ctypes.c_int32, ctypes.POINTER(CEnvelope), ctypes.c_int64, ANSWER_HANDLER,
+         ctypes.c_void_p, ctypes.POINTER(ctypes.c_uint64)]),
+    "cluster_caller_cancel": (_STATUS, [_CALLER, ctypes.c_uint64]),
+    "cluster_caller_answer": (
+        _STATUS, [_CALLER, ctypes.POINTER(CEnvelope), ctypes.POINTER(CEnvelope)]),
+    "cluster_caller_on_envelope": (ctypes.c_int, [_CALLER, ctypes.POINTER(CEnvelope)]),
+    "cluster_caller_on_peer_event": (None, [_CALLER, ctypes.POINTER(CPeerEvent)]),
     "cluster_server_reload_security": (_STATUS, [_SERVER]),
     "cluster_server_peers": (_STATUS, [_SERVER, _IDS, ctypes.c_size_t, _SIZE]),
     "cluster_server_address": (_STATUS, [_SERVER, ctypes.c_char_p, ctypes.c_size_t, _SIZE]),

@@ -60,7 +60,7 @@ class EventType(enum.IntEnum):
     """The kinds of peer events."""
 
     UP = 0  #: there is a session and the peer is heard
-    DOWN = 1  #: not heard, or it said goodbye
+    DOWN = 1  #: not heard, or it said goodbye, or its application stands still
     RESTARTED = 2  #: a new session; UP follows
     REMOVED = 3  #: by remove_peer
     REJECTED = 4  #: one side refuses something of the other's
@@ -75,6 +75,34 @@ class Stranger:
     address: str  #: that it claims to have
     source: str  #: its connection comes from there; "" if not known
     identity: int | None  #: that its connection proved
+    id: int = 0  #: that it claims to have
+
+
+class DropReason(enum.IntEnum):
+    """The reasons for which an accepted envelope is dropped."""
+
+    OVERFLOW = 0
+    PEER_RESTART = 1  #: the peer may have got it all the same
+    REMOVED = 2  #: likewise
+    TOO_LARGE = 3
+    STOPPED = 4
+    UNSUPPORTED = 5
+    EXPIRED = 6
+    SUPERSEDED = 7
+    WITHDRAWN = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class Fate:
+    """What became of one envelope for one recipient. `str(fate)` is one line for people."""
+
+    message_id: MessageId
+    pid: int  #: the recipient
+    dropped: int | None  #: a DropReason; None: it was acknowledged
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
 
 
 @dataclasses.dataclass(frozen=True)
