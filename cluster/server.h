@@ -5,15 +5,15 @@
 //
 // Call every method from any thread, also concurrently, unless it says
 // otherwise. Handlers run one at a time per server, on a thread of the library
-// that holds no lock meanwhile. In a handler Send never waits; Flush, Receive and
-// ReloadSecurity answer kFailedPrecondition, and Stop does nothing. A handler
-// must not throw and must not destroy its server. Stop the server before you
-// destroy whatever its handlers use.
+// that holds no lock meanwhile. In a handler Send never waits; Flush, Receive,
+// ReloadSecurity and ApplyConfig answer kFailedPrecondition, and Stop does nothing.
+// A handler must not throw and must not destroy its server. Stop the server before
+// you destroy whatever its handlers use.
 //
 // Errors are absl::Status with a text that says what to do. A call without memory
-// answers kResourceExhausted and has done nothing; only NewServer, Stats, Peers
-// and Address throw std::bad_alloc. docs/using.md has more on memory, fork and
-// exit.
+// answers kResourceExhausted and has done nothing; only NewServer, Stats,
+// CurrentConfig, Peers and Address throw std::bad_alloc. docs/using.md has more on
+// memory, fork and exit.
 //
 //   auto server = cluster::NewServer(1, "configs/cluster.json");
 //   if (!server.ok()) { std::cerr << server.status() << "\n"; return 1; }
@@ -286,6 +286,19 @@ class CLUSTER_EXPORT Server {
   // an error all is as it was. kFailedPrecondition: security is not configured,
   // or in a handler.
   absl::Status ReloadSecurity();
+
+  // Takes the keys of another config that docs/config.md calls live. Members come,
+  // go and move as with AddPeer, RemovePeer and UpdatePeer. They are those of the
+  // config, so one of AddPeer's that it lacks is removed; one with port 0 stays where
+  // it is. Key files are read again as by ReloadSecurity. Nothing is lost on what
+  // stays. Other times reach the peers at once. A shorter timeout counts for a peer
+  // when it has agreed, so none is down for it.
+  //
+  // After an error all is as it was. kFailedPrecondition: a key that is not live
+  // differs, or a peer's release knows no other times: the text names them; or in a
+  // handler. Otherwise as ValidateConfig, AddPeer and ReloadSecurity. It may wait as
+  // ReloadSecurity does.
+  absl::Status ApplyConfig(const Config& config);
 
   int Pid() const;
   std::vector<int> Peers() const;  // sorted, without this server

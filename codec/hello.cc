@@ -133,6 +133,8 @@ void VisitHello(HelloFields& hello, Visitor* visitor) {
   visitor->Text(14, hello.address);
   visitor->Number(15, hello.heartbeat_ms);
   visitor->Number(16, hello.peer_timeout_ms);
+  visitor->Number(17, hello.your_heartbeat_ms);
+  visitor->Number(18, hello.your_peer_timeout_ms);
 }
 
 template <typename Visitor, typename RefusalFields>

@@ -27,6 +27,8 @@ inline constexpr std::size_t kLastingBodyBytesMax = 64u << 10;
 inline constexpr std::uint64_t kFeatureGroups = 1;  // records with a group and
                                                     // a correlation
 inline constexpr std::uint64_t kFeatureStandstill = 2;  // the flag kStandsStill
+// Times may change within a session, and a hello has those that it goes by.
+inline constexpr std::uint64_t kFeatureLiveTimes = 4;
 
 // From `min` to `max`.
 struct VersionRange {
@@ -54,6 +56,10 @@ struct Hello {
   std::string address;
   std::uint32_t heartbeat_ms = 0;
   std::uint32_t peer_timeout_ms = 0;
+  // Those of the addressee that the sender goes by; 0 without kFeatureLiveTimes, or
+  // without a session.
+  std::uint32_t your_heartbeat_ms = 0;
+  std::uint32_t your_peer_timeout_ms = 0;
 };
 
 // The reason of a refusal. For an unknown code a reader shows the text.

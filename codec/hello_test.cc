@@ -28,6 +28,8 @@ Hello SampleHello() {
   hello.address = "h:1";
   hello.heartbeat_ms = 2000;
   hello.peer_timeout_ms = 5000;
+  hello.your_heartbeat_ms = 1000;
+  hello.your_peer_timeout_ms = 3000;
   return hello;
 }
 
@@ -48,6 +50,8 @@ void ExpectEqual(const Hello& a, const Hello& b) {
   EXPECT_EQ(a.address, b.address);
   EXPECT_EQ(a.heartbeat_ms, b.heartbeat_ms);
   EXPECT_EQ(a.peer_timeout_ms, b.peer_timeout_ms);
+  EXPECT_EQ(a.your_heartbeat_ms, b.your_heartbeat_ms);
+  EXPECT_EQ(a.your_peer_timeout_ms, b.your_peer_timeout_ms);
 }
 
 std::string Entry(std::uint16_t type, const std::string& value) {
@@ -99,7 +103,9 @@ TEST(HelloTest, HasTheseBytes) {
             "0d00040064656d6f"
             "0e000300683a31"
             "0f000400d0070000"
-            "1000040088130000");
+            "1000040088130000"
+            "11000400e8030000"
+            "12000400b80b0000");
 }
 
 TEST(HelloTest, RoundTripsForEveryLengthOfText) {
@@ -143,8 +149,8 @@ TEST(HelloTest, UnknownEntriesAreSkippedWhereverTheyStand) {
   const std::vector<std::string> entries = Entries(EncodeHello(SampleHello()));
   for (std::size_t at = 0; at <= entries.size(); ++at) {
     for (const std::string& unknown :
-         {Entry(0, ""), Entry(17, "x"), Entry(0xffff, std::string(5000, '\1')),
-          Entry(17, "x") + Entry(17, "again")}) {
+         {Entry(0, ""), Entry(19, "x"), Entry(0xffff, std::string(5000, '\1')),
+          Entry(19, "x") + Entry(19, "again")}) {
       std::vector<std::string> more = entries;
       more.insert(more.begin() + static_cast<std::ptrdiff_t>(at), unknown);
       Hello out;

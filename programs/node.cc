@@ -20,6 +20,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "cluster/admin/admin_server.h"
+#include "cluster/config/changes.h"
 #include "cluster/config/check.h"
 #include "cluster/config/keys.h"
 #include "cluster/server.h"
@@ -80,8 +81,6 @@ class Node {
         line_bytes_max_(config.payload_bytes_max + 4096),
         output_(output),
         signals_(signals) {
-    for (const ServerAddress& listed : config.servers)
-      addresses_[listed.id] = listed.address;
     server_->OnEnvelope([output](const EnvelopeView& envelope) {
       output->Line(ArrivalText(envelope));
     });
@@ -157,7 +156,7 @@ class Node {
   }
 
   // Waits until `input` is readable. False: it is to end, by a signal or
-  // because nobody can read what it says. Reloads keys meanwhile.
+  // because nobody can read what it says. Applies the config again meanwhile.
   bool Wait(int input) {
     pollfd polled[] = {
         {input, POLLIN, 0},
@@ -219,17 +218,30 @@ class Node {
 
   absl::Status Add(int peer, const std::string& address) {
     absl::Status status = server_->AddPeer(peer, address);
-    if (!status.ok()) return status;
-    addresses_[peer] = address;
-    output_->Line(absl::StrCat("-- peer ", peer, " added at ", address));
+    if (status.ok())
+      output_->Line(absl::StrCat("-- peer ", peer, " added at ", address));
     return status;
   }
 
   void Reload() {
     signals_->TakeReload();
-    const absl::Status status = server_->ReloadSecurity();
-    Complain(status);
-    if (status.ok()) output_->Line("-- keys and peers reloaded");
+    const absl::StatusOr<Config> config = LoadProgramConfig();
+    if (!config.ok()) return Complain(config.status());
+    const Config before = server_->CurrentConfig();
+    const absl::Status status = server_->ApplyConfig(*config);
+    if (!status.ok()) return Complain(status);
+    const std::vector<internal::ConfigChange> changes =
+        internal::ChangesOf(before, *config, server_->Pid());
+    for (const internal::ConfigChange& change : changes)
+      output_->Line(absl::StrCat("-- ", Printable(ToString(change))));
+    if (config->security.mode != SecurityConfig::Mode::kNone)
+      output_->Line("-- keys and peers reloaded");
+    ReloadAdmin();
+    output_->Line(absl::StrCat("-- config applied, ", changes.size(),
+                               changes.size() == 1 ? " change" : " changes"));
+  }
+
+  void ReloadAdmin() {
     if (admin_ == nullptr || admin_options_.token_file.empty()) return;
     const absl::Status token = admin_->ReloadToken();
     Complain(token);
@@ -238,14 +250,22 @@ class Node {
 
   void PrintPeers() {
     const ServerStats stats = server_->Stats();
-    const std::vector<int> peers = server_->Peers();
+    const std::map<int, std::string> peers = PeerAddresses();
     if (peers.empty()) output_->Line("   no other server");
-    for (int peer : peers) {
+    for (const auto& [peer, address] : peers) {
       const PeerStats* const known = stats.Peer(peer);
       const bool up = known != nullptr && known->up;
       output_->Line(absl::StrCat("   ", peer, up ? " up" : " down", " at ",
-                                 Printable(addresses_[peer])));
+                                 Printable(address)));
     }
+  }
+
+  std::map<int, std::string> PeerAddresses() const {
+    std::map<int, std::string> addresses;
+    for (const ServerAddress& server : server_->CurrentConfig().servers)
+      addresses[server.id] = server.address;
+    addresses.erase(server_->Pid());
+    return addresses;
   }
 
   void PrintStats() {
@@ -309,7 +329,6 @@ class Node {
   Output* const output_;
   Signals* const signals_;
   std::unique_ptr<LineEditor> editor_;  // while commands come from a terminal
-  std::map<int, std::string> addresses_;
 };
 
 std::string Usage() {
@@ -323,8 +342,9 @@ std::string Usage() {
       "  --admin_token_file=FILE  the token that clients need there\n"
       "  --no_console       take no commands, and run until a signal\n"
       "  --keys             list the keys of the config\n"
-      "\nSIGHUP reloads the keys of a cluster with security. An envelope that "
-      "is not\nacknowledged at the end of the input is an error.\n"
+      "\nSIGHUP makes it read its config and keys again, and apply them. An "
+      "envelope that is\nnot acknowledged at the end of the input is an "
+      "error.\n"
       "\nLines it takes:\n",
       kNodeHelp, "\n");
 }

@@ -248,12 +248,51 @@ class NodeTest(unittest.TestCase):
                 self.assertEqual(node.wait(), 0)
                 self.assertEqual(node.errors(), "")
 
-    def test_sighup_means_the_same_without_security(self):
-        node = Node(1, self.config())
+    @staticmethod
+    def edit(path, **keys):
+        """Puts these keys into a config, and tells the servers of it afterwards."""
+        with open(path) as file:
+            config = json.load(file)
+        config.update(keys)
+        with open(path, "w") as file:
+            json.dump(config, file)
+
+    def test_sighup_applies_the_config(self):
+        path = self.config()
+        one, two = start_nodes([1, 2], path)
+        one.process.send_signal(signal.SIGHUP)
+        one.expect(r"^-- config applied, 0 changes$")
+        self.edit(path, heartbeat_ms=500, peer_timeout_ms=4000,
+                  servers=[{"id": 1, "address": "127.0.0.1:0"},
+                           {"id": 2, "address": "127.0.0.1:0"},
+                           {"id": 4, "address": "127.0.0.1:9"}])
+        one.process.send_signal(signal.SIGHUP)
+        one.expect(r"^-- server 3: 127\.0\.0\.1:0 -> none$")
+        one.expect(r"^-- server 4: none -> 127\.0\.0\.1:9$")
+        one.expect(r"^-- heartbeat_ms: 2000 -> 500$")
+        one.expect(r"^-- peer_timeout_ms: 5000 -> 4000$")
+        one.expect(r"^-- config applied, 4 changes$")
+        one.say("peers")
+        one.expect(r"^   2 up at %s$" % re.escape(two.address))
+        one.expect(r"^   4 down at 127\.0\.0\.1:9$")
+        one.say("2 still here")
+        two.expect(r": still here$")
+
+    def test_sighup_changes_nothing_if_a_part_cannot_change(self):
+        path = self.config()
+        node = Node(1, path)
+        self.edit(path, heartbeat_ms=500, window_bytes=4194304)
         node.process.send_signal(signal.SIGHUP)
-        node.expect(r"^!! there is no security to reload")
-        node.say("1 still here")
-        node.expect(r": still here$")
+        node.expect(r"^!! .*\$\.window_bytes: found 4194304, and the server runs with 8388608; .*"
+                    "nothing was changed")
+        with open(path, "w") as file:
+            file.write("{")
+        node.process.send_signal(signal.SIGHUP)
+        node.expect(r"^!! .*config\.json:1")
+        self.edit(self.config(), linger_ms=5)
+        node.process.send_signal(signal.SIGHUP)
+        node.expect(r"^-- linger_ms: 1000 -> 5$")
+        node.expect(r"^-- config applied, 1 change$")
 
     def test_without_a_console_it_reads_no_input(self):
         two = Node(2, self.config())

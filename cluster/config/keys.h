@@ -73,7 +73,9 @@ struct ConfigKey {
   std::variant<TextKey, SizeKey, TimeKey, FlagKey, WordKey, FormKey> value;
   const char* help;
   bool reliable_only = false;  // means nothing to best-effort delivery
-  bool live = false;           // a running server can take another value
+  // A running server takes another value (Server::ApplyConfig). A member of an
+  // object is as live as it says itself.
+  bool live = false;
 };
 
 // In the order in which texts list them.

@@ -21,6 +21,12 @@ Broadcaster::Broadcaster(const SessionConfig& config,
       peers_(peers),
       batch_(config_, kGatheringLane) {}
 
+void Broadcaster::SetBatchBytes(std::size_t bytes) {
+  MutexLock lock(&mutex_);
+  batch_bytes_.store(bytes, std::memory_order_relaxed);
+  batch_.SetBatchBytes(bytes);
+}
+
 std::vector<int> Broadcaster::Send(const EnvelopeView& envelope) {
   std::vector<int> troubled;
   if (open() && Gather(envelope)) return troubled;
@@ -57,8 +63,9 @@ void Broadcaster::CountDirect() {
 }
 
 bool Broadcaster::AllGather() const {
+  const std::size_t batch_bytes = batch_bytes_.load(std::memory_order_relaxed);
   for (ReliablePeer* const peer : peers_->all()) {
-    if (!peer->Gathers(batch_bytes_)) return false;
+    if (!peer->Gathers(batch_bytes)) return false;
   }
   return true;
 }

@@ -39,6 +39,9 @@ class Broadcaster {
   Broadcaster(const Broadcaster&) = delete;
   Broadcaster& operator=(const Broadcaster&) = delete;
 
+  // From now on a batch with this much is full.
+  void SetBatchBytes(std::size_t bytes);
+
   // Takes the envelope for all members, and returns those that did not take it,
   // with kFull, kTooLarge or kRemoved. Does not wait.
   std::vector<int> Send(const EnvelopeView& envelope);
@@ -62,7 +65,7 @@ class Broadcaster {
   void HandOverLater() CLUSTER_REQUIRES(mutex_);
 
   const SessionConfig config_;
-  const std::size_t batch_bytes_;
+  std::atomic<std::size_t> batch_bytes_;  // written under mutex_
   const std::size_t gathered_bytes_max_;
   const PeerTable<ReliablePeer>* const peers_;
 

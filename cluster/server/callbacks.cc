@@ -130,8 +130,9 @@ bool Callbacks::Watch(absl::Time now) {
     seen_at_ = now;
     slow_reported_ = false;
   }
-  if (!runs || slow_reported_ || slow_ == absl::ZeroDuration() ||
-      now - seen_at_ < slow_) {
+  const auto slow = absl::Nanoseconds(slow_ns_.load(std::memory_order_relaxed));
+  if (!runs || slow_reported_ || slow == absl::ZeroDuration() ||
+      now - seen_at_ < slow) {
     return runs;
   }
   slow_reported_ = true;
@@ -144,7 +145,7 @@ bool Callbacks::Watch(absl::Time now) {
   event.withheld = *withheld;
   event.reason = absl::StrCat(
       "a handler of server ", inbox_->self_id(), " runs for more than ",
-      absl::FormatDuration(slow_),
+      absl::FormatDuration(slow),
       " (slow_handler_ms): what arrives waits for it, and so does this event; "
       "hand slow work to a thread of your own");
   inbox_->PushEvent(std::move(event));

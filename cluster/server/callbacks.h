@@ -33,7 +33,7 @@ class Callbacks final : public FateSink {
  public:
   // A handler that runs for longer than `slow` is slow; 0: none is.
   explicit Callbacks(Inbox* inbox, absl::Duration slow = absl::ZeroDuration())
-      : inbox_(inbox), slow_(slow) {}
+      : inbox_(inbox), slow_ns_(absl::ToInt64Nanoseconds(slow)) {}
   ~Callbacks() override { Stop(); }
 
   void SetEnvelopeHandler(std::function<void(const EnvelopeView&)> handler);
@@ -78,6 +78,10 @@ class Callbacks final : public FateSink {
   absl::Time running_since() const {
     return steps_seen_ % 2 == 1 ? seen_at_ : absl::InfiniteFuture();
   }
+  // As the config's slow_handler; from any thread.
+  void SetSlow(absl::Duration slow) {
+    slow_ns_.store(absl::ToInt64Nanoseconds(slow), std::memory_order_relaxed);
+  }
   std::uint64_t slow_handlers() const {
     return slow_handlers_.load(std::memory_order_relaxed);
   }
@@ -94,7 +98,7 @@ class Callbacks final : public FateSink {
   void Run(const char* name, const Handler& handler, const Item& item);
 
   Inbox* const inbox_;
-  const absl::Duration slow_;
+  std::atomic<std::int64_t> slow_ns_;
   std::function<void(const EnvelopeView&)> on_envelope_;
   std::function<void(const PeerEvent&)> on_event_;
   std::function<void(const Fate&)> on_fate_;

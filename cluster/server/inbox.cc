@@ -113,6 +113,12 @@ bool Inbox::PushEnvelope(const EnvelopeView& envelope, bool fate) {
   return true;
 }
 
+void Inbox::SetBytesMax(std::size_t bytes_max) {
+  MutexLock lock(&mutex_);
+  bytes_max_ = bytes_max;
+  room_.NotifyAll();
+}
+
 void Inbox::GiveRoom(std::size_t bytes) {
   bytes_.fetch_sub(bytes, std::memory_order_relaxed);
   envelope_bytes_ -= bytes;

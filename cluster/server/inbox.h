@@ -104,6 +104,7 @@ class Inbox {
   Inbox(int self_id, std::size_t payload_bytes_max, std::size_t bytes_max);
   ~Inbox();
   int self_id() const { return self_id_; }
+  void SetBytesMax(std::size_t bytes_max);
   static constexpr std::size_t kFatesMax = 1u << 16;
 
   // Call it before the server starts. The default is kNobody.
@@ -249,9 +250,9 @@ class Inbox {
 
   const int self_id_;
   const std::size_t payload_bytes_max_;
-  const std::size_t bytes_max_;
 
   mutable Mutex mutex_;
+  std::size_t bytes_max_ CLUSTER_GUARDED_BY(mutex_);
   CondVar readable_;
   CondVar room_;
   Ring<Item> items_ CLUSTER_GUARDED_BY(mutex_);

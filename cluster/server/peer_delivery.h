@@ -80,6 +80,12 @@ class PeerDelivery : public TransportHandler {
   // Measures a round trip to the member. False: no such member.
   virtual bool Probe(int id) = 0;
 
+  // Members whose sessions cannot take other times.
+  virtual std::vector<int> WithoutLiveTimes() const { return {}; }
+  // Takes the live keys of a valid config but for the members. One call at a time,
+  // and no change of members meanwhile.
+  virtual void Take(const Config& /*config*/) {}
+
   // The server starts, as this life of its id; before it, nothing is sent.
   virtual void Begin(std::uint64_t /*incarnation*/) {}
   // The address for hellos, if its port was not known before. Nothing is dialled

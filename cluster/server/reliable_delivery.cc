@@ -20,6 +20,10 @@ constexpr absl::Duration kTrimInterval = absl::Seconds(1);
 // Only goodbyes are left by then: unacknowledged envelopes count as dropped.
 constexpr absl::Duration kGoodbyeLingerMax = absl::Milliseconds(200);
 
+absl::Duration TickSoon(const Config& config) {
+  return std::min(kTickSoon, config.heartbeat / 4);
+}
+
 std::shared_ptr<MemoryBudget> NewMemoryBudget(const Config& config) {
   return std::make_shared<MemoryBudget>(
       ShareOutMemory(config.memory_bytes_max, config.payload_bytes_max),
@@ -77,8 +81,7 @@ FrameError Decode(ReceivedFrame* frame, FrameHeader* header, Slice* body) {
 
 ReliableDelivery::ReliableDelivery(const Config& config,
                                    const DeliveryParts& parts)
-    : DeliveryTo(parts, std::min(kTickSoon, config.heartbeat / 4),
-                 TickAtLeisure(parts, config)),
+    : DeliveryTo(parts, TickSoon(config), TickAtLeisure(parts, config)),
       memory_(NewMemoryBudget(config)),
       session_(NewSessionConfig(config, parts, memory_)),
       broadcaster_(session_, &peers_) {}
@@ -151,6 +154,23 @@ std::vector<int> ReliableDelivery::Flush(
       behind.push_back(waited.id);
   }
   return behind;
+}
+
+std::vector<int> ReliableDelivery::WithoutLiveTimes() const {
+  std::vector<int> without;
+  for (const ReliablePeer* const peer : peers_.all()) {
+    const int id = peer->id();
+    if (id != Peer::kNobody && !peer->MayChangeTimes()) without.push_back(id);
+  }
+  return without;
+}
+
+// Objects that serve nobody serve the next members.
+void ReliableDelivery::Take(const Config& config) {
+  CopyLiveLimits(config, &session_);
+  broadcaster_.SetBatchBytes(BatchBytes(session_));
+  for (ReliablePeer* const peer : peers_.all()) peer->Take(config);
+  ticker()->SetIntervals(TickSoon(config), TickAtLeisure(parts_, config));
 }
 
 void ReliableDelivery::Begin(std::uint64_t incarnation) {

@@ -42,6 +42,9 @@ class ReliableDelivery final : public DeliveryTo<ReliablePeer> {
       absl::optional<int> id,
       std::chrono::steady_clock::time_point deadline) override;
 
+  std::vector<int> WithoutLiveTimes() const override;
+  void Take(const Config& config) override;
+
   void Begin(std::uint64_t incarnation) override;
   void Bound(const std::string& address) override;
   void Finish(std::chrono::steady_clock::time_point deadline) override;
@@ -73,8 +76,9 @@ class ReliableDelivery final : public DeliveryTo<ReliablePeer> {
                             const ReceivedFrame& frame);
 
   const std::shared_ptr<MemoryBudget> memory_;
-  SessionConfig
-      session_;  // of any member, but for its id; Begin sets the incarnation
+  // Of any member, but for its id. Begin sets the incarnation, Take the live
+  // limits.
+  SessionConfig session_;
   mutable Broadcaster broadcaster_;
 
   Mutex undrained_mutex_;

@@ -56,6 +56,26 @@ void ReliablePeer::Bound(const std::string& address) {
   if (session_ != nullptr) NewSession();
 }
 
+bool ReliablePeer::MayChangeTimes() const {
+  MutexLock lock(&mutex_);
+  return session_ == nullptr || session_->id() == 0 ||
+         (session_->features() & kFeatureLiveTimes) != 0;
+}
+
+void ReliablePeer::Take(const SessionLimits& limits) {
+  {
+    MutexLock lock(&mutex_);
+    Touch();
+    CopyLiveLimits(limits, &config_);
+    queue_.SetLimits(limits);
+    if (session_ != nullptr && !left_) {
+      session_->Take(limits, MonotonicNow());
+      Pump();
+    }
+  }
+  ReportChange();  // there may be room
+}
+
 void ReliablePeer::ReportChange() {
   changed_.NotifyAll();
   config_.memory->Changed();

@@ -68,6 +68,10 @@ class ReliablePeer : public Peer, public ArrivalSource, private SessionSink {
   // there and went; for a shutdown.
   bool WaitReceived(std::chrono::steady_clock::time_point deadline);
 
+  // See Session. True also without a session.
+  bool MayChangeTimes() const;
+  void Take(const SessionLimits& limits);
+
   // The server starts, as this life of its id; before it, nothing is sent.
   void Begin(std::uint64_t incarnation);
   // The own address, now that the port is known. Nothing was sent yet.
@@ -163,7 +167,7 @@ class ReliablePeer : public Peer, public ArrivalSource, private SessionSink {
   bool WaitUntil(std::chrono::steady_clock::time_point deadline,
                  Predicate predicate);
 
-  // Begin sets its incarnation, Join whose session it is.
+  // Begin sets its incarnation, Join whose session it is, Take the live limits.
   SessionConfig config_;
   Transport* const transport_;
   Inbox* const inbox_;

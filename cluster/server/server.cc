@@ -200,6 +200,10 @@ absl::Status Server::ReloadSecurity() {
   return InMemory([&] { return core_->ReloadSecurity(); });
 }
 
+absl::Status Server::ApplyConfig(const Config& config) {
+  return InMemory([&] { return core_->ApplyConfig(config); });
+}
+
 int Server::Pid() const { return core_->id(); }
 std::vector<int> Server::Peers() const { return core_->Peers(); }
 std::string Server::Address() const { return core_->Address(); }

@@ -142,6 +142,15 @@ void ServerCore::Retire(int id) {
   });
 }
 
+bool ServerCore::IsLeaving(int id) const {
+  return std::find(leaving_.begin(), leaving_.end(), id) != leaving_.end();
+}
+
+absl::Status ServerCore::Leaving(int id) {
+  return absl::FailedPreconditionError(absl::StrCat(
+      "server ", id, " is being removed: add it when RemovePeer has returned"));
+}
+
 ServerAddress* ServerCore::FindAddress(int id) {
   for (ServerAddress& server : servers()) {
     if (server.id == id) return &server;
@@ -215,8 +224,12 @@ absl::Status ServerCore::RunParts() {
 absl::Status ServerCore::WatchKeys() {
   if (config_.security.reload != SecurityConfig::Reload::kOnChange)
     return key_watch_.Start(nullptr, nullptr);
-  return key_watch_.Start([this] { return ResolveSecurity(config_, id_); },
-                          [this] { return ReloadSecurity(); });
+  return key_watch_.Start(
+      [this] {
+        MutexLock lock(&reload_mutex_);
+        return ResolveSecurity(config_, id_);
+      },
+      [this] { return ReloadSecurity(); });
 }
 
 void ServerCore::PushEvent(PeerEvent event) {
@@ -242,11 +255,7 @@ absl::Status ServerCore::AddPeer(int id, const std::string& address) {
     return absl::InvalidArgumentError(
         absl::StrCat("server id ", id, ": want 0 to ", kServerIdMax));
   }
-  if (std::find(leaving_.begin(), leaving_.end(), id) != leaving_.end()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("server ", id,
-                     " is being removed: add it when RemovePeer has returned"));
-  }
+  if (IsLeaving(id)) return Leaving(id);
   ServerAddress* const known = FindAddress(id);
   if (known != nullptr && (id == id_ || AddressKnown(known->address))) {
     return absl::AlreadyExistsError(absl::StrCat(
@@ -362,12 +371,16 @@ absl::Status ServerCore::ReloadSecurity() {
     return absl::FailedPreconditionError("ReloadSecurity in a callback");
   if (stopped_) return absl::CancelledError("the server was stopped");
   MutexLock lock(&reload_mutex_);
-  absl::StatusOr<SecurityFiles> files = ResolveSecurity(config_, id_);
+  absl::Status status = LoadKeys(config_);
+  if (status.ok()) key_watch_.KeysLoaded();
+  return status;
+}
+
+absl::Status ServerCore::LoadKeys(const Config& config) {
+  const absl::StatusOr<SecurityFiles> files = ResolveSecurity(config, id_);
   if (!files.ok()) return files.status();
   const absl::Status status = transport_->ReloadSecurity(*files);
-  if (!status.ok()) return AtKeyFile(config_, *files, status);
-  key_watch_.KeysLoaded();
-  return status;
+  return status.ok() ? status : AtKeyFile(config, *files, status);
 }
 
 // Half stopped it would be of no use to anybody.
@@ -381,16 +394,18 @@ void ServerCore::StopAll() {
   // ask for Peers.
   MutexLock stop_lock(&stop_mutex_);
   bool ran = false;
+  absl::Duration linger;
   {
     MutexLock lock(&lifecycle_mutex_);
     if (phase_ == Phase::kStopped) return;
+    linger = config_.linger;
     ran = phase_ == Phase::kRunning;
     phase_ = Phase::kStopped;
     // stopped_ first, so that a caller that finds nothing is sent also sees why.
     stopped_ = true;
     sending_in_ = kNever;
   }
-  const auto deadline = Deadline(config_.linger);
+  const auto deadline = Deadline(linger);
   key_watch_.Stop();
   if (ran) delivery_->Finish(deadline);
   callbacks_.StopBeginning();

@@ -73,6 +73,7 @@ class ServerCore {
   absl::Status RemovePeer(int id, absl::Duration drain);
   absl::Status UpdatePeer(int id, const std::string& address);
   absl::Status ReloadSecurity();
+  absl::Status ApplyConfig(const Config& wanted);
   // False, without calling `set`: the server has been started.
   bool SetHandler(absl::FunctionRef<void(Callbacks*)> set);
 
@@ -121,6 +122,15 @@ class ServerCore {
   absl::Status RunParts() CLUSTER_REQUIRES(lifecycle_mutex_);
   absl::Status Dial() CLUSTER_REQUIRES(lifecycle_mutex_);
   absl::Status WatchKeys();
+  absl::Status LoadKeys(const Config& config) CLUSTER_REQUIRES(reload_mutex_);
+  // The steps of ApplyConfig (apply_config.cc).
+  absl::Status MayApply(const Config& wanted)
+      CLUSTER_REQUIRES(lifecycle_mutex_);
+  absl::Status ApplyMembers(const Config& wanted)
+      CLUSTER_REQUIRES(lifecycle_mutex_);
+  absl::Status ConnectTo(const std::vector<ServerAddress>& members)
+      CLUSTER_REQUIRES(lifecycle_mutex_);
+  void TakeLiveKeys(const Config& wanted) CLUSTER_REQUIRES(lifecycle_mutex_);
   void PushEvent(PeerEvent event);
   std::vector<ServerAddress>& servers() CLUSTER_REQUIRES(lifecycle_mutex_) {
     return config_.servers;
@@ -130,6 +140,8 @@ class ServerCore {
     return config_.servers;
   }
   ServerAddress* FindAddress(int id) CLUSTER_REQUIRES(lifecycle_mutex_);
+  bool IsLeaving(int id) const CLUSTER_REQUIRES(lifecycle_mutex_);
+  static absl::Status Leaving(int id);
   // Makes it a member, with the counters that are kept of it; and no member. The
   // process ends where memory does: half a member would stay.
   void Enter(int id);
@@ -198,10 +210,12 @@ class ServerCore {
   Phase phase_ CLUSTER_GUARDED_BY(lifecycle_mutex_) = Phase::kNew;
   // "" before Start.
   std::string bound_address_ CLUSTER_GUARDED_BY(lifecycle_mutex_);
-  // One Stop at a time, and one ReloadSecurity; the others wait.
+  // One Stop at a time, and one ReloadSecurity or ApplyConfig; the others wait.
   Mutex stop_mutex_{LockRank::kServerStop};
   Mutex reload_mutex_{LockRank::kServerStop};
-  Config config_;  // only its servers change; use servers()
+  // Its live keys change, under both reload_mutex_ and lifecycle_mutex_; and its
+  // servers under the latter: use servers().
+  Config config_;
   // Members that RemovePeer waits for; they are not in servers() any more.
   std::vector<int> leaving_ CLUSTER_GUARDED_BY(lifecycle_mutex_);
   // The place of its address in the config, for errors.

@@ -34,6 +34,15 @@ void Ticker::Stop() {
   if (thread_.joinable()) thread_.join();
 }
 
+void Ticker::SetIntervals(absl::Duration soon, absl::Duration at_leisure) {
+  {
+    MutexLock lock(&mutex_);
+    soon_ = soon;
+    at_leisure_ = at_leisure;
+  }
+  WakeNow();
+}
+
 void Ticker::WakeNow() {
   MutexLock lock(&mutex_);
   resting_.store(false, std::memory_order_relaxed);

@@ -35,6 +35,8 @@ class Ticker {
 
   // Once. kResourceExhausted: the system gives no thread.
   absl::Status Start();
+  // Other intervals from now on.
+  void SetIntervals(absl::Duration soon, absl::Duration at_leisure);
   // Waits for a call that runs; none begins any more. Idempotent.
   void Stop();
   // There may be something to do earlier than the last tick said. Costs one
@@ -50,10 +52,10 @@ class Ticker {
       CLUSTER_REQUIRES(mutex_);
 
   const std::function<absl::Time()> tick_;
-  const absl::Duration soon_;
-  const absl::Duration at_leisure_;
   Mutex mutex_;
   CondVar changed_;
+  absl::Duration soon_ CLUSTER_GUARDED_BY(mutex_);
+  absl::Duration at_leisure_ CLUSTER_GUARDED_BY(mutex_);
   bool stopped_ CLUSTER_GUARDED_BY(mutex_) = false;
   bool woken_ CLUSTER_GUARDED_BY(mutex_) = false;
   int idle_ticks_ CLUSTER_GUARDED_BY(mutex_) = 0;  // without one that was busy

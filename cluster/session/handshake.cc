@@ -79,10 +79,17 @@ HelloResult Handshake::Receive(const Hello& hello, std::uint64_t session,
       features_ = hello.features & config_.features;
       peer_incarnation_ = hello.incarnation;
     }
-    challenging_ = false;
-    greet_at_ = absl::InfiniteFuture();
-    interval_ = kHelloInterval;
     peer_ = Clamped(hello);
+    if (GoesByOurTimes(hello)) telling_times_ = false;
+    if (!telling_times_ || !Has(kFeatureLiveTimes)) {
+      challenging_ = false;
+      greet_at_ = absl::InfiniteFuture();
+      interval_ = kHelloInterval;
+    } else if (!challenging_) {
+      Challenge(now);
+    } else {
+      challenged_at_ = absl::InfiniteFuture();  // the next ones measure nothing
+    }
   }
   // The peer is where we are, or it must hear our nonce to get there.
   if (session != session_ || session_ == 0) {
@@ -103,6 +110,16 @@ void Handshake::Challenge(absl::Time now) {
   challenged_at_ = absl::InfiniteFuture();
   greet_at_ = now;
   interval_ = kHelloInterval;
+}
+
+void Handshake::TellTimes(absl::Time now) {
+  telling_times_ = true;
+  if (established() && Has(kFeatureLiveTimes)) Challenge(now);
+}
+
+bool Handshake::GoesByOurTimes(const Hello& hello) const {
+  return hello.your_heartbeat_ms == Milliseconds(config_.heartbeat) &&
+         hello.your_peer_timeout_ms == Milliseconds(config_.peer_timeout);
 }
 
 void Handshake::Break() {
@@ -153,6 +170,10 @@ Hello Handshake::Say(absl::Time now) {
   hello.address = config_.address;
   hello.heartbeat_ms = Milliseconds(config_.heartbeat);
   hello.peer_timeout_ms = Milliseconds(config_.peer_timeout);
+  if (established() && Has(kFeatureLiveTimes)) {
+    hello.your_heartbeat_ms = peer_.heartbeat_ms;
+    hello.your_peer_timeout_ms = peer_.peer_timeout_ms;
+  }
   return hello;
 }
 

@@ -68,6 +68,11 @@ class Handshake {
   // (kSame). None where the hello may have answered a repeated challenge.
   absl::optional<absl::Duration> round_trip() const { return round_trip_; }
   bool challenging() const { return challenging_; }
+  // The own times have changed: challenges the peer until it says that it goes by
+  // them. Without kFeatureLiveTimes the next session does.
+  void TellTimes(absl::Time now);
+  // Whether the peer has not said so yet.
+  bool telling_times() const { return telling_times_; }
 
   // Gives up the session; a new epoch, so that no frame of it is ever taken
   // again.
@@ -99,6 +104,8 @@ class Handshake {
  private:
   std::uint64_t FreshRandom();
   Hello Clamped(Hello hello) const;
+  bool Has(std::uint64_t feature) const { return (features_ & feature) != 0; }
+  bool GoesByOurTimes(const Hello& hello) const;
 
   const SessionConfig& config_;
   const std::function<std::uint64_t()> random_;
@@ -119,6 +126,7 @@ class Handshake {
   absl::Time challenged_at_ = absl::InfiniteFuture();
   bool challenge_said_ = false;
   absl::optional<absl::Duration> round_trip_;
+  bool telling_times_ = false;
   absl::Time greet_at_ = absl::InfiniteFuture();
   absl::Time reply_after_ = absl::InfinitePast();
   absl::Duration interval_ = kHelloInterval;

@@ -235,7 +235,8 @@ TEST(Handshake, AHelloTellsWhatItsSenderIs) {
   const Hello hello = one.Say();
   EXPECT_EQ(hello.versions.min, kFrameVersionMin);
   EXPECT_EQ(hello.versions.max, kFrameVersionMax);
-  EXPECT_EQ(hello.features, kFeatureGroups | kFeatureStandstill);
+  EXPECT_EQ(hello.features,
+            kFeatureGroups | kFeatureStandstill | kFeatureLiveTimes);
   EXPECT_EQ(hello.address, "10.0.0.1:10001");
   EXPECT_EQ(hello.heartbeat_ms, 500u);
   EXPECT_EQ(hello.peer_timeout_ms, 2000u);

@@ -45,6 +45,9 @@ class OpenBatch {
     return batch_.body_bytes + bytes <= batch_bytes_;
   }
 
+  // From now on a batch with this much is full.
+  void SetBatchBytes(std::size_t bytes) { batch_bytes_ = bytes; }
+
   // Append of so many bytes needs no memory, also after Empty.
   void Reserve(std::size_t bytes) {
     if (ABSL_PREDICT_FALSE(batch_.room() < bytes)) MakeRoom(bytes);

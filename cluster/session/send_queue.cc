@@ -114,16 +114,19 @@ SendQueue::SendQueue(const SessionConfig& config)
       batch_bytes_(BatchBytes(config)),
       peer_(kNobody),
       payload_bytes_max_(config.payload_bytes_max),
+      queue_bytes_max_(config.queue_bytes_max),
+      answer_bytes_reserved_(config.answer_bytes_reserved),
+      overflow_(config.overflow),
       lanes_{LaneQueue(config, Lane::kUrgent), LaneQueue(config, Lane::kNormal),
              LaneQueue(config, Lane::kBulk)} {}
 
 bool SendQueue::HasRoom(Lane lane, std::size_t bytes, bool answer) const {
   const std::size_t queued = Bytes();
   const std::size_t most =
-      config_.queue_bytes_max + (answer ? config_.answer_bytes_reserved : 0);
+      queue_bytes_max_ + (answer ? answer_bytes_reserved_ : 0);
   if (queued + bytes <= most || queued == 0) return true;
   return lane != Lane::kBulk &&
-         At(lane).bytes() + bytes <= config_.queue_bytes_max / kLaneShare;
+         At(lane).bytes() + bytes <= queue_bytes_max_ / kLaneShare;
 }
 
 SendOutcome SendQueue::Check(int peer, const EnvelopeView& envelope) const {
@@ -177,7 +180,7 @@ Appended SendQueue::AppendChecked(int peer, const EnvelopeView& envelope) {
   const SendOutcome room =
       Room(envelope.lane, bytes_max, 0, IsAnswer(envelope));
   const bool drops = room != SendOutcome::kAccepted;
-  if (drops && config_.overflow == Overflow::kReject)
+  if (drops && overflow_ == Overflow::kReject)
     return {Refuse(room), SayDrops()};
   LaneQueue& queue = At(envelope.lane);
   if (!queue.open.Fits(bytes_max)) CloseOpen(&queue);
@@ -186,9 +189,9 @@ Appended SendQueue::AppendChecked(int peer, const EnvelopeView& envelope) {
     const SendOutcome made = MakeRoom(envelope.lane, bytes_max, 0);
     if (made != SendOutcome::kAccepted) return {Refuse(made), SayDrops()};
   } else {
-    unchecked_bytes_ = std::min(
-        config_.queue_bytes_max - std::min(Bytes(), config_.queue_bytes_max),
-        share_->Free(Held()));
+    unchecked_bytes_ =
+        std::min(queue_bytes_max_ - std::min(Bytes(), queue_bytes_max_),
+                 share_->Free(Held()));
   }
   const bool wakes = AppendOpen(envelope, bytes_max, &queue);
   return {SendOutcome::kAccepted, SayDrops() || wakes};
@@ -214,7 +217,7 @@ Batch SendQueue::Encode(const EnvelopeView& envelope,
   Batch batch = EncodeLarge(config_, envelope);
   if (options == nullptr) return batch;
   batch.options = std::make_shared<const RecordOptions>(*options);
-  batch.joins = !batch.large && IsSmall(batch, batch_bytes_);
+  batch.joins = !batch.large && IsSmall(batch, batch_bytes());
   return batch;
 }
 
@@ -265,8 +268,7 @@ SendOutcome SendQueue::RoomFor(const Batch& batch, bool answer) {
                                 ? JoiningCharge(batch.lane, batch.capacity)
                                 : batch.body_bytes;
   const SendOutcome room = Room(batch.lane, bytes, headers, answer);
-  return room != SendOutcome::kAccepted &&
-                 config_.overflow == Overflow::kDropOldest
+  return room != SendOutcome::kAccepted && overflow_ == Overflow::kDropOldest
              ? MakeRoom(batch.lane, bytes, headers)
              : room;
 }
@@ -278,7 +280,7 @@ Appended SendQueue::MayAppendLarge(int peer, const EnvelopeView& envelope,
   const SendOutcome checked = Check(peer, envelope);
   if (checked != SendOutcome::kAccepted) return {checked};
   DropExpired();
-  if (config_.overflow == Overflow::kDropOldest ||
+  if (overflow_ == Overflow::kDropOldest ||
       (options != nullptr && options->replaces != 0))
     return {SendOutcome::kAccepted};
   const SendOutcome room =
@@ -306,7 +308,7 @@ bool SendQueue::AppendShared(const Batch& batch, const EncodeState& encode) {
   if (peer_ == kNobody) return false;
   LaneQueue& queue = At(batch.lane);
   unchecked_bytes_ = 0;
-  if (IsSmall(batch, batch_bytes_)) {
+  if (IsSmall(batch, batch_bytes())) {
     if (!queue.open.Fits(batch.body_bytes)) CloseOpen(&queue);
     queue.open.AppendCopy(batch, encode);
   } else {
@@ -324,7 +326,7 @@ bool SendQueue::Gathers(std::size_t bytes) {
     return false;
   // An oversized payload must fail in the Send that made it.
   if (payload_bytes_max_ < GatheredBytesMax(config_)) return false;
-  return Bytes() + bytes <= config_.queue_bytes_max && share_->MayGather() &&
+  return Bytes() + bytes <= queue_bytes_max_ && share_->MayGather() &&
          share_->FitsOrReserve(kGatheringLane, Held(), bytes);
 }
 
@@ -340,7 +342,7 @@ bool SendQueue::Wakes(LaneQueue* queue) {
 bool SendQueue::HasFull(const LaneQueue& queue) const {
   return queue.open.full() ||
          queue.closed.size() > queue.joining + queue.gone ||
-         (queue.joining > 0 && queue.bytes() >= batch_bytes_);
+         (queue.joining > 0 && queue.bytes() >= batch_bytes());
 }
 
 void SendQueue::PushClosed(Batch batch, LaneQueue* queue) {
@@ -430,7 +432,7 @@ SendOutcome SendQueue::MakeRoom(Lane newcomer, std::size_t bytes,
   const std::size_t droppable = DroppableFor(newcomer);
   const std::size_t kept = before - droppable;
   const bool full = !HasRoom(newcomer, bytes);
-  if (full && kept > 0 && kept + bytes > config_.queue_bytes_max)
+  if (full && kept > 0 && kept + bytes > queue_bytes_max_)
     return SendOutcome::kFull;
   const std::size_t lacking =
       share_->FitsOrReserve(newcomer, Held(), bytes + headers)
@@ -438,7 +440,7 @@ SendOutcome SendQueue::MakeRoom(Lane newcomer, std::size_t bytes,
           : share_->Lacking(newcomer, Held(), bytes + headers);
   if (lacking > droppable) return SendOutcome::kNoMemory;
   while (before - Bytes() < lacking ||
-         (full && Bytes() > 0 && Bytes() + bytes > config_.queue_bytes_max)) {
+         (full && Bytes() > 0 && Bytes() + bytes > queue_bytes_max_)) {
     DropOldestFor(newcomer);
   }
   return SendOutcome::kAccepted;
@@ -522,6 +524,18 @@ void SendQueue::Close(DropReason reason) {
   peer_ = kNobody;
 }
 
+void SendQueue::SetLimits(const SessionLimits& limits) {
+  MutexLock lock(&mutex_);
+  queue_bytes_max_ = limits.queue_bytes_max;
+  answer_bytes_reserved_ = limits.answer_bytes_reserved;
+  overflow_ = limits.overflow;
+  unchecked_bytes_ = 0;
+  SessionLimits own = config_;
+  CopyLiveLimits(limits, &own);
+  batch_bytes_.store(BatchBytes(own), std::memory_order_relaxed);
+  for (LaneQueue& queue : lanes_) queue.open.SetBatchBytes(batch_bytes());
+}
+
 void SendQueue::SetPeerLimits(std::size_t payload_bytes_max,
                               std::uint64_t features) {
   MutexLock lock(&mutex_);
@@ -569,7 +583,7 @@ absl::optional<SendQueue::Taken> SendQueue::Take(std::size_t held_bytes,
     taken.emplace();
     TakeFront(queue, &taken->sent);
     // A peer that is hardly busy needs none.
-    if (!IsCopied(taken->sent.batch, batch_bytes_)) spare_ = Batch();
+    if (!IsCopied(taken->sent.batch, batch_bytes())) spare_ = Batch();
     transmitted_bytes_ += taken->sent.held_bytes();
     taken->full_behind = HasFull(*queue);
     taken->more = Pick(want, &taken->sent) != nullptr;
@@ -647,7 +661,7 @@ SendQueue::Run SendQueue::FrontRun(const LaneQueue& queue) const {
     if (batch.records == 0) continue;
     const bool first = run.batches == 0;
     if (!first &&
-        (!batch.joins || run.bytes + batch.body_bytes > batch_bytes_ ||
+        (!batch.joins || run.bytes + batch.body_bytes > batch_bytes() ||
          !Fits(batch.features, batch)))
       return run;
     ++run.batches;
@@ -656,7 +670,7 @@ SendQueue::Run SendQueue::FrontRun(const LaneQueue& queue) const {
   }
   const Batch& open = queue.open.batch();
   run.with_open = !queue.open.empty() &&
-                  run.bytes + open.body_bytes <= batch_bytes_ &&
+                  run.bytes + open.body_bytes <= batch_bytes() &&
                   Fits(queue.open.features(), open);
   if (run.with_open) run.bytes += open.body_bytes;
   return run;
@@ -738,7 +752,7 @@ void SendQueue::TakeChunk(LaneQueue* queue, SendWindow::Sent* sent) {
 // memory for that the batch goes as it is.
 void SendQueue::Finish(Batch* batch) {
   Sum(batch);
-  const bool copied = IsCopied(*batch, batch_bytes_);
+  const bool copied = IsCopied(*batch, batch_bytes());
   if (!copied && IsCompact(*batch)) return;
   try {
     Batch copy = WithCapacity(config_.buffers.get(), *batch, batch->body_bytes);

@@ -85,7 +85,8 @@ class SendQueue {
     bool more = false;
   };
 
-  // Serves nobody. The config outlives it; of it the queue needs no ids.
+  // Serves nobody. The config outlives it; of it the queue needs no ids, and reads no
+  // live limit later.
   explicit SendQueue(const SessionConfig& config);
   SendQueue(const SendQueue&) = delete;
   SendQueue& operator=(const SendQueue&) = delete;
@@ -134,6 +135,8 @@ class SendQueue {
   // Drops all, counted by `reason`, and serves nobody. The counters stay until
   // Open.
   void Close(DropReason reason);
+  // Takes the live ones of these limits. Accepted envelopes stay, however full it is.
+  void SetLimits(const SessionLimits& limits);
   // The peer's own limits. Append refuses larger payloads. Larger ones that were
   // accepted before are dropped, and counted, when they would be taken.
   void SetPeerLimits(std::size_t payload_bytes_max, std::uint64_t features);
@@ -342,6 +345,9 @@ class SendQueue {
       CLUSTER_REQUIRES(mutex_);
   // Of all lanes.
   std::size_t Bytes() const CLUSTER_REQUIRES(mutex_);
+  std::size_t batch_bytes() const {
+    return batch_bytes_.load(std::memory_order_relaxed);
+  }
   std::size_t Held() const CLUSTER_REQUIRES(mutex_) {
     return Bytes() + transmitted_bytes_;
   }
@@ -352,7 +358,8 @@ class SendQueue {
   const SessionConfig& config_;
   const std::size_t lone_bytes_;   // a payload over this is large
   const std::size_t chunk_bytes_;  // a record over this is large
-  const std::size_t batch_bytes_;  // a batch with this much is full
+  // A batch with this much is full. Written under mutex_.
+  std::atomic<std::size_t> batch_bytes_;
 
   // The buffer of a batch that was copied, for the next Take; the session's.
   Batch recycled_;
@@ -369,6 +376,10 @@ class SendQueue {
   std::size_t unchecked_bytes_ CLUSTER_GUARDED_BY(mutex_) = 0;
   // Own and the peer's.
   std::size_t payload_bytes_max_ CLUSTER_GUARDED_BY(mutex_);
+  // Of the config, which may change meanwhile.
+  std::size_t queue_bytes_max_ CLUSTER_GUARDED_BY(mutex_);
+  std::size_t answer_bytes_reserved_ CLUSTER_GUARDED_BY(mutex_);
+  Overflow overflow_ CLUSTER_GUARDED_BY(mutex_);
   std::size_t transmitted_bytes_ CLUSTER_GUARDED_BY(mutex_) = 0;
   Batch spare_ CLUSTER_GUARDED_BY(mutex_);  // has a buffer, or none
   MemoryShare* share_ CLUSTER_GUARDED_BY(mutex_) = nullptr;

@@ -33,6 +33,15 @@ SessionConfig MakeSessionConfig(const Config& config, int self_id,
   return session;
 }
 
+void CopyLiveLimits(const SessionLimits& from, SessionLimits* to) {
+  to->queue_bytes_max = from.queue_bytes_max;
+  to->answer_bytes_reserved = from.answer_bytes_reserved;
+  to->overflow = from.overflow;
+  to->on_peer_restart = from.on_peer_restart;
+  to->heartbeat = from.heartbeat;
+  to->peer_timeout = from.peer_timeout;
+}
+
 Session::Session(const SessionConfig& config,
                  std::function<std::uint64_t()> random, SessionSink* sink,
                  SendQueue* queue)
@@ -106,6 +115,19 @@ std::uint64_t Session::Abandon(DropReason reason) {
   return unknown_fate;
 }
 
+// A peer that goes by a longer timeout may show its life too late for a shorter one.
+void Session::Take(const SessionLimits& limits, absl::Time now) {
+  now_ = now;
+  const bool same = limits.heartbeat == config_.heartbeat &&
+                    limits.peer_timeout == config_.peer_timeout;
+  CopyLiveLimits(limits, &config_);
+  if (same) return;
+  patience_ = std::max(patience_, config_.peer_timeout);
+  heartbeat_ = config_.heartbeat;
+  if (handshake_.established()) FitHeartbeat();
+  handshake_.TellTimes(now);
+}
+
 void Session::OnConnected(absl::Time now) {
   now_ = now;
   look_ = true;
@@ -157,7 +179,7 @@ absl::Time Session::HeartbeatBefore(absl::Time now) const {
 absl::Time Session::IdleUntil() const {
   if (Reassembling()) return now_;  // to see whether it stands still
   absl::Time until = absl::InfiniteFuture();
-  if (heard_) until = last_heard_ + config_.peer_timeout;
+  if (heard_) until = last_heard_ + patience_;
   if (!down_reported_ && !up_)
     until = std::min(until, begun_ + config_.peer_timeout);
   if (handshake_.established())
@@ -207,9 +229,9 @@ void Session::AddRoundTrip(absl::Duration round_trip) {
 }
 
 void Session::LookForSilence(absl::Time now) {
-  if (!heard_ || now - last_heard_ <= config_.peer_timeout) return;
-  std::string reason = absl::StrCat("not heard for ",
-                                    absl::FormatDuration(config_.peer_timeout));
+  if (!heard_ || now - last_heard_ <= patience_) return;
+  std::string reason =
+      absl::StrCat("not heard for ", absl::FormatDuration(patience_));
   if (!connected_ && !stats_.last_trouble.empty())
     absl::StrAppend(&reason, "; ", stats_.last_trouble);
   if (peer_still_) SetTrouble(reason);  // it is down already

@@ -115,6 +115,10 @@ class Session {
     goodbye_reason_ = reason;
   }
 
+  // Takes the live ones of these limits. It is more patient with the peer at once,
+  // and less once the peer goes by the new times.
+  void Take(const SessionLimits& limits, absl::Time now);
+
   // --- the transport's side ---
 
   void OnConnected(absl::Time now);
@@ -156,7 +160,7 @@ class Session {
   // for one to be said.
   bool Busy() const {
     return window_.inflight() || ack_at_ != absl::InfiniteFuture() ||
-           (connected_ && !up_) || holding_ > 0 ||
+           (connected_ && (!up_ || handshake_.MayBeDue())) || holding_ > 0 ||
            heartbeat_ < config_.heartbeat;
   }
   // When a session that is not busy wants the next Tick, if nothing happens
@@ -174,7 +178,10 @@ class Session {
   bool peer_answers() const { return up_ || peer_still_; }
   bool connected() const { return connected_; }
   std::uint64_t id() const { return handshake_.session(); }
-  std::uint64_t features() const { return handshake_.features(); }
+  // Of the session; 0: there is none.
+  std::uint64_t features() const {
+    return handshake_.established() ? handshake_.features() : 0;
+  }
   // Of memory_bytes_max: what is for the peer, queued or not consumed; and what
   // came from it and is not taken, as charged to the window.
   std::size_t held_bytes() const { return queue_->held_bytes(); }
@@ -283,7 +290,7 @@ class Session {
   absl::Time HeartbeatBefore(absl::Time now) const;
 
   MemoryShare share_;
-  const SessionConfig config_;  // with the window that was granted
+  SessionConfig config_;  // with the window that was granted
   SessionSink* const sink_;
   Handshake handshake_;
   SendQueue* const queue_;
@@ -346,6 +353,9 @@ class Session {
   std::uint64_t incarnation_before_ = 0;
   absl::Time restarted_at_ = absl::InfinitePast();
 
+  // The peer is silent after this: peer_timeout, or a longer one by which the peer
+  // may still go.
+  absl::Duration patience_ = config_.peer_timeout;
   // The peer may want heartbeats sooner than the config says.
   absl::Duration heartbeat_ = config_.heartbeat;
 

@@ -43,7 +43,8 @@ struct SessionConfig : SessionLimits {
 
   absl::Duration rtt_memory = kRttMemory;
   VersionRange versions{kFrameVersionMin, kFrameVersionMax};
-  std::uint64_t features = kFeatureGroups | kFeatureStandstill;
+  std::uint64_t features =
+      kFeatureGroups | kFeatureStandstill | kFeatureLiveTimes;
 
   // Whether this server's application stands still; one for all its sessions.
   // After a change each should get a Tick.
@@ -59,6 +60,9 @@ struct SessionConfig : SessionLimits {
 
 // The limits and times of `config` for the session from `self_id` to `peer_id`.
 SessionConfig MakeSessionConfig(const Config& config, int self_id, int peer_id);
+
+// Copies the limits that a session and its queue take while they live.
+void CopyLiveLimits(const SessionLimits& from, SessionLimits* to);
 
 // The charge of a frame to the window of its receiver: its bytes, and the cost of
 // keeping it. So many tiny frames cannot outgrow the bound. Both sides charge the
@@ -116,7 +120,7 @@ inline bool MayGather(const EnvelopeView& envelope,
 
 // The bytes of a full batch. Where the oldest batch is dropped, at most an eighth
 // of the queue.
-inline std::size_t BatchBytes(const SessionConfig& config) {
+inline std::size_t BatchBytes(const SessionLimits& config) {
   return config.overflow == Overflow::kDropOldest
              ? std::min(config.frame_bytes, config.queue_bytes_max / 8)
              : config.frame_bytes;

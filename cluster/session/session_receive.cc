@@ -180,6 +180,8 @@ void Session::OnHello(const FrameHeader& header, absl::string_view body,
     return;
   }
   const std::uint64_t incarnation_before = handshake_.peer().incarnation;
+  const std::uint32_t heartbeat_before = handshake_.peer().heartbeat_ms;
+  const std::uint32_t timeout_before = handshake_.peer().peer_timeout_ms;
   const HelloResult result = handshake_.Receive(hello, header.session, now);
   LookForOthers(hello, result, incarnation_before, source, now);
   switch (result) {
@@ -210,12 +212,19 @@ void Session::OnHello(const FrameHeader& header, absl::string_view body,
       Heard(now);
       // It lives. Its answer to a frame of the session says whether it hears them.
       if (std::exchange(unproven_, false)) probe_due_ = true;
+      if ((features() & kFeatureLiveTimes) != 0 &&
+          (heartbeat_before != handshake_.peer().heartbeat_ms ||
+           timeout_before != handshake_.peer().peer_timeout_ms)) {
+        FitHeartbeat();
+      }
+      if (!handshake_.telling_times()) patience_ = config_.peer_timeout;
       return;
     case HelloResult::kFirst:
     case HelloResult::kRenewed:
     case HelloResult::kRestarted:
       Heard(now);
       BeginSession(result);
+      if (!handshake_.telling_times()) patience_ = config_.peer_timeout;
       return;
   }
 }

@@ -75,6 +75,7 @@ void SimServer::Start() {
   features_ = (dice % 4 == 0 ? 0 : kFeatureGroups) |
               (dice / 4 == 0 ? 0 : kFeatureStandstill);
   stands_still_ = std::make_shared<std::atomic<bool>>(false);
+  if (around_.world->Below(4) > 0) features_ |= kFeatureLiveTimes;
   message_sequence_ = 0;
   taking_ = pump_scheduled_ = false;
   around_.world->Trace("start", {static_cast<std::uint64_t>(id()), life()});
@@ -118,6 +119,28 @@ void SimServer::StandStill(bool still) {
   *stands_still_ = still;
   around_.checker->OnStandstill(self_, still);
   ScheduleTake();
+}
+
+bool SimServer::SetTimes(absl::Duration heartbeat,
+                         absl::Duration peer_timeout) {
+  for (const auto& entry : sessions_) {
+    const internal::Session& session = *entry.second->session;
+    if (session.id() != 0 && (session.features() & kFeatureLiveTimes) == 0)
+      return false;
+  }
+  around_.world->Trace(
+      "times",
+      {static_cast<std::uint64_t>(id()),
+       static_cast<std::uint64_t>(absl::ToInt64Milliseconds(heartbeat)),
+       static_cast<std::uint64_t>(absl::ToInt64Milliseconds(peer_timeout))});
+  config_.heartbeat = heartbeat;
+  config_.peer_timeout = peer_timeout;
+  for (const auto& entry : sessions_) {
+    entry.second->session->Take(config_, around_.world->Now());
+    Observe(entry.second.get());
+  }
+  PumpAll();
+  return true;
 }
 
 void SimServer::AddPeer(int peer) {

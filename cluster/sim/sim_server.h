@@ -99,6 +99,9 @@ class SimServer final : public TransportHandler {
   // While it stands still, its application takes nothing and its peers hear so. A
   // new life does not.
   void StandStill(bool still);
+  // Other times, in this life and the next ones. False, and nothing changes: a peer
+  // with a session does not know kFeatureLiveTimes.
+  bool SetTimes(absl::Duration heartbeat, absl::Duration peer_timeout);
   // Takes effect at the next Start. By default there is no bound.
   void SetMemory(std::size_t memory_bytes_max) {
     memory_bytes_max_ = memory_bytes_max;
@@ -158,7 +161,7 @@ class SimServer final : public TransportHandler {
 
   SimLife self_;
   const Surroundings around_;
-  const internal::SessionConfig config_;  // with the world's clock
+  internal::SessionConfig config_;  // with the world's clock
   // Of this life's program; the next life may have another one.
   VersionRange versions_{kFrameVersionMin, kFrameVersionMax};
   std::uint64_t features_ = 0;

@@ -36,6 +36,7 @@ class Simulation {
   void Reset();
   void Block();
   void StandStill();
+  void ChangeTimes();
   SimServer& AnyServer();
   int AnyPeerOf(int id);
   void Heal();
@@ -49,6 +50,7 @@ class Simulation {
   SimTraffic traffic_;
   bool healed_ = false;
   std::uint64_t crashes_ = 0;
+  std::uint64_t times_changed_ = 0;
 };
 
 Simulation::Simulation(const SimulationOptions& options)
@@ -130,6 +132,14 @@ void Simulation::StandStill() {
                });
 }
 
+void Simulation::ChangeTimes() {
+  const auto part = static_cast<int>(2 + world_.Below(3));  // of four
+  const bool changed =
+      AnyServer().SetTimes(options_.session.heartbeat * part / 4,
+                           options_.session.peer_timeout * part / 4);
+  times_changed_ += changed ? 1 : 0;
+}
+
 void Simulation::Heal() {
   healed_ = true;
   world_.Trace("heal", {});
@@ -163,6 +173,7 @@ SimulationResult Simulation::Run() {
   Every(options_.reset_every, &Simulation::Reset);
   Every(options_.block_every, &Simulation::Block);
   Every(options_.still_every, &Simulation::StandStill);
+  Every(options_.times_every, &Simulation::ChangeTimes);
   RunWhileOk(world_.Now() + options_.duration);
   Heal();
   const absl::Time deadline = world_.Now() + options_.heal_max;
@@ -197,6 +208,7 @@ SimulationResult Simulation::Run() {
   result.told_still = checker_.told_still();
   result.frames = cluster_.network().frames_delivered();
   result.crashes = crashes_;
+  result.times_changed = times_changed_;
   return result;
 }
 
@@ -265,6 +277,7 @@ SimulationOptions RandomSimulation(std::uint64_t seed) {
   session.rtt_memory = absl::Milliseconds(20) * (1 << dice.Below(6));
   if (dice.Chance(0.5)) options.traffic.options = 0.5;
   options.still_every = period(absl::Milliseconds(400));
+  options.times_every = period(absl::Milliseconds(200));
   return options;
 }
 

@@ -46,6 +46,8 @@ struct SimulationOptions {
   absl::Duration block_every = absl::InfiniteDuration();  // one direction
   // An application stands still for a while.
   absl::Duration still_every = absl::InfiniteDuration();
+  // A server's heartbeat and timeout, which get no longer than `session` has them.
+  absl::Duration times_every = absl::InfiniteDuration();
   bool keep_trace = false;  // as text
 };
 
@@ -71,6 +73,7 @@ struct SimulationResult {
   std::uint64_t stalled = 0;  // sessions that ended to make that room
   std::uint64_t told_still =
       0;  // peers, because their applications stand still
+  std::uint64_t times_changed = 0;
   std::uint64_t frames = 0;
   std::uint64_t crashes = 0;
 

@@ -64,6 +64,7 @@ TEST(Simulation, SeedsMeetEveryKindOfTrouble) {
   std::uint64_t waited = 0;
   std::uint64_t stalled = 0;
   std::uint64_t told_still = 0;
+  std::uint64_t times_changed = 0;
   for (std::uint64_t seed = 0; seed < 200; ++seed) {
     const SimulationResult result = RunSimulation(RandomSimulation(seed));
     taken += result.envelopes_taken;
@@ -77,6 +78,7 @@ TEST(Simulation, SeedsMeetEveryKindOfTrouble) {
     waited += result.waited;
     stalled += result.stalled;
     told_still += result.told_still;
+    times_changed += result.times_changed;
   }
   EXPECT_GT(taken, 10000u);
   EXPECT_GT(crashes, 20u);
@@ -89,6 +91,7 @@ TEST(Simulation, SeedsMeetEveryKindOfTrouble) {
   EXPECT_GT(waited, 100u);
   EXPECT_GT(stalled, 0u);
   EXPECT_GT(told_still, 100u);
+  EXPECT_GT(times_changed, 100u);
 }
 
 }  // namespace

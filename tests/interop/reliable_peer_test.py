@@ -6,6 +6,7 @@ import json
 import os
 import random
 import re
+import signal
 import tempfile
 import threading
 import time
@@ -125,16 +126,19 @@ class ReliablePeerTest(unittest.TestCase):
         self.start_peer(**peer)
 
     def start_node(self):
+        self.write_config()
+        self.node = Program([NODE, "--config=" + self.config, str(NODE_ID)])
+        self.to_node.point(self.node.expect(r"^server 1 at (.+)$")[1])
+
+    def write_config(self, **keys):
         with open(self.config, "w") as file:
             json.dump({
                 "cluster": "test", "transport": "zmq", "codec": "binary", "delivery": "reliable",
                 "frame_bytes": 4096, "inflight_bytes": 65536, "window_bytes": 262144,
                 "payload_bytes_max": PAYLOAD_BYTES_MAX,
-                "heartbeat_ms": 500, "peer_timeout_ms": TIMEOUT * 1000,
+                "heartbeat_ms": 500, "peer_timeout_ms": TIMEOUT * 1000, "linger_ms": 1000,
                 "servers": [{"id": NODE_ID, "address": "127.0.0.1:0"},
-                            {"id": PEER_ID, "address": self.to_peer.address}]}, file)
-        self.node = Program([NODE, "--config=" + self.config, str(NODE_ID)])
-        self.to_node.point(self.node.expect(r"^server 1 at (.+)$")[1])
+                            {"id": PEER_ID, "address": self.to_peer.address}], **keys}, file)
 
     def start_peer(self, cluster="test", every=0, loses=()):
         self.peer = LossyPeer(Session(PEER_ID, NODE_ID, cluster, timeout=TIMEOUT), every, loses)
@@ -285,6 +289,17 @@ class ReliablePeerTest(unittest.TestCase):
         self.until(lambda: len(self.taken) == len(items))
         self.assertEqual(self.taken, items)
         self.assertEqual(self.session.events, ["session", "up"])
+
+    def test_a_peer_without_the_feature_gets_no_other_times(self):
+        self.start()
+        self.until(lambda: self.session.up)
+        self.write_config(heartbeat_ms=400, linger_ms=5)
+        self.node.process.send_signal(signal.SIGHUP)
+        self.node.expect(r"^!! .*heartbeat_ms.*: server 2 runs a release that takes no other times")
+        self.write_config(linger_ms=5)
+        self.node.process.send_signal(signal.SIGHUP)
+        self.node.expect("^-- linger_ms: 1000 -> 5$")
+        self.node.expect("^-- config applied, 1 change$")
 
     def test_says_goodbye_and_hears_it(self):
         self.start()
