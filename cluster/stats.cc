@@ -20,6 +20,7 @@ void AddCounters(const PeerStats& more, PeerStats* total) {
       total->*figure.value += more.*figure.value;
   }
   total->round_trips.Add(more.round_trips);
+  total->queue_times.Add(more.queue_times);
   for (std::size_t i = 0; i < more.dropped.size(); ++i)
     total->dropped[i] += more.dropped[i];
   for (std::size_t i = 0; i < more.refused.size(); ++i)

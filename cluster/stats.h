@@ -147,6 +147,11 @@ struct PeerStats {
   // All that were measured, and the last one.
   DurationHistogram round_trips;
   absl::Duration last_round_trip;
+  // How long the oldest envelope of each batch waited to be transmitted. The clock
+  // is that of the server's ticks and frames: up to 20 ms too much.
+  DurationHistogram queue_times;
+  // The same of the oldest envelope that waits now, of the lane where it is oldest.
+  absl::Duration lag;
   // The latest refusal or loss of the peer, for people, and when it was. None
   // while it is up and nothing has happened since: "" and InfinitePast.
   std::string last_trouble;

@@ -153,6 +153,12 @@ void AddPeer(const PeerStats& stats, Families* families) {
   families->Histogram("cluster_peer_round_trip_seconds",
                       "Round trips, of frames and of probes.", peer,
                       stats.round_trips);
+  families->Histogram("cluster_peer_queue_time_seconds",
+                      "Time in queue of the oldest envelope of each batch.",
+                      peer, stats.queue_times);
+  families->Gauge("cluster_peer_lag_seconds",
+                  "How long the oldest envelope that waits has waited.", peer,
+                  absl::ToDoubleSeconds(stats.lag));
   families->Time("cluster_peer_last_trouble_time_seconds",
                  "When the latest trouble was, since 1970.", peer,
                  stats.last_trouble_at);

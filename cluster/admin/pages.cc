@@ -124,6 +124,7 @@ void Peer(const Snapshot& snapshot, const PeerStats& stats, Json* json) {
     json->Key("rtt_seconds").Seconds(stats.rtt);
     json->Key("round_trips").Number(stats.round_trips.count());
     json->Key("last_round_trip_seconds").Seconds(stats.last_round_trip);
+    json->Key("lag_seconds").Seconds(stats.lag);
     json->Key("last_trouble").Foreign(stats.last_trouble);
     json->Key("last_trouble_at").Time(stats.last_trouble_at);
     json->Key("certificate_expires").Time(stats.certificate_expires);

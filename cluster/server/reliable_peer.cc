@@ -243,6 +243,7 @@ void ReliablePeer::Rest() {
   if (session_->Busy() || tick_wanted_) return Touch();
   absl::Time until = session_->IdleUntil();
   if (!session_->connected()) until = std::min(until, reported_ + SilenceMax());
+  queue_.SetIdle();
   idle_until_ns_.store(absl::ToUnixNanos(until), std::memory_order_relaxed);
 }
 

@@ -37,6 +37,7 @@ Batch WithCapacity(BufferPool* buffers, const Batch& batch,
   other.features = batch.features;
   other.records = batch.records;
   other.first_ordinal = batch.first_ordinal;
+  other.since_ns = batch.since_ns;
   other.joins = batch.joins;
   other.resent = batch.resent;
   other.options = batch.options;

@@ -19,6 +19,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <vector>
 
@@ -74,6 +75,11 @@ struct Batch {
   // Of the first record among all that one queue accepted in the lane, from 1;
   // known once the batch takes no more records.
   std::uint64_t first_ordinal = 0;
+  // When the first record was accepted, by SendQueue::SetNow; kNoWait: about to be
+  // transmitted then.
+  std::int64_t since_ns = kNoWait;
+  static constexpr std::int64_t kNoWait =
+      std::numeric_limits<std::int64_t>::max();
   std::size_t payload_bytes_longest = 0;  // of its envelopes
   std::uint64_t features = 0;             // that its envelopes need
   bool summed = false;                    // body_crc is known; of a small one

@@ -310,10 +310,11 @@ bool SendQueue::AppendShared(const Batch& batch, const EncodeState& encode) {
   unchecked_bytes_ = 0;
   if (IsSmall(batch, batch_bytes())) {
     if (!queue.open.Fits(batch.body_bytes)) CloseOpen(&queue);
+    const bool first = queue.open.empty();
     queue.open.AppendCopy(batch, encode);
-  } else {
-    PushClosed(batch, &queue);
+    return WakesForOpen(first, &queue);
   }
+  PushClosed(batch, &queue);
   return Wakes(&queue);
 }
 
@@ -348,6 +349,7 @@ bool SendQueue::HasFull(const LaneQueue& queue) const {
 void SendQueue::PushClosed(Batch batch, LaneQueue* queue) {
   queue->closed.Reserve(kPlacesMax);
   CloseOpen(queue, batch.joins);
+  batch.since_ns = now_ns();
   queue->PushBack(std::move(batch));
 }
 
@@ -356,6 +358,7 @@ void SendQueue::CloseOpen(LaneQueue* queue, bool joins) {
   queue->closed.Reserve(1);
   Batch batch = queue->open.Release(std::exchange(spare_, Batch()));
   batch.joins = joins;
+  batch.since_ns = queue->open_since_ns;
   queue->PushBack(std::move(batch));
 }
 
@@ -692,6 +695,7 @@ void SendQueue::TakeRun(const Run& run, LaneQueue* queue,
   Batch& joined = sent->batch;
   joined = NewBatch(config_.buffers.get(), queue->front().lane, run.bytes);
   joined.first_ordinal = queue->front().first_ordinal;
+  joined.since_ns = queue->front().since_ns;
   while (parts->size() < batches) {
     Batch part = std::move(queue->closed.front());
     queue->Discount(part);
@@ -716,6 +720,7 @@ void SendQueue::TakeFront(LaneQueue* queue, SendWindow::Sent* sent) {
   if (queue->closed.empty()) {
     sent->batch = queue->open.Release(std::exchange(spare_, Batch()));
     sent->batch.first_ordinal = queue->accepted + 1;
+    sent->batch.since_ns = queue->open_since_ns;
     queue->accepted += sent->batch.records;
     return sent->SetWhole();
   }
@@ -887,7 +892,12 @@ void SendQueue::AddTo(PeerStats* stats) const {
   MutexLock lock(&mutex_);
   stats->accepted += Accepted() - accepted_before_;
   stats->memory_refused += memory_refused_;
-  for (const LaneQueue& queue : lanes_) stats->queued += queue.envelopes();
+  for (const LaneQueue& queue : lanes_) {
+    stats->queued += queue.envelopes();
+    if (queue.empty()) continue;
+    stats->lag = std::max(stats->lag, absl::Nanoseconds(std::max<std::int64_t>(
+                                          now_ns() - queue.since_ns(), 0)));
+  }
   stats->queued_bytes += Bytes();
   stats->held_bytes += Held();
   for (std::size_t i = 0; i < dropped_.size(); ++i)

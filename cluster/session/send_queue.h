@@ -149,6 +149,14 @@ class SendQueue {
   // Takes the next frame's records from the most urgent lane that has what the
   // session wants of it. `held_bytes`: as for SetTransmitted.
   absl::optional<Taken> Take(std::size_t held_bytes, WantOf want);
+  // The time from which the next envelopes wait, in nanoseconds of the config's
+  // clock. So an envelope that waits needs no look at the clock. Without a lock.
+  void SetNow(std::int64_t now_ns) {
+    now_ns_.store(now_ns, std::memory_order_relaxed);
+  }
+  // Nobody will say the time for a while: envelopes that only wait look at the
+  // clock, once a batch.
+  void SetIdle() { SetNow(kIdle); }
   // Nothing can be transmitted, so no sender should say that it is wanted.
   void WantNothing();
   // How many bytes the session holds of what it took. Gives back memory that is
@@ -199,6 +207,7 @@ class SendQueue {
     std::size_t closed_bytes = 0;
     std::uint64_t closed_records = 0;
     std::uint64_t accepted = 0;  // before those of `open`
+    std::int64_t open_since_ns = Batch::kNoWait;
     // Of `closed`: those that join their neighbours; and places of envelopes that
     // were dropped there. The first place is never one of those.
     std::size_t joining = 0;
@@ -208,6 +217,9 @@ class SendQueue {
     std::size_t bytes() const { return closed_bytes + open.batch().body_bytes; }
     std::uint64_t envelopes() const {
       return closed_records + open.batch().records;
+    }
+    std::int64_t since_ns() const {
+      return closed.empty() ? open_since_ns : closed.front().since_ns;
     }
     const Batch& front() const {
       return closed.empty() ? open.batch() : closed.front();
@@ -263,6 +275,17 @@ class SendQueue {
   // Many small batches cost more than their bytes.
   static std::size_t Charge(const Batch& batch) {
     return batch.joins ? FrameCharge(batch.capacity) : batch.body_bytes;
+  }
+
+  std::int64_t now_ns() const {
+    const std::int64_t now_ns = now_ns_.load(std::memory_order_relaxed);
+    return now_ns == kIdle ? absl::ToUnixNanos(config_.clock()) : now_ns;
+  }
+  // After records were added to the open batch. `first`: it had none.
+  bool WakesForOpen(bool first, LaneQueue* queue) CLUSTER_REQUIRES(mutex_) {
+    const bool wakes = !queue->woken && Wakes(queue);
+    if (first) queue->open_since_ns = wakes ? Batch::kNoWait : now_ns();
+    return wakes;
   }
 
   LaneQueue& At(Lane lane) CLUSTER_REQUIRES(mutex_) {
@@ -393,13 +416,16 @@ class SendQueue {
   std::map<ReplacesKey, std::uint64_t> latest_ CLUSTER_GUARDED_BY(mutex_);
   // Not later than the first that expires; written under mutex_.
   std::atomic<std::int64_t> expires_ns_{kNever};
+  static constexpr std::int64_t kIdle = 0;
+  std::atomic<std::int64_t> now_ns_{kIdle};
 };
 
 inline bool SendQueue::AppendOpen(const EnvelopeView& envelope,
                                   std::size_t bytes_max, LaneQueue* queue) {
+  const bool first = queue->open.empty();
   const std::size_t bytes = queue->open.Append(envelope, bytes_max);
   unchecked_bytes_ -= std::min(bytes, unchecked_bytes_);
-  return !queue->woken && Wakes(queue);
+  return WakesForOpen(first, queue);
 }
 
 // Here, since every envelope is through it.

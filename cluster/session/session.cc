@@ -189,6 +189,7 @@ absl::Time Session::IdleUntil() const {
 
 void Session::Tick(absl::Time now) {
   now_ = now;
+  queue_->SetNow(absl::ToUnixNanos(now));
   queue_->SetTransmitted(window_.held_bytes());
   TakeHeld();
   LookForStall(now);

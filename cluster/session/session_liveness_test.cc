@@ -147,6 +147,33 @@ TEST(SessionLiveness, AHelloIsNoHeartbeat) {
   EXPECT_EQ(HeaderOf(beat[0]).kind, FrameKind::kControl);
 }
 
+TEST(SessionFacts, SayHowLongEnvelopesWait) {
+  SessionPair pair;
+  pair.Connect();
+  pair.Advance(absl::Seconds(1));
+  pair.one.Append("leaves at once");
+  pair.Exchange();
+  EXPECT_EQ(pair.one.Stats().queue_times.count(), 1u);
+  EXPECT_EQ(pair.one.Stats().queue_times.sum, absl::ZeroDuration());
+
+  pair.one.session->OnDisconnected("cut", pair.now);
+  pair.one.session->Tick(pair.now);
+  EXPECT_EQ(pair.one.Stats().lag, absl::ZeroDuration());
+  pair.one.Append("waits");
+  pair.one.session->Tick(pair.now += absl::Milliseconds(200));
+  pair.one.Append("waits less");
+  pair.one.Append("waits in another lane", Lane::kBulk);
+  pair.one.session->Tick(pair.now += absl::Milliseconds(100));
+  EXPECT_EQ(pair.one.Stats().lag, absl::Milliseconds(300));
+  pair.one.session->OnConnected(pair.now);
+  pair.Exchange();
+  EXPECT_EQ(pair.two.Payloads().size(), 4u);
+  // Of each batch the oldest: 300 ms, and 100 ms in the bulk lane.
+  EXPECT_EQ(pair.one.Stats().queue_times.count(), 3u);
+  EXPECT_EQ(pair.one.Stats().queue_times.sum, absl::Milliseconds(400));
+  EXPECT_EQ(pair.one.Stats().lag, absl::ZeroDuration());
+}
+
 // A frame that was overtaken or replayed does not show the present state.
 TEST(SessionLiveness, AnOldFrameOfTheSessionSaysNothingOfThePeer) {
   SessionPair pair(

@@ -222,6 +222,7 @@ bool Session::NextData(absl::Time now, Frame* frame) {
     return true;
   }
   window_.Reserve();
+  queue_->SetNow(absl::ToUnixNanos(now));
   absl::optional<SendQueue::Taken> taken = queue_->Take(
       window_.held_bytes(),
       [this](Lane lane, std::size_t body_bytes, const SendWindow::Sent* ahead) {
@@ -260,6 +261,10 @@ void Session::Transmit(SendQueue::Taken taken, absl::Time now, Frame* frame) {
   const std::size_t charge = FrameCharge(sent.body_bytes);
   const bool alone = !window_.inflight();
   if (alone) timer_start_ = now;
+  if (sent.offset == 0) {
+    stats_.queue_times.Add(absl::Nanoseconds(std::max<std::int64_t>(
+        absl::ToUnixNanos(now) - sent.batch.since_ns, 0)));
+  }
   FrameHeader header = Header(FrameKind::kData, now);
   header.codec = config_.codec->Id();
   header.lane = lane;
