@@ -44,6 +44,7 @@
 #include "cluster/envelope.h"
 #include "cluster/export.h"
 #include "cluster/fate.h"
+#include "cluster/log.h"
 #include "cluster/peer_event.h"
 #include "cluster/stats.h"
 #include "cluster/transport/transport.h"
@@ -224,6 +225,12 @@ class CLUSTER_EXPORT Server {
   // that it drops. Call it before Start; later aborts. Fates come in no order
   // relative to envelopes and events.
   void OnFate(std::function<void(const Fate&)> handler);
+
+  // Sets a sink for the server's log: its start and stop, and each PeerEvent. It
+  // runs on a thread of its own that holds no lock, some dozens of times a second
+  // at most. It may call the server, but not Stop. Without a sink the server logs
+  // nothing. Call it before Start; later aborts.
+  void SetLogSink(std::function<void(const LogRecord&)> sink);
 
   // Waits for at most `timeout` until every envelope that was accepted before
   // the call is acknowledged, or dropped and counted; those to this server too.

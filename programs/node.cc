@@ -27,6 +27,7 @@
 #include "cluster/transport/address.h"
 #include "programs/line_editor.h"
 #include "programs/line_reader.h"
+#include "programs/log.h"
 #include "programs/node_command.h"
 #include "programs/output.h"
 #include "programs/printable.h"
@@ -340,7 +341,8 @@ std::string Usage() {
       "servers.admin:\n"
       "                     127.0.0.1:9101, or ipc:///path\n"
       "  --admin_token_file=FILE  the token that clients need there\n"
-      "  --no_console       take no commands, and run until a signal\n"
+      "  --no_console       take no commands, and run until a signal\n",
+      LogFlagsHelp(),
       "  --keys             list the keys of the config\n"
       "\nSIGHUP makes it read its config and keys again, and apply them. An "
       "envelope that is\nnot acknowledged at the end of the input is an "
@@ -395,6 +397,7 @@ absl::Status RunNode(const std::vector<std::string>& arguments) {
   Output output(STDOUT_FILENO, signals.descriptor());
   absl::StatusOr<std::unique_ptr<Server>> server = NewServer(id, *config);
   if (!server.ok()) return server.status();
+  if (absl::Status log = SetLogFromFlags(server->get()); !log.ok()) return log;
   Node node(server->get(), *config, AdminOptionsOf(id, *config), &output,
             &signals);
   const absl::Status status = node.Run(!absl::GetFlag(FLAGS_no_console));

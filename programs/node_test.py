@@ -501,6 +501,10 @@ class NodeTest(unittest.TestCase):
         self.fails(2, r"^node: want one server id", config, "one")
         self.fails(2, r"^node: no flag --confg; did you mean \"config\"\?", "--confg=x", "1")
         self.fails(2, r"^node: --config needs a value", "1", "--config")
+        self.fails(2, r"^node: --log_level=loud: want off, info, warning or error", config,
+                   "--log_level=loud", "1")
+        self.fails(2, r"^node: --log_format=xml: want text or json", config,
+                   "--log_format=xml", "1")
         self.fails(2, r"^node: no server has id 9 in .*; known: 1, 2, 3$", config, "9")
         self.fails(2, r"^node: --transport=pigeon: .*: memory, nng, tcp, zmq", config,
                    "--transport=pigeon", "1")
@@ -545,6 +549,24 @@ class NodeTest(unittest.TestCase):
                            headers={"Authorization": "Bearer " + token} if token else {})
         answer = connection.getresponse()
         return answer.status, answer.read().decode()
+
+    def test_it_logs_on_demand(self):
+        node = Node(1, self.config(), "--no_console", "--log_level=info")
+        node.process.send_signal(signal.SIGTERM)
+        self.assertEqual(node.wait(), 0)
+        stamp = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
+        self.assertRegex(node.errors(), r"^%s info server 1: started: at %s\n"
+                         r"%s info server 1: stopping\n%s info server 1: stopped\n$" %
+                         (stamp, node.address, stamp, stamp))
+
+    def test_it_logs_in_json_from_a_level_on(self):
+        node = Node(1, self.config(peer_timeout_ms=100, heartbeat_ms=50), "--no_console",
+                    "--log_level=warning", "--log_format=json")
+        self.wait_until(lambda: node.errors().count("\n") >= 2)
+        records = [json.loads(line) for line in node.errors().splitlines()]
+        self.assertEqual({(record["event"], record["severity"], record["server"])
+                          for record in records}, {("down", "warning", 1)})
+        self.assertEqual({record["peer"] for record in records}, {2, 3})
 
     def test_without_being_asked_it_has_no_admin_server(self):
         node = Node(1, self.config())

@@ -137,6 +137,7 @@ bool Inbox::WaitForRoom(std::size_t payload_bytes,
 }
 
 void Inbox::PushEvent(PeerEvent event) {
+  if (log_ != nullptr) log_->Add(event);
   if (event_taker_ == EventTaker::kNobody) return;
   MutexLock lock(&mutex_);
   if (closed_) return;

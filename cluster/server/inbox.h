@@ -38,6 +38,7 @@
 #include "cluster/envelope.h"
 #include "cluster/fate.h"
 #include "cluster/peer_event.h"
+#include "cluster/server/event_log.h"
 #include "cluster/server/event_queue.h"
 #include "cluster/session/session.h"
 #include "cluster/stats.h"
@@ -107,6 +108,8 @@ class Inbox {
   void SetBytesMax(std::size_t bytes_max);
   static constexpr std::size_t kFatesMax = 1u << 16;
 
+  // Before the server starts: `log` hears of each event.
+  void SetLog(EventLog* log) { log_ = log; }
   // Call it before the server starts. The default is kNobody.
   void SetEventTaker(EventTaker taker) { event_taker_ = taker; }
 
@@ -263,6 +266,7 @@ class Inbox {
   std::atomic<bool> event_waits_{false};  // events_ is not empty
   // The place of the event that a handler is at.
   absl::optional<std::uint64_t> reporting_ CLUSTER_GUARDED_BY(mutex_);
+  EventLog* log_ = nullptr;
   EventTaker event_taker_ = EventTaker::kNobody;
   FateSink* fate_sink_ = nullptr;
   bool fates_by_reader_ = false;

@@ -162,6 +162,9 @@ void Server::OnStranger(std::function<void(const Stranger&)> handler) {
   CLUSTER_CHECK(set, "OnStranger after Start");
 }
 
+void Server::SetLogSink(std::function<void(const LogRecord&)> sink) {
+  CLUSTER_CHECK(core_->SetLogSink(std::move(sink)), "SetLogSink after Start");
+}
 void Server::OnFate(std::function<void(const Fate&)> handler) {
   const bool set = core_->SetHandler([&](internal::Callbacks* callbacks) {
     callbacks->SetFateHandler(std::move(handler));

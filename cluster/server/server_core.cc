@@ -67,6 +67,7 @@ ServerCore::ServerCore(int server_id, Config config, const Codec* codec,
       config_(std::move(config)),
       listener_place_(PlaceOfListener(config_, id_)),
       transport_(std::move(transport)),
+      log_(id_),
       inbox_(id_, config_.payload_bytes_max, config_.inbox_bytes_max),
       callbacks_(&inbox_, config_.slow_handler),
       application_(config_.application_timeout),
@@ -166,6 +167,13 @@ bool ServerCore::SetHandler(absl::FunctionRef<void(Callbacks*)> set) {
   return true;
 }
 
+bool ServerCore::SetLogSink(EventLog::Sink sink) {
+  return SetHandler([&](Callbacks*) {
+    log_.SetSink(std::move(sink));
+    inbox_.SetLog(&log_);
+  });
+}
+
 absl::Status ServerCore::StartSending() { return Begin(&sending_in_); }
 
 absl::Status ServerCore::StartReceiving() {
@@ -181,7 +189,10 @@ absl::Status ServerCore::Begin(std::atomic<std::uint64_t>* begun_in) {
   if (status.ok()) *begun_in = ForkGeneration();
   const bool half_begun = !status.ok() && phase_ == Phase::kRunning;
   lock.Unlock();
-  if (half_begun) Stop();
+  if (half_begun) {
+    log_.Say(LogSeverity::kError, "failed", status.message());
+    Stop();
+  }
   return status;
 }
 
@@ -214,7 +225,12 @@ absl::Status ServerCore::RunParts() {
   bound_address_ = transport_->Address();
   if (AsksForAnyPort(FindAddress(id_)->address))
     delivery_->Bound(bound_address_);
-  absl::Status status = callbacks_.Start();
+  absl::Status status = log_.Start();
+  if (status.ok()) {
+    log_.Say(LogSeverity::kInfo, "started",
+             absl::StrCat("at ", bound_address_));
+    status = callbacks_.Start();
+  }
   if (status.ok()) status = Dial();
   if (status.ok()) status = delivery_->StartTicking();
   if (status.ok()) status = WatchKeys();
@@ -406,6 +422,7 @@ void ServerCore::StopAll() {
     sending_in_ = kNever;
   }
   const auto deadline = Deadline(linger);
+  if (ran) log_.Say(LogSeverity::kInfo, "stopping", "");
   key_watch_.Stop();
   if (ran) delivery_->Finish(deadline);
   callbacks_.StopBeginning();
@@ -415,6 +432,8 @@ void ServerCore::StopAll() {
       absl::FromChrono(deadline - std::chrono::steady_clock::now());
   transport_->Stop(std::clamp(left, kGoodbyeLingerMin, linger_max));
   callbacks_.Stop();
+  if (ran) log_.Say(LogSeverity::kInfo, "stopped", "");
+  log_.Stop();
 }
 
 std::vector<int> ServerCore::Peers() const {

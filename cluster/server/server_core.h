@@ -29,6 +29,7 @@
 #include "cluster/server.h"
 #include "cluster/server/application_watch.h"
 #include "cluster/server/callbacks.h"
+#include "cluster/server/event_log.h"
 #include "cluster/server/inbox.h"
 #include "cluster/server/key_watch.h"
 #include "cluster/server/message_ids.h"
@@ -76,6 +77,7 @@ class ServerCore {
   absl::Status ApplyConfig(const Config& wanted);
   // False, without calling `set`: the server has been started.
   bool SetHandler(absl::FunctionRef<void(Callbacks*)> set);
+  bool SetLogSink(EventLog::Sink sink);
 
   // Envelopes (server_send.cc, server_receive.cc).
   // Fills in `envelope`'s id and sender where it stands: a copy would wait for
@@ -224,6 +226,7 @@ class ServerCore {
   // The transport outlives the delivery, and is stopped before anything is
   // destroyed.
   const std::unique_ptr<Transport> transport_;
+  EventLog log_;
   Inbox inbox_;
   Callbacks callbacks_;
   ApplicationWatch application_;
