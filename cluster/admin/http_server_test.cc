@@ -152,7 +152,7 @@ TEST(HttpServer, HostileBytesHurtNobody) {
       absl::StrCat("GET ", std::string(1, '\0'), " HTTP/1.1\r\n\r\n"),
       "\r\n\r\n\r\n",
       "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-      "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+      std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11),
   };
   for (int i = 0; i < 400; ++i) {
     std::string bytes = seeds[random() % seeds.size()];
