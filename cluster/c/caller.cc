@@ -44,7 +44,6 @@ void Tell(const absl::StatusOr<EnvelopeView>& answer,
 }  // namespace cluster::internal
 
 using cluster::internal::FromC;
-using cluster::internal::Guarded;
 using cluster::internal::NotNull;
 using cluster::internal::OnCaller;
 using cluster::internal::OnServer;
