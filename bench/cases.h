@@ -63,6 +63,7 @@ void AddCase(const std::string& name, Measure measure) {
 // Each is in a file of its own.
 void AddRawThroughputCases(const std::string& transport, int bytes);
 void AddClusterThroughputCases(const std::string& transport, int bytes);
+void AddCopyCases(const std::string& transport, int bytes);
 void AddMeshCases(const std::string& transport);
 void AddLimitCases(const std::string& transport);
 void AddCalledCases(const std::string& transport);

@@ -18,6 +18,7 @@ void AddCases() {
     for (int bytes : kPayloadBytes) {
       AddRawThroughputCases(transport, bytes);
       AddClusterThroughputCases(transport, bytes);
+      AddCopyCases(transport, bytes);
     }
     AddMeshCases(transport);
     AddLimitCases(transport);

@@ -98,6 +98,15 @@ struct Item {
   absl::optional<PeerEvent> event;
 };
 
+// A received payload that outlives its handler (Server::Keep). The bytes never
+// change, and copies of this share them. Any thread may drop the last one, also when
+// the server is gone.
+struct KeptPayload {
+  absl::string_view bytes;
+  bool copied = false;
+  std::shared_ptr<const void> owner;
+};
+
 class CLUSTER_EXPORT Server {
  public:
   ~Server();  // stops
@@ -154,6 +163,25 @@ class CLUSTER_EXPORT Server {
   absl::StatusOr<MessageId> SendWithId(const EnvelopeView& envelope,
                                        const SendOptions& options);
 
+  // The same for an envelope that is not needed any more. A payload of more than
+  // half of frame_bytes is taken and not copied, if the envelope is for one server,
+  // and in the binary form. Over zmq and memory the transport copies it. After an
+  // error the envelope is as it was; else its payload may be.
+  absl::Status Send(Envelope&& envelope,
+                    absl::Duration timeout = absl::ZeroDuration());
+  absl::Status Send(Envelope&& envelope, const SendOptions& options);
+  absl::StatusOr<MessageId> SendWithId(
+      Envelope&& envelope, absl::Duration timeout = absl::ZeroDuration());
+  absl::StatusOr<MessageId> SendWithId(Envelope&& envelope,
+                                       const SendOptions& options);
+
+  // The same for a payload in several pieces, whatever the envelope's own is. They
+  // are joined where they are encoded, in one copy. For a broadcast, best effort or
+  // JSON they are joined before.
+  absl::StatusOr<MessageId> SendPieces(
+      const EnvelopeView& envelope, absl::Span<const absl::string_view> pieces,
+      const SendOptions& options = SendOptions());
+
   // Drops the envelope with that SendOptions::replaces, pid, lane and group, and
   // counts it (kWithdrawn). kNotFound: there is none that is not transmitted yet.
   absl::Status Withdraw(int pid, Lane lane, std::uint64_t group,
@@ -208,6 +236,13 @@ class CLUSTER_EXPORT Server {
   // Sets a handler for all envelopes, instead of Receive. Call it before Start;
   // later aborts.
   void OnEnvelope(std::function<void(const EnvelopeView&)> handler);
+  // In an OnEnvelope handler: keeps the payload of its envelope. It copies nothing
+  // if the payload is more than half of its frame, or large, and in the binary
+  // form. Then it pins that frame, whose bytes count in ServerStats::kept_bytes.
+  // They may be a part of memory_bytes_max (docs/using.md); beyond that, and for
+  // other payloads, it makes a copy. For the sender the envelope is acknowledged
+  // when the handler returns. kFailedPrecondition: not in such a handler.
+  absl::StatusOr<KeptPayload> Keep(const EnvelopeView& envelope);
   // Sets a handler for peers that go up or down, restart or are removed, and
   // for rejections. Call it before Start; later aborts. With OnEnvelope it runs
   // between envelopes, so from ReceiveMessage on; else at once (peer_event.h).

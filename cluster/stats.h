@@ -194,8 +194,8 @@ inline constexpr PeerFigure kPeerFigures[] = {
 // Adds the counters that add up over the lives of a peer.
 CLUSTER_EXPORT void AddCounters(const PeerStats& more, PeerStats* total);
 
-// Counters, but for inbox_bytes, held_bytes and reassembly_bytes, which are
-// gauges.
+// Counters, but for inbox_bytes, held_bytes, reassembly_bytes and kept_bytes, which
+// are gauges.
 struct ServerStats {
   static constexpr std::size_t kRemovedKept = 64;
 
@@ -221,7 +221,9 @@ struct ServerStats {
   // Used of memory_bytes_max: all peers' held_bytes, and large payloads until
   // the application has taken them.
   std::uint64_t held_bytes = 0;
-  std::uint64_t reassembly_bytes = 0;  // the latter alone
+  std::uint64_t reassembly_bytes = 0;  // the latter alone, and what is kept
+  // Of reassembly_bytes, the frames of payloads that Keep did not copy.
+  std::uint64_t kept_bytes = 0;
   // Refused frames and connections that belong to no peer.
   std::array<std::uint64_t, kRefusalReasons> refused{};
 

@@ -98,6 +98,7 @@ Figures<ServerStats> MakeServerFigures() {
       {"held_bytes", [](const Stats& stats) { return stats.held_bytes; }},
       {"reassembly_bytes",
        [](const Stats& stats) { return stats.reassembly_bytes; }},
+      {"kept_bytes", [](const Stats& stats) { return stats.kept_bytes; }},
   };
   AddRefusals(&figures);
   return figures;

@@ -83,7 +83,8 @@ bool Inbox::HasRoom(std::size_t payload_bytes) const {
          envelope_bytes_ + payload_bytes + kEnvelopeChargeBytes <= bytes_max_;
 }
 
-bool Inbox::PushEnvelope(const EnvelopeView& envelope, bool fate) {
+bool Inbox::PushEnvelope(const EnvelopeView& envelope, bool fate,
+                         std::string* moved) {
   const std::size_t bytes = envelope.payload.size() + kEnvelopeChargeBytes;
   {
     MutexLock lock(&mutex_);
@@ -93,8 +94,10 @@ bool Inbox::PushEnvelope(const EnvelopeView& envelope, bool fate) {
     envelope_bytes_ += bytes;
   }
   try {
+    EnvelopeView copied = envelope;
+    if (moved != nullptr) copied.payload = absl::string_view();
     Item item;
-    item.envelope = envelope.ToEnvelope();
+    item.envelope = copied.ToEnvelope();
     item.own = envelope.sender_id == self_id_;
     item.fate = fate;
     item.bytes = bytes;
@@ -103,6 +106,8 @@ bool Inbox::PushEnvelope(const EnvelopeView& envelope, bool fate) {
       GiveRoom(bytes);
       return false;
     }
+    items_.Reserve(1);
+    if (moved != nullptr) item.envelope->payload = std::move(*moved);
     PushItem(std::move(item));
   } catch (const std::bad_alloc&) {
     MutexLock lock(&mutex_);

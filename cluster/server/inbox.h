@@ -26,6 +26,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <list>
+#include <string>
 
 #include "absl/base/attributes.h"
 #include "absl/functional/function_ref.h"
@@ -127,8 +128,10 @@ class Inbox {
 
   // An envelope that no window bounds: false if there is no room, or when
   // closed. One that names this server as its sender is in the own accounts.
-  // `fate`: tell the sink once it is acknowledged; one was expected.
-  bool PushEnvelope(const EnvelopeView& envelope, bool fate = false);
+  // `fate`: tell the sink once it is acknowledged; one was expected. `moved`: its
+  // payload, which is taken and not copied; or null.
+  bool PushEnvelope(const EnvelopeView& envelope, bool fate = false,
+                    std::string* moved = nullptr);
   // Waits until PushEnvelope would take `payload_bytes`; false at the deadline
   // or when closed.
   bool WaitForRoom(std::size_t payload_bytes,
@@ -163,6 +166,11 @@ class Inbox {
   // With the role: the next envelope, valid until the next call; null if none
   // is at hand or an event is next.
   const EnvelopeView* Next();
+  // With the role: the arrival that the envelope came in which Next returned last;
+  // null if it came alone.
+  const Arrival* current() const {
+    return current_.envelope ? nullptr : &current_.arrival;
+  }
   // With the role: the envelope that Next returned last is to be returned again.
   void PutBack();
   // Gives the role back.

@@ -26,6 +26,7 @@ namespace cluster::internal {
 struct SendConditions {
   bool only_if_up = false;
   RecordOptions record;
+  PayloadSource payload;
 };
 
 class Peer {

@@ -33,6 +33,7 @@
 #include "cluster/server/peer_table.h"
 #include "cluster/server/rejections.h"
 #include "cluster/server/ticker.h"
+#include "cluster/session/memory_budget.h"
 #include "cluster/stats.h"
 #include "cluster/transport/transport.h"
 
@@ -67,6 +68,12 @@ class PeerDelivery : public TransportHandler {
   virtual bool WaitForRoom(int id, const EnvelopeView& envelope,
                            const SendConditions* conditions,
                            std::chrono::steady_clock::time_point deadline) = 0;
+  // Whether it takes payloads that are moved or in pieces (SendConditions).
+  virtual bool scatters() const { return false; }
+  // Room for bytes of an arrival that the application keeps; or none.
+  virtual KeptRoom RoomToKeep(std::size_t /*bytes*/, bool /*claimed*/) {
+    return KeptRoom();
+  }
   // Whether there are acknowledgements to flush for.
   virtual bool acknowledges() const { return false; }
   // Waits until the member, or each, has acknowledged or lost what was accepted

@@ -113,6 +113,7 @@ void ReliableDelivery::AddStats(ServerStats* stats) const {
   for (const PeerStats& peer : stats->peers)
     stats->held_bytes += peer.held_bytes;
   stats->reassembly_bytes = memory_->reassembly_bytes();
+  stats->kept_bytes = memory_->kept_bytes();
   stats->held_bytes += stats->reassembly_bytes;
 }
 

@@ -37,6 +37,10 @@ class ReliableDelivery final : public DeliveryTo<ReliablePeer> {
   SendOutcome SendWith(int id, const EnvelopeView& envelope,
                        const SendConditions& conditions) override;
   std::vector<int> Broadcast(const EnvelopeView& envelope) override;
+  KeptRoom RoomToKeep(std::size_t bytes, bool claimed) override {
+    return memory_->Keep(bytes, claimed);
+  }
+  bool scatters() const override { return Scatters(*session_.codec); }
   bool acknowledges() const override { return true; }
   std::vector<int> Flush(
       absl::optional<int> id,

@@ -402,13 +402,16 @@ SendOutcome ReliablePeer::SendWith(int id, const EnvelopeView& envelope,
     if (!Serves(id)) return SendOutcome::kRemoved;
     if (!Up(id)) return SendOutcome::kDown;
   }
-  if (!conditions.record.any()) return Send(id, envelope);
+  const PayloadSource& payload = conditions.payload;
+  const bool any = conditions.record.any();
+  if (!any && payload.plain()) return Send(id, envelope);
   RecordOptions options = conditions.record;
   Inbox::FatePlace place(options.fates == nullptr ? nullptr : inbox_);
   if (!place.there()) return SendOutcome::kTooManyFates;
   options.message_id = envelope.message_id;
   options.pid = id;
-  const Appended appended = queue_.AppendWith(id, envelope, options);
+  const Appended appended =
+      queue_.AppendFrom(id, envelope, any ? &options : nullptr, payload);
   if (appended.outcome == SendOutcome::kAccepted) {
     place.Accepted();
     ticker_->Wake();  // it may expire
@@ -489,7 +492,10 @@ bool ReliablePeer::WaitUntil(std::chrono::steady_clock::time_point deadline,
 bool ReliablePeer::WaitForRoom(int id, const EnvelopeView& envelope,
                                const SendConditions* conditions,
                                std::chrono::steady_clock::time_point deadline) {
-  const bool with_options = conditions != nullptr && conditions->record.any();
+  // Small pieces wait as an envelope with options does.
+  const bool with_options =
+      conditions != nullptr &&
+      (conditions->record.any() || !conditions->payload.pieces.empty());
   const bool only_if_up = conditions != nullptr && conditions->only_if_up;
   SendOutcome outcome = SendOutcome::kFull;
   const auto done = [&] {

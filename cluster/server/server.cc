@@ -88,6 +88,45 @@ absl::StatusOr<MessageId> Server::SendWithId(const EnvelopeView& envelope,
   return view.message_id;
 }
 
+absl::Status Server::Send(Envelope&& envelope, absl::Duration timeout) {
+  EnvelopeView view(envelope);
+  if (!core_->TakesPayload(view))
+    return InMemory([&] { return core_->Send(&view, timeout); });
+  SendOptions options;
+  options.timeout = timeout;
+  return Send(std::move(envelope), options);
+}
+
+absl::Status Server::Send(Envelope&& envelope, const SendOptions& options) {
+  return SendWithId(std::move(envelope), options).status();
+}
+
+absl::StatusOr<MessageId> Server::SendWithId(Envelope&& envelope,
+                                             absl::Duration timeout) {
+  SendOptions options;
+  options.timeout = timeout;
+  return SendWithId(std::move(envelope), options);
+}
+
+absl::StatusOr<MessageId> Server::SendWithId(Envelope&& envelope,
+                                             const SendOptions& options) {
+  EnvelopeView view(envelope);
+  absl::Status status = InMemory(
+      [&] { return core_->SendMoved(&view, &envelope.payload, options); });
+  if (!status.ok()) return status;
+  return view.message_id;
+}
+
+absl::StatusOr<MessageId> Server::SendPieces(
+    const EnvelopeView& envelope, absl::Span<const absl::string_view> pieces,
+    const SendOptions& options) {
+  EnvelopeView view = envelope;
+  absl::Status status =
+      InMemory([&] { return core_->SendPieces(&view, pieces, options); });
+  if (!status.ok()) return status;
+  return view.message_id;
+}
+
 absl::Status Server::Withdraw(int pid, Lane lane, std::uint64_t group,
                               std::uint64_t replaces) {
   return InMemory([&] { return core_->Withdraw(pid, lane, group, replaces); });
@@ -140,6 +179,10 @@ absl::StatusOr<Item> Server::ReceiveAny(absl::Duration timeout) {
 }
 
 absl::StatusOr<int> Server::NotifyFd() { return core_->NotifyFd(); }
+
+absl::StatusOr<KeptPayload> Server::Keep(const EnvelopeView& envelope) {
+  return InMemory([&] { return core_->Keep(envelope); });
+}
 
 void Server::OnEnvelope(std::function<void(const EnvelopeView&)> handler) {
   const bool set = core_->SetHandler([&](internal::Callbacks* callbacks) {

@@ -63,6 +63,7 @@ ServerCore::ServerCore(int server_id, Config config, const Codec* codec,
                        std::shared_ptr<BufferPool> buffers,
                        std::unique_ptr<Transport> transport)
     : id_(server_id),
+      lone_bytes_(LoneBytes(config.frame_bytes)),
       message_ids_(0),
       config_(std::move(config)),
       listener_place_(PlaceOfListener(config_, id_)),

@@ -83,7 +83,17 @@ class ServerCore {
   // Fills in `envelope`'s id and sender where it stands: a copy would wait for
   // the caller's stores to it.
   absl::Status Send(EnvelopeView* envelope, absl::Duration timeout);
-  absl::Status SendWith(EnvelopeView* envelope, const SendOptions& options);
+  absl::Status SendWith(EnvelopeView* envelope, const SendOptions& options,
+                        const PayloadSource& payload = {});
+  // Whether SendMoved may take the payload. Cheap.
+  bool TakesPayload(const EnvelopeView& envelope) const {
+    return envelope.pid == id_ || envelope.payload.size() > lone_bytes_;
+  }
+  absl::Status SendMoved(EnvelopeView* envelope, std::string* payload,
+                         const SendOptions& options);
+  absl::Status SendPieces(EnvelopeView* envelope,
+                          absl::Span<const absl::string_view> pieces,
+                          const SendOptions& options);
   MulticastResult Multicast(absl::Span<const int> pids,
                             const EnvelopeView& envelope,
                             const SendOptions& options);
@@ -94,6 +104,7 @@ class ServerCore {
                             absl::Duration timeout);
   absl::StatusOr<Item> ReceiveAny(absl::Duration timeout);
   absl::StatusOr<int> NotifyFd();
+  absl::StatusOr<KeptPayload> Keep(const EnvelopeView& envelope);
   // Of one member, or of all.
   absl::Status Flush(absl::optional<int> pid, absl::Duration timeout);
 
@@ -170,7 +181,8 @@ class ServerCore {
   absl::Status SendOne(int pid, const EnvelopeView& view,
                        const SendConditions* conditions,
                        LazyDeadline* deadline);
-  absl::Status SendHere(const EnvelopeView& view, bool fate,
+  // `moved`: the payload, to be taken; or null.
+  absl::Status SendHere(const EnvelopeView& view, bool fate, std::string* moved,
                         LazyDeadline* deadline);
   absl::Status CheckOptions(const SendOptions& options) const;
   absl::optional<SendConditions> ConditionsOf(const SendOptions& options,
@@ -196,6 +208,7 @@ class ServerCore {
   absl::Status BeginReceive(LazyDeadline* deadline);
 
   const int id_;
+  const std::size_t lone_bytes_;
   MessageIds message_ids_;
   // The process, as its ForkGeneration, in which it sends, receives and has
   // sockets and threads.

@@ -1,6 +1,9 @@
 // The receiving half of ServerCore.
 
+#include <functional>
+#include <memory>
 #include <new>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -115,6 +118,50 @@ absl::StatusOr<int> ServerCore::NotifyFd() {
         "received");
   }
   return inbox_.NotifyFd();
+}
+
+namespace {
+
+// A frame that the application keeps.
+struct Kept {
+  Slice frame;
+  KeptRoom room;
+};
+
+bool IsIn(absl::string_view part, absl::string_view whole) {
+  const std::less_equal<const char*> before;
+  return before(whole.data(), part.data()) &&
+         before(part.data() + part.size(), whole.data() + whole.size());
+}
+
+}  // namespace
+
+// A small payload would pin a large frame, and one that was unescaped is in no
+// frame.
+absl::StatusOr<KeptPayload> ServerCore::Keep(const EnvelopeView& envelope) {
+  if (!callbacks_.InCallback() || !callbacks_.handles_envelopes()) {
+    return absl::FailedPreconditionError(
+        "Keep outside of an OnEnvelope handler: what Receive returns is yours");
+  }
+  const absl::string_view payload = envelope.payload;
+  KeptPayload kept;
+  const Arrival* const arrival = inbox_.current();
+  if (arrival != nullptr && IsIn(payload, arrival->body.bytes) &&
+      payload.size() > arrival->body.bytes.size() / 2) {
+    KeptRoom room =
+        delivery_->RoomToKeep(arrival->body.bytes.size(), arrival->claimed);
+    if (room) {
+      kept.owner =
+          std::make_shared<const Kept>(Kept{arrival->body, std::move(room)});
+      kept.bytes = payload;
+      return kept;
+    }
+  }
+  auto copy = std::make_shared<const std::string>(payload);
+  kept.bytes = *copy;
+  kept.owner = std::move(copy);
+  kept.copied = true;
+  return kept;
 }
 
 absl::Status ServerCore::ReceiveBatch(std::vector<Envelope>* out,

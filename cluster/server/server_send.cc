@@ -132,10 +132,14 @@ absl::Status ServerCore::CheckOptions(const SendOptions& options) const {
 }
 
 absl::Status ServerCore::SendWith(EnvelopeView* envelope,
-                                  const SendOptions& options) {
+                                  const SendOptions& options,
+                                  const PayloadSource& payload) {
   if (absl::Status status = CheckOptions(options); !status.ok()) return status;
-  const absl::optional<SendConditions> conditions =
-      ConditionsOf(options, *envelope);
+  absl::optional<SendConditions> conditions = ConditionsOf(options, *envelope);
+  if (!payload.plain()) {
+    if (!conditions) conditions.emplace();
+    conditions->payload = payload;
+  }
   if (!conditions) return Send(envelope, options.timeout);
   if (!sending()) return NotSending();
   if (!IsWellFormed(*envelope)) return Malformed(*envelope);
@@ -147,6 +151,41 @@ absl::Status ServerCore::SendWith(EnvelopeView* envelope,
   std::vector<int> members = delivery_->Members();
   std::sort(members.begin(), members.end());
   return SendToAll(*envelope, true, members, &*conditions, timeout).status;
+}
+
+// A text with much room to spare would hold more memory than is counted.
+absl::Status ServerCore::SendMoved(EnvelopeView* envelope, std::string* payload,
+                                   const SendOptions& options) {
+  PayloadSource source;
+  const bool fits =
+      payload->capacity() - payload->size() <= payload->size() / 4;
+  if (envelope->pid == id_ ||
+      (TakesPayload(*envelope) && fits && envelope->pid != kBroadcast &&
+       delivery_->scatters()))
+    source.moved = payload;
+  return SendWith(envelope, options, source);
+}
+
+absl::Status ServerCore::SendPieces(EnvelopeView* envelope,
+                                    absl::Span<const absl::string_view> pieces,
+                                    const SendOptions& options) {
+  std::size_t bytes = 0;
+  for (const absl::string_view piece : pieces) bytes += piece.size();
+  PayloadSource source;
+  if (envelope->pid != id_ && envelope->pid != kBroadcast &&
+      delivery_->scatters()) {
+    // Only its size is looked at.
+    envelope->payload = absl::string_view(nullptr, bytes);
+    source.pieces = pieces;
+    return SendWith(envelope, options, source);
+  }
+  std::string joined;
+  joined.reserve(bytes);
+  for (const absl::string_view piece : pieces)
+    joined.append(piece.data(), piece.size());
+  envelope->payload = joined;
+  if (envelope->pid == id_) source.moved = &joined;
+  return SendWith(envelope, options, source);
 }
 
 absl::Status ServerCore::SendInTime(const EnvelopeView& view,
@@ -181,7 +220,11 @@ absl::Status ServerCore::SendOne(int pid, const EnvelopeView& view,
                                  LazyDeadline* deadline) {
   const bool fate =
       conditions != nullptr && conditions->record.fates != nullptr;
-  if (pid == id_) return SendHere(view, fate, deadline);
+  if (pid == id_) {
+    return SendHere(view, fate,
+                    conditions == nullptr ? nullptr : conditions->payload.moved,
+                    deadline);
+  }
   while (true) {
     switch (conditions == nullptr
                 ? delivery_->Send(pid, view)
@@ -226,7 +269,7 @@ absl::Status ServerCore::SendOne(int pid, const EnvelopeView& view,
 }
 
 absl::Status ServerCore::SendHere(const EnvelopeView& view, bool fate,
-                                  LazyDeadline* deadline) {
+                                  std::string* moved, LazyDeadline* deadline) {
   if (view.payload.size() > config_.payload_bytes_max) {
     return absl::InvalidArgumentError(absl::StrCat(
         "a payload of ", view.payload.size(),
@@ -234,7 +277,7 @@ absl::Status ServerCore::SendHere(const EnvelopeView& view, bool fate,
   }
   Inbox::FatePlace place(fate ? &inbox_ : nullptr);
   if (!place.there()) return TooManyFates();
-  while (!inbox_.PushEnvelope(view, fate)) {
+  while (!inbox_.PushEnvelope(view, fate, moved)) {
     if (stopped_) return absl::CancelledError("the server was stopped");
     if (deadline == nullptr)
       return absl::ResourceExhaustedError("no room in this server's own inbox");

@@ -1,7 +1,7 @@
 #include "cluster/session/batch.h"
 
-#include <array>
 #include <cstring>
+#include <utility>
 
 #include "absl/container/inlined_vector.h"
 #include "cluster/codec/codec.h"
@@ -63,31 +63,46 @@ namespace {
 // Copied and then summed while it is in the innermost cache but one.
 constexpr std::size_t kStepBytes = 32u << 10;
 
-// The record, in the order in which its bytes go out.
-using Parts = std::array<absl::string_view, 2>;
-
-// Copies `bytes` from the front of the parts and returns their sum.
-std::uint32_t Move(Parts* parts, std::size_t bytes, char* out) {
-  std::uint32_t crc = 0;
-  while (bytes > 0) {
-    absl::string_view& part = (*parts)[0].empty() ? (*parts)[1] : (*parts)[0];
-    const std::size_t step = std::min({bytes, part.size(), kStepBytes});
-    std::memcpy(out, part.data(), step);
-    crc = Crc32cExtend(crc, absl::string_view(out, step));
-    part.remove_prefix(step);
-    out += step;
-    bytes -= step;
+// A record, in the order in which its bytes go out.
+class Parts {
+ public:
+  Parts(absl::string_view fields, absl::Span<const absl::string_view> payload)
+      : part_(fields), rest_(payload), bytes_(fields.size()) {
+    for (const absl::string_view piece : payload) bytes_ += piece.size();
   }
-  return crc;
-}
+  std::size_t bytes() const { return bytes_; }
+
+  // Copies `bytes` from the front and returns their sum.
+  std::uint32_t Move(std::size_t bytes, char* out) {
+    std::uint32_t crc = 0;
+    while (bytes > 0) {
+      while (part_.empty()) {
+        part_ = rest_.front();
+        rest_.remove_prefix(1);
+      }
+      const std::size_t step = std::min({bytes, part_.size(), kStepBytes});
+      std::memcpy(out, part_.data(), step);
+      crc = Crc32cExtend(crc, absl::string_view(out, step));
+      part_.remove_prefix(step);
+      out += step;
+      bytes -= step;
+    }
+    return crc;
+  }
+
+ private:
+  absl::string_view part_;
+  absl::Span<const absl::string_view> rest_;
+  std::size_t bytes_;
+};
 
 Batch Scatter(const SessionConfig& config, Lane lane, Parts parts) {
-  const std::size_t bytes = parts[0].size() + parts[1].size();
+  const std::size_t bytes = parts.bytes();
   const std::size_t chunk_bytes =
       ChunkBytes(config.frame_bytes, config.inflight_bytes, lane);
   if (bytes <= chunk_bytes) {
     Batch batch = NewBatch(config.buffers.get(), lane, bytes);
-    batch.body_crc = Move(&parts, bytes, batch.body_begin());
+    batch.body_crc = parts.Move(bytes, batch.body_begin());
     batch.summed = true;
     batch.body_bytes = bytes;
     return batch;
@@ -101,41 +116,92 @@ Batch Scatter(const SessionConfig& config, Lane lane, Parts parts) {
   for (std::size_t offset = 0; offset < bytes; offset += chunk_bytes) {
     char* const header = batch.chunk_header(offset);
     StoreBodyCrc(
-        Move(&parts, batch.chunk(offset).size(), header + kFrameHeaderBytes),
+        parts.Move(batch.chunk_size(offset), header + kFrameHeaderBytes),
         header);
+  }
+  return batch;
+}
+
+// The payload is taken last, when nothing needs memory any more.
+Batch Refer(const SessionConfig& config, Lane lane, absl::string_view fields,
+            std::string* payload) {
+  const std::size_t bytes = fields.size() + payload->size();
+  const std::size_t chunk_bytes =
+      ChunkBytes(config.frame_bytes, config.inflight_bytes, lane);
+  const std::size_t chunks = (bytes + chunk_bytes - 1) / chunk_bytes;
+  Batch batch = NewBatch(config.buffers.get(), lane,
+                         fields.size() + (chunks - 1) * kFrameHeaderBytes);
+  batch.outside = std::make_shared<std::string>();
+  std::memcpy(batch.body_begin(), fields.data(), fields.size());
+  batch.fields_bytes = fields.size();
+  batch.body_bytes = bytes;
+  batch.large = chunks > 1;
+  batch.chunk_bytes = chunk_bytes;
+  *batch.outside = std::move(*payload);
+  for (std::size_t offset = 0; offset < bytes; offset += chunk_bytes) {
+    const Batch::Pieces pieces =
+        batch.PiecesOf(offset, batch.chunk_size(offset));
+    const std::uint32_t crc = Crc32cExtend(Crc32c(pieces.in), pieces.out);
+    if (batch.large) {
+      StoreBodyCrc(crc, batch.chunk_header(offset));
+    } else {
+      batch.body_crc = crc;
+      batch.summed = true;
+    }
   }
   return batch;
 }
 
 }  // namespace
 
+Batch::Pieces Batch::PiecesOf(std::size_t offset, std::size_t bytes) const {
+  if (outside == nullptr) {
+    const char* const header = large ? chunk_header(offset) : buffer.get();
+    return {absl::string_view(header + kFrameHeaderBytes, bytes),
+            absl::string_view()};
+  }
+  // The fields are in the first frame.
+  const std::size_t fields = offset == 0 ? fields_bytes : 0;
+  return {absl::string_view(body_begin(), fields),
+          absl::string_view(*outside).substr(
+              offset - (offset == 0 ? 0 : fields_bytes), bytes - fields)};
+}
+
 Batch EncodeLarge(const SessionConfig& config, const EnvelopeView& envelope,
-                  bool shared) {
+                  bool shared, const PayloadSource& payload) {
   EncodeState encode;
   Batch batch;
-  if (config.codec->RecordFieldsBytesMax() > 0) {
-    absl::InlinedVector<char, 128> fields(config.codec->RecordFieldsBytesMax());
+  if (Scatters(*config.codec)) {
+    absl::InlinedVector<char, 128> buffer(config.codec->RecordFieldsBytesMax());
     char* const end =
-        config.codec->AppendRecordFields(envelope, &encode, fields.data());
-    const auto bytes = static_cast<std::size_t>(end - fields.data());
-    batch =
-        Scatter(config, envelope.lane,
-                {absl::string_view(fields.data(), bytes), envelope.payload});
+        config.codec->AppendRecordFields(envelope, &encode, buffer.data());
+    const absl::string_view fields(
+        buffer.data(), static_cast<std::size_t>(end - buffer.data()));
+    const absl::Span<const absl::string_view> pieces =
+        payload.pieces.empty() ? absl::MakeConstSpan(&envelope.payload, 1)
+                               : payload.pieces;
+    batch = payload.moved != nullptr
+                ? Refer(config, envelope.lane, fields, payload.moved)
+                : Scatter(config, envelope.lane, Parts(fields, pieces));
   } else {
     const std::shared_ptr<char> record =
         config.buffers->Lend(config.codec->RecordBytesMax(envelope));
     char* const end =
         config.codec->AppendRecord(envelope, &encode, record.get());
-    batch = Scatter(config, envelope.lane,
-                    {absl::string_view(record.get(), static_cast<std::size_t>(
-                                                         end - record.get())),
-                     absl::string_view()});
+    const absl::string_view all(record.get(),
+                                static_cast<std::size_t>(end - record.get()));
+    batch = Scatter(config, envelope.lane, Parts(all, {}));
   }
   batch.records = 1;
   batch.shared = shared;
   batch.payload_bytes_longest = envelope.payload.size();
   batch.features = FeaturesOf(envelope);
   return batch;
+}
+
+void GiveBack(Batch* batch, const PayloadSource& payload) {
+  if (batch->outside == nullptr || payload.moved == nullptr) return;
+  *payload.moved = std::move(*batch->outside);
 }
 
 }  // namespace cluster::internal

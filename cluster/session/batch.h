@@ -5,7 +5,8 @@
 // room for a header in front, so it is a frame of its own that shares the
 // buffer. A shared batch is in the queues of several peers, and its frames have
 // their headers elsewhere. An envelope with options waits as a batch of its own,
-// and leaves in one frame with its neighbours.
+// and leaves in one frame with its neighbours. The payload of an envelope that was
+// moved stays where it is, outside of the buffer.
 //
 // A value. The bytes are shared with frames, and do not change once a frame was
 // made of them or the batch is shared. Where memory ends a function throws
@@ -21,12 +22,15 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
+#include "absl/types/span.h"
 #include "cluster/base/buffer_pool.h"
+#include "cluster/codec/codec.h"
 #include "cluster/codec/frame_header.h"
 #include "cluster/codec/hello.h"
 #include "cluster/envelope.h"
@@ -66,6 +70,17 @@ struct RecordOptions {
   }
 };
 
+// The payload of an envelope, where it is not in one text that is only borrowed. The
+// view of the envelope has its size.
+struct PayloadSource {
+  // Joined only where they are encoded. Empty: it is in one text.
+  absl::Span<const absl::string_view> pieces;
+  // Taken with the envelope, unless null; as it was where that is refused.
+  std::string* moved = nullptr;
+
+  bool plain() const { return pieces.empty() && moved == nullptr; }
+};
+
 struct Batch {
   std::shared_ptr<char> buffer;  // kFrameHeaderBytes of room, then the records
   std::size_t body_bytes = 0;
@@ -94,6 +109,10 @@ struct Batch {
   std::size_t headed_bytes = 0;  // the same, of which the first sending may
                                  // still be on its way, with its header
 
+  // The payload of its only record, or null: then it is in the buffer.
+  std::shared_ptr<std::string> outside;
+  std::size_t fields_bytes = 0;  // of that record, which are in the buffer
+
   std::shared_ptr<const RecordOptions> options;  // of its only record, or null
   // What it was joined from, without the bytes; or null.
   std::shared_ptr<const std::vector<Batch>> parts;
@@ -105,16 +124,25 @@ struct Batch {
   absl::string_view body() const { return {body_begin(), body_bytes}; }
   std::size_t room() const { return capacity - body_bytes; }
 
-  // Of a large one: the chunk that begins `offset` bytes into the body, and the
-  // room in front of it.
+  // Of a large one: the size of the chunk that begins `offset` bytes into the
+  // body, and the room for its header.
+  std::size_t chunk_size(std::size_t offset) const {
+    return std::min(chunk_bytes, body_bytes - offset);
+  }
   char* chunk_header(std::size_t offset) const {
-    return buffer.get() +
-           offset / chunk_bytes * (kFrameHeaderBytes + chunk_bytes);
+    const std::size_t chunk = offset / chunk_bytes;
+    if (outside == nullptr)
+      return buffer.get() + chunk * (kFrameHeaderBytes + chunk_bytes);
+    return buffer.get() + chunk * kFrameHeaderBytes +
+           (chunk > 0 ? fields_bytes : 0);
   }
-  absl::string_view chunk(std::size_t offset) const {
-    return {chunk_header(offset) + kFrameHeaderBytes,
-            std::min(chunk_bytes, body_bytes - offset)};
-  }
+  // A part of the body that one frame has, in one piece or two. The second is
+  // outside.
+  struct Pieces {
+    absl::string_view in;
+    absl::string_view out;
+  };
+  Pieces PiecesOf(std::size_t offset, std::size_t bytes) const;
 };
 
 // Tells the fates of those of its envelopes that asked for it. `dropped`: see Fate.
@@ -137,10 +165,17 @@ bool IsCompact(const Batch& batch);
 // An envelope that shares no frame with others: a large batch, or a small one
 // where a chunk would hold it. This makes the only copy of a large payload on its
 // way out, straight to where its frames will be. The payload is summed while it
-// is in the cache. Call it without a lock. The payload is within payload_bytes_max. `shared`: for the
-// queues of several peers.
+// is in the cache. Call it without a lock. The payload is within payload_bytes_max.
+// `shared`: for the queues of several peers. `payload`: only of a codec that
+// Scatters; a moved one is taken into the batch, and not copied.
 Batch EncodeLarge(const SessionConfig& config, const EnvelopeView& envelope,
-                  bool shared = false);
+                  bool shared = false, const PayloadSource& payload = {});
+// Whether a PayloadSource is of use: in its records the payload is the last part.
+inline bool Scatters(const Codec& codec) {
+  return codec.RecordFieldsBytesMax() > 0;
+}
+// Gives a payload that EncodeLarge took back to its envelope.
+void GiveBack(Batch* batch, const PayloadSource& payload);
 
 }  // namespace cluster::internal
 

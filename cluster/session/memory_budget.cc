@@ -85,6 +85,30 @@ std::size_t MemoryBudget::reassembly_bytes() const {
   return claimed_;
 }
 
+std::size_t MemoryBudget::kept_bytes() const {
+  MutexLock lock(&mutex_);
+  return kept_;
+}
+
+KeptRoom MemoryBudget::Keep(std::size_t bytes, bool claimed) {
+  MutexLock lock(&mutex_);
+  if (bytes > kept_bytes_max() - kept_) return KeptRoom();
+  if (!claimed) {
+    if (claimed_ + bytes > pool()) return KeptRoom();
+    claimed_ += bytes;
+  }
+  kept_ += bytes;
+  return KeptRoom(shared_from_this(), bytes, claimed);
+}
+
+void MemoryBudget::DropKept(std::size_t bytes, bool claimed) {
+  MutexLock lock(&mutex_);
+  kept_ -= bytes;
+  if (claimed) return;
+  claimed_ -= bytes;
+  if (claimed_ <= pool()) over_ = 0;
+}
+
 bool MemoryBudget::HasUnfinished(std::uint64_t share) const {
   return std::any_of(claims_.begin(), claims_.end(),
                      [&](const Claim& claim) { return claim.share == share; });

@@ -6,7 +6,8 @@
 // guarantee, in steps of a batch, so an envelope costs a compare. A dead peer with a
 // full queue takes nothing that another one is guaranteed. Receiving: the share
 // comes with a window. Reassembly: large records claim their room from a pool,
-// first come first served, until the application has taken them.
+// first come first served, until the application has taken them. Payloads that it
+// keeps longer have the part of that pool without which any record still fits.
 //
 // MemoryBudget is thread-safe, and its lock is taken after all others. A
 // MemoryShare is under its session's lock. Shares and claims keep the budget
@@ -38,8 +39,9 @@
 namespace cluster::internal {
 
 class MemoryShare;
+class KeptRoom;
 
-class MemoryBudget {
+class MemoryBudget : public std::enable_shared_from_this<MemoryBudget> {
  public:
   // Without a bound.
   MemoryBudget();
@@ -58,10 +60,17 @@ class MemoryBudget {
   // Something may have changed for threads that wait. Cheap while none does.
   void Changed();
 
-  // Of large records, also finished ones that are not taken yet.
+  // Of large records, also finished ones that are not taken yet, and of all that
+  // is kept.
   std::size_t reassembly_bytes() const;
 
+  // Room for bytes that the application keeps; or none. `claimed`: of a large
+  // record, whose claim lives as long as its bytes.
+  KeptRoom Keep(std::size_t bytes, bool claimed);
+  std::size_t kept_bytes() const;
+
  private:
+  friend class KeptRoom;
   friend class MemoryShare;
   friend class ReassemblyClaim;
 
@@ -83,6 +92,13 @@ class MemoryBudget {
   bool HasUnfinished(std::uint64_t share) const CLUSTER_REQUIRES(mutex_);
   bool MayClaim(std::uint64_t share, std::size_t bytes)
       CLUSTER_REQUIRES(mutex_);
+
+  // With as much kept, a record of any size still finds room.
+  std::size_t kept_bytes_max() const {
+    return parts_.reassembly -
+           std::min(parts_.reassembly, 3 * parts_.record_bytes_max);
+  }
+  void DropKept(std::size_t bytes, bool claimed);
 
   void FinishClaim(std::uint64_t claim);
   void DropClaim(std::uint64_t claim, std::size_t bytes);
@@ -109,6 +125,7 @@ class MemoryBudget {
   std::vector<Claim> claims_ CLUSTER_GUARDED_BY(mutex_);
   // By all records.
   std::size_t claimed_ CLUSTER_GUARDED_BY(mutex_) = 0;
+  std::size_t kept_ CLUSTER_GUARDED_BY(mutex_) = 0;
   // The share that may exceed the pool, or 0.
   std::uint64_t over_ CLUSTER_GUARDED_BY(mutex_) = 0;
   // Shares that wait, in order.
@@ -138,6 +155,27 @@ class ReassemblyClaim {
   std::shared_ptr<MemoryBudget> budget_;
   std::uint64_t id_ = 0;
   std::size_t bytes_ = 0;
+};
+
+// Room for bytes that the application keeps. Gives it back when it goes.
+class KeptRoom {
+ public:
+  KeptRoom() = default;
+  KeptRoom(std::shared_ptr<MemoryBudget> budget, std::size_t bytes,
+           bool claimed)
+      : budget_(std::move(budget)), bytes_(bytes), claimed_(claimed) {}
+  KeptRoom(KeptRoom&& other) noexcept = default;
+  KeptRoom& operator=(KeptRoom&& other) = delete;
+  ~KeptRoom() {
+    if (budget_ != nullptr) budget_->DropKept(bytes_, claimed_);
+  }
+
+  explicit operator bool() const { return budget_ != nullptr; }
+
+ private:
+  std::shared_ptr<MemoryBudget> budget_;
+  std::size_t bytes_ = 0;
+  bool claimed_ = false;
 };
 
 class MemoryShare {

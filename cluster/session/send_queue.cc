@@ -172,7 +172,7 @@ SendOutcome SendQueue::Refuse(SendOutcome outcome) {
 Appended SendQueue::AppendChecked(int peer, const EnvelopeView& envelope) {
   const std::size_t bytes_max = config_.codec->RecordBytesMax(envelope);
   if (envelope.payload.size() > lone_bytes_ || bytes_max > chunk_bytes_)
-    return AppendLarge(peer, envelope, nullptr);
+    return AppendLarge(peer, envelope, nullptr, nullptr, {});
   const MutexLock lock(&mutex_, MutexLock::kYield);
   const SendOutcome checked = Check(peer, envelope);
   if (checked != SendOutcome::kAccepted) return {checked};
@@ -199,36 +199,67 @@ Appended SendQueue::AppendChecked(int peer, const EnvelopeView& envelope) {
 
 Appended SendQueue::AppendLarge(int peer, const EnvelopeView& envelope,
                                 absl::optional<Batch>* encoded) {
-  return AppendLarge(peer, envelope, encoded, nullptr);
+  return AppendLarge(peer, envelope, encoded, nullptr, {});
 }
 
 Appended SendQueue::AppendWith(int peer, const EnvelopeView& envelope,
                                const RecordOptions& options) {
-  return AppendLarge(peer, envelope, nullptr, &options);
+  return AppendLarge(peer, envelope, nullptr, &options, {});
+}
+
+Appended SendQueue::AppendFrom(int peer, const EnvelopeView& envelope,
+                               const RecordOptions* options,
+                               const PayloadSource& payload) {
+  return AppendLarge(peer, envelope, nullptr, options, payload);
 }
 
 Batch SendQueue::Encode(const EnvelopeView& envelope,
                         absl::optional<Batch>* encoded,
-                        const RecordOptions* options) const {
+                        const RecordOptions* options,
+                        const PayloadSource& payload) const {
   if (encoded != nullptr) {
     if (!*encoded) *encoded = EncodeLarge(config_, envelope, /*shared=*/true);
     return **encoded;
   }
-  Batch batch = EncodeLarge(config_, envelope);
-  if (options == nullptr) return batch;
-  batch.options = std::make_shared<const RecordOptions>(*options);
-  batch.joins = !batch.large && IsSmall(batch, batch_bytes());
+  std::shared_ptr<const RecordOptions> kept_options;
+  if (options != nullptr)
+    kept_options = std::make_shared<const RecordOptions>(*options);
+  Batch batch = EncodeLarge(config_, envelope, /*shared=*/false, payload);
+  batch.options = std::move(kept_options);
+  batch.joins = (options != nullptr || !payload.pieces.empty()) &&
+                !batch.large && batch.outside == nullptr &&
+                IsSmall(batch, batch_bytes());
   return batch;
 }
+
+namespace {
+
+// A payload that was taken goes back to its envelope, unless that is accepted.
+class Taking {
+ public:
+  Taking(Batch* batch, const PayloadSource& payload)
+      : batch_(batch), payload_(payload) {}
+  Taking(const Taking&) = delete;
+  Taking& operator=(const Taking&) = delete;
+  ~Taking() { GiveBack(batch_, payload_); }
+
+ private:
+  Batch* const batch_;
+  const PayloadSource& payload_;
+};
+
+}  // namespace
 
 // An older one that the batch replaces leaves its place first. It gets that back
 // if there is no room even so.
 Appended SendQueue::AppendLarge(int peer, const EnvelopeView& envelope,
                                 absl::optional<Batch>* encoded,
-                                const RecordOptions* options) {
+                                const RecordOptions* options,
+                                const PayloadSource& payload) {
   const Appended may = MayAppendLarge(peer, envelope, options);
   if (may.outcome != SendOutcome::kAccepted) return may;
-  Batch batch = Encode(envelope, encoded, options);
+  Batch batch = Encode(envelope, encoded, options, payload);
+  const Taking taking(&batch, payload);
   const MutexLock lock(&mutex_, MutexLock::kYield);
   const SendOutcome checked = Check(peer, envelope);
   if (checked != SendOutcome::kAccepted) return {checked, SayDrops()};
@@ -632,7 +663,7 @@ bool SendQueue::DropUnfit(LaneQueue* queue) {
   if (ABSL_PREDICT_TRUE(!unsupported &&
                         front.payload_bytes_longest <= payload_bytes_max_))
     return false;
-  if (front.large || front.options != nullptr) {
+  if (front.large || front.outside != nullptr || front.options != nullptr) {
     const DropReason reason =
         unsupported ? DropReason::kUnsupported : DropReason::kTooLarge;
     Drop(reason, 1);
@@ -681,7 +712,7 @@ SendQueue::Run SendQueue::FrontRun(const LaneQueue& queue) const {
 
 std::size_t SendQueue::NextBodyBytes(const LaneQueue& queue) const {
   const Batch& front = queue.front();
-  if (front.large) return front.chunk(front.cut_bytes).size();
+  if (front.large) return front.chunk_size(front.cut_bytes);
   return front.joins ? FrontRun(queue).bytes : front.body_bytes;
 }
 
@@ -729,10 +760,15 @@ void SendQueue::TakeFront(LaneQueue* queue, SendWindow::Sent* sent) {
     if (run.batches > 1 || run.with_open) return TakeRun(run, queue, sent);
   }
   Batch& front = queue->closed.front();
-  if (front.shared || front.cut_bytes < front.headed_bytes)
+  // Another sending of it may be on its way, with its header.
+  const bool headed = front.cut_bytes < front.headed_bytes ||
+                      (front.outside != nullptr && !front.large &&
+                       front.buffer.use_count() > 1);
+  if (front.shared || headed)
     sent->other_header = config_.buffers->Lend(kFrameHeaderBytes);
   if (front.large) return TakeChunk(queue, sent);
-  if (front.shared || !front.summed || IsCompact(front)) {
+  if (front.shared || front.outside != nullptr || !front.summed ||
+      IsCompact(front)) {
     sent->batch = front;
   } else {
     sent->batch = WithCapacity(config_.buffers.get(), front, front.body_bytes);
@@ -745,7 +781,7 @@ void SendQueue::TakeChunk(LaneQueue* queue, SendWindow::Sent* sent) {
   Batch& front = queue->closed.front();
   sent->batch = front;
   sent->offset = front.cut_bytes;
-  sent->body_bytes = front.chunk(front.cut_bytes).size();
+  sent->body_bytes = front.chunk_size(front.cut_bytes);
   Forget(front);
   sent->envelopes = sent->last_chunk() ? 1 : 0;
   front.cut_bytes += sent->body_bytes;

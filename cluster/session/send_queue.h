@@ -109,6 +109,11 @@ class SendQueue {
   // it is taken it may expire, or be replaced.
   Appended AppendWith(int peer, const EnvelopeView& envelope,
                       const RecordOptions& options);
+  // The same of a payload that is elsewhere, with options or null. Unless it is
+  // accepted, a moved payload is as it was.
+  Appended AppendFrom(int peer, const EnvelopeView& envelope,
+                      const RecordOptions* options,
+                      const PayloadSource& payload);
   // Drops the envelope with that key, if it is not transmitted: true, and the
   // session should hear of it.
   bool Withdraw(int peer, Lane lane, std::uint64_t group,
@@ -298,11 +303,13 @@ class SendQueue {
   Appended AppendChecked(int peer, const EnvelopeView& envelope);
   Appended AppendLarge(int peer, const EnvelopeView& envelope,
                        absl::optional<Batch>* encoded,
-                       const RecordOptions* options);
+                       const RecordOptions* options,
+                       const PayloadSource& payload);
   Appended MayAppendLarge(int peer, const EnvelopeView& envelope,
                           const RecordOptions* options);
   Batch Encode(const EnvelopeView& envelope, absl::optional<Batch>* encoded,
-               const RecordOptions* options) const;
+               const RecordOptions* options,
+               const PayloadSource& payload) const;
   void Finish(Batch* batch);
 
   SendOutcome Check(int peer, const EnvelopeView& envelope) const

@@ -115,6 +115,11 @@ AckResult SendWindow::Acknowledge(std::uint64_t received_through,
 void SendWindow::FillFrame(const Sent& sent, Frame* frame) {
   if (sent.other_header != nullptr)
     return FillFrame(sent, sent.other_header, frame);
+  if (sent.batch.outside != nullptr) {
+    return FillFrame(
+        sent, std::shared_ptr<char>(sent.batch.buffer, sent.header_place()),
+        frame);
+  }
   const absl::string_view bytes(sent.header_place(),
                                 kFrameHeaderBytes + sent.body_bytes);
   frame->slices.push_back(Slice{sent.batch.buffer, bytes});
@@ -124,7 +129,11 @@ void SendWindow::FillFrame(const Sent& sent, std::shared_ptr<char> header,
                            Frame* frame) {
   const absl::string_view bytes(header.get(), kFrameHeaderBytes);
   frame->slices.push_back(Slice{std::move(header), bytes});
-  frame->slices.push_back(Slice{sent.batch.buffer, sent.body()});
+  const Batch::Pieces body = sent.batch.PiecesOf(sent.offset, sent.body_bytes);
+  if (!body.in.empty() || body.out.empty())
+    frame->slices.push_back(Slice{sent.batch.buffer, body.in});
+  if (!body.out.empty())
+    frame->slices.push_back(Slice{sent.batch.outside, body.out});
 }
 
 }  // namespace cluster::internal

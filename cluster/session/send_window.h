@@ -72,9 +72,6 @@ class SendWindow {
       if (other_header != nullptr) return other_header.get();
       return batch.large ? batch.chunk_header(offset) : batch.header();
     }
-    absl::string_view body() const {
-      return batch.large ? batch.chunk(offset) : batch.body();
-    }
   };
 
   // A new session: sequence numbers begin at 1 again. Returns the frames that

@@ -62,6 +62,7 @@ struct Arrival {
   std::uint8_t codec = 0;
   std::uint32_t records = 0;
   Lane lane = Lane::kNormal;
+  bool claimed = false;  // a large record, whose bytes have a claim
   Slice body;
 };
 

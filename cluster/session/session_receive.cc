@@ -492,6 +492,7 @@ bool Session::TakeChunk(const FrameHeader& header, const Slice& body,
   receive_.Deliver(header.sequence);
   if (result == Reassembly::Result::kWhole) {
     arrival.records = 1;
+    arrival.claimed = true;
     sink_->OnArrival(std::move(arrival));
   } else {
     // Reassembly has a bound of its own, so a payload larger than the window
