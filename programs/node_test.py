@@ -407,7 +407,7 @@ class NodeTest(unittest.TestCase):
         process.send_signal(signal.SIGHUP)
         # The line takes the place of the prompt, which follows it.
         shown = screen.until(b"1> 1 caf\xc3\xa9 at ho\r\x1b[15C")
-        self.assertRegex(shown, rb"^\r\x1b\[J!! there is no security .*\r\n\r\x1b\[J1> 1 caf")
+        self.assertRegex(shown, rb"^\r\x1b\[J-- config applied, 0 changes\r\n\r\x1b\[J1> 1 caf")
         screen.type(b"me\n")
         screen.until(b"<- 1 AppendEntriesRequest term 0: caf\xc3\xa9 at home\r\n")
 
@@ -420,7 +420,7 @@ class NodeTest(unittest.TestCase):
         process.send_signal(signal.SIGHUP)
         # 98 columns are three rows of 40, so the cursor is in the third.
         shown = screen.until(line + b"\r\x1b[18C")
-        self.assertRegex(shown, rb"^\x1b\[2A\r\x1b\[J!! ")
+        self.assertRegex(shown, rb"^\x1b\[2A\r\x1b\[J-- config applied")
 
     def test_lines_can_be_edited_and_called_back(self):
         process, screen = self.at_a_terminal()
