@@ -183,7 +183,7 @@ class CLUSTER_EXPORT Server {
       const SendOptions& options = SendOptions());
 
   // Drops the envelope with that SendOptions::replaces, pid, lane and group, and
-  // counts it (kWithdrawn). kNotFound: there is none that is not transmitted yet.
+  // counts it (kWithdrawn). kNotFound: there is none that was never transmitted.
   absl::Status Withdraw(int pid, Lane lane, std::uint64_t group,
                         std::uint64_t replaces);
 

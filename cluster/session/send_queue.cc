@@ -327,7 +327,10 @@ bool SendQueue::Withdraw(int peer, Lane lane, std::uint64_t group,
   const auto latest = latest_.find({lane, group, replaces});
   if (latest == latest_.end()) return false;
   LaneQueue& queue = At(lane);
-  DropAt(&queue, PlaceOf(queue, latest->second), DropReason::kWithdrawn);
+  const std::size_t place = PlaceOf(queue, latest->second);
+  // An earlier life of the peer may have it.
+  if (queue.closed[place].resent) return false;
+  DropAt(&queue, place, DropReason::kWithdrawn);
   Tidy(&queue);
   return SayDrops();
 }

@@ -114,8 +114,8 @@ class SendQueue {
   Appended AppendFrom(int peer, const EnvelopeView& envelope,
                       const RecordOptions* options,
                       const PayloadSource& payload);
-  // Drops the envelope with that key, if it is not transmitted: true, and the
-  // session should hear of it.
+  // Drops the envelope with that key, if it was never transmitted: not even to an
+  // earlier life of the peer. True: the session should hear of it.
   bool Withdraw(int peer, Lane lane, std::uint64_t group,
                 std::uint64_t replaces);
   // Takes the records of a small batch that is shared with other peers, and

@@ -1053,6 +1053,25 @@ TEST(SendQueueOptions, CountAgainForANewSession) {
   }
 }
 
+// An earlier life of the peer may have acted on what is sent again.
+TEST(SendQueueOptions, OnlyWhatWasNeverTransmittedIsWithdrawn) {
+  const SessionConfig config = TestSessionConfig(1, 2);
+  Queue queue(config);
+  ASSERT_EQ(queue.AppendWith(Text("sent"), Replaces(1)),
+            SendOutcome::kAccepted);
+  Batch taken = queue.Take(Lane::kNormal);
+  EXPECT_FALSE(queue->Withdraw(2, Lane::kNormal, 0, 1));
+  ASSERT_EQ(queue.AppendWith(Text("waits"), Replaces(2)),
+            SendOutcome::kAccepted);
+  queue->Restart();
+  queue->PutBack(std::move(taken), true);
+  queue->Resume();
+  EXPECT_FALSE(queue->Withdraw(2, Lane::kNormal, 0, 1));
+  EXPECT_TRUE(queue->Withdraw(2, Lane::kNormal, 0, 2));
+  EXPECT_EQ(queue.Payloads(Lane::kNormal), Strings{"sent"});
+  EXPECT_EQ(queue.Dropped(DropReason::kWithdrawn), 1u);
+}
+
 TEST(SendQueueOptions, ALargeOneThatIsCutInPartIsTouchedNoMore) {
   absl::Time now = absl::UnixEpoch();
   SessionConfig config = TestSessionConfig(1, 2);
