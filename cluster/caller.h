@@ -47,7 +47,7 @@
 namespace cluster {
 
 namespace internal {
-class Calls;
+class ServerCalls;
 }  // namespace internal
 
 struct CallerStats {
@@ -93,7 +93,7 @@ class CLUSTER_EXPORT Caller {
   CallerStats Stats() const;
 
  private:
-  const std::unique_ptr<internal::Calls> calls_;
+  const std::unique_ptr<internal::ServerCalls> calls_;
 };
 
 }  // namespace cluster

@@ -135,6 +135,47 @@ void Checker::OnFate(const SimLife& self, const Fate& fate) {
     Fail(who, Name(found->second.envelope) + ": acknowledged, but not taken");
 }
 
+void Checker::OnCall(const SimLife& self, int peer, std::uint64_t sequence) {
+  Stream& stream = StreamOf(self, peer);
+  const auto found = stream.accepted.find(sequence);
+  if (found == stream.accepted.end()) {
+    Fail({self.server, peer}, "a call whose request was not accepted");
+    return;
+  }
+  found->second.call = true;
+  ++stream.calls;
+}
+
+void Checker::OnCallEnded(const SimLife& self, int peer, std::uint64_t sequence,
+                          const absl::Status& status) {
+  const Way who{self.server, peer};
+  Stream& stream = StreamOf(self, peer);
+  const auto found = stream.accepted.find(sequence);
+  if (found == stream.accepted.end() || !found->second.call) {
+    Fail(who,
+         absl::StrCat("a call ended that did not wait: ", status.ToString()));
+    return;
+  }
+  Accepted& request = found->second;
+  request.call = false;
+  request.never = absl::IsUnavailable(status);
+  --stream.calls;
+  ++calls_[status.code()];
+  if (status.ok() && !request.taken)
+    Fail(who, Name(request.envelope) + ": answered, but not taken");
+  if (request.never && request.taken)
+    Fail(who, Name(request.envelope) + ": taken, but " + status.ToString());
+}
+
+void Checker::OnCallsGone(const SimLife& self) {
+  for (const auto& [key, stream] : streams_) {
+    const auto& [server, peer, incarnation] = key;
+    if (server == self.server && incarnation == self.incarnation &&
+        stream.calls > 0)
+      Fail({server, peer}, absl::StrCat(stream.calls, " calls never ended"));
+  }
+}
+
 void Checker::OnSession(const SimLife& self, int peer,
                         const SessionObservation& seen) {
   const Way who{self.server, peer};
@@ -361,6 +402,8 @@ void Checker::OnTaken(const SimLife& self, int peer, std::uint64_t session,
     Fail(who, Name(envelope) + ": it was changed");
     return;
   }
+  if (accepted->second.never)
+    Fail(who, Name(envelope) + ": its call ended as if it never left");
   CheckOrder(who, &stream->second, &accepted->second, self.life);
 }
 
@@ -434,6 +477,8 @@ void Checker::OnSettled(const SimLife& self, int peer) {
   }
   if (stream.fates_due > 0)
     Fail(who, absl::StrCat(stream.fates_due, " fates were never told"));
+  if (stream.calls > 0)
+    Fail(who, absl::StrCat(stream.calls, " calls never ended"));
   const std::uint64_t missing = stream.accepted.size() - stream.taken;
   if (missing > stream.Dropped()) {
     Fail(who, absl::StrCat(missing, " never arrived, but only ",

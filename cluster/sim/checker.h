@@ -6,6 +6,8 @@
 // - that a missing envelope was reported as dropped, and an acknowledged one
 //   was taken;
 // - that OnFate hears each fate once, and the truth;
+// - that each call ends once, with an answer only to a request that was taken, and
+//   with kUnavailable only if the request is never taken;
 // - the counts, the bounds of memory, and the policy for restarts;
 // - the order of events, and that no silent or deaf peer is up, nor one whose
 //   application stands still;
@@ -33,6 +35,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "cluster/envelope.h"
@@ -93,6 +96,12 @@ class Checker {
   void OnAccepted(const SimLife& self, int peer, const Envelope& envelope,
                   bool fate = false);
   void OnFate(const SimLife& self, const Fate& fate);
+  // The envelope with that sequence, which was accepted, is a call's request.
+  void OnCall(const SimLife& self, int peer, std::uint64_t sequence);
+  void OnCallEnded(const SimLife& self, int peer, std::uint64_t sequence,
+                   const absl::Status& status);
+  // The server has ended all calls of its life.
+  void OnCallsGone(const SimLife& self);
   // After every call into the session.
   void OnSession(const SimLife& self, int peer, const SessionObservation& seen);
 
@@ -122,6 +131,11 @@ class Checker {
   std::uint64_t dropped() const;
   std::uint64_t dropped(DropReason reason) const;
   std::uint64_t resends_superseded() const { return resends_superseded_; }
+  // Calls by the code of their ends.
+  std::uint64_t calls(absl::StatusCode code) const {
+    const auto found = calls_.find(code);
+    return found == calls_.end() ? 0 : found->second;
+  }
   std::uint64_t resent() const { return resent_; }
   // How many observations showed an envelope that memory_bytes_max refused, a
   // large payload that waited for room, and one that stalled.
@@ -137,6 +151,8 @@ class Checker {
     std::uint64_t position = 0;  // in its lane, from 1
     bool taken = false;          // in some life of the receiver
     bool fate_due = false;
+    bool call = false;   // it waits for an answer
+    bool never = false;  // a call has promised that it is not taken
   };
   // From one life of a sender to one receiver.
   struct Stream {
@@ -147,6 +163,7 @@ class Checker {
     std::uint64_t taken = 0;
     std::uint64_t skipped = 0;
     std::uint64_t fates_due = 0;
+    std::uint64_t calls = 0;  // that wait
     // The sums over earlier sessions, and the present session's counters.
     std::uint64_t gone_acknowledged = 0;
     std::array<std::uint64_t, kDropReasons> gone_dropped{};
@@ -216,6 +233,7 @@ class Checker {
   std::uint64_t taken_ = 0;
   std::uint64_t resent_ = 0;
   std::uint64_t resends_superseded_ = 0;
+  std::map<absl::StatusCode, std::uint64_t> calls_;
   std::uint64_t memory_refused_ = 0;
   std::uint64_t waited_ = 0;
   std::uint64_t stalled_ = 0;

@@ -81,6 +81,9 @@ void SimServer::Start() {
   around_.world->Trace("start", {static_cast<std::uint64_t>(id()), life()});
   around_.checker->OnLife(self_);
   around_.network->Attach(id(), this);
+  calls_ = std::make_unique<internal::Calls>(
+      &line_, Caller::kCallsMax, around_.world->Random() >> 2,
+      [this] { return around_.world->Now(); });
   memory_ = memory_bytes_max_ == 0
                 ? std::make_shared<internal::MemoryBudget>()
                 : std::make_shared<internal::MemoryBudget>(
@@ -93,12 +96,15 @@ void SimServer::Start() {
 }
 
 void SimServer::Crash() {
+  calls_ = nullptr;
+  around_.checker->OnCallsGone(self_);
   running_ = false;
   around_.world->Trace("crash", {static_cast<std::uint64_t>(id()), life()});
   around_.network->Detach(id());
   for (const auto& entry : sessions_)
     around_.checker->OnSessionGone(self_, entry.first);
   sessions_.clear();
+  leaving_.clear();
   inbox_.clear();
 }
 
@@ -144,14 +150,40 @@ bool SimServer::SetTimes(absl::Duration heartbeat,
 }
 
 void SimServer::AddPeer(int peer) {
-  if (!peers_.insert(peer).second) return;
+  if (leaving_.count(peer) > 0 || !peers_.insert(peer).second) return;
   if (running_) MakeSession(peer);
 }
 
-void SimServer::RemovePeer(int peer) {
-  peers_.erase(peer);
+void SimServer::RemovePeer(int peer, absl::Duration drain) {
+  if (peers_.erase(peer) == 0 || !running_) return;
+  if (drain == absl::ZeroDuration()) return Remove(peer, /*drained=*/false);
+  around_.world->Trace("leave", {static_cast<std::uint64_t>(id()),
+                                 static_cast<std::uint64_t>(peer)});
+  leaving_[peer] = around_.world->Now() + drain;
+  Find(peer)->queue.TakeNoMore();
+}
+
+// Removes a peer that leaves, if it has all or if its time is over.
+void SimServer::LetGo(int peer) {
+  const bool drained = Find(peer)->session->Drained();
+  if (!drained && around_.world->Now() < leaving_[peer]) return;
+  leaving_.erase(peer);
+  Remove(peer, drained);
+}
+
+void SimServer::UpdatePeer(int peer) {
+  Peer* const found = Find(peer);
+  if (found == nullptr) return;
+  around_.world->Trace("update", {static_cast<std::uint64_t>(id()),
+                                  static_cast<std::uint64_t>(peer)});
+  around_.network->Disconnect(id(), peer);
+  around_.network->Connect(id(), peer);
+  if (found->session->connected()) found->session->OnRedial();
+  Observe(found);
+}
+
+void SimServer::Remove(int peer, bool drained) {
   Peer* const gone = Find(peer);
-  if (gone == nullptr) return;
   around_.world->Trace("remove", {static_cast<std::uint64_t>(id()),
                                   static_cast<std::uint64_t>(peer)});
   gone->session->SayGoodbye(GoodbyeReason::kRemovedYou);
@@ -161,7 +193,10 @@ void SimServer::RemovePeer(int peer) {
   told.is_event = true;
   told.event.type = PeerEvent::kRemoved;
   told.event.peer = peer;
+  const std::uint64_t held = gone->session->Stats().queued;
   told.event.unknown_fate = gone->session->Abandon(DropReason::kRemoved);
+  if (drained && (held > 0 || told.event.unknown_fate > 0))
+    around_.checker->Fail("a peer that had all lost something");
   Observe(gone);
   around_.checker->OnSessionGone(self_, peer);
   around_.network->Disconnect(id(), peer);
@@ -196,41 +231,96 @@ int SimServer::Send(const Envelope& envelope) {
   return Send(envelope, SendOptions());
 }
 
-int SimServer::Send(Envelope envelope, const SendOptions& options) {
-  envelope.sender_id = id();
-  envelope.message_id = {self_.incarnation, ++message_sequence_};
-  internal::RecordOptions record;
-  record.replaces = options.replaces;
-  record.group = envelope.group;
-  if (options.expires_after != absl::InfiniteDuration())
-    record.expires_at = around_.world->Now() + options.expires_after;
-  record.message_id = envelope.message_id;
-  const bool plain = !options.report_fate && record.replaces == 0 &&
-                     record.expires_at == absl::InfiniteFuture();
+int SimServer::Send(const Envelope& envelope, const SendOptions& options) {
+  ++message_sequence_;
   int accepted = 0;
   for (const auto& entry : sessions_) {
-    Peer* const peer = entry.second.get();
-    if (envelope.pid != kBroadcast && envelope.pid != peer->id) continue;
-    if (options.only_if_up && !peer->session->up()) continue;
-    record.fates = options.report_fate ? peer : nullptr;
-    record.pid = peer->id;
-    const internal::Appended appended =
-        plain ? peer->queue.Append(peer->id, envelope)
-              : peer->queue.AppendWith(peer->id, envelope, record);
-    const bool taken = appended.outcome == internal::SendOutcome::kAccepted;
-    if (taken) {
-      around_.checker->OnAccepted(self_, peer->id, envelope,
-                                  options.report_fate);
-    }
-    accepted += taken ? 1 : 0;
-    // A full queue that refuses may still have dropped its oldest envelope.
-    if (appended.wanted) {
-      Pump(peer);
-    } else {
-      Observe(peer);
-    }
+    if (envelope.pid != kBroadcast && envelope.pid != entry.first) continue;
+    const internal::SendOutcome outcome =
+        SendTo(entry.second.get(), envelope, options);
+    accepted += outcome == internal::SendOutcome::kAccepted ? 1 : 0;
   }
   return accepted;
+}
+
+// With the latest message id.
+internal::SendOutcome SimServer::SendTo(Peer* peer, const Envelope& envelope,
+                                        const SendOptions& options) {
+  if (options.only_if_up && !peer->session->up())
+    return internal::SendOutcome::kDown;
+  Envelope sent = envelope;
+  sent.sender_id = id();
+  sent.message_id = {self_.incarnation, message_sequence_};
+  internal::RecordOptions record;
+  record.replaces = options.replaces;
+  record.group = sent.group;
+  if (options.expires_after != absl::InfiniteDuration())
+    record.expires_at = around_.world->Now() + options.expires_after;
+  record.fates = options.report_fate ? peer : nullptr;
+  record.message_id = sent.message_id;
+  record.pid = peer->id;
+  const bool plain = !options.report_fate && record.replaces == 0 &&
+                     record.expires_at == absl::InfiniteFuture();
+  const internal::Appended appended =
+      plain ? peer->queue.Append(peer->id, sent)
+            : peer->queue.AppendWith(peer->id, sent, record);
+  if (appended.outcome == internal::SendOutcome::kAccepted)
+    around_.checker->OnAccepted(self_, peer->id, sent, options.report_fate);
+  // A full queue that refuses may still have dropped its oldest envelope.
+  if (appended.wanted) {
+    Pump(peer);
+  } else {
+    Observe(peer);
+  }
+  return appended.outcome;
+}
+
+absl::Status SimServer::Line::Send(const EnvelopeView& envelope,
+                                   const SendOptions& options) {
+  Peer* const peer = server->Find(envelope.pid);
+  if (peer == nullptr) return absl::NotFoundError("no such peer");
+  ++server->message_sequence_;
+  switch (server->SendTo(peer, envelope.ToEnvelope(), options)) {
+    case internal::SendOutcome::kAccepted:
+      return absl::OkStatus();
+    case internal::SendOutcome::kRemoved:
+      return absl::NotFoundError("the peer leaves");
+    case internal::SendOutcome::kDown:
+      return absl::UnavailableError("the peer is not up");
+    default:
+      return absl::ResourceExhaustedError("no room");
+  }
+}
+
+bool SimServer::Line::Withdraw(int pid, Lane lane, std::uint64_t group,
+                               std::uint64_t replaces) {
+  Peer* const peer = server->Find(pid);
+  if (peer == nullptr || !peer->queue.Withdraw(pid, lane, group, replaces))
+    return false;
+  server->Pump(peer);
+  return true;
+}
+
+absl::StatusOr<std::uint64_t> SimServer::Call(int pid,
+                                              const EnvelopeView& request,
+                                              absl::Duration deadline,
+                                              Caller::Callback callback) {
+  // It ends in a task of the world, so after this call.
+  const std::uint64_t sequence = message_sequence_ + 1;
+  absl::StatusOr<std::uint64_t> number = calls_->Call(
+      pid, request, deadline,
+      [this, self = self_, pid, sequence,
+       callback](const absl::StatusOr<EnvelopeView>& answer) {
+        around_.checker->OnCallEnded(self, pid, sequence, answer.status());
+        callback(answer);
+      });
+  if (number.ok()) around_.checker->OnCall(self_, pid, sequence);
+  return number;
+}
+
+absl::Status SimServer::Answer(const EnvelopeView& request,
+                               const EnvelopeView& answer) {
+  return calls_->Answer(request, answer);
 }
 
 void SimServer::Observe(Peer* peer, std::uint64_t hello_incarnation) {
@@ -284,6 +374,9 @@ void SimServer::Tick() {
     Observe(entry.second.get());
   }
   PumpAll();
+  const std::map<int, absl::Time> leaving = leaving_;
+  for (const auto& entry : leaving) LetGo(entry.first);
+  calls_->Expire();
   After(kTick, &SimServer::Tick);
 }
 
@@ -352,6 +445,7 @@ void SimServer::Take() {
   inbox_.pop_front();
   if (item.is_event) {
     around_.checker->OnEvent(self_, item.peer, item.event);
+    calls_->OnPeerEvent(item.event);
     around_.application->OnPeerEvent(*this, item.event);
   } else if (Peer* const peer = Find(item.peer)) {
     TakeArrival(peer, item.arrival);
@@ -376,7 +470,8 @@ void SimServer::TakeArrival(Peer* peer, const internal::Arrival& arrival) {
                          {static_cast<std::uint64_t>(id()),
                           static_cast<std::uint64_t>(envelope.sender_id),
                           envelope.message_id.sequence});
-    around_.application->OnEnvelope(*this, envelope);
+    if (!calls_->OnEnvelope(envelope))
+      around_.application->OnEnvelope(*this, envelope);
   }
   if (!rest.empty() || records != arrival.records)
     around_.checker->Fail("an arrival whose records make no sense");
@@ -388,7 +483,7 @@ void SimServer::TakeArrival(Peer* peer, const internal::Arrival& arrival) {
 }
 
 bool SimServer::Drained() const {
-  return inbox_.empty() &&
+  return inbox_.empty() && leaving_.empty() && calls_->Stats().waiting == 0 &&
          std::all_of(sessions_.begin(), sessions_.end(), [](const auto& entry) {
            return entry.second->session->Drained() &&
                   entry.second->session->up();

@@ -25,7 +25,11 @@
 #include <set>
 #include <vector>
 
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "cluster/caller.h"
+#include "cluster/calls.h"
 #include "cluster/envelope.h"
 #include "cluster/server.h"
 #include "cluster/session/session.h"
@@ -86,14 +90,27 @@ class SimServer final : public TransportHandler {
 
   // Call these whether the server runs or not.
   void AddPeer(int peer);
-  void RemovePeer(int peer);
+  // With `drain` the peer gets nothing more from now on, and is removed once it has
+  // acknowledged all, or after that time. It cannot be added meanwhile.
+  void RemovePeer(int peer, absl::Duration drain = absl::ZeroDuration());
+  // The connection is closed, and dialled anew. The peer is the same: in this
+  // network an id is an address.
+  void UpdatePeer(int peer);
+  // Without those that leave.
   const std::set<int>& peers() const { return peers_; }
 
   // Sends to envelope.pid, or to all peers. Fills in the id and the sender.
   // Returns how many sessions accepted the envelope. Never waits. With
   // report_fate the checker hears the fates.
   int Send(const Envelope& envelope);
-  int Send(Envelope envelope, const SendOptions& options);
+  int Send(const Envelope& envelope, const SendOptions& options);
+
+  // As Caller's. The server hands answers and events on by itself, and calls end
+  // with its life.
+  absl::StatusOr<std::uint64_t> Call(int pid, const EnvelopeView& request,
+                                     absl::Duration deadline,
+                                     Caller::Callback callback);
+  absl::Status Answer(const EnvelopeView& request, const EnvelopeView& answer);
 
   void SetPace(const SimPace& pace) { pace_ = pace; }
   // While it stands still, its application takes nothing and its peers hear so. A
@@ -138,6 +155,16 @@ class SimServer final : public TransportHandler {
     std::size_t inbox_bytes = 0;
     absl::Time last_frame = absl::InfinitePast();
   };
+  // The way of calls.
+  struct Line final : internal::CallLine {
+    explicit Line(SimServer* owner) : server(owner) {}
+    absl::Status Send(const EnvelopeView& envelope,
+                      const SendOptions& options) override;
+    bool Withdraw(int pid, Lane lane, std::uint64_t group,
+                  std::uint64_t replaces) override;
+
+    SimServer* const server;
+  };
   // An arrival, or an event if it has no records and no session.
   struct InboxItem {
     int peer = 0;
@@ -148,6 +175,10 @@ class SimServer final : public TransportHandler {
 
   Peer* Find(int peer);
   void MakeSession(int peer);
+  internal::SendOutcome SendTo(Peer* peer, const Envelope& envelope,
+                               const SendOptions& options);
+  void LetGo(int peer);
+  void Remove(int peer, bool drained);
   void Observe(Peer* peer, std::uint64_t hello_incarnation = 0);
   void ObserveMemory();
   void Pump(Peer* peer);
@@ -168,7 +199,10 @@ class SimServer final : public TransportHandler {
   std::shared_ptr<std::atomic<bool>> stands_still_;  // of this life
   bool running_ = false;
   std::set<int> peers_;
+  std::map<int, absl::Time> leaving_;  // until when they may drain
   std::map<int, std::unique_ptr<Peer>> sessions_;
+  Line line_{this};
+  std::unique_ptr<internal::Calls> calls_;  // of this life
   std::deque<InboxItem> inbox_;
   bool taking_ = false;
   bool pump_scheduled_ = false;

@@ -33,6 +33,7 @@ class Simulation {
   void Every(absl::Duration mean, Deed deed);
   void Crash();
   void RemoveMember();
+  void UpdateMember();
   void Reset();
   void Block();
   void StandStill();
@@ -103,9 +104,18 @@ void Simulation::Crash() {
 void Simulation::RemoveMember() {
   SimServer& server = AnyServer();
   const int peer = AnyPeerOf(server.id());
-  server.RemovePeer(peer);
-  world_.After(world_.Between(absl::ZeroDuration(), absl::Seconds(1)),
+  const absl::Duration drain =
+      world_.Chance(0.5)
+          ? world_.Between(absl::Milliseconds(1), absl::Milliseconds(500))
+          : absl::ZeroDuration();
+  server.RemovePeer(peer, drain);
+  world_.After(drain + world_.Between(kStep, absl::Seconds(1)),
                [&server, peer] { server.AddPeer(peer); });
+}
+
+void Simulation::UpdateMember() {
+  SimServer& server = AnyServer();
+  server.UpdatePeer(AnyPeerOf(server.id()));
 }
 
 void Simulation::Reset() {
@@ -170,6 +180,7 @@ SimulationResult Simulation::Run() {
   cluster_.Start();
   Every(options_.crash_every, &Simulation::Crash);
   Every(options_.remove_every, &Simulation::RemoveMember);
+  Every(options_.update_every, &Simulation::UpdateMember);
   Every(options_.reset_every, &Simulation::Reset);
   Every(options_.block_every, &Simulation::Block);
   Every(options_.still_every, &Simulation::StandStill);
@@ -206,6 +217,10 @@ SimulationResult Simulation::Run() {
   result.waited = checker_.waited();
   result.stalled = checker_.stalled();
   result.told_still = checker_.told_still();
+  result.calls_answered = checker_.calls(absl::StatusCode::kOk);
+  result.calls_late = checker_.calls(absl::StatusCode::kDeadlineExceeded);
+  result.calls_never_ran = checker_.calls(absl::StatusCode::kUnavailable);
+  result.calls_unknown = checker_.calls(absl::StatusCode::kUnknown);
   result.frames = cluster_.network().frames_delivered();
   result.crashes = crashes_;
   result.times_changed = times_changed_;
@@ -278,6 +293,8 @@ SimulationOptions RandomSimulation(std::uint64_t seed) {
   if (dice.Chance(0.5)) options.traffic.options = 0.5;
   options.still_every = period(absl::Milliseconds(400));
   options.times_every = period(absl::Milliseconds(200));
+  if (dice.Chance(0.5)) options.traffic.calls = 0.3;
+  options.update_every = period(absl::Milliseconds(200));
   return options;
 }
 

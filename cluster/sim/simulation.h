@@ -42,6 +42,7 @@ struct SimulationOptions {
   // The mean time between random events; InfiniteDuration: never.
   absl::Duration crash_every = absl::InfiniteDuration();
   absl::Duration remove_every = absl::InfiniteDuration();
+  absl::Duration update_every = absl::InfiniteDuration();
   absl::Duration reset_every = absl::InfiniteDuration();
   absl::Duration block_every = absl::InfiniteDuration();  // one direction
   // An application stands still for a while.
@@ -74,6 +75,11 @@ struct SimulationResult {
   std::uint64_t told_still =
       0;  // peers, because their applications stand still
   std::uint64_t times_changed = 0;
+  std::uint64_t calls_answered = 0;
+  std::uint64_t calls_late = 0;  // of those that ended with no answer in time
+  std::uint64_t calls_never_ran = 0;  // because the peer went down before
+  std::uint64_t calls_unknown =
+      0;  // because it went down, and may have run them
   std::uint64_t frames = 0;
   std::uint64_t crashes = 0;
 

@@ -65,6 +65,10 @@ TEST(Simulation, SeedsMeetEveryKindOfTrouble) {
   std::uint64_t stalled = 0;
   std::uint64_t told_still = 0;
   std::uint64_t times_changed = 0;
+  std::uint64_t calls_answered = 0;
+  std::uint64_t calls_late = 0;
+  std::uint64_t calls_never_ran = 0;
+  std::uint64_t calls_unknown = 0;
   for (std::uint64_t seed = 0; seed < 200; ++seed) {
     const SimulationResult result = RunSimulation(RandomSimulation(seed));
     taken += result.envelopes_taken;
@@ -79,6 +83,10 @@ TEST(Simulation, SeedsMeetEveryKindOfTrouble) {
     stalled += result.stalled;
     told_still += result.told_still;
     times_changed += result.times_changed;
+    calls_answered += result.calls_answered;
+    calls_late += result.calls_late;
+    calls_never_ran += result.calls_never_ran;
+    calls_unknown += result.calls_unknown;
   }
   EXPECT_GT(taken, 10000u);
   EXPECT_GT(crashes, 20u);
@@ -92,6 +100,10 @@ TEST(Simulation, SeedsMeetEveryKindOfTrouble) {
   EXPECT_GT(stalled, 0u);
   EXPECT_GT(told_still, 100u);
   EXPECT_GT(times_changed, 100u);
+  EXPECT_GT(calls_answered, 1000u);
+  EXPECT_GT(calls_late, 100u);
+  EXPECT_GT(calls_never_ran, 10u);
+  EXPECT_GT(calls_unknown, 10u);
 }
 
 }  // namespace

@@ -22,12 +22,24 @@ void SimTraffic::Burst(SimServer* server, std::uint64_t life) {
 }
 
 void SimTraffic::OnEnvelope(SimServer& server, const EnvelopeView& envelope) {
-  if (!ceased_ && world_->Chance(options_.answer))
+  if (ceased_) return;
+  if (options_.calls > 0 && envelope.correlation != 0 && !world_->Chance(0.1)) {
+    server.Answer(envelope, RandomEnvelope(0)).IgnoreError();
+  } else if (world_->Chance(options_.answer)) {
     SendRandom(&server, envelope.sender_id);
+  }
 }
 
 void SimTraffic::SendRandom(SimServer* server, int pid) {
   const Envelope envelope = RandomEnvelope(pid);
+  if (pid != kBroadcast && world_->Chance(options_.calls)) {
+    server
+        ->Call(pid, envelope,
+               world_->Between(absl::Milliseconds(1), absl::Seconds(1)),
+               [](const absl::StatusOr<EnvelopeView>&) {})
+        .IgnoreError();
+    return;
+  }
   if (!world_->Chance(options_.options)) {
     server->Send(envelope);
     return;

@@ -1,6 +1,6 @@
 // SimTraffic: an application that sends bursts of random envelopes to random
 // peers, in all lanes and sizes, and answers some of those that it takes. Some may
-// expire, or replace earlier ones.
+// expire, or replace earlier ones, and some are calls.
 //
 // It is the load of RunSimulation. One object serves all servers, on one
 // thread. It borrows the world. It does not repeat an envelope that a session
@@ -25,6 +25,7 @@ struct SimTrafficOptions {
   double large = 0.01;   // probability of up to all of it, in chunks
   double answer = 0.05;  // probability that an envelope is answered at once
   double options = 0;    // that it may expire, or replace an earlier one
+  double calls = 0;      // that it is a call, to a peer that mostly answers
 };
 
 class SimTraffic final : public SimApplication {
