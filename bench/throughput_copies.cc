@@ -59,7 +59,7 @@ void SendOne(Server& server, Copies copies, const std::string& source) {
     case Copies::kJoined:
       envelope.payload.reserve(source.size());
       envelope.payload.append(source, 0, kPieceBytes);
-      envelope.payload.append(source, kPieceBytes, std::string::npos);
+      envelope.payload.append(source, kPieceBytes);
       return Check(server.Send(envelope, wait));
     case Copies::kCopied:
     case Copies::kKept: {
