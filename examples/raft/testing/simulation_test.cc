@@ -28,7 +28,7 @@ INSTANTIATE_TEST_SUITE_P(Hands, RaftSeeds,
 // The properties prove something only if all of this happens.
 TEST(RaftSimulation, SeedsMeetEveryKindOfTrouble) {
   SimulationResult sum;
-  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+  for (std::uint64_t seed = 0; seed < 40; ++seed) {
     const SimulationResult result = RunSimulation(seed);
     sum.leaders += result.leaders;
     sum.committed += result.committed;
