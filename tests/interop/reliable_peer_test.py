@@ -293,6 +293,7 @@ class ReliablePeerTest(unittest.TestCase):
     def test_a_peer_without_the_feature_gets_no_other_times(self):
         self.start()
         self.until(lambda: self.session.up)
+        self.node.expect("^-- peer 2 up")
         self.write_config(heartbeat_ms=400, linger_ms=5)
         self.node.process.send_signal(signal.SIGHUP)
         self.node.expect(r"^!! .*heartbeat_ms.*: server 2 runs a release that takes no other times")
