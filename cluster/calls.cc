@@ -185,30 +185,39 @@ bool Calls::Cancel(std::uint64_t number) {
   return true;
 }
 
-bool Calls::ExpireFirst(MutexLock* lock) {
-  if (deadlines_.empty() || clock_() < deadlines_.begin()->first) return false;
-  const Waiting waiting = Remove(waiting_.find(deadlines_.begin()->second));
+absl::optional<Calls::Waiting> Calls::TakeExpired() {
+  if (deadlines_.empty() || clock_() < deadlines_.begin()->first)
+    return absl::nullopt;
   ++stats_.failed;
-  lock->Unlock();
+  return Remove(waiting_.find(deadlines_.begin()->second));
+}
+
+void Calls::EndLate(const Waiting& waiting) {
   const absl::Status gone = WhyGone(
       waiting, absl::StrCat("no answer of server ", waiting.pid, " within ",
                             absl::FormatDuration(waiting.patience)));
   waiting.callback(absl::DeadlineExceededError(gone.message()));
-  lock->Lock();
-  return true;
 }
 
 void Calls::Expire() {
   MutexLock lock(&mutex_);
-  while (ExpireFirst(&lock)) {
+  while (absl::optional<Waiting> late = TakeExpired()) {
+    lock.Unlock();
+    EndLate(*late);
+    late.reset();  // with what its callback owns
+    lock.Lock();
   }
 }
 
 void Calls::ExpireUntilStopped() {
   MutexLock lock(&mutex_);
   while (!stopped_) {
-    if (ExpireFirst(&lock)) continue;
-    if (deadlines_.empty()) {
+    if (absl::optional<Waiting> late = TakeExpired()) {
+      lock.Unlock();
+      EndLate(*late);
+      late.reset();
+      lock.Lock();
+    } else if (deadlines_.empty()) {
       changed_.Wait(&mutex_);
     } else {
       changed_.WaitUntil(&mutex_,

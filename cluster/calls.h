@@ -24,6 +24,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "absl/types/optional.h"
 #include "cluster/base/mutex.h"
 #include "cluster/caller.h"
 #include "cluster/envelope.h"
@@ -89,8 +90,9 @@ class Calls {
   // Ends those of which `which` is true with the error that `why` returns.
   template <typename Which, typename Why>
   void End(Which which, Why why);
-  // Ends the first that is due. False: none is.
-  bool ExpireFirst(MutexLock* lock) CLUSTER_REQUIRES(mutex_);
+  // The first whose time is over.
+  absl::optional<Waiting> TakeExpired() CLUSTER_REQUIRES(mutex_);
+  void EndLate(const Waiting& waiting) CLUSTER_EXCLUDES(mutex_);
   absl::Status WhyGone(const Waiting& waiting, const std::string& what);
 
   CallLine* const line_;
