@@ -151,6 +151,7 @@ void Inbox::PushEvent(PeerEvent event) {
   // Also where it took the place of an earlier one, and with that frees items.
   if (ReaderIsDue()) wake_due_.store(true, std::memory_order_relaxed);
   Notify();
+  WriteNotification();  // rare, so it need not wait for WakeReader
 }
 
 bool Inbox::TryContinueReading() {
