@@ -43,7 +43,8 @@ struct RaftConfig {
   int election_ticks_min = 15;
   int election_ticks_max = 30;
   int heartbeat_ticks = 5;
-  // A snapshot begins anew when a chunk is unanswered for so long.
+  // Entries that are unanswered for so long are sent again, and a snapshot.
+  int entries_ticks = 15;
   int snapshot_ticks = 300;
   std::size_t entries_bytes_max = 256u << 10;  // of one AppendEntries
   std::size_t chunk_bytes = 256u << 10;        // of one InstallSnapshot
@@ -97,11 +98,13 @@ class Raft {
   struct Follower {
     Index next_index = 0;
     Index match_index = 0;
-    bool waits = false;  // for an answer: it gets heartbeats only
+    // The last entry that is on its way. Until an answer comes, or is overdue, the
+    // follower gets heartbeats only. 0: nothing is.
+    Index sent_index = 0;
+    int ticks_without_answer = 0;
     // The snapshot that it gets, because the log begins behind next_index.
     std::shared_ptr<const Snapshot> snapshot;
     std::uint64_t snapshot_bytes = 0;  // sent so far
-    int ticks_without_answer = 0;      // to the last chunk
   };
 
   // raft.cc

@@ -20,19 +20,21 @@ void Raft::SendHeartbeats() {
   heartbeat_ticks_ = config_.heartbeat_ticks;
   for (auto& [pid, follower] : followers_) {
     SendAppendEntries(pid, &follower, /*heartbeat=*/true);
-    // A chunk or its answer may be lost with a process: begin the snapshot anew.
+    // Entries on their way may be lost, with a process for example.
     follower.ticks_without_answer += config_.heartbeat_ticks;
-    if (follower.snapshot != nullptr &&
-        follower.ticks_without_answer > config_.snapshot_ticks) {
+    const int patience = follower.snapshot != nullptr ? config_.snapshot_ticks
+                                                      : config_.entries_ticks;
+    if (follower.ticks_without_answer > patience) {
       follower.snapshot = nullptr;
-      follower.waits = false;
+      follower.sent_index = 0;
     }
   }
 }
 
 void Raft::ReplicateTo(int pid, Follower* follower) {
-  if (follower->waits || follower->next_index > log_.last_index()) return;
-  follower->waits = true;
+  if (follower->sent_index > 0 || follower->next_index > log_.last_index())
+    return;
+  follower->ticks_without_answer = 0;
   if (follower->next_index <= log_.base_index()) {
     SendSnapshotChunk(pid, follower);
   } else {
@@ -53,6 +55,7 @@ void Raft::SendAppendEntries(int pid, Follower* follower, bool heartbeat) {
   if (!heartbeat) {
     request.entries =
         log_.From(follower->next_index, config_.entries_bytes_max);
+    follower->sent_index = request.entries.back().index;
   }
   Send(pid, MsgType::kAppendEntriesRequest, Encode(request));
 }
@@ -112,20 +115,20 @@ void Raft::OnAppendEntriesResponse(int pid,
     follower.match_index = std::max(follower.match_index, response.index);
     follower.next_index =
         std::max(follower.next_index, follower.match_index + 1);
-    if (follower.snapshot != nullptr &&
-        follower.match_index >= follower.snapshot->last_included_index) {
+    if (follower.match_index >= follower.sent_index) {
       follower.snapshot = nullptr;
+      follower.sent_index = 0;
     }
     AdvanceCommitIndex();
-  } else if (follower.snapshot == nullptr) {
-    // "If AppendEntries fails because of log inconsistency: decrement nextIndex
-    // and retry."
-    follower.next_index =
-        std::max(follower.match_index + 1,
-                 std::min(follower.next_index, response.index + 1));
+    return;
   }
-  // Answers come in order. So this one follows that to the entries, if they came.
-  if (follower.snapshot == nullptr) follower.waits = false;
+  // "If AppendEntries fails because of log inconsistency: decrement nextIndex and
+  // retry." An answer that comes twice decrements nothing, and so is not retried.
+  const Index next_index = std::max(follower.match_index, response.index) + 1;
+  if (follower.snapshot == nullptr && next_index < follower.next_index) {
+    follower.next_index = next_index;
+    follower.sent_index = 0;
+  }
 }
 
 // "If there exists an N such that N > commitIndex, a majority of matchIndex[i] >=

@@ -28,6 +28,7 @@ void Raft::SendSnapshotChunk(int pid, Follower* follower) {
   if (follower->snapshot == nullptr) {
     follower->snapshot = snapshot_;
     follower->snapshot_bytes = 0;
+    follower->sent_index = snapshot_->last_included_index;
   }
   const Snapshot& snapshot = *follower->snapshot;
   InstallSnapshot request;
