@@ -147,6 +147,31 @@ TEST_F(RulesTest, ALeaderGoesBackWhereAFollowerDiffers) {
   EXPECT_EQ(request.entries.size(), 3u);  // and its own
 }
 
+// Else each answer that a bad network doubles would be two from then on.
+TEST_F(RulesTest, AnAnswerThatComesTwiceIsFollowedByEntriesOnce) {
+  BecomeLeader();
+  for (const bool success : {false, true}) {
+    Respond(2, success, 1);
+    EXPECT_EQ(output_.send.size(), success ? 0u : 1u);
+    Respond(2, success, 1);
+    EXPECT_TRUE(output_.send.empty());
+  }
+  Respond(2, true, 4);
+  EXPECT_TRUE(output_.send.empty());
+}
+
+TEST_F(RulesTest, EntriesWithoutAnAnswerAreSentAgain) {
+  BecomeLeader();
+  std::size_t entries = 0;
+  for (int tick = 0; tick < 100 && entries == 0; ++tick) {
+    raft_->Tick();
+    output_ = raft_->TakeOutput();
+    for (const Envelope& envelope : output_.send)
+      entries += IsHeartbeat(envelope) ? 0 : 1;
+  }
+  EXPECT_EQ(entries, 2u);  // to both followers
+}
+
 // Figure 8: a majority has entry 3, and yet a later leader may replace it.
 TEST_F(RulesTest, ALeaderCountsReplicasOfItsOwnTermOnly) {
   BecomeLeader();
