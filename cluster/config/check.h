@@ -90,6 +90,10 @@ std::string PlaceOfListener(const Config& config, int id);
 // kNotFound: the folder of peers cannot be listed.
 absl::StatusOr<SecurityFiles> ResolveSecurity(const Config& config, int id);
 
+// Whether only this machine reaches the host. Of names only "localhost" is known to
+// stay on it.
+bool IsLoopback(const std::string& host);
+
 // The files of server `id`'s admin server, relative to the config's file.
 AdminConfig ResolveAdmin(const Config& config, int id);
 

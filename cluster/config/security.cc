@@ -26,17 +26,6 @@ namespace fs = std::filesystem;
 
 constexpr char kKeygen[] = "bazel run @cluster//tools:keygen";
 
-// Of names only "localhost" is known to stay on this machine.
-bool IsLoopback(const std::string& host) {
-  if (host == "localhost") return true;
-  in_addr v4;
-  if (inet_pton(AF_INET, host.c_str(), &v4) == 1)
-    return ntohl(v4.s_addr) >> 24 == 127;
-  in6_addr v6;
-  return inet_pton(AF_INET6, host.c_str(), &v6) == 1 &&
-         IN6_IS_ADDR_LOOPBACK(&v6);
-}
-
 // False for an address of another form, which only its own transport
 // understands.
 bool ReachedFromOutside(const std::string& text) {
@@ -94,6 +83,16 @@ absl::Status ListPeers(const Config& config, SecurityFiles* files) {
 }
 
 }  // namespace
+
+bool IsLoopback(const std::string& host) {
+  if (host == "localhost") return true;
+  in_addr v4;
+  if (inet_pton(AF_INET, host.c_str(), &v4) == 1)
+    return ntohl(v4.s_addr) >> 24 == 127;
+  in6_addr v6;
+  return inet_pton(AF_INET6, host.c_str(), &v6) == 1 &&
+         IN6_IS_ADDR_LOOPBACK(&v6);
+}
 
 absl::Status CheckSecurity(const Config& config, const ConfigPlaces& places) {
   const SecurityConfig& security = config.security;
